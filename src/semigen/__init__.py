@@ -1,0 +1,47 @@
+"""semigen: classifiers from many rows and few labels, by generative models of both.
+
+Public names load on first use, so importing semigen loads neither scikit-learn's estimators nor any
+optional library.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from semigen._version import __version__
+
+if TYPE_CHECKING:
+    from semigen import datasets, exceptions, metrics, model_selection
+    from semigen.mixture import MixtureClassifier
+    from semigen.persistence import load, save
+
+_WHERE = {
+    "MixtureClassifier": "semigen.mixture",
+    "load": "semigen.persistence",
+    "save": "semigen.persistence",
+}
+_MODULES = ("datasets", "exceptions", "metrics", "model_selection")
+
+__all__ = [
+    "MixtureClassifier",
+    "__version__",
+    "datasets",
+    "exceptions",
+    "load",
+    "metrics",
+    "model_selection",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"semigen.{name}")
+    raise AttributeError(f"module 'semigen' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

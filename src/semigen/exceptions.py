@@ -1,0 +1,47 @@
+"""What can go wrong, by name.
+
+Every error that semigen raises on a user's input is a ``ValueError`` or ``TypeError`` as in scikit-learn,
+and one of the names below, so that a program can tell them apart without reading the message.
+"""
+
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+__all__ = [
+    "ColumnError",
+    "ConvergenceWarning",
+    "LabelError",
+    "ModelFileError",
+    "NotFittedError",
+    "ObjectiveDecreasedError",
+    "ParameterError",
+    "SemigenError",
+    "TableError",
+]
+
+
+class SemigenError(Exception):
+    """Base of every error that semigen defines."""
+
+
+class LabelError(SemigenError, ValueError):
+    """The labels or the row weights cannot be used."""
+
+
+class ColumnError(SemigenError, ValueError):
+    """A column of the input cannot be used: text, missing cells, wrong or absent names."""
+
+
+class ParameterError(SemigenError, ValueError):
+    """A parameter of an estimator has a value that does not fit it or the data."""
+
+
+class TableError(SemigenError, ValueError):
+    """A file with a table cannot be read, or lacks what was asked of it."""
+
+
+class ModelFileError(SemigenError, ValueError):
+    """A saved model is damaged, newer than this library, or holds something that is not allowed."""
+
+
+class ObjectiveDecreasedError(SemigenError, RuntimeError):
+    """The objective of an EM fit fell by more than rounding: a bug in a family or a covariance shape."""
