@@ -141,8 +141,11 @@ def _as_frame(X: Any) -> nw.DataFrame[Any] | None:
         )
     if not isinstance(frame, nw.DataFrame):
         return None
-    names = list(map(str, frame.columns))
-    twice = sorted({name for name in names if names.count(name) > 1})
+    try:
+        names = Counter(map(str, frame.columns))
+    except DuplicateError:  # narwhals says so for pandas only
+        names = Counter(map(str, X.columns))
+    twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise ColumnError(
             f"X has more than one column named {_listing(twice)}: give every column its own name."
