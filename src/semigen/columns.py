@@ -12,7 +12,7 @@ from __future__ import annotations
 import numbers
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -134,23 +134,27 @@ def describe(frame: Any) -> tuple[Column, ...]:
 
 def _as_frame(X: Any) -> nw.DataFrame[Any] | None:
     """``X`` through narwhals if it is a data frame, else None."""
-    frame = nw.from_native(X, pass_through=True)
+    try:
+        frame = nw.from_native(X, pass_through=True)
+    except DuplicateError:  # narwhals says so for pandas only
+        _refuse_repeated(X.columns)
+        raise
     if isinstance(frame, nw.LazyFrame):
         raise ColumnError(
             f"X is a lazy table ({type(X).__name__}) whose rows are not read yet: pass X.collect() instead."
         )
     if not isinstance(frame, nw.DataFrame):
         return None
-    try:
-        names = Counter(map(str, frame.columns))
-    except DuplicateError:  # narwhals says so for pandas only
-        names = Counter(map(str, X.columns))
-    twice = [name for name, count in names.items() if count > 1]
+    _refuse_repeated(frame.columns)
+    return frame
+
+
+def _refuse_repeated(names: Iterable[Any]) -> None:
+    twice = [name for name, count in Counter(map(str, names)).items() if count > 1]
     if twice:
         raise ColumnError(
             f"X has more than one column named {_listing(twice)}: give every column its own name."
         )
-    return frame
 
 
 def _kind_by_type(series: nw.Series[Any]) -> Kind:
