@@ -11,17 +11,21 @@ The matrix is held as a table of distinct rows and one index per row: n hard lab
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import column_or_1d
+from scipy.sparse import issparse
+from sklearn.utils import column_or_1d
 
 from semigen.exceptions import LabelError
 
 UNLABELED_PATTERN = 0
+_EQUAL_LOG = 1e-9  # entries of a matrix row that differ by less are equal: 1/3 and 1 - 2/3 say nothing
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Labels:
     @property
     def is_labeled(self) -> NDArray[np.bool_]:
         """Which rows say anything about their class."""
-        return self.pattern != UNLABELED_PATTERN
+        return np.asarray(self.pattern != UNLABELED_PATTERN)
 
     @property
     def hard(self) -> NDArray[np.intp]:
@@ -62,7 +66,7 @@ class Labels:
         return np.asarray((table / table.sum(axis=1, keepdims=True))[self.pattern])
 
     def take(self, rows: NDArray[Any]) -> Labels:
-        """The labels of some rows, in their order; classes stay as they are."""
+        """Take the labels of some rows, in their order; classes stay as they are."""
         return Labels(self.classes, self.log_table, self.pattern[rows])
 
 
@@ -94,18 +98,16 @@ def encode(y: Any, unlabeled: Any = -1) -> Labels:
     matrix = _as_matrix(y)
     if matrix is not None:
         return _encode_matrix(*matrix)
-    values, missing = _as_vector(y)
-    mask = missing | _equals_marker(values, unlabeled)
+    values, mask = _read_vector(y, unlabeled)
     labelled = _plain_dtype(values[~mask])
-    _refuse_unusable(labelled, unlabeled)
-    classes, code = np.unique(labelled, return_inverse=True)
-    if classes.size == 0:
-        raise LabelError(
-            f"y has no labelled row: all {values.shape[0]} rows are unlabelled "
-            f"({_marker_text(unlabeled)}). Label at least one row of each class."
-        )
-    if classes.size == 1:
-        raise LabelError(_one_class_message(classes[0], int(mask.sum()), unlabeled))
+    _refuse_unusable(labelled)
+    try:
+        classes, code = np.unique(labelled, return_inverse=True)
+    except TypeError as error:
+        kind = type(labelled[0]).__name__
+        raise LabelError(f"y holds labels of type {kind}, which have no order: use text.") from error
+    if classes.size < 2:
+        raise LabelError(_too_few_classes(classes, values.shape[0], int(mask.sum()), unlabeled))
     log_table = np.full((classes.size + 1, classes.size), -np.inf)
     log_table[0] = 0.0
     log_table[np.arange(1, classes.size + 1), np.arange(classes.size)] = 0.0
@@ -119,14 +121,21 @@ def is_unlabeled(y: Any, unlabeled: Any = -1) -> NDArray[np.bool_]:
     matrix = _as_matrix(y)
     if matrix is not None:
         return ~_read_matrix(matrix[1])[1]
-    values, missing = _as_vector(y)
-    return missing | _equals_marker(values, unlabeled)
+    return _read_vector(y, unlabeled)[1]
 
 
 def labeled_values(y: Any, unlabeled: Any = -1) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """The labels of the labelled rows of a vector, in a plain type, and their row numbers."""
-    values, missing = _as_vector(y)
-    rows = np.flatnonzero(~(missing | _equals_marker(values, unlabeled)))
+    """Find the labels of the rows with one label, in a plain type, and their row numbers.
+
+    Of a matrix these are the rows with exactly one possible class.
+    """
+    matrix = _as_matrix(y)
+    if matrix is not None:
+        possible = np.isfinite(_read_matrix(matrix[1])[0])
+        rows = np.flatnonzero(possible.sum(axis=1) == 1)
+        return matrix[0][possible[rows].argmax(axis=1)], rows
+    values, mask = _read_vector(y, unlabeled)
+    rows = np.flatnonzero(~mask)
     return _plain_dtype(values[rows]), rows
 
 
@@ -140,73 +149,101 @@ def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.fl
     """
     if sample_weight is None:
         return np.ones(n_rows)
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise LabelError(f"sample_weight is no vector of numbers ({error}): give one a row.") from error
     if weight.ndim == 0:
         weight = np.full(n_rows, float(weight))
     if weight.shape != (n_rows,):
-        raise LabelError(
-            f"sample_weight has shape {weight.shape}, but X has {n_rows} rows: give one weight a row."
-        )
-    bad = ~np.isfinite(weight)
-    if bad.any():
-        raise LabelError(
-            f"sample_weight has {int(bad.sum())} value(s) that are NaN or infinite, the first in row "
-            f"{int(bad.argmax())}: weights must be finite; use 0 for a row that shall not count."
-        )
-    if (weight < 0).any():
-        raise LabelError(
-            f"sample_weight has {int((weight < 0).sum())} negative value(s), the first in row "
-            f"{int((weight < 0).argmax())}: weights must be 0 or more."
-        )
+        raise LabelError(f"sample_weight has shape {weight.shape}, but X has {n_rows} rows: give one a row.")
+    _refuse_rows("sample_weight", ~np.isfinite(weight), "NaN or infinite", "use 0 for a row not to count")
+    _refuse_rows("sample_weight", weight < 0, "negative", "weights must be 0 or more")
     if not weight.any():
         raise LabelError("sample_weight is 0 for every row: at least one row must count.")
     return weight
 
 
+def _refuse_rows(where: str, bad: ArrayLike, what: str, cure: str) -> None:
+    rows = np.flatnonzero(bad)
+    if rows.size:
+        raise LabelError(f"{where} is {what} in {rows.size} row(s), the first is row {rows[0]}: {cure}.")
+
+
 def _as_matrix(y: Any) -> tuple[NDArray[Any], NDArray[Any]] | None:
     """Column names and values if ``y`` has several columns, else None."""
-    frame = nw.from_native(y, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
-        if len(frame.columns) == 1:
+    data = _narwhal(y)
+    if isinstance(data, nw.DataFrame):
+        if not data.columns:
+            raise LabelError("y is a data frame without columns: give one of labels, or one a class.")
+        if len(data.columns) == 1:
             return None
-        return np.asarray(frame.columns), np.asarray(frame.to_numpy())
-    if _series(y) is not None:
+        return _plain_dtype(_objects(data.columns)), np.asarray(data.to_numpy())
+    if data is not None:
         return None
-    values = np.asarray(y)
+    values = _as_array(y)
     if values.ndim == 2 and values.shape[1] > 1:
         return np.arange(values.shape[1]), values
-    if values.ndim > 2:
-        raise LabelError(f"y has {values.ndim} dimensions: give a vector (n,) or a matrix (n, K).")
+    if values.ndim > 2 or values.shape[1:] == (0,):
+        raise LabelError(f"y has the shape {values.shape}: give a vector (n,) or a matrix (n, K).")
     return None
 
 
-def _series(y: Any) -> nw.Series[Any] | None:
-    series = nw.from_native(y, series_only=True, pass_through=True)
-    return series if isinstance(series, nw.Series) else None
+def _narwhal(y: Any) -> nw.DataFrame[Any] | nw.Series[Any] | None:
+    try:
+        data = nw.from_native(y, eager_only=True, allow_series=True, pass_through=True)
+    except nw.exceptions.DuplicateError as error:
+        raise LabelError(f"y has several columns (classes) of one name: {error}") from error
+    return data if isinstance(data, nw.DataFrame | nw.Series) else None
 
 
-def _as_vector(y: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Values (n,) and which of them are None, NaN or NA."""
-    frame = nw.from_native(y, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame) and len(frame.columns) == 1:
-        y = frame.get_column(frame.columns[0]).to_native()
-    series = _series(y)
+def _objects(items: Any) -> NDArray[Any]:
+    """Make a one-dimensional object array, whatever its items are."""
+    values = np.empty(len(items), dtype=object)
+    values[:] = items
+    return values
+
+
+def _as_array(y: Any) -> NDArray[Any]:
+    """``y`` as an array of one dimension or more; masked cells are None."""
+    if issparse(y):
+        raise LabelError("y is a sparse matrix: pass y.toarray().")
+    if isinstance(y, np.ma.MaskedArray):
+        values = np.array(y.data, dtype=object)
+        values[np.ma.getmaskarray(y)] = None
+        return values
+    try:
+        values = np.asarray(y)
+    except ValueError as error:
+        raise LabelError(f"y is neither a vector nor a matrix: {error}") from error
+    if values.ndim == 0:
+        raise LabelError(f"y is a single value (type {type(y).__name__}): give one label a row.")
+    if values.dtype.kind == "c":
+        raise LabelError("y holds complex numbers. Complex data not supported")
+    if isinstance(y, list | tuple) and values.ndim == 1:
+        return _objects(y)  # NumPy would make text of a NaN among texts, and a number of a bool among numbers
+    return values.astype(object) if values.dtype.kind == "T" else values
+
+
+def _read_vector(y: Any, unlabeled: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Values (n,) and which of them are unlabelled: None, NaN, NA or the marker."""
+    series = _narwhal(y)
+    if isinstance(series, nw.DataFrame):
+        series = series.get_column(series.columns[0])
     if series is not None:
         missing = series.is_null().to_numpy().astype(bool)
-        values = np.asarray(series.to_list(), dtype=object) if missing.any() else series.to_numpy()
+        values = _objects(series.to_list()) if missing.any() else np.asarray(series.to_numpy())
     else:
-        values = np.asarray(y)
-        if values.ndim == 0:
-            raise LabelError("y is a single value: give one label a row.")
+        values = _as_array(y)
         values = np.asarray(column_or_1d(values, warn=values.ndim == 2))
         missing = np.zeros(values.shape[0], dtype=bool)
     if values.dtype.kind == "f":
         missing = missing | np.isnan(values)
+    elif values.dtype.kind in "mM":
+        missing = missing | np.isnat(values)
     elif values.dtype.kind == "O":
         missing = missing | np.fromiter(map(_is_missing, values), dtype=bool, count=values.shape[0])
-    elif values.dtype.kind == "c":
-        raise LabelError("y holds complex numbers. Complex data not supported")
-    return values, np.asarray(missing, dtype=bool)
+    return values, np.asarray(missing | _equals_marker(values, unlabeled), dtype=bool)
 
 
 def _is_missing(value: Any) -> bool:
@@ -218,27 +255,47 @@ def _is_missing(value: Any) -> bool:
 
 
 def _equals_marker(values: NDArray[Any], unlabeled: Any) -> NDArray[np.bool_]:
+    if np.ndim(unlabeled) != 0:
+        raise LabelError(f"unlabeled={unlabeled!r} is not one value: give one marker, or None.")
+    unlabeled = None if _is_missing(unlabeled) else unlabeled
+    kind, n_rows = values.dtype.kind, values.shape[0]
+    is_bool = isinstance(unlabeled, bool | np.bool_)
+    _refuse_lookalikes(values, unlabeled)
     if unlabeled is None:
-        return np.zeros(values.shape[0], dtype=bool)
-    if values.dtype.kind == "O":
-        same = (
-            isinstance(v, bool | np.bool_) == isinstance(unlabeled, bool) and _equal(v, unlabeled)
-            for v in values
+        return np.zeros(n_rows, dtype=bool)
+    if kind == "O":
+        same = (isinstance(v, bool | np.bool_) == is_bool and _equal(v, unlabeled) for v in values)
+        return np.fromiter(same, dtype=bool, count=n_rows)
+    if kind in "biuf" and (kind == "b") != is_bool:
+        return np.zeros(n_rows, dtype=bool)  # True equals 1 in Python, but is no number to a user
+    return np.asarray(values == unlabeled, dtype=bool) & np.ones(n_rows, dtype=bool)
+
+
+def _refuse_lookalikes(values: NDArray[Any], unlabeled: Any) -> None:
+    """Refuse text that reads like NaN or like a number used as marker, and the reverse: none is a class."""
+    kind, is_text = values.dtype.kind, isinstance(unlabeled, str)
+    spellings: set[str] = set()
+    if not isinstance(unlabeled, bool | np.bool_):
+        with suppress(TypeError, ValueError):
+            spellings = {str(unlabeled), str(float(unlabeled)), f"{float(unlabeled):.0f}"}
+    if kind == "U":
+        spellings = (set() if is_text else spellings) | (set() if unlabeled == "nan" else {"nan"})
+        alike = np.isin(values, np.array(sorted(spellings), dtype=str))
+    elif spellings and (kind == "O" or (is_text and kind in "iuf")):
+        found = (isinstance(v, str) != is_text and str(v) in spellings for v in values.astype(object))
+        alike = np.fromiter(found, dtype=bool, count=values.shape[0])
+    else:
+        return
+    if alike.any():
+        first = values[alike].tolist()[0]
+        meant = "NaN" if first == "nan" else f"the unlabelled marker {unlabeled!r}"
+        is_class = "give an array of dtype=object" if first == "nan" else "say unlabeled=None"
+        raise LabelError(
+            f"y holds the {'number' if is_text and kind != 'U' else 'text'} {first!r} in {int(alike.sum())} "
+            f"row(s), the first in row {int(alike.argmax())}, which looks like {meant}: NumPy and files turn "
+            f"a number among texts into text. If it means unlabelled, say unlabeled={first!r} or give an "
+            f"array of dtype=object with None there; if it is a class, {is_class}."
         )
-        return np.fromiter(same, dtype=bool, count=values.shape[0])
-    if values.dtype.kind == "b" and not isinstance(unlabeled, bool):
-        return np.zeros(values.shape[0], dtype=bool)
-    if values.dtype.kind in "US" and not isinstance(unlabeled, str | bytes):
-        as_text = values == str(unlabeled)
-        if as_text.any():
-            raise LabelError(
-                f"y holds the text {str(unlabeled)!r} in {int(as_text.sum())} row(s), the first in row "
-                f"{int(as_text.argmax())}, while the unlabelled marker is {unlabeled!r}. NumPy turns a number "
-                f"among texts into text: mark unlabelled rows with None in an array of dtype=object, or say "
-                f"unlabeled={str(unlabeled)!r} (or unlabeled=None if {str(unlabeled)!r} is a class)."
-            )
-        return as_text
-    return np.asarray(values == unlabeled, dtype=bool) & np.ones(values.shape[0], dtype=bool)
 
 
 def _equal(left: Any, right: Any) -> bool:
@@ -258,17 +315,25 @@ def _plain_dtype(values: NDArray[Any]) -> NDArray[Any]:
     if all(issubclass(k, bool | np.bool_) for k in kinds):
         return np.asarray(values.astype(bool))
     if any(issubclass(k, bool | np.bool_ | str) for k in kinds):
-        names = sorted(k.__name__ for k in kinds)
-        raise LabelError(f"y mixes labels of different types ({', '.join(names)}): use one type.")
+        names = ", ".join(sorted(k.__name__ for k in kinds))
+        raise LabelError(f"y mixes labels of different types ({names}): use one type.")
     if all(issubclass(k, int | np.integer) for k in kinds):
-        return np.asarray(values.astype(np.int64))
+        try:
+            return np.asarray(values.astype(np.int64))
+        except OverflowError:
+            return values
     if all(issubclass(k, int | float | np.integer | np.floating) for k in kinds):
-        numbers = values.astype(np.float64)
-        return numbers
+        return np.asarray(values.astype(np.float64))
+    collections = [k.__name__ for k in kinds if issubclass(k, Collection) and not issubclass(k, bytes)]
+    if collections:
+        raise LabelError(
+            f"y holds a {min(collections)} as a label: give one value a row. Candidate sets and label "
+            "probabilities go into a matrix, one column a class."
+        )
     return values
 
 
-def _refuse_unusable(labelled: NDArray[Any], unlabeled: Any) -> None:
+def _refuse_unusable(labelled: NDArray[Any]) -> None:
     if labelled.dtype.kind != "f":
         return
     if np.isinf(labelled).any():
@@ -283,17 +348,19 @@ def _refuse_unusable(labelled: NDArray[Any], unlabeled: Any) -> None:
         )
 
 
-def _marker_text(unlabeled: Any) -> str:
-    return "None, NaN or NA" if unlabeled is None else f"{unlabeled!r}, None, NaN or NA"
-
-
-def _one_class_message(only: Any, n_unlabelled: int, unlabeled: Any) -> str:
+def _too_few_classes(classes: NDArray[Any], n_rows: int, n_unlabelled: int, unlabeled: Any) -> str:
+    marker = "None, NaN or NA" if unlabeled is None else f"{unlabeled!r}, None, NaN or NA"
+    if classes.size == 0:
+        return (
+            f"y has no labelled row: all {n_rows} rows are unlabelled ({marker}). "
+            "Label at least one row of each class."
+        )
+    only = classes.tolist()[0]
     message = f"y has only one class, {only!r}, among its labelled rows, and at least two are needed."
     if n_unlabelled and unlabeled is not None:
         message += (
-            f" {n_unlabelled} rows hold the unlabelled marker ({_marker_text(unlabeled)}). If {unlabeled!r} is "
-            f"one of your classes, as in labels {{-1, +1}}, say so with unlabeled=None and mark unlabelled rows "
-            "with None or NaN."
+            f" {n_unlabelled} row(s) are unlabelled ({marker}). If {unlabeled!r} is a class, as in labels "
+            "{-1, +1}, say unlabeled=None and mark unlabelled rows with None or NaN."
         )
     return message
 
@@ -301,40 +368,32 @@ def _one_class_message(only: Any, n_unlabelled: int, unlabeled: Any) -> str:
 def _read_matrix(table: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Log label matrix (n, K) and which rows are labelled, (n,)."""
     try:
-        weight = table.astype(np.float64)
+        weight = np.array(table, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise LabelError(
-            f"y has {table.shape[1]} columns that are not all numbers: a matrix holds label probabilities "
-            "or candidate sets, one column a class."
-        ) from error
+        what = f"y has {table.shape[1]} columns that are not all numbers"
+        raise LabelError(f"{what}: a matrix has one column of label probabilities a class.") from error
     missing = np.isnan(weight)
     empty = missing.all(axis=1)
     partly = missing.any(axis=1) & ~empty
-    for bad, what, cure in (
-        (partly, "hold NaN beside numbers", "use NaN for a whole row that is unlabelled, or 0"),
-        (np.isinf(weight).any(axis=1), "hold infinity", "use finite numbers"),
-        ((weight < 0).any(axis=1), "hold negative numbers", "label probabilities are 0 or more"),
-        ((weight == 0).all(axis=1), "sum to 0, which rules out every class", "use 1 for every candidate class"),
-    ):
-        if bad.any():
-            raise LabelError(
-                f"y: {int(bad.sum())} row(s) of the label matrix {what}, the first is row {int(bad.argmax())}: {cure}."
-            )
+    where = "label matrix y"
+    _refuse_rows(where, partly, "NaN beside numbers", "use NaN for a whole row that is unlabelled, or 0")
+    _refuse_rows(where, np.isinf(weight).any(axis=1), "infinite", "use finite numbers")
+    _refuse_rows(where, (weight < 0).any(axis=1), "negative", "label probabilities are 0 or more")
+    _refuse_rows(where, (weight == 0).all(axis=1), "0 for every class", "use 1 for every candidate class")
     weight[empty] = 1.0
     with np.errstate(divide="ignore"):
-        log_label = np.log(weight / weight.max(axis=1, keepdims=True))
-    return log_label, np.asarray((log_label != 0).any(axis=1))
+        log_label = np.log(weight) - np.log(weight.max(axis=1, keepdims=True))
+    return log_label, np.asarray((log_label < -_EQUAL_LOG).any(axis=1))
 
 
 def _encode_matrix(names: NDArray[Any], table: NDArray[Any]) -> Labels:
     log_label, labelled = _read_matrix(table)
     if not labelled.any():
         raise LabelError(
-            f"y has no labelled row: every one of the {table.shape[0]} rows of the label matrix allows all "
-            "classes alike. Label at least one row."
+            f"y has no labelled row: all {table.shape[0]} rows of the label matrix allow all classes alike. "
+            "Label at least one row."
         )
     distinct, code = np.unique(log_label[labelled], axis=0, return_inverse=True)
     pattern = np.zeros(table.shape[0], dtype=np.intp)
-    pattern[labelled] = np.asarray(code).reshape(-1) + 1
-    log_table = np.vstack([np.zeros((1, table.shape[1])), distinct])
-    return Labels(names, log_table, pattern)
+    pattern[labelled] = code.reshape(-1) + 1
+    return Labels(names, np.vstack([np.zeros((1, table.shape[1])), distinct]), pattern)
