@@ -12,7 +12,7 @@ __all__ = [
     "LabelError",
     "ModelFileError",
     "NotFittedError",
-    "ObjectiveDecreasedError",
+    "ObjectiveDecreasedWarning",
     "ParameterError",
     "SemigenError",
     "TableError",
@@ -43,5 +43,5 @@ class ModelFileError(SemigenError, ValueError):
     """A saved model is damaged, newer than this library, or holds something that is not allowed."""
 
 
-class ObjectiveDecreasedError(SemigenError, RuntimeError):
+class ObjectiveDecreasedWarning(UserWarning):
     """The objective of an EM fit fell by more than rounding: a bug in a family or a covariance shape."""

@@ -70,7 +70,13 @@ class Labels:
         return Labels(self.classes, self.log_table, self.pattern[rows])
 
 
-def encode(y: Any, unlabeled: Any = -1) -> Labels:
+def encode(
+    y: Any,
+    unlabeled: Any = -1,
+    *,
+    counted: NDArray[np.bool_] | None = None,
+    classes: NDArray[Any] | None = None,
+) -> Labels:
     """Read labels.
 
     Parameters
@@ -82,6 +88,10 @@ def encode(y: Any, unlabeled: Any = -1) -> Labels:
         classes; for an array they are 0 … K-1.
     unlabeled : scalar or None, default=-1
         The marker. ``None`` turns it off, so that -1 can be a class.
+    counted : ndarray of shape (n,), bool, or None
+        Rows that count; the others are read as unlabelled, so a class that only they have does not exist.
+    classes : ndarray of shape (K,) or None
+        The classes of a fit: labels are read as these, and there may be none.
 
     Returns
     -------
@@ -97,21 +107,28 @@ def encode(y: Any, unlabeled: Any = -1) -> Labels:
         raise LabelError("requires y to be passed, but the target y is None")
     matrix = _as_matrix(y)
     if matrix is not None:
-        return _encode_matrix(*matrix)
+        return _encode_matrix(*matrix, counted, classes)
     values, mask = _read_vector(y, unlabeled)
+    n_unlabelled = int(mask.sum())
+    if counted is not None:
+        mask |= ~_of_length(counted, mask.size)
     labelled = _plain_dtype(values[~mask])
     _refuse_unusable(labelled)
     try:
-        classes, code = np.unique(labelled, return_inverse=True)
+        found, code = np.unique(labelled, return_inverse=True)
     except TypeError as error:
         kind = type(labelled[0]).__name__
         raise LabelError(f"y holds labels of type {kind}, which have no order: use text.") from error
-    if classes.size < 2:
-        raise LabelError(_too_few_classes(classes, values.shape[0], int(mask.sum()), unlabeled))
+    if classes is None:
+        classes = found
+        if classes.size < 2:
+            raise LabelError(_too_few_classes(classes, mask.size, n_unlabelled, unlabeled))
+    elif found.size:
+        code = _positions(found, classes)[code]
     log_table = np.full((classes.size + 1, classes.size), -np.inf)
-    log_table[0] = 0.0
+    log_table[UNLABELED_PATTERN] = 0.0
     log_table[np.arange(1, classes.size + 1), np.arange(classes.size)] = 0.0
-    pattern = np.zeros(values.shape[0], dtype=np.intp)
+    pattern = np.full(mask.size, UNLABELED_PATTERN, dtype=np.intp)
     pattern[~mask] = code + 1
     return Labels(classes, log_table, pattern)
 
@@ -386,14 +403,44 @@ def _read_matrix(table: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.b
     return log_label, np.asarray((log_label < -_EQUAL_LOG).any(axis=1))
 
 
-def _encode_matrix(names: NDArray[Any], table: NDArray[Any]) -> Labels:
+def _encode_matrix(
+    names: NDArray[Any],
+    table: NDArray[Any],
+    counted: NDArray[np.bool_] | None,
+    classes: NDArray[Any] | None,
+) -> Labels:
     log_label, labelled = _read_matrix(table)
-    if not labelled.any():
+    if counted is not None:
+        labelled &= _of_length(counted, labelled.size)
+    if classes is not None and len(classes) != table.shape[1]:
+        raise LabelError(
+            f"y has {table.shape[1]} columns for the {len(classes)} classes {classes.tolist()!r}."
+        )
+    if classes is None and not labelled.any():
         raise LabelError(
             f"y has no labelled row: all {table.shape[0]} rows of the label matrix allow all classes alike. "
             "Label at least one row."
         )
     distinct, code = np.unique(log_label[labelled], axis=0, return_inverse=True)
-    pattern = np.zeros(table.shape[0], dtype=np.intp)
+    pattern = np.full(table.shape[0], UNLABELED_PATTERN, dtype=np.intp)
     pattern[labelled] = code.reshape(-1) + 1
-    return Labels(names, np.vstack([np.zeros((1, table.shape[1])), distinct]), pattern)
+    log_table = np.vstack([np.zeros((1, table.shape[1])), distinct])
+    return Labels(names if classes is None else classes, log_table, pattern)
+
+
+def _positions(found: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+    """Where each label stands among the classes of a fit."""
+    known = {label: i for i, label in enumerate(classes.tolist())}
+    stray = [label for label in found.tolist() if label not in known]
+    if stray:
+        raise LabelError(f"y has labels {stray!r}, which are not among the classes {classes.tolist()!r}.")
+    return np.asarray([known[label] for label in found.tolist()], dtype=np.intp)
+
+
+def _of_length(counted: NDArray[np.bool_], n_rows: int) -> NDArray[np.bool_]:
+    if counted.size != n_rows:
+        raise LabelError(
+            f"Found input variables with inconsistent numbers of samples: X has {counted.size} rows and y has "
+            f"{n_rows}. Give one label a row, with the marker where there is none."
+        )
+    return counted

@@ -1,0 +1,1 @@
+"""Numerics: the only place that knows which array library computes."""

@@ -1,0 +1,70 @@
+"""Positive definite matrices with a floor under their eigenvalues."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+Array = NDArray[np.float64]
+
+
+def floor_eigenvalues(matrices: Array, scale: Array, floor: float) -> tuple[Array, NDArray[np.bool_]]:
+    """The nearest matrices Σ ⪰ floor · diag(scale²), in the sense of the Gaussian likelihood.
+
+    Of all Σ with that lower bound, the result maximises ``-log|Σ| - tr(Σ⁻¹ S)`` for the given S: in the
+    coordinates x / scale, eigenvalues below the floor are raised to it and the rest stay. Being the exact
+    constrained maximum, it never makes an EM objective fall, and whatever S is, Σ has a Cholesky factor.
+
+    Parameters
+    ----------
+    matrices : ndarray of shape (C, D, D)
+        Symmetric, S.
+    scale : ndarray of shape (D,)
+        A typical size of each column, > 0.
+    floor : float
+        Smallest eigenvalue in units of ``scale``.
+
+    Returns
+    -------
+    matrices : ndarray of shape (C, D, D)
+    raised : ndarray of shape (C,), bool
+        Which matrices had to be changed.
+    """
+    unit = matrices / (scale[:, None] * scale)
+    raised = np.zeros(len(unit), dtype=bool)
+    shift = floor * np.eye(len(scale))
+    for c, matrix in enumerate(unit):
+        try:
+            np.linalg.cholesky(matrix - shift)  # succeeds exactly where every eigenvalue is above the floor
+        except np.linalg.LinAlgError:
+            raised[c] = True
+    if not raised.any():
+        return matrices, raised
+    result = matrices.copy()
+    for c in np.flatnonzero(raised):
+        values, vectors = np.linalg.eigh(unit[c])
+        clipped = (vectors * np.maximum(values, floor)) @ vectors.T
+        result[c] = 0.5 * (clipped + clipped.T) * (scale[:, None] * scale)
+    return result, raised
+
+
+def whitener(matrices: Array) -> tuple[Array, Array]:
+    """``A = L⁻¹`` and log|Σ| of Σ = L Lᵀ, so that |A (x - μ)|² is the squared Mahalanobis distance.
+
+    Parameters
+    ----------
+    matrices : ndarray of shape (C, D, D)
+        Positive definite.
+
+    Returns
+    -------
+    whiten : ndarray of shape (C, D, D)
+        Lower triangular.
+    log_det : ndarray of shape (C,)
+    """
+    factor = np.linalg.cholesky(matrices)
+    eye = np.eye(matrices.shape[-1])
+    whiten = np.stack([solve_triangular(one, eye, lower=True) for one in factor])
+    log_det = 2.0 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+    return whiten, log_det

@@ -1,0 +1,28 @@
+"""Expectation–maximisation for mixtures on labelled and unlabelled rows.
+
+``records`` says what a mixture, its parameters and its statistics are; ``kernel`` has the formulas (E-step,
+merge, M-step); ``engines`` decide where blocks of rows are computed; ``initialise`` finds a start;
+``loop`` iterates.
+"""
+
+from semigen.em.engines import Engine, ThreadEngine
+from semigen.em.initialise import start
+from semigen.em.kernel import e_step, log_joint, m_step
+from semigen.em.loop import Fit, fit
+from semigen.em.records import ClassPrior, Data, Mixture, Params, Stats
+
+__all__ = [
+    "ClassPrior",
+    "Data",
+    "Engine",
+    "Fit",
+    "Mixture",
+    "Params",
+    "Stats",
+    "ThreadEngine",
+    "e_step",
+    "fit",
+    "log_joint",
+    "m_step",
+    "start",
+]

@@ -1,0 +1,62 @@
+"""Where blocks of rows are computed. An engine knows nothing of what is computed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+Rows = NDArray[np.intp]
+
+
+class Engine(Protocol):
+    """Applies a function to blocks of rows."""
+
+    def map_rows(self, function: Callable[[Rows], Any], rows: Rows) -> list[Any]:
+        """``function`` of each block of ``rows``, in the order of the rows."""
+        ...
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def available_cpus() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class ThreadEngine:
+    """Threads over blocks, with the linear algebra library at one thread each.
+
+    Blocks have a fixed size and are merged in order, so results do not depend on the number of threads.
+
+    Parameters
+    ----------
+    n_threads : int or None, default=None
+        None: one for each processor this process may use.
+    block_rows : int, default=32768
+        Rows a block; fewer rows than two blocks hold run in the calling thread.
+    """
+
+    def __init__(self, n_threads: int | None = None, block_rows: int = 32768) -> None:
+        self.n_threads = n_threads or available_cpus()
+        self.block_rows = block_rows
+
+    def map_rows(self, function: Callable[[Rows], Any], rows: Rows) -> list[Any]:
+        """``function`` of each block of ``rows``, in the order of the rows."""
+        blocks = [rows[i : i + self.block_rows] for i in range(0, len(rows), self.block_rows)]
+        with _blas().limit(limits=1, user_api="blas"):
+            if len(blocks) == 1 or self.n_threads == 1:
+                return [function(block) for block in blocks]
+            with ThreadPoolExecutor(min(self.n_threads, len(blocks))) as pool:
+                return list(pool.map(function, blocks))

@@ -1,0 +1,195 @@
+"""Where EM starts: the labelled rows, and for components that no label names, rows that lie far from them."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.neighbors import NearestNeighbors
+
+from semigen.em.engines import Engine
+from semigen.em.kernel import given_stats, m_step
+from semigen.em.records import Array, Data, Mixture, Params, Rows, Stats
+from semigen.exceptions import ParameterError
+
+MAX_SEED_ROWS = 5000
+"""Unlabelled (and labelled) rows looked at for a start; more are sampled."""
+
+
+def start(
+    mixture: Mixture,
+    prior: Any,
+    data: Data,
+    engine: Engine,
+    rng: np.random.Generator,
+    *,
+    perturb: bool = False,
+) -> Params:
+    """Parameters to start from.
+
+    A class with one component starts from its labelled rows. A class with several starts from the clusters
+    (k-means) of its labelled rows and the unlabelled rows nearest to them. Classes without labelled rows
+    and novel components start from unlabelled rows far from every labelled row and from each other.
+
+    Parameters
+    ----------
+    mixture, prior, data, engine
+    rng : Generator
+    perturb : bool, default=False
+        Add a random half of the unlabelled rows, each to the class of its nearest labelled row: a different
+        start for a restart.
+
+    Raises
+    ------
+    ParameterError
+        If there are more components than rows to start them from.
+    """
+    seeds = _Seeds(mixture, prior, data, rng)
+    rows, resp = seeds.collect(perturb)
+    reference = Params(
+        np.zeros((2, mixture.n_groups)),
+        np.zeros(mixture.n_components),
+        mixture.family.reference(prior, mixture.n_components),
+    )
+    position = np.zeros(len(data.weight), dtype=np.intp)
+    position[rows] = np.arange(len(rows))
+    stats = reduce(
+        Stats.merge,
+        engine.map_rows(lambda mine: given_stats(mixture, reference, data, mine, resp[position[mine]]), rows),
+    )
+    params = m_step(mixture, prior, stats, reference)
+    if seeds.nameless.any():
+        params = Params(seeds.log_group(), params.log_within, params.family)
+    return params
+
+
+class _Seeds:
+    """Rows to start from and the components they start."""
+
+    def __init__(self, mixture: Mixture, prior: Any, data: Data, rng: np.random.Generator) -> None:
+        self.mixture, self.prior, self.data, self.rng = mixture, prior, data, rng
+        used = data.used
+        labelled = data.labels.is_labeled[used]
+        self.labelled: Rows = used[labelled]
+        self.unlabelled: Rows = used[~labelled]
+        self.class_probs: Array = data.labels.take(self.labelled).probabilities
+        named = np.zeros(mixture.n_groups, dtype=bool)
+        named[: mixture.n_classes] = (self.class_probs > 0).any(axis=0)
+        self.nameless = ~named
+
+    def log_group(self) -> Array:
+        """Group probabilities where some groups have no labelled row: in proportion to components."""
+        share = np.bincount(self.mixture.group, minlength=self.mixture.n_groups) / self.mixture.n_components
+        values = self.mixture.class_prior.values
+        if values is not None:
+            n_classes = self.mixture.n_classes
+            share[:n_classes] = values * share[:n_classes].sum()
+        return np.log(np.vstack([share, share]))
+
+    def collect(self, perturb: bool) -> tuple[Rows, Array]:
+        """Seed rows and their responsibilities (rows, C)."""
+        mixture = self.mixture
+        members = np.bincount(mixture.group, minlength=mixture.n_groups)
+        crowded = (members > 1) & ~self.nameless
+        if not (crowded.any() or self.nameless.any() or perturb):
+            return self.labelled, self.class_probs[:, mixture.group]
+        sample = self._sample(self.unlabelled)
+        points = mixture.family.points(self.prior, self.data.x[sample])
+        near_class, distance = self._nearest(points)
+        rows = [self.labelled]
+        resp = [self._spread(self.class_probs)]
+        if perturb and len(sample):
+            chosen = self.rng.random(len(sample)) < 0.5
+            rows.append(sample[chosen])
+            resp.append(self._spread(np.eye(mixture.n_classes)[near_class[chosen]]))
+        for group in np.flatnonzero(crowded):
+            mine = np.flatnonzero(near_class == group)
+            mine = mine[np.argsort(distance[mine], kind="stable")][: (len(mine) + 1) // 2]
+            self._cluster(int(group), sample[mine], rows, resp)
+        taken = np.concatenate(rows)
+        free = ~np.isin(sample, taken)
+        for component in np.flatnonzero(self.nameless[mixture.group]):
+            chosen_rows = self._far(points, distance, free)
+            if not len(chosen_rows):
+                raise ParameterError(
+                    f"{mixture.n_components} components, but too few unlabelled rows to start those that no "
+                    "labelled row names: lower n_novel_components, or label a row of each class."
+                )
+            free[chosen_rows] = False
+            distance = np.minimum(distance, _distances(points, points[chosen_rows].mean(axis=0)))
+            rows.append(sample[chosen_rows])
+            resp.append(np.eye(mixture.n_components)[np.full(len(chosen_rows), component)])
+        return _merge_rows(np.concatenate(rows), np.vstack(resp))
+
+    def _sample(self, rows: Rows) -> Rows:
+        if len(rows) <= MAX_SEED_ROWS:
+            return rows
+        return np.sort(self.rng.choice(rows, MAX_SEED_ROWS, replace=False))
+
+    def _nearest(self, points: Array) -> tuple[Rows, Array]:
+        """Class of and distance to the nearest labelled row."""
+        if not len(points):
+            return np.empty(0, dtype=np.intp), np.empty(0)
+        some = np.sort(self.rng.permutation(len(self.labelled))[:MAX_SEED_ROWS])
+        there = self.mixture.family.points(self.prior, self.data.x[self.labelled[some]])
+        distance, index = NearestNeighbors(n_neighbors=1).fit(there).kneighbors(points)
+        return self.class_probs[some][index[:, 0]].argmax(axis=1), distance[:, 0]
+
+    def _spread(self, class_probs: Array) -> Array:
+        """Class probabilities over one-component classes; crowded classes are filled by their clusters."""
+        group = self.mixture.group
+        alone = np.bincount(group, minlength=self.mixture.n_groups)[group] == 1
+        resp = np.zeros((len(class_probs), len(group)))
+        known = np.flatnonzero(alone & (group < self.mixture.n_classes))
+        resp[:, known] = class_probs[:, group[known]]
+        return resp
+
+    def _cluster(self, group: int, near: Rows, rows: list[Rows], resp: list[Array]) -> None:
+        """Split a class's labelled rows and nearest unlabelled rows into its components."""
+        components = np.flatnonzero(self.mixture.group == group)
+        mine = self.class_probs[:, group] > 0
+        members = np.concatenate([self.labelled[mine], near])
+        share = np.concatenate([self.class_probs[mine, group], np.ones(len(near))])
+        points = self.mixture.family.points(self.prior, self.data.x[members])
+        n_distinct = len(np.unique(points, axis=0))
+        if n_distinct < len(components):
+            label = self.data.labels.classes[group]
+            raise ParameterError(
+                f"components_per_class asks for {len(components)} components of class {label!r}, but only "
+                f"{n_distinct} distinct rows are near it: lower it, or label more rows."
+            )
+        weight = share * self.data.weight[members]
+        seed = int(self.rng.integers(2**31))
+        cluster = (
+            KMeans(len(components), n_init=3, random_state=seed).fit(points, sample_weight=weight).labels_
+        )
+        assigned = np.zeros((len(members), self.mixture.n_components))
+        assigned[np.arange(len(members)), components[cluster]] = share
+        rows.append(members)
+        resp.append(assigned)
+
+    def _far(self, points: Array, distance: Array, free: NDArray[np.bool_]) -> Rows:
+        """A row far from what is started, drawn with probability ∝ distance², and its neighbours."""
+        odds = np.where(free, distance**2, 0.0)
+        if not odds.any():
+            return np.flatnonzero(free)[:1]
+        seed = self.rng.choice(len(points), p=odds / odds.sum())
+        to_seed = _distances(points, points[seed])
+        closer = np.flatnonzero(free & (to_seed <= distance))
+        size = max(1, min(len(closer), 2 + len(points) // 20))
+        return closer[np.argsort(to_seed[closer], kind="stable")][:size]
+
+
+def _distances(points: Array, origin: Array) -> Array:
+    return np.asarray(np.sqrt(((points - origin) ** 2).sum(axis=1)))
+
+
+def _merge_rows(rows: Rows, resp: Array) -> tuple[Rows, Array]:
+    """Rows once each, their responsibilities added, in row order."""
+    distinct, code = np.unique(rows, return_inverse=True)
+    total = np.zeros((len(distinct), resp.shape[1]))
+    np.add.at(total, code, resp)
+    return distinct, total

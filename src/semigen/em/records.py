@@ -1,0 +1,143 @@
+"""The records that an EM fit is made of. All are frozen: nothing about a fit hides anywhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.families import Family
+from semigen.labels import UNLABELED_PATTERN, Labels
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+UNLABELED, LABELED = 0, 1
+"""Index of the two parts of the data in every array that keeps them apart."""
+
+
+@dataclass(frozen=True)
+class ClassPrior:
+    """Where p(y) comes from.
+
+    Attributes
+    ----------
+    kind : str
+        "shared": one p(y), learned from labelled and unlabelled rows. "unlabeled": the two parts have class
+        proportions of their own, each learned from its part; predictions use the unlabelled part's.
+        "fixed": ``values``.
+    values : ndarray of shape (K,) or None
+        The fixed class probabilities, > 0, sum 1.
+    """
+
+    kind: str = "shared"
+    values: Array | None = None
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The structure of a mixture, which a fit does not change.
+
+    Attributes
+    ----------
+    family : Family
+        Of p(x | component).
+    group : ndarray of shape (C,), intp
+        The group of each component: classes 0 … K-1, then, if there are novel components, K for all of
+        them: a group that no labelled row can belong to.
+    n_classes : int
+        K.
+    class_prior : ClassPrior
+    """
+
+    family: Family
+    group: NDArray[np.intp]
+    n_classes: int
+    class_prior: ClassPrior = ClassPrior()
+
+    @property
+    def n_components(self) -> int:
+        """C."""
+        return len(self.group)
+
+    @property
+    def n_groups(self) -> int:
+        """K, or K + 1 with novel components."""
+        return self.n_classes + bool((self.group == self.n_classes).any())
+
+    def log_label(self, labels: Labels) -> Array:
+        """Log label table by component, (P, C); labelled rows exclude novel components."""
+        table = labels.log_table
+        if self.n_groups > self.n_classes:
+            novel = np.full((len(table), 1), -np.inf)
+            novel[UNLABELED_PATTERN] = 0.0
+            table = np.hstack([table, novel])
+        return np.asarray(table[:, self.group])
+
+
+@dataclass(frozen=True)
+class Params:
+    """Parameters θ of a mixture.
+
+    Attributes
+    ----------
+    log_group : ndarray of shape (2, G)
+        log p(group), of unlabelled rows (0) and of labelled rows (1).
+    log_within : ndarray of shape (C,)
+        log p(component | group).
+    family : record
+        Parameters of p(x | component).
+    """
+
+    log_group: Array
+    log_within: Array
+    family: Any
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Expected sufficient statistics of some rows.
+
+    Attributes
+    ----------
+    weight : ndarray of shape (2, C)
+        Responsibilities times row weights, summed over unlabelled (0) and labelled (1) rows.
+    log_lik : float
+        ``Σ w log p(row)``, nats, under the parameters of the E-step.
+    family : record
+        Sums of p(x | component)'s own.
+    """
+
+    weight: Array
+    log_lik: float
+    family: Any
+
+    def merge(self, other: Stats) -> Stats:
+        """The sums over both sets of rows."""
+        return Stats(
+            self.weight + other.weight, self.log_lik + other.log_lik, self.family.merge(other.family)
+        )
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows, labels and effective row weights.
+
+    Attributes
+    ----------
+    x : array of n rows
+    labels : Labels
+    weight : ndarray of shape (n,)
+        Row weights, those of unlabelled rows times λ. Rows of weight 0 are never visited.
+    """
+
+    x: Any
+    labels: Labels
+    weight: Array
+
+    @property
+    def used(self) -> Rows:
+        """Numbers of the rows that count."""
+        return np.flatnonzero(self.weight > 0)

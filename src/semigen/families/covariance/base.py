@@ -1,0 +1,213 @@
+"""What a covariance shape is, and the walk that every shape's E- and M-step sums share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Floats = NDArray[np.floating]
+Second = tuple[Array, ...]
+
+CACHE_BYTES = 2**21
+"""Scratch memory of a chunk: about one core's second-level cache and its share of the third."""
+
+
+@dataclass(frozen=True)
+class LocationShape:
+    """Locations and covariances of C components in D columns.
+
+    Attributes
+    ----------
+    center : ndarray of shape (D,)
+        Where the origin lies: the weighted mean of all rows. Rows are centred before anything is squared.
+    mean : ndarray of shape (C, D)
+        Component means less ``center``.
+    shape : record
+        The covariances, in the form of their :class:`Covariance`.
+    """
+
+    center: Array
+    mean: Array
+    shape: Any
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Weighted sums of rows x with y = x - center.
+
+    Attributes
+    ----------
+    weight : ndarray of shape (C,)
+        ``Σ r``, rows.
+    first : ndarray of shape (C, D)
+        ``Σ r y``.
+    second : tuple of ndarrays
+        ``Σ r y yᵀ``, as much of it as the covariance shape needs.
+    """
+
+    weight: Array
+    first: Array
+    second: Second
+
+    def merge(self, other: Moments) -> Moments:
+        """The sums over both sets of rows."""
+        second = tuple(a + b for a, b in zip(self.second, other.second, strict=True))
+        return Moments(self.weight + other.weight, self.first + other.first, second)
+
+
+@dataclass(frozen=True)
+class NormalInverseWishart:
+    """Conjugate prior of means and covariances, with the overall mean as its origin.
+
+    ``log p(μ, Σ) = -½ Σ_c [ s (log|Σ| + tr(Σ⁻¹ Σ₀)) + κ μᵀ Σ⁻¹ μ ] + const``, so s is the number of
+    pseudo-rows that speak for the covariance Σ₀ and κ the number that speak for the mean 0.
+
+    Attributes
+    ----------
+    center : ndarray of shape (D,)
+        Weighted mean of all rows.
+    scale : ndarray of shape (D,)
+        Weighted standard deviation of each column over all rows; 1 for a constant column.
+    target : Any
+        Σ₀ in the form of the covariance shape.
+    strength : float
+        s ≥ 0, pseudo-rows.
+    mean_strength : float
+        κ ≥ 0, pseudo-rows.
+    floor : float
+        Every covariance stays ⪰ floor · diag(scale²).
+    """
+
+    center: Array
+    scale: Array
+    target: Any
+    strength: float
+    mean_strength: float
+    floor: float
+
+
+class ScatterWalk(ABC):
+    """Squared Mahalanobis distances and weighted second moments of the rows of a block.
+
+    Subclasses say how, for rows ``y`` (D, rows), centred and column-major, which stay in ``self.y`` from
+    :meth:`distances` to :meth:`add`.
+    """
+
+    def __init__(self, params: LocationShape, dtype: Any, numbers_per_row: int) -> None:
+        self.params = params
+        self.dtype = np.dtype(dtype)
+        n_components, n_features = params.mean.shape
+        row_bytes = self.dtype.itemsize * (numbers_per_row + n_features + 4 * n_components)
+        self.chunk_rows = int(np.clip(CACHE_BYTES // row_bytes, 32, 2048))
+        self._center = params.center[:, None].astype(self.dtype)
+        self._buffer = np.empty(0, dtype=self.dtype)
+        self.weight = np.zeros(n_components)
+        self.first = np.zeros((n_components, n_features))
+
+    def load(self, x: NDArray[Any]) -> Floats:
+        """Centre a chunk of rows (rows, D) into ``y`` (D, rows), below a row of ones."""
+        n_rows, n_features = x.shape
+        size = (n_features + 1) * n_rows
+        if self._buffer.size < size:
+            self._buffer = np.empty(size, dtype=self.dtype)
+        self.augmented = self._buffer[:size].reshape(n_features + 1, n_rows)
+        self.augmented[0] = 1.0
+        self.y = self.augmented[1:]
+        np.subtract(
+            x.T, self._center, out=self.y, dtype=np.result_type(x.dtype, self.dtype), casting="same_kind"
+        )
+        return self.y
+
+    @abstractmethod
+    def distances(self, x: NDArray[Any]) -> Floats:
+        """``(x - μ)ᵀ Σ⁻¹ (x - μ)``, (C, rows)."""
+
+    def add(self, resp: Floats) -> None:
+        """Add the rows of the last :meth:`distances`, weighted by ``resp`` (C, rows)."""
+        self.weight += resp.sum(axis=1, dtype=np.float64)
+        self.first += resp @ self.y.T
+        self.add_second(resp)
+
+    @abstractmethod
+    def add_second(self, resp: Floats) -> None:
+        """Add ``r y yᵀ`` of the loaded rows."""
+
+    @abstractmethod
+    def second(self) -> Second:
+        """``Σ r y yᵀ`` in the shape's form."""
+
+    def moments(self) -> Moments:
+        """All sums of what was added."""
+        return Moments(self.weight, self.first, self.second())
+
+
+class Covariance(ABC):
+    """A shape of covariance matrices: how they are stored, estimated and used.
+
+    A second moment, a scatter and a target are held in the shape's own form (``Second``). ``outer`` gives
+    ``w m mᵀ`` in that form, so the family can move second moments to another origin without knowing it.
+    """
+
+    name: str
+    reusable: bool = True
+    """Whether second moments can be used with other parameters than those they were computed with."""
+
+    @abstractmethod
+    def default_shrinkage(self, n_features: int) -> float:
+        """Pseudo-rows of ``shrinkage="auto"``."""
+
+    @abstractmethod
+    def target(self, total: Array) -> Any:
+        """Σ₀ in the shape's form, from the covariance (D, D) — or variances (D,) — of all rows."""
+
+    needs_dense_total: bool = False
+    """Whether ``target`` wants the full covariance of all rows or only the variances."""
+
+    @abstractmethod
+    def reference(self, prior: NormalInverseWishart, n_components: int) -> Any:
+        """The shape's record with every component at Σ₀."""
+
+    @abstractmethod
+    def walk(self, params: LocationShape, dtype: Any) -> ScatterWalk:
+        """Start a walk over rows."""
+
+    @abstractmethod
+    def outer(self, weight: Array, mean: Array, shape: Any) -> Second:
+        """``w_c m_c m_cᵀ`` in the form of second moments computed with ``shape``."""
+
+    @abstractmethod
+    def estimate(self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: Any) -> Any:
+        """Covariances from scatter about the means, ``(scatter + s Σ₀) / (weight + s)``, floored."""
+
+    @abstractmethod
+    def log_det(self, shape: Any) -> Array:
+        """log|Σ_c|, (C,)."""
+
+    @abstractmethod
+    def mahalanobis(self, shape: Any, deviation: Array) -> Array:
+        """``δ_cᵀ Σ_c⁻¹ δ_c`` of one deviation (C, D) a component, (C,)."""
+
+    @abstractmethod
+    def trace(self, shape: Any, scatter: Second) -> float:
+        """``Σ_c tr(Σ_c⁻¹ scatter_c)``, where ``reusable``."""
+
+    @abstractmethod
+    def log_prior(self, prior: NormalInverseWishart, shape: Any) -> float:
+        """``-½ s Σ (log|Σ| + tr(Σ⁻¹ Σ₀))`` over the distinct matrices."""
+
+    @abstractmethod
+    def dense(self, shape: Any, n_components: int) -> Array:
+        """The matrices Σ_c, (C, D, D)."""
+
+    @abstractmethod
+    def n_free(self, n_components: int, n_features: int) -> int:
+        """Number of free parameters of the covariances."""
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
+        return f"{type(self).__name__}({settings})"

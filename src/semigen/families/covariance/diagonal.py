@@ -1,0 +1,139 @@
+"""Independent columns: a variance a column (``Diag``) or one for all columns (``Spherical``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.families.covariance.base import (
+    Array,
+    Covariance,
+    Floats,
+    LocationShape,
+    NormalInverseWishart,
+    ScatterWalk,
+    Second,
+)
+
+
+@dataclass(frozen=True)
+class DiagonalShape:
+    """Variances.
+
+    Attributes
+    ----------
+    variance : ndarray of shape (C, D)
+    raised : ndarray of shape (C,), bool
+        Where the floor was needed.
+    """
+
+    variance: Array
+    raised: NDArray[np.bool_]
+
+
+class Diag(Covariance):
+    """A variance for each component and column: C · D parameters."""
+
+    name = "diag"
+
+    def default_shrinkage(self, n_features: int) -> float:
+        return 2.0
+
+    def target(self, total: Array) -> Array:
+        return total
+
+    def reference(self, prior: NormalInverseWishart, n_components: int) -> DiagonalShape:
+        return self._floored(np.repeat(prior.target[None], n_components, axis=0), prior)
+
+    def walk(self, params: LocationShape, dtype: Any) -> DiagonalWalk:
+        return DiagonalWalk(params)
+
+    def outer(self, weight: Array, mean: Array, shape: DiagonalShape) -> Second:
+        return (weight[:, None] * mean**2,)
+
+    def estimate(
+        self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: DiagonalShape
+    ) -> DiagonalShape:
+        rows = (weight + prior.strength)[:, None]
+        empty = rows <= 0
+        variance = (scatter[0] + prior.strength * prior.target) / np.where(empty, 1.0, rows)
+        return self._floored(np.where(empty, old.variance, self._pooled(variance)), prior)
+
+    def _pooled(self, variance: Array) -> Array:
+        return variance
+
+    def _lower_bound(self, prior: NormalInverseWishart) -> Array:
+        return np.asarray(prior.floor * prior.scale**2)
+
+    def _floored(self, variance: Array, prior: NormalInverseWishart) -> DiagonalShape:
+        bound = self._lower_bound(prior)
+        return DiagonalShape(np.maximum(variance, bound), (variance < bound).any(axis=1))
+
+    def log_det(self, shape: DiagonalShape) -> Array:
+        return np.asarray(np.log(shape.variance).sum(axis=1))
+
+    def mahalanobis(self, shape: DiagonalShape, deviation: Array) -> Array:
+        return np.asarray((deviation**2 / shape.variance).sum(axis=1))
+
+    def trace(self, shape: DiagonalShape, scatter: Second) -> float:
+        return float((scatter[0] / shape.variance).sum())
+
+    def log_prior(self, prior: NormalInverseWishart, shape: DiagonalShape) -> float:
+        return float(-0.5 * prior.strength * (np.log(shape.variance) + prior.target / shape.variance).sum())
+
+    def dense(self, shape: DiagonalShape, n_components: int) -> Array:
+        return np.asarray(shape.variance[:, :, None] * np.eye(shape.variance.shape[1]))
+
+    def n_free(self, n_components: int, n_features: int) -> int:
+        return n_components * n_features
+
+
+class Spherical(Diag):
+    """One variance for each component, the same in every column: C parameters."""
+
+    name = "spherical"
+
+    def target(self, total: Array) -> Array:
+        return np.full_like(total, total.mean())
+
+    def _pooled(self, variance: Array) -> Array:
+        return np.repeat(variance.mean(axis=1, keepdims=True), variance.shape[1], axis=1)
+
+    def _lower_bound(self, prior: NormalInverseWishart) -> Array:
+        return np.full_like(prior.scale, prior.floor * (prior.scale**2).max())
+
+    def n_free(self, n_components: int, n_features: int) -> int:
+        return n_components
+
+
+class DiagonalWalk(ScatterWalk):
+    """Distances and second moments as matrix products with the rows and their squares.
+
+    In float64 also for float32 rows: ``y²/v - 2 y m/v + m²/v`` cancels digits where classes lie far apart.
+    """
+
+    def __init__(self, params: LocationShape) -> None:
+        n_features = params.mean.shape[1]
+        super().__init__(params, np.float64, n_features)
+        precision = 1.0 / params.shape.variance
+        self._quadratic = precision
+        self._linear = -2.0 * params.mean * precision
+        self._constant = (params.mean**2 * precision).sum(axis=1)[:, None]
+        self._second = np.zeros_like(params.mean)
+
+    def distances(self, x: NDArray[Any]) -> Floats:
+        y = self.load(x)
+        self._squares = y * y
+        total = self._quadratic @ self._squares
+        total += self._linear @ y
+        total += self._constant
+        return np.asarray(np.maximum(total, 0.0, out=total))
+
+    def add_second(self, resp: Floats) -> None:
+        self._second += resp @ self._squares.T
+
+    def second(self) -> Second:
+        return (self._second,)

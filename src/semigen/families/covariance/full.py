@@ -1,0 +1,236 @@
+"""Any positive definite matrix: one a component (``Full``) or one for all (``Tied``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.arrays.linalg import floor_eigenvalues, whitener
+from semigen.families.covariance.base import (
+    Array,
+    Covariance,
+    Floats,
+    LocationShape,
+    NormalInverseWishart,
+    ScatterWalk,
+    Second,
+)
+
+
+@dataclass(frozen=True)
+class DenseShape:
+    """Matrices with their whiteners, one a component or a single one for all.
+
+    Attributes
+    ----------
+    covariance : ndarray of shape (C or 1, D, D)
+    whiten : ndarray of shape (C or 1, D, D)
+        ``A = L⁻¹``, lower triangular, ``Σ = L Lᵀ``.
+    log_det : ndarray of shape (C or 1,)
+    raised : ndarray of shape (C or 1,), bool
+        Where the eigenvalue floor was needed.
+    """
+
+    covariance: Array
+    whiten: Array
+    log_det: Array
+    raised: NDArray[np.bool_]
+
+
+def _dense_shape(matrices: Array, prior: NormalInverseWishart) -> DenseShape:
+    covariance, raised = floor_eigenvalues(matrices, prior.scale, prior.floor)
+    return DenseShape(covariance, *whitener(covariance), raised)
+
+
+def _outer(weight: Array, mean: Array) -> Array:
+    return np.asarray((weight[:, None] * mean)[:, :, None] * mean[:, None, :])
+
+
+class _Dense(Covariance):
+    """What matrices a component and a shared matrix have in common."""
+
+    needs_dense_total = True
+
+    def default_shrinkage(self, n_features: int) -> float:
+        return n_features + 2.0
+
+    def target(self, total: Array) -> Array:
+        return total
+
+    def log_prior(self, prior: NormalInverseWishart, shape: DenseShape) -> float:
+        if prior.strength == 0:
+            return 0.0
+        spread = np.einsum("cij,cik,kj->c", shape.whiten, shape.whiten, prior.target, optimize=True)
+        return float(-0.5 * prior.strength * (shape.log_det + spread).sum())
+
+    def mahalanobis(self, shape: DenseShape, deviation: Array) -> Array:
+        return np.asarray((np.matmul(shape.whiten, deviation[:, :, None])[:, :, 0] ** 2).sum(axis=1))
+
+    def trace(self, shape: DenseShape, scatter: Second) -> float:
+        (matrices,) = scatter
+        return float(np.einsum("cij,cik,ckj->", shape.whiten, shape.whiten, matrices, optimize=True))
+
+
+class Full(_Dense):
+    """A covariance matrix of its own for each component: C · D (D + 1) / 2 parameters."""
+
+    name = "full"
+
+    def reference(self, prior: NormalInverseWishart, n_components: int) -> DenseShape:
+        return _dense_shape(np.repeat(prior.target[None], n_components, axis=0), prior)
+
+    def walk(self, params: LocationShape, dtype: Any) -> FullWalk:
+        return FullWalk(params, dtype)
+
+    def outer(self, weight: Array, mean: Array, shape: DenseShape) -> Second:
+        return (_outer(weight, mean),)
+
+    def estimate(
+        self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: DenseShape
+    ) -> DenseShape:
+        (matrices,) = scatter
+        rows = weight + prior.strength
+        empty = rows <= 0
+        matrices = (matrices + prior.strength * prior.target) / np.where(empty, 1.0, rows)[:, None, None]
+        matrices[empty] = old.covariance[empty]
+        return _dense_shape(matrices, prior)
+
+    def log_det(self, shape: DenseShape) -> Array:
+        return shape.log_det
+
+    def dense(self, shape: DenseShape, n_components: int) -> Array:
+        return shape.covariance
+
+    def n_free(self, n_components: int, n_features: int) -> int:
+        return n_components * n_features * (n_features + 1) // 2
+
+
+class FullWalk(ScatterWalk):
+    """All components of a chunk as a few matrix products.
+
+    ``A_c (x - μ_c)`` of all components is one product of the stacked whiteners with the rows; a row of ones
+    carries ``-A_c μ_c``. Whiteners are triangular and second moments symmetric, so columns are handled in
+    two halves that skip a quarter of the work.
+    """
+
+    def __init__(self, params: LocationShape, dtype: Any) -> None:
+        n_components, n_features = params.mean.shape
+        half = (n_features + 1) // 2 if n_features >= 8 else n_features
+        self._cuts = [(a, b) for a, b in ((0, half), (half, n_features)) if b > a]
+        super().__init__(params, dtype, n_components * half)
+        whiten: Array = params.shape.whiten
+        offset = np.matmul(whiten, params.mean[:, :, None])[:, :, 0]
+        self._stacked = []
+        for a, b in self._cuts:
+            block = np.concatenate([-offset[:, a:b, None], whiten[:, a:b, :b]], axis=2)
+            self._stacked.append(np.ascontiguousarray(block.reshape(-1, b + 1), dtype=self.dtype))
+        self._scratch = np.empty(0, dtype=self.dtype)
+        self._second = np.zeros((n_components, n_features, n_features))
+
+    def _space(self, width: int) -> tuple[Floats, Floats]:
+        """Scratch memory as (C · width, rows) and as (C, width, rows)."""
+        n_components, n_rows = len(self.weight), self.y.shape[1]
+        size = n_components * width * n_rows
+        if self._scratch.size < size:
+            self._scratch = np.empty(size, dtype=self.dtype)
+        flat = self._scratch[:size].reshape(n_components * width, n_rows)
+        return flat, flat.reshape(n_components, width, n_rows)
+
+    def distances(self, x: NDArray[Any]) -> Floats:
+        self.load(x)
+        total: Floats | None = None
+        for (a, b), stacked in zip(self._cuts, self._stacked, strict=True):
+            flat, cube = self._space(b - a)
+            np.matmul(stacked, self.augmented[: b + 1], out=flat)
+            part = np.einsum("cdn,cdn->cn", cube, cube)
+            total = part if total is None else np.add(total, part, out=total)
+        return np.asarray(total)
+
+    def add_second(self, resp: Floats) -> None:
+        used = resp > 0
+        if np.count_nonzero(used) < 0.4 * used.size:
+            self._add_used(resp, used)
+            return
+        n_features = self.y.shape[0]
+        for a, b in self._cuts:
+            flat, cube = self._space(b - a)
+            np.multiply(resp[:, None, :], self.y[None, a:b, :], out=cube)
+            self._second[:, a:b, a:] += (flat @ self.y[a:].T).reshape(-1, b - a, n_features - a)
+
+    def _add_used(self, resp: Floats, used: NDArray[np.bool_]) -> None:
+        """The same sums from the rows that each component has a share in."""
+        for c in range(len(resp)):
+            rows = np.flatnonzero(used[c])
+            if rows.size:
+                y = self.y[:, rows]
+                self._second[c] += (y * resp[c, rows]) @ y.T
+
+    def second(self) -> Second:
+        matrices = self._second
+        if len(self._cuts) == 2:  # the lower left quarter was left to symmetry
+            half = self._cuts[0][1]
+            matrices[:, half:, :half] = matrices[:, :half, half:].transpose(0, 2, 1)
+        return (0.5 * (matrices + matrices.transpose(0, 2, 1)),)
+
+
+class Tied(_Dense):
+    """One covariance matrix for all components: D (D + 1) / 2 parameters; linear class boundaries."""
+
+    name = "tied"
+
+    def reference(self, prior: NormalInverseWishart, n_components: int) -> DenseShape:
+        return _dense_shape(prior.target[None], prior)
+
+    def walk(self, params: LocationShape, dtype: Any) -> TiedWalk:
+        return TiedWalk(params)
+
+    def outer(self, weight: Array, mean: Array, shape: DenseShape) -> Second:
+        return (((weight[:, None] * mean).T @ mean)[None],)
+
+    def estimate(
+        self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: DenseShape
+    ) -> DenseShape:
+        (matrix,) = scatter
+        rows = weight.sum() + prior.strength
+        return _dense_shape((matrix + prior.strength * prior.target) / rows, prior)
+
+    def log_det(self, shape: DenseShape) -> Array:
+        return shape.log_det  # (1,): broadcasts over components
+
+    def dense(self, shape: DenseShape, n_components: int) -> Array:
+        return np.repeat(shape.covariance, n_components, axis=0)
+
+    def n_free(self, n_components: int, n_features: int) -> int:
+        return n_features * (n_features + 1) // 2
+
+
+class TiedWalk(ScatterWalk):
+    """Rows are whitened once; distances to the whitened means come from one matrix product.
+
+    In float64 also for float32 rows: ``|z|² - 2 zᵀm + |m|²`` cancels digits where classes lie far apart.
+    """
+
+    def __init__(self, params: LocationShape) -> None:
+        n_features = params.mean.shape[1]
+        super().__init__(params, np.float64, 2 * n_features)
+        self._whiten: Array = params.shape.whiten[0]
+        self._mean = params.mean @ self._whiten.T
+        self._norm = (self._mean**2).sum(axis=1)[:, None]
+        self._second = np.zeros((n_features, n_features))
+
+    def distances(self, x: NDArray[Any]) -> Floats:
+        white = self._whiten @ self.load(x)
+        cross = self._mean @ white
+        cross *= -2.0
+        cross += self._norm
+        cross += np.einsum("dn,dn->n", white, white)
+        return np.asarray(np.maximum(cross, 0.0, out=cross))
+
+    def add_second(self, resp: Floats) -> None:
+        self._second += (self.y * resp.sum(axis=0)) @ self.y.T
+
+    def second(self) -> Second:
+        return (0.5 * (self._second + self._second.T)[None],)

@@ -1,0 +1,150 @@
+"""The Gaussian family with a conjugate normal–inverse-Wishart prior and any covariance shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.families.covariance import Covariance, as_covariance
+from semigen.families.covariance.base import LocationShape, Moments, NormalInverseWishart, ScatterWalk
+from semigen.families.protocol import Array, Family, Floats, MapRows, Rows
+
+LOG_2PI = float(np.log(2 * np.pi))
+MEAN_STRENGTH = 0.01
+"""κ: pseudo-rows at the overall mean, enough to place a component that has no rows, too few to move one."""
+
+
+class Gaussian(Family):
+    """``log p(x | c) = -½ [D log 2π + log|Σ_c| + (x - μ_c)ᵀ Σ_c⁻¹ (x - μ_c)]``.
+
+    Prior (normal–inverse-Wishart; Gelman et al. 2013, *Bayesian Data Analysis*, §3.6; for mixtures Fraley &
+    Raftery 2007, *J. Classification* 24:155): s pseudo-rows speak for the covariance of all rows, and a
+    hundredth of a pseudo-row for their mean. Without it (``shrinkage=0``) estimates are maximum likelihood.
+
+    Parameters
+    ----------
+    covariance : str or Covariance, default="full"
+        "full", "tied", "diag", "spherical", "low_rank", or a covariance object.
+    """
+
+    name = "gaussian"
+
+    def __init__(self, covariance: str | Covariance = "full") -> None:
+        self.covariance = as_covariance(covariance)
+
+    @property
+    def reusable(self) -> bool:
+        return self.covariance.reusable
+
+    def fit_prior(
+        self, x: NDArray[Any], weight: Array, shrinkage: float | None, map_rows: MapRows
+    ) -> NormalInverseWishart:
+        n_features = x.shape[1]
+        total_weight = weight.sum()
+        origin = x[0].astype(np.float64)
+
+        def mean_sum(rows: Rows) -> Array:
+            return np.asarray(weight[rows] @ (x[rows] - origin))
+
+        center = origin + sum(map_rows(mean_sum)) / total_weight
+        dense = self.covariance.needs_dense_total
+
+        def second_sum(rows: Rows) -> Array:
+            y = x[rows] - center
+            return np.asarray((y.T * weight[rows]) @ y if dense else weight[rows] @ (y * y))
+
+        total = sum(map_rows(second_sum)) / total_weight
+        variance = np.diagonal(total) if dense else total
+        rounding = 10 * np.finfo(x.dtype).eps * np.abs(center)
+        constant = variance <= rounding**2
+        scale = np.where(constant, 1.0, np.sqrt(variance))
+        total = total.copy()
+        if dense:
+            total[np.diag_indices(n_features)] += np.where(constant, 1.0, 1e-6 * variance)
+        else:
+            total[constant] = 1.0
+        strength = self.covariance.default_shrinkage(n_features) if shrinkage is None else shrinkage
+        return NormalInverseWishart(
+            center=center,
+            scale=scale,
+            target=self.covariance.target(total),
+            strength=float(strength),
+            mean_strength=MEAN_STRENGTH if strength > 0 else 0.0,
+            floor=1e-6 if x.dtype == np.float64 else 1e-4,
+        )
+
+    def reference(self, prior: NormalInverseWishart, n_components: int) -> LocationShape:
+        mean = np.zeros((n_components, len(prior.center)))
+        return LocationShape(prior.center, mean, self.covariance.reference(prior, n_components))
+
+    def walk(self, params: LocationShape, dtype: Any) -> GaussianWalk:
+        return GaussianWalk(
+            self.covariance.walk(params, dtype), self.covariance.log_det(params.shape), params
+        )
+
+    def m_step(self, prior: NormalInverseWishart, stats: Moments, params: LocationShape) -> LocationShape:
+        rows = stats.weight + prior.mean_strength
+        empty = rows <= 0
+        mean = stats.first / np.where(empty, 1.0, rows)[:, None]
+        mean[empty] = params.mean[empty]
+        # Σ r (y-m)(y-m)ᵀ + κ m mᵀ = Σ r y yᵀ - (n+κ) m mᵀ, because the prior mean is the origin
+        shift = self.covariance.outer(rows, mean, params.shape)
+        scatter = tuple(a - b for a, b in zip(stats.second, shift, strict=True))
+        shape = self.covariance.estimate(prior, stats.weight, scatter, params.shape)
+        return LocationShape(prior.center, mean, shape)
+
+    def log_prior(self, prior: NormalInverseWishart, params: LocationShape) -> float:
+        pull = self.covariance.mahalanobis(params.shape, params.mean).sum()
+        return self.covariance.log_prior(prior, params.shape) - 0.5 * prior.mean_strength * float(pull)
+
+    def log_likelihood(self, params: LocationShape, stats: Moments) -> float:
+        mean, weight = params.mean, stats.weight
+        # Σ r (y-m)(y-m)ᵀ = Σ r y yᵀ - n a aᵀ + n (m-a)(m-a)ᵀ with a the rows' own mean
+        own = stats.first / np.where(weight > 0, weight, 1.0)[:, None]
+        shape = params.shape
+        moved = self.covariance.outer(weight, own, shape)
+        scatter = tuple(a - b for a, b in zip(stats.second, moved, strict=True))
+        distance = self.covariance.trace(shape, scatter)
+        distance += float(weight @ self.covariance.mahalanobis(shape, mean - own))
+        constant = mean.shape[1] * LOG_2PI + self.covariance.log_det(shape)
+        return -0.5 * (float((weight * constant).sum()) + distance)
+
+    def points(self, prior: NormalInverseWishart, x: NDArray[Any]) -> Array:
+        return np.asarray((x - prior.center) / prior.scale)
+
+    def sample(self, params: LocationShape, components: Rows, rng: np.random.Generator) -> Array:
+        n_components, n_features = params.mean.shape
+        factor = np.linalg.cholesky(self.covariance.dense(params.shape, n_components))
+        noise = rng.standard_normal((len(components), n_features))
+        rows = np.empty_like(noise)
+        for c in range(n_components):
+            mine = components == c
+            rows[mine] = noise[mine] @ factor[c].T + params.mean[c]
+        return np.asarray(rows + params.center)
+
+    def n_free(self, params: LocationShape) -> int:
+        return params.mean.size + self.covariance.n_free(*params.mean.shape)
+
+
+class GaussianWalk:
+    """Log densities from Mahalanobis distances."""
+
+    def __init__(self, scatter: ScatterWalk, log_det: Array, params: LocationShape) -> None:
+        self._scatter = scatter
+        self.chunk_rows = scatter.chunk_rows
+        constant = params.mean.shape[1] * LOG_2PI + np.broadcast_to(log_det, len(params.mean))
+        self._constant = (-0.5 * constant)[:, None].astype(scatter.dtype)
+
+    def log_prob(self, x: NDArray[Any]) -> Floats:
+        log_prob = self._scatter.distances(x)
+        log_prob *= -0.5
+        log_prob += self._constant
+        return log_prob
+
+    def add(self, resp: Floats) -> None:
+        self._scatter.add(resp)
+
+    def stats(self) -> Moments:
+        return self._scatter.moments()

@@ -1,0 +1,33 @@
+"""Information criteria and the parameter count they rest on."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import numpy as np
+
+from semigen.em import Data, Mixture, Params, Stats, ThreadEngine, e_step
+from semigen.em.kernel import entropy
+
+
+def n_free(mixture: Mixture, params: Params) -> int:
+    """Free parameters: of the components, of p(component | class), of p(class) and of the novel share."""
+    within = mixture.n_components - mixture.n_groups
+    class_prior = {"shared": 1, "unlabeled": 2, "fixed": 0}[mixture.class_prior.kind] * (
+        mixture.n_classes - 1
+    )
+    novel = mixture.n_groups - mixture.n_classes
+    return mixture.family.n_free(params.family) + within + class_prior + novel
+
+
+def bic(mixture: Mixture, params: Params, data: Data) -> float:
+    """``-2 log L + n_free log n``, nats."""
+    parts = ThreadEngine().map_rows(lambda rows: e_step(mixture, params, data, rows), data.used)
+    log_lik = reduce(Stats.merge, parts).log_lik
+    return float(-2 * log_lik + n_free(mixture, params) * np.log(data.weight.sum()))
+
+
+def icl(mixture: Mixture, params: Params, data: Data) -> float:
+    """``BIC + 2 Σ w H(p(component | row, label))``, nats."""
+    parts = ThreadEngine().map_rows(lambda rows: entropy(mixture, params, data, rows), data.used)
+    return bic(mixture, params, data) + 2 * float(sum(parts))
