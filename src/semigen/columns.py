@@ -136,8 +136,8 @@ def _as_frame(X: Any) -> nw.DataFrame[Any] | None:
     """``X`` through narwhals if it is a data frame, else None."""
     try:
         frame = nw.from_native(X, pass_through=True)
-    except DuplicateError:  # narwhals says so for pandas only
-        _refuse_repeated(X.columns)
+    except DuplicateError:
+        _refuse_repeated(getattr(X, "column_names", X.columns))  # pyarrow's columns are not their names
         raise
     if isinstance(frame, nw.LazyFrame):
         raise ColumnError(
