@@ -177,7 +177,7 @@ def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.fl
     _refuse_rows("sample_weight", ~np.isfinite(weight), "NaN or infinite", "use 0 for a row not to count")
     _refuse_rows("sample_weight", weight < 0, "negative", "weights must be 0 or more")
     if not weight.any():
-        raise LabelError("sample_weight is 0 for every row: at least one row must count.")
+        raise LabelError("sample_weight is zero for every row: at least one row must count.")
     return weight
 
 

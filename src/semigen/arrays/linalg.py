@@ -42,7 +42,7 @@ def floor_eigenvalues(matrices: Array, scale: Array, floor: float) -> tuple[Arra
     if not raised.any():
         return matrices, raised
     result = matrices.copy()
-    for c in np.flatnonzero(raised):
+    for c in np.flatnonzero(raised).tolist():
         values, vectors = np.linalg.eigh(unit[c])
         clipped = (vectors * np.maximum(values, floor)) @ vectors.T
         result[c] = 0.5 * (clipped + clipped.T) * (scale[:, None] * scale)

@@ -20,8 +20,8 @@ class Gaussian(Family):
     """``log p(x | c) = -½ [D log 2π + log|Σ_c| + (x - μ_c)ᵀ Σ_c⁻¹ (x - μ_c)]``.
 
     Prior (normal–inverse-Wishart; Gelman et al. 2013, *Bayesian Data Analysis*, §3.6; for mixtures Fraley &
-    Raftery 2007, *J. Classification* 24:155): s pseudo-rows speak for the covariance of all rows, and a
-    hundredth of a pseudo-row for their mean. Without it (``shrinkage=0``) estimates are maximum likelihood.
+    Raftery 2007, *J. Classification* 24:155): s pseudo-rows, spread half as wide in each column as all
+    rows, speak for the covariance, and a hundredth of a pseudo-row at the mean of all rows for the mean. Without it (``shrinkage=0``) estimates are maximum likelihood.
 
     Parameters
     ----------
@@ -123,6 +123,9 @@ class Gaussian(Family):
             mine = components == c
             rows[mine] = noise[mine] @ factor[c].T + params.mean[c]
         return np.asarray(rows + params.center)
+
+    def moments(self, params: LocationShape) -> tuple[Array, Array]:
+        return params.mean + params.center, self.covariance.dense(params.shape, len(params.mean))
 
     def n_free(self, params: LocationShape) -> int:
         return params.mean.size + self.covariance.n_free(*params.mean.shape)

@@ -110,5 +110,9 @@ class Family(ABC):
         """One row for each entry of ``components``."""
 
     @abstractmethod
+    def moments(self, params: Any) -> tuple[Array, Array]:
+        """Mean (C, D) and covariance (C, D, D) of the components' rows."""
+
+    @abstractmethod
     def n_free(self, params: Any) -> int:
         """Number of free parameters."""

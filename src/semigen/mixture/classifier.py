@@ -42,8 +42,8 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
     covariance : {"full", "tied", "diag", "spherical", "low_rank"} or Covariance, default="full"
         Covariance of Gaussian components.
     shrinkage : "auto" or float, default="auto"
-        Strength of the conjugate prior in pseudo-rows, which have the covariance of all rows. "auto" is
-        D + 2 for full and tied, 2 for diag and spherical, rank + 2 for low_rank. 0 is maximum likelihood
+        Strength of the conjugate prior in pseudo-rows, which spread half as wide in each column as all rows.
+        "auto" is D + 2 for full and tied, 4 for diag and spherical, rank + 2 for low_rank. 0 is maximum likelihood
         (covariances then keep eigenvalues of at least 1e-6 of the columns' variances, 1e-4 in float32).
     components_per_class : int or dict {class: int}, default=1
         Components of each class; classes absent from the dict have one.
@@ -296,15 +296,16 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
     @property
     def means_(self) -> Array:
         """Component means in the columns' units, (C, D)."""
-        check_is_fitted(self)
-        return np.asarray(self.params_.family.mean + self.params_.family.center)
+        return self._moments()[0]
 
     @property
     def covariances_(self) -> Array:
         """Component covariances, whatever their shape, as matrices, (C, D, D)."""
+        return self._moments()[1]
+
+    def _moments(self) -> tuple[Array, Array]:
         check_is_fitted(self)
-        family = self.mixture_.family
-        return np.asarray(family.covariance.dense(self.params_.family.shape, self.mixture_.n_components))
+        return self.mixture_.family.moments(self.params_.family)
 
     def _data(self, X: Any, y: Any, sample_weight: Any, unlabeled_weight: float) -> Data:
         """Validated rows, labels and effective weights."""

@@ -13,6 +13,10 @@ Array = NDArray[np.float64]
 Floats = NDArray[np.floating]
 Second = tuple[Array, ...]
 
+WITHIN = 0.25
+"""Share of a column's variance over all rows that the prior expects inside one component: pseudo-rows spread
+half as wide as all rows. With the whole variance one component can swallow the others."""
+
 CACHE_BYTES = 2**21
 """Scratch memory of a chunk: about one core's second-level cache and its share of the third."""
 
@@ -163,7 +167,7 @@ class Covariance(ABC):
 
     @abstractmethod
     def target(self, total: Array) -> Any:
-        """Σ₀ in the shape's form, from the covariance (D, D) — or variances (D,) — of all rows."""
+        """Σ₀ in the shape's form: ``WITHIN`` times the variances (D,) — or covariance (D, D) — of all rows."""
 
     needs_dense_total: bool = False
     """Whether ``target`` wants the full covariance of all rows or only the variances."""

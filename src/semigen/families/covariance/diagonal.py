@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.families.covariance.base import (
+    WITHIN,
     Array,
     Covariance,
     Floats,
@@ -40,10 +41,10 @@ class Diag(Covariance):
     name = "diag"
 
     def default_shrinkage(self, n_features: int) -> float:
-        return 2.0
+        return 4.0
 
     def target(self, total: Array) -> Array:
-        return total
+        return WITHIN * total
 
     def reference(self, prior: NormalInverseWishart, n_components: int) -> DiagonalShape:
         return self._floored(np.repeat(prior.target[None], n_components, axis=0), prior)
@@ -70,7 +71,7 @@ class Diag(Covariance):
 
     def _floored(self, variance: Array, prior: NormalInverseWishart) -> DiagonalShape:
         bound = self._lower_bound(prior)
-        return DiagonalShape(np.maximum(variance, bound), (variance < bound).any(axis=1))
+        return DiagonalShape(np.maximum(variance, bound), np.asarray((variance < bound).any(axis=1)))
 
     def log_det(self, shape: DiagonalShape) -> Array:
         return np.asarray(np.log(shape.variance).sum(axis=1))
@@ -97,7 +98,7 @@ class Spherical(Diag):
     name = "spherical"
 
     def target(self, total: Array) -> Array:
-        return np.full_like(total, total.mean())
+        return np.full_like(total, WITHIN * total.mean())
 
     def _pooled(self, variance: Array) -> Array:
         return np.repeat(variance.mean(axis=1, keepdims=True), variance.shape[1], axis=1)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from semigen.arrays.linalg import floor_eigenvalues, whitener
 from semigen.families.covariance.base import (
+    WITHIN,
     Array,
     Covariance,
     Floats,
@@ -52,13 +53,11 @@ def _outer(weight: Array, mean: Array) -> Array:
 class _Dense(Covariance):
     """What matrices a component and a shared matrix have in common."""
 
-    needs_dense_total = True
-
     def default_shrinkage(self, n_features: int) -> float:
         return n_features + 2.0
 
     def target(self, total: Array) -> Array:
-        return total
+        return np.diag(WITHIN * total)
 
     def log_prior(self, prior: NormalInverseWishart, shape: DenseShape) -> float:
         if prior.strength == 0:

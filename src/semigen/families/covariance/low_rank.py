@@ -11,6 +11,7 @@ from scipy.linalg import solve_triangular
 
 from semigen.exceptions import ParameterError
 from semigen.families.covariance.base import (
+    WITHIN,
     Array,
     Covariance,
     Floats,
@@ -86,7 +87,7 @@ class LowRank(Covariance):
         return self.rank + 2.0
 
     def target(self, total: Array) -> Array:
-        return total
+        return np.asarray(0.5 * WITHIN * (total + np.diag(np.diagonal(total))))
 
     def _rank(self, n_features: int) -> int:
         return max(1, min(self.rank, n_features - 1))
