@@ -110,6 +110,7 @@ def test_values_by_pencil():
 
 
 def test_a_sure_and_wrong_row_costs_the_clip_and_no_more():
+    assert CLIP == 1e-6
     assert_allclose(log_loss([0, 1], [[0, 1], [1, 0]], classes=[0, 1]), -np.log(CLIP / (1 + CLIP)))
     assert_allclose(row_log_loss(np.eye(3), np.array([0, 1, 2])), np.log1p(2 * CLIP))
     assert brier_score([0, 1], [[0, 1], [1, 0]], classes=[0, 1]) == 2
@@ -253,6 +254,7 @@ def test_other_markers():
     assert get_scorer("accuracy", "?")(Fixed(("a", "b")).fit(X, None), X[:3], ["a", "?", "a"]) == 0.5
     model = Fixed((-1, 1)).fit(X, None)
     assert get_scorer("accuracy", None)(model, X[:2], [-1, -1]) == 0.5
+    assert_allclose(get_scorer("neg_log_loss", None)(model, X[:2], [-1, -1]), np.log(0.36) / 2, rtol=1e-5)
 
 
 def test_a_scorer_can_be_copied_saved_and_read():
