@@ -216,6 +216,44 @@ def test_a_tiny_probability_is_still_possible():
     assert_array_equal(encode([[1e-320, 1e300], [0, 1]]).hard, [-1, 1])
 
 
+def test_rows_that_do_not_count_are_read_as_unlabelled():
+    counted = np.array([True, True, False, True])
+    labels = encode(["a", "b", "c", None], counted=counted)
+    assert labels.classes.tolist() == ["a", "b"]
+    assert_array_equal(labels.hard, [0, 1, -1, -1])
+    labels = encode([[1, 0], [0, 1], [0, 1], [1, 1]], counted=counted)
+    assert_array_equal(labels.hard, [0, 1, -1, -1])
+    for y in ([0, 1, 1], [[1, 0], [0, 1], [0, 1]]):
+        with pytest.raises(LabelError, match="X has 4 rows and y has 3"):
+            encode(y, counted=counted)
+    with pytest.raises(LabelError, match="only one class, 'a'"):
+        encode(["a", "a", "b", None], counted=counted)
+
+
+CLASSES = np.array(["a", "b", "c"])
+
+
+def test_labels_are_read_as_the_classes_of_a_fit():
+    labels = encode(["c", None, "a", "c"], classes=CLASSES)
+    assert_array_equal(labels.classes, CLASSES)
+    assert_array_equal(labels.hard, [2, -1, 0, 2])
+    assert_array_equal(encode([None, -1], classes=CLASSES).hard, [-1, -1])
+    assert_array_equal(encode([[1, 0, 0], [1, 1, 1]], classes=CLASSES).hard, [0, -1])
+    assert_array_equal(encode([[NAN] * 3], classes=CLASSES).log_table, [[0, 0, 0]])
+    with pytest.raises(LabelError, match=r"labels .'x'., which are not among the classes"):
+        encode(["a", "x"], classes=CLASSES)
+    with pytest.raises(LabelError, match="2 columns for the 3 classes"):
+        encode([[1, 0]], classes=CLASSES)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_columns_of_a_frame_go_by_their_name(frame):
+    y = frame({"c": [1, 0, 0], "a": [0, 1, 0], "b": [0, 0, 1]})
+    assert_array_equal(encode(y, classes=CLASSES).hard, [2, 0, 1])
+    with pytest.raises(LabelError, match=r"labels .'x'., which are not among the classes"):
+        encode(frame({"a": [1], "b": [0], "x": [0]}), classes=CLASSES)
+
+
 def test_one_class_is_enough_to_be_labelled_but_not_to_learn():
     assert not is_unlabeled([1, 1]).any()
     assert labeled_values([1, -1])[0].tolist() == [1]
@@ -346,7 +384,7 @@ def test_weights_are_read_or_made():
         ([[1], [2], [3]], "shape \\(3, 1\\)"),
         ([1, NAN, np.inf], "NaN or infinite in 2 row.s., the first is row 1"),
         ([1, 1, -1], "negative in 1 row.s., the first is row 2"),
-        ([0, 0, 0], "0 for every row"),
+        ([0, 0, 0], "zero for every row"),
         (["a", "b", "c"], "no vector of numbers"),
     ],
 )

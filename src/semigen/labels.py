@@ -416,6 +416,8 @@ def _encode_matrix(
         raise LabelError(
             f"y has {table.shape[1]} columns for the {len(classes)} classes {classes.tolist()!r}."
         )
+    if classes is not None and names.tolist() != list(range(len(names))):
+        log_label = log_label[:, np.argsort(_positions(names, classes))]  # columns go by name, not by place
     if classes is None and not labelled.any():
         raise LabelError(
             f"y has no labelled row: all {table.shape[0]} rows of the label matrix allow all classes alike. "
@@ -440,7 +442,7 @@ def _positions(found: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
 def _of_length(counted: NDArray[np.bool_], n_rows: int) -> NDArray[np.bool_]:
     if counted.size != n_rows:
         raise LabelError(
-            f"Found input variables with inconsistent numbers of samples: X has {counted.size} rows and y has "
-            f"{n_rows}. Give one label a row, with the marker where there is none."
+            f"Found input variables with inconsistent numbers of samples: X has {counted.size} rows and y "
+            f"has {n_rows}. Give one label a row, with the marker where there is none."
         )
     return counted
