@@ -253,6 +253,7 @@ def test_text(frame):
     nearly = one(frame, "x", ["1", "2", "?", "3"])
     assert nearly.kind == "text"
     assert "'?'" in nearly.reason
+    assert "decimal comma" in one(frame, "x", ["1,5", "2", "-0,25"]).reason
     assert one(frame, "who", ["ann", "bob", "cid"]).kind == "id"
 
 

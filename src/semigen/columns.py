@@ -310,6 +310,8 @@ def _look_at_text(filled: nw.Series[Any], n_distinct: int, n_rows: int) -> tuple
             f"text: {len(cells) - len(odd)} cells read as numbers, {len(odd)} do not "
             f"(such as {odd[0][:20]!r}); correct them to use it"
         )
+    if all(_is_number_text(cell.replace(",", ".", 1)) for cell in cells):
+        return "text", "numbers with a decimal comma; write them with a point to use them"
     if n_distinct == n_rows:
         return "id", "every row has its own text, as an identifier has"
     return "text", f"text with {n_distinct} distinct values; encode it as numbers to use it"

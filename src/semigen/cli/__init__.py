@@ -1,0 +1,56 @@
+"""The command line: ``semigen fit``, ``semigen predict``, ``semigen demo``; one file per command.
+
+What a command prints is for people, on stdout; with ``--json`` stdout has one JSON document and nothing else.
+Heavy modules load when a command runs, so that ``--help`` and usage errors answer at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from semigen._version import __version__
+from semigen.cli.demo import demo
+from semigen.cli.fit import fit
+from semigen.cli.predict import predict
+
+__all__ = ["app", "main"]
+
+_EXIT_CODES = (
+    "Exit codes: 0 done; 1 the input cannot be used (table, labels, columns, model, existing files); "
+    "2 wrong usage; 130 interrupted."
+)
+
+app = typer.Typer(
+    name="semigen",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog=_EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"semigen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _semigen(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Classify tables with few labelled and many unlabelled rows."""
+
+
+for _command in (fit, predict, demo):
+    app.command(epilog=_EXIT_CODES)(_command)
+
+
+def main() -> None:
+    """Run the command line; exits with the codes above."""
+    app(prog_name="semigen")

@@ -1,0 +1,79 @@
+"""What people see: messages, progress, and errors as one red line with an exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+INPUT_ERROR, INTERRUPTED = 1, 130
+
+
+class Output:
+    """Where a command writes to.
+
+    Parameters
+    ----------
+    as_json : bool
+        Whether stdout is kept for one JSON document; messages for people then go to stderr.
+    """
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self._messages = _console(stderr=as_json)
+
+    def say(self, message: RenderableType = "", *, style: str | None = None, wrap: bool = True) -> None:
+        """Print a message; ``wrap=False`` keeps commands and paths in one piece."""
+        self._messages.print(message, style=style, soft_wrap=not wrap)
+
+    def warn(self, message: str) -> None:
+        """Print a yellow line to stderr."""
+        _console(stderr=True).print(f"note: {message}", style="yellow", soft_wrap=True)
+
+    def result(self, summary: dict[str, Any]) -> None:
+        """Print the summary as JSON if that is wanted."""
+        if self.as_json:
+            print(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False))
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Callable[[int, int], None]]:
+        """Show a bar on stderr while the block runs, if stderr is a terminal."""
+        console = _console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task(title, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn errors about the input into one red line and exit code 1, Ctrl-C into 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _fail("interrupted; nothing was written.")
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        from semigen.exceptions import SemigenError  # loads scikit-learn
+
+        if isinstance(error, SemigenError):
+            _fail(str(error))
+        elif isinstance(error, OSError):
+            _fail(f"{error.filename}: {error.strerror}." if error.strerror else str(error))
+        else:
+            raise
+        raise typer.Exit(INPUT_ERROR) from None
+
+
+def _fail(message: str) -> None:
+    _console(stderr=True).print(f"error: {' '.join(message.split())}", style="bold red", soft_wrap=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    # Names of columns and classes are the user's: nothing in them is markup.
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
