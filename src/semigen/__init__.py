@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 from semigen._version import __version__
 
 if TYPE_CHECKING:
-    from semigen import datasets, exceptions, metrics, model_selection
+    import semigen.datasets as datasets
+    import semigen.exceptions as exceptions
+    import semigen.metrics as metrics
+    import semigen.model_selection as model_selection
     from semigen.mixture import MixtureClassifier
     from semigen.persistence import load, save
 

@@ -156,7 +156,7 @@ class _Seeds:
         points = self.mixture.family.points(self.prior, self.data.x[members])
         n_distinct = len(np.unique(points, axis=0))
         if n_distinct < len(components):
-            label = self.data.labels.classes[group]
+            label = self.data.labels.classes.tolist()[group]
             raise ParameterError(
                 f"components_per_class asks for {len(components)} components of class {label!r}, but only "
                 f"{n_distinct} distinct rows are near it: lower it, or label more rows."

@@ -17,20 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from semigen.arrays.pieces import chunks
 from semigen.arrays.special import Floats, log_sum_exp, normalise
 from semigen.em.records import LABELED, UNLABELED, Array, Data, Mixture, Params, Rows, Stats
 from semigen.families import Walk
 from semigen.labels import UNLABELED_PATTERN
 
-
-def chunks(rows: Rows, size: int) -> Iterator[Rows | slice]:
-    """Row numbers in pieces of ``size``; a gapless piece is a slice, which copies nothing."""
-    for begin in range(0, len(rows), size):
-        piece = rows[begin : begin + size]
-        if piece[-1] - piece[0] == len(piece) - 1:
-            yield slice(int(piece[0]), int(piece[-1]) + 1)
-        else:
-            yield piece
+MAX_NOVEL_SHARE = 1.0 - 1e-9
+"""Known classes keep a probability, so that a row's known class is defined where every row is novel."""
 
 
 def log_offsets(mixture: Mixture, params: Params, log_label: Array) -> Array:
@@ -123,6 +117,7 @@ def _weights(mixture: Mixture, weight: Array) -> tuple[Array, Array]:
 
     novel = total[UNLABELED, n_classes:].sum()
     novel_share = novel / total[UNLABELED].sum() if total[UNLABELED].sum() > 0 else 0.0
+    novel_share = min(novel_share, MAX_NOVEL_SHARE)
     known = np.vstack([_class_probs(mixture, total[:, :n_classes], part) for part in (UNLABELED, LABELED)])
     group = np.zeros((2, n_groups))
     group[:, :n_classes] = known

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.pieces import chunks
+from semigen.exceptions import ColumnError
 from semigen.families.covariance import Covariance, as_covariance
 from semigen.families.covariance.base import LocationShape, Moments, NormalInverseWishart, ScatterWalk
 from semigen.families.protocol import Array, Family, Floats, MapRows, Rows
@@ -15,13 +17,19 @@ LOG_2PI = float(np.log(2 * np.pi))
 MEAN_STRENGTH = 0.01
 """κ: pseudo-rows at the overall mean, enough to place a component that has no rows, too few to move one."""
 
+PRIOR_CHUNK_ROWS = 1024
+
+VARIANCE_RANGE = {np.dtype(np.float64): (1e-200, 1e200), np.dtype(np.float32): (1e-25, 1e25)}
+"""Variances whose inverses and products stay numbers; a smaller one is that of a constant column."""
+
 
 class Gaussian(Family):
     """``log p(x | c) = -½ [D log 2π + log|Σ_c| + (x - μ_c)ᵀ Σ_c⁻¹ (x - μ_c)]``.
 
     Prior (normal–inverse-Wishart; Gelman et al. 2013, *Bayesian Data Analysis*, §3.6; for mixtures Fraley &
     Raftery 2007, *J. Classification* 24:155): s pseudo-rows, spread half as wide in each column as all
-    rows, speak for the covariance, and a hundredth of a pseudo-row at the mean of all rows for the mean. Without it (``shrinkage=0``) estimates are maximum likelihood.
+    rows, speak for the covariance, and a hundredth of a pseudo-row at the mean of all rows for the mean.
+    Without it (``shrinkage=0``) estimates are maximum likelihood.
 
     Parameters
     ----------
@@ -36,40 +44,41 @@ class Gaussian(Family):
 
     @property
     def reusable(self) -> bool:
-        return self.covariance.reusable
+        return True
 
     def fit_prior(
         self, x: NDArray[Any], weight: Array, shrinkage: float | None, map_rows: MapRows
     ) -> NormalInverseWishart:
         n_features = x.shape[1]
         total_weight = weight.sum()
-        origin = x[0].astype(np.float64)
 
-        def mean_sum(rows: Rows) -> Array:
-            return np.asarray(weight[rows] @ (x[rows] - origin))
+        def power_mean(power: int, origin: Array) -> Array:
+            def power_sum(rows: Rows) -> Array:
+                pieces = chunks(rows, PRIOR_CHUNK_ROWS)
+                with np.errstate(over="ignore"):
+                    return np.asarray(sum(weight[p] @ (x[p] - origin) ** power for p in pieces))
 
-        center = origin + sum(map_rows(mean_sum)) / total_weight
-        dense = self.covariance.needs_dense_total
+            return np.asarray(sum(map_rows(power_sum)) / total_weight)
 
-        def second_sum(rows: Rows) -> Array:
-            y = x[rows] - center
-            return np.asarray((y.T * weight[rows]) @ y if dense else weight[rows] @ (y * y))
-
-        total = sum(map_rows(second_sum)) / total_weight
-        variance = np.diagonal(total) if dense else total
+        first = x[0].astype(np.float64)
+        center = first + power_mean(1, first)
+        variance = power_mean(2, center)
+        smallest, largest = VARIANCE_RANGE[x.dtype]
+        wild = np.flatnonzero(~(variance < largest))
+        if wild.size:
+            raise ColumnError(
+                f"{wild.size} column(s) hold numbers whose squares overflow {x.dtype}, the first is column "
+                f"{wild[0]} (largest {np.abs(x[:, wild[0]]).max():.3g}): divide them by their size, or take "
+                "logarithms."
+            )
         rounding = 10 * np.finfo(x.dtype).eps * np.abs(center)
-        constant = variance <= rounding**2
+        constant = variance <= np.maximum(rounding**2, smallest)
         scale = np.where(constant, 1.0, np.sqrt(variance))
-        total = total.copy()
-        if dense:
-            total[np.diag_indices(n_features)] += np.where(constant, 1.0, 1e-6 * variance)
-        else:
-            total[constant] = 1.0
         strength = self.covariance.default_shrinkage(n_features) if shrinkage is None else shrinkage
         return NormalInverseWishart(
             center=center,
             scale=scale,
-            target=self.covariance.target(total),
+            target=self.covariance.target(scale**2),
             strength=float(strength),
             mean_strength=MEAN_STRENGTH if strength > 0 else 0.0,
             floor=1e-6 if x.dtype == np.float64 else 1e-4,
@@ -90,7 +99,7 @@ class Gaussian(Family):
         mean = stats.first / np.where(empty, 1.0, rows)[:, None]
         mean[empty] = params.mean[empty]
         # Σ r (y-m)(y-m)ᵀ + κ m mᵀ = Σ r y yᵀ - (n+κ) m mᵀ, because the prior mean is the origin
-        shift = self.covariance.outer(rows, mean, params.shape)
+        shift = self.covariance.outer(rows, mean)
         scatter = tuple(a - b for a, b in zip(stats.second, shift, strict=True))
         shape = self.covariance.estimate(prior, stats.weight, scatter, params.shape)
         return LocationShape(prior.center, mean, shape)
@@ -104,7 +113,7 @@ class Gaussian(Family):
         # Σ r (y-m)(y-m)ᵀ = Σ r y yᵀ - n a aᵀ + n (m-a)(m-a)ᵀ with a the rows' own mean
         own = stats.first / np.where(weight > 0, weight, 1.0)[:, None]
         shape = params.shape
-        moved = self.covariance.outer(weight, own, shape)
+        moved = self.covariance.outer(weight, own)
         scatter = tuple(a - b for a, b in zip(stats.second, moved, strict=True))
         distance = self.covariance.trace(shape, scatter)
         distance += float(weight @ self.covariance.mahalanobis(shape, mean - own))
@@ -137,11 +146,16 @@ class GaussianWalk:
     def __init__(self, scatter: ScatterWalk, log_det: Array, params: LocationShape) -> None:
         self._scatter = scatter
         self.chunk_rows = scatter.chunk_rows
+        self._farthest = float(np.sqrt(np.finfo(scatter.dtype).max))
         constant = params.mean.shape[1] * LOG_2PI + np.broadcast_to(log_det, len(params.mean))
         self._constant = (-0.5 * constant)[:, None].astype(scatter.dtype)
 
     def log_prob(self, x: NDArray[Any]) -> Floats:
-        log_prob = self._scatter.distances(x)
+        with np.errstate(over="ignore", invalid="ignore"):
+            log_prob = self._scatter.distances(x)
+        # rows too far away for their distance to be a number are as far as numbers go
+        np.nan_to_num(log_prob, copy=False, nan=self._farthest, posinf=self._farthest)
+        np.minimum(log_prob, self._farthest, out=log_prob)
         log_prob *= -0.5
         log_prob += self._constant
         return log_prob

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from semigen import labels as label_reader
 from semigen.arrays.special import log_sum_exp
 from semigen.columns import to_matrix
-from semigen.em import Data, Fit, Mixture, ThreadEngine, fit, log_joint, start
+from semigen.em import Data, Engine, Fit, Mixture, ThreadEngine, fit, log_joint, start
 from semigen.exceptions import ConvergenceWarning, LabelError, ParameterError
 from semigen.families import as_family
 from semigen.metrics import accuracy_score
@@ -43,7 +43,7 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         Covariance of Gaussian components.
     shrinkage : "auto" or float, default="auto"
         Strength of the conjugate prior in pseudo-rows, which spread half as wide in each column as all rows.
-        "auto" is D + 2 for full and tied, 4 for diag and spherical, rank + 2 for low_rank. 0 is maximum likelihood
+        "auto" is D + 2 for full, tied and low_rank, 4 for diag and spherical. 0 is maximum likelihood
         (covariances then keep eigenvalues of at least 1e-6 of the columns' variances, 1e-4 in float32).
     components_per_class : int or dict {class: int}, default=1
         Components of each class; classes absent from the dict have one.
@@ -170,26 +170,13 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
             len(classes),
             parameters.class_prior(self.class_prior, classes),
         )
-        engine = ThreadEngine()
-        used = data.used
-        prior = family.fit_prior(
-            data.x, data.weight, strength, lambda function: engine.map_rows(function, used)
-        )
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
-        fits = []
-        for attempt in range(self.n_init):
-            params = start(mixture, prior, data, engine, rng, perturb=attempt > 0)
-            result = fit(
-                mixture,
-                prior,
-                data,
-                params,
-                engine,
-                max_iter=self.max_iter,
-                tol=self.tol,
-                on_iteration=self._report(attempt) if self.verbose else None,
-            )
-            fits.append(result)
+        with ThreadEngine() as engine:
+            used = data.used
+            prior = family.fit_prior(data.x, data.weight, strength, lambda f: engine.map_rows(f, used))
+            fits = [
+                self._fit_once(attempt, mixture, prior, data, engine, rng) for attempt in range(self.n_init)
+            ]
         self._store(mixture, prior, max(fits, key=lambda one: one.objective), classes)
         return self
 
@@ -343,6 +330,15 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
             return log_joint(self.mixture_, self.params_, matrix, rows)
 
         return np.concatenate(ThreadEngine().map_rows(block, np.arange(len(matrix))))
+
+    def _fit_once(
+        self, attempt: int, mixture: Mixture, prior: Any, data: Data, engine: Engine, rng: np.random.Generator
+    ) -> Fit:
+        params = start(mixture, prior, data, engine, rng, perturb=attempt > 0)
+        report = self._report(attempt) if self.verbose else None
+        return fit(
+            mixture, prior, data, params, engine, max_iter=self.max_iter, tol=self.tol, on_iteration=report
+        )
 
     def _store(self, mixture: Mixture, prior: Any, result: Fit, classes: NDArray[Any]) -> None:
         self.classes_ = classes

@@ -158,19 +158,14 @@ class Covariance(ABC):
     """
 
     name: str
-    reusable: bool = True
-    """Whether second moments can be used with other parameters than those they were computed with."""
 
     @abstractmethod
     def default_shrinkage(self, n_features: int) -> float:
         """Pseudo-rows of ``shrinkage="auto"``."""
 
     @abstractmethod
-    def target(self, total: Array) -> Any:
-        """Σ₀ in the shape's form: ``WITHIN`` times the variances (D,) — or covariance (D, D) — of all rows."""
-
-    needs_dense_total: bool = False
-    """Whether ``target`` wants the full covariance of all rows or only the variances."""
+    def target(self, variance: Array) -> Any:
+        """Σ₀ in the shape's form: ``WITHIN`` times the variances (D,) of all rows."""
 
     @abstractmethod
     def reference(self, prior: NormalInverseWishart, n_components: int) -> Any:
@@ -181,8 +176,8 @@ class Covariance(ABC):
         """Start a walk over rows."""
 
     @abstractmethod
-    def outer(self, weight: Array, mean: Array, shape: Any) -> Second:
-        """``w_c m_c m_cᵀ`` in the form of second moments computed with ``shape``."""
+    def outer(self, weight: Array, mean: Array) -> Second:
+        """``w_c m_c m_cᵀ`` in the form of second moments."""
 
     @abstractmethod
     def estimate(self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: Any) -> Any:
@@ -198,7 +193,7 @@ class Covariance(ABC):
 
     @abstractmethod
     def trace(self, shape: Any, scatter: Second) -> float:
-        """``Σ_c tr(Σ_c⁻¹ scatter_c)``, where ``reusable``."""
+        """``Σ_c tr(Σ_c⁻¹ scatter_c)``."""
 
     @abstractmethod
     def log_prior(self, prior: NormalInverseWishart, shape: Any) -> float:

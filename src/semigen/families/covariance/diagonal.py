@@ -43,8 +43,8 @@ class Diag(Covariance):
     def default_shrinkage(self, n_features: int) -> float:
         return 4.0
 
-    def target(self, total: Array) -> Array:
-        return WITHIN * total
+    def target(self, variance: Array) -> Array:
+        return WITHIN * variance
 
     def reference(self, prior: NormalInverseWishart, n_components: int) -> DiagonalShape:
         return self._floored(np.repeat(prior.target[None], n_components, axis=0), prior)
@@ -52,7 +52,7 @@ class Diag(Covariance):
     def walk(self, params: LocationShape, dtype: Any) -> DiagonalWalk:
         return DiagonalWalk(params)
 
-    def outer(self, weight: Array, mean: Array, shape: DiagonalShape) -> Second:
+    def outer(self, weight: Array, mean: Array) -> Second:
         return (weight[:, None] * mean**2,)
 
     def estimate(
@@ -97,8 +97,8 @@ class Spherical(Diag):
 
     name = "spherical"
 
-    def target(self, total: Array) -> Array:
-        return np.full_like(total, WITHIN * total.mean())
+    def target(self, variance: Array) -> Array:
+        return np.full_like(variance, WITHIN * variance.mean())
 
     def _pooled(self, variance: Array) -> Array:
         return np.repeat(variance.mean(axis=1, keepdims=True), variance.shape[1], axis=1)

@@ -56,13 +56,13 @@ class _Dense(Covariance):
     def default_shrinkage(self, n_features: int) -> float:
         return n_features + 2.0
 
-    def target(self, total: Array) -> Array:
-        return np.diag(WITHIN * total)
+    def target(self, variance: Array) -> Array:
+        return np.diag(WITHIN * variance)
 
     def log_prior(self, prior: NormalInverseWishart, shape: DenseShape) -> float:
         if prior.strength == 0:
             return 0.0
-        spread = np.einsum("cij,cik,kj->c", shape.whiten, shape.whiten, prior.target, optimize=True)
+        spread = ((shape.whiten @ prior.target) * shape.whiten).sum(axis=(1, 2))  # tr(A Σ₀ Aᵀ)
         return float(-0.5 * prior.strength * (shape.log_det + spread).sum())
 
     def mahalanobis(self, shape: DenseShape, deviation: Array) -> Array:
@@ -70,7 +70,7 @@ class _Dense(Covariance):
 
     def trace(self, shape: DenseShape, scatter: Second) -> float:
         (matrices,) = scatter
-        return float(np.einsum("cij,cik,ckj->", shape.whiten, shape.whiten, matrices, optimize=True))
+        return float(((shape.whiten @ matrices) * shape.whiten).sum())
 
 
 class Full(_Dense):
@@ -84,12 +84,10 @@ class Full(_Dense):
     def walk(self, params: LocationShape, dtype: Any) -> FullWalk:
         return FullWalk(params, dtype)
 
-    def outer(self, weight: Array, mean: Array, shape: DenseShape) -> Second:
+    def outer(self, weight: Array, mean: Array) -> Second:
         return (_outer(weight, mean),)
 
-    def estimate(
-        self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: DenseShape
-    ) -> DenseShape:
+    def estimate(self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: Any) -> DenseShape:
         (matrices,) = scatter
         rows = weight + prior.strength
         empty = rows <= 0
@@ -186,12 +184,10 @@ class Tied(_Dense):
     def walk(self, params: LocationShape, dtype: Any) -> TiedWalk:
         return TiedWalk(params)
 
-    def outer(self, weight: Array, mean: Array, shape: DenseShape) -> Second:
+    def outer(self, weight: Array, mean: Array) -> Second:
         return (((weight[:, None] * mean).T @ mean)[None],)
 
-    def estimate(
-        self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: DenseShape
-    ) -> DenseShape:
+    def estimate(self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: Any) -> DenseShape:
         (matrix,) = scatter
         rows = weight.sum() + prior.strength
         return _dense_shape((matrix + prior.strength * prior.target) / rows, prior)

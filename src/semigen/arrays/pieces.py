@@ -1,0 +1,20 @@
+"""Rows in pieces that fit the processor's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.intp]
+
+
+def chunks(rows: Rows, size: int) -> Iterator[Rows | slice]:
+    """Row numbers in pieces of ``size``; a gapless piece is a slice, which copies nothing."""
+    for begin in range(0, len(rows), size):
+        piece = rows[begin : begin + size]
+        if piece[-1] - piece[0] == len(piece) - 1:
+            yield slice(int(piece[0]), int(piece[-1]) + 1)
+        else:
+            yield piece

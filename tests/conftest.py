@@ -1,0 +1,45 @@
+"""What the tests share: the --long switch, one thread for linear algebra, and common fixtures."""
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from semigen.families import Gaussian
+from twins import SHAPES, Problem
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_blas_thread():
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="also run the statistical tests of several minutes")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--long"):
+        return
+    skip = pytest.mark.skip(reason="a test of several minutes: run with --long")
+    for item in items:
+        if "long" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20240607)
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def family(request):
+    return Gaussian(request.param)
+
+
+@pytest.fixture
+def make_problem(rng):
+    def make(family, **options):
+        return Problem(family, rng, **options)
+
+    return make

@@ -1,0 +1,284 @@
+"""Laws of EM: the kernel against a naive twin, the loop's objective, engines that agree."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from sklearn.mixture import GaussianMixture
+
+from semigen.arrays.special import log_sum_exp, normalise
+from semigen.em import (
+    ClassPrior,
+    Data,
+    Mixture,
+    Params,
+    Stats,
+    ThreadEngine,
+    e_step,
+    fit,
+    log_joint,
+    m_step,
+    start,
+)
+from semigen.em.kernel import entropy
+from semigen.exceptions import ObjectiveDecreasedWarning, ParameterError
+from semigen.families import Gaussian
+from semigen.families.covariance.base import LocationShape
+from semigen.families.covariance.full import DenseShape
+from semigen.labels import Labels, encode
+from twins import SHAPES, Problem, naive_log_joint
+
+STRUCTURES = {
+    "one component a class": (0, 1, 2),
+    "two of class 1": (0, 1, 1, 2),
+    "novel components": (0, 1, 2, 3, 3),
+}
+PRIORS = {
+    "shared": ClassPrior("shared"),
+    "unlabeled": ClassPrior("unlabeled"),
+    "fixed": ClassPrior("fixed", np.array([0.2, 0.3, 0.5])),
+}
+
+
+@pytest.fixture(params=list(STRUCTURES))
+def group(request):
+    return STRUCTURES[request.param]
+
+
+def test_log_sum_exp_and_normalise_are_scipys(rng):
+    values = rng.normal(scale=30, size=(4, 50))
+    values[1, :10] = -np.inf
+    wanted = logsumexp(values, axis=0)
+    np.testing.assert_allclose(log_sum_exp(values), wanted, rtol=1e-13)
+    resp, log_prob = normalise(values.copy())
+    np.testing.assert_allclose(log_prob, wanted, rtol=1e-13)
+    np.testing.assert_allclose(resp, np.exp(values - wanted), atol=1e-18)
+    assert log_sum_exp(np.full((3, 2), -np.inf)).tolist() == [-np.inf, -np.inf]
+
+
+def test_normalise_leaves_no_denormal_number_in_float32():
+    values = -np.linspace(0, 200, 401, dtype=np.float32)[None].repeat(2, 0)
+    values[0] = 0
+    resp, _ = normalise(values)
+    assert resp.dtype == np.float32
+    assert not ((resp > 0) & (resp < np.finfo(np.float32).tiny)).any()
+
+
+def test_e_step_is_the_naive_one(family, group, make_problem):
+    problem = make_problem(family, group=group)
+    rows = problem.data.used
+    stats = e_step(problem.mixture, problem.params, problem.data, rows)
+    joint = naive_log_joint(problem, problem.params)
+    log_prob = logsumexp(joint, axis=1)
+    resp = np.exp(joint - log_prob[:, None]) * problem.data.weight[:, None]
+    assert stats.log_lik == pytest.approx(problem.data.weight @ log_prob, rel=1e-10)
+    labelled = problem.data.labels.is_labeled
+    np.testing.assert_allclose(stats.weight[1], resp[labelled].sum(axis=0), atol=1e-9)
+    np.testing.assert_allclose(stats.weight[0], resp[~labelled].sum(axis=0), atol=1e-9)
+    y = problem.x - problem.prior.center
+    np.testing.assert_allclose(stats.family.first, resp.T @ y, atol=1e-8)
+    wanted = -(resp * np.where(resp > 0, joint - log_prob[:, None], 0)).sum()
+    assert entropy(problem.mixture, problem.params, problem.data, rows) == pytest.approx(wanted, abs=1e-8)
+
+
+def test_soft_labels_and_candidate_sets_weigh_the_classes(make_problem):
+    problem = make_problem(Gaussian("full"))
+    matrix = np.random.default_rng(3).dirichlet(np.ones(3), size=len(problem.x))
+    matrix[:20] = np.eye(3)[np.arange(20) % 3]
+    matrix[20:40] = [1, 1, 0]
+    matrix[40:60] = np.nan
+    problem.data = Data(problem.x, encode(matrix), problem.data.weight)
+    stats = e_step(problem.mixture, problem.params, problem.data, problem.data.used)
+    wanted = logsumexp(naive_log_joint(problem, problem.params), axis=1)
+    assert stats.log_lik == pytest.approx(problem.data.weight @ wanted, rel=1e-10)
+
+
+def test_log_joint_is_the_unlabelled_rows(family, group, make_problem):
+    problem = make_problem(family, group=group)
+    found = log_joint(problem.mixture, problem.params, problem.x, np.arange(len(problem.x)))
+    problem.data = Data(problem.x, problem.data.labels.take(np.full(len(problem.x), -1)), problem.data.weight)
+    labels = problem.data.labels
+    problem.data = Data(
+        problem.x, Labels(labels.classes, labels.log_table, labels.pattern * 0), problem.data.weight
+    )
+    joint = naive_log_joint(problem, problem.params)
+    for g in range(problem.mixture.n_groups):
+        np.testing.assert_allclose(
+            found[:, g], logsumexp(joint[:, np.asarray(group) == g], axis=1), atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("prior", list(PRIORS))
+def test_weights_are_the_maximum_of_their_part_of_the_objective(prior, group, make_problem, rng):
+    """No other class or component probabilities allowed by the class prior explain the counts better."""
+    problem = make_problem(Gaussian("diag"), group=group, kind=PRIORS[prior])
+    mixture = problem.mixture
+    stats = e_step(mixture, problem.params, problem.data, problem.data.used)
+    best = m_step(mixture, problem.prior, stats, problem.params)
+
+    def value(params):
+        by_component = params.log_within + params.log_group[:, mixture.group]
+        counted = stats.weight > 0
+        return (stats.weight[counted] * by_component[counted]).sum()
+
+    for params in (best, problem.params):
+        for g in range(mixture.n_groups):
+            assert np.exp(params.log_within[mixture.group == g]).sum() == pytest.approx(1)
+    assert np.exp(best.log_group[0]).sum() == pytest.approx(1)
+    assert np.exp(best.log_group[1, :3]).sum() == pytest.approx(1)
+    for _ in range(50):
+        noisy = Stats(stats.weight * rng.uniform(0.8, 1.25, size=stats.weight.shape), 0.0, stats.family)
+        assert value(m_step(mixture, problem.prior, noisy, problem.params)) <= value(best) + 1e-9
+
+
+@pytest.mark.parametrize("prior", list(PRIORS))
+@pytest.mark.parametrize("shrinkage", [None, 0.0])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_objective_never_falls_and_is_what_it_says(family, group, prior, shrinkage, dtype, make_problem):
+    problem = make_problem(family, group=group, kind=PRIORS[prior], shrinkage=shrinkage, n=150)
+    data = Data(problem.x.astype(dtype), problem.data.labels, problem.data.weight)
+    result = fit(problem.mixture, problem.prior, data, problem.params, problem.engine, max_iter=40, tol=0.0)
+    rises = np.diff(result.path)
+    slack = 1e-9 if dtype == np.float64 else 1e-4
+    assert rises.min() > -slack, "fell"
+    assert rises.max() > 1e-3, "the start leaves nothing to gain: the test shows nothing"
+    if dtype == np.float64:
+        log_lik = problem.data.weight @ logsumexp(naive_log_joint(problem, result.params), axis=1)
+        log_prior = problem.family.log_prior(problem.prior, result.params.family)
+        wanted = (log_lik + log_prior) / problem.data.weight.sum()
+        assert result.objective == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("n_blocks", [2, 7, 64])
+@pytest.mark.parametrize("n_threads", [1, 4])
+def test_blocks_and_threads_do_not_matter(family, n_blocks, n_threads, make_problem):
+    problem = make_problem(family, n=640, d=5, group=(0, 1, 1, 2))
+    results = []
+    for engine in (ThreadEngine(1, 640), ThreadEngine(n_threads, -(-640 // n_blocks))):
+        run = fit(problem.mixture, problem.prior, problem.data, problem.params, engine, max_iter=15, tol=0.0)
+        results.append(run)
+    one, many = results
+    np.testing.assert_allclose(many.path, one.path, atol=1e-11)
+    for a, b in zip(family.moments(one.params.family), family.moments(many.params.family), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-10)
+
+
+def test_the_order_of_results_is_the_order_of_rows():
+    parts = ThreadEngine(3, 10).map_rows(lambda rows: rows.copy(), np.arange(95))
+    np.testing.assert_array_equal(np.concatenate(parts), np.arange(95))
+
+
+def test_without_labels_it_is_scikit_learns_gaussian_mixture(rng):
+    n, d, c = 3000, 6, 4
+    x = (
+        rng.normal(size=(n, d)) @ rng.normal(size=(d, d))
+        + 3 * rng.normal(size=(c, d))[rng.integers(c, size=n)]
+    )
+    means = x[:c].copy()
+    precision = np.repeat(np.linalg.inv(np.cov(x.T))[None], c, axis=0)
+    peer = GaussianMixture(
+        c,
+        max_iter=30,
+        tol=0,
+        reg_covar=0,
+        weights_init=np.full(c, 1 / c),
+        means_init=means,
+        precisions_init=precision,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        peer.fit(x)
+    family = Gaussian("full")
+    data = Data(x, Labels(np.arange(c), np.zeros((1, c)), np.zeros(n, dtype=np.intp)), np.ones(n))
+    engine = ThreadEngine()
+    prior = family.fit_prior(x, data.weight, 0.0, lambda f: engine.map_rows(f, data.used))
+    covariance = np.linalg.inv(precision)
+    whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+    shape = DenseShape(covariance, whiten, np.linalg.slogdet(covariance)[1], np.zeros(c, dtype=bool))
+    params = Params(
+        np.full((2, c), -np.log(c)), np.zeros(c), LocationShape(prior.center, means - prior.center, shape)
+    )
+    mixture = Mixture(family, np.arange(c), c)
+    ours = fit(mixture, prior, data, params, engine, max_iter=30, tol=0.0)
+    found_means, found_covariances = family.moments(ours.params.family)
+    np.testing.assert_allclose(found_means, peer.means_, atol=1e-8)
+    np.testing.assert_allclose(found_covariances, peer.covariances_, atol=1e-8)
+    np.testing.assert_allclose(np.exp(ours.params.log_group[0]), peer.weights_, atol=1e-8)
+    assert ours.objective == pytest.approx(peer.score(x), abs=1e-8)
+
+
+class Backwards(Gaussian):
+    """A broken family: its M-step throws the statistics away now and then."""
+
+    def m_step(self, prior, stats, params):
+        return super().m_step(prior, stats, params) if stats.weight.sum() < 0 else self.reference(prior, 3)
+
+
+def test_a_fall_of_the_objective_is_told_and_undone(make_problem):
+    problem = make_problem(Gaussian("full"))
+    good = fit(problem.mixture, problem.prior, problem.data, problem.params, problem.engine, max_iter=20)
+    broken = Mixture(Backwards("full"), problem.mixture.group, 3)
+    with pytest.warns(ObjectiveDecreasedWarning, match="'gaussian'.*report it"):
+        result = fit(broken, problem.prior, problem.data, good.params, problem.engine)
+    assert result.params is good.params
+    assert not result.converged
+
+
+def test_settled_rows_are_not_visited_again(make_problem, monkeypatch):
+    """Rows whose label fixes their component enter by their sums alone."""
+    problem = make_problem(Gaussian("full"))
+    seen = []
+    monkeypatch.setattr("semigen.em.loop.e_step", lambda *a: seen.append(a[3]) or e_step(*a))
+    fit(problem.mixture, problem.prior, problem.data, problem.params, problem.engine, max_iter=3, tol=0.0)
+    assert seen
+    assert not problem.data.labels.is_labeled[np.concatenate(seen)].any()
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_start_from_one_component_a_class_is_the_supervised_fit(shape, make_problem, rng):
+    problem = make_problem(Gaussian(shape))
+    params = start(problem.mixture, problem.prior, problem.data, problem.engine, rng)
+    labelled = problem.data.labels.is_labeled
+    data = problem.data
+    mean, _ = problem.family.moments(params.family)
+    strength = problem.prior.mean_strength
+    for k in range(3):
+        mine = labelled & (data.labels.hard == k)
+        total = data.weight[mine].sum()
+        wanted = (data.weight[mine] @ data.x[mine] + strength * problem.prior.center) / (total + strength)
+        np.testing.assert_allclose(mean[k], wanted, atol=1e-9)
+
+
+def test_start_places_crowded_and_nameless_components(rng):
+    """Two far apart clumps of one class and a clump without labels each get a component."""
+    centres = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0], [20.0, 20.0]])
+    clump = np.repeat(np.arange(4), 50)
+    x = centres[clump] + rng.normal(size=(200, 2))
+    y = np.full(200, -1)
+    y[[0, 1, 50, 51]] = 0
+    y[[100, 101]] = 1
+    data = Data(x, encode(y), np.ones(200))
+    engine = ThreadEngine()
+    family = Gaussian("full")
+    prior = family.fit_prior(x, data.weight, None, lambda f: engine.map_rows(f, data.used))
+    mixture = Mixture(family, np.array([0, 0, 1, 2]), 2)
+    params = start(mixture, prior, data, engine, rng)
+    mean, _ = family.moments(params.family)
+    for centre in centres:
+        assert np.linalg.norm(mean - centre, axis=1).min() < 3.0
+
+
+def test_more_novel_components_than_rows_is_an_error(rng):
+    x = rng.normal(size=(5, 2))
+    data = Data(x, encode([0, 1, 0, 1, -1]), np.ones(5))
+    family = Gaussian("full")
+    prior = family.fit_prior(x, data.weight, None, lambda f: [f(data.used)])
+    mixture = Mixture(family, np.array([0, 1, 2, 2, 2]), 2)
+    with pytest.raises(ParameterError, match="too few unlabelled rows"):
+        start(mixture, prior, data, ThreadEngine(), rng)
+
+
+def test_problem_twin_is_deterministic():
+    first, second = (Problem(Gaussian("full"), np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(first.x, second.x)

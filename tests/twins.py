@@ -1,0 +1,81 @@
+"""Instances that the laws hold for, and naive twins of the formulas."""
+
+import numpy as np
+from scipy.stats import multivariate_normal
+
+from semigen.em import Data, Mixture, Params, ThreadEngine
+from semigen.families import LowRank
+from semigen.labels import encode
+
+SHAPES = ["full", "tied", "diag", "spherical", LowRank(rank=2)]
+
+
+class Problem:
+    """A small mixture problem: rows, labels, weights, prior and rough parameters."""
+
+    def __init__(
+        self,
+        family,
+        rng,
+        *,
+        n=90,
+        d=4,
+        group=(0, 1, 2),
+        shrinkage=None,
+        labelled=0.3,
+        weights=True,
+        kind=None,
+    ):
+        self.family = family
+        group = np.asarray(group)
+        n_classes = 3
+        truth = rng.integers(n_classes, size=n)
+        self.x = rng.normal(size=(n, d)) + 2.0 * rng.normal(size=(n_classes, d))[truth]
+        y = np.where(rng.random(n) < labelled, truth, -1)
+        y[:n_classes] = np.arange(n_classes)
+        truth[:n_classes] = np.arange(n_classes)
+        weight = rng.uniform(0.3, 2.0, size=n) if weights else np.ones(n)
+        self.engine = ThreadEngine(n_threads=1)
+        self.data = Data(self.x, encode(y), weight)
+        self.mixture = (
+            Mixture(family, group, n_classes) if kind is None else Mixture(family, group, n_classes, kind)
+        )
+        self.prior = family.fit_prior(
+            self.x, weight, shrinkage, lambda f: self.engine.map_rows(f, self.data.used)
+        )
+        reference = family.reference(self.prior, len(group))
+        n_groups = self.mixture.n_groups
+        log_group = np.log(rng.dirichlet(np.full(n_groups, 5.0), size=2))
+        members = np.bincount(group, minlength=n_groups)[group]
+        walk = family.walk(reference, float)
+        walk.log_prob(self.x)
+        resp = rng.dirichlet(np.ones(len(group)), size=n).T
+        walk.add(resp)
+        self.resp = resp
+        self.stats = walk.stats()
+        self.reference = reference
+        self.params = Params(log_group, -np.log(members), family.m_step(self.prior, self.stats, reference))
+
+
+def naive_log_prob(family, params, x):
+    """log p(x | c) by SciPy, (n, C)."""
+    mean, covariance = family.moments(params)
+    columns = [
+        multivariate_normal(m, c, allow_singular=False).logpdf(x)
+        for m, c in zip(mean, covariance, strict=True)
+    ]
+    return np.column_stack(columns)
+
+
+def naive_log_joint(problem, params):
+    """log p(x, label, c) row by row, as the formulas say it, (n, C)."""
+    mixture, data = problem.mixture, problem.data
+    result = naive_log_prob(problem.family, params.family, data.x)
+    for i, pattern in enumerate(data.labels.pattern):
+        labelled = int(pattern != 0)
+        for c, group in enumerate(mixture.group):
+            result[i, c] += params.log_within[c] + params.log_group[labelled, group]
+            if labelled:
+                novel = group == mixture.n_classes
+                result[i, c] += -np.inf if novel else data.labels.log_table[pattern, group]
+    return result
