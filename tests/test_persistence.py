@@ -259,6 +259,23 @@ def test_what_could_not_be_loaded_is_not_saved(tmp_path, model, culprit):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("per_class", [{"a": 2}, {1: 2, 0: 1}, {1.5: 2}])
+def test_dicts_keep_their_keys(tmp_path, per_class):
+    save(semigen.MixtureClassifier(components_per_class=per_class), tmp_path / "m")
+    assert load(tmp_path / "m").components_per_class == per_class
+
+
+def test_dicts_whose_keys_would_change_are_not_saved(tmp_path):
+    model = make_pipeline(
+        StandardScaler(), semigen.MixtureClassifier(components_per_class={True: 2, False: 1})
+    )
+    with pytest.raises(
+        ModelFileError, match=r"mixtureclassifier__components_per_class=.*True or False as a key"
+    ):
+        save(model, tmp_path / "m")
+    assert os.listdir(tmp_path) == []
+
+
 def test_only_estimators_and_json_notes(tmp_path):
     with pytest.raises(ModelFileError, match="only estimators"):
         save([1, 2], tmp_path / "m")

@@ -208,6 +208,7 @@ def _dump(estimator: BaseEstimator) -> bytes:
 
     if not isinstance(estimator, BaseEstimator):
         raise ModelFileError(f"only estimators can be saved, and this is {_name_of(type(estimator))}.")
+    _refuse_flag_keys(estimator)
     try:
         payload = bytes(dumps(estimator))
         refused = _refused(get_untrusted_types(data=payload))
@@ -222,6 +223,16 @@ def _dump(estimator: BaseEstimator) -> bytes:
             "and semigen.load would refuse. Use an estimator of semigen or scikit-learn in its place."
         )
     return payload
+
+
+def _refuse_flag_keys(estimator: BaseEstimator) -> None:
+    """Refuse dicts with the keys True and False, which skops reads back as True both."""
+    for name, value in estimator.get_params(deep=True).items():
+        if isinstance(value, Mapping) and any(isinstance(key, bool | np.bool_) for key in value):
+            raise ModelFileError(
+                f"{name}={value!r} has True or False as a key, which the file format cannot hold: use one "
+                "value for all classes, or classes that are text or integers."
+            )
 
 
 def _refused(names: Iterable[str]) -> list[str]:

@@ -178,7 +178,7 @@ def _read_text(path: Path, ending: str, text_columns: Sequence[str]) -> pa.Table
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             raise TableError(f"{path} is not gzip, or is damaged or cut off: {_first_line(error)}") from error
-    if not content.strip():
+    if not content or content.isspace():
         raise TableError(f"{path} is empty.")
     not_utf8 = f"{path} is not a text table in UTF-8: save it as CSV with the encoding UTF-8."
     if b"\0" in content[: 2**20]:
@@ -212,7 +212,7 @@ def _read_text(path: Path, ending: str, text_columns: Sequence[str]) -> pa.Table
 
 def _delimiter(content: bytes) -> str:
     """Comma, unless the line of names has none but semicolons or tabs."""
-    header = content.lstrip().split(b"\n", 1)[0]
+    header = content[: 2**20].lstrip().split(b"\n", 1)[0]
     return next((mark for mark in (",", ";", "\t") if mark.encode() in header), ",")
 
 
