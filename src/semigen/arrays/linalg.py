@@ -65,6 +65,6 @@ def whitener(matrices: Array) -> tuple[Array, Array]:
     """
     factor = np.linalg.cholesky(matrices)
     eye = np.eye(matrices.shape[-1])
-    whiten = np.stack([solve_triangular(one, eye, lower=True) for one in factor])
+    whiten = np.ascontiguousarray(np.stack([solve_triangular(one, eye, lower=True) for one in factor]))
     log_det = 2.0 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
     return whiten, log_det

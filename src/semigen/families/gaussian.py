@@ -11,7 +11,7 @@ from semigen.arrays.pieces import chunks
 from semigen.exceptions import ColumnError
 from semigen.families.covariance import Covariance, as_covariance
 from semigen.families.covariance.base import LocationShape, Moments, NormalInverseWishart, ScatterWalk
-from semigen.families.protocol import Array, Family, Floats, MapRows, Rows
+from semigen.families.protocol import Array, Family, Floats, MapRows, Rows, Walk
 
 LOG_2PI = float(np.log(2 * np.pi))
 MEAN_STRENGTH = 0.01
@@ -140,7 +140,7 @@ class Gaussian(Family):
         return params.mean.size + self.covariance.n_free(*params.mean.shape)
 
 
-class GaussianWalk:
+class GaussianWalk(Walk):
     """Log densities from Mahalanobis distances."""
 
     def __init__(self, scatter: ScatterWalk, log_det: Array, params: LocationShape) -> None:

@@ -1,0 +1,84 @@
+"""Contracts of the package: public names, import floors, light imports, docstrings, readable files."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import semigen
+
+ROOT = Path(__file__).parent.parent
+SOURCE = Path(semigen.__file__).parent
+MODULES = [
+    "semigen",
+    *(m.name for m in pkgutil.walk_packages([str(SOURCE)], "semigen.") if "__main__" not in m.name),
+]
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_public_names_exist_and_are_listed():
+    for name in semigen.__all__:
+        assert getattr(semigen, name) is not None
+    assert set(semigen.__all__) <= set(dir(semigen))
+    with pytest.raises(AttributeError, match="no attribute 'absent'"):
+        _ = semigen.absent
+
+
+def test_importing_semigen_is_light():
+    """Names load on use. scikit-learn, which estimators need, loads pandas and rich itself where installed."""
+    loaded = run("import semigen, sys; print(*sys.modules)").split()
+    assert not {"sklearn", "pandas", "torch", "dask", "matplotlib", "jinja2", "pyarrow", "typer"} & set(
+        loaded
+    )
+    loaded = run(
+        "import semigen, sys; semigen.MixtureClassifier; semigen.metrics; print(*sys.modules)"
+    ).split()
+    assert not {"torch", "dask", "matplotlib", "jinja2", "typer", "skops"} & set(loaded)
+
+
+def test_importing_semigen_takes_no_second():
+    """A warm import takes hundredths of a second; the bound is for the slowest machine."""
+    took = run("import time; t = time.perf_counter(); import semigen; print(time.perf_counter() - t)")
+    assert float(took) < 1.0
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_public_thing_says_what_it_is(module):
+    """Functions, classes and their methods have a docstring, their own or that of the base they override."""
+    loaded = importlib.import_module(module)
+    assert loaded.__doc__, module
+    for name, thing in vars(loaded).items():
+        ours = getattr(thing, "__module__", None) == module
+        if name.startswith("_") or not ours or not (inspect.isclass(thing) or inspect.isfunction(thing)):
+            continue
+        assert inspect.getdoc(thing), f"{module}.{name}"
+        if inspect.isclass(thing):
+            for method, function in vars(thing).items():
+                if not method.startswith("_") and inspect.isfunction(function):
+                    assert inspect.getdoc(getattr(thing, method)), f"{module}.{name}.{method}"
+
+
+def test_files_stay_readable():
+    long = {p.name: n for p in SOURCE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 420}
+    assert not long
+
+
+def test_import_floors():
+    """The contracts in pyproject.toml, so that a test run alone finds a broken floor, too."""
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert result.returncode == 0, result.stdout[-3000:]
+
+
+def test_the_version_is_in_the_changelogs_reach():
+    assert (
+        "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
+        or semigen.__version__ in (ROOT / "CHANGELOG.md").read_text()
+    )
