@@ -234,7 +234,7 @@ def test_verdicts_come_from_the_paired_interval(here):
     pd.DataFrame(data.X).assign(y=data.y).to_csv("bad.csv", index=False)
     found = {}
     for name in ("good", "bad"):
-        result = run("fit", f"{name}.csv", "--target", "y", "--json")
+        result = run("fit", f"{name}.csv", "--target", "y", "--covariance", "full", "--json")
         found[name] = json.loads(result.stdout)
     for summary in found.values():
         (difference,) = summary["cross_validation"]["differences"]
@@ -638,8 +638,8 @@ def test_demo(here):
 
 def test_the_default_demo(here):
     result = run("demo", "--out", "d", "--seed", 1)
-    assert "breast_cancer" in result.stdout
-    assert "20 labelled, 379 unlabelled" in result.stdout
+    assert "wine" in result.stdout
+    assert "30 labelled, 95 unlabelled" in result.stdout
     run("demo", "--out", "d", "--force")
     assert os.listdir() == ["d"]
 

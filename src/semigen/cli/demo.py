@@ -27,7 +27,7 @@ class BundledTable(StrEnum):
 
 
 def demo(
-    table: Annotated[BundledTable, typer.Option(help="The bundled table.")] = BundledTable.breast_cancer,
+    table: Annotated[BundledTable, typer.Option(help="The bundled table.")] = BundledTable.wine,
     out: Annotated[Path, typer.Option(help="Folder for the tables and the results.", metavar="DIR")] = Path(
         "semigen-demo"
     ),

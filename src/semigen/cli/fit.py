@@ -52,8 +52,9 @@ def fit(
         str | None, typer.Option(help="A cell that means 'no label', such as -1 or '?'.", metavar="TEXT")
     ] = None,
     covariance: Annotated[
-        CovarianceShape, typer.Option(help="Covariance of each class's Gaussian.")
-    ] = CovarianceShape.full,
+        CovarianceShape,
+        typer.Option(help="Covariance of the classes: tied is one for all, the safest with few labels."),
+    ] = CovarianceShape.tied,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")
     ] = False,

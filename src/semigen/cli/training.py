@@ -45,7 +45,7 @@ class Task:
     keep: tuple[str, ...] = ()
     weight: str | None = None
     unlabeled: str | None = None
-    covariance: str = "full"
+    covariance: str = "tied"
     seed: int = 0
 
 
