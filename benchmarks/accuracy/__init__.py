@@ -1,0 +1,1 @@
+"""The protocol of the baselines, run for semigen's models."""
