@@ -22,7 +22,7 @@ from semigen.em import (
     start,
 )
 from semigen.em.kernel import entropy
-from semigen.exceptions import ObjectiveDecreasedWarning, ParameterError
+from semigen.exceptions import ObjectiveDecreasedWarning
 from semigen.families import Gaussian
 from semigen.families.covariance.base import LocationShape
 from semigen.families.covariance.full import DenseShape
@@ -269,14 +269,34 @@ def test_start_places_crowded_and_nameless_components(rng):
         assert np.linalg.norm(mean - centre, axis=1).min() < 3.0
 
 
-def test_more_novel_components_than_rows_is_an_error(rng):
-    x = rng.normal(size=(5, 2))
-    data = Data(x, encode([0, 1, 0, 1, -1]), np.ones(5))
+def test_components_without_rows_have_no_weight(rng):
+    """Every row is labelled, so nothing can be novel; the known classes are fitted all the same."""
+    x = rng.normal(size=(30, 2))
+    data = Data(x, encode(np.arange(30) % 2), np.ones(30))
     family = Gaussian("full")
-    prior = family.fit_prior(x, data.weight, None, lambda f: [f(data.used)])
-    mixture = Mixture(family, np.array([0, 1, 2, 2, 2]), 2)
-    with pytest.raises(ParameterError, match="too few unlabelled rows"):
-        start(mixture, prior, data, ThreadEngine(), rng)
+    engine = ThreadEngine()
+    prior = family.fit_prior(x, np.ones(30), None, lambda f: [f(data.used)])
+    mixture = Mixture(family, np.array([0, 1, 2, 2]), 2)
+    result = fit(mixture, prior, data, start(mixture, prior, data, engine, rng), engine)
+    plain = Mixture(family, np.array([0, 1]), 2)
+    wanted = fit(plain, prior, data, start(plain, prior, data, engine, rng), engine)
+    found, known = (family.moments(r.params.family)[1] for r in (result, wanted))
+    np.testing.assert_allclose(found[:2], known)
+    np.testing.assert_allclose(np.exp(result.params.log_group[0]), [0.5, 0.5, 0.0], atol=1e-12)
+
+
+def test_many_soft_labels_are_read_chunk_by_chunk(make_problem):
+    """As many distinct label rows as rows: the same sums as from one table for all."""
+    problem = make_problem(Gaussian("full"), n=3000)
+    matrix = np.random.default_rng(4).dirichlet(np.ones(3), size=3000)
+    matrix[:500] = np.nan
+    labels = encode(matrix)
+    data = Data(problem.x, labels, problem.data.weight)
+    assert len(labels.log_table) > 2048
+    problem.data = data
+    stats = e_step(problem.mixture, problem.params, data, data.used)
+    wanted = logsumexp(naive_log_joint(problem, problem.params), axis=1)
+    assert stats.log_lik == pytest.approx(data.weight @ wanted, rel=1e-10)
 
 
 def test_problem_twin_is_deterministic():

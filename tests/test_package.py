@@ -32,7 +32,7 @@ def test_public_names_exist_and_are_listed():
 
 
 def test_importing_semigen_is_light():
-    """Names load on use. scikit-learn, which estimators need, loads pandas and rich itself where installed."""
+    """Names load on use. scikit-learn, which estimators need, loads pandas and rich where installed."""
     loaded = run("import semigen, sys; print(*sys.modules)").split()
     assert not {"sklearn", "pandas", "torch", "dask", "matplotlib", "jinja2", "pyarrow", "typer"} & set(
         loaded

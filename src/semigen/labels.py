@@ -48,6 +48,11 @@ class Labels:
         return np.asarray(self.pattern != UNLABELED_PATTERN)
 
     @property
+    def pattern_labeled(self) -> NDArray[np.bool_]:
+        """Which rows of ``log_table`` say anything about a class, (P,)."""
+        return np.asarray(np.arange(len(self.log_table)) != UNLABELED_PATTERN)
+
+    @property
     def hard(self) -> NDArray[np.intp]:
         """Class index of each row with exactly one possible class, -1 for every other row, (n,)."""
         possible = np.isfinite(self.log_table)

@@ -32,7 +32,8 @@ def start(
 
     A class with one component starts from its labelled rows. A class with several starts from the clusters
     (k-means) of its labelled rows and the unlabelled rows nearest to them. Classes without labelled rows
-    and novel components start from unlabelled rows far from every labelled row and from each other.
+    and novel components start from unlabelled rows far from every labelled row and from each other, or
+    without weight where there are no such rows.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def start(
     Raises
     ------
     ParameterError
-        If there are more components than rows to start them from.
+        If a class has more components than distinct rows to start them from.
     """
     seeds = _Seeds(mixture, prior, data, rng)
     rows, resp = seeds.collect(perturb)
@@ -114,10 +115,7 @@ class _Seeds:
         for component in np.flatnonzero(self.nameless[mixture.group]):
             chosen_rows = self._far(points, distance, free)
             if not len(chosen_rows):
-                raise ParameterError(
-                    f"{mixture.n_components} components, but too few unlabelled rows to start those that no "
-                    "labelled row names: lower n_novel_components, or label a row of each class."
-                )
+                break  # components without rows stay at the prior, with no weight
             free[chosen_rows] = False
             distance = np.minimum(distance, _distances(points, points[chosen_rows].mean(axis=0)))
             rows.append(sample[chosen_rows])

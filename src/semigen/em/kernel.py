@@ -27,21 +27,31 @@ MAX_NOVEL_SHARE = 1.0 - 1e-9
 """Known classes keep a probability, so that a row's known class is defined where every row is novel."""
 
 
-def log_offsets(mixture: Mixture, params: Params, log_label: Array) -> Array:
-    """Everything in log p(x, label, c) but log p(x | c), by label pattern, (P, C)."""
-    part = np.full(len(log_label), LABELED)
-    part[UNLABELED_PATTERN] = UNLABELED
-    return np.asarray(log_label + params.log_within + params.log_group[part][:, mixture.group])
+def log_offsets(mixture: Mixture, params: Params, log_table: Array, labelled: NDArray[np.bool_]) -> Array:
+    """Everything in log p(x, label, c) but log p(x | c), (P, C), of P label rows (P, K)."""
+    part = np.where(labelled, LABELED, UNLABELED)
+    by_group = params.log_group[part][:, mixture.group]
+    return np.asarray(mixture.log_label(log_table, labelled) + params.log_within + by_group)
 
 
 def responsibilities(
     mixture: Mixture, params: Params, data: Data, rows: Rows, walk: Walk
 ) -> Iterator[tuple[Rows | slice, Floats, Floats]]:
     """Chunk by chunk: its row numbers, p(c | x, label) (C, rows) and log p(x, label) (rows,)."""
-    offsets = log_offsets(mixture, params, mixture.log_label(data.labels))
+    labels = data.labels
+    few = len(labels.log_table) <= walk.chunk_rows  # hard labels: one table serves all chunks
+    if few:
+        of_pattern = log_offsets(mixture, params, labels.log_table, labels.pattern_labeled)
     for piece in chunks(rows, walk.chunk_rows):
+        pattern = labels.pattern[piece]
         values = walk.log_prob(data.x[piece])
-        values += _by_row(offsets, data.labels.pattern[piece]).astype(values.dtype, copy=False)
+        if few and (pattern == pattern[0]).all():
+            offsets = of_pattern[pattern[:1]]
+        elif few:
+            offsets = of_pattern[pattern]
+        else:
+            offsets = log_offsets(mixture, params, labels.log_table[pattern], pattern != UNLABELED_PATTERN)
+        values += offsets.T.astype(values.dtype, copy=False)
         yield piece, *normalise(values)
 
 
@@ -80,13 +90,6 @@ def given_stats(mixture: Mixture, params: Params, data: Data, rows: Rows, resp: 
         _add_parts(parts, weighted, data.labels.pattern[piece])
         done += size
     return Stats(parts, 0.0, walk.stats())
-
-
-def _by_row(offsets: Array, pattern: NDArray[np.intp]) -> Array:
-    first = pattern[0]
-    if (pattern == first).all():
-        return np.asarray(offsets[first][:, None])
-    return np.asarray(offsets.T[:, pattern])
 
 
 def _add_parts(parts: Array, resp: Floats, pattern: NDArray[np.intp]) -> None:

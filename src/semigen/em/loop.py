@@ -12,7 +12,7 @@ import numpy as np
 
 from semigen.em.engines import Engine
 from semigen.em.kernel import e_step, given_stats, log_likelihood, m_step
-from semigen.em.records import LABELED, Array, Data, Mixture, Params, Rows, Stats
+from semigen.em.records import Array, Data, Mixture, Params, Rows, Stats
 from semigen.exceptions import ObjectiveDecreasedWarning
 
 
@@ -78,8 +78,7 @@ def fit(
     total_weight = float(data.weight.sum())
     fixed = None
     if len(settled):
-        component = mixture.log_label(data.labels).argmax(axis=1)
-        fixed = _settled_stats(mixture, params, data, settled, component, engine)
+        fixed = _settled_stats(mixture, params, data, settled, engine)
 
     def evaluate(current: Params) -> tuple[float, Stats]:
         parts = engine.map_rows(lambda rows: e_step(mixture, current, data, rows), free) if len(free) else []
@@ -122,20 +121,22 @@ def _split_rows(mixture: Mixture, data: Data) -> tuple[Rows, Rows]:
     used = data.used
     if not mixture.family.reusable:
         return used, used[:0]
-    settled_pattern = np.isfinite(mixture.log_label(data.labels)).sum(axis=1) == 1
+    settled_pattern = np.isfinite(_log_label(mixture, data)).sum(axis=1) == 1
     settled = settled_pattern[data.labels.pattern[used]]
     return used[~settled], used[settled]
 
 
-def _settled_stats(
-    mixture: Mixture, params: Params, data: Data, rows: Rows, component: Rows, engine: Engine
-) -> Stats:
+def _log_label(mixture: Mixture, data: Data) -> Array:
+    return mixture.log_label(data.labels.log_table, data.labels.pattern_labeled)
+
+
+def _settled_stats(mixture: Mixture, params: Params, data: Data, rows: Rows, engine: Engine) -> Stats:
+    component = _log_label(mixture, data).argmax(axis=1)
+
     def block(mine: Rows) -> Stats:
         resp = np.zeros((len(mine), mixture.n_components))
         resp[np.arange(len(mine)), component[data.labels.pattern[mine]]] = 1.0
         return given_stats(mixture, params, data, mine, resp)
 
-    stats = reduce(Stats.merge, engine.map_rows(block, rows))
-    weight = np.zeros_like(stats.weight)
-    weight[LABELED] = stats.weight.sum(axis=0)
-    return Stats(weight, 0.0, stats.family)
+    parts: list[Stats] = engine.map_rows(block, rows)
+    return reduce(Stats.merge, parts)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.families import Family
-from semigen.labels import UNLABELED_PATTERN, Labels
+from semigen.labels import Labels
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -67,14 +67,11 @@ class Mixture:
         """K, or K + 1 with novel components."""
         return self.n_classes + bool((self.group == self.n_classes).any())
 
-    def log_label(self, labels: Labels) -> Array:
-        """Log label table by component, (P, C); labelled rows exclude novel components."""
-        table = labels.log_table
+    def log_label(self, log_table: Array, labelled: NDArray[np.bool_]) -> Array:
+        """Log label evidence by component, (P, C), of P label rows (P, K); a label excludes novel ones."""
         if self.n_groups > self.n_classes:
-            novel = np.full((len(table), 1), -np.inf)
-            novel[UNLABELED_PATTERN] = 0.0
-            table = np.hstack([table, novel])
-        return np.asarray(table[:, self.group])
+            log_table = np.column_stack([log_table, np.where(labelled, -np.inf, 0.0)])
+        return np.asarray(log_table[:, self.group])
 
 
 @dataclass(frozen=True)

@@ -182,33 +182,34 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable known class of each row, (n,)."""
-        joint = self.log_joint(X)
-        return np.asarray(self.classes_[joint.argmax(axis=1)])
+        best = self._by_block(X, lambda joint: joint[:, : len(self.classes_)].argmax(axis=1))
+        return np.asarray(self.classes_[best])
 
     def predict_proba(self, X: Any) -> Array:
         """p(class | x) over the known classes, (n, K)."""
-        joint = self.log_joint(X)
-        return np.asarray(np.exp(joint - log_sum_exp(joint.T)[:, None]))
+        return self._by_block(X, lambda joint: np.exp(self._log_posterior(joint)))
 
     def predict_log_proba(self, X: Any) -> Array:
         """Log p(class | x) over the known classes, (n, K)."""
-        joint = self.log_joint(X)
-        return np.asarray(joint - log_sum_exp(joint.T)[:, None])
+        return self._by_block(X, self._log_posterior)
 
     def log_joint(self, X: Any) -> Array:
         """Log p(x, class), nats, (n, K)."""
-        return self._log_group(X)[:, : len(self.classes_)]
+        return self._by_block(X, lambda joint: joint[:, : len(self.classes_)])
 
     def score_samples(self, X: Any) -> Array:
         """Log p(x), novel components included, nats, (n,)."""
-        return np.asarray(log_sum_exp(self._log_group(X).T))
+        return self._by_block(X, lambda joint: log_sum_exp(joint.T))
 
     def novelty(self, X: Any) -> Array:
         """p(row belongs to a novel component | x), (n,); 0 without novel components."""
-        by_group = self._log_group(X)
-        if by_group.shape[1] == len(self.classes_):
-            return np.zeros(len(by_group))
-        return np.asarray(np.exp(by_group[:, -1] - log_sum_exp(by_group.T)))
+
+        def share(joint: Array) -> Array:
+            if joint.shape[1] == len(self.classes_):
+                return np.zeros(len(joint))
+            return np.asarray(np.exp(joint[:, -1] - log_sum_exp(joint.T)))
+
+        return self._by_block(X, share)
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy on the labelled rows of (X, y); unlabelled rows do not count."""
@@ -323,13 +324,18 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         validate_data(self, X, skip_check_array=True, reset=False)
         return matrix
 
-    def _log_group(self, X: Any) -> Array:
+    def _by_block(self, X: Any, function: Callable[[Array], NDArray[Any]]) -> NDArray[Any]:
+        """``function`` of log p(x, group), block by block: no more memory than its result."""
         matrix = self._matrix(X)
 
         def block(rows: NDArray[np.intp]) -> Array:
-            return log_joint(self.mixture_, self.params_, matrix, rows)
+            return function(log_joint(self.mixture_, self.params_, matrix, rows))
 
         return np.concatenate(ThreadEngine().map_rows(block, np.arange(len(matrix))))
+
+    def _log_posterior(self, joint: Array) -> Array:
+        known = joint[:, : len(self.classes_)]
+        return np.asarray(known - log_sum_exp(known.T)[:, None])
 
     def _fit_once(
         self, attempt: int, mixture: Mixture, prior: Any, data: Data, engine: Engine, rng: np.random.Generator
