@@ -380,6 +380,7 @@ def test_frames_and_label_series(frame, iris):
     labels = series([None if m == -1 else f"kind {m}" for m in marked])
     model = MixtureClassifier().fit(frame(dict(zip(names, X.T, strict=True))), labels)
     assert model.feature_names_in_.tolist() == names
+    assert model.feature_kinds_ == ["number"] * 4
     assert model.classes_.tolist() == ["kind 0", "kind 1", "kind 2"]
     plain = MixtureClassifier().fit(X, marked)
     np.testing.assert_allclose(

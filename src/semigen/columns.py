@@ -106,6 +106,12 @@ def to_matrix(X: Any) -> Matrix:
     return matrix
 
 
+def column_kinds(X: Any) -> list[Kind] | None:
+    """Say the kind of each column of a data frame that :func:`to_matrix` reads; None for an array."""
+    frame = _as_frame(X)
+    return None if frame is None else [_kind_by_type(frame.get_column(name)) for name in frame.columns]
+
+
 def describe(frame: Any) -> tuple[Column, ...]:
     """Say what each column of a table is and whether a model of numbers can use it.
 

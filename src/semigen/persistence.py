@@ -292,7 +292,7 @@ def _features(estimator: BaseEstimator) -> list[dict[str, JSON]] | None:
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
         return None
-    kinds = getattr(estimator, "feature_kinds_", [None] * len(names))
+    kinds = getattr(estimator, "feature_kinds_", None) or [None] * len(names)
     return [{"name": str(name), "kind": kind} for name, kind in zip(names, kinds, strict=True)]
 
 

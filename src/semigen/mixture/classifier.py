@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from semigen import labels as label_reader
 from semigen.arrays.special import log_sum_exp
-from semigen.columns import to_matrix
+from semigen.columns import column_kinds, to_matrix
 from semigen.em import Data, Engine, Fit, Mixture, ThreadEngine, fit, log_joint, start
 from semigen.exceptions import ConvergenceWarning, LabelError, ParameterError
 from semigen.families import as_family
@@ -90,6 +90,8 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
         Only for data frames with text names.
+    feature_kinds_ : list of str, or None
+        "number" or "flag" for each column of a data frame; None for an array.
 
     Raises
     ------
@@ -299,6 +301,7 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         """Validated rows, labels and effective weights."""
         matrix = to_matrix(X)
         validate_data(self, X, skip_check_array=True)
+        self.feature_kinds_ = column_kinds(X)
         weight = label_reader.check_weights(sample_weight, len(matrix))
         labels = label_reader.encode(y, self.unlabeled, counted=weight > 0)
         if len(labels.pattern) != len(matrix):
