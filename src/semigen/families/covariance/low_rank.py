@@ -12,8 +12,9 @@ from semigen.exceptions import ParameterError
 from semigen.families.covariance.base import Array, NormalInverseWishart, Second
 from semigen.families.covariance.full import DenseShape, Full
 
-INNER_STEPS = 30
-"""At most this many factor analysis steps in an M-step; few are needed once the EM path is smooth."""
+INNER_STEPS, INNER_TOL = 10, 1e-3
+"""At most this many factor analysis steps in an M-step, fewer once ψ changes by less than this share: with
+more the steps cost more than the passes over the rows that they save (measured on wine, wdbc and digits)."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class LowRank(Full):
             loading = root[:, :, None] * vectors[:, :, -rank:] * gain[:, None, :]
             free = diagonal - (loading**2).sum(axis=2)
             noise, last = np.maximum(free, bound), noise
-            if np.abs(noise / last - 1).max() < 1e-4:
+            if np.abs(noise / last - 1).max() < INNER_TOL:
                 break
         return _factor_shape(loading, noise, np.asarray((free < bound).any(axis=1)))
 
