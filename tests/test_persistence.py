@@ -160,6 +160,7 @@ def test_mixture_classifiers_predict_bit_for_bit_the_same(tmp_path, table, covar
     with zipfile.ZipFile(path) as archive:
         header = json.loads(archive.read("semigen.json"))
     assert [feature["name"] for feature in header["features"]] == ["u", "v", "w"]
+    assert pipeline or [feature["kind"] for feature in header["features"]] == ["number"] * 3
     assert header["classes"] == ["a", "b"]
     assert header["semigen"] == semigen.__version__
     assert set(header["dependencies"]) >= {"numpy", "scikit-learn", "skops"}
