@@ -1,0 +1,70 @@
+"""Sphinx configuration. The build needs no network: nothing is fetched, and every example is executed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import semigen
+
+project = "semigen"
+author = "The semigen developers"
+copyright = "2026, the semigen developers. BSD 3-clause licence"
+version = release = semigen.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build", "jupyter_execute"]
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}
+
+# Notebooks: executed at every build, in a temporary folder; an error in a cell fails the build.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+# API pages: numpydoc docstrings; types stand in the docstrings.
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+autosummary_generate = False
+autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "semigen"
+html_static_path = ["_static"]
+html_css_files = ["semigen.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "logo": {"text": "semigen"},
+    "navigation_with_keys": False,
+    "show_nav_level": 2,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"index": [], "install": [], "tutorial": [], "changelog": []}
+
+
+def _escape_fitted_names(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Keep ``n_iter_`` in the type of an attribute from being read as a reference."""
+    for number, line in enumerate(lines):
+        if re.match(r"\s*\w+ : ", line):
+            lines[number] = re.sub(r"(?<=\w)_(?=[\s,)])(?!\s*:)", r"\\_", line)
+
+
+def setup(app: Any) -> None:
+    app.connect("autodoc-process-docstring", _escape_fitted_names, priority=400)  # before napoleon
