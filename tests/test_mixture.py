@@ -313,6 +313,23 @@ def test_a_seed_gives_the_same_fit_and_restarts_never_give_a_worse_one(iris):
     assert many.objective_ >= one.objective_
 
 
+def test_restarts_leave_a_bad_start():
+    """Four clusters in a line, alternating classes, whose spread hides them from the first start's k-means."""
+    rng = np.random.default_rng(1)
+    cluster = np.repeat([0, 1, 2, 3], 150)
+    X = np.c_[4.0 * cluster + rng.normal(size=600), rng.normal(size=600)]
+    y = np.full(600, -1)
+    for c in range(4):
+        y[rng.choice(np.flatnonzero(cluster == c), 3, replace=False)] = c % 2
+    once, often = (
+        MixtureClassifier(components_per_class=2, n_init=n, max_iter=500, random_state=1).fit(X, y)
+        for n in (1, 10)
+    )
+    assert (once.predict(X) == cluster % 2).mean() < 0.9, "the first start is good: the test shows nothing"
+    assert often.objective_ > once.objective_ + 0.05
+    assert (often.predict(X) == cluster % 2).mean() > 0.95
+
+
 def test_sampled_then_fitted_recovers_the_model(iris):
     X, _, y = iris
     model = MixtureClassifier().fit(X, y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import reduce
 from typing import Any
 
@@ -13,7 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 from semigen.em.engines import Engine
 from semigen.em.kernel import given_stats, m_step
 from semigen.em.records import Array, Data, Mixture, Params, Rows, Stats
-from semigen.exceptions import ParameterError
+from semigen.exceptions import ConvergenceWarning, ParameterError
 
 MAX_SEED_ROWS = 5000
 """Unlabelled (and labelled) rows looked at for a start; more are sampled."""
@@ -108,8 +109,9 @@ class _Seeds:
             resp.append(self._spread(np.eye(mixture.n_classes)[near_class[chosen]]))
         for group in np.flatnonzero(crowded):
             mine = np.flatnonzero(near_class == group)
-            mine = mine[np.argsort(distance[mine], kind="stable")][: (len(mine) + 1) // 2]
-            self._cluster(int(group), sample[mine], rows, resp)
+            order = self.rng.random(len(mine)) if perturb else distance[mine]
+            mine = mine[np.argsort(order, kind="stable")][: (len(mine) + 1) // 2]
+            self._cluster(int(group), sample[mine], rows, resp, perturb)
         taken = np.concatenate(rows)
         free = ~np.isin(sample, taken)
         for component in np.flatnonzero(self.nameless[mixture.group]):
@@ -145,8 +147,8 @@ class _Seeds:
         resp[:, known] = class_probs[:, group[known]]
         return resp
 
-    def _cluster(self, group: int, near: Rows, rows: list[Rows], resp: list[Array]) -> None:
-        """Split a class's labelled rows and nearest unlabelled rows into its components."""
+    def _cluster(self, group: int, near: Rows, rows: list[Rows], resp: list[Array], perturb: bool) -> None:
+        """Split a class's labelled rows and nearby unlabelled rows into its components."""
         components = np.flatnonzero(self.mixture.group == group)
         mine = self.class_probs[:, group] > 0
         members = np.concatenate([self.labelled[mine], near])
@@ -161,9 +163,13 @@ class _Seeds:
             )
         weight = share * self.data.weight[members]
         seed = int(self.rng.integers(2**31))
-        cluster = (
-            KMeans(len(components), n_init=3, random_state=seed).fit(points, sample_weight=weight).labels_
-        )
+        if perturb:  # clusters around random rows, unrefined: k-means would lead to the same ones again
+            means = KMeans(len(components), init="random", n_init=1, max_iter=1, random_state=seed)
+        else:
+            means = KMeans(len(components), n_init=3, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            cluster = means.fit(points, sample_weight=weight).labels_
         assigned = np.zeros((len(members), self.mixture.n_components))
         assigned[np.arange(len(members)), components[cluster]] = share
         rows.append(members)

@@ -49,7 +49,8 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         Components of each class; classes absent from the dict have one.
     n_novel_components : int, default=0
         Components that belong to no known class, for unlabelled rows of unknown kinds. Predictions are
-        about known classes only; :meth:`novelty` says how likely a row is of another kind.
+        about known classes only; :meth:`novelty` says how likely a row is of another kind. Where these
+        components start is chance: use ``n_init`` of 5 or more.
     class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
         p(y). "shared": learned from both parts. "unlabeled": the unlabelled rows have class proportions of
         their own, learned from them and used to predict; the labelled rows' proportions say nothing about
@@ -59,7 +60,8 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabelled. None here turns the marker off.
     n_init : int, default=1
-        Starts; the best objective wins. The first is from the labelled rows.
+        Starts; the best objective wins. The first is from the labelled rows, the others add a random half
+        of the unlabelled rows, each as one of the class of its nearest labelled row.
     max_iter : int, default=200
         At most this many EM iterations a start.
     tol : float, default=1e-6
@@ -82,7 +84,7 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
     covariances_ : ndarray of shape (C, D, D)
     objective_ : float
         Mean objective, nats per row.
-    objective_path_ : ndarray of shape (n_iter_ + 1,)
+    objective_path_ : ndarray of shape (``n_iter_ + 1``,)
     n_iter_ : int
     converged_ : bool
     shrinkage_ : float
