@@ -314,7 +314,7 @@ def test_a_seed_gives_the_same_fit_and_restarts_never_give_a_worse_one(iris):
 
 
 def test_restarts_leave_a_bad_start():
-    """Four clusters in a line, alternating classes, whose spread hides them from the first start's k-means."""
+    """Four clusters in a line, alternating classes: their spread misleads the first start's k-means."""
     rng = np.random.default_rng(1)
     cluster = np.repeat([0, 1, 2, 3], 150)
     X = np.c_[4.0 * cluster + rng.normal(size=600), rng.normal(size=600)]

@@ -12,7 +12,7 @@ from benchmarks.speed import contenders
 from benchmarks.speed.contenders import OURS, PEER, TIMED, Run
 from benchmarks.speed.problems import KINDS, Problem, make
 
-ITERATIONS = 4
+ITERATIONS = 3
 """A run; the first warms up and is not timed."""
 SHAPES = ("full", "tied", "diag", "spherical", "low_rank")
 PEER_SHAPES = ("full", "tied", "diag", "spherical")
