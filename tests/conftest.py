@@ -1,11 +1,19 @@
 """What the tests share: the --long switch, one thread for linear algebra, and common fixtures."""
 
+import os
+
 import numpy as np
 import pytest
+from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 from semigen.families import Gaussian
 from twins import SHAPES, Problem
+
+# The gate draws the same cases every time; elsewhere every run looks for new ones.
+settings.register_profile("gate", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("gate")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     import semigen.model_selection as model_selection
     from semigen.mixture import MixtureClassifier
     from semigen.persistence import load, save
+    from semigen.safe import SafeClassifier
 
 _WHERE = {
     "MixtureClassifier": "semigen.mixture",
+    "SafeClassifier": "semigen.safe",
     "load": "semigen.persistence",
     "save": "semigen.persistence",
 }
@@ -28,6 +30,7 @@ _MODULES = ("datasets", "exceptions", "metrics", "model_selection")
 
 __all__ = [
     "MixtureClassifier",
+    "SafeClassifier",
     "__version__",
     "datasets",
     "exceptions",

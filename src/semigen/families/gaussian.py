@@ -72,7 +72,7 @@ class Gaussian(Family):
                 "logarithms."
             )
         rounding = 10 * np.finfo(x.dtype).eps * np.abs(center)
-        constant = variance <= np.maximum(rounding**2, smallest)
+        constant = np.sqrt(variance) <= np.maximum(rounding, np.sqrt(smallest))
         scale = np.where(constant, 1.0, np.sqrt(variance))
         strength = self.covariance.default_shrinkage(n_features) if shrinkage is None else shrinkage
         return NormalInverseWishart(

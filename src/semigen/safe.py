@@ -1,0 +1,240 @@
+"""How much to trust the unlabelled rows, decided by the labelled ones."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from semigen.exceptions import ConvergenceWarning, ParameterError
+from semigen.labels import encode
+from semigen.metrics import accuracy_score
+from semigen.model_selection import CrossValidation, cross_validate
+
+Array = NDArray[np.float64]
+LEAST_TESTED_ROWS = 2
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """One candidate for the weight of the unlabelled rows.
+
+    Attributes
+    ----------
+    unlabeled_weight : float
+        λ.
+    log_loss : float
+        Mean over hidden labelled rows, nats.
+    accuracy : float
+        Share of hidden labelled rows predicted right.
+    excess : float
+        Log-loss less that of the best candidate, nats; 0 for the best.
+    standard_error : float
+        Of ``excess``, from the paired differences row by row, nats.
+    """
+
+    unlabeled_weight: float
+    log_loss: float
+    accuracy: float
+    excess: float
+    standard_error: float
+
+
+class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """A classifier that uses unlabelled rows only as far as the labelled rows show that they help.
+
+    Every candidate weight λ of the unlabelled rows is judged by repeated cross-validation on the labelled
+    rows, all on the same folds; hidden rows are left out of the fit altogether. Of the candidates whose
+    log-loss is within one standard error of the best one's (of the paired difference), the smallest λ is
+    taken: the one-standard-error rule (Breiman et al. 1984, *Classification and Regression Trees*, §3.4.3)
+    towards λ = 0, which is supervised learning. So where few labels can show nothing, it falls back on the
+    supervised fit and says so.
+
+    Parameters
+    ----------
+    estimator : classifier
+        With a parameter ``unlabeled_weight`` in [0, 1] and ``predict_proba``, such as
+        :class:`semigen.MixtureClassifier`.
+    unlabeled_weights : sequence of float, default=(0, 0.01, 0.03, 0.1, 0.3, 1)
+        Candidates λ; 0 is always one.
+    n_splits : int, default=5
+        Folds; as many as labelled rows that can be tested where there are fewer.
+    n_repeats : int, default=4
+        How often the folds are dealt anew.
+    random_state : int or None, default=0
+        Of the folds.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        Fitted on all rows with the chosen weight.
+    unlabeled_weight_ : float
+        The chosen λ.
+    path_ : tuple of PathPoint
+        What cross-validation found for each candidate, in rising order; empty where it was impossible.
+    fallback_ : str or None
+        Why λ is 0, in plain words; None if it is not.
+    classes_ : ndarray of shape (K,)
+
+    Raises
+    ------
+    ParameterError
+        If ``estimator`` has no ``unlabeled_weight``, or a candidate is not in [0, 1].
+
+    Examples
+    --------
+    >>> import semigen
+    >>> from semigen.datasets import make_misspecified
+    >>> data = make_misspecified(40, 1000, cluster_distance=8, random_state=0)
+    >>> safe = semigen.SafeClassifier(semigen.MixtureClassifier()).fit(data.X, data.y)
+    >>> safe.unlabeled_weight_
+    0.0
+    >>> print(safe.fallback_)  # doctest: +ELLIPSIS
+    supervised learning (λ = 0) has the lowest log-loss ... unlabelled rows do not help this model here.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        unlabeled_weights: Sequence[float] = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0),
+        n_splits: int = 5,
+        n_repeats: int = 4,
+        random_state: Any = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.unlabeled_weights = unlabeled_weights
+        self.n_splits = n_splits
+        self.n_repeats = n_repeats
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Choose the weight of the unlabelled rows and fit with it.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, D)
+        y : array-like of shape (n,) or (n, K)
+            Labels with markers, as the estimator reads them.
+        sample_weight : array-like of shape (n,) or None
+
+        Returns
+        -------
+        self
+        """
+        candidates = self._candidates()
+        weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
+        supervised = self._with(0.0).fit(X, y, **weighted)  # what cannot be read is told before any folds
+        why_not, n_splits = self._why_not(y)
+        self.path_: tuple[PathPoint, ...] = ()
+        if why_not is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # told below, for the fit that is kept
+                found = cross_validate(
+                    {f"{value:g}": self._with(value) for value in candidates},
+                    X,
+                    y,
+                    sample_weight=sample_weight,
+                    n_splits=n_splits,
+                    n_repeats=self.n_repeats,
+                    random_state=self.random_state,
+                    unlabeled=self._marker(),
+                )
+            self.path_ = _path(found, candidates)
+            close = [point for point in self.path_ if point.excess <= point.standard_error]
+            chosen = close[0].unlabeled_weight
+            why_not = None if chosen > 0 else _no_gain(self.path_)
+        else:
+            chosen = 0.0
+        self.fallback_ = why_not
+        self.unlabeled_weight_ = chosen
+        self.estimator_ = supervised if chosen == 0 else self._with(chosen).fit(X, y, **weighted)
+        self.classes_ = self.estimator_.classes_
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Most probable class of each row, (n,)."""
+        check_is_fitted(self)
+        return np.asarray(self.estimator_.predict(X))
+
+    def predict_proba(self, X: Any) -> Array:
+        """Class probabilities, (n, K)."""
+        check_is_fitted(self)
+        return np.asarray(self.estimator_.predict_proba(X))
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Accuracy on the labelled rows of (X, y)."""
+        return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self._marker())
+
+    def _marker(self) -> Any:
+        return getattr(self.estimator, "unlabeled", -1)
+
+    def _with(self, unlabeled_weight: float) -> Any:
+        return clone(self.estimator).set_params(unlabeled_weight=unlabeled_weight)
+
+    def _candidates(self) -> list[float]:
+        if "unlabeled_weight" not in self.estimator.get_params():
+            raise ParameterError(
+                f"{type(self.estimator).__name__} has no parameter unlabeled_weight: SafeClassifier chooses "
+                "that of an estimator which has one, such as semigen.MixtureClassifier."
+            )
+        for value in self.unlabeled_weights:
+            if not isinstance(value, Real) or not 0 <= float(value) <= 1:
+                raise ParameterError(f"unlabeled_weights holds {value!r}: numbers from 0 to 1 are wanted.")
+        return sorted({0.0, *map(float, self.unlabeled_weights)})
+
+    def _why_not(self, y: Any) -> tuple[str | None, int]:
+        """Why there is nothing to choose or to choose by, if so, and the number of folds."""
+        labels = encode(y, self._marker())
+        hard = labels.hard
+        count = np.bincount(hard[hard >= 0])
+        testable = int(count[count > 1].sum())
+        if labels.is_labeled.all():
+            return "every row is labelled, so there is nothing to weigh.", 0
+        if testable < LEAST_TESTED_ROWS:
+            return (
+                f"only {testable} labelled row(s) can be hidden without losing a class, so nothing can be "
+                "shown: label two rows or more of some classes."
+            ), 0
+        return None, min(self.n_splits, testable)
+
+
+def _path(found: CrossValidation, candidates: list[float]) -> tuple[PathPoint, ...]:
+    share = found.weight / found.weight.sum()
+    losses = np.array([found.row_losses[f"{value:g}"] for value in candidates])
+    mean = losses @ share
+    best = int(mean.argmin())
+    difference = losses - losses[best]
+    excess = difference @ share
+    effective = 1.0 / (share**2).sum()
+    spread = np.sqrt((difference - excess[:, None]) ** 2 @ share)
+    error = spread / np.sqrt(max(effective - 1.0, 1.0))
+    accuracy = [float(found.correct[f"{value:g}"] @ share) for value in candidates]
+    return tuple(
+        PathPoint(value, float(mean[i]), accuracy[i], float(excess[i]), float(error[i]))
+        for i, value in enumerate(candidates)
+    )
+
+
+def _no_gain(path: tuple[PathPoint, ...]) -> str:
+    supervised, best = path[0], min(path, key=lambda point: point.log_loss)
+    if best is supervised:
+        return (
+            f"supervised learning (λ = 0) has the lowest log-loss of all candidates on hidden labelled rows, "
+            f"{supervised.log_loss:.3g} nats: unlabelled rows do not help this model here."
+        )
+    return (
+        f"the best candidate, λ = {best.unlabeled_weight:g}, lowers the log-loss on hidden labelled rows by "
+        f"{supervised.excess:.2g} nats, which is within one standard error ({supervised.standard_error:.2g}) "
+        "of supervised learning (λ = 0): too little to rely on."
+    )
