@@ -14,6 +14,7 @@ from semigen import MixtureClassifier, SafeClassifier
 from semigen.datasets import hide_labels, make_gaussian_classes, make_misspecified
 from semigen.exceptions import ConvergenceWarning, LabelError, NotFittedError, ParameterError
 from semigen.model_selection import cross_validate
+from semigen.safe import PathPoint, _smallest_close
 
 EXPECTED = {
     "check_classifiers_classes": "uses labels {-1, 1}, and -1 is the marker of MixtureClassifier: see there"
@@ -79,10 +80,25 @@ def test_the_path_is_paired_cross_validation(helpful):
 
 def test_the_smallest_weight_within_one_standard_error_is_taken(helpful):
     safe = SafeClassifier(MixtureClassifier(), n_repeats=1).fit(helpful.X, helpful.y)
-    close = [p.unlabeled_weight for p in safe.path_ if p.excess <= p.standard_error]
+    supervised = safe.path_[0]
+    close = [
+        p.unlabeled_weight
+        for p in safe.path_
+        if p.excess <= p.standard_error and p.log_loss <= supervised.log_loss
+    ]
     assert safe.unlabeled_weight_ == min(close)
     again = clone(safe).fit(helpful.X, helpful.y)
     assert again.path_ == safe.path_
+
+
+def test_a_weight_that_is_worse_than_none_is_never_taken():
+    """0.01 is within its large standard error of the best weight, but loses to supervised learning."""
+    path = (
+        PathPoint(0.0, 0.67, 0.9, 0.23, 0.18),
+        PathPoint(0.01, 0.87, 0.9, 0.43, 0.57),
+        PathPoint(0.1, 0.44, 0.9, 0.0, 0.0),
+    )
+    assert _smallest_close(path) is path[2]
 
 
 def test_it_is_not_quietly_worse_than_supervised_on_a_real_table():

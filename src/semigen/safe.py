@@ -52,9 +52,9 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     Every candidate weight λ of the unlabelled rows is judged by repeated cross-validation on the labelled
     rows, all on the same folds; hidden rows are left out of the fit altogether. Of the candidates whose
-    log-loss is within one standard error of the best one's (of the paired difference), the smallest λ is
-    taken: the one-standard-error rule (Breiman et al. 1984, *Classification and Regression Trees*, §3.4.3)
-    towards λ = 0, which is supervised learning. So where few labels can show nothing, it falls back on the
+    log-loss is within one standard error of the best one's (of the paired difference) and not above that of
+    λ = 0, which is supervised learning, the smallest λ is taken: the one-standard-error rule (Breiman et al.
+    1984, *Classification and Regression Trees*, §3.4.3) towards λ = 0. So where few labels can show nothing, it falls back on the
     supervised fit and says so.
 
     Parameters
@@ -148,8 +148,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                     unlabeled=self._marker(),
                 )
             self.path_ = _path(found, candidates)
-            close = [point for point in self.path_ if point.excess <= point.standard_error]
-            chosen = close[0].unlabeled_weight
+            chosen = _smallest_close(self.path_).unlabeled_weight
             why_not = None if chosen > 0 else _no_gain(self.path_)
         else:
             chosen = 0.0
@@ -224,6 +223,12 @@ def _path(found: CrossValidation, candidates: list[float]) -> tuple[PathPoint, .
         PathPoint(value, float(mean[i]), accuracy[i], float(excess[i]), float(error[i]))
         for i, value in enumerate(candidates)
     )
+
+
+def _smallest_close(path: tuple[PathPoint, ...]) -> PathPoint:
+    """The smallest weight within one standard error of the best and no worse than supervised learning."""
+    close = (p for p in path if p.excess <= p.standard_error and p.log_loss <= path[0].log_loss)
+    return next(close)
 
 
 def _no_gain(path: tuple[PathPoint, ...]) -> str:
