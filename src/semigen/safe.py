@@ -54,8 +54,8 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     rows, all on the same folds; hidden rows are left out of the fit altogether. Of the candidates whose
     log-loss is within one standard error of the best one's (of the paired difference) and not above that of
     λ = 0, which is supervised learning, the smallest λ is taken: the one-standard-error rule (Breiman et al.
-    1984, *Classification and Regression Trees*, §3.4.3) towards λ = 0. So where few labels can show nothing, it falls back on the
-    supervised fit and says so.
+    1984, *Classification and Regression Trees*, §3.4.3) towards λ = 0. So where few labels can show nothing,
+    it falls back on the supervised fit and says so.
 
     Parameters
     ----------
