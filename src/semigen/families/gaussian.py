@@ -154,8 +154,7 @@ class GaussianWalk(Walk):
         with np.errstate(over="ignore", invalid="ignore"):
             log_prob = self._scatter.distances(x)
         # rows too far away for their distance to be a number are as far as numbers go
-        np.nan_to_num(log_prob, copy=False, nan=self._farthest, posinf=self._farthest)
-        np.minimum(log_prob, self._farthest, out=log_prob)
+        np.fmin(log_prob, self._farthest, out=log_prob)
         log_prob *= -0.5
         log_prob += self._constant
         return log_prob

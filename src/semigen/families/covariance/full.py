@@ -162,8 +162,8 @@ class FullWalk(ScatterWalk):
         for c in range(len(resp)):
             rows = np.flatnonzero(used[c])
             if rows.size:
-                y = self.y[:, rows]
-                self._second[c] += (y * resp[c, rows]) @ y.T
+                y = self.y.take(rows, axis=1)  # without the interpreter lock, unlike indexing
+                self._second[c] += (y * resp[c].take(rows)) @ y.T
 
     def second(self) -> Second:
         matrices = self._second
