@@ -368,6 +368,8 @@ def test_bic_reads_the_labels_with_the_classes_of_the_fit(iris):
     part = y < 2
     assert np.isfinite(model.bic(X[part], y[part]))
     assert np.isfinite(model.bic(X, np.full(len(X), -1)))
+    with pytest.raises(LabelError, match="inconsistent numbers of samples"):
+        model.bic(X, marked[:-1])
     with pytest.raises(LabelError, match=r"\[9\].*not among the classes"):
         model.bic(X, np.full(len(X), 9))
 

@@ -157,6 +157,20 @@ def labeled_values(y: Any, unlabeled: Any = -1) -> tuple[NDArray[Any], NDArray[n
     return plain_dtype(values[rows]), rows
 
 
+def class_columns(values: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+    """Position of each value in ``classes``, −1 where it is none of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semigen.labels import class_columns
+    >>> class_columns(np.array(["b", "x", "a"]), np.array(["a", "b"]))
+    array([ 1, -1,  0])
+    """
+    position = {name: column for column, name in enumerate(classes.tolist())}
+    return np.array([position.get(value, -1) for value in values.tolist()], dtype=np.intp)
+
+
 def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]:
     """Row weights as a float vector; ones if None.
 
@@ -270,11 +284,11 @@ def _encode_matrix(
 
 def _positions(found: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
     """Where each label stands among the classes of a fit."""
-    known = {label: i for i, label in enumerate(classes.tolist())}
-    stray = [label for label in found.tolist() if label not in known]
+    position = class_columns(found, classes)
+    stray = found[position < 0].tolist()
     if stray:
         raise LabelError(f"y has labels {stray!r}, which are not among the classes {classes.tolist()!r}.")
-    return np.asarray([known[label] for label in found.tolist()], dtype=np.intp)
+    return position
 
 
 def _of_length(counted: NDArray[np.bool_], n_rows: int) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import indexable
 
 from semigen.exceptions import LabelError, ParameterError
-from semigen.labels import check_weights, labeled_values
+from semigen.labels import check_weights, class_columns, labeled_values
 
 __all__ = ["CLIP", "LabeledScorer", "accuracy_score", "brier_score", "get_scorer", "log_loss"]
 
@@ -191,20 +191,6 @@ def row_log_loss(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -
     clipped = np.maximum(probabilities, CLIP)
     picked = np.take_along_axis(clipped, column[:, None], axis=1)[:, 0]
     return np.asarray(np.log(clipped.sum(axis=1)) - np.log(picked))
-
-
-def class_columns(values: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
-    """Position of each value in ``classes``, −1 where it is none of them.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from semigen.metrics import class_columns
-    >>> class_columns(np.array(["b", "x", "a"]), np.array(["a", "b"]))
-    array([ 1, -1,  0])
-    """
-    position = {name: column for column, name in enumerate(classes.tolist())}
-    return np.array([position.get(value, -1) for value in values.tolist()], dtype=np.intp)
 
 
 def align_probabilities(

@@ -16,7 +16,7 @@ from semigen import labels as label_reader
 from semigen.arrays.special import log_sum_exp
 from semigen.columns import column_kinds, to_matrix
 from semigen.em import Data, Engine, Fit, Mixture, ThreadEngine, fit, log_joint, start
-from semigen.exceptions import ConvergenceWarning, LabelError, ParameterError
+from semigen.exceptions import ConvergenceWarning, ParameterError
 from semigen.families import as_family
 from semigen.metrics import accuracy_score
 from semigen.mixture import criteria, parameters
@@ -237,7 +237,7 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         parameters.integer("n", n, minimum=1)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-        probability = np.exp(self.params_.log_within + self.params_.log_group[0][self.mixture_.group])
+        probability = self.weights_
         allowed = self.mixture_.group < self.mixture_.n_classes
         if y is not None:
             known = self.classes_.tolist()
@@ -304,24 +304,25 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         matrix = to_matrix(X)
         validate_data(self, X, skip_check_array=True)
         self.feature_kinds_ = column_kinds(X)
-        weight = label_reader.check_weights(sample_weight, len(matrix))
-        labels = label_reader.encode(y, self.unlabeled, counted=weight > 0)
-        if len(labels.pattern) != len(matrix):
-            raise LabelError(
-                f"X has {len(matrix)} rows and y has {len(labels.pattern)}: give one label a row, with the "
-                "marker where there is none. Found inconsistent numbers of samples."
-            )
-        weight = np.where(labels.is_labeled, weight, unlabeled_weight * weight)
-        return Data(matrix, labels, weight)
+        return self._with_labels(matrix, y, sample_weight, unlabeled_weight)
 
     def _scored(self, X: Any, y: Any, sample_weight: Any) -> Data:
         """Rows to compute a criterion on, with the classes of the fit."""
         check_is_fitted(self)
-        matrix = self._matrix(X)
-        labels = label_reader.encode(y, self.unlabeled, classes=self.classes_)
+        unlabeled_weight = float(self.unlabeled_weight)
+        return self._with_labels(self._matrix(X), y, sample_weight, unlabeled_weight, self.classes_)
+
+    def _with_labels(
+        self,
+        matrix: NDArray[Any],
+        y: Any,
+        sample_weight: Any,
+        unlabeled_weight: float,
+        classes: NDArray[Any] | None = None,
+    ) -> Data:
         weight = label_reader.check_weights(sample_weight, len(matrix))
-        weight = np.where(labels.is_labeled, weight, float(self.unlabeled_weight) * weight)
-        return Data(matrix, labels, weight)
+        labels = label_reader.encode(y, self.unlabeled, counted=weight > 0, classes=classes)
+        return Data(matrix, labels, np.where(labels.is_labeled, weight, unlabeled_weight * weight))
 
     def _matrix(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)

@@ -88,12 +88,17 @@ class Full(_Dense):
         return (_outer(weight, mean),)
 
     def estimate(self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: Any) -> DenseShape:
-        (matrices,) = scatter
+        return _dense_shape(self.unconstrained(prior, weight, scatter, old), prior)
+
+    def unconstrained(
+        self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: DenseShape
+    ) -> Array:
+        """``(scatter + s Σ₀) / (weight + s)``; the old matrix of a component without rows and prior."""
         rows = weight + prior.strength
         empty = rows <= 0
-        matrices = (matrices + prior.strength * prior.target) / np.where(empty, 1.0, rows)[:, None, None]
+        matrices = (scatter[0] + prior.strength * prior.target) / np.where(empty, 1.0, rows)[:, None, None]
         matrices[empty] = old.covariance[empty]
-        return _dense_shape(matrices, prior)
+        return np.asarray(matrices)
 
     def log_det(self, shape: DenseShape) -> Array:
         return shape.log_det

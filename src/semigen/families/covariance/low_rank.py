@@ -73,10 +73,7 @@ class LowRank(Full):
     def estimate(
         self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: FactorShape
     ) -> FactorShape:
-        rows = weight + prior.strength
-        empty = rows <= 0
-        wanted = (scatter[0] + prior.strength * prior.target) / np.where(empty, 1.0, rows)[:, None, None]
-        wanted[empty] = old.covariance[empty]
+        wanted = self.unconstrained(prior, weight, scatter, old)
         bound = prior.floor * prior.scale**2
         loading, noise = old.loading, old.noise
         diagonal = np.diagonal(wanted, axis1=1, axis2=2)
