@@ -97,7 +97,7 @@ def test_fit_writes_model_predictions_and_summary(table):
     for words in (
         "20 labelled, 40 unlabelled",
         "no 10, yes 10",
-        "3 columns: u, v, w",
+        "3 columns of numbers: u, v, w",
         "all rows",
         "labelled rows only",
     ):
@@ -131,7 +131,8 @@ def test_the_same_seed_gives_the_same_files(table):
 
 def test_columns_that_are_not_used_are_named_with_reasons(here):
     frame, _ = make_table()
-    frame["town"] = ["x", "z"] * 30
+    frame["town"] = [f"x{j % 30}" for j in range(60)]
+    frame["note"] = [f"a longer text {j}" for j in range(60)]
     frame["born"] = pd.date_range("2020-01-01", periods=60).astype(str)
     frame["same"] = 7
     frame["nothing"] = None
@@ -142,22 +143,35 @@ def test_columns_that_are_not_used_are_named_with_reasons(here):
     result = run("fit", "data.csv", "--target", "y", "--id", "patient", "--drop", "old")
     text = " ".join(result.stdout.split())
     for words in (
-        "town: text with 2 distinct values",
+        "town: text with 30 distinct values (--text learns from words, --as takes it as a category)",
+        "note: text with 60 distinct values",
         "born: dates or times",
         "same: every row has the value 7",
         "nothing: no cell is filled",
-        "number: every row has its own number, as an identifier has (--keep uses it)",
+        "number: every row has its own number, as an identifier has (--as number=number uses it)",
         "patient: names the rows (--id)",
         "old: left out (--drop)",
-        "3 columns: u, v, w",
+        "3 columns of numbers: u, v, w",
     ):
         assert words in text
     predictions = pd.read_csv("data-semigen/predictions.csv")
     assert predictions.columns[0] == "patient"
     assert predictions["patient"].tolist() == frame["patient"].tolist()
-    result = run("fit", "data.csv", "--target", "y", "--keep", "number", "--force")
-    assert "5 columns: u, v, w, number, old" in result.stdout
-    assert "text" in error_of(run("fit", "data.csv", "--target", "y", "--keep", "town", "--force", code=1))
+    result = run("fit", "data.csv", "--target", "y", "--as", "number=number", "--force")
+    assert "4 columns of numbers: u, v, w, number" in result.stdout
+
+
+def test_columns_without_a_use_for_the_same_reason_share_a_line(here):
+    frame, _ = make_table()
+    for j in range(20):
+        frame[f"day{j}"] = "2020-01-01"
+        frame[f"c{j}"] = [j] * 60
+    frame.loc[0, [f"day{j}" for j in range(20)]] = "2021-01-01"
+    frame.to_csv("data.csv", index=False)
+    text = " ".join(run("fit", "data.csv", "--target", "y").stdout.split())
+    assert "day0, day1, day2, day3, day4, day5, day6, day7 and 12 more: dates or times" in text
+    assert "c11: every row has the value 11" not in text
+    assert "and 9 more columns (all are in summary.json)" in text
 
 
 def test_ids_keep_their_leading_zeros_and_may_have_any_name(here):
@@ -259,7 +273,7 @@ def test_weights(here):
     run("fit", "some.csv", "--target", "y")
     a, b = (pd.read_csv(f"{name}-semigen/predictions.csv")[:40] for name in ("all", "some"))
     np.testing.assert_allclose(a["p_yes"], b["p_yes"], atol=1e-6)
-    for values, words in (([-1.0] * 60, "negative"), ([np.nan] + [1.0] * 59, "NaN"), (["a"] * 60, "text")):
+    for values, words in (([-1.0] * 60, "negative"), ([np.nan] + [1.0] * 59, "NaN"), (["a"] * 60, "string")):
         frame["weight"] = values
         frame.to_csv("all.csv", index=False)
         message = error_of(run("fit", "all.csv", "--target", "y", "--weight", "weight", "--force", code=1))
@@ -271,6 +285,197 @@ def test_weights(here):
 def test_covariances(table, covariance):
     run("fit", "data.csv", "--target", "y", "--covariance", covariance)
     assert semigen.load("data-semigen/model.semigen").covariance == covariance
+
+
+# --- columns of every kind
+
+
+def mixed(path, n=400, **options):
+    """Write a mixed table with holes; return it with the truth."""
+    data = semigen.datasets.make_mixed(n, 10, random_state=0, **options)
+    frame = data.frame.assign(who=[f"w{j}" for j in range(len(data.y))], kind=data.y)
+    frame.to_parquet(path, index=False) if path.endswith("parquet") else frame.to_csv(path, index=False)
+    return frame, data
+
+
+@pytest.mark.parametrize("name", ["data.csv", "data.parquet"])
+def test_mixed_tables_with_holes(here, name):
+    frame, data = mixed(name)
+    result = run("fit", name, "--target", "kind", "--id", "who")
+    holes = frame.isna().sum()
+    text = " ".join(result.stdout.split())
+    for words in (
+        f"3 columns of numbers: length ({holes['length']} missing), width ({holes['width']} missing), weight",
+        f"2 columns of categories: colour (4 values, {holes['colour']} missing), size (3 values,",
+        f"1 column of counts: visits ({holes['visits']} missing)",
+        f"1 column of true/false: member ({holes['member']} missing)",
+    ):
+        assert words in text
+    summary = json.loads(Path("data-semigen/summary.json").read_text())
+    assert [column["kind"] for column in summary["columns"] if column["use"]] == [
+        "number", "number", "number", "category", "category", "count", "flag",
+    ]  # fmt: skip
+    predictions = pd.read_csv("data-semigen/predictions.csv")
+    assert predictions.notna().all().drop("given").all()
+    hidden = predictions["given"].isna()
+    assert (predictions["predicted"] != data.y_true)[hidden].mean() < data.bayes_error + 0.08
+
+
+def test_new_rows_with_holes_unknown_categories_and_other_columns(here):
+    frame, _ = mixed("data.csv", missing=0.0)
+    run("fit", "data.csv", "--target", "kind", "--id", "who")
+    new = (
+        frame[["size", "member", "who", "visits", "length", "colour", "width", "weight"]]
+        .head(6)
+        .astype(object)
+    )
+    new["note"] = "something"
+    new.loc[0, "colour"] = "violet"
+    new.loc[1, ["length", "colour", "member"]] = None
+    new.loc[2, new.columns != "who"] = None
+    new.to_csv("new.csv", index=False)
+    run("predict", "data-semigen/model.semigen", "new.csv", "--out", "out.csv", "--id", "who")
+    written = pd.read_csv("out.csv")
+    assert written["who"].tolist() == new["who"].tolist()
+    assert written.notna().all().all()
+    clf = semigen.load("data-semigen/model.semigen")
+    np.testing.assert_allclose(written.filter(like="p_").loc[2], clf.class_prior_, rtol=1e-6)
+    known = frame.head(6)
+    np.testing.assert_allclose(written.filter(like="p_")[3:], clf.predict_proba(known)[3:], rtol=1e-6)
+    with_colour = clf.predict_proba(known.head(1))[0]
+    assert np.abs(np.log(written.filter(like="p_").loc[0] / with_colour)).max() > 0.1
+
+
+def test_a_column_is_read_as_the_user_says(here):
+    frame, _ = make_table()
+    frame["zip"] = [f"{j % 3:05d}" for j in range(60)]
+    frame["visits"] = np.arange(60) % 5 + 1
+    frame.to_csv("data.csv", index=False)
+    run("fit", "data.csv", "--target", "y", "--out", "plain")
+    assert semigen.load("plain/model.semigen").schema_.kinds == ("number",) * 5
+    result = run("fit", "data.csv", "--target", "y", "--as", "zip=category", "--as", "visits=poisson")
+    assert "1 column of categories: zip (3 values)" in result.stdout
+    assert "1 column of counts: visits" in result.stdout
+    schema = semigen.load("data-semigen/model.semigen").schema_
+    assert schema.levels[3] == ("00000", "00001", "00002")
+    summary = json.loads(Path("data-semigen/summary.json").read_text())
+    assert {column["name"]: column["family"] for column in summary["columns"]} == {
+        "u": "gaussian", "v": "gaussian", "w": "gaussian", "zip": "categorical", "visits": "poisson",
+    }  # fmt: skip
+    frame.assign(zip=[f"{j % 2 + 1:05d}" for j in range(60)]).to_csv("new.csv", index=False)
+    run("predict", "data-semigen/model.semigen", "new.csv", "--out", "out.csv")
+    assert semigen.load("data-semigen/model.semigen").predict(
+        pd.read_csv("new.csv", dtype={"zip": str})
+    ).tolist() == (pd.read_csv("out.csv")["predicted"].tolist())
+    for word, words in (
+        ("zip=colour", "--as zip=colour: a column is read as one of number, count, flag, category"),
+        ("u=count", r"'u' is read as counts.*data.csv|data.csv: .*'u' is read as counts"),
+        ("u=flag", r"'u' is read as flags"),
+    ):
+        message = error_of(run("fit", "data.csv", "--target", "y", "--as", word, "--out", "o", code=1))
+        assert re.search(words, message), message
+
+
+# --- words
+
+TOPICS = {
+    "garden": [
+        "soil",
+        "seed",
+        "flower",
+        "root",
+        "leaf",
+        "compost",
+        "spade",
+        "bloom",
+        "hedge",
+        "prune",
+        "sow",
+    ],
+    "engine": [
+        "piston",
+        "valve",
+        "torque",
+        "clutch",
+        "gear",
+        "oil",
+        "brake",
+        "fuel",
+        "spark",
+        "motor",
+        "wheel",
+    ],
+}
+
+
+def make_notes(n=200, labelled=20, seed=0):
+    rng = np.random.default_rng(seed)
+    truth = np.array(sorted(TOPICS), dtype=object)[np.arange(n) % 2]
+    every = [word for words in TOPICS.values() for word in words]
+    words = [
+        " ".join([*rng.choice(TOPICS[topic], size=6), *rng.choice(every, size=2), "the"]) for topic in truth
+    ]
+    frame = pd.DataFrame(
+        {"id": [f"{j:03d}" for j in range(n)], "body": words, "pages": rng.integers(1, 99, n)}
+    )
+    frame["topic"] = np.where(np.arange(n) < labelled, truth, None)
+    return frame, truth
+
+
+@pytest.mark.parametrize("name", ["notes.csv", "notes.parquet"])
+def test_words_of_a_text_column(here, name):
+    frame, truth = make_notes()
+    frame.loc[[5, 150], "body"] = None
+    frame.to_parquet(name, index=False) if name.endswith("parquet") else frame.to_csv(name, index=False)
+    result = run("fit", name, "--target", "topic", "--text", "body", "--id", "id")
+    text = " ".join(result.stdout.split())
+    assert "1 column of text: body (2 missing)" in text
+    assert "pages: left out, since with --text only words are learned from" in text
+    assert "20 labelled rows" in text
+    assert "words 22 different ones; 2 rows without any" in text
+    predictions = pd.read_csv("notes-semigen/predictions.csv")
+    assert (predictions["predicted"] == truth).mean() > 0.95
+    assert predictions.drop(columns="given").notna().all().all()
+    summary = json.loads(Path("notes-semigen/summary.json").read_text())
+    assert summary["text"] == ["body"]
+    families = {column["name"]: column["family"] for column in summary["columns"]}
+    assert families == {"id": None, "body": "multinomial", "pages": None}
+    assert summary["model"]["n_words"] == 22
+    pipeline = semigen.load("notes-semigen/model.semigen")
+    assert pipeline.predict(["soil and compost"]).tolist() == ["garden"]
+    frame[["pages", "body"]].assign(other=1).iloc[::-1].to_csv("new.csv", index=False)
+    run("predict", "notes-semigen/model.semigen", "new.csv", "--out", "out.csv")
+    again = pd.read_csv("out.csv").iloc[::-1]
+    np.testing.assert_allclose(again["p_engine"], predictions["p_engine"], rtol=1e-9)
+    assert again["predicted"].tolist() == predictions["predicted"].tolist()
+
+
+def test_several_text_columns_are_joined(here):
+    frame, truth = make_notes()
+    frame["title"] = [words.split()[0] for words in frame["body"]]
+    frame["body"] = [" ".join(words.split()[1:]) for words in frame["body"]]
+    frame.to_csv("notes.csv", index=False)
+    run("fit", "notes.csv", "--target", "topic", "--text", "title", "--text", "body")
+    predictions = pd.read_csv("notes-semigen/predictions.csv")
+    assert (predictions["predicted"] == truth).mean() > 0.95
+    frame.drop(columns="title").to_csv("new.csv", index=False)
+    message = error_of(run("predict", "notes-semigen/model.semigen", "new.csv", "--out", "o.csv", code=1))
+    assert "no column 'title' (the model was fitted on it)" in message
+
+
+def test_text_columns_that_cannot_be_used(here):
+    frame, _ = make_notes()
+    frame.assign(body="the and of").to_csv("stop.csv", index=False)
+    frame.assign(body=None).to_csv("empty.csv", index=False)
+    frame.to_parquet("notes.parquet", index=False)
+    for name, column, words in (
+        ("stop.csv", "body", "'body': no word is left"),
+        ("empty.csv", "body", "'body': no word is left"),
+        ("notes.parquet", "pages", "'pages' holds int64, not text"),
+    ):
+        message = error_of(run("fit", name, "--target", "topic", "--text", column, code=1))
+        assert words in message
+    assert set(os.listdir()) == {"stop.csv", "empty.csv", "notes.parquet"}
 
 
 # --- input that cannot be used
@@ -302,13 +507,12 @@ BROKEN = {
     "empty parquet": ("t.parquet", b"", "cannot be read as Parquet"),
     "excel": ("t.xlsx", b"PK\x03\x04", "must end in one of .csv"),
     "no ending": ("t", GOOD.encode(), "must end in one of .csv"),
-    "missing cells": ("t.csv", b"u,v,y\n1.5,,a\n2.5,,b\n,1.5,a\n3,2,b\n", r"'v' \(2\), 'u' \(1\).*--drop"),
     "infinite": ("t.csv", b"u,v,y\n1.5,inf,a\n2.5,1,b\n", "infinity"),
     "no labels": ("t.csv", b"u,v,y\n1.5,2,\n2.5,1,\n", "empty in every row"),
     "one class": ("t.csv", b"u,v,y\n1.5,2,a\n2.5,1,\n1,1,a\n", "only one class, 'a'"),
     "dates as classes": ("t.csv", b"u,y\n1.5,2020-01-01\n2.5,2020-01-02\n", "date32.*write them as text"),
     "regression": ("t.csv", CONTINUOUS.encode(), "continuous"),
-    "only text": ("t.csv", b"u,y\nx,a\nz,b\nx,a\n", "no column that a model of numbers can use: u"),
+    "only text": ("t.csv", b"u,y\nx y z,a\nz,b\nx,a\n", "no column that a model can use: u"),
     "only a target": ("t.csv", b"y\na\nb\n", "no column"),
 }  # fmt: skip
 
@@ -331,7 +535,7 @@ def test_missing_files_and_folders(here):
 
 
 def test_unknown_columns_get_close_names(table):
-    for option, name in (("--id", "U"), ("--weight", "uu"), ("--drop", " u"), ("--keep", "u ")):
+    for option, name in (("--id", "U"), ("--weight", "uu"), ("--drop", " u"), ("--text", "u ")):
         message = error_of(run("fit", "data.csv", "--target", "y", option, name, code=1))
         assert f"{name!r} ({option})" in message
         assert "did you mean" in message
@@ -349,7 +553,14 @@ def test_unknown_columns_get_close_names(table):
         ["fit", "data.csv", "--target", "y", "--weight", "y"],
         ["fit", "data.csv", "--target", "y", "--id", "u", "--weight", "u"],
         ["fit", "data.csv", "--target", "y", "--drop", "y"],
-        ["fit", "data.csv", "--target", "y", "--drop", "u", "--keep", "u"],
+        ["fit", "data.csv", "--target", "y", "--drop", "u", "--as", "u=number"],
+        ["fit", "data.csv", "--target", "y", "--as", "y=category"],
+        ["fit", "data.csv", "--target", "y", "--as", "u=count", "--as", "u=number"],
+        ["fit", "data.csv", "--target", "y", "--as", "u"],
+        ["fit", "data.csv", "--target", "y", "--as", "=count"],
+        ["fit", "data.csv", "--target", "y", "--text", "y"],
+        ["fit", "data.csv", "--target", "y", "--text", "u", "--text", "u"],
+        ["fit", "data.csv", "--target", "y", "--text", "u", "--covariance", "full"],
         ["fit", "data.csv", "--target", "y", "--covariance", "round"],
         ["fit", "data.csv", "--target", "y", "--seed", "-1"],
         ["fit", "data.csv", "--target", "y", "--nonsense"],
@@ -560,13 +771,11 @@ def test_predict_refuses(here, model):
     frame.to_csv("new.csv", index=False)
     frame.drop(columns=["u", "w"]).rename(columns={"v": "V"}).to_csv("less.csv", index=False)
     frame.assign(u="x").to_csv("text.csv", index=False)
-    frame.assign(u=[None, *frame["u"][1:]]).to_csv("missing.csv", index=False)
     Path("bad.semigen").write_bytes(model.read_bytes()[:500])
     files = set(os.listdir())
     for arguments, words in (
         ((model, "less.csv", "--out", "o.csv"), "no column 'u', 'v', 'w'"),
         ((model, "text.csv", "--out", "o.csv"), r"'u' \(text\)"),
-        ((model, "missing.csv", "--out", "o.csv"), r"'u' \(1\)"),
         ((model, "new.csv", "--out", "o.csv", "--id", "Y"), "did you mean 'y'"),
         ((model, "new.csv", "--out", "o.xlsx"), "must end in one of"),
         ((model, "new.csv", "--out", "nowhere/o.csv"), "nowhere"),

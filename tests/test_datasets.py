@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.stats import kstest, norm
+from scipy.stats import kstest, multivariate_normal, norm, poisson
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from semigen import MixtureClassifier
-from semigen.datasets import bundled_table, hide_labels, make_gaussian_classes, make_misspecified
+from semigen.columns import learn
+from semigen.datasets import (
+    bundled_table,
+    hide_labels,
+    make_gaussian_classes,
+    make_misspecified,
+    make_mixed,
+)
 from semigen.exceptions import ParameterError
 
 SHAPES = {"iris": (150, 4, 3), "wine": (178, 13, 3), "breast_cancer": (569, 30, 2), "digits": (1797, 64, 10)}
@@ -51,7 +59,7 @@ def test_what_cannot_be_given():
         bundled_table("boston")
     with pytest.raises(ParameterError, match="'class_2' has only 48 rows"):
         bundled_table("wine", labels_per_class=49)
-    with pytest.raises(ParameterError, match="labels_per_class is 0"):
+    with pytest.raises(ParameterError, match="labels_per_class=0"):
         hide_labels(["a", "b"], 0)
 
 
@@ -172,3 +180,91 @@ def test_unlabelled_rows_help_the_right_model_and_hurt_the_wrong_one():
         [errors(make_misspecified(20, 1000, random_state=seed)) for seed in range(8)], axis=0
     )
     assert semi > supervised + 0.1
+
+
+# --- mixed tables
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_mixed_tables_have_every_kind_of_column_and_holes(library):
+    data = make_mixed(300, 3, library=library, random_state=0)
+    schema, matrix = learn(data.frame)
+    assert type(data.frame).__module__.split(".")[0] == library
+    assert schema.kinds == ("number",) * 3 + ("category",) * 2 + ("count", "flag")
+    assert len(matrix) == len(data.y) == len(data.y_true) == len(data.posterior) == 312
+    assert labelled(data)[:12].all()
+    assert not labelled(data)[12:].any()
+    assert data.y_true[:12].tolist() == np.repeat(range(4), 3).tolist() == data.y[:12].tolist()
+    assert np.isnan(matrix).mean() == pytest.approx(0.15, abs=0.03)
+    np.testing.assert_allclose(data.truth.posterior(data.frame), data.posterior, rtol=1e-12)
+
+
+def test_mixed_rows_follow_their_density():
+    data = make_mixed(60_000, 1, missing=0.0, class_prior=[0.4, 0.3, 0.2, 0.1], random_state=0)
+    truth, y = data.truth, data.y_true
+    np.testing.assert_allclose(np.bincount(y) / len(y), truth.class_prior, atol=0.01)
+    for k in range(4):
+        rows = data.frame[y == k]
+        numbers = rows[["length", "width", "weight"]].to_numpy()
+        scale = np.sqrt(np.diag(truth.covariance))
+        np.testing.assert_allclose(numbers.mean(axis=0) / scale, truth.means[k] / scale, atol=0.05)
+        found = np.cov(numbers.T) / np.outer(scale, scale)
+        np.testing.assert_allclose(found, truth.covariance / np.outer(scale, scale), atol=0.05)
+        for name, probabilities in zip(("colour", "size"), truth.level_probabilities, strict=True):
+            shares = rows[name].value_counts(normalize=True).sort_index()
+            np.testing.assert_allclose(shares, probabilities[k], atol=0.02)
+        assert rows["visits"].mean() == pytest.approx(truth.rates[k], abs=0.08)
+        assert rows["visits"].var() == pytest.approx(truth.rates[k], abs=0.2)
+        assert rows["member"].mean() == pytest.approx(truth.flag_probabilities[k], abs=0.02)
+
+
+def test_the_posterior_of_a_mixed_row_is_bayes_rule_on_the_cells_that_are_there():
+    truth = make_mixed(0, random_state=0).truth
+    row = pd.DataFrame(
+        {
+            "length": [10.5, np.nan],
+            "width": [np.nan, np.nan],
+            "weight": [55.0, np.nan],
+            "colour": ["grey", None],
+            "size": [None, None],
+            "visits": [3, np.nan],
+            "member": [True, None],
+        }
+    )
+    joint = [
+        truth.class_prior[k]
+        * multivariate_normal(truth.means[k][[0, 2]], truth.covariance[np.ix_([0, 2], [0, 2])]).pdf(
+            [10.5, 55.0]
+        )
+        * truth.level_probabilities[0][k, 2]
+        * poisson(truth.rates[k]).pmf(3)
+        * truth.flag_probabilities[k]
+        for k in range(4)
+    ]
+    expected = [np.array(joint) / sum(joint), truth.class_prior]
+    np.testing.assert_allclose(truth.posterior(row), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.4])
+def test_the_bayes_error_of_mixed_tables(missing):
+    data = make_mixed(20_000, 1, missing=missing, random_state=1)
+    rows = ~labelled(data)
+    wrong = data.posterior[rows].argmax(axis=1) != data.y_true[rows]
+    assert wrong.mean() == pytest.approx(data.bayes_error, abs=4 * np.sqrt(0.25 / rows.sum()))
+    if missing:
+        assert data.bayes_error > make_mixed(20_000, 1, missing=0.0, random_state=1).bayes_error + 0.05
+
+
+def test_mixed_tables_of_other_sizes():
+    data = make_mixed(50, 2, n_classes=7, missing=0.0, random_state=0)
+    assert data.posterior.shape == (64, 7)
+    assert not data.frame.isna().any().any()
+    assert make_mixed(50, random_state=3).frame.equals(make_mixed(50, random_state=3).frame)
+    for options, words in (
+        ({"missing": 1.0}, "missing"),
+        ({"n_classes": 1}, "n_classes"),
+        ({"class_prior": [1.0]}, "class_prior"),
+        ({"n_labeled_per_class": 0}, "n_labeled_per_class"),
+    ):
+        with pytest.raises(ParameterError, match=words):
+            make_mixed(10, **options)

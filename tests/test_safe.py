@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
@@ -11,7 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import semigen
 from semigen import MixtureClassifier, SafeClassifier
-from semigen.datasets import hide_labels, make_gaussian_classes, make_misspecified
+from semigen.datasets import hide_labels, make_gaussian_classes, make_misspecified, make_mixed
 from semigen.exceptions import ConvergenceWarning, LabelError, NotFittedError, ParameterError
 from semigen.model_selection import cross_validate
 from semigen.safe import PathPoint, _smallest_close
@@ -167,6 +168,28 @@ def test_it_is_saved_and_loaded(tmp_path, helpful):
     np.testing.assert_array_equal(back.predict_proba(helpful.X), safe.predict_proba(helpful.X))
     assert back.path_ == safe.path_
     assert back.fallback_ == safe.fallback_
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo"])
+def test_sparse_rows(form, rng):
+    code = np.arange(200) % 2
+    X = scipy.sparse.csr_array((rng.random((200, 40)) < np.where(code, 0.05, 0.2)[:, None]).astype(float))
+    y = np.where(np.arange(200) < 30, code, -1)
+    safe = SafeClassifier(MixtureClassifier("bernoulli"), n_repeats=1, unlabeled_weights=(0, 1))
+    safe.fit(X.asformat(form), y)
+    assert len(safe.path_) == 2
+    assert safe.score(X, code) > 0.9
+    np.testing.assert_array_equal(clone(safe).fit(X.toarray(), y).predict(X.toarray()), safe.predict(X))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_mixed_tables_with_holes(library):
+    data = make_mixed(200, 10, library=library, random_state=0)
+    model = MixtureClassifier(covariance="tied", unlabeled=None)
+    safe = SafeClassifier(model, n_repeats=1, unlabeled_weights=(0, 1)).fit(data.frame, data.y)
+    assert len(safe.path_) == 2
+    assert safe.feature_names_in_.tolist()[:2] == ["length", "width"]
+    assert safe.score(data.frame, data.y_true) > 0.8
 
 
 def test_errors_name_what_is_wrong(helpful):

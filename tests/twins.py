@@ -8,6 +8,7 @@ from semigen.families import LowRank
 from semigen.labels import encode
 
 SHAPES = ["full", "tied", "diag", "spherical", LowRank(rank=2)]
+N_COMPONENTS = 3
 
 
 class Problem:
@@ -57,9 +58,15 @@ class Problem:
         self.params = Params(log_group, -np.log(members), family.m_step(self.prior, self.stats, reference))
 
 
+def moments(family, params):
+    """Means and covariances of the components."""
+    summary = family.summary(params)
+    return summary["mean"], summary["covariance"]
+
+
 def naive_log_prob(family, params, x):
     """log p(x | c) by SciPy, (n, C)."""
-    mean, covariance = family.moments(params)
+    mean, covariance = moments(family, params)
     columns = [
         multivariate_normal(m, c, allow_singular=False).logpdf(x)
         for m, c in zip(mean, covariance, strict=True)
@@ -79,3 +86,39 @@ def naive_log_joint(problem, params):
                 novel = group == mixture.n_classes
                 result[i, c] += -np.inf if novel else data.labels.log_table[pattern, group]
     return result
+
+
+def blank(x, rng, share=0.3):
+    """Rows with holes anywhere, some complete, one without any cell, one with a single cell."""
+    x = x.copy()
+    x[rng.random(x.shape) < share] = np.nan
+    x[3] = np.nan
+    x[7, 1:] = np.nan
+    x[7, 0] = 0.5
+    return x
+
+
+def correlated(rng, n, d):
+    factor = rng.normal(size=(d, d)) / np.sqrt(d) + np.eye(d)
+    centre = 2.0 * rng.normal(size=(N_COMPONENTS, d))
+    return rng.normal(size=(n, d)) @ factor.T + centre[rng.integers(N_COMPONENTS, size=n)]
+
+
+def conditional(mean, covariance, row):
+    """Log density of the observed cells, the filled row, and the covariance of the missing cells (D, D)."""
+    m, o = np.isnan(row), ~np.isnan(row)
+    filled, spread = np.where(m, mean, row), np.zeros_like(covariance)
+    if not o.any():
+        return 0.0, filled, covariance
+    log_prob = multivariate_normal(mean[o], covariance[np.ix_(o, o)]).logpdf(row[o])
+    gain = covariance[np.ix_(m, o)] @ np.linalg.inv(covariance[np.ix_(o, o)])
+    filled[m] += gain @ (row[o] - mean[o])
+    spread[np.ix_(m, m)] = covariance[np.ix_(m, m)] - gain @ covariance[np.ix_(o, m)]
+    return log_prob, filled, spread
+
+
+def in_shape(family, second):
+    """Second moments (C, D, D) in the form of the covariance shape."""
+    if family.covariance.name in ("diag", "spherical"):
+        return np.diagonal(second, axis1=1, axis2=2)
+    return second.sum(axis=0, keepdims=True) if family.covariance.name == "tied" else second

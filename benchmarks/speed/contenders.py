@@ -79,7 +79,8 @@ def semigen(
             on_iteration=lambda iteration, objective: stamps.append(time.perf_counter()),
         )
     weights = np.exp(done.params.log_group[0] + done.params.log_within)
-    return Run.of(stamps, weights, *family.moments(done.params.family))
+    summary = family.summary(done.params.family)
+    return Run.of(stamps, weights, summary["mean"], summary["covariance"])
 
 
 def _start(mixture: Mixture, prior: Any, means: Array, *, unit: bool) -> Params:

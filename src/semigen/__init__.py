@@ -16,12 +16,19 @@ if TYPE_CHECKING:
     import semigen.exceptions as exceptions
     import semigen.metrics as metrics
     import semigen.model_selection as model_selection
+    from semigen.auto import AutoClassifier
+    from semigen.hybrid import HybridClassifier, MixtureEnsembleFeatures
     from semigen.mixture import MixtureClassifier
     from semigen.persistence import load, save
+    from semigen.pool import PoolClassifier
     from semigen.safe import SafeClassifier
 
 _WHERE = {
+    "AutoClassifier": "semigen.auto",
+    "HybridClassifier": "semigen.hybrid",
     "MixtureClassifier": "semigen.mixture",
+    "MixtureEnsembleFeatures": "semigen.hybrid",
+    "PoolClassifier": "semigen.pool",
     "SafeClassifier": "semigen.safe",
     "load": "semigen.persistence",
     "save": "semigen.persistence",
@@ -29,7 +36,11 @@ _WHERE = {
 _MODULES = ("datasets", "exceptions", "metrics", "model_selection")
 
 __all__ = [
+    "AutoClassifier",
+    "HybridClassifier",
     "MixtureClassifier",
+    "MixtureEnsembleFeatures",
+    "PoolClassifier",
     "SafeClassifier",
     "__version__",
     "datasets",

@@ -157,6 +157,20 @@ def labeled_values(y: Any, unlabeled: Any = -1) -> tuple[NDArray[Any], NDArray[n
     return plain_dtype(values[rows]), rows
 
 
+def labeled_examples(
+    labels: Labels, weight: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Labels as a classifier takes them that knows one class a row: row numbers, class indices and weights.
+
+    A row with soft labels or a candidate set appears once for each possible class, with its probability as
+    weight. Rows of weight 0 are left out.
+    """
+    rows = np.flatnonzero(labels.is_labeled & (weight > 0))
+    share = labels.take(rows).probabilities * weight[rows, None]
+    which, code = np.nonzero(share)
+    return rows[which], code, share[which, code]
+
+
 def class_columns(values: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
     """Position of each value in ``classes``, −1 where it is none of them.
 

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 from sklearn.base import BaseEstimator, clone
 
+from semigen.checks import integer
 from semigen.exceptions import LabelError, ParameterError
 from semigen.labels import check_weights, encode
 from semigen.metrics import CLIP, align_probabilities, row_log_loss, take_rows
@@ -74,8 +75,7 @@ class SemiSupervisedSplit:
         self, n_splits: int = 5, *, n_repeats: int = 1, random_state: Any = None, unlabeled: Any = -1
     ) -> None:
         for name, value, least in (("n_splits", n_splits, 2), ("n_repeats", n_repeats, 1)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                raise ParameterError(f"{name}={value!r} must be an integer of at least {least}.")
+            integer(name, value, minimum=least)
         self.n_splits = n_splits
         self.n_repeats = n_repeats
         self.random_state = random_state

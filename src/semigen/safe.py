@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from semigen.exceptions import ConvergenceWarning, ParameterError
@@ -156,7 +157,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.unlabeled_weight_ = chosen
         self.estimator_ = supervised if chosen == 0 else self._with(chosen).fit(X, y, **weighted)
         self.classes_ = self.estimator_.classes_
-        for name in ("n_features_in_", "feature_names_in_"):
+        for name in ("n_features_in_", "feature_names_in_", "schema_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
         return self
@@ -174,6 +175,11 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy on the labelled rows of (X, y)."""
         return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self._marker())
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
 
     def _marker(self) -> Any:
         return getattr(self.estimator, "unlabeled", -1)

@@ -8,6 +8,9 @@ from scipy.linalg import solve_triangular
 
 Array = NDArray[np.float64]
 
+RELATIVE_FLOOR = 1e-13
+"""An eigenvalue smaller than this share of the largest is lost in rounding."""
+
 
 def floor_eigenvalues(matrices: Array, scale: Array, floor: float) -> tuple[Array, NDArray[np.bool_]]:
     """The nearest matrices Σ ⪰ floor · diag(scale²), in the sense of the Gaussian likelihood.
@@ -23,7 +26,7 @@ def floor_eigenvalues(matrices: Array, scale: Array, floor: float) -> tuple[Arra
     scale : ndarray of shape (D,)
         A typical size of each column, > 0.
     floor : float
-        Smallest eigenvalue in units of ``scale``.
+        Smallest eigenvalue in units of ``scale``; ``RELATIVE_FLOOR`` of the largest where that is more.
 
     Returns
     -------
@@ -33,10 +36,11 @@ def floor_eigenvalues(matrices: Array, scale: Array, floor: float) -> tuple[Arra
     """
     unit = matrices / (scale[:, None] * scale)
     raised = np.zeros(len(unit), dtype=bool)
-    shift = floor * np.eye(len(scale))
+    eye = np.eye(len(scale))
+    least = np.maximum(floor, RELATIVE_FLOOR * np.diagonal(unit, axis1=1, axis2=2).max(axis=1))
     for c, matrix in enumerate(unit):
         try:
-            np.linalg.cholesky(matrix - shift)  # succeeds exactly where every eigenvalue is above the floor
+            np.linalg.cholesky(matrix - least[c] * eye)  # succeeds where every eigenvalue is above the floor
         except np.linalg.LinAlgError:
             raised[c] = True
     if not raised.any():
@@ -44,7 +48,7 @@ def floor_eigenvalues(matrices: Array, scale: Array, floor: float) -> tuple[Arra
     result = matrices.copy()
     for c in np.flatnonzero(raised).tolist():
         values, vectors = np.linalg.eigh(unit[c])
-        clipped = (vectors * np.maximum(values, floor)) @ vectors.T
+        clipped = (vectors * np.maximum(values, max(floor, RELATIVE_FLOOR * values[-1]))) @ vectors.T
         result[c] = 0.5 * (clipped + clipped.T) * (scale[:, None] * scale)
     return result, raised
 

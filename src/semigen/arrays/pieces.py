@@ -11,10 +11,11 @@ Rows = NDArray[np.intp]
 
 
 def chunks(rows: Rows, size: int) -> Iterator[Rows | slice]:
-    """Row numbers in pieces of ``size``; a gapless piece is a slice, which copies nothing."""
+    """Row numbers in pieces of ``size``; a gapless rising piece is a slice, which copies nothing."""
     for begin in range(0, len(rows), size):
         piece = rows[begin : begin + size]
-        if piece[-1] - piece[0] == len(piece) - 1:
+        # rows need not rise: those that miss the same cells stand together
+        if piece[-1] - piece[0] == len(piece) - 1 and (piece[1:] > piece[:-1]).all():
             yield slice(int(piece[0]), int(piece[-1]) + 1)
         else:
             yield piece

@@ -1,9 +1,10 @@
-"""Log-sum-exp and responsibilities, component-major: axis 0 is the component, axis 1 the row."""
+"""Log-sum-exp and responsibilities (axis 0 is the component, axis 1 the row); normal scores."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 Floats = NDArray[np.floating]
 
@@ -45,3 +46,12 @@ def normalise(log_joint: Floats) -> tuple[Floats, Floats]:
     total = log_joint.sum(axis=0)
     log_joint /= total
     return log_joint, largest + np.log(total)
+
+
+def normal_scores(values: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``Φ⁻¹(rank / n)`` of values among the sorted ``known`` ones, ties at their middle rank; NaN stays."""
+    if not len(known):
+        return np.zeros_like(values)
+    rank = 0.5 * (np.searchsorted(known, values, "left") + np.searchsorted(known, values, "right"))
+    half = 0.5 / len(known)
+    return np.where(np.isnan(values), np.nan, ndtri(np.clip(rank / len(known), half, 1 - half)))

@@ -41,8 +41,9 @@ def demo(
     with exit_codes():
         from semigen.cli.outputs import complete_folder
         from semigen.cli.prediction import predict_file
+        from semigen.cli.rows import Task
         from semigen.cli.tables import read_table
-        from semigen.cli.training import MODEL, PREDICTIONS, SUMMARY, Task, learn, write
+        from semigen.cli.training import MODEL, PREDICTIONS, SUMMARY, learn, write
         from semigen.datasets import bundled_table
         from semigen.metrics import accuracy_score
 

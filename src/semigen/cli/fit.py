@@ -38,10 +38,18 @@ def fit(
     drop: Annotated[
         list[str] | None, typer.Option(help="Column to leave out; repeatable.", metavar="COL")
     ] = None,
-    keep: Annotated[
+    as_: Annotated[
         list[str] | None,
         typer.Option(
-            help="Column of numbers to use although it looks like an id; repeatable.", metavar="COL"
+            "--as",
+            help="How to read a column: number, count, flag, category, or a family (poisson …); repeatable.",
+            metavar="COL=KIND",
+        ),
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column of text to learn from its words, and from nothing else; repeatable.", metavar="COL"
         ),
     ] = None,
     weight: Annotated[
@@ -52,9 +60,11 @@ def fit(
         str | None, typer.Option(help="A cell that means 'no label', such as -1 or '?'.", metavar="TEXT")
     ] = None,
     covariance: Annotated[
-        CovarianceShape,
-        typer.Option(help="Covariance of the classes: tied is one for all, the safest with few labels."),
-    ] = CovarianceShape.tied,
+        CovarianceShape | None,
+        typer.Option(
+            help="Covariance of the numbers; default: tied, one for all classes, the safest with few labels."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")
     ] = False,
@@ -65,23 +75,30 @@ def fit(
     Writes model.semigen, predictions.csv (class, probabilities and log density of every row) and
     summary.json.
 
-    Columns of text, dates, ids and constants are not used; you are told which and why.
+    Numbers, true/false and categories are used, with their missing cells. Text (without --text), dates, ids
+    and constants are not; you are told what each column was read as, or why it is not used.
 
     If cross-validation shows that the unlabelled rows hurt, the saved model learns from the labelled
     rows only.
     """
-    special = {"--target": target, "--id": id_, "--weight": weight}
-    chosen = [name for name in special.values() if name is not None]
-    for option, names in (("--drop", drop or []), ("--keep", keep or [])):
-        for name in names:
-            if name in chosen or (option == "--keep" and name in (drop or [])):
-                raise typer.BadParameter(f"column {name!r} cannot be in {option} and another option.")
-    if len(set(chosen)) < len(chosen):
-        raise typer.BadParameter("--target, --id and --weight must be different columns.")
+    read_as = tuple(_pair(word) for word in as_ or ())
+    _refuse_repeated(
+        {
+            "--target": [target],
+            "--id": [id_] if id_ else [],
+            "--weight": [weight] if weight else [],
+            "--drop": drop or [],
+            "--as": [name for name, _ in read_as],
+            "--text": text or [],
+        }
+    )
+    if text and covariance:
+        raise typer.BadParameter("with --text only words are learned from, and --covariance is for numbers.")
     with exit_codes():
         from semigen.cli.outputs import complete_folder
+        from semigen.cli.rows import Task
         from semigen.cli.tables import table_format
-        from semigen.cli.training import MODEL, PREDICTIONS, SUMMARY, Task, learn, write
+        from semigen.cli.training import MODEL, PREDICTIONS, SUMMARY, learn, write
 
         output = Output(as_json)
         ending = table_format(table)
@@ -89,13 +106,14 @@ def fit(
         task = Task(
             table,
             target,
-            id_,
-            tuple(drop or ()),
-            tuple(keep or ()),
-            weight,
-            unlabeled,
-            covariance.value,
-            seed,
+            id=id_,
+            drop=tuple(drop or ()),
+            read_as=read_as,
+            text=tuple(text or ()),
+            weight=weight,
+            unlabeled=unlabeled,
+            covariance=(covariance or CovarianceShape.tied).value,
+            seed=seed,
         )
         with complete_folder(folder, [MODEL, PREDICTIONS, SUMMARY], force=force) as unfinished:
             learned = learn(task, output)
@@ -105,3 +123,21 @@ def fit(
         command = shlex.join(["semigen", "predict", str(folder / MODEL)])
         output.say(f"Next: {command} NEW_TABLE --out FILE", wrap=False)
         output.result({**learned.summary, "out": str(folder)})
+
+
+def _pair(word: str) -> tuple[str, str]:
+    """Column and kind of ``column=kind``; the column's name may contain ``=``."""
+    name, separator, kind = word.rpartition("=")
+    if not (separator and name and kind):
+        raise typer.BadParameter(f"--as {word}: write COLUMN=KIND, such as --as zip=category.")
+    return name, kind
+
+
+def _refuse_repeated(columns: dict[str, list[str]]) -> None:
+    """Refuse a column that several options, or one option twice, say something about."""
+    said: dict[str, str] = {}
+    for option, names in columns.items():
+        for name in names:
+            if name in said:
+                raise typer.BadParameter(f"column {name!r} cannot be in {said[name]} and in {option}.")
+            said[name] = option

@@ -30,10 +30,11 @@ def predict(
     """
     with exit_codes():
         from semigen.cli.prediction import predict_file
+        from semigen.columns.tables import listing
 
         output = Output(as_json)
         summary = predict_file(model, table, out, id_, force=force)
-        counts = ", ".join(f"{entry['class']} {entry['rows']:,}" for entry in summary["predicted"][:10])
+        counts = listing([f"{entry['class']} {entry['rows']:,}" for entry in summary["predicted"]], most=12)
         output.say(f"{table.name}: {summary['n_rows']:,} rows. Predicted: {counts}")
         output.say(f"Predictions are in {out}", wrap=False)
         output.result(summary)

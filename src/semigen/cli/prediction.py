@@ -12,8 +12,9 @@ from semigen._version import __version__
 from semigen.cli.outputs import refuse_existing
 from semigen.cli.tables import read_table, require_columns, table_format, write_table
 from semigen.cli.training import count_predictions, predict_table
+from semigen.cli.words import documents
 from semigen.exceptions import ModelFileError
-from semigen.persistence import load, written_at_once
+from semigen.persistence import load, read_notes, written_at_once
 
 
 def predict_file(
@@ -32,18 +33,21 @@ def predict_file(
     refuse_existing([out], force=force)
     with written_at_once(out, overwrite=force) as unfinished:
         model = load(model_path)
-        table = read_table(table_path, [id_name] if id_name else [])
-        names = getattr(model, "feature_names_in_", None)
-        if names is None:
+        texts = read_notes(model_path).get("text") or []
+        names = texts or list(map(str, getattr(model, "feature_names_in_", ())))
+        if not names:
             raise ModelFileError(
                 f"{model_path} was fitted without column names, so its columns cannot be found in a table: "
                 "fit it on a data frame, or with 'semigen fit'."
             )
-        require_columns(table, list(map(str, names)), table_path, "the model was fitted on it")
+        as_written = [*([id_name] if id_name else []), *texts, *_text_levels(model)]
+        table = read_table(table_path, as_written)
+        require_columns(table, names, table_path, "the model was fitted on it")
         if id_name is not None:
             require_columns(table, [id_name], table_path, "--id")
         rows = table[id_name] if id_name else pa.array(np.arange(table.num_rows))
-        predictions = predict_table(model, table.select(list(map(str, names))), id_name, rows)
+        features = documents(table, texts) if texts else table.select(names)
+        predictions = predict_table(model, features, id_name, rows)
         write_table(predictions, unfinished, ending)
     return {
         "semigen": __version__,
@@ -53,3 +57,15 @@ def predict_file(
         "predicted": count_predictions(predictions),
         "out": str(out),
     }
+
+
+def _text_levels(model: Any) -> list[str]:
+    """Names of the columns that the model knows as categories of text, which may look like numbers here."""
+    schema = getattr(model, "schema_", None)
+    if schema is None or schema.names is None:
+        return []
+    return [
+        str(name)
+        for name, levels in zip(schema.names, schema.levels, strict=True)
+        if levels is not None and any(isinstance(level, str) for level in levels)
+    ]

@@ -10,11 +10,19 @@ from rich import box
 from rich.table import Table
 
 from semigen.cli.console import Output
-from semigen.cli.tables import cell_text, counted, listing
+from semigen.cli.tables import cell_text, counted
 from semigen.columns import Column
+from semigen.columns.tables import listing
 from semigen.model_selection import CrossValidation, Estimate
 
 _MOST_LINES = 12
+_PLURAL = {
+    "number": "numbers",
+    "count": "counts",
+    "flag": "true/false",
+    "category": "categories",
+    "text": "text",
+}
 
 
 def say_table(
@@ -23,23 +31,26 @@ def say_table(
     """Say what is in a table: rows, labels, and which columns are used, which are not and why."""
     n_labelled = sum(labelled.values())
     classes = listing([f"{cell_text(label)} {count}" for label, count in sorted(labelled.items())])
-    used = [column for column in columns if column.use]
-    unused = [column for column in columns if not column.use]
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column()
     grid.add_row("rows", f"{n_rows:,}: {n_labelled:,} labelled, {n_rows - n_labelled:,} unlabelled")
     grid.add_row("target", f"{target} ({classes or 'no label'})")
-    grid.add_row(
-        "used",
-        f"{counted(len(used), 'column')}: {listing([column.name for column in used])}"
-        if used
-        else "no column",
-    )
-    for number, column in enumerate(unused[:_MOST_LINES]):
-        grid.add_row("" if number else "not used", f"{column.name}: {column.reason}")
-    if len(unused) > _MOST_LINES:
-        grid.add_row("", f"and {counted(len(unused) - _MOST_LINES, 'more column')} (all are in summary.json)")
+    used = Counter(column.kind for column in columns if column.use)
+    for number, (kind, count) in enumerate(used.items()):
+        which = listing([_with_holes(column) for column in columns if column.use and column.kind == kind])
+        grid.add_row("" if number else "used", f"{counted(count, 'column')} of {_PLURAL[kind]}: {which}")
+    if not used:
+        grid.add_row("used", "no column")
+    reasons: dict[str, list[str]] = {}
+    for column in columns:
+        if not column.use:
+            reasons.setdefault(column.reason, []).append(column.name)
+    for number, (reason, names) in enumerate(list(reasons.items())[:_MOST_LINES]):
+        grid.add_row("" if number else "not used", f"{listing(names)}: {reason}")
+    if len(reasons) > _MOST_LINES:
+        n_more = sum(map(len, list(reasons.values())[_MOST_LINES:]))
+        grid.add_row("", f"and {counted(n_more, 'more column')} (all are in summary.json)")
     output.say(name, style="bold")
     output.say(grid)
 
@@ -61,7 +72,9 @@ def result_table(cv: CrossValidation) -> Table:
     return table
 
 
-def verdict_text(verdict: str, cv: CrossValidation | None, n_unlabelled: int) -> str:
+def verdict_text(
+    verdict: str, cv: CrossValidation | None, n_unlabelled: int, *, with_covariance: bool
+) -> str:
     """Say in plain words whether the unlabelled rows helped."""
     if verdict == "no unlabelled rows":
         return "Every row is labelled, so there are no unlabelled rows to learn from."
@@ -77,10 +90,17 @@ def verdict_text(verdict: str, cv: CrossValidation | None, n_unlabelled: int) ->
     return {
         "helped": f"Here {rows} helped: {change}.",
         "hurt": f"Here {rows} hurt, as they do where the classes are not as the model takes them: {change}. "
-        "So the saved model has learned from the labelled rows only. Another --covariance may fit better.",
+        "So the saved model has learned from the labelled rows only."
+        + (" Another --covariance may fit better." if with_covariance else ""),
         "mixed": f"Here {rows} helped by one measure and hurt by the other: {change}.",
         "unknown": f"Whether {rows} helped cannot be told from {tested}: {change}.",
     }[verdict]
+
+
+def _with_holes(column: Column) -> str:
+    notes = [f"{column.n_distinct:,} values"] if column.kind == "category" else []
+    notes += [f"{column.n_missing:,} missing"] if column.n_missing else []
+    return f"{column.name} ({', '.join(notes)})" if notes else column.name
 
 
 def _percent(estimate: Estimate) -> str:

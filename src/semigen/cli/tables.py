@@ -7,7 +7,6 @@ import io
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from semigen.columns.tables import hint, listing
 from semigen.exceptions import TableError
 
 _FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
@@ -90,14 +90,10 @@ def require_columns(table: pa.Table, names: Sequence[str], path: Path, wanted_by
     absent = [name for name in names if name not in table.column_names]
     if not absent:
         return
-    close = get_close_matches(absent[0], table.column_names, n=3, cutoff=0.5)
-    close += [name for name in table.column_names if name.strip().lower() == absent[0].strip().lower()]
-    hint = (
-        f"did you mean {' or '.join(map(repr, dict.fromkeys(close)))}?"
-        if close
-        else f"it has {listing(list(map(repr, table.column_names)))}."
+    raise TableError(
+        f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): "
+        f"{hint(absent[0], table.column_names)}"
     )
-    raise TableError(f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): {hint}")
 
 
 def labels_of(table: pa.Table, name: str, marker: str | None) -> NDArray[Any]:
@@ -136,12 +132,6 @@ def labels_of(table: pa.Table, name: str, marker: str | None) -> NDArray[Any]:
 def cell_text(value: Any) -> str:
     """Return a value as the tables that are written here show it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def listing(items: Sequence[str], most: int = 8) -> str:
-    """Return the items in a row, the first few if there are many."""
-    shown = ", ".join(items[:most])
-    return shown if len(items) <= most else f"{shown} and {len(items) - most} more"
 
 
 def counted(number: int, thing: str) -> str:

@@ -7,21 +7,25 @@ merge, M-step); ``engines`` decide where blocks of rows are computed; ``initiali
 
 from semigen.em.engines import Engine, ThreadEngine
 from semigen.em.initialise import start
-from semigen.em.kernel import e_step, log_joint, m_step
+from semigen.em.kernel import e_step, impute, log_joint, m_step
 from semigen.em.loop import Fit, fit
-from semigen.em.records import ClassPrior, Data, Mixture, Params, Stats
+from semigen.em.mechanism import LabelMechanism
+from semigen.em.records import ClassPrior, Data, LabelNoise, Mixture, Params, Stats
 
 __all__ = [
     "ClassPrior",
     "Data",
     "Engine",
     "Fit",
+    "LabelMechanism",
+    "LabelNoise",
     "Mixture",
     "Params",
     "Stats",
     "ThreadEngine",
     "e_step",
     "fit",
+    "impute",
     "log_joint",
     "m_step",
     "start",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -12,9 +13,10 @@ from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
 from semigen.em.engines import Engine
-from semigen.em.kernel import given_stats, m_step
+from semigen.em.kernel import given_stats, label_evidence, m_step
 from semigen.em.records import Array, Data, Mixture, Params, Rows, Stats
 from semigen.exceptions import ConvergenceWarning, ParameterError
+from semigen.labels import Labels
 
 MAX_SEED_ROWS = 5000
 """Unlabelled (and labelled) rows looked at for a start; more are sampled."""
@@ -55,6 +57,7 @@ def start(
         np.zeros((2, mixture.n_groups)),
         np.zeros(mixture.n_components),
         mixture.family.reference(prior, mixture.n_components),
+        None if mixture.label_noise is None else mixture.label_noise.matrix,
     )
     position = np.zeros(len(data.weight), dtype=np.intp)
     position[rows] = np.arange(len(rows))
@@ -64,7 +67,7 @@ def start(
     )
     params = m_step(mixture, prior, stats, reference)
     if seeds.nameless.any():
-        params = Params(seeds.log_group(), params.log_within, params.family)
+        params = replace(params, log_group=seeds.log_group())
     return params
 
 
@@ -77,9 +80,11 @@ class _Seeds:
         labelled = data.labels.is_labeled[used]
         self.labelled: Rows = used[labelled]
         self.unlabelled: Rows = used[~labelled]
-        self.class_probs: Array = data.labels.take(self.labelled).probabilities
+        self.class_probs: Array = _class_probs(mixture, data.labels)[data.labels.pattern[self.labelled]]
         named = np.zeros(mixture.n_groups, dtype=bool)
-        named[: mixture.n_classes] = (self.class_probs > 0).any(axis=0)
+        # through a noise matrix every label may leave every class something: a name must speak for its class
+        self.least = 0.0 if mixture.label_noise is None else 1.0 / mixture.n_classes - 1e-9
+        named[: mixture.n_classes] = (self.class_probs > self.least).any(axis=0)
         self.nameless = ~named
 
     def log_group(self) -> Array:
@@ -143,14 +148,14 @@ class _Seeds:
         group = self.mixture.group
         alone = np.bincount(group, minlength=self.mixture.n_groups)[group] == 1
         resp = np.zeros((len(class_probs), len(group)))
-        known = np.flatnonzero(alone & (group < self.mixture.n_classes))
+        known = np.flatnonzero(alone & ~self.nameless[group])
         resp[:, known] = class_probs[:, group[known]]
         return resp
 
     def _cluster(self, group: int, near: Rows, rows: list[Rows], resp: list[Array], perturb: bool) -> None:
         """Split a class's labelled rows and nearby unlabelled rows into its components."""
         components = np.flatnonzero(self.mixture.group == group)
-        mine = self.class_probs[:, group] > 0
+        mine = self.class_probs[:, group] > self.least
         members = np.concatenate([self.labelled[mine], near])
         share = np.concatenate([self.class_probs[mine, group], np.ones(len(near))])
         points = self.mixture.family.points(self.prior, self.data.x[members])
@@ -185,6 +190,13 @@ class _Seeds:
         closer = np.flatnonzero(free & (to_seed <= distance))
         size = max(1, min(len(closer), 2 + len(points) // 20))
         return closer[np.argsort(to_seed[closer], kind="stable")][:size]
+
+
+def _class_probs(mixture: Mixture, labels: Labels) -> Array:
+    """Class probabilities that the label rows alone give, (P, K)."""
+    noise = None if mixture.label_noise is None else mixture.label_noise.matrix
+    evidence = np.exp(label_evidence(noise, labels.log_table, labels.pattern_labeled))
+    return np.asarray(evidence / evidence.sum(axis=1, keepdims=True))
 
 
 def _distances(points: Array, origin: Array) -> Array:

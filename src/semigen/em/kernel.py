@@ -5,7 +5,8 @@ For row i with label evidence ``ℓ_ik = log p(label_i | k)`` (0 where unlabelle
     log p(x_i, label_i, c) = ℓ_i,class(c) + log p(class(c)) + log p(c | class(c)) + log p(x_i | c)
 
 and the M-step takes weighted averages with the responsibilities p(c | x_i, label_i) · w_i, w_i being the
-row's weight, times λ if it is unlabelled.
+row's weight, times λ if it is unlabelled. Where labels are noisy, the evidence is that of the label seen
+through p(label | class), :func:`label_evidence`.
 """
 
 from __future__ import annotations
@@ -20,18 +21,28 @@ from scipy.special import xlogy
 from semigen.arrays.pieces import chunks
 from semigen.arrays.special import Floats, log_sum_exp, normalise
 from semigen.em.records import LABELED, UNLABELED, Array, Data, Mixture, Params, Rows, Stats
-from semigen.families import Walk
-from semigen.labels import UNLABELED_PATTERN
+from semigen.families import Missing, Walk
+from semigen.labels import UNLABELED_PATTERN, Labels
 
 MAX_NOVEL_SHARE = 1.0 - 1e-9
 """Known classes keep a probability, so that a row's known class is defined where every row is novel."""
+
+
+def label_evidence(noise: Array | None, log_table: Array, labelled: NDArray[np.bool_]) -> Array:
+    """Log p(label | true class) of P label rows (P, K), ``log Σ_j T[k, j] exp(ℓ_j)``; 0 where unlabelled."""
+    if noise is None:
+        return log_table
+    with np.errstate(divide="ignore"):
+        seen = np.log(np.exp(log_table) @ noise.T)
+    return np.where(labelled[:, None], seen, 0.0)
 
 
 def log_offsets(mixture: Mixture, params: Params, log_table: Array, labelled: NDArray[np.bool_]) -> Array:
     """Everything in log p(x, label, c) but log p(x | c), (P, C), of P label rows (P, K)."""
     part = np.where(labelled, LABELED, UNLABELED)
     by_group = params.log_group[part][:, mixture.group]
-    return np.asarray(mixture.log_label(log_table, labelled) + params.log_within + by_group)
+    evidence = label_evidence(params.noise, log_table, labelled)
+    return np.asarray(mixture.log_label(evidence, labelled) + params.log_within + by_group)
 
 
 def responsibilities(
@@ -57,21 +68,24 @@ def responsibilities(
 
 def e_step(mixture: Mixture, params: Params, data: Data, rows: Rows) -> Stats:
     """Expected statistics of some rows under the current parameters."""
-    walk = mixture.family.walk(params.family, data.x.dtype)
+    walk = mixture.family.walk(params.family, data.x.dtype, data.missing)
     parts = np.zeros((2, mixture.n_components))
+    noise = no_label_counts(mixture)
     log_lik = 0.0
     for piece, resp, log_prob in responsibilities(mixture, params, data, rows, walk):
-        weight = data.weight[piece]
+        weight, pattern = data.weight[piece], data.labels.pattern[piece]
         log_lik += float(weight @ log_prob.astype(np.float64, copy=False))
         resp *= weight.astype(resp.dtype, copy=False)
         walk.add(resp)
-        _add_parts(parts, resp, data.labels.pattern[piece])
-    return Stats(parts, log_lik, walk.stats())
+        add_parts(parts, resp, pattern)
+        if noise is not None:
+            noise += label_counts(mixture, params, data.labels, pattern, resp)
+    return Stats(parts, log_lik, walk.stats(), noise)
 
 
 def entropy(mixture: Mixture, params: Params, data: Data, rows: Rows) -> float:
     """``-Σ w Σ_c r log r``, nats, of the responsibilities r = p(c | x, label)."""
-    walk = mixture.family.walk(params.family, data.x.dtype)
+    walk = mixture.family.walk(params.family, data.x.dtype, data.missing)
     total = 0.0
     for piece, resp, _ in responsibilities(mixture, params, data, rows, walk):
         total -= float(xlogy(resp, resp).sum(axis=0) @ data.weight[piece])
@@ -80,19 +94,20 @@ def entropy(mixture: Mixture, params: Params, data: Data, rows: Rows) -> float:
 
 def given_stats(mixture: Mixture, params: Params, data: Data, rows: Rows, resp: Array) -> Stats:
     """Statistics of rows whose responsibilities (len(rows), C) are given, as at a start."""
-    walk = mixture.family.walk(params.family, data.x.dtype)
+    walk = mixture.family.walk(params.family, data.x.dtype, data.missing)
     parts = np.zeros((2, mixture.n_components))
     done = 0
     for piece in chunks(rows, walk.chunk_rows):
         size = walk.log_prob(data.x[piece]).shape[1]
         weighted = (resp[done : done + size] * data.weight[piece][:, None]).T
         walk.add(np.ascontiguousarray(weighted))
-        _add_parts(parts, weighted, data.labels.pattern[piece])
+        add_parts(parts, weighted, data.labels.pattern[piece])
         done += size
     return Stats(parts, 0.0, walk.stats())
 
 
-def _add_parts(parts: Array, resp: Floats, pattern: NDArray[np.intp]) -> None:
+def add_parts(parts: Array, resp: Floats, pattern: NDArray[np.intp]) -> None:
+    """Add the responsibilities (C, rows) of labelled and of unlabelled rows to ``parts`` (2, C)."""
     labelled = pattern != UNLABELED_PATTERN
     total = resp.sum(axis=1, dtype=np.float64)
     part = resp[:, labelled].sum(axis=1, dtype=np.float64) if labelled.any() else 0.0
@@ -100,10 +115,44 @@ def _add_parts(parts: Array, resp: Floats, pattern: NDArray[np.intp]) -> None:
     parts[UNLABELED] += total - part
 
 
+def no_label_counts(mixture: Mixture) -> Array | None:
+    """Zeros (K, K) to add :func:`label_counts` to, or None where no label noise is learned."""
+    if mixture.label_noise is None or not mixture.label_noise.estimated:
+        return None
+    return np.zeros((mixture.n_classes, mixture.n_classes))
+
+
+def label_counts(
+    mixture: Mixture, params: Params, labels: Labels, pattern: NDArray[np.intp], resp: Floats
+) -> Array:
+    """Expected weight of rows of class k with label j, (K, K): r_k T[k, j] e_j / Σ_j T[k, j] e_j."""
+    labelled = pattern != UNLABELED_PATTERN
+    noise = np.asarray(params.noise)
+    of_class = np.zeros((mixture.n_classes, int(labelled.sum())))
+    known = mixture.group < mixture.n_classes
+    np.add.at(of_class, mixture.group[known], resp[known][:, labelled])
+    likelihood = np.exp(labels.log_table[pattern[labelled]])
+    seen = likelihood @ noise.T
+    share = np.divide(of_class.T, seen, out=np.zeros_like(seen), where=seen > 0)
+    return np.asarray(noise * (share.T @ likelihood))
+
+
 def m_step(mixture: Mixture, prior: Any, stats: Stats, params: Params) -> Params:
     """Parameters that maximise (or at least do not lower) the expected log posterior."""
     log_within, log_group = _weights(mixture, stats.weight)
-    return Params(log_group, log_within, mixture.family.m_step(prior, stats.family, params.family))
+    noise = params.noise
+    if mixture.label_noise is not None and stats.noise is not None:
+        counts = stats.noise + mixture.label_noise.pseudo_labels
+        noise = counts / counts.sum(axis=1, keepdims=True)
+    return Params(log_group, log_within, mixture.family.m_step(prior, stats.family, params.family), noise)
+
+
+def log_prior(mixture: Mixture, prior: Any, params: Params) -> float:
+    """Log density of the parameters under their prior, up to a constant, nats."""
+    total = mixture.family.log_prior(prior, params.family)
+    if mixture.label_noise is not None and mixture.label_noise.estimated:
+        total += float((mixture.label_noise.pseudo_labels * np.log(np.asarray(params.noise))).sum())
+    return total
 
 
 def _weights(mixture: Mixture, weight: Array) -> tuple[Array, Array]:
@@ -137,7 +186,15 @@ def _class_probs(mixture: Mixture, total: Array, part: int) -> Array:
     if prior.values is not None:
         return prior.values
     counts = total[part] if prior.kind == "unlabeled" and total[part].sum() > 0 else total.sum(axis=0)
-    return np.asarray(counts / counts.sum())
+    probs = np.asarray(counts / counts.sum())
+    return probs if prior.held is None or part == LABELED else hold(probs, *prior.held)
+
+
+def hold(probs: Array, k: int, value: float) -> Array:
+    """Probabilities with the k-th set to ``value`` and the others in their proportions, (K,)."""
+    others = np.delete(probs, k)
+    others = others / others.sum() if others.any() else np.full(len(others), 1.0 / len(others))
+    return np.insert((1.0 - value) * others, k, value)
 
 
 def log_likelihood(mixture: Mixture, params: Params, stats: Stats) -> float:
@@ -148,17 +205,70 @@ def log_likelihood(mixture: Mixture, params: Params, stats: Stats) -> float:
     return fixed + mixture.family.log_likelihood(params.family, stats.family)
 
 
-def log_joint(mixture: Mixture, params: Params, x: Any, rows: Rows) -> Array:
-    """Log p(x, group) of unlabelled rows, (len(rows), G), nats."""
-    walk = mixture.family.walk(params.family, x.dtype)
+def _joint_of_unlabeled(
+    mixture: Mixture, params: Params, x: Any, rows: Rows, missing: Missing
+) -> Iterator[tuple[slice, Any, Array]]:
+    """Chunk by chunk: where its rows stand among ``rows``, the rows, and log p(x, c) (C, rows)."""
+    walk = mixture.family.walk(params.family, x.dtype, missing)
     offset = params.log_within + params.log_group[UNLABELED][mixture.group]
-    result = np.empty((len(rows), mixture.n_groups))
     done = 0
     for piece in chunks(rows, walk.chunk_rows):
-        by_component = walk.log_prob(x[piece]) + offset[:, None]
-        size = by_component.shape[1]
-        for group in range(mixture.n_groups):
-            members = mixture.group == group
-            result[done : done + size, group] = log_sum_exp(by_component[members])
-        done += size
+        chunk = x[piece]
+        by_component = np.asarray(walk.log_prob(chunk) + offset[:, None])
+        here = slice(done, done + by_component.shape[1])
+        done = here.stop
+        yield here, chunk, by_component
+
+
+def log_joint(mixture: Mixture, params: Params, x: Any, rows: Rows, missing: Missing = None) -> Array:
+    """Log p(x, group) of unlabelled rows, (len(rows), G), nats."""
+    result = np.empty((len(rows), mixture.n_groups))
+    members = [mixture.group == group for group in range(mixture.n_groups)]
+    for here, _, by_component in _joint_of_unlabeled(mixture, params, x, rows, missing):
+        for group, mine in enumerate(members):
+            result[here, group] = log_sum_exp(by_component[mine])
+    return result
+
+
+def impute(
+    mixture: Mixture,
+    params: Params,
+    x: Any,
+    rows: Rows,
+    missing: Missing,
+    rng: np.random.Generator | None = None,
+) -> Array:
+    """Rows with their missing cells filled, given the cells that are there and no label.
+
+    Without ``rng`` a cell gets its expectation (the mode of a flag or a category) over all components,
+    weighted with p(c | cells that are there). With it each row draws a component from these probabilities
+    and its cells from that component, given the cells that are there.
+
+    Parameters
+    ----------
+    mixture, params
+    x : matrix of n rows
+        NaN where missing.
+    rows : ndarray of int
+        Numbers of the rows to fill; fastest where rows that miss the same cells stand together.
+    missing : ndarray of shape (D,), bool, or None
+        Columns with missing cells.
+    rng : Generator or None, default=None
+        Blocks that draw at once need one each.
+
+    Returns
+    -------
+    ndarray of shape (len(rows), D), float64
+    """
+    family = mixture.family
+    result = np.empty((len(rows), x.shape[1]))
+    for here, chunk, by_component in _joint_of_unlabeled(mixture, params, x, rows, missing):
+        cells = np.asarray(chunk, dtype=np.float64)
+        resp, _ = normalise(by_component)
+        if rng is None:
+            result[here] = family.expect_missing(params.family, cells, np.asarray(resp, dtype=np.float64))
+        else:
+            components = (resp.cumsum(axis=0) <= rng.random(resp.shape[1])).sum(axis=0)
+            last = len(resp) - 1  # rounding can leave the sum of all below the number drawn
+            result[here] = family.draw_missing(params.family, cells, np.minimum(components, last), rng)
     return result

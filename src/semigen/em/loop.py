@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from semigen.em.engines import Engine
-from semigen.em.kernel import e_step, given_stats, log_likelihood, m_step
+from semigen.em.kernel import e_step, given_stats, log_likelihood, log_prior, m_step
 from semigen.em.records import Array, Data, Mixture, Params, Rows, Stats
 from semigen.exceptions import ObjectiveDecreasedWarning
 
@@ -86,8 +86,7 @@ def fit(
             known = Stats(fixed.weight, log_likelihood(mixture, current, fixed), fixed.family)
             parts = [known, *parts]
         stats = reduce(Stats.merge, parts)
-        objective = stats.log_lik + mixture.family.log_prior(prior, current.family)
-        return objective / total_weight, stats
+        return (stats.log_lik + log_prior(mixture, prior, current)) / total_weight, stats
 
     slack = 1e-9 if data.x.dtype == np.float64 else 1e-5
     objective, stats = evaluate(params)
@@ -119,7 +118,7 @@ def fit(
 def _split_rows(mixture: Mixture, data: Data) -> tuple[Rows, Rows]:
     """Rows that need the E-step, and rows whose component their label settles for good."""
     used = data.used
-    if not mixture.family.reusable:
+    if mixture.label_noise is not None or not mixture.family.reusable(data.missing):
         return used, used[:0]
     settled_pattern = np.isfinite(_log_label(mixture, data)).sum(axis=1) == 1
     settled = settled_pattern[data.labels.pattern[used]]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.families import Family
+from semigen.families import Family, Missing
 from semigen.labels import Labels
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
+
+PSEUDO_LABELS = 10.0
+"""Labels a class that the prior of an estimated label noise matrix counts as seen."""
 
 UNLABELED, LABELED = 0, 1
 """Index of the two parts of the data in every array that keeps them apart."""
@@ -30,10 +34,35 @@ class ClassPrior:
         "fixed": ``values``.
     values : ndarray of shape (K,) or None
         The fixed class probabilities, > 0, sum 1.
+    held : (int, float) or None
+        A class and its probability in the unlabelled part, which stays: for a profile likelihood.
     """
 
     kind: str = "shared"
     values: Array | None = None
+    held: tuple[int, float] | None = None
+
+
+@dataclass(frozen=True)
+class LabelNoise:
+    """Which label a row of a class gets: T[k, j] = p(observed label j | true class k).
+
+    Attributes
+    ----------
+    matrix : ndarray of shape (K, K)
+        T where it is known; the start and the mode of its prior where it is estimated, all > 0 then. Rows
+        sum to 1.
+    estimated : bool
+        Learn T.
+    """
+
+    matrix: Array
+    estimated: bool = False
+
+    @property
+    def pseudo_labels(self) -> Array:
+        """Counts (K, K) of the Dirichlet prior on the rows of an estimated T, whose mode is ``matrix``."""
+        return PSEUDO_LABELS * self.matrix
 
 
 @dataclass(frozen=True)
@@ -50,12 +79,15 @@ class Mixture:
     n_classes : int
         K.
     class_prior : ClassPrior
+    label_noise : LabelNoise or None
+        None: every label is right.
     """
 
     family: Family
     group: NDArray[np.intp]
     n_classes: int
     class_prior: ClassPrior = ClassPrior()
+    label_noise: LabelNoise | None = None
 
     @property
     def n_components(self) -> int:
@@ -86,11 +118,14 @@ class Params:
         log p(component | group).
     family : record
         Parameters of p(x | component).
+    noise : ndarray of shape (K, K) or None
+        p(observed label j | class k); None: every label is right.
     """
 
     log_group: Array
     log_within: Array
     family: Any
+    noise: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -105,17 +140,39 @@ class Stats:
         ``Σ w log p(row)``, nats, under the parameters of the E-step.
     family : record
         Sums of p(x | component)'s own.
+    noise : ndarray of shape (K, K) or None
+        Expected weight of rows of class k with label j; None where nothing has to be learned from it.
     """
 
     weight: Array
     log_lik: float
     family: Any
+    noise: Array | None = None
 
     def merge(self, other: Stats) -> Stats:
         """The sums over both sets of rows."""
         return Stats(
-            self.weight + other.weight, self.log_lik + other.log_lik, self.family.merge(other.family)
+            self.weight + other.weight,
+            self.log_lik + other.log_lik,
+            self.family.merge(other.family),
+            None if self.noise is None or other.noise is None else self.noise + other.noise,
         )
+
+    def scaled(self, factor: float) -> Stats:
+        """The same sums with every row's weight times ``factor``."""
+        result: Stats = _scaled(self, factor)
+        return result
+
+
+def _scaled(sums: Any, factor: float) -> Any:
+    """Every number of a record of sums times ``factor``."""
+    if sums is None:
+        return None
+    if is_dataclass(sums) and not isinstance(sums, type):
+        return replace(sums, **{f.name: _scaled(getattr(sums, f.name), factor) for f in fields(sums)})
+    if isinstance(sums, tuple):
+        return tuple(_scaled(part, factor) for part in sums)
+    return factor * sums
 
 
 @dataclass(frozen=True)
@@ -128,13 +185,20 @@ class Data:
     labels : Labels
     weight : ndarray of shape (n,)
         Row weights, those of unlabelled rows times λ. Rows of weight 0 are never visited.
+    missing : ndarray of shape (D,), bool, or None
+        Columns with missing cells; None if no cell is missing.
     """
 
     x: Any
     labels: Labels
     weight: Array
+    missing: Missing = None
 
-    @property
+    @cached_property
     def used(self) -> Rows:
-        """Numbers of the rows that count."""
-        return np.flatnonzero(self.weight > 0)
+        """Numbers of the rows that count; rows that miss the same cells stand together."""
+        rows = np.flatnonzero(self.weight > 0)
+        if self.missing is None:
+            return rows
+        pattern = np.packbits(np.isnan(self.x[rows][:, self.missing]), axis=1)
+        return rows[np.lexsort(pattern.T[::-1])]

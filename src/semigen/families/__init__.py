@@ -1,10 +1,9 @@
-"""Families of distributions p(x | component); a new family is one file and one entry here."""
+"""Families of distributions p(x | component); a new family is one file and one entry in ``registry``."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from semigen.exceptions import ParameterError
+from semigen.families.bernoulli import Bernoulli
+from semigen.families.categorical import Categorical
 from semigen.families.covariance import (
     COVARIANCES,
     Covariance,
@@ -16,41 +15,40 @@ from semigen.families.covariance import (
     as_covariance,
 )
 from semigen.families.gaussian import Gaussian
-from semigen.families.protocol import Family, Walk
-
-FAMILIES = {"gaussian": Gaussian}
+from semigen.families.multinomial import Multinomial
+from semigen.families.negative_binomial import NegativeBinomial
+from semigen.families.poisson import Poisson
+from semigen.families.product import Product
+from semigen.families.protocol import Family, Missing, Walk
+from semigen.families.registry import FAMILIES, FAMILY_OF_KIND, as_family, as_modelled, choose, wanted_kinds
+from semigen.families.student_t import StudentT
+from semigen.families.von_mises_fisher import VonMisesFisher
 
 __all__ = [
     "COVARIANCES",
     "FAMILIES",
+    "FAMILY_OF_KIND",
+    "Bernoulli",
+    "Categorical",
     "Covariance",
     "Diag",
     "Family",
     "Full",
     "Gaussian",
     "LowRank",
+    "Missing",
+    "Multinomial",
+    "NegativeBinomial",
+    "Poisson",
+    "Product",
     "Spherical",
+    "StudentT",
     "Tied",
+    "VonMisesFisher",
     "Walk",
     "as_covariance",
     "as_family",
+    "as_modelled",
+    "choose",
+    "wanted_kinds",
 ]
-
-
-def as_family(family: Any, covariance: Any = "full") -> Family:
-    """The family of that name with that covariance shape, or the object itself.
-
-    Raises
-    ------
-    ParameterError
-        If there is no such family or shape.
-    """
-    if isinstance(family, Family):
-        return family
-    if isinstance(family, str) and family == "auto":
-        family = "gaussian"
-    if isinstance(family, str) and family in FAMILIES:
-        return FAMILIES[family](as_covariance(covariance))
-    raise ParameterError(
-        f"family={family!r} is not available: use 'auto', {', '.join(map(repr, FAMILIES))}, or a Family."
-    )

@@ -3,6 +3,10 @@
 A family is stateless: it holds its settings and no data. What it learns lives in three kinds of frozen
 records, whose fields only the family reads: its prior, its parameters and its sufficient statistics.
 Inside the kernel arrays are component-major, (C, rows).
+
+Rows are a matrix of floats (rows, D), or a CSR matrix where the family takes one. A category is the number
+of its level (a level that training did not know is one past the last), a flag is 0 or 1, and a missing
+cell is NaN: its row counts with the density of the cells that are there.
 """
 
 from __future__ import annotations
@@ -14,15 +18,22 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.columns import Kind
+
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating]
 Rows = NDArray[np.intp]
+Missing = NDArray[np.bool_] | None
+"""Which columns may hold missing cells, (D,); None: no column does, and nothing looks for them."""
 MapRows = Callable[[Callable[[Rows], Any]], list[Any]]
 """Applies a function to the row numbers of each block and returns the results in block order."""
 
 
 class Stats(Protocol):
-    """Sufficient statistics: a record of sums over rows."""
+    """Sufficient statistics: a record of sums over rows.
+
+    Its fields are numbers, arrays, such records, or tuples of them, all linear in the rows' weights.
+    """
 
     def merge(self, other: Self) -> Self:
         """The sums over both sets of rows."""
@@ -44,7 +55,7 @@ class Walk(Protocol):
         ...
 
     def add(self, resp: Floats) -> None:
-        """Add the rows of the last :meth:`log_prob`, weighted by ``resp`` (C, rows)."""
+        """Add the rows of the last :meth:`log_prob`, weighted by ``resp`` (C, rows), of either sign."""
         ...
 
     def stats(self) -> Any:
@@ -56,6 +67,12 @@ class Family(ABC):
     """A family of distributions p(x | component)."""
 
     name: str
+    kind: Kind = "number"
+    """The kind of column that the family reads."""
+    takes_sparse: bool = False
+    """Whether rows may be a CSR matrix, which is never made dense."""
+    takes_missing: bool = True
+    """Whether cells may be missing."""
 
     @abstractmethod
     def fit_prior(self, x: Any, weight: Array, shrinkage: float | None, map_rows: MapRows) -> Any:
@@ -64,12 +81,23 @@ class Family(ABC):
         Parameters
         ----------
         x : data of n rows
+            Cells may be missing.
         weight : ndarray of shape (n,)
             Row weights; ``map_rows`` visits only rows whose weight is positive.
         shrinkage : float or None
             Strength in pseudo-rows; 0 is maximum likelihood, None the family's own choice.
         map_rows : callable
             Walks over the rows.
+
+        Returns
+        -------
+        record with ``strength``
+            The pseudo-rows used (a tuple of them for a product).
+
+        Raises
+        ------
+        ColumnError
+            If the rows are outside the family's support.
         """
 
     @abstractmethod
@@ -77,8 +105,8 @@ class Family(ABC):
         """Parameters before any row was seen: every component is like the prior."""
 
     @abstractmethod
-    def walk(self, params: Any, dtype: Any) -> Walk:
-        """Start a walk over rows of numbers of type ``dtype``."""
+    def walk(self, params: Any, dtype: Any, missing: Missing = None) -> Walk:
+        """Start a walk over rows of numbers of type ``dtype`` with missing cells in ``missing`` columns."""
 
     @abstractmethod
     def m_step(self, prior: Any, stats: Any, params: Any) -> Any:
@@ -92,10 +120,9 @@ class Family(ABC):
     def log_prior(self, prior: Any, params: Any) -> float:
         """Log density of the parameters under the prior, up to a constant; 0 for maximum likelihood."""
 
-    @property
-    @abstractmethod
-    def reusable(self) -> bool:
-        """Whether statistics of rows whose component is known serve every iteration."""
+    def reusable(self, missing: Missing = None) -> bool:
+        """Whether statistics of rows whose component is known do not depend on the parameters."""
+        return True
 
     @abstractmethod
     def log_likelihood(self, params: Any, stats: Any) -> float:
@@ -110,8 +137,28 @@ class Family(ABC):
         """One row for each entry of ``components``."""
 
     @abstractmethod
-    def moments(self, params: Any) -> tuple[Array, Array]:
-        """Mean (C, D) and covariance (C, D, D) of the components' rows."""
+    def expect_missing(self, params: Any, x: Array, resp: Array) -> Array:
+        """Rows with missing cells filled: the mean, or for flags and categories the mode.
+
+        Parameters
+        ----------
+        params : record
+        x : ndarray of shape (rows, D)
+            NaN where missing.
+        resp : ndarray of shape (C, rows)
+            p(component | the cells that are there).
+        """
+
+    @abstractmethod
+    def draw_missing(self, params: Any, x: Array, components: Rows, rng: np.random.Generator) -> Array:
+        """Rows with missing cells drawn from p(missing | the others, component), one component a row."""
+
+    @abstractmethod
+    def summary(self, params: Any) -> dict[str, Any]:
+        """The parameters by name, in the columns' units; axis 0 of each array is the component.
+
+        Where they exist, ``mean`` is E[x | c] (C, D) and ``covariance`` Cov[x | c] (C, D, D).
+        """
 
     @abstractmethod
     def n_free(self, params: Any) -> int:

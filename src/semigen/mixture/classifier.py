@@ -8,23 +8,23 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from semigen import labels as label_reader
-from semigen.arrays.special import log_sum_exp
-from semigen.columns import column_kinds, to_matrix
-from semigen.em import Data, Engine, Fit, Mixture, ThreadEngine, fit, log_joint, start
+from semigen import checks, columns
+from semigen.em import Data, Engine, Fit, LabelMechanism, Mixture, ThreadEngine, fit, mechanism, start
 from semigen.exceptions import ConvergenceWarning, ParameterError
-from semigen.families import as_family
-from semigen.metrics import accuracy_score
-from semigen.mixture import criteria, parameters
+from semigen.families import COVARIANCES, as_modelled, choose, wanted_kinds
+from semigen.mixture import criteria, parameters, selection
+from semigen.mixture.fitted import FittedMixture, missing_refused
+from semigen.mixture.proportions import ClassProportions, class_proportions
+from semigen.mixture.selection import Candidate
+from semigen.model_selection import cross_validate
 
-Array = NDArray[np.float64]
 
-
-class MixtureClassifier(ClassifierMixin, BaseEstimator):
+class MixtureClassifier(FittedMixture, ClassifierMixin, BaseEstimator):
     """Classes as mixtures of densities, learned by EM from labelled and unlabelled rows.
 
     The model is ``p(x, y) = p(y) Σ_{c of class y} p(c | y) p(x | c)``; the fit maximises
@@ -37,16 +37,25 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    family : {"auto", "gaussian"} or Family, default="auto"
-        Distribution of a component. "auto" is Gaussian.
-    covariance : {"full", "tied", "diag", "spherical", "low_rank"} or Covariance, default="full"
-        Covariance of Gaussian components.
+    family : str, Family or dict {column or kind: str or Family}, default="auto"
+        Distribution of a component: "gaussian", "student_t", "von_mises_fisher", "poisson",
+        "negative_binomial", "bernoulli", "categorical" or "multinomial" for all columns; or a dict from
+        column names (numbers, for an array) or kinds of columns to these, whose blocks of columns are
+        independent given the component. "auto" goes by the kinds: numbers and counts are Gaussian (one
+        block with the covariance below), flags Bernoulli, categories categorical; a sparse matrix is one of
+        documents, multinomial. Missing cells drop out of the likelihood.
+    covariance : str or Covariance, default="full"
+        Covariance of Gaussian and Student-t components: "full", "tied", "diag", "spherical", "low_rank";
+        or the criterion that chooses among them: "bic", "icl" or "cv".
     shrinkage : "auto" or float, default="auto"
-        Strength of the conjugate prior in pseudo-rows, which spread half as wide in each column as all rows.
-        "auto" is D + 2 for full, tied and low_rank, 4 for diag and spherical. 0 is maximum likelihood
-        (covariances then keep eigenvalues of at least 1e-6 of the columns' variances, 1e-4 in float32).
-    components_per_class : int or dict {class: int}, default=1
-        Components of each class; classes absent from the dict have one.
+        Strength of the conjugate prior in pseudo-rows, which for a Gaussian spread half as wide in each
+        column as all rows. "auto" is the family's own choice: for a Gaussian D + 2 (full, tied, low_rank) or
+        4 (diag, spherical). 0 is maximum likelihood (covariances then keep eigenvalues of at least 1e-6 of
+        the columns' variances, 1e-4 in float32).
+    components_per_class : int, dict {class: int} or {"bic", "icl", "cv"}, default=1
+        Components of each class; classes absent from the dict have one. Or the criterion that finds them:
+        the Bayesian information criterion, the integrated completed likelihood, or the log-loss of labelled
+        rows in cross-validation.
     n_novel_components : int, default=0
         Components that belong to no known class, for unlabelled rows of unknown kinds. Predictions are
         about known classes only; :meth:`novelty` says how likely a row is of another kind. Where these
@@ -55,6 +64,15 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         p(y). "shared": learned from both parts. "unlabeled": the unlabelled rows have class proportions of
         their own, learned from them and used to predict; the labelled rows' proportions say nothing about
         them. "uniform" or an array (in the order of ``classes_``): fixed.
+    label_noise : array of shape (K, K), "estimate" or None, default=None
+        T[k, j] = p(label j | true class k) where labels may be wrong, in the order of ``classes_``; rows sum
+        to 1. "estimate" learns T, from 0.9 on the diagonal, with a prior that counts as ten labels of each
+        class, nine of them right. None: every label is right.
+    label_mechanism : {"entropy"} or None, default=None
+        Why labels are missing. None: completely at random. "entropy": the harder a class is to tell, the
+        likelier (or unlikelier) a row is unlabelled, P(unlabelled | x) = logistic(ξ₀ + ξ₁ log(H + 10⁻⁴)) with
+        H the entropy of p(class | x), and its log likelihood joins the objective (Ahfock & McLachlan 2020,
+        *Statistics and Computing* 30:1779).
     unlabeled_weight : float in [0, 1], default=1.0
         λ: how much an unlabelled row counts. 0 is supervised learning.
     unlabeled : scalar or None, default=-1
@@ -82,18 +100,32 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         p(component), sum 1.
     means_ : ndarray of shape (C, D)
     covariances_ : ndarray of shape (C, D, D)
+    class_proportions_ : ClassProportions or None
+        With class_prior="unlabeled": proportions of the classes among unlabelled rows, with 95 % intervals
+        from the profile likelihood. They take about as long as the fit.
+    label_noise_ : ndarray of shape (K, K) or None
+        p(label | true class).
+    label_mechanism_ : LabelMechanism or None
+        ξ₀, ξ₁, and the likelihood ratio test of labels that are missing completely at random.
     objective_ : float
         Mean objective, nats per row.
     objective_path_ : ndarray of shape (``n_iter_ + 1``,)
     n_iter_ : int
     converged_ : bool
     shrinkage_ : float
-        Pseudo-rows used.
+        Pseudo-rows used; a tuple, one for each block of columns, where there are several.
+    component_parameters_ : dict
+        All parameters of p(x | component) by name.
+    selection_ : tuple of Candidate, or None
+        The models that a criterion compared, the best first.
+    schema_ : Schema
+        Names, kinds and levels of the columns.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
-        Only for data frames with text names.
-    feature_kinds_ : list of str, or None
-        "number" or "flag" for each column of a data frame; None for an array.
+        Only for data frames with text names. Data frames to predict are read by these names: other columns
+        do not matter, nor does their order.
+    feature_kinds_ : list of str
+        "number", "count", "flag" or "category" for each column.
 
     Raises
     ------
@@ -121,6 +153,8 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         components_per_class: Any = 1,
         n_novel_components: int = 0,
         class_prior: Any = "shared",
+        label_noise: Any = None,
+        label_mechanism: Any = None,
         unlabeled_weight: float = 1.0,
         unlabeled: Any = -1,
         n_init: int = 1,
@@ -135,6 +169,8 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         self.components_per_class = components_per_class
         self.n_novel_components = n_novel_components
         self.class_prior = class_prior
+        self.label_noise = label_noise
+        self.label_mechanism = label_mechanism
         self.unlabeled_weight = unlabeled_weight
         self.unlabeled = unlabeled
         self.n_init = n_init
@@ -148,8 +184,8 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array or data frame of shape (n, D)
-            Numbers; float32 stays float32.
+        X : array, sparse matrix or data frame of shape (n, D)
+            float32 stays float32. NaN, None and NA are missing cells.
         y : array-like of shape (n,) or (n, K)
             Labels with markers, or label probabilities / candidate sets over K classes.
         sample_weight : array-like of shape (n,) or None
@@ -159,21 +195,46 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         -------
         self
         """
-        family = as_family(self.family, self.covariance)
-        strength = parameters.shrinkage(self.shrinkage)
-        unlabeled_weight = parameters.real("unlabeled_weight", self.unlabeled_weight, minimum=0, maximum=1)
-        parameters.integer("n_init", self.n_init, minimum=1)
-        parameters.integer("max_iter", self.max_iter, minimum=1)
-        parameters.real("tol", self.tol, minimum=0.0)
-        data = self._data(X, y, sample_weight, unlabeled_weight)
+        checks.integer("n_init", self.n_init, minimum=1)
+        checks.integer("max_iter", self.max_iter, minimum=1)
+        checks.real("tol", self.tol, minimum=0.0)
+        criterion = selection.criterion(self.components_per_class, self.covariance)
+        data = self._read(X, y, sample_weight)
+        setting, self.selection_ = self.components_per_class, None
+        covariance = self.covariance
+        if criterion is not None:
+            self.selection_ = self._search(criterion, data, X, y, sample_weight)
+            covariance, setting = self.selection_[0].covariance, self.selection_[0].components_per_class
+        mixture, prior, found = self._learn(data, covariance, setting)
+        self.schema_ = as_modelled(mixture.family, self.schema_)
+        self._store(mixture, prior, self._explain(mixture, prior, data, found), data.labels.classes)
+        return self
 
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> Data:
+        """Validated rows, labels and effective weights; the schema of the columns is kept."""
+        parameters.shrinkage(self.shrinkage)
+        checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0, maximum=1)
+        parameters.label_mechanism(self.label_mechanism, self.class_prior, self.n_novel_components)
+        shape = "full" if self.covariance in selection.CRITERIA else self.covariance
+        kinds = wanted_kinds(self.family, shape)
+        self.schema_, matrix = columns.learn(X, kinds, sparse=True)
+        validate_data(self, X, skip_check_array=True)
+        return self._with_labels(matrix, y, sample_weight)
+
+    def _learn(self, data: Data, covariance: Any, components: Any) -> tuple[Mixture, Any, Fit]:
+        """Fit one structure from ``n_init`` starts."""
+        family = choose(self.family, covariance, self.schema_, sparse=issparse(data.x))
         classes = data.labels.classes
         mixture = Mixture(
             family,
-            parameters.component_groups(self.components_per_class, self.n_novel_components, classes),
+            parameters.component_groups(components, self.n_novel_components, classes),
             len(classes),
             parameters.class_prior(self.class_prior, classes),
+            parameters.label_noise(self.label_noise, classes),
         )
+        if data.missing is not None and not family.takes_missing:
+            columns.refuse_missing(self.schema_, data.x, missing_refused(family))
+        strength = parameters.shrinkage(self.shrinkage)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         with ThreadEngine() as engine:
             used = data.used
@@ -181,167 +242,54 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
             fits = [
                 self._fit_once(attempt, mixture, prior, data, engine, rng) for attempt in range(self.n_init)
             ]
-        self._store(mixture, prior, max(fits, key=lambda one: one.objective), classes)
-        return self
+        return mixture, prior, max(fits, key=lambda one: one.objective)
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable known class of each row, (n,)."""
-        best = self._by_block(X, lambda joint: joint[:, : len(self.classes_)].argmax(axis=1))
-        return np.asarray(self.classes_[best])
+    def _explain(self, mixture: Mixture, prior: Any, data: Data, found: Fit) -> Fit:
+        """What the fit says of the labels that are missing; modelling them changes it."""
+        self.class_proportions_: ClassProportions | None = None
+        self.label_mechanism_: LabelMechanism | None = None
+        with ThreadEngine() as engine:
+            if self.label_mechanism is not None:
+                found, self.label_mechanism_ = mechanism.fit(
+                    mixture, prior, data, found, engine, max_iter=self.max_iter, tol=self.tol
+                )
+            if mixture.class_prior.kind == "unlabeled":
+                self.class_proportions_ = class_proportions(mixture, prior, data, found.params, engine)
+        return found
 
-    def predict_proba(self, X: Any) -> Array:
-        """p(class | x) over the known classes, (n, K)."""
-        return self._by_block(X, lambda joint: np.exp(self._log_posterior(joint)))
+    def _search(
+        self, criterion: str, data: Data, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[Candidate, ...]:
+        """Candidates for what is left to the criterion, the best first."""
 
-    def predict_log_proba(self, X: Any) -> Array:
-        """Log p(class | x) over the known classes, (n, K)."""
-        return self._by_block(X, self._log_posterior)
+        def evaluate(shape: str, components: dict[Any, int]) -> Candidate:
+            try:
+                mixture, _, found = self._learn(data, shape, components)
+            except ParameterError:  # more components than rows to start them from
+                return Candidate(shape, components, np.inf, 0)
+            n_free = criteria.n_free(mixture, found.params)
+            if criterion == "cv":
+                model = clone(self).set_params(covariance=shape, components_per_class=components)
+                scored = cross_validate(
+                    {"model": model}, X, y, sample_weight=sample_weight, n_repeats=2, unlabeled=self.unlabeled
+                )
+                return Candidate(shape, components, scored.score("model").log_loss.value, n_free)
+            value = (criteria.bic if criterion == "bic" else criteria.icl)(mixture, found.params, data)
+            return Candidate(shape, components, value, n_free)
 
-    def log_joint(self, X: Any) -> Array:
-        """Log p(x, class), nats, (n, K)."""
-        return self._by_block(X, lambda joint: joint[:, : len(self.classes_)])
+        shapes = tuple(COVARIANCES) if self.covariance == criterion else (self.covariance,)
+        fixed = None
+        if self.components_per_class != criterion:
+            fixed = parameters.components(self.components_per_class, data.labels.classes)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # told for the model that is kept
+            return selection.search(evaluate, data.labels.classes, shapes, fixed)
 
-    def score_samples(self, X: Any) -> Array:
-        """Log p(x), novel components included, nats, (n,)."""
-        return self._by_block(X, lambda joint: log_sum_exp(joint.T))
-
-    def novelty(self, X: Any) -> Array:
-        """p(row belongs to a novel component | x), (n,); 0 without novel components."""
-
-        def share(joint: Array) -> Array:
-            if joint.shape[1] == len(self.classes_):
-                return np.zeros(len(joint))
-            return np.asarray(np.exp(joint[:, -1] - log_sum_exp(joint.T)))
-
-        return self._by_block(X, share)
-
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy on the labelled rows of (X, y); unlabelled rows do not count."""
-        return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self.unlabeled)
-
-    def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Array, NDArray[Any]]:
-        """Draw rows from the model.
-
-        Parameters
-        ----------
-        n : int, default=1
-        y : class or None
-            Draw rows of this class; None draws classes from ``class_prior_``. Novel components are left out.
-        random_state : int, RandomState or None
-
-        Returns
-        -------
-        X : ndarray of shape (n, D)
-        y : ndarray of shape (n,)
-        """
-        check_is_fitted(self)
-        parameters.integer("n", n, minimum=1)
-        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-        probability = self.weights_
-        allowed = self.mixture_.group < self.mixture_.n_classes
-        if y is not None:
-            known = self.classes_.tolist()
-            if y not in known:
-                raise ParameterError(f"y={y!r} is not among the classes {known!r}.")
-            allowed = self.mixture_.group == known.index(y)
-            probability = np.exp(self.params_.log_within)
-        probability = np.where(allowed, probability, 0.0)
-        components = rng.choice(len(probability), size=n, p=probability / probability.sum())
-        X = self.mixture_.family.sample(self.params_.family, components, rng)
-        return X, self.classes_[self.mixture_.group[components]]
-
-    def bic(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Bayesian information criterion, ``-2 log L + n_free log n``; lower is better.
-
-        L has the labelled rows' p(x, y) and the unlabelled rows' p(x), with λ as fitted; n is the total
-        weight. Schwarz (1978), *Annals of Statistics* 6:461.
-        """
-        return criteria.bic(self.mixture_, self.params_, self._scored(X, y, sample_weight))
-
-    def icl(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Integrated completed likelihood: BIC plus twice the entropy of the unknown components.
-
-        Biernacki, Celeux & Govaert (2000), *IEEE PAMI* 22:719.
-        """
-        return criteria.icl(self.mixture_, self.params_, self._scored(X, y, sample_weight))
-
-    @property
-    def weights_(self) -> Array:
-        """p(component), (C,), sum 1."""
-        check_is_fitted(self)
-        return np.asarray(np.exp(self.params_.log_within + self.params_.log_group[0][self.mixture_.group]))
-
-    @property
-    def class_prior_(self) -> Array:
-        """p(class) among known classes, (K,), used to predict."""
-        check_is_fitted(self)
-        known = np.exp(self.params_.log_group[0, : self.mixture_.n_classes])
-        return np.asarray(known / known.sum())
-
-    @property
-    def component_class_(self) -> NDArray[np.intp]:
-        """Index into ``classes_`` of each component, -1 for a novel one, (C,)."""
-        check_is_fitted(self)
-        group = self.mixture_.group
-        return np.where(group < self.mixture_.n_classes, group, -1)
-
-    @property
-    def means_(self) -> Array:
-        """Component means in the columns' units, (C, D)."""
-        return self._moments()[0]
-
-    @property
-    def covariances_(self) -> Array:
-        """Component covariances, whatever their shape, as matrices, (C, D, D)."""
-        return self._moments()[1]
-
-    def _moments(self) -> tuple[Array, Array]:
-        check_is_fitted(self)
-        return self.mixture_.family.moments(self.params_.family)
-
-    def _data(self, X: Any, y: Any, sample_weight: Any, unlabeled_weight: float) -> Data:
-        """Validated rows, labels and effective weights."""
-        matrix = to_matrix(X)
-        validate_data(self, X, skip_check_array=True)
-        self.feature_kinds_ = column_kinds(X)
-        return self._with_labels(matrix, y, sample_weight, unlabeled_weight)
-
-    def _scored(self, X: Any, y: Any, sample_weight: Any) -> Data:
-        """Rows to compute a criterion on, with the classes of the fit."""
-        check_is_fitted(self)
-        unlabeled_weight = float(self.unlabeled_weight)
-        return self._with_labels(self._matrix(X), y, sample_weight, unlabeled_weight, self.classes_)
-
-    def _with_labels(
-        self,
-        matrix: NDArray[Any],
-        y: Any,
-        sample_weight: Any,
-        unlabeled_weight: float,
-        classes: NDArray[Any] | None = None,
-    ) -> Data:
-        weight = label_reader.check_weights(sample_weight, len(matrix))
-        labels = label_reader.encode(y, self.unlabeled, counted=weight > 0, classes=classes)
-        return Data(matrix, labels, np.where(labels.is_labeled, weight, unlabeled_weight * weight))
-
-    def _matrix(self, X: Any) -> NDArray[Any]:
-        check_is_fitted(self)
-        matrix = to_matrix(X)
-        validate_data(self, X, skip_check_array=True, reset=False)
-        return matrix
-
-    def _by_block(self, X: Any, function: Callable[[Array], NDArray[Any]]) -> NDArray[Any]:
-        """``function`` of log p(x, group), block by block: no more memory than its result."""
-        matrix = self._matrix(X)
-
-        def block(rows: NDArray[np.intp]) -> Array:
-            return function(log_joint(self.mixture_, self.params_, matrix, rows))
-
-        return np.concatenate(ThreadEngine().map_rows(block, np.arange(len(matrix))))
-
-    def _log_posterior(self, joint: Array) -> Array:
-        known = joint[:, : len(self.classes_)]
-        return np.asarray(known - log_sum_exp(known.T)[:, None])
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        return tags
 
     def _fit_once(
         self, attempt: int, mixture: Mixture, prior: Any, data: Data, engine: Engine, rng: np.random.Generator

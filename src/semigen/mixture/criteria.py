@@ -11,13 +11,15 @@ from semigen.em.kernel import entropy
 
 
 def n_free(mixture: Mixture, params: Params) -> int:
-    """Free parameters: of the components, of p(component | class), of p(class) and of the novel share."""
+    """Free parameters: of the components, p(component | class), p(class), the novel share and label noise."""
     within = mixture.n_components - mixture.n_groups
     class_prior = {"shared": 1, "unlabeled": 2, "fixed": 0}[mixture.class_prior.kind] * (
         mixture.n_classes - 1
     )
     novel = mixture.n_groups - mixture.n_classes
-    return mixture.family.n_free(params.family) + within + class_prior + novel
+    noise = mixture.label_noise is not None and mixture.label_noise.estimated
+    label_noise = mixture.n_classes * (mixture.n_classes - 1) if noise else 0
+    return mixture.family.n_free(params.family) + within + class_prior + novel + label_noise
 
 
 def bic(mixture: Mixture, params: Params, data: Data) -> float:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.em import ClassPrior
+from semigen.checks import integer, real
+from semigen.em import ClassPrior, LabelNoise
 from semigen.exceptions import ParameterError
 
 Classes = NDArray[Any]
 
+LIKELY_RIGHT = 0.9
+"""Share of right labels that an estimate of the label noise starts from."""
+
 
 def component_groups(components_per_class: Any, n_novel: Any, classes: Classes) -> NDArray[np.intp]:
     """Class index of each component, K for novel ones, (C,)."""
-    counts = _components(components_per_class, classes)
+    counts = list(components(components_per_class, classes).values())
     integer("n_novel_components", n_novel, minimum=0)
     groups = np.repeat(np.arange(len(classes)), counts)
     return np.concatenate([groups, np.full(int(n_novel), len(classes))]).astype(np.intp)
 
 
-def _components(components_per_class: Any, classes: Classes) -> list[int]:
+def components(components_per_class: Any, classes: Classes) -> dict[Any, int]:
+    """Number of components of each class."""
     if isinstance(components_per_class, Mapping):
         known = classes.tolist()
         stray = [key for key in components_per_class if key not in known]
@@ -36,7 +40,7 @@ def _components(components_per_class: Any, classes: Classes) -> list[int]:
         counts = [components_per_class] * len(classes)
     for label, count in zip(classes.tolist(), counts, strict=True):
         integer(f"components_per_class for class {label!r}", count, minimum=1)
-    return [int(count) for count in counts]
+    return {label: int(count) for label, count in zip(classes.tolist(), counts, strict=True)}
 
 
 def class_prior(value: Any, classes: Classes) -> ClassPrior:
@@ -60,24 +64,58 @@ def class_prior(value: Any, classes: Classes) -> ClassPrior:
     return ClassPrior("fixed", values / values.sum())
 
 
+def label_noise(value: Any, classes: Classes) -> LabelNoise | None:
+    """The label noise matrix, or what to estimate it from; None where every label is right."""
+    if value is None:
+        return None
+    n_classes = len(classes)
+    if isinstance(value, str):
+        if value != "estimate":
+            raise ParameterError(
+                f"label_noise={value!r} is not known: use None, 'estimate' or an array of shape "
+                f"({n_classes}, {n_classes})."
+            )
+        wrong = (1.0 - LIKELY_RIGHT) / (n_classes - 1)
+        return LabelNoise(np.where(np.eye(n_classes) > 0, LIKELY_RIGHT, wrong), estimated=True)
+    try:
+        matrix = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"label_noise is no {n_classes} × {n_classes} array: {error}.") from error
+    if matrix.shape != (n_classes, n_classes) or not (np.isfinite(matrix).all() and (matrix >= 0).all()):
+        raise ParameterError(
+            f"label_noise of shape {matrix.shape}: it needs a row for each true class and a column for each "
+            f"label, both in the order {classes.tolist()!r}, of probabilities."
+        )
+    if np.abs(matrix.sum(axis=1) - 1.0).max() > 1e-6 or not matrix.any(axis=0).all():
+        raise ParameterError(
+            f"label_noise has row sums {matrix.sum(axis=1).round(4).tolist()} and column sums "
+            f"{matrix.sum(axis=0).round(4).tolist()}: each row, p(label | true class), sums to 1, and every "
+            "label occurs in some class."
+        )
+    return LabelNoise(matrix / matrix.sum(axis=1, keepdims=True))
+
+
+def label_mechanism(value: Any, class_prior: Any, n_novel: Any) -> bool:
+    """Whether missing labels are modelled; the other settings have to leave p(y) the same in both parts."""
+    if value is None:
+        return False
+    if not (isinstance(value, str) and value == "entropy"):
+        raise ParameterError(f"label_mechanism={value!r} is not known: use None or 'entropy'.")
+    if isinstance(class_prior, str) and class_prior == "unlabeled":
+        raise ParameterError(
+            "label_mechanism='entropy' says that labels are missing because of x, class_prior='unlabeled' "
+            "because of the class: use one of them."
+        )
+    if n_novel:
+        raise ParameterError(
+            "label_mechanism='entropy' goes by how hard the known classes are to tell apart, and rows of "
+            f"n_novel_components={n_novel!r} never have a label: use one of them."
+        )
+    return True
+
+
 def shrinkage(value: Any) -> float | None:
     """Pseudo-rows, or None for the family's own choice."""
     if isinstance(value, str) and value == "auto":
         return None
     return real("shrinkage", value, minimum=0.0, more="'auto' or ")
-
-
-def integer(name: str, value: Any, *, minimum: int) -> int:
-    """An integer of at least ``minimum``."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < minimum:
-        raise ParameterError(f"{name}={value!r}: it must be an integer of at least {minimum}.")
-    return int(value)
-
-
-def real(name: str, value: Any, *, minimum: float, maximum: float = np.inf, more: str = "") -> float:
-    """A finite number between two bounds."""
-    number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(float(value))
-    if not number or not minimum <= float(value) <= maximum:
-        bounds = f"from {minimum:g} to {maximum:g}" if np.isfinite(maximum) else f"of at least {minimum:g}"
-        raise ParameterError(f"{name}={value!r}: it must be {more}a number {bounds}.")
-    return float(value)

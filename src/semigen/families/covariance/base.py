@@ -96,16 +96,50 @@ class NormalInverseWishart:
 
 
 class ScatterWalk(ABC):
-    """Squared Mahalanobis distances and weighted second moments of the rows of a block.
+    """Squared Mahalanobis distances and weighted second moments of the rows of a block."""
+
+    chunk_rows: int
+    """How many rows fit the processor's cache at once."""
+    n_observed: NDArray[np.intp]
+    """How many cells of the rows of the last :meth:`distances` are observed, (1,) or (rows,)."""
+    log_det: Array
+    """log|Σ| among these cells, (C, 1) or (C, rows)."""
+
+    @abstractmethod
+    def distances(self, x: NDArray[Any]) -> Floats:
+        """``(x - μ)ᵀ Σ⁻¹ (x - μ)`` among the observed cells of each row, (C, rows)."""
+
+    def bounded_distances(self, x: NDArray[Any], power: float) -> Floats:
+        """Distances, at most the largest number to this power, also of rows too far away to have a number."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            distance = self.distances(x)
+        farthest = float(np.finfo(distance.dtype).max) ** power
+        return np.asarray(np.fmin(distance, farthest, out=distance))
+
+    @abstractmethod
+    def add(self, resp: Floats, spread: Floats | None = None) -> None:
+        """Add the rows of the last :meth:`distances`, weighted by ``resp`` (C, rows).
+
+        ``spread`` (C, rows) weighs the conditional covariances of missing cells; None: ``resp`` does.
+        """
+
+    @abstractmethod
+    def moments(self) -> Moments:
+        """All sums of what was added."""
+
+
+class CompleteWalk(ScatterWalk):
+    """A walk over rows without missing cells.
 
     Subclasses say how, for rows ``y`` (D, rows), centred and column-major, which stay in ``self.y`` from
     :meth:`distances` to :meth:`add`.
     """
 
-    def __init__(self, params: LocationShape, dtype: Any, numbers_per_row: int) -> None:
-        self.params = params
+    def __init__(self, params: LocationShape, log_det: Array, dtype: Any, numbers_per_row: int) -> None:
         self.dtype = np.dtype(dtype)
         n_components, n_features = params.mean.shape
+        self.n_observed = np.array([n_features])
+        self.log_det = np.broadcast_to(log_det, n_components)[:, None]
         row_bytes = self.dtype.itemsize * (numbers_per_row + n_features + 4 * n_components)
         self.chunk_rows = int(np.clip(CACHE_BYTES // row_bytes, 32, 2048))
         self._center = params.center[:, None].astype(self.dtype)
@@ -127,12 +161,7 @@ class ScatterWalk(ABC):
         )
         return self.y
 
-    @abstractmethod
-    def distances(self, x: NDArray[Any]) -> Floats:
-        """``(x - μ)ᵀ Σ⁻¹ (x - μ)``, (C, rows)."""
-
-    def add(self, resp: Floats) -> None:
-        """Add the rows of the last :meth:`distances`, weighted by ``resp`` (C, rows)."""
+    def add(self, resp: Floats, spread: Floats | None = None) -> None:
         self.weight += resp.sum(axis=1, dtype=np.float64)
         self.first += resp @ self.y.T
         self.add_second(resp)
@@ -146,8 +175,19 @@ class ScatterWalk(ABC):
         """``Σ r y yᵀ`` in the shape's form."""
 
     def moments(self) -> Moments:
-        """All sums of what was added."""
         return Moments(self.weight, self.first, self.second())
+
+
+class FillingWalk(ScatterWalk):
+    """A walk over rows with missing cells (NaN), in float64.
+
+    What it adds is expected given the observed cells: the missing cells of a row have a conditional mean ŷ
+    and covariance V, and ``Σ r y`` and ``Σ r y yᵀ`` become ``Σ r ŷ`` and ``Σ r (ŷ ŷᵀ + V)``.
+    """
+
+    @abstractmethod
+    def expect(self, resp: Floats) -> Array:
+        """``Σ_c r_c E[x | observed cells, c]`` of the rows of the last :meth:`distances`, (rows, D)."""
 
 
 class Covariance(ABC):
@@ -173,7 +213,11 @@ class Covariance(ABC):
 
     @abstractmethod
     def walk(self, params: LocationShape, dtype: Any) -> ScatterWalk:
-        """Start a walk over rows."""
+        """Start a walk over rows of numbers of type ``dtype`` without missing cells."""
+
+    @abstractmethod
+    def walk_missing(self, params: LocationShape) -> FillingWalk:
+        """Start a walk over rows with missing cells."""
 
     @abstractmethod
     def outer(self, weight: Array, mean: Array) -> Second:

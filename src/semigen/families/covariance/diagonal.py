@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from semigen.families.covariance.base import (
     WITHIN,
     Array,
+    CompleteWalk,
     Covariance,
     Floats,
     LocationShape,
     NormalInverseWishart,
-    ScatterWalk,
     Second,
 )
+from semigen.families.covariance.missing import DiagonalFilling
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,10 @@ class Diag(Covariance):
         return self._floored(np.repeat(prior.target[None], n_components, axis=0), prior)
 
     def walk(self, params: LocationShape, dtype: Any) -> DiagonalWalk:
-        return DiagonalWalk(params)
+        return DiagonalWalk(params, self.log_det(params.shape))
+
+    def walk_missing(self, params: LocationShape) -> DiagonalFilling:
+        return DiagonalFilling(params, params.shape.variance)
 
     def outer(self, weight: Array, mean: Array) -> Second:
         return (weight[:, None] * mean**2,)
@@ -110,15 +114,14 @@ class Spherical(Diag):
         return n_components
 
 
-class DiagonalWalk(ScatterWalk):
+class DiagonalWalk(CompleteWalk):
     """Distances and second moments as matrix products with the rows and their squares.
 
     In float64 also for float32 rows: ``y²/v - 2 y m/v + m²/v`` cancels digits where classes lie far apart.
     """
 
-    def __init__(self, params: LocationShape) -> None:
-        n_features = params.mean.shape[1]
-        super().__init__(params, np.float64, n_features)
+    def __init__(self, params: LocationShape, log_det: Array) -> None:
+        super().__init__(params, log_det, np.float64, params.mean.shape[1])
         precision = 1.0 / params.shape.variance
         self._quadratic = precision
         self._linear = -2.0 * params.mean * precision

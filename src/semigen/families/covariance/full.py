@@ -12,13 +12,14 @@ from semigen.arrays.linalg import floor_eigenvalues, whitener
 from semigen.families.covariance.base import (
     WITHIN,
     Array,
+    CompleteWalk,
     Covariance,
     Floats,
     LocationShape,
     NormalInverseWishart,
-    ScatterWalk,
     Second,
 )
+from semigen.families.covariance.missing import DenseFilling
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ class _Dense(Covariance):
 
     def target(self, variance: Array) -> Array:
         return np.diag(WITHIN * variance)
+
+    def walk_missing(self, params: LocationShape) -> DenseFilling:
+        return DenseFilling(params, params.shape.whiten, params.shape.log_det)
 
     def log_prior(self, prior: NormalInverseWishart, shape: DenseShape) -> float:
         if prior.strength == 0:
@@ -110,7 +114,7 @@ class Full(_Dense):
         return n_components * n_features * (n_features + 1) // 2
 
 
-class FullWalk(ScatterWalk):
+class FullWalk(CompleteWalk):
     """All components of a chunk as a few matrix products.
 
     ``A_c (x - μ_c)`` of all components is one product of the stacked whiteners with the rows; a row of ones
@@ -122,7 +126,7 @@ class FullWalk(ScatterWalk):
         n_components, n_features = params.mean.shape
         half = (n_features + 1) // 2 if n_features >= 8 else n_features
         self._cuts = [(a, b) for a, b in ((0, half), (half, n_features)) if b > a]
-        super().__init__(params, dtype, n_components * half)
+        super().__init__(params, params.shape.log_det, dtype, n_components * half)
         whiten: Array = params.shape.whiten
         offset = np.matmul(whiten, params.mean[:, :, None])[:, :, 0]
         self._stacked = []
@@ -152,7 +156,7 @@ class FullWalk(ScatterWalk):
         return np.asarray(total)
 
     def add_second(self, resp: Floats) -> None:
-        used = resp > 0
+        used = resp != 0
         if np.count_nonzero(used) < 0.4 * used.size:
             self._add_used(resp, used)
             return
@@ -207,7 +211,7 @@ class Tied(_Dense):
         return n_features * (n_features + 1) // 2
 
 
-class TiedWalk(ScatterWalk):
+class TiedWalk(CompleteWalk):
     """Rows are whitened once; distances to the whitened means come from one matrix product.
 
     In float64 also for float32 rows: ``|z|² - 2 zᵀm + |m|²`` cancels digits where classes lie far apart.
@@ -215,7 +219,7 @@ class TiedWalk(ScatterWalk):
 
     def __init__(self, params: LocationShape) -> None:
         n_features = params.mean.shape[1]
-        super().__init__(params, np.float64, 2 * n_features)
+        super().__init__(params, params.shape.log_det, np.float64, 2 * n_features)
         self._whiten: Array = params.shape.whiten[0]
         self._mean = params.mean @ self._whiten.T
         self._norm = (self._mean**2).sum(axis=1)[:, None]

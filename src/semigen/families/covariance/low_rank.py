@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.arrays.linalg import whitener
-from semigen.exceptions import ParameterError
+from semigen.checks import integer
 from semigen.families.covariance.base import Array, NormalInverseWishart, Second
 from semigen.families.covariance.full import DenseShape, Full
 
@@ -57,9 +57,7 @@ class LowRank(Full):
     name = "low_rank"
 
     def __init__(self, rank: int = 4) -> None:
-        if not isinstance(rank, int | np.integer) or isinstance(rank, bool) or rank < 1:
-            raise ParameterError(f"rank={rank!r}: LowRank needs a positive integer.")
-        self.rank = int(rank)
+        self.rank = integer("rank", rank, minimum=1)
 
     def _rank(self, n_features: int) -> int:
         return max(1, min(self.rank, n_features - 1))

@@ -1,130 +1,18 @@
-"""Tables whose hidden labels are known: scikit-learn's bundled ones, and simulated ones with known truth."""
+"""Simulated numbers with known truth: well specified, and misspecified."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import sklearn.datasets
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import quad
 from scipy.stats import norm
-from sklearn.utils import check_random_state
 
+from semigen import checks
+from semigen.datasets.bundled import Array, PartlyLabeled
+from semigen.datasets.drawing import class_proportions, generator
 from semigen.exceptions import ParameterError
-
-Array = NDArray[np.float64]
-
-_BUNDLED: dict[str, tuple[Callable[[], Any], str]] = {
-    "iris": (sklearn.datasets.load_iris, "species"),
-    "wine": (sklearn.datasets.load_wine, "cultivar"),
-    "breast_cancer": (sklearn.datasets.load_breast_cancer, "diagnosis"),
-    "digits": (sklearn.datasets.load_digits, "digit"),
-}
-
-
-@dataclass(frozen=True)
-class PartlyLabeled:
-    """A table of which some rows are labelled, with the labels of all rows beside it.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n, D)
-    y : ndarray of shape (n,), object
-        Label of a labelled row, None for an unlabelled one.
-    y_true : ndarray of shape (n,)
-        Label of every row.
-    feature_names : tuple of str
-        D names.
-    target_name : str
-    bayes_error : float or None
-        Smallest error that any classifier can have on such rows; None where nobody knows it.
-    """
-
-    X: Array
-    y: NDArray[Any]
-    y_true: NDArray[Any]
-    feature_names: tuple[str, ...]
-    target_name: str
-    bayes_error: float | None = None
-
-
-def bundled_table(name: str, labels_per_class: int = 10, random_state: Any = None) -> PartlyLabeled:
-    """Load a real table that comes with scikit-learn and hide all labels but a few of each class.
-
-    Parameters
-    ----------
-    name : {"iris", "wine", "breast_cancer", "digits"}
-        150 flowers × 4, 178 wines × 13, 569 tumours × 30, 1797 images × 64.
-    labels_per_class : int, default=10
-        Rows of each class that keep their label, drawn at random.
-    random_state : int, RandomState or None
-
-    Returns
-    -------
-    PartlyLabeled
-        Rows in scikit-learn's order; classes are names, of digits the integers 0 to 9.
-
-    Raises
-    ------
-    ParameterError
-        If there is no such table, or a class has fewer rows than ``labels_per_class``.
-
-    Examples
-    --------
-    >>> from semigen.datasets import bundled_table
-    >>> table = bundled_table("iris", labels_per_class=5, random_state=0)
-    >>> table.X.shape, sum(label is not None for label in table.y)
-    ((150, 4), 15)
-    """
-    if name not in _BUNDLED:
-        raise ParameterError(f"there is no bundled table {name!r}: choose one of {', '.join(_BUNDLED)}.")
-    load, target_name = _BUNDLED[name]
-    bunch = load()
-    y_true = bunch.target if name == "digits" else bunch.target_names[bunch.target]
-    return PartlyLabeled(
-        np.asarray(bunch.data, dtype=np.float64),
-        hide_labels(y_true, labels_per_class, random_state),
-        y_true,
-        tuple(map(str, bunch.feature_names)),
-        target_name,
-    )
-
-
-def hide_labels(y: ArrayLike, labels_per_class: int, random_state: Any = None) -> NDArray[Any]:
-    """Keep the labels of some rows of each class, drawn at random, and replace the others by None.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,)
-    labels_per_class : int
-    random_state : int, RandomState or None
-
-    Returns
-    -------
-    ndarray of shape (n,), object
-
-    Raises
-    ------
-    ParameterError
-        If ``labels_per_class`` is below 1 or a class has fewer rows.
-    """
-    labels = np.asarray(y)
-    rng = _generator(random_state)
-    hidden = np.full(labels.shape, None, dtype=object)
-    _at_least("labels_per_class", labels_per_class, 1)
-    for one in np.unique(labels):
-        rows = np.flatnonzero(labels == one)
-        if len(rows) < labels_per_class:
-            raise ParameterError(
-                f"labels_per_class is {labels_per_class}, but class {one.item()!r} has only {len(rows)} "
-                "rows: ask for fewer."
-            )
-        kept = rng.choice(rows, size=labels_per_class, replace=False)
-        hidden[kept] = labels[kept].tolist()
-    return hidden
 
 
 def make_gaussian_classes(
@@ -184,14 +72,14 @@ def make_gaussian_classes(
     >>> data.X.shape, round(data.bayes_error, 4)
     ((100, 2), 0.1587)
     """
-    _at_least("n_classes", n_classes, 2)
-    _at_least("n_features", n_features, n_classes - 1)
-    _at_least("n_labeled", n_labeled, n_classes)
-    _at_least("n_unlabeled", n_unlabeled, 0)
-    _at_least("distance", distance, 0)
-    prior = _prior(class_prior, n_classes)
+    checks.integer("n_classes", n_classes, minimum=2)
+    checks.integer("n_features", n_features, minimum=n_classes - 1)
+    checks.integer("n_labeled", n_labeled, minimum=n_classes)
+    checks.integer("n_unlabeled", n_unlabeled, minimum=0)
+    checks.real("distance", distance, minimum=0)
+    prior = class_proportions(class_prior, n_classes)
     root = _root(covariance, n_features)
-    rng = _generator(random_state)
+    rng = generator(random_state)
     y = _draw_classes(n_labeled, n_unlabeled, prior, rng)
     means = np.zeros((n_classes, n_features))
     means[:, : n_classes - 1] = _simplex(n_classes) * distance / np.sqrt(2)
@@ -251,12 +139,12 @@ def make_misspecified(
     >>> data.X.shape, round(data.bayes_error, 4)
     ((220, 2), 0.0628)
     """
-    _at_least("n_features", n_features, 2)
-    _at_least("n_labeled", n_labeled, 2)
-    _at_least("n_unlabeled", n_unlabeled, 0)
-    _at_least("cluster_distance", cluster_distance, 0)
-    _at_least("noise", noise, 0)
-    rng = _generator(random_state)
+    checks.integer("n_features", n_features, minimum=2)
+    checks.integer("n_labeled", n_labeled, minimum=2)
+    checks.integer("n_unlabeled", n_unlabeled, minimum=0)
+    checks.real("cluster_distance", cluster_distance, minimum=0)
+    checks.real("noise", noise, minimum=0)
+    rng = generator(random_state)
     labelled = _misspecified_rows(n_labeled, n_features, cluster_distance, noise, rng)
     while len(np.unique(labelled[1])) < 2:
         labelled = _misspecified_rows(n_labeled, n_features, cluster_distance, noise, rng)
@@ -310,17 +198,6 @@ def _error_of_equidistant_classes(a: float, prior: Array) -> float:
     return float(1 - sum(p * part for p, part in zip(prior, parts, strict=True)))
 
 
-def _prior(class_prior: ArrayLike | None, n_classes: int) -> Array:
-    if class_prior is None:
-        return np.full(n_classes, 1 / n_classes)
-    prior = np.asarray(class_prior, dtype=np.float64)
-    if prior.shape != (n_classes,) or not np.all(prior > 0) or not np.isclose(prior.sum(), 1):
-        raise ParameterError(
-            f"class_prior is {prior.tolist()}: give {n_classes} positive numbers that sum to 1, one a class."
-        )
-    return np.asarray(prior / prior.sum())
-
-
 def _root(covariance: ArrayLike | None, n_features: int) -> Array:
     if covariance is None:
         return np.eye(n_features)
@@ -334,12 +211,3 @@ def _root(covariance: ArrayLike | None, n_features: int) -> Array:
         return np.asarray(np.linalg.cholesky(matrix))
     except np.linalg.LinAlgError as error:
         raise ParameterError("covariance is not positive definite: no rows can be drawn from it.") from error
-
-
-def _at_least(name: str, value: float, least: float) -> None:
-    if not value >= least:
-        raise ParameterError(f"{name} is {value!r}: give {least} or more.")
-
-
-def _generator(random_state: Any) -> np.random.Generator:
-    return np.random.default_rng(check_random_state(random_state).randint(2**31))

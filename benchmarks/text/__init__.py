@@ -1,0 +1,1 @@
+"""Documents with few labels: 20 Newsgroups, split by date."""

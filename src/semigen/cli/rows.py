@@ -1,0 +1,197 @@
+"""What a table gives to learn from: labels, weights, and columns or words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from semigen.cli.console import Output
+from semigen.cli.report import say_table
+from semigen.cli.tables import counted, labels_of, read_table, require_columns
+from semigen.cli.words import documents, vectorizer
+from semigen.columns import Column, describe, learn
+from semigen.columns.tables import listing
+from semigen.exceptions import ColumnError, LabelError, ParameterError
+from semigen.families.registry import FAMILIES, FAMILY_OF_KIND
+from semigen.labels import check_weights
+
+_FAMILY_OF_WORD: dict[str, str] = {
+    **{str(kind): family for kind, family in FAMILY_OF_KIND.items()},
+    "count": "negative_binomial",  # who says that it is a count wants counts
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the user asked ``fit`` for."""
+
+    table: Path
+    target: str
+    id: str | None = None
+    drop: tuple[str, ...] = ()
+    read_as: tuple[tuple[str, str], ...] = ()
+    text: tuple[str, ...] = ()
+    weight: str | None = None
+    unlabeled: str | None = None
+    covariance: str = "tied"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a table gives to learn from.
+
+    Attributes
+    ----------
+    table : pyarrow table
+    columns : tuple of Column
+        Every column but the target and the weight.
+    features : pyarrow table or CSR matrix
+        The columns that are used, or the words of the text columns.
+    family : str or dict
+        How :class:`semigen.MixtureClassifier` models them.
+    vectorizer : TfidfVectorizer or None
+        What made the words.
+    labels : ndarray of shape (n,), object
+        None where there is no label.
+    labelled : Counter
+        Rows of each class.
+    weight : ndarray of shape (n,) or None
+    """
+
+    table: pa.Table
+    columns: tuple[Column, ...]
+    features: Any
+    family: Any
+    vectorizer: Any
+    labels: NDArray[Any]
+    labelled: Counter[Any]
+    weight: NDArray[np.float64] | None
+
+    @property
+    def n_unlabelled(self) -> int:
+        """Rows without a label."""
+        return len(self.labels) - self.labelled.total()
+
+    def family_of(self, column: Column) -> str | None:
+        """The family that models a column, None if nothing does."""
+        if not column.use:
+            return None
+        return str(self.family if isinstance(self.family, str) else self.family[column.name])
+
+
+def read_rows(task: Task, output: Output) -> Rows:
+    """Read the table, say what it holds, and sort its columns out.
+
+    Raises
+    ------
+    SemigenError
+        If the table, its labels or its columns cannot be used.
+    """
+    families = _families(task)
+    as_written = [name for name, family in families.items() if FAMILIES[family].kind == "category"]
+    table = read_table(task.table, [*([task.id] if task.id else []), *task.text, *as_written])
+    _check_options(task, table)
+    labels = labels_of(table, task.target, task.unlabeled)
+    columns = _columns(task, table, families)
+    used = [column.name for column in columns if column.use]
+    labelled = Counter(label for label in labels if label is not None)
+    say_table(output, task.table.name, task.target, table.num_rows, labelled, columns)
+    _warn_about_labels(task, labels, output)
+    if not used:
+        raise ColumnError(
+            f"{task.table} has no column that a model can use: "
+            f"{listing([f'{column.name} ({column.reason})' for column in columns])}."
+        )
+    weight = None if task.weight is None else _weights(table, task.weight)
+    if task.text:
+        words, features = vectorizer(documents(table, task.text), task.text)
+        n_without = int((features.getnnz(axis=1) == 0).sum())
+        none = f"; {counted(n_without, 'row')} without any" if n_without else ""
+        output.say(f"words     {features.shape[1]:,} different ones{none}")
+        return Rows(table, columns, features, "multinomial", words, labels, labelled, weight)
+    family = {
+        column.name: families.get(column.name, FAMILY_OF_KIND[column.kind])
+        for column in columns
+        if column.use
+    }
+    return Rows(table, columns, table.select(used), family, None, labels, labelled, weight)
+
+
+def _families(task: Task) -> dict[str, str]:
+    """The family of each column that the user said how to read."""
+    known: dict[str, str] = {**_FAMILY_OF_WORD, **{name: name for name in FAMILIES}}
+    wrong = [f"{name}={word}" for name, word in task.read_as if word not in known]
+    if wrong:
+        raise ParameterError(f"--as {listing(wrong)}: a column is read as one of {', '.join(known)}.")
+    return {name: known[word] for name, word in task.read_as}
+
+
+def _check_options(task: Task, table: pa.Table) -> None:
+    require_columns(table, [task.target], task.table, "--target")
+    for names, option in (
+        ((task.id,), "--id"),
+        ((task.weight,), "--weight"),
+        (task.drop, "--drop"),
+        ([name for name, _ in task.read_as], "--as"),
+        (task.text, "--text"),
+    ):
+        require_columns(table, [name for name in names if name is not None], task.table, option)
+
+
+def _columns(task: Task, table: pa.Table, families: dict[str, str]) -> tuple[Column, ...]:
+    """Describe every column but the target and the weight, and do with them what the user said."""
+    columns = []
+    for column in describe(table.drop_columns([task.target, *([task.weight] if task.weight else [])])):
+        name = column.name
+        if name == task.id:
+            column = replace(column, use=False, reason="names the rows (--id)")
+        elif name in task.drop:
+            column = replace(column, use=False, reason="left out (--drop)")
+        elif name in task.text:
+            column = replace(column, kind="text", use=True, reason="")
+        elif task.text:
+            column = replace(
+                column, use=False, reason="left out, since with --text only words are learned from"
+            )
+        elif name in families:
+            column = replace(column, kind=FAMILIES[families[name]].kind, use=True, reason="")
+        elif column.reason.startswith("text with"):  # words, not numbers that are written oddly
+            column = replace(
+                column, reason=f"{column.reason} (--text learns from words, --as takes it as a category)"
+            )
+        elif column.kind == "id" and pa.types.is_integer(table.schema.field(name).type):
+            column = replace(column, reason=f"{column.reason} (--as {name}=number uses it)")
+        columns.append(column)
+    return tuple(columns)
+
+
+def _weights(table: pa.Table, name: str) -> NDArray[np.float64]:
+    refused = f"column {name!r} cannot be the weight of the rows:"
+    kind = table.schema.field(name).type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        raise ColumnError(f"{refused} its cells are no numbers but of type {kind}.")
+    try:
+        return check_weights(learn(table.select([name]), "number")[1][:, 0], table.num_rows)
+    except (ColumnError, LabelError) as error:
+        raise ColumnError(f"{refused} {error}") from error
+
+
+def _warn_about_labels(task: Task, labels: NDArray[Any], output: Output) -> None:
+    plain = [label for label in labels if label is not None]
+    if len(plain) == len(labels) and task.unlabeled is not None:
+        output.warn(
+            f"no cell of {task.target!r} is empty or holds {task.unlabeled!r}: every row is labelled."
+        )
+    suspects = [label for label in (-1, "-1", "?", "unknown", "Unknown", "none", "None") if label in plain]
+    for label in suspects:
+        output.warn(
+            f"{label!r} counts as a class ({plain.count(label)} rows). If it means that there is no label, "
+            f"add --unlabeled={label}"
+        )

@@ -1,0 +1,130 @@
+"""Cells that are missing, infinite, or not of their column's kind, found in little memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
+
+from semigen.columns.kinds import Kind
+from semigen.columns.schema import Schema
+from semigen.columns.tables import listing
+from semigen.exceptions import ColumnError
+
+Matrix: TypeAlias = NDArray[np.float64] | NDArray[np.float32]
+
+_BLOCK_CELLS = 2**20
+
+
+def missing_columns(matrix: Any) -> NDArray[np.bool_] | None:
+    """Which columns of a matrix hold NaN, (D,); None if none does, as in every sparse matrix."""
+    if issparse(matrix):
+        return None
+    # One sum tells whether a search is needed, without an array of the size of the data.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isnan(matrix.sum()):
+            return None
+    found = _any_row(matrix, np.isnan)
+    return found if found.any() else None
+
+
+def refuse_missing(schema: Schema, matrix: Any, cure: str) -> None:
+    """Raise if cells are missing.
+
+    Raises
+    ------
+    ColumnError
+        With the number of missing cells of each column.
+    """
+    if missing_columns(matrix) is not None:
+        _refuse_cells(schema, matrix, np.isnan, "NaN", "missing", cure)
+
+
+def check_sparse(schema: Schema, matrix: csr_array) -> None:
+    """Refuse cells of sparse rows that are missing, infinite, or not of their column's kind."""
+    if "category" in schema.kinds:
+        raise ColumnError("X is sparse, and a sparse column cannot be a category: pass X.toarray().")
+    if not np.isfinite(matrix.data.sum(dtype=np.float64)):
+        for what, test in (("NaN", np.isnan), ("infinity", np.isinf)):
+            bad = np.unique(matrix.indices[test(matrix.data)]).tolist()
+            if bad:
+                raise ColumnError(
+                    f"Input X contains {what} in column number {listing(bad)}: a sparse matrix can have "
+                    "neither missing nor infinite cells."
+                )
+    for kind, (wrong, what) in _WRONG.items():
+        if kind in schema.kinds:
+            chosen = np.array([one == kind for one in schema.kinds])
+            bad = np.unique(matrix.indices[wrong(matrix.data) & chosen[matrix.indices]]).tolist()
+            if bad:
+                raise ColumnError(
+                    f"X has cells other than {what} in column number {listing(bad)}: correct them."
+                )
+
+
+def check_cells(schema: Schema, matrix: Matrix) -> None:
+    """Refuse infinity, and cells that are not of their column's kind."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isfinite(matrix.sum()) and _any_row(matrix, np.isinf).any():
+            _refuse_cells(
+                schema,
+                matrix,
+                np.isinf,
+                "infinity",
+                "infinite",
+                "Correct them, or drop these rows or columns.",
+            )
+    for kind, (wrong, what) in _WRONG.items():
+        columns = [j for j, one in enumerate(schema.kinds) if one == kind]
+        if (
+            columns
+            and _any_row(matrix[:, columns] if len(columns) < len(schema.kinds) else matrix, wrong).any()
+        ):
+            j = next(j for j in columns if wrong(matrix[:, j]).any())
+            rows = np.flatnonzero(wrong(matrix[:, j]))
+            name = schema.name(j)
+            raise ColumnError(
+                f"column {name!r} is read as {PLURAL[kind]}, and {rows.size} of its cells are not {what} "
+                f"(the first, in row {rows[0]}, is {matrix[rows[0], j]:g}): correct them, or read it as "
+                f"numbers when the model is fitted (family={{{name!r}: 'gaussian'}})."
+            )
+
+
+def _refuse_cells(
+    schema: Schema, matrix: Matrix, test: Callable[..., Any], what: str, adjective: str, cure: str
+) -> None:
+    counts = [int(test(matrix[:, j]).sum()) for j in range(matrix.shape[1])]
+    names = range(len(counts)) if schema.names is None else schema.names
+    where = listing([f"{names[j]!r} ({counts[j]})" for j in np.argsort(counts)[::-1] if counts[j]])
+    column = "column number" if schema.names is None else "column"
+    raise ColumnError(
+        f"Input X contains {what}: {sum(counts)} {adjective} cell(s) in {len(matrix)} rows, counted by "
+        f"{column}: {where}. {cure}"
+    )
+
+
+def _any_row(matrix: Matrix, test: Callable[..., Any]) -> NDArray[np.bool_]:
+    """Which columns have a cell that passes the test, block by block, (D,)."""
+    found = np.zeros(matrix.shape[1], dtype=bool)
+    step = max(1, _BLOCK_CELLS // matrix.shape[1])
+    for first in range(0, len(matrix), step):
+        found |= test(matrix[first : first + step]).any(axis=0)
+    return found
+
+
+def _not_a_count(cells: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray((cells < 0) | ((cells != np.floor(cells)) & ~np.isnan(cells)))
+
+
+def _not_a_flag(cells: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray((cells != 0) & (cells != 1) & ~np.isnan(cells))
+
+
+PLURAL = {"number": "numbers", "count": "counts", "flag": "flags", "category": "categories"}
+_WRONG: dict[Kind, tuple[Callable[[NDArray[Any]], NDArray[np.bool_]], str]] = {
+    "count": (_not_a_count, "whole numbers of 0 or more"),
+    "flag": (_not_a_flag, "0 or 1"),
+}

@@ -1,0 +1,244 @@
+"""What a column is: its kind from the type of its cells, and where that leaves it open from the cells."""
+
+from __future__ import annotations
+
+import numbers
+import re
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.columns.tables import Series, as_floats, as_frame, filled_cells
+from semigen.exceptions import ColumnError
+
+Kind = Literal["number", "count", "flag", "category", "text", "date", "id", "constant", "empty", "other"]
+
+USED: tuple[Kind, ...] = ("number", "count", "flag", "category")
+"""Kinds that a model of columns reads."""
+
+_LARGEST_MEAN_OF_COUNTS = 10.0
+_LEAST_DISPERSION_OF_COUNTS = 0.75  # variance over mean; 1 for Poisson counts
+_MOST_LEVELS = 20
+_ROWS_A_LEVEL = 20  # of a column of text with more levels than that
+_LONGEST_LEVEL = 60  # characters
+_MOST_WORDS_OF_ID = 2
+_LEAST_ROWS_FOR_ORDER = 10
+_LOOKS_LIKE_ID = re.compile(
+    r"(^|.*[\W_])(ids?|uuid|guid|key|index|idx|rowid)$|^(ids?|uuid|guid)[\W_]|.*[a-z](Id|ID)$"
+    r"|^(no|nr|row|unnamed: 0|__index_level_\d+__)\.?$"
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column of a table is.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    kind : str
+        ``"number"``; ``"count"`` (whole numbers from 0 that are spread as counts are); ``"flag"``
+        (true/false, or exactly the numbers 0 and 1); ``"category"`` (a few values that repeat); ``"text"``;
+        ``"date"`` (dates, times, durations); ``"id"`` (every row has its own value, which tells rows apart
+        and nothing else); ``"constant"``; ``"empty"``; ``"other"`` (lists, records, bytes).
+    use : bool
+        Whether a model uses it: true for numbers, counts, flags and categories.
+    reason : str
+        Why it is not used; empty if it is.
+    n_missing : int
+        Cells that are empty, null or NaN.
+    n_distinct : int
+        Distinct values among the other cells.
+    """
+
+    name: str
+    kind: Kind
+    use: bool
+    reason: str
+    n_missing: int
+    n_distinct: int
+
+
+def describe(frame: Any) -> tuple[Column, ...]:
+    """Say what each column of a table is and whether a model can use it.
+
+    The kinds are those that :func:`learn` infers, and beyond them columns that say nothing about a class are
+    found: ids and constants.
+
+    Parameters
+    ----------
+    frame : pandas, polars or pyarrow table
+
+    Returns
+    -------
+    tuple of Column
+        In the order of the table.
+
+    Raises
+    ------
+    ColumnError
+        If ``frame`` is no table, or two columns have one name.
+    """
+    table = as_frame(frame)
+    if table is None:
+        raise ColumnError(
+            "columns can be described for a data frame (pandas, polars, pyarrow), not for "
+            f"{type(frame).__name__}: put the values in one, with column names."
+        )
+    return tuple(_describe(str(name), table.get_column(name)) for name in table.columns)
+
+
+def infer(series: Series) -> Kind:
+    """The kind of a column: number, count, flag, category, text, date, empty or other.
+
+    - Booleans are a flag, and so are numbers that are 0 and 1 and nothing else, both present.
+    - Numbers are counts if all are whole, the smallest is 0, there are more than two different ones, their
+      mean is below 10 and their variance is 0.75 times the mean or more. All other numbers are numbers.
+    - Categoricals and enums are categories. So is text if no cell is longer than 60 characters, at least
+      every third cell repeats another, and there are at most 20 values or one for every 20 filled rows; but
+      text of which half the cells or more read as numbers stays text: it is more likely damaged numbers.
+    """
+    kind = kind_by_type(series)
+    if kind == "number":
+        return _kind_of_numbers(as_floats(series))
+    if kind == "text" and _are_levels(filled_cells(series)):
+        return "category"
+    return kind
+
+
+def kind_by_type(series: Series) -> Kind:
+    """Tell the kind from the type of the cells, before their values are looked at."""
+    dtype = series.dtype
+    if dtype.is_numeric():
+        return "number"
+    if dtype == nw.Boolean:
+        return "flag"
+    if series.null_count() == len(series):
+        return "empty"
+    if dtype == nw.String:
+        return "text"
+    if dtype in (nw.Categorical, nw.Enum):
+        return "category"
+    if dtype.is_temporal():
+        return "date"
+    return _kind_of_objects(filled_cells(series)) if dtype == nw.Object else "other"
+
+
+def _kind_of_objects(cells: list[Any]) -> Kind:
+    if not cells:
+        return "empty"
+    if all(isinstance(cell, bool | np.bool_) for cell in cells):
+        return "flag"
+    if all(isinstance(cell, numbers.Real | Decimal) for cell in cells):
+        return "number"
+    return "text" if any(isinstance(cell, str) for cell in cells) else "other"
+
+
+def _kind_of_numbers(values: NDArray[Any]) -> Kind:
+    filled = values[~np.isnan(values)]
+    if not filled.size or filled.min() != 0 or not 0 < filled.max() < np.inf:
+        return "number"
+    if (filled != np.floor(filled)).any():
+        return "number"
+    if filled.max() == 1:
+        return "flag"
+    if filled.max() >= _LARGEST_MEAN_OF_COUNTS * filled.size:  # the sums below cannot overflow
+        return "number"
+    mean = float(filled.mean(dtype=np.float64))
+    if mean >= _LARGEST_MEAN_OF_COUNTS or not ((filled != 0) & (filled != filled.max())).any():
+        return "number"
+    dispersed = filled.var(dtype=np.float64) >= _LEAST_DISPERSION_OF_COUNTS * mean
+    return "count" if dispersed else "number"
+
+
+def _are_levels(cells: list[Any]) -> bool:
+    count = Counter(map(str, cells))
+    if len(count) > max(_MOST_LEVELS, len(cells) / _ROWS_A_LEVEL) or 3 * len(count) > 2 * len(cells):
+        return False
+    n_numbers = sum(n for level, n in count.items() if _is_number_text(level.replace(",", ".", 1)))
+    return max(map(len, count)) <= _LONGEST_LEVEL and n_numbers < len(cells) / 2
+
+
+def _describe(name: str, series: Series) -> Column:
+    kind = infer(series)
+    filled = series.drop_nulls()
+    if filled.dtype.is_float():
+        filled = filled.filter(~filled.is_nan())
+    n_missing = len(series) - len(filled)
+    if kind == "other" or filled.dtype == nw.Object:
+        cells = filled_cells(filled)
+        n_missing = len(series) - len(cells)
+        n_distinct = len(set(map(repr, cells)))
+    else:
+        n_distinct = int(filled.n_unique()) if len(filled) else 0
+    kind, reason = _judge(name, kind, filled, n_distinct, len(series))
+    return Column(name, kind, kind in USED, reason, n_missing, n_distinct)
+
+
+def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:
+    """Set constants and ids apart, and say why a column is not used."""
+    if n_distinct == 0:
+        return "empty", "no cell is filled"
+    if n_distinct == 1:
+        which = "every row" if len(filled) == n_rows else "every filled cell"
+        return "constant", f"{which} has the value {filled.to_list()[0]!r}"
+    if kind in ("number", "count") and _is_numeric_id(name, filled, n_distinct, n_rows):
+        return "id", "every row has its own number, as an identifier has"
+    if kind in USED:
+        return kind, ""
+    if kind == "text":
+        return _judge_text(filled, n_distinct, n_rows)
+    if kind == "date":
+        return kind, "dates or times; turn them into numbers (such as days since a start) to use them"
+    return kind, f"cells of type {filled.dtype}, not numbers"
+
+
+def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:
+    cells = list(map(str, filled.to_list()))
+    odd = [cell for cell in cells if not _is_number_text(cell)]
+    if not odd:
+        return (
+            "text",
+            f"text, though all {len(cells)} filled cells read as numbers; store numbers to use them",
+        )
+    if len(odd) < len(cells) / 2:
+        return "text", (
+            f"text: {len(cells) - len(odd)} cells read as numbers, {len(odd)} do not "
+            f"(such as {odd[0][:20]!r}); correct them to use it"
+        )
+    if all(_is_number_text(cell.replace(",", ".", 1)) for cell in cells):
+        return "text", "numbers with a decimal comma; write them with a point to use them"
+    if n_distinct == n_rows and all(len(cell.split()) <= _MOST_WORDS_OF_ID for cell in cells):
+        return "id", "every row has its own text, as an identifier has"
+    return "text", f"text with {n_distinct:,} distinct values"
+
+
+def _is_number_text(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_numeric_id(name: str, filled: Series, n_distinct: int, n_rows: int) -> bool:
+    """Integers of which every row has another, and whose name or order says that they only count rows."""
+    if n_distinct < n_rows or not filled.dtype.is_numeric():
+        return False
+    named = bool(_LOOKS_LIKE_ID.match(name) or _LOOKS_LIKE_ID.match(name.lower()))
+    if not filled.dtype.is_integer():
+        return named and bool((filled == filled.round(0)).all())
+    if named:
+        return True
+    first, smallest, largest = filled.to_list()[0], int(filled.min()), int(filled.max())
+    rising, falling = filled.is_sorted(), filled.is_sorted(descending=True)
+    if largest - smallest + 1 == n_rows and rising and first in (0, 1):
+        return True
+    # Ten integers come in order, or without a gap, by chance less than once in a million tables.
+    return n_rows >= _LEAST_ROWS_FOR_ORDER and (rising or falling or largest - smallest + 1 == n_rows)

@@ -1,0 +1,107 @@
+"""The way back: rows of numbers become a table like the one that they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.columns.kinds import Kind
+from semigen.columns.levels import Levels, decode
+from semigen.columns.reading import as_table
+from semigen.columns.schema import Schema
+from semigen.columns.tables import Frame, Series, as_frame, is_missing, positions
+
+
+def restore(schema: Schema, matrix: NDArray[Any], like: Any = None) -> Any:
+    """Rows of numbers as the table that they came from.
+
+    Parameters
+    ----------
+    schema : Schema
+    matrix : ndarray of shape (n, D)
+        As :func:`read` returns it; NaN and levels that the schema does not have become missing cells.
+    like : data frame or array, optional
+        The table that ``matrix`` was read from, some of whose missing cells have a value in ``matrix``. All
+        its other cells are kept as they are, and so are its library, its index, and its types where they can
+        hold the new values.
+
+    Returns
+    -------
+    data frame or ndarray
+        As ``like``, otherwise as in the fit. Categories are levels, flags of a data frame booleans, and its
+        counts integers where they are whole.
+    """
+    frame = None if like is None else as_frame(like)
+    if frame is not None:
+        return _filled_frame(schema, matrix, frame)
+    if schema.names is None or like is not None:
+        return _array(schema, matrix, like)
+    library: Any = schema.library
+    columns = {
+        name: nw.new_series(str(name), _cells(kind, levels, matrix[:, j]), backend=library)
+        for j, (name, kind, levels) in enumerate(zip(schema.names, schema.kinds, schema.levels, strict=True))
+    }
+    return nw.from_dict(columns, backend=library).to_native()
+
+
+def _array(schema: Schema, matrix: NDArray[Any], like: Any) -> NDArray[Any]:
+    coded = [(j, levels) for j, levels in enumerate(schema.levels) if levels is not None]
+    if not coded:
+        return matrix
+    source = None if like is None else as_table(like)
+    text = any(isinstance(level, str) for _, levels in coded for level in levels)
+    table = matrix.astype(object if text else np.float64)
+    for j, levels in coded:
+        cells = decode(matrix[:, j], levels)
+        if source is not None:
+            cells = [new if is_missing(old) else old for old, new in zip(source[:, j], cells, strict=True)]
+        table[:, j] = cells if text else np.array(cells, dtype=np.float64)
+    return table
+
+
+def _filled_frame(schema: Schema, matrix: NDArray[Any], frame: Frame) -> Any:
+    names = range(schema.n_features) if schema.names is None else schema.names
+    places = range(schema.n_features) if schema.names is None else positions(names, frame.columns)[0]
+    index = nw.maybe_get_index(frame)
+    frame = nw.maybe_reset_index(frame)
+    columns = []
+    for j, place in enumerate(places):
+        series = frame.get_column(frame.columns[place])
+        new = _cells(schema.kinds[j], schema.levels[j], matrix[:, j])
+        columns.append(_filled(series, new, frame.implementation))
+    table = frame.select(*(frame.columns[place] for place in places)).with_columns(*columns).to_native()
+    return table if index is None else table.set_axis(index)
+
+
+def _filled(series: Series, values: list[Any], library: Any) -> Series:
+    """A column with its missing cells filled, in its own type where that holds the values."""
+    cells = series.to_list()
+    holes = [is_missing(cell) for cell in cells]
+    if not any(holes):
+        return series
+    number = series.dtype.is_numeric()
+    new = [value if hole else cell for cell, value, hole in zip(cells, values, holes, strict=True)]
+    if number:
+        new = [None if cell is None else float(cell) for cell in new]
+    result = nw.new_series(series.name, new, backend=library)
+    whole = all(cell is not None and cell.is_integer() for cell in new) if number else None not in new
+    if series.dtype in (nw.Object, nw.Unknown, result.dtype) or not (whole or series.dtype.is_float()):
+        return result
+    return result.cast(series.dtype)
+
+
+def _cells(kind: Kind, levels: Levels | None, values: NDArray[Any]) -> list[Any]:
+    """The cells of a restored column, None where missing."""
+    if levels is not None:
+        return decode(values, levels)
+    filled = values[~np.isnan(values)]
+    make: Callable[[Any], Any] = float
+    if kind == "flag":
+        make = bool
+    elif kind == "count" and (filled == np.floor(filled)).all():
+        make = int
+    return [None if value != value else make(value) for value in values.tolist()]

@@ -1,0 +1,57 @@
+"""What the columns of a fit were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from semigen.columns.kinds import Kind
+from semigen.columns.levels import Levels
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What the columns of a table were when a model learned from them.
+
+    Attributes
+    ----------
+    names : tuple or None
+        Names of the columns of a data frame; None for an array or a sparse matrix, whose columns go by
+        number.
+    kinds : tuple of str
+        "number", "count", "flag" or "category" for each column.
+    levels : tuple of (tuple or None)
+        For each category column its levels 0 … L-1: text, numbers or booleans. None for the others.
+    library : str or None
+        "pandas", "polars" or "pyarrow": what :func:`restore` makes.
+    """
+
+    names: tuple[Any, ...] | None
+    kinds: tuple[Kind, ...]
+    levels: tuple[Levels | None, ...]
+    library: str | None
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return len(self.kinds)
+
+    def name(self, column: int) -> Any:
+        """Name of a column, its number where it has none."""
+        return column if self.names is None else self.names[column]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A few objects, however many columns there are: documents have tens of thousands."""
+        levels = {j: one for j, one in enumerate(self.levels) if one is not None}
+        return {
+            "names": self.names,
+            "kinds": " ".join(self.kinds),
+            "levels": levels,
+            "library": self.library,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kinds = state["kinds"].split()
+        levels = tuple(state["levels"].get(j) for j in range(len(kinds)))
+        for name, value in {**state, "kinds": tuple(kinds), "levels": levels}.items():
+            object.__setattr__(self, name, value)

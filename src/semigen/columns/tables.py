@@ -1,0 +1,110 @@
+"""Data frames of any library through narwhals: their names, their columns, their cells as floats."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any, TypeAlias
+
+import narwhals as nw
+import numpy as np
+from narwhals.exceptions import DuplicateError
+from numpy.typing import NDArray
+
+from semigen.exceptions import ColumnError
+
+Series: TypeAlias = "nw.Series[Any]"
+Frame: TypeAlias = "nw.DataFrame[Any]"
+
+
+def as_frame(X: Any) -> Frame | None:
+    """``X`` through narwhals if it is a data frame, else None.
+
+    Raises
+    ------
+    ColumnError
+        If its rows are not read yet, or two columns have one name.
+    """
+    try:
+        frame = nw.from_native(X, pass_through=True)
+    except DuplicateError:
+        _refuse_repeated(getattr(X, "column_names", X.columns))  # pyarrow's columns are not their names
+        raise
+    if isinstance(frame, nw.LazyFrame):
+        raise ColumnError(
+            f"X is a lazy table ({type(X).__name__}) whose rows are not read yet: pass X.collect() instead."
+        )
+    if not isinstance(frame, nw.DataFrame):
+        return None
+    _refuse_repeated(frame.columns)
+    return frame
+
+
+def _refuse_repeated(names: Iterable[Any]) -> None:
+    twice = [name for name, count in Counter(map(str, names)).items() if count > 1]
+    if twice:
+        raise ColumnError(
+            f"X has more than one column named {listing(twice)}: give every column its own name."
+        )
+
+
+def positions(wanted: Iterable[Any], names: Sequence[Any]) -> tuple[list[int], list[Any]]:
+    """Where each wanted name stands among ``names``, and the wanted names that are absent."""
+    place = {str(name): j for j, name in enumerate(names)}
+    found, absent = [], []
+    for name in wanted:
+        if str(name) in place:
+            found.append(place[str(name)])
+        else:
+            absent.append(name)
+    return found, absent
+
+
+def hint(absent: Any, names: Sequence[Any]) -> str:
+    """The names that come close to one that is absent, or all of them."""
+    there = list(map(str, names))
+    close = get_close_matches(str(absent), there, n=3, cutoff=0.5)
+    close += [name for name in there if name.strip().lower() == str(absent).strip().lower()]
+    if close:
+        return f"did you mean {' or '.join(map(repr, dict.fromkeys(close)))}?"
+    return f"it has {listing([repr(name) for name in names])}."
+
+
+def listing(items: Sequence[Any], most: int = 8) -> str:
+    """Things in a row, the first few if there are many."""
+    shown = ", ".join(map(str, items[:most]))
+    return shown if len(items) <= most else f"{shown} and {len(items) - most} more"
+
+
+def is_missing(cell: Any) -> bool:
+    """None, NaN, or a library's NA."""
+    return (
+        cell is None
+        or type(cell).__name__ in ("NAType", "NaTType")
+        or (isinstance(cell, float | Decimal) and cell != cell)
+    )
+
+
+def filled_cells(series: Series) -> list[Any]:
+    """The cells that are not missing, as Python objects."""
+    cells = series.drop_nulls().to_list()
+    return [cell for cell in cells if not is_missing(cell)] if series.dtype == nw.Object else cells
+
+
+def as_floats(series: Series) -> NDArray[Any]:
+    """Cells of a column of numbers or booleans, NaN where there is none, (n,)."""
+    if not (series.dtype.is_numeric() or series.dtype == nw.Boolean):
+        cells = series.to_list()
+        return np.array([np.nan if is_missing(cell) else float(cell) for cell in cells], dtype=np.float64)
+    null = series.is_null()
+    holes = null.any()
+    values = np.asarray(
+        (series.fill_null(0 if series.dtype.is_numeric() else False) if holes else series).to_numpy()
+    )
+    if values.dtype not in (np.float32, np.float64):
+        values = values.astype(np.float64)
+    if holes:
+        values = np.where(null.to_numpy(), np.nan, values)
+    return values

@@ -1,0 +1,16 @@
+"""Tables whose hidden labels are known: scikit-learn's bundled ones, and simulated ones with known truth."""
+
+from semigen.datasets.bundled import PartlyLabeled, bundled_table, hide_labels
+from semigen.datasets.mixed import MixedTable, MixedTruth, make_mixed
+from semigen.datasets.simulated import make_gaussian_classes, make_misspecified
+
+__all__ = [
+    "MixedTable",
+    "MixedTruth",
+    "PartlyLabeled",
+    "bundled_table",
+    "hide_labels",
+    "make_gaussian_classes",
+    "make_misspecified",
+    "make_mixed",
+]

@@ -1,0 +1,209 @@
+"""What families with a location and a covariance shape have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.arrays.pieces import chunks
+from semigen.exceptions import ColumnError
+from semigen.families.covariance import Covariance, as_covariance
+from semigen.families.covariance.base import LocationShape, Moments, NormalInverseWishart, ScatterWalk
+from semigen.families.covariance.missing import MissingWalk
+from semigen.families.protocol import Array, Family, MapRows, Missing, Rows
+
+MEAN_STRENGTH = 0.01
+"""κ: pseudo-rows at the overall mean, enough to place a component that has no rows, too few to move one."""
+
+PRIOR_CHUNK_ROWS = 1024
+
+VARIANCE_RANGE = {np.dtype(np.float64): (1e-200, 1e200), np.dtype(np.float32): (1e-25, 1e25)}
+"""Variances whose inverses and products stay numbers; a smaller one is that of a constant column."""
+
+Bounds = tuple[Array, Array]
+
+
+class Elliptical(Family):
+    """Densities that depend on x through ``(x - μ_c)ᵀ Σ_c⁻¹ (x - μ_c)``.
+
+    Parameters
+    ----------
+    covariance : str or Covariance, default="full"
+        "full", "tied", "diag", "spherical", "low_rank", or a covariance object.
+    """
+
+    def __init__(self, covariance: str | Covariance = "full") -> None:
+        self.covariance = as_covariance(covariance)
+
+    def fit_prior(
+        self, x: NDArray[Any], weight: Array, shrinkage: float | None, map_rows: MapRows
+    ) -> NormalInverseWishart:
+        center, variance = column_moments(x, weight, map_rows, self._bounds(x, weight))
+        smallest, largest = VARIANCE_RANGE[x.dtype]
+        refuse_overflow(x, ~(variance < largest))
+        rounding = 10 * np.finfo(x.dtype).eps * np.abs(center)
+        constant = np.sqrt(variance) <= np.maximum(rounding, np.sqrt(smallest))
+        scale = np.where(constant, 1.0, np.sqrt(variance))
+        strength = self.covariance.default_shrinkage(x.shape[1]) if shrinkage is None else shrinkage
+        return NormalInverseWishart(
+            center=center,
+            scale=scale,
+            target=self.covariance.target(scale**2),
+            strength=float(strength),
+            mean_strength=MEAN_STRENGTH if strength > 0 else 0.0,
+            floor=1e-6 if x.dtype == np.float64 else 1e-4,
+        )
+
+    def _bounds(self, x: NDArray[Any], weight: Array) -> Bounds | None:
+        """Lowest and highest value (D,) that counts for the location and scale of the prior; None: all do."""
+        return None
+
+    def reference(self, prior: NormalInverseWishart, n_components: int) -> LocationShape:
+        mean = np.zeros((n_components, len(prior.center)))
+        return LocationShape(prior.center, mean, self.covariance.reference(prior, n_components))
+
+    def _scatter_walk(self, params: LocationShape, dtype: Any, missing: Missing) -> ScatterWalk:
+        """Start a walk that computes distances and adds up moments."""
+        complete = self.covariance.walk(params, dtype)
+        if missing is None or not missing.any():
+            return complete
+        return MissingWalk(complete, self.covariance.walk_missing(params), missing)
+
+    def _estimate(
+        self, prior: NormalInverseWishart, weight: Array, moments: Moments, params: LocationShape
+    ) -> LocationShape:
+        """The maximum over μ and Σ of :meth:`_log_kernel` plus log prior.
+
+        A component with neither rows nor a prior keeps ``params``.
+        """
+        rows = moments.weight + prior.mean_strength
+        empty = rows <= 0
+        mean = moments.first / np.where(empty, 1.0, rows)[:, None]
+        mean[empty] = params.mean[empty]
+        # Σ v (y-m)(y-m)ᵀ + κ m mᵀ = Σ v y yᵀ - (Σ v + κ) m mᵀ, because the prior mean is the origin
+        shift = self.covariance.outer(rows, mean)
+        scatter = tuple(a - b for a, b in zip(moments.second, shift, strict=True))
+        shape = self.covariance.estimate(prior, weight, scatter, params.shape)
+        return LocationShape(prior.center, mean, shape)
+
+    def _log_kernel(self, params: LocationShape, weight: Array, moments: Moments) -> float:
+        """``-½ Σ_c [n log|Σ_c| + Σ v (x - μ_c)ᵀ Σ_c⁻¹ (x - μ_c)]``; n is ``weight``, v weighs ``moments``."""
+        # Σ v (y-m)(y-m)ᵀ = Σ v y yᵀ - (Σ v) [a aᵀ - (m-a)(m-a)ᵀ] with a the rows' own mean
+        own = moments.first / np.where(moments.weight > 0, moments.weight, 1.0)[:, None]
+        moved = self.covariance.outer(moments.weight, own)
+        scatter = tuple(a - b for a, b in zip(moments.second, moved, strict=True))
+        distance = self.covariance.trace(params.shape, scatter)
+        distance += float(moments.weight @ self.covariance.mahalanobis(params.shape, params.mean - own))
+        return -0.5 * (float((weight * self.covariance.log_det(params.shape)).sum()) + distance)
+
+    def log_prior(self, prior: NormalInverseWishart, params: Any) -> float:
+        pull = self.covariance.mahalanobis(params.shape, params.mean).sum()
+        return self.covariance.log_prior(prior, params.shape) - 0.5 * prior.mean_strength * float(pull)
+
+    def points(self, prior: NormalInverseWishart, x: NDArray[Any]) -> Array:
+        points = (x - prior.center) / prior.scale
+        return np.asarray(np.where(np.isnan(points), 0.0, points))
+
+    def sample(self, params: LocationShape, components: Rows, rng: np.random.Generator) -> Array:
+        noise = self._normal_noise(params, components, rng)
+        nothing = np.full(noise.shape, np.nan)
+        noise *= self._stretch(params, nothing, components, rng)
+        return np.asarray(noise + params.mean[components] + params.center)
+
+    def expect_missing(self, params: LocationShape, x: Array, resp: Array) -> Array:
+        walk = self.covariance.walk_missing(params)
+        rows = np.array(x, dtype=np.float64)
+        for piece in chunks(np.arange(len(x)), walk.chunk_rows):
+            walk.distances(rows[piece])
+            rows[piece] = np.where(np.isnan(rows[piece]), walk.expect(resp[:, piece]), rows[piece])
+        return rows
+
+    def draw_missing(
+        self, params: LocationShape, x: Array, components: Rows, rng: np.random.Generator
+    ) -> Array:
+        # a drawn row less its own expectation given the same cells has the conditional covariance
+        resp = np.equal(np.arange(len(params.mean))[:, None], components).astype(np.float64)
+        drawn = self._normal_noise(params, components, rng) + params.mean[components] + params.center
+        blanked = np.where(np.isnan(x), np.nan, drawn)
+        error = drawn - self.expect_missing(params, blanked, resp)
+        return self.expect_missing(params, x, resp) + self._stretch(params, x, components, rng) * error
+
+    @abstractmethod
+    def _stretch(self, params: Any, x: Array, components: Rows, rng: np.random.Generator) -> float | Array:
+        """Draw the factors (rows, 1) by which missing cells spread wider than Gaussian ones."""
+
+    def _normal_noise(self, params: LocationShape, components: Rows, rng: np.random.Generator) -> Array:
+        """Rows of N(0, Σ_c)."""
+        n_components, n_features = params.mean.shape
+        factor = np.linalg.cholesky(self.covariance.dense(params.shape, n_components))
+        rows = rng.standard_normal((len(components), n_features))
+        for c in range(n_components):
+            mine = components == c
+            rows[mine] = rows[mine] @ factor[c].T
+        return rows
+
+    def n_free(self, params: Any) -> int:
+        n_components, n_features = params.mean.shape
+        return int(n_components * n_features) + self.covariance.n_free(n_components, n_features)
+
+
+def column_moments(
+    x: NDArray[Any], weight: Array, map_rows: MapRows, bounds: Bounds | None = None
+) -> tuple[Array, Array]:
+    """Weighted mean and variance (D,) of each column's observed cells, of those within ``bounds``.
+
+    Raises
+    ------
+    ColumnError
+        If a column has no observed cell, or its numbers overflow.
+    """
+    first = x[0].astype(np.float64)
+    for j in np.flatnonzero(~np.isfinite(first)):
+        finite = np.flatnonzero(np.isfinite(x[:, j]))
+        first[j] = x[finite[0], j] if finite.size else 0.0
+
+    def mean_power(power: int, origin: Array) -> Array:
+        def sums(rows: Rows) -> tuple[Array, Array]:
+            total, count = np.zeros(len(origin)), np.zeros(len(origin))
+            for piece in chunks(rows, PRIOR_CHUNK_ROWS):
+                cells, mine = x[piece], weight[piece]
+                if bounds is not None:
+                    cells = np.where((cells < bounds[0]) | (cells > bounds[1]), np.nan, cells)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    powers = (cells - origin) ** power
+                    part = mine @ powers
+                if np.isnan(part).any():
+                    observed = ~np.isnan(powers)
+                    total += mine @ np.where(observed, powers, 0.0)
+                    count += mine @ observed
+                else:
+                    total += part
+                    count += mine.sum()
+            return total, count
+
+        total, count = (np.asarray(sum(parts)) for parts in zip(*map_rows(sums), strict=True))
+        empty = np.flatnonzero(count == 0)
+        if empty.size:
+            raise ColumnError(
+                f"{empty.size} column(s) have no observed cell in the rows that count, the first is column "
+                f"{empty[0]}: leave them out, or give each a value."
+            )
+        return np.asarray(total / count)
+
+    center = first + mean_power(1, first)
+    refuse_overflow(x, ~np.isfinite(center))
+    return center, mean_power(2, center)
+
+
+def refuse_overflow(x: NDArray[Any], wild: NDArray[np.bool_]) -> None:
+    """Raise a ColumnError if there are ``wild`` columns (D,), whose squares are no numbers."""
+    if wild.any():
+        first = int(np.flatnonzero(wild)[0])
+        raise ColumnError(
+            f"{wild.sum()} column(s) hold numbers whose squares overflow {x.dtype}, the first is column "
+            f"{first} (largest {np.nanmax(np.abs(x[:, first])):.3g}): divide them by their size, or take "
+            "logarithms."
+        )

@@ -1,0 +1,8 @@
+"""Hybrids: a representation learned from all rows, a classifier trained on the labelled ones."""
+
+from semigen.hybrid.classifier import HybridClassifier
+from semigen.hybrid.ensemble import MixtureEnsembleFeatures
+from semigen.hybrid.plain import PlainColumns
+from semigen.hybrid.views import PrincipalAxes
+
+__all__ = ["HybridClassifier", "MixtureEnsembleFeatures", "PlainColumns", "PrincipalAxes"]

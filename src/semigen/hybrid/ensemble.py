@@ -1,0 +1,281 @@
+"""Many label-free mixtures: two rows are alike if many of them put both in the same cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
+
+from semigen import columns
+from semigen.checks import integer
+from semigen.columns import Schema
+from semigen.em import Data, Mixture, Params, ThreadEngine, fit
+from semigen.em.engines import available_cpus
+from semigen.em.kernel import given_stats, m_step, responsibilities
+from semigen.families import Family, Gaussian, as_family, as_modelled, choose
+from semigen.hybrid.views import PrincipalAxes
+from semigen.labels import Labels
+
+Array = NDArray[np.float64]
+
+LEAST_DIMENSIONS, MOST_DIMENSIONS = 4, 30
+GAUSSIAN_SHARES = (1.0, 0.5)
+"""Views: normal scores; and their mean with clipped standardised numbers, which keep some distances."""
+ROWS_A_COMPONENT = 8
+SEED_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Member:
+    """One mixture of the ensemble.
+
+    Attributes
+    ----------
+    view : int
+        Which view of the columns it sees; -1: the columns as they are.
+    columns : ndarray of shape (D,), intp
+        Which columns of that view.
+    mixture : Mixture
+    params : Params
+    """
+
+    view: int
+    columns: NDArray[np.intp]
+    mixture: Mixture
+    params: Params
+
+
+class MixtureEnsembleFeatures(TransformerMixin, BaseEstimator):
+    """Responsibilities of many mixtures, fitted without labels, as features.
+
+    Feature (m, c) of a row is ``p_m(component c | row) / √M`` for mixtures m = 1 … M, so the inner product of
+    two rows is the mean probability that a mixture puts both in the same component, a similarity learned
+    from all rows. Each mixture has a random view of the columns (normal scores, or their mean with clipped
+    standardised numbers, rotated to principal axes, of which it sees the first few; where there are
+    categories, flags or missing cells every other mixture sees some of the columns as they are, each kind
+    with its own family), a random number of components, and a diagonal or tied covariance with the conjugate
+    prior of :class:`semigen.families.Gaussian`. Sparse rows are seen as documents (multinomial) and on the
+    principal axes of their weighted words.
+
+    Parameters
+    ----------
+    n_mixtures : int, default=48
+        M.
+    min_components, max_components : int, default=2 and 60
+        Numbers of components are drawn log-uniformly between them; at most one for eight rows.
+    n_iter : int, default=20
+        EM iterations of each mixture: the clusters need not be settled to tell rows apart.
+    max_rows : int, default=20000
+        Rows to fit on; of more, as many are drawn.
+    kinds : str, dict {column: kind} or None, default=None
+        How columns are read, where it is not as they look; see :func:`semigen.columns.learn`.
+    n_jobs : int or None, default=None
+        Threads; None: one for each processor. Results do not depend on it.
+    random_state : int, RandomState or None, default=0
+
+    Attributes
+    ----------
+    members_ : tuple of Member
+    views_ : tuple of PrincipalAxes
+    schema_ : Schema
+    n_features_in_ : int
+
+    References
+    ----------
+    The similarity is that of evidence accumulation (Fred & Jain 2005, *IEEE PAMI* 27:835) with soft clusters.
+    """
+
+    def __init__(
+        self,
+        n_mixtures: int = 48,
+        *,
+        min_components: int = 2,
+        max_components: int = 60,
+        n_iter: int = 20,
+        max_rows: int = 20000,
+        kinds: Any = None,
+        n_jobs: int | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_mixtures = n_mixtures
+        self.min_components = min_components
+        self.max_components = max_components
+        self.n_iter = n_iter
+        self.max_rows = max_rows
+        self.kinds = kinds
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit the mixtures on all rows; y is not used."""
+        for name, least in (("n_mixtures", 1), ("min_components", 1), ("max_components", 2), ("n_iter", 1)):
+            integer(name, getattr(self, name), minimum=least)
+        integer("max_rows", self.max_rows, minimum=2)
+        schema, matrix = columns.learn(X, self.kinds, sparse=True)
+        self.schema_ = as_modelled(choose("auto", "full", schema, sparse=issparse(matrix)), schema)
+        validate_data(self, X, skip_check_array=True)
+        seed = check_random_state(self.random_state).randint(2**31)
+        if matrix.shape[0] > self.max_rows:
+            chosen = np.random.default_rng(seed).choice(matrix.shape[0], self.max_rows, replace=False)
+            matrix = matrix[np.sort(chosen)]
+        kinds = {j: kind for j, kind in enumerate(self.schema_.kinds) if kind != "number"}
+        self.views_ = tuple(
+            PrincipalAxes(kinds, gaussian=share, n_axes=MOST_DIMENSIONS).fit(matrix)
+            for share in (GAUSSIAN_SHARES[:1] if issparse(matrix) else GAUSSIAN_SHARES)
+        )
+        seen = [view.transform(matrix) for view in self.views_]
+        missing = columns.missing_columns(matrix)
+        raw = issparse(matrix) or missing is not None or {*self.schema_.kinds} != {"number"}
+
+        def learn(m: int) -> Member:
+            rng = np.random.default_rng([seed, m])
+            if raw and m % 2:
+                return self._as_they_are(matrix, missing, rng)
+            return self._rotated(seen, rng)
+
+        self.members_ = tuple(self._map(learn, range(self.n_mixtures)))
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """Responsibilities of rows, scaled by 1/√M, (n, features)."""
+        matrix = columns.read_like(self, X)
+        seen = [view.transform(matrix) for view in self.views_]
+        missing = columns.missing_columns(matrix)
+
+        def one(member: Member) -> Array:
+            x = matrix if member.view < 0 else seen[member.view]
+            holes = missing if member.view < 0 else None
+            return _responsibilities(member, _take(x, member.columns), _among(holes, member.columns))
+
+        return np.asarray(np.hstack(self._map(one, self.members_)) / np.sqrt(len(self.members_)))
+
+    @property
+    def n_features_out_(self) -> int:
+        """Number of features: components of all mixtures."""
+        check_is_fitted(self)
+        return sum(member.mixture.n_components for member in self.members_)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """``mixture<m>_<c>`` for every component."""
+        check_is_fitted(self)
+        names = [
+            f"mixture{m}_{c}" for m, one in enumerate(self.members_) for c in range(one.mixture.n_components)
+        ]
+        return np.array(names, dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _map(self, function: Callable[[Any], Any], items: Any) -> list[Any]:
+        # many small products: one thread each, several at a time
+        with (
+            threadpool_limits(1, user_api="blas"),
+            ThreadPoolExecutor(self.n_jobs or available_cpus()) as pool,
+        ):
+            return list(pool.map(function, items))
+
+    def _components(self, n_rows: int, rng: np.random.Generator) -> int:
+        low = max(2, self.min_components)
+        high = max(low + 1, min(self.max_components, n_rows // ROWS_A_COMPONENT))
+        return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))))
+
+    def _rotated(self, seen: list[Array], rng: np.random.Generator) -> Member:
+        view = int(rng.integers(len(seen)))
+        x = seen[view]
+        least = min(LEAST_DIMENSIONS, x.shape[1])
+        n_dims = round(float(np.exp(rng.uniform(np.log(least), np.log(x.shape[1])))))
+        family = Gaussian("tied" if rng.random() < 0.5 else "diag")
+        return self._fit_one(view, np.arange(n_dims), np.ascontiguousarray(x[:, :n_dims]), None, family, rng)
+
+    def _as_they_are(self, matrix: Any, missing: Any, rng: np.random.Generator) -> Member:
+        n_columns = matrix.shape[1]
+        if issparse(matrix):
+            return self._fit_one(-1, np.arange(n_columns), matrix, None, as_family("multinomial"), rng)
+        size = int(rng.integers(min(n_columns, max(LEAST_DIMENSIONS, n_columns // 2)), n_columns + 1))
+        chosen = np.sort(rng.choice(n_columns, size, replace=False))
+        kinds = tuple(self.schema_.kinds[j] for j in chosen)
+        schema = Schema(None, kinds, tuple(self.schema_.levels[j] for j in chosen), None)
+        family = choose("auto", "tied" if rng.random() < 0.5 else "diag", schema)
+        return self._fit_one(-1, chosen, matrix[:, chosen], _among(missing, chosen), family, rng)
+
+    def _fit_one(
+        self,
+        view: int,
+        chosen: NDArray[np.intp],
+        x: Any,
+        missing: NDArray[np.bool_] | None,
+        family: Family,
+        rng: np.random.Generator,
+    ) -> Member:
+        n_rows = x.shape[0]
+        engine = ThreadEngine(n_threads=1, block_rows=max(n_rows, 1))
+        data = _unlabelled(x, missing)
+        prior = family.fit_prior(x, data.weight, None, lambda f: engine.map_rows(f, data.used))
+        rows, cell = _cells(family.points(prior, x), self._components(n_rows, rng), rng)
+        n_components = int(cell.max()) + 1
+        mixture = Mixture(family, np.zeros(n_components, dtype=np.intp), 1)
+        blank = Params(
+            np.zeros((2, 1)),
+            np.full(n_components, -np.log(n_components)),
+            family.reference(prior, n_components),
+        )
+        stats = given_stats(mixture, blank, data, rows, np.eye(n_components)[cell])
+        params = m_step(mixture, prior, stats, blank)
+        found = fit(mixture, prior, data, params, engine, max_iter=self.n_iter, tol=1e-4)
+        return Member(view, chosen, mixture, found.params)
+
+
+def _cells(
+    points: Array, n_components: int, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and the nearest of some centres far apart (k-means++: Arthur & Vassilvitskii 2007)."""
+    rows = np.sort(rng.permutation(len(points))[:SEED_ROWS])
+    points = points[rows]
+    nearest = np.zeros(len(points), dtype=np.intp)
+    distance = ((points - points[rng.integers(len(points))]) ** 2).sum(axis=1)
+    for c in range(1, n_components):
+        total = distance.sum()
+        if not total > 0:
+            break
+        centre = points[rng.choice(len(points), p=distance / total)]
+        to_centre = ((points - centre) ** 2).sum(axis=1)
+        nearest[to_centre < distance] = c
+        distance = np.minimum(distance, to_centre)
+    _, cell = np.unique(nearest, return_inverse=True)
+    return rows, cell
+
+
+def _unlabelled(x: Any, missing: NDArray[np.bool_] | None) -> Data:
+    n_rows = x.shape[0]
+    labels = Labels(np.zeros(1, dtype=np.intp), np.zeros((1, 1)), np.zeros(n_rows, dtype=np.intp))
+    return Data(x, labels, np.ones(n_rows), missing)
+
+
+def _responsibilities(member: Member, x: Any, missing: NDArray[np.bool_] | None) -> Array:
+    data = _unlabelled(x, missing)
+    walk = member.mixture.family.walk(member.params.family, x.dtype, missing)
+    rows = np.arange(x.shape[0])
+    found = responsibilities(member.mixture, member.params, data, rows, walk)
+    return np.concatenate([resp.T for _, resp, _ in found])
+
+
+def _take(x: Any, chosen: NDArray[np.intp]) -> Any:
+    return x if len(chosen) == x.shape[1] else np.ascontiguousarray(x[:, chosen])
+
+
+def _among(missing: NDArray[np.bool_] | None, chosen: NDArray[np.intp]) -> NDArray[np.bool_] | None:
+    if missing is None or not missing[chosen].any():
+        return None
+    return np.asarray(missing[chosen])

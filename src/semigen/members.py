@@ -1,0 +1,85 @@
+"""Classifiers as parts of another one: the rows that each can use, and its probabilities."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTrainingClassifier
+from sklearn.utils.validation import has_fit_parameter
+
+from semigen.exceptions import ConvergenceWarning, ParameterError
+from semigen.labels import Labels, labeled_examples
+from semigen.metrics import align_probabilities, take_rows
+
+Array = NDArray[np.float64]
+
+MARKED = (LabelPropagation, LabelSpreading, SelfTrainingClassifier)
+"""Classifiers of scikit-learn that take unlabelled rows, marked -1."""
+
+
+def takes_unlabeled(model: Any) -> bool:
+    """Whether a classifier learns from unlabelled rows: scikit-learn's own, and any with ``unlabeled``."""
+    return isinstance(model, MARKED) or "unlabeled" in model.get_params(deep=False)
+
+
+def fit_member(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
+    """Fit a classifier on the rows that it can use.
+
+    Semi-supervised ones get all rows; others the labelled ones, a row with soft labels or candidates once
+    for each possible class, weighted.
+
+    Raises
+    ------
+    ParameterError
+        If rows are weighted and the classifier takes no weights.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # one that is not settled is used as it is
+        if isinstance(model, MARKED):
+            return model.fit(X, labels.hard)
+        if takes_unlabeled(model):
+            weighted = {} if (weight == 1).all() else {"sample_weight": weight}
+            return model.fit(X, given_labels(labels), **weighted)
+        rows, code, share = labeled_examples(labels, weight)
+        X_labeled, y = take_rows(X, rows), labels.classes[code]
+        if (share == 1).all():
+            return model.fit(X_labeled, y)
+        if not has_fit_parameter(model, "sample_weight"):
+            raise ParameterError(
+                f"{type(model).__name__}.fit takes no sample_weight, which soft labels and weights need: use "
+                "another classifier, such as LogisticRegression."
+            )
+        return model.fit(X_labeled, y, sample_weight=share)
+
+
+def given_labels(labels: Labels) -> Any:
+    """Labels as an estimator of semigen reads them: a vector with None, or a matrix if some are soft."""
+    labelled = labels.is_labeled
+    if (labels.hard[labelled] >= 0).all():
+        y = np.full(len(labelled), None, dtype=object)
+        y[labelled] = labels.classes[labels.hard[labelled]]
+        return y
+    return np.where(labelled[:, None], labels.probabilities, np.nan)
+
+
+def member_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
+    """Probabilities of a classifier that :func:`fit_member` fitted over ``classes``, (n, K).
+
+    A row that it knows nothing about (no labelled row can be reached in its graph) has equal ones.
+    """
+    known = classes[model.classes_] if isinstance(model, MARKED) else model.classes_
+    with np.errstate(invalid="ignore"):  # 0 / 0 where no labelled row can be reached
+        probs = np.nan_to_num(model.predict_proba(X), nan=0.0)
+    total = probs.sum(axis=1, keepdims=True)
+    probs = np.where(total > 0, probs / np.where(total > 0, total, 1.0), 1.0 / probs.shape[1])
+    return align_probabilities(probs, known, classes)
+
+
+def count_rows(X: Any) -> int:
+    """Number of rows of any table."""
+    if hasattr(X, "shape"):
+        return int(X.shape[0])
+    return len(X) if hasattr(X, "__len__") else len(np.asarray(X))

@@ -1,0 +1,238 @@
+"""What a fitted mixture answers: classes, densities, samples, missing cells, criteria."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from semigen import checks, columns
+from semigen import labels as label_reader
+from semigen.arrays.special import log_sum_exp
+from semigen.columns import Schema
+from semigen.em import Data, Mixture, Params, ThreadEngine, impute, log_joint
+from semigen.exceptions import ParameterError
+from semigen.families import Family
+from semigen.metrics import accuracy_score
+from semigen.mixture import criteria
+
+Array = NDArray[np.float64]
+
+
+def missing_refused(family: Family) -> str:
+    """What to do where a family that cannot have missing cells meets some."""
+    return f"The family {family.name!r} cannot have any: fill them in first."
+
+
+class FittedMixture:
+    """The part of :class:`MixtureClassifier` that only reads the records of a fit."""
+
+    classes_: NDArray[Any]
+    mixture_: Mixture
+    params_: Params
+    schema_: Schema
+    unlabeled: Any
+    unlabeled_weight: float
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Most probable known class of each row, (n,)."""
+        best = self._by_block(X, lambda joint: joint[:, : len(self.classes_)].argmax(axis=1))
+        return np.asarray(self.classes_[best])
+
+    def predict_proba(self, X: Any) -> Array:
+        """p(class | x) over the known classes, (n, K)."""
+        return self._by_block(X, lambda joint: np.exp(self._log_posterior(joint)))
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Log p(class | x) over the known classes, (n, K)."""
+        return self._by_block(X, self._log_posterior)
+
+    def log_joint(self, X: Any) -> Array:
+        """Log p(x, class), nats, (n, K)."""
+        return self._by_block(X, lambda joint: joint[:, : len(self.classes_)])
+
+    def score_samples(self, X: Any) -> Array:
+        """Log p(x), novel components included, nats, (n,)."""
+        return self._by_block(X, lambda joint: log_sum_exp(joint.T))
+
+    def novelty(self, X: Any) -> Array:
+        """p(row belongs to a novel component | x), (n,); 0 without novel components."""
+
+        def share(joint: Array) -> Array:
+            if joint.shape[1] == len(self.classes_):
+                return np.zeros(len(joint))
+            return np.asarray(np.exp(joint[:, -1] - log_sum_exp(joint.T)))
+
+        return self._by_block(X, share)
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Accuracy on the labelled rows of (X, y); unlabelled rows do not count."""
+        return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self.unlabeled)
+
+    def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
+        """Draw rows from the model.
+
+        Parameters
+        ----------
+        n : int, default=1
+        y : class or None
+            Draw rows of this class; None draws classes from ``class_prior_``. Novel components are left out.
+        random_state : int, RandomState or None
+
+        Returns
+        -------
+        X : ndarray or data frame of shape (n, D)
+            A data frame of the library that the model was fitted with, if it was fitted on one.
+        y : ndarray of shape (n,)
+        """
+        check_is_fitted(self)
+        checks.integer("n", n, minimum=1)
+        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+        probability = self.weights_
+        allowed = self.mixture_.group < self.mixture_.n_classes
+        if y is not None:
+            known = self.classes_.tolist()
+            if y not in known:
+                raise ParameterError(f"y={y!r} is not among the classes {known!r}.")
+            allowed = self.mixture_.group == known.index(y)
+            probability = np.exp(self.params_.log_within)
+        probability = np.where(allowed, probability, 0.0)
+        components = rng.choice(len(probability), size=n, p=probability / probability.sum())
+        rows = self.mixture_.family.sample(self.params_.family, components, rng)
+        return columns.restore(self.schema_, rows), self.classes_[self.mixture_.group[components]]
+
+    def impute(self, X: Any, *, n_draws: int | None = None, random_state: Any = None) -> Any:
+        """Fill missing cells in from the cells that are there; the others stay as they are.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, D)
+        n_draws : int or None, default=None
+            None: one table with conditional means, and modes for flags and categories. A number: so many
+            tables whose missing cells are drawn from p(missing cells | the others), for multiple imputation.
+        random_state : int, RandomState or None
+            For the draws.
+
+        Returns
+        -------
+        table, or list of ``n_draws`` tables
+            Arrays, or data frames of the library that the model was fitted with.
+        """
+        matrix = self._matrix(X)
+        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+        if n_draws is not None:
+            checks.integer("n_draws", n_draws, minimum=1)
+            return [columns.restore(self.schema_, self._filled(matrix, rng), like=X) for _ in range(n_draws)]
+        return columns.restore(self.schema_, self._filled(matrix, None), like=X)
+
+    def _filled(self, matrix: Any, rng: np.random.Generator | None) -> Any:
+        missing = columns.missing_columns(matrix)
+        if missing is None:
+            return matrix
+        return impute(self.mixture_, self.params_, matrix, np.arange(len(matrix)), missing, rng)
+
+    def bic(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Bayesian information criterion, ``-2 log L + n_free log n``; lower is better.
+
+        L has the labelled rows' p(x, y) and the unlabelled rows' p(x), with λ as fitted; n is the total
+        weight. Schwarz (1978), *Annals of Statistics* 6:461.
+        """
+        return criteria.bic(self.mixture_, self.params_, self._scored(X, y, sample_weight))
+
+    def icl(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Integrated completed likelihood: BIC plus twice the entropy of the unknown components.
+
+        Biernacki, Celeux & Govaert (2000), *IEEE PAMI* 22:719.
+        """
+        return criteria.icl(self.mixture_, self.params_, self._scored(X, y, sample_weight))
+
+    @property
+    def weights_(self) -> Array:
+        """p(component), (C,), sum 1."""
+        check_is_fitted(self)
+        return np.asarray(np.exp(self.params_.log_within + self.params_.log_group[0][self.mixture_.group]))
+
+    @property
+    def label_noise_(self) -> Array | None:
+        """p(label j | true class k), (K, K); None where every label was taken to be right."""
+        check_is_fitted(self)
+        return self.params_.noise
+
+    @property
+    def class_prior_(self) -> Array:
+        """p(class) among known classes, (K,), used to predict."""
+        check_is_fitted(self)
+        known = np.exp(self.params_.log_group[0, : self.mixture_.n_classes])
+        return np.asarray(known / known.sum())
+
+    @property
+    def component_class_(self) -> NDArray[np.intp]:
+        """Index into ``classes_`` of each component, -1 for a novel one, (C,)."""
+        check_is_fitted(self)
+        group = self.mixture_.group
+        return np.where(group < self.mixture_.n_classes, group, -1)
+
+    @property
+    def means_(self) -> Array:
+        """Component means in the columns' units, (C, D)."""
+        return self._summary("mean")
+
+    @property
+    def covariances_(self) -> Array:
+        """Component covariances, whatever their shape, as matrices, (C, D, D)."""
+        return self._summary("covariance")
+
+    @property
+    def component_parameters_(self) -> dict[str, Any]:
+        """All parameters of p(x | component) by name; axis 0 of each array is the component."""
+        check_is_fitted(self)
+        return self.mixture_.family.summary(self.params_.family)
+
+    @property
+    def feature_kinds_(self) -> list[str]:
+        """What each column was read as: "number", "count", "flag" or "category"."""
+        check_is_fitted(self)
+        return list(self.schema_.kinds)
+
+    def _summary(self, name: str) -> Array:
+        summary = self.component_parameters_
+        if name not in summary:
+            raise AttributeError(f"components of the family {self.mixture_.family.name!r} have no {name}")
+        return np.asarray(summary[name])
+
+    def _scored(self, X: Any, y: Any, sample_weight: Any) -> Data:
+        """Rows to compute a criterion on, with the classes of the fit."""
+        return self._with_labels(self._matrix(X), y, sample_weight, self.classes_)
+
+    def _with_labels(
+        self, matrix: Any, y: Any, sample_weight: Any, classes: NDArray[Any] | None = None
+    ) -> Data:
+        weight = label_reader.check_weights(sample_weight, matrix.shape[0])
+        labels = label_reader.encode(y, self.unlabeled, counted=weight > 0, classes=classes)
+        weight = np.where(labels.is_labeled, weight, float(self.unlabeled_weight) * weight)
+        return Data(matrix, labels, weight, columns.missing_columns(matrix))
+
+    def _matrix(self, X: Any) -> Any:
+        check_is_fitted(self)
+        matrix = columns.read_like(self, X, sparse=self.mixture_.family.takes_sparse)
+        if not self.mixture_.family.takes_missing:
+            columns.refuse_missing(self.schema_, matrix, missing_refused(self.mixture_.family))
+        return matrix
+
+    def _by_block(self, X: Any, function: Callable[[Array], NDArray[Any]]) -> NDArray[Any]:
+        """``function`` of log p(x, group), block by block: no more memory than its result."""
+        matrix = self._matrix(X)
+        missing = columns.missing_columns(matrix)
+
+        def block(rows: NDArray[np.intp]) -> Array:
+            return function(log_joint(self.mixture_, self.params_, matrix, rows, missing))
+
+        return np.concatenate(ThreadEngine().map_rows(block, np.arange(matrix.shape[0])))
+
+    def _log_posterior(self, joint: Array) -> Array:
+        known = joint[:, : len(self.classes_)]
+        return np.asarray(known - log_sum_exp(known.T)[:, None])

@@ -1,0 +1,168 @@
+"""The default classifier: every kind of table, few labels and many, and what it says about them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from sklearn.datasets import load_wine
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from semigen import AutoClassifier, HybridClassifier, MixtureEnsembleFeatures, load, save
+from semigen.auto import SUPERVISED
+from semigen.exceptions import LabelError, ParameterError
+from semigen.pool import pool_losses
+
+REDRAWN = "a row given twice is another draw of the random representation than a row of weight 2"
+EXPECTED = {
+    "check_sample_weight_equivalence_on_dense_data": REDRAWN,
+    "check_sample_weight_equivalence_on_sparse_data": REDRAWN,
+    "check_classifiers_classes": (
+        "uses labels {-1, 1}; -1 is the unlabelled marker, and a class -1 taken for a missing label in "
+        "silence would be worse than the error, which names unlabeled=None as the cure"
+    ),
+}
+
+
+def small(**options):
+    return AutoClassifier(n_mixtures=6, **options)
+
+
+@parametrize_with_checks(
+    [small(), HybridClassifier(MixtureEnsembleFeatures(4, n_iter=5)), MixtureEnsembleFeatures(4, n_iter=5)],
+    expected_failed_checks=lambda estimator: EXPECTED,
+)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture
+def wine():
+    X, truth = load_wine(return_X_y=True)
+    names = np.array(["barolo", "grignolino", "barbera"])
+    y = np.full(len(truth), None, dtype=object)
+    for k in range(3):
+        y[np.flatnonzero(truth == k)[:8]] = names[k]
+    return X, y, names[truth]
+
+
+def test_wine_from_eight_labels_a_class(wine):
+    X, y, truth = wine
+    auto = AutoClassifier(n_mixtures=24).fit(X, y)
+    rest = np.array([label is None for label in y])
+    assert auto.score(X[rest], truth[rest]) > 0.93
+    probability = auto.predict_proba(X)
+    np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-12)
+    assert auto.classes_.tolist() == ["barbera", "barolo", "grignolino"]
+    loss = -np.log(probability[rest, np.searchsorted(auto.classes_, truth[rest])]).mean()
+    assert loss < 0.25
+
+
+def test_it_says_what_carried_the_predictions_and_what_unlabelled_rows_changed(wine):
+    X, y, _ = wine
+    auto = small().fit(X, y)
+    assert set(auto.weights_) == {one.name for one in auto.members_}
+    assert auto.members_[0].weight == max(auto.weights_.values())
+    assert auto.members_[0].name in auto.explanation_
+    assert f"{auto.gain_.n_rows} hidden labelled rows" in auto.explanation_
+    _, code, log_probs = auto.pool_.hidden_
+    losses, right = pool_losses(log_probs, code, np.array(list(auto.pool_.weights_.values())))
+    assert auto.gain_.log_loss == pytest.approx(losses.mean())
+    assert auto.gain_.accuracy == pytest.approx(right.mean())
+
+
+def test_unlabelled_rows_that_mislead_are_left_out(rng):
+    """Class by one column; unlabelled rows from elsewhere, whose clusters cut across the classes."""
+    X = rng.normal(size=(60, 3))
+    y = (X[:, 0] > 0).astype(int)
+    strange = rng.normal(size=(600, 3)) * [8.0, 0.05, 0.05] + rng.choice([-30, 30], size=(600, 1)) * [0, 1, 1]
+    auto = small().fit(np.vstack([X, strange]), np.concatenate([y, np.full(600, -1)]))
+    fresh = rng.normal(size=(400, 3))
+    truth = (fresh[:, 0] > 0).astype(int)
+    assert auto.score(fresh, truth) > 0.85
+    if "left out" in auto.explanation_:
+        assert all(weight == 0 for name, weight in auto.weights_.items() if name not in SUPERVISED)
+
+
+@pytest.mark.parametrize("per_class", [1, 2, 5])
+def test_few_labels(per_class, wine):
+    X, _, truth = wine
+    y = np.full(len(truth), None, dtype=object)
+    for name in np.unique(truth):
+        y[np.flatnonzero(truth == name)[:per_class]] = name
+    auto = small().fit(X, y)
+    assert auto.score(X, truth) > 0.55
+    assert (auto.gain_ is None) == (per_class == 1)
+    assert ("No labelled row could be hidden" in auto.explanation_) == (per_class == 1)
+
+
+def test_all_rows_labelled_and_many_classes(rng, wine):
+    X, _, truth = wine
+    assert small().fit(X, truth).score(X, truth) > 0.95
+    centre = rng.normal(size=(40, 4)) * 6
+    code = np.repeat(np.arange(40), 12)
+    rows = centre[code] + rng.normal(size=(480, 4))
+    y = np.where(np.arange(480) % 12 < 3, code, -1)
+    assert small().fit(rows, y).score(rows, code) > 0.6
+
+
+def test_mixed_tables_with_holes_and_new_rows(rng):
+    n = 240
+    truth = rng.integers(2, size=n)
+    frame = pd.DataFrame(
+        {
+            "size": rng.normal(2.0 * truth),
+            "colour": np.where(rng.random(n) < 0.8, np.array(["red", "blue"])[truth], "green"),
+            "visits": rng.poisson(1 + 3 * truth),
+            "member": rng.random(n) < 0.3 + 0.4 * truth,
+        }
+    )
+    frame.loc[rng.random(n) < 0.1, "size"] = np.nan
+    frame.loc[rng.random(n) < 0.1, "colour"] = None
+    y = np.where(np.arange(n) < 30, truth, -1)
+    auto = small().fit(frame, y)
+    assert auto.score(frame, truth) > 0.8
+    moved = frame[frame.columns[::-1]].assign(extra="x", colour="violet")
+    assert np.isfinite(auto.predict_proba(moved)).all()
+    np.testing.assert_allclose(auto.predict_proba(frame.head(7)), auto.predict_proba(frame)[:7], atol=1e-9)
+
+
+def test_documents(rng):
+    truth = rng.integers(3, size=200)
+    words = rng.dirichlet(np.full(80, 0.2), size=3)
+    X = csr_array(np.array([rng.multinomial(40, words[k]) for k in truth]).astype(float))
+    y = np.where(np.arange(200) < 20, truth, -1)
+    auto = small().fit(X, y)
+    assert auto.score(X, truth) > 0.9
+    assert "extra trees" not in auto.weights_
+
+
+def test_a_fit_repeats_and_does_not_depend_on_threads(wine):
+    X, y, _ = wine
+    one = small(n_jobs=1, random_state=5).fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(small(n_jobs=2, random_state=5).fit(X, y).predict_proba(X), one, atol=1e-12)
+
+
+def test_soft_labels_and_weights(wine):
+    X, y, truth = wine
+    classes = np.unique(truth)
+    soft = np.full((len(y), 3), np.nan)
+    labelled = np.array([label is not None for label in y])
+    soft[labelled] = np.where(truth[labelled, None] == classes, 0.9, 0.05)
+    assert (classes[small().fit(X, soft).predict(X)] == truth).mean() > 0.85
+    weight = np.where(truth == "barolo", 0.0, 1.0)
+    assert small().fit(X, y, weight).classes_.tolist() == ["barbera", "grignolino"]
+
+
+def test_a_saved_model_predicts_the_same(wine, tmp_path):
+    X, y, _ = wine
+    auto = small().fit(X, y)
+    save(auto, tmp_path / "a.semigen")
+    np.testing.assert_array_equal(load(tmp_path / "a.semigen").predict_proba(X), auto.predict_proba(X))
+
+
+def test_bad_input_is_named(wine):
+    X, y, _ = wine
+    with pytest.raises(ParameterError, match="n_mixtures=0"):
+        AutoClassifier(n_mixtures=0).fit(X, y)
+    with pytest.raises(LabelError, match="no labelled row"):
+        AutoClassifier().fit(X, np.full(len(X), None))

@@ -1,0 +1,159 @@
+"""Representations from all rows: views, mixture ensembles, and classifiers on them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from scipy.stats import norm, rankdata
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.neighbors import KNeighborsClassifier
+
+from semigen import HybridClassifier, MixtureEnsembleFeatures, load, save
+from semigen.arrays.special import normal_scores
+from semigen.exceptions import LabelError, ParameterError
+from semigen.hybrid import PlainColumns
+
+
+@pytest.fixture
+def mixed(rng):
+    n = 200
+    frame = pd.DataFrame(
+        {
+            "a": rng.normal(5, 2, n),
+            "b": rng.exponential(size=n),
+            "colour": rng.choice(["red", "blue", "green"], n),
+            "flag": rng.random(n) < 0.3,
+        }
+    )
+    frame.loc[:20, "a"] = np.nan
+    frame.loc[30:60, "colour"] = None
+    return frame
+
+
+def small(**options):
+    return MixtureEnsembleFeatures(6, max_components=8, n_iter=5, **options)
+
+
+def test_normal_scores_are_those_of_ranks(rng):
+    x = rng.exponential(size=101).round(1)
+    wanted = norm.ppf(np.clip((rankdata(x) - 0.5) / 101, 0.5 / 101, 1 - 0.5 / 101))
+    np.testing.assert_allclose(normal_scores(x, np.sort(x)), wanted, atol=1e-12)
+    assert np.isnan(normal_scores(np.array([np.nan]), np.sort(x))).all()
+
+
+def test_plain_columns_have_mean_0_and_variance_1_in_all(mixed):
+    table = PlainColumns().fit(mixed).transform(mixed)
+    assert np.isfinite(table).all()
+    np.testing.assert_allclose(np.delete(table, 1, axis=1).mean(axis=0), 0, atol=1e-9)  # b is cut off
+    a, colour = table[20:, 0], table[:, 3:6]
+    assert a.std() == pytest.approx(1, abs=0.1)
+    filled = mixed["colour"].notna().to_numpy()
+    assert colour[filled].var(axis=0).sum() == pytest.approx(1, abs=0.02)
+    assert (colour[~filled] == 0).all()
+    marks = table[:, 6:]
+    assert marks.shape[1] == 2
+    assert PlainColumns(mark_missing=False).fit(mixed).transform(mixed).shape[1] == 6
+
+
+def test_sparse_rows_stay_sparse_and_have_unit_length(rng):
+    X = csr_array(rng.poisson(0.3, size=(50, 40)).astype(float))
+    rows = PlainColumns().fit(X).transform(X)
+    lengths = np.sqrt((rows.multiply(rows)).sum(axis=1))
+    np.testing.assert_allclose(lengths[X.sum(axis=1) > 0], 1, atol=1e-12)
+
+
+def test_responsibilities_sum_to_one_in_each_mixture(rng):
+    X = rng.normal(size=(120, 5))
+    features = small().fit(X)
+    table = features.transform(X)
+    assert table.shape == (120, features.n_features_out_) == (120, len(features.get_feature_names_out()))
+    np.testing.assert_allclose(table.sum(axis=1), 6 / np.sqrt(6), atol=1e-9)
+    assert (table >= 0).all()
+    assert ((table @ table.T) <= 1 + 1e-9).all()
+
+
+def test_rows_of_one_cluster_are_alike_and_rows_of_two_are_not(rng):
+    X = rng.normal(size=(200, 6)) + np.repeat([[0.0], [8.0]], 100, axis=0)
+    table = MixtureEnsembleFeatures(24).fit(X).transform(X)
+    likeness = table @ table.T
+    assert likeness[:100, :100].mean() > 5 * likeness[:100, 100:].mean()
+
+
+def test_features_do_not_depend_on_threads_or_row_blocks_and_repeat(rng):
+    X = rng.normal(size=(150, 7))
+    one = small(n_jobs=1, random_state=3).fit(X)
+    wanted = one.transform(X)
+    np.testing.assert_array_equal(small(n_jobs=3, random_state=3).fit(X).transform(X), wanted)
+    np.testing.assert_allclose(
+        np.vstack([one.transform(X[:31]), one.transform(X[31:])]), wanted, rtol=1e-9, atol=1e-12
+    )
+    assert not np.array_equal(small(random_state=4).fit(X).transform(X)[:, :2], wanted[:, :2])
+
+
+def test_every_kind_of_table_is_represented(mixed, rng):
+    table = small().fit(mixed).transform(mixed)
+    assert np.isfinite(table).all()
+    np.testing.assert_allclose(table.sum(axis=1), 6 / np.sqrt(6), atol=1e-9)
+    new = mixed.head(5).assign(colour="violet", extra=1.0)
+    assert np.isfinite(small().fit(mixed).transform(new)).all()
+    words = csr_array(rng.poisson(0.5, size=(80, 60)).astype(float))
+    assert np.isfinite(small().fit(words).transform(words)).all()
+    members = small().fit(mixed).members_
+    assert {"product", "gaussian"} & {one.mixture.family.name for one in members}
+
+
+def test_large_tables_are_sampled(rng):
+    X = rng.normal(size=(500, 3))
+    features = small(max_rows=60).fit(X)
+    assert max(one.mixture.n_components for one in features.members_) <= 60 // 8 + 1
+    assert features.transform(X).shape[0] == 500
+
+
+def test_the_classifier_is_that_of_the_labelled_rows_features(rng):
+    X = rng.normal(size=(100, 4))
+    y = np.where(np.arange(100) < 30, (X[:, 0] > 0).astype(int), -1)
+    hybrid = HybridClassifier(PCA(2), KNeighborsClassifier(3)).fit(X, y)
+    space = PCA(2).fit(X)
+    nearest = KNeighborsClassifier(3).fit(space.transform(X[:30]), y[:30])
+    np.testing.assert_allclose(hybrid.predict_proba(X), nearest.predict_proba(space.transform(X)))
+
+
+def test_a_frozen_representation_is_not_refitted(rng):
+    X = rng.normal(size=(60, 4))
+    y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
+    space = PCA(2).fit(X)
+    hybrid = HybridClassifier(FrozenEstimator(space), KNeighborsClassifier(1))
+    assert clone(hybrid).fit(X[:40], y[:40]).representation_.estimator is space
+
+
+def test_soft_labels_are_weighted_rows(rng):
+    X = rng.normal(size=(60, 3))
+    soft = np.full((60, 2), np.nan)
+    soft[:20] = np.eye(2)[(X[:20, 0] > 0).astype(int)]
+    soft[20:25] = [0.5, 0.25]
+    hybrid = HybridClassifier(PCA(2), RandomForestClassifier(20, random_state=0)).fit(X, soft)
+    assert hybrid.predict_proba(X).shape == (60, 2)
+    with pytest.raises(ParameterError, match=r"KNeighborsClassifier\.fit takes no sample_weight"):
+        HybridClassifier(PCA(2), KNeighborsClassifier(1)).fit(X, soft)
+
+
+def test_rows_and_labels_must_match(rng):
+    with pytest.raises(LabelError, match="X has 5 rows and y has 4"):
+        HybridClassifier().fit(rng.normal(size=(5, 2)), [0, 1, -1, -1])
+
+
+def test_a_saved_hybrid_predicts_the_same(mixed, tmp_path):
+    y = np.where(np.arange(200) < 20, np.arange(200) % 2, -1)
+    hybrid = HybridClassifier(small()).fit(mixed, y)
+    save(hybrid, tmp_path / "h.semigen")
+    again = load(tmp_path / "h.semigen")
+    np.testing.assert_array_equal(again.predict_proba(mixed), hybrid.predict_proba(mixed))
+
+
+@pytest.mark.parametrize("options", [{"n_mixtures": 0}, {"max_components": 1}, {"n_iter": "many"}])
+def test_bad_parameters_are_named(options, rng):
+    with pytest.raises(ParameterError, match=next(iter(options))):
+        MixtureEnsembleFeatures(**options).fit(rng.normal(size=(20, 2)))

@@ -1,0 +1,160 @@
+"""The log-linear pool: its weights against a direct search, what it hides, what it gives its members."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.semi_supervised import LabelSpreading
+
+from semigen import MixtureClassifier, PoolClassifier, SafeClassifier
+from semigen.datasets import make_gaussian_classes
+from semigen.exceptions import LabelError, ParameterError
+from semigen.pool import FEW_LABELS, pool_losses, pool_weights
+
+
+@pytest.fixture
+def data():
+    made = make_gaussian_classes(8, 150, n_classes=3, distance=3.0, random_state=4)
+    _, code = np.unique(made.y_true, return_inverse=True)
+    labelled = np.array([label is not None for label in made.y])
+    return SimpleNamespace(X=made.X, y=np.where(labelled, code, -1), X_test=made.X[-50:])
+
+
+@pytest.fixture
+def members():
+    return [
+        ("mixture", MixtureClassifier(covariance="tied")),
+        ("logistic", LogisticRegression()),
+        ("spreading", LabelSpreading(kernel="knn")),
+    ]
+
+
+def some_log_probs(rng, m=40, members=3, classes=3):
+    probs = rng.dirichlet(np.ones(classes), size=(members, m))
+    code = np.array([rng.choice(classes, p=row) for row in probs[0]])
+    return np.log(probs), code
+
+
+def test_weights_are_the_minimum_of_the_stated_objective(rng):
+    log_probs, code = some_log_probs(rng)
+    weight = rng.uniform(0.5, 2.0, size=len(code))
+    start = np.array([0.5, 0.3, 0.2])
+    ridge = 2.0 * (1 + FEW_LABELS * 9 / len(code))
+
+    def objective(w):
+        losses, _ = pool_losses(log_probs, code, w)
+        return weight @ losses + ridge * ((w - start) ** 2).sum()
+
+    found = pool_weights(log_probs, code, weight, start, 2.0)
+    direct = minimize(objective, start, method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10})
+    assert (direct.x > 0).all(), "an interior minimum is wanted for this comparison"
+    np.testing.assert_allclose(found, direct.x, atol=1e-4)
+
+
+def test_a_member_that_knows_nothing_loses_its_weight_and_one_that_knows_keeps_it(rng):
+    log_probs, code = some_log_probs(rng, m=3000, members=2)
+    log_probs[1] = np.log(rng.dirichlet(np.ones(3), size=len(code)))
+    weights = pool_weights(log_probs, code, np.ones(len(code)), np.array([0.5, 0.5]), 3.0)
+    np.testing.assert_allclose(weights, [1.0, 0.0], atol=0.08)
+
+
+def test_without_hidden_rows_and_with_a_stiff_ridge_weights_are_the_defaults(rng):
+    log_probs, code = some_log_probs(rng)
+    start = np.array([0.7, 0.1, 0.2])
+    np.testing.assert_array_equal(pool_weights(log_probs[:, :0], code[:0], np.ones(0), start, 3.0), start)
+    np.testing.assert_allclose(pool_weights(log_probs, code, np.ones(40), start, 1e9), start, atol=1e-6)
+
+
+def test_the_pool_is_the_product_of_its_members(data, members):
+    pool = PoolClassifier(members).fit(data.X, data.y)
+    total = sum(
+        pool.weights_[name] * np.log(0.999 * model.predict_proba(data.X_test) + 0.001 / 3)
+        for name, model in pool.estimators_.items()
+    )
+    wanted = np.exp(total) / np.exp(total).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(pool.predict_proba(data.X_test), wanted, atol=1e-12)
+    assert {member.name for member in pool.members_} == set(pool.weights_)
+    weights = [member.weight for member in pool.members_]
+    assert weights == sorted(weights, reverse=True)
+
+
+def test_hidden_rows_are_judged_by_members_that_did_not_see_their_label(data):
+    """A 1-nearest-neighbour member is perfect on rows it has seen; on hidden rows it is not."""
+    y = data.y.copy()
+    labelled = np.flatnonzero(y >= 0)
+    y[labelled] = np.random.default_rng(0).permutation(y[labelled])  # labels that nothing can predict
+    pool = PoolClassifier([("nearest", KNeighborsClassifier(1))]).fit(data.X, y)
+    assert pool.members_[0].accuracy < 0.7
+    rows, code, log_probs = pool.hidden_
+    assert sorted(rows.tolist()) == labelled.tolist()
+    np.testing.assert_array_equal(code, y[rows])
+    assert log_probs.shape == (1, len(labelled), 3)
+
+
+def test_members_get_the_rows_they_can_use(data):
+    seen = {}
+
+    class Spy(GaussianNB):
+        def fit(self, X, y, sample_weight=None):
+            seen["rows"] = len(X)
+            return super().fit(X, y, sample_weight)
+
+    class Greedy(MixtureClassifier):
+        def fit(self, X, y, sample_weight=None):
+            seen["all"] = len(X)
+            return super().fit(X, y, sample_weight)
+
+    PoolClassifier([("spy", Spy()), ("greedy", Greedy(covariance="diag"))]).fit(data.X, data.y)
+    assert seen == {"rows": int((data.y >= 0).sum()), "all": len(data.X)}
+
+
+def test_text_labels_none_and_soft_labels_give_the_same_pool(data, members):
+    names = np.array(["ant", "bee", "cow"])
+    text = np.where(data.y >= 0, names[np.maximum(data.y, 0)], None).astype(object)
+    soft = np.where(data.y[:, None] >= 0, np.eye(3)[np.maximum(data.y, 0)], np.nan)
+    wanted = PoolClassifier(members).fit(data.X, data.y)
+    found = PoolClassifier(members).fit(data.X, text)
+    assert found.classes_.tolist() == names.tolist()
+    np.testing.assert_allclose(found.predict_proba(data.X), wanted.predict_proba(data.X), atol=1e-10)
+    again = PoolClassifier(members[:2]).fit(data.X, soft)
+    assert again.predict_proba(data.X).shape == (len(data.X), 3)
+
+
+def test_one_label_a_class_leaves_the_defaults(data):
+    y = np.full(len(data.y), -1)
+    for k in range(3):
+        y[np.flatnonzero(data.y == k)[0]] = k
+    pool = PoolClassifier(
+        [("a", MixtureClassifier(covariance="tied")), ("b", GaussianNB())], weights={"a": 0.9, "b": 0.3}
+    ).fit(data.X, y)
+    assert pool.weights_ == {"a": 0.9, "b": 0.3}
+    assert np.isnan(pool.log_loss_)
+    assert np.isnan(pool.members_[0].log_loss)
+
+
+def test_a_safe_classifier_can_be_a_member(data):
+    safe = SafeClassifier(MixtureClassifier(covariance="tied"), n_repeats=1)
+    assert PoolClassifier([("safe", safe), ("dummy", DummyClassifier())]).fit(data.X, data.y)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"estimators": []}, "at least one"),
+        ({"estimators": [("a", GaussianNB()), ("a", GaussianNB())]}, "name of its own"),
+        ({"weights": {"zebra": 1.0}}, "zebra"),
+        ({"weights": {"nb": -1.0}}, "number of at least 0"),
+        ({"ridge": -1}, "ridge=-1"),
+        ({"n_splits": 1}, "n_splits=1"),
+    ],
+)
+def test_bad_parameters_are_named(options, message, data):
+    with pytest.raises(ParameterError, match=message):
+        PoolClassifier(**{"estimators": [("nb", GaussianNB())], **options}).fit(data.X, data.y)
+    with pytest.raises(LabelError):
+        PoolClassifier([("nb", GaussianNB())]).fit(data.X, np.full(len(data.X), -1))
