@@ -38,6 +38,7 @@ benchmark: $(VENV)/stamp-benchmark  ## speed against peers, accuracy against the
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.columns
+	$(BIN)/python -m benchmarks.text
 
 lock:  ## refresh the pinned versions under requirements/
 	$(PYTHON) requirements/lock.py

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.accuracy.textbook import TextbookEM
+from semigen.auto import AutoClassifier
 from semigen.mixture import MixtureClassifier
 
 SHAPES = ("full", "tied", "diag", "low_rank")
@@ -21,6 +22,7 @@ METHODS: dict[str, Callable[[], Any]] = {
     for shape in SHAPES
     for weight in WEIGHTS
 }
+METHODS["auto"] = AutoClassifier
 RECIPE: dict[str, Callable[[], Any]] = {
     TEXTBOOK: partial(MixtureClassifier, shrinkage=0, covariance="full"),
     COARSE: partial(MixtureClassifier, shrinkage=0, covariance="full", tol=1e-5),
@@ -39,4 +41,4 @@ def for_suite(suite: str) -> dict[str, Callable[[], Any]]:
 
 def affordable(method: str, n_columns: int) -> bool:
     """Whether a method can run on as many columns."""
-    return n_columns <= FEW_COLUMNS or method.split()[0] in WIDE_SHAPES
+    return n_columns <= FEW_COLUMNS or method.split()[0] in WIDE_SHAPES or method == "auto"

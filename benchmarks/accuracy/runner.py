@@ -106,5 +106,5 @@ def score(suite: str, cell: Cell) -> dict[str, Any] | None:
         "err": round(float(1 - right.mean()), 5),
         "logloss": round(float(-np.log(likelihood).mean()), 5),
         "seconds": round(seconds, 3),
-        "n_iter": model.n_iter_,
+        "n_iter": getattr(model, "n_iter_", 0),
     }
