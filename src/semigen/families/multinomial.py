@@ -25,9 +25,8 @@ from semigen.families.scaled import (
 )
 
 EQUAL_LENGTH = 6.0
-"""Words that a document is worth under ``length="equal"``. The words of a document come together, so a
-hundred are evidence of about this many independent ones: probabilities are then about right, and errors
-are smallest, whatever the length and weighting of the documents."""
+"""Words that a document is worth under ``length="equal"``. Words come together: on texts of many kinds the
+errors of EM are smallest with 3 to 10, and much below, components of many classes become alike."""
 
 FLOOR = 1e-16
 """Smallest probability of a word, and that of a word that no document has had."""
