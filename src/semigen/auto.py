@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from semigen import columns
+from semigen.base import TableClassifier
 from semigen.checks import integer
-from semigen.families import as_modelled, choose
+from semigen.families import Family, as_modelled, choose
 from semigen.hybrid import HybridClassifier, MixtureEnsembleFeatures, PlainColumns
 from semigen.hybrid.classifiers import NeighbourSpreading, RidgeLogistic, TreeEnsemble
 from semigen.labels import Labels, check_weights, encode
 from semigen.members import given_labels
-from semigen.metrics import accuracy_score
 from semigen.mixture import MixtureClassifier
-from semigen.pool import PoolClassifier, PoolMember, pool_losses, pool_weights
+from semigen.pool import PoolClassifier, pool_losses, pool_weights
 
 Array = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class Gain:
     n_rows: int
 
 
-class AutoClassifier(ClassifierMixin, BaseEstimator):
+class AutoClassifier(TableClassifier, BaseEstimator):
     """Classes from a table of any kind, with few labels or many: the default of semigen.
 
     A pool (:class:`semigen.PoolClassifier`) of classifiers that fail in different ways: ridge regression on
@@ -157,23 +157,23 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         integer("n_mixtures", self.n_mixtures, minimum=1)
         begin = time.perf_counter()
         schema, matrix = columns.learn(X, sparse=True)
-        self.schema_ = as_modelled(choose("auto", "tied", schema, sparse=issparse(matrix)), schema)
+        family = choose("auto", "tied", schema, sparse=issparse(matrix))
+        self.schema_ = as_modelled(family, schema)
         validate_data(self, X, skip_check_array=True)
         weight = check_weights(sample_weight, matrix.shape[0])
         labels = encode(y, self.unlabeled, counted=weight > 0)
         seed = check_random_state(self.random_state).randint(2**31)
-        kinds = {j: kind for j, kind in enumerate(self.schema_.kinds) if kind != "number"}
         representation = MixtureEnsembleFeatures(
             self.n_mixtures,
             min_components=len(labels.classes),
-            kinds=kinds,
+            kinds=self.schema_.special_kinds,
             n_jobs=self.n_jobs,
             random_state=seed,
         ).fit(matrix[weight > 0])
         self._say(f"{self.n_mixtures} mixtures fitted", begin)
         matrix, labels, weight = _subset(matrix, labels, weight, seed)
         self.pool_ = PoolClassifier(
-            self._members(matrix, representation, seed),
+            self._members(matrix, family, representation, seed),
             weights=DOCUMENT_WEIGHTS if issparse(matrix) else DEFAULT_WEIGHTS,
             unlabeled=None,
             random_state=seed,
@@ -182,40 +182,22 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = labels.classes
         self.gain_, kept = _gain(self.pool_)
         if kept is not None:
-            self.pool_.weights_ = kept
-            known = {one.name: one for one in self.pool_.members_}
-            self.pool_.members_ = tuple(replace(known[name], weight=kept[name]) for name in known)
-        self.weights_ = self.pool_.weights_
-        self.members_ = tuple(sorted(self.pool_.members_, key=lambda one: -one.weight))
+            self.pool_.reweigh(kept)
+        self.weights_, self.members_ = self.pool_.weights_, self.pool_.members_
         self.explanation_ = _explain(self.pool_, self.gain_, kept is not None)
         return self
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable class of each row, (n,)."""
-        best = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[best])
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
         matrix = columns.read_like(self, X)
         return self.pool_.predict_proba(matrix)
 
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy on the labelled rows of (X, y)."""
-        return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self.unlabeled)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        return tags
-
     def _members(
-        self, matrix: Any, representation: MixtureEnsembleFeatures, seed: int
+        self, matrix: Any, family: Family, representation: MixtureEnsembleFeatures, seed: int
     ) -> list[tuple[str, Any]]:
         plain = FrozenEstimator(PlainColumns(representation.kinds).fit(matrix))
         density = MixtureClassifier(
-            choose("auto", "tied", representation.schema_, sparse=issparse(matrix)),
+            family,
             unlabeled_weight=1.0 if issparse(matrix) else 0.1,
             max_iter=50,
             tol=1e-4,
@@ -229,10 +211,7 @@ class AutoClassifier(ClassifierMixin, BaseEstimator):
                 MIXTURES,
                 HybridClassifier(FrozenEstimator(representation), RidgeLogistic(9.0), unlabeled=None),
             ),
-            (
-                NEIGHBOURS,
-                HybridClassifier(near, spreading, unlabeled=None),
-            ),
+            (NEIGHBOURS, HybridClassifier(near, spreading, unlabeled=None)),
             (CLASSES, density),
             (LOGISTIC, HybridClassifier(plain, RidgeLogistic(1.0), unlabeled=None)),
         ]
@@ -331,6 +310,3 @@ def _explain(pool: PoolClassifier, gain: Gain | None, without: bool) -> str:
             f"{gain.standard_error:.3f} nats a row."
         )
     return "\n".join(lines)
-
-
-__all__ = ["AutoClassifier", "Gain", "PoolMember"]

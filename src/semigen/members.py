@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from semigen.labels import Labels, labeled_examples
 from semigen.metrics import align_probabilities, take_rows
 
 Array = NDArray[np.float64]
+
+BLOCK_ROWS = 8192
+"""Rows whose features are held at once in a prediction."""
 
 MARKED = (LabelPropagation, LabelSpreading, SelfTrainingClassifier)
 """Classifiers of scikit-learn that take unlabelled rows, marked -1."""
@@ -76,6 +80,16 @@ def member_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
     total = probs.sum(axis=1, keepdims=True)
     probs = np.where(total > 0, probs / np.where(total > 0, total, 1.0), 1.0 / probs.shape[1])
     return align_probabilities(probs, known, classes)
+
+
+def by_blocks(function: Callable[[Any], Array], X: Any) -> Array:
+    """``function`` of the rows of any table, block by block, its results one below the other."""
+    n_rows = count_rows(X)
+    if n_rows <= BLOCK_ROWS:
+        return function(X)
+    starts = range(0, n_rows, BLOCK_ROWS)
+    blocks = (take_rows(X, np.arange(i, min(i + BLOCK_ROWS, n_rows))) for i in starts)
+    return np.concatenate([function(block) for block in blocks])
 
 
 def count_rows(X: Any) -> int:

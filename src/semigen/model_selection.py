@@ -122,7 +122,7 @@ class SemiSupervisedSplit:
         if n_rows not in (None, code.shape[0]):
             raise LabelError(f"X has {n_rows} rows and y {code.shape[0]}: give one label or marker a row.")
         count = np.bincount(code[code >= 0], minlength=labels.classes.shape[0])
-        n_testable = int(count[count > 1].sum())
+        n_testable = n_hideable(code)
         if n_testable < self.n_splits:
             raise LabelError(
                 f"n_splits={self.n_splits} folds need as many labelled rows that can be tested, and y has "
@@ -163,6 +163,12 @@ def _train_order(rows: _Rows, code: _Rows, random: np.random.Generator) -> _Rows
     at_rest = (np.arange(rest.size) + 0.5) / max(rest.size, 1)
     order = np.argsort(np.concatenate([at, at_rest]), kind="stable")
     return np.asarray(np.concatenate([labelled, rest])[order])
+
+
+def n_hideable(code: _Rows) -> int:
+    """Rows of which each can be hidden without losing its class; codes are -1 where there is no one class."""
+    count = np.bincount(code[code >= 0], minlength=1)
+    return int(count[count > 1].sum())
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from semigen.base import TableClassifier
 from semigen.checks import integer, real
 from semigen.exceptions import ParameterError
 from semigen.labels import UNLABELED_PATTERN, Labels, check_weights, encode
-from semigen.members import count_rows, fit_member, member_proba, takes_unlabeled
-from semigen.metrics import accuracy_score, take_rows
-from semigen.model_selection import SemiSupervisedSplit
+from semigen.members import by_blocks, count_rows, fit_member, member_proba, takes_unlabeled
+from semigen.metrics import take_rows
+from semigen.model_selection import SemiSupervisedSplit, n_hideable
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -29,7 +30,6 @@ FLOOR = 1e-3
 not outvote all others."""
 FEW_LABELS = 3.0
 """With n hidden rows of K classes weights hold to their defaults 1 + FEW_LABELS · K² / n times as much."""
-BLOCK_ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class PoolMember:
     seconds: float
 
 
-class PoolClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     """Log-linear pool of any classifiers: ``p(k | x) ∝ Π_m p_m(k | x)^{w_m}`` with w_m ≥ 0.
 
     The weights minimise ``Σ_hidden -log p(y | x) + r Σ_m (w_m - w⁰_m)²`` over labelled rows that each member
@@ -96,6 +96,7 @@ class PoolClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Of the pool on the hidden rows, which its weights were fitted on: with few labels a little too good.
     hidden_ : tuple of ndarrays
         Row numbers (m,), class codes (m,) and log probabilities (M, m, K) of the hidden rows.
+    hidden_weight_ : ndarray of shape (m,)
     """
 
     def __init__(
@@ -165,31 +166,30 @@ class PoolClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         found = pool_weights(log_probs, code, weight[hidden], start, self.ridge)
         self.classes_ = labels.classes
         self.estimators_ = fitted
-        self.weights_ = dict(zip(names, found.tolist(), strict=True))
         self.hidden_ = (hidden, code, log_probs)
+        self.hidden_weight_ = weight[hidden]
         self.members_ = _members(self, seconds)
-        losses, right = pool_losses(log_probs, code, found)
-        self.log_loss_ = _mean(losses, weight[hidden])
-        self.accuracy_ = _mean(right, weight[hidden])
+        self.reweigh(dict(zip(names, found.tolist(), strict=True)))
         first = next(iter(fitted.values()))
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(first, name):
                 setattr(self, name, getattr(first, name))
         return self
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable class of each row, (n,)."""
-        best = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[best])
+    def reweigh(self, weights: Mapping[str, float]) -> None:
+        """Pool the fitted members with other weights, one for each by name."""
+        self.weights_ = {name: weights[name] for name in self.estimators_}
+        members = (replace(one, weight=self.weights_[one.name]) for one in self.members_)
+        self.members_ = tuple(sorted(members, key=lambda one: -one.weight))
+        _, code, log_probs = self.hidden_
+        losses, right = pool_losses(log_probs, code, np.array(list(self.weights_.values())))
+        self.log_loss_ = _mean(losses, self.hidden_weight_)
+        self.accuracy_ = _mean(right, self.hidden_weight_)
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
         check_is_fitted(self)
-        n_rows = count_rows(X)
-        if n_rows <= BLOCK_ROWS:
-            return self._pooled(X)
-        blocks = (np.arange(i, min(i + BLOCK_ROWS, n_rows)) for i in range(0, n_rows, BLOCK_ROWS))
-        return np.concatenate([self._pooled(take_rows(X, rows)) for rows in blocks])
+        return by_blocks(self._pooled, X)
 
     def _pooled(self, X: Any) -> Array:
         total: Any = 0.0
@@ -197,19 +197,8 @@ class PoolClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             if weight > 0:
                 total = total + weight * member_log_proba(self.estimators_[name], X, self.classes_)
         if np.isscalar(total):  # every weight is 0: the members know nothing
-            n_rows = count_rows(X)
-            total = np.zeros((n_rows, len(self.classes_)))
+            total = np.zeros((count_rows(X), len(self.classes_)))
         return np.asarray(np.exp(log_softmax(total, axis=1)))
-
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy on the labelled rows of (X, y)."""
-        return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self.unlabeled)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        return tags
 
     def _names(self) -> list[str]:
         real("ridge", self.ridge, minimum=0)
@@ -236,8 +225,7 @@ class PoolClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 def hidden_folds(labels: Labels, weight: Array, n_splits: int, random_state: Any) -> list[Rows]:
     """Labelled rows to hide in turn: up to ``n_splits`` folds, none if no row can be hidden."""
     counted = np.where(weight > 0, labels.hard, -1)
-    size = np.bincount(counted[counted >= 0], minlength=2)
-    testable = int(size[size > 1].sum())
+    testable = n_hideable(counted)
     if testable < 2:
         return []
     split = SemiSupervisedSplit(min(n_splits, testable), random_state=random_state, unlabeled=-1)
@@ -296,6 +284,7 @@ def _mean(values: Array, weight: Array) -> float:
 
 
 def _members(pool: PoolClassifier, seconds: list[float]) -> tuple[PoolMember, ...]:
+    """What each member is on its own, not weighed yet."""
     _, code, log_probs = pool.hidden_
     found = []
     for m, (name, estimator) in enumerate(pool.estimators):
@@ -306,11 +295,11 @@ def _members(pool: PoolClassifier, seconds: list[float]) -> tuple[PoolMember, ..
         found.append(
             PoolMember(
                 name,
-                pool.weights_[name],
+                0.0,
                 _mean(losses, ones),
                 _mean(right, ones),
                 takes_unlabeled(estimator),
                 seconds[m],
             )
         )
-    return tuple(sorted(found, key=lambda one: -one.weight))
+    return tuple(found)

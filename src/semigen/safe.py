@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from semigen.exceptions import ConvergenceWarning, ParameterError
 from semigen.labels import encode
 from semigen.metrics import accuracy_score
-from semigen.model_selection import CrossValidation, cross_validate
+from semigen.model_selection import CrossValidation, cross_validate, n_hideable
 
 Array = NDArray[np.float64]
 LEAST_TESTED_ROWS = 2
@@ -201,9 +201,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _why_not(self, y: Any) -> tuple[str | None, int]:
         """Why there is nothing to choose or to choose by, if so, and the number of folds."""
         labels = encode(y, self._marker())
-        hard = labels.hard
-        count = np.bincount(hard[hard >= 0])
-        testable = int(count[count > 1].sum())
+        testable = n_hideable(labels.hard)
         if labels.is_labeled.all():
             return "every row is labelled, so there is nothing to weigh.", 0
         if testable < LEAST_TESTED_ROWS:

@@ -26,7 +26,7 @@ from semigen.cli.tables import cell_text, write_table
 from semigen.exceptions import ColumnError, ConvergenceWarning
 from semigen.labels import encode
 from semigen.mixture import MixtureClassifier
-from semigen.model_selection import CrossValidation, cross_validate
+from semigen.model_selection import CrossValidation, cross_validate, n_hideable
 from semigen.persistence import save
 
 MODEL, PREDICTIONS, SUMMARY = "model.semigen", "predictions.csv", "summary.json"
@@ -156,8 +156,7 @@ def count_predictions(predictions: pa.Table) -> list[dict[str, Any]]:
 
 
 def _why_not_cross_validate(code: NDArray[np.intp]) -> str | None:
-    counts = np.bincount(code[code >= 0])
-    testable = int(counts[counts > 1].sum())
+    testable = n_hideable(code)
     if testable >= _FOLDS:
         return None
     return (

@@ -36,6 +36,11 @@ class Schema:
         """Number of columns."""
         return len(self.kinds)
 
+    @property
+    def special_kinds(self) -> dict[int, Kind]:
+        """Columns that are no numbers, and their kinds: how to read the matrix of this table once more."""
+        return {j: kind for j, kind in enumerate(self.kinds) if kind != "number"}
+
     def name(self, column: int) -> Any:
         """Name of a column, its number where it has none."""
         return column if self.names is None else self.names[column]

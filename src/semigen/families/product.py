@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.exceptions import ColumnError, ParameterError
-from semigen.families.protocol import Array, Family, Floats, MapRows, Missing, Rows, Walk
+from semigen.families.protocol import Array, Family, Floats, MapRows, Missing, Rows, Walk, among
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Product(Family):
 
     def walk(self, params: Parts, dtype: Any, missing: Missing = None) -> ProductWalk:
         def start(family: Family, columns: Any, own: Any) -> Walk:
-            return family.walk(own, dtype, _among(missing, columns))
+            return family.walk(own, dtype, among(missing, columns))
 
         return ProductWalk(self._columns(), self._each(start, params))
 
@@ -113,7 +113,7 @@ class Product(Family):
         return float(sum(self._each(lambda family, _, *own: family.log_prior(*own), prior, params)))
 
     def reusable(self, missing: Missing = None) -> bool:
-        return all(self._each(lambda family, columns: family.reusable(_among(missing, columns))))
+        return all(self._each(lambda family, columns: family.reusable(among(missing, columns))))
 
     def log_likelihood(self, params: Parts, stats: Parts) -> float:
         return float(sum(self._each(lambda family, _, *own: family.log_likelihood(*own), params, stats)))
@@ -163,13 +163,6 @@ class Product(Family):
 
     def n_free(self, params: Parts) -> int:
         return int(sum(self._each(lambda family, _, own: family.n_free(own), params)))
-
-
-def _among(missing: Missing, columns: Any) -> Missing:
-    """The missing-cell flags of a block; None where all of its cells are there."""
-    if missing is None or not missing[columns].any():
-        return None
-    return np.asarray(missing[columns])
 
 
 class ProductWalk(Walk):

@@ -29,6 +29,13 @@ MapRows = Callable[[Callable[[Rows], Any]], list[Any]]
 """Applies a function to the row numbers of each block and returns the results in block order."""
 
 
+def among(missing: Missing, columns: Any) -> Missing:
+    """The missing-cell flags of some columns; None where all of their cells are there."""
+    if missing is None or not missing[columns].any():
+        return None
+    return np.asarray(missing[columns])
+
+
 class Stats(Protocol):
     """Sufficient statistics: a record of sums over rows.
 

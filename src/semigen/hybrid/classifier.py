@@ -6,23 +6,21 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from semigen.base import TableClassifier
 from semigen.exceptions import LabelError
 from semigen.hybrid.classifiers import RidgeLogistic
 from semigen.hybrid.ensemble import MixtureEnsembleFeatures
 from semigen.labels import check_weights, encode
-from semigen.members import count_rows, fit_member, member_proba, takes_unlabeled
-from semigen.metrics import accuracy_score, take_rows
+from semigen.members import by_blocks, count_rows, fit_member, member_proba, takes_unlabeled
+from semigen.metrics import take_rows
 
 Array = NDArray[np.float64]
 
-BLOCK_ROWS = 8192
-"""Rows whose representation is held at once in a prediction."""
 
-
-class HybridClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     """Learn features from all rows, labelled or not, and a classifier of the labelled rows on them.
 
     For data whose classes no simple density describes, such as those of many columns: the generative model
@@ -100,36 +98,11 @@ class HybridClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 setattr(self, name, getattr(self.representation_, name))
         return self
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable class of each row, (n,)."""
-        best = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[best])
-
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K), in the order of ``classes_``."""
         check_is_fitted(self)
-        n_rows = count_rows(X)
-        parts = [
-            member_proba(self.classifier_, self._features(X, begin, n_rows), self.classes_)
-            for begin in range(0, max(n_rows, 1), BLOCK_ROWS)
-        ]
-        return np.concatenate(parts)
 
-    def _features(self, X: Any, begin: int, n_rows: int) -> Any:
-        return self.representation_.transform(_rows(X, begin, n_rows))
+        def block(rows: Any) -> Array:
+            return member_proba(self.classifier_, self.representation_.transform(rows), self.classes_)
 
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy on the labelled rows of (X, y)."""
-        return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self.unlabeled)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        return tags
-
-
-def _rows(X: Any, begin: int, n_rows: int) -> Any:
-    if n_rows <= BLOCK_ROWS:
-        return X
-    return take_rows(X, np.arange(begin, min(begin + BLOCK_ROWS, n_rows)))
+        return by_blocks(block, X)

@@ -7,12 +7,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, diags_array, issparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted
 
+from semigen.base import ProbabilityClassifier
 from semigen.checks import integer, real
 from semigen.labels import check_weights, encode
 
@@ -21,7 +22,7 @@ Array = NDArray[np.float64]
 MOST_ROWS_TO_ROTATE = 1500
 
 
-class RidgeLogistic(ClassifierMixin, BaseEstimator):
+class RidgeLogistic(ProbabilityClassifier, BaseEstimator):
     """Logistic regression with the penalty ``|β|² / (2 C)``, for many more features than labelled rows.
 
     The best coefficients lie in the span of the rows, so rows are first expressed in a basis of it: the
@@ -52,15 +53,11 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return np.asarray(self.regression_.predict_proba(self._rotated(X)))
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable class of each row, (n,)."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
-
     def _rotated(self, X: Any) -> Any:
         return X if self.basis_ is None else X @ self.basis_
 
 
-class TreeEnsemble(ClassifierMixin, BaseEstimator):
+class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
     """Extra trees (Geurts, Ernst & Wehenkel 2006, *Machine Learning* 63:3), kept as arrays of nodes.
 
     Parameters
@@ -117,10 +114,6 @@ class TreeEnsemble(ClassifierMixin, BaseEstimator):
             result[begin : begin + rows] = self.proba_[node].mean(axis=1)
         return result
 
-    def predict(self, X: Array) -> NDArray[Any]:
-        """Most probable class of each row, (n,)."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
-
 
 def _children(each: list[NDArray[Any]], first: NDArray[np.intp]) -> NDArray[np.intp]:
     parts = [
@@ -130,7 +123,7 @@ def _children(each: list[NDArray[Any]], first: NDArray[np.intp]) -> NDArray[np.i
     return np.concatenate(parts).astype(np.intp)
 
 
-class NeighbourSpreading(ClassifierMixin, BaseEstimator):
+class NeighbourSpreading(ProbabilityClassifier, BaseEstimator):
     """Labels spread over the graph of nearest neighbours of all rows.
 
     ``F = α S F + (1 - α) Y`` with ``S = D^{-1/2} W D^{-1/2}`` and W the symmetric graph of ``n_neighbors``
@@ -201,10 +194,6 @@ class NeighbourSpreading(ClassifierMixin, BaseEstimator):
         total = found.sum(axis=1, keepdims=True)
         near_labels = total > 1e-12 * self.spread_.max()
         return np.asarray(np.where(near_labels, found / np.where(total > 0, total, 1.0), self.share_))
-
-    def predict(self, X: Array) -> NDArray[Any]:
-        """Most probable class of each row, (n,)."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
 
 def _graph(rows: Array, n_neighbors: int) -> csr_array:

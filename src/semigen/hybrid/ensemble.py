@@ -16,12 +16,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from semigen import columns
+from semigen.base import TableInput
 from semigen.checks import integer
 from semigen.columns import Schema
 from semigen.em import Data, Mixture, Params, ThreadEngine, fit
 from semigen.em.engines import available_cpus
 from semigen.em.kernel import given_stats, m_step, responsibilities
-from semigen.families import Family, Gaussian, as_family, as_modelled, choose
+from semigen.families import Family, Gaussian, among, as_family, as_modelled, choose
 from semigen.hybrid.views import PrincipalAxes
 from semigen.labels import Labels
 
@@ -54,7 +55,7 @@ class Member:
     params: Params
 
 
-class MixtureEnsembleFeatures(TransformerMixin, BaseEstimator):
+class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
     """Responsibilities of many mixtures, fitted without labels, as features.
 
     Feature (m, c) of a row is ``p_m(component c | row) / √M`` for mixtures m = 1 … M, so the inner product of
@@ -127,9 +128,8 @@ class MixtureEnsembleFeatures(TransformerMixin, BaseEstimator):
         if matrix.shape[0] > self.max_rows:
             chosen = np.random.default_rng(seed).choice(matrix.shape[0], self.max_rows, replace=False)
             matrix = matrix[np.sort(chosen)]
-        kinds = {j: kind for j, kind in enumerate(self.schema_.kinds) if kind != "number"}
         self.views_ = tuple(
-            PrincipalAxes(kinds, gaussian=share, n_axes=MOST_DIMENSIONS).fit(matrix)
+            PrincipalAxes(self.schema_.special_kinds, gaussian=share, n_axes=MOST_DIMENSIONS).fit(matrix)
             for share in (GAUSSIAN_SHARES[:1] if issparse(matrix) else GAUSSIAN_SHARES)
         )
         seen = [view.transform(matrix) for view in self.views_]
@@ -154,7 +154,7 @@ class MixtureEnsembleFeatures(TransformerMixin, BaseEstimator):
         def one(member: Member) -> Array:
             x = matrix if member.view < 0 else seen[member.view]
             holes = missing if member.view < 0 else None
-            return _responsibilities(member, _take(x, member.columns), _among(holes, member.columns))
+            return _responsibilities(member, _take(x, member.columns), among(holes, member.columns))
 
         return np.asarray(np.hstack(self._map(one, self.members_)) / np.sqrt(len(self.members_)))
 
@@ -171,12 +171,6 @@ class MixtureEnsembleFeatures(TransformerMixin, BaseEstimator):
             f"mixture{m}_{c}" for m, one in enumerate(self.members_) for c in range(one.mixture.n_components)
         ]
         return np.array(names, dtype=object)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        return tags
 
     def _map(self, function: Callable[[Any], Any], items: Any) -> list[Any]:
         # many small products: one thread each, several at a time
@@ -208,7 +202,7 @@ class MixtureEnsembleFeatures(TransformerMixin, BaseEstimator):
         kinds = tuple(self.schema_.kinds[j] for j in chosen)
         schema = Schema(None, kinds, tuple(self.schema_.levels[j] for j in chosen), None)
         family = choose("auto", "tied" if rng.random() < 0.5 else "diag", schema)
-        return self._fit_one(-1, chosen, matrix[:, chosen], _among(missing, chosen), family, rng)
+        return self._fit_one(-1, chosen, matrix[:, chosen], among(missing, chosen), family, rng)
 
     def _fit_one(
         self,
@@ -273,9 +267,3 @@ def _responsibilities(member: Member, x: Any, missing: NDArray[np.bool_] | None)
 
 def _take(x: Any, chosen: NDArray[np.intp]) -> Any:
     return x if len(chosen) == x.shape[1] else np.ascontiguousarray(x[:, chosen])
-
-
-def _among(missing: NDArray[np.bool_] | None, chosen: NDArray[np.intp]) -> NDArray[np.bool_] | None:
-    if missing is None or not missing[chosen].any():
-        return None
-    return np.asarray(missing[chosen])

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
 from semigen.arrays.special import normal_scores
+from semigen.base import TableInput
 
 Array = NDArray[np.float64]
 
@@ -22,7 +23,7 @@ RARE = 0.01
 """A column with a larger share of missing cells gets a column that says where they are."""
 
 
-class PlainColumns(TransformerMixin, BaseEstimator):
+class PlainColumns(TableInput, TransformerMixin, BaseEstimator):
     """Numbers standardised, levels as indicator columns, missing cells filled with the mean and marked.
 
     Every column of the table has variance 1 in all, however many levels it has. Sparse rows of counts are
@@ -115,12 +116,6 @@ class PlainColumns(TransformerMixin, BaseEstimator):
                 parts.append(np.repeat(holes[:, [j]], len(frequencies), axis=1))
         parts.append(np.zeros((len(holes), len(self.marked_)), dtype=bool))
         return np.hstack(parts)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        return tags
 
     def _fit_sparse(self, matrix: csr_array) -> None:
         cells = matrix.data

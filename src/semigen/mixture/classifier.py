@@ -9,11 +9,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from semigen import checks, columns
+from semigen.base import TableClassifier
 from semigen.em import Data, Engine, Fit, LabelMechanism, Mixture, ThreadEngine, fit, mechanism, start
 from semigen.exceptions import ConvergenceWarning, ParameterError
 from semigen.families import COVARIANCES, as_modelled, choose, wanted_kinds
@@ -24,7 +25,7 @@ from semigen.mixture.selection import Candidate
 from semigen.model_selection import cross_validate
 
 
-class MixtureClassifier(FittedMixture, ClassifierMixin, BaseEstimator):
+class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
     """Classes as mixtures of densities, learned by EM from labelled and unlabelled rows.
 
     The model is ``p(x, y) = p(y) Σ_{c of class y} p(c | y) p(x | c)``; the fit maximises
@@ -284,12 +285,6 @@ class MixtureClassifier(FittedMixture, ClassifierMixin, BaseEstimator):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # told for the model that is kept
             return selection.search(evaluate, data.labels.classes, shapes, fixed)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        return tags
 
     def _fit_once(
         self, attempt: int, mixture: Mixture, prior: Any, data: Data, engine: Engine, rng: np.random.Generator

@@ -17,7 +17,6 @@ from semigen.columns import Schema
 from semigen.em import Data, Mixture, Params, ThreadEngine, impute, log_joint
 from semigen.exceptions import ParameterError
 from semigen.families import Family
-from semigen.metrics import accuracy_score
 from semigen.mixture import criteria
 
 Array = NDArray[np.float64]
@@ -68,10 +67,6 @@ class FittedMixture:
             return np.asarray(np.exp(joint[:, -1] - log_sum_exp(joint.T)))
 
         return self._by_block(X, share)
-
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy on the labelled rows of (X, y); unlabelled rows do not count."""
-        return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self.unlabeled)
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
         """Draw rows from the model.
