@@ -8,9 +8,8 @@ from sklearn.datasets import load_wine
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from semigen import AutoClassifier, HybridClassifier, MixtureEnsembleFeatures, load, save
-from semigen.auto import SUPERVISED
+from semigen.auto import ALL_MEMBERS, SUPERVISED, SUPERVISED_MEMBERS
 from semigen.exceptions import LabelError, ParameterError
-from semigen.pool import pool_losses
 
 REDRAWN = "a row given twice is another draw of the random representation than a row of weight 2"
 EXPECTED = {
@@ -63,11 +62,32 @@ def test_it_says_what_carried_the_predictions_and_what_unlabelled_rows_changed(w
     assert set(auto.weights_) == {one.name for one in auto.members_}
     assert auto.members_[0].weight == max(auto.weights_.values())
     assert auto.members_[0].name in auto.explanation_
-    assert f"{auto.gain_.n_rows} hidden labelled rows" in auto.explanation_
-    _, code, log_probs = auto.pool_.hidden_
-    losses, right = pool_losses(log_probs, code, np.array(list(auto.pool_.weights_.values())))
-    assert auto.gain_.log_loss == pytest.approx(losses.mean())
-    assert auto.gain_.accuracy == pytest.approx(right.mean())
+    judged = auto.validation_
+    assert judged.names == (ALL_MEMBERS, SUPERVISED_MEMBERS, *auto.pool_.estimators_)
+    assert f"{len(judged.rows)} hidden labelled rows" in auto.explanation_
+    np.testing.assert_array_equal(judged.rows, np.flatnonzero([label is not None for label in y]))
+    for member in auto.members_:
+        assert member.log_loss == pytest.approx(judged.score(member.name).log_loss.value)
+        assert member.uses_unlabeled == (member.name not in SUPERVISED)
+
+
+def test_steps_are_told_in_order_and_to_the_end(wine):
+    X, y, _ = wine
+    steps = []
+    small(n_jobs=1).fit(X, y, progress=lambda *step: steps.append(step))
+    done = [step[0] for step in steps]
+    assert done == sorted(done)
+    assert done[-1] == steps[-1][1]
+    assert len({step[1] for step in steps}) == 1
+
+
+def test_a_time_budget_ends_a_fit_and_says_so(wine):
+    X, y, truth = wine
+    auto = small(time_budget=1e-6).fit(X, y)
+    assert len(auto.members_) == 1
+    assert "time budget" in auto.explanation_
+    assert auto.validation_ is None
+    assert auto.score(X, truth) > 0.5
 
 
 def test_unlabelled_rows_that_mislead_are_left_out(rng):
@@ -91,7 +111,7 @@ def test_few_labels(per_class, wine):
         y[np.flatnonzero(truth == name)[:per_class]] = name
     auto = small().fit(X, y)
     assert auto.score(X, truth) > 0.55
-    assert (auto.gain_ is None) == (per_class == 1)
+    assert (auto.validation_ is None) == (per_class == 1)
     assert ("No labelled row could be hidden" in auto.explanation_) == (per_class == 1)
 
 

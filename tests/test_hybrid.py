@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
+from scipy.special import logsumexp
 from scipy.stats import norm, rankdata
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -70,9 +71,43 @@ def test_responsibilities_sum_to_one_in_each_mixture(rng):
     features = small().fit(X)
     table = features.transform(X)
     assert table.shape == (120, features.n_features_out_) == (120, len(features.get_feature_names_out()))
-    np.testing.assert_allclose(table.sum(axis=1), 6 / np.sqrt(6), atol=1e-9)
+    shares = np.array([one.share for one in features.members_])
+    assert shares.sum() == pytest.approx(1)
+    np.testing.assert_allclose(table.sum(axis=1), np.sqrt(shares).sum(), atol=1e-9)
     assert (table >= 0).all()
     assert ((table @ table.T) <= 1 + 1e-9).all()
+
+
+def test_evidence_is_half_the_difference_of_the_information_criteria(rng):
+    X = rng.normal(size=(200, 3)) + np.repeat([[0.0], [5.0]], 100, axis=0)
+    features = small(random_state=1).fit(X)
+    checked = 0
+    for one in features.members_:
+        x = features.views_[one.view].transform(X)[:, one.columns]
+        if one.mixture.family.covariance.name != "diag":
+            continue
+        checked += 1
+        found = one.mixture.family.summary(one.params.family)
+        variance = np.array([np.diagonal(matrix) for matrix in found["covariance"]])
+        log_density = norm.logpdf(x[:, None], found["mean"], np.sqrt(variance)).sum(axis=2)
+        log_lik = logsumexp(log_density + one.params.log_within, axis=1).sum()
+        n_free = one.mixture.n_components * (2 * x.shape[1] + 1) - 1
+        single = norm.logpdf(x, 0, x.std(axis=0)).sum()  # axes have mean 0
+        price = (n_free - 2 * x.shape[1]) * np.log(len(x)) / 2
+        assert one.evidence == pytest.approx((log_lik - single - price) / len(x), abs=0.02)  # MAP, not ML
+    assert checked
+
+
+def test_clusters_that_are_not_there_count_less(rng):
+    noise = MixtureEnsembleFeatures(24).fit(rng.normal(size=(300, 5))).members_
+    few = sum(one.share for one in noise if one.mixture.n_components <= 4)
+    drawn = sum(one.mixture.n_components <= 4 for one in noise) / 24
+    assert few > 1.5 * drawn
+    clusters = rng.normal(size=(300, 5)) + 20 * rng.normal(size=(12, 5))[np.arange(300) % 12]
+    real = MixtureEnsembleFeatures(24).fit(clusters).members_
+    for one in real:
+        if one.evidence > 0:
+            assert one.share == max(other.share for other in real)
 
 
 def test_rows_of_one_cluster_are_alike_and_rows_of_two_are_not(rng):
@@ -96,11 +131,13 @@ def test_features_do_not_depend_on_threads_or_row_blocks_and_repeat(rng):
 def test_every_kind_of_table_is_represented(mixed, rng):
     table = small().fit(mixed).transform(mixed)
     assert np.isfinite(table).all()
-    np.testing.assert_allclose(table.sum(axis=1), 6 / np.sqrt(6), atol=1e-9)
+    np.testing.assert_allclose(table.sum(axis=1), table.sum(axis=1)[0], atol=1e-9)
     new = mixed.head(5).assign(colour="violet", extra=1.0)
     assert np.isfinite(small().fit(mixed).transform(new)).all()
     words = csr_array(rng.poisson(0.5, size=(80, 60)).astype(float))
-    assert np.isfinite(small().fit(words).transform(words)).all()
+    documents = small().fit(words)
+    assert np.isfinite(documents.transform(words)).all()
+    np.testing.assert_allclose([one.share for one in documents.members_], 1 / 6)
     members = small().fit(mixed).members_
     assert {"product", "gaussian"} & {one.mixture.family.name for one in members}
 
@@ -110,6 +147,14 @@ def test_large_tables_are_sampled(rng):
     features = small(max_rows=60).fit(X)
     assert max(one.mixture.n_components for one in features.members_) <= 60 // 8 + 1
     assert features.transform(X).shape[0] == 500
+
+
+def test_no_time_leaves_four_mixtures(rng):
+    X = rng.normal(size=(100, 3)) + 9 * np.eye(3)[np.arange(100) % 3]
+    done = []
+    features = small(time_budget=0, n_jobs=1).fit(X, progress=lambda *step: done.append(step))
+    assert done == [(1, 6), (2, 6), (3, 6), (4, 6)]
+    assert len(features.members_) <= 4
 
 
 def test_the_classifier_is_that_of_the_labelled_rows_features(rng):
@@ -153,7 +198,9 @@ def test_a_saved_hybrid_predicts_the_same(mixed, tmp_path):
     np.testing.assert_array_equal(again.predict_proba(mixed), hybrid.predict_proba(mixed))
 
 
-@pytest.mark.parametrize("options", [{"n_mixtures": 0}, {"max_components": 1}, {"n_iter": "many"}])
+@pytest.mark.parametrize(
+    "options", [{"n_mixtures": 0}, {"max_components": 1}, {"n_iter": "many"}, {"time_budget": -1}]
+)
 def test_bad_parameters_are_named(options, rng):
     with pytest.raises(ParameterError, match=next(iter(options))):
         MixtureEnsembleFeatures(**options).fit(rng.normal(size=(20, 2)))

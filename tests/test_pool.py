@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.special import log_softmax
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -14,7 +15,7 @@ from sklearn.semi_supervised import LabelSpreading
 from semigen import MixtureClassifier, PoolClassifier, SafeClassifier
 from semigen.datasets import make_gaussian_classes
 from semigen.exceptions import LabelError, ParameterError
-from semigen.pool import FEW_LABELS, pool_losses, pool_weights
+from semigen.pool import FEW_LABELS, Hidden, pool_weights
 
 
 @pytest.fixture
@@ -47,8 +48,8 @@ def test_weights_are_the_minimum_of_the_stated_objective(rng):
     ridge = 2.0 * (1 + FEW_LABELS * 9 / len(code))
 
     def objective(w):
-        losses, _ = pool_losses(log_probs, code, w)
-        return weight @ losses + ridge * ((w - start) ** 2).sum()
+        log_pool = log_softmax(np.tensordot(w, log_probs, 1), axis=1)
+        return -weight @ log_pool[np.arange(len(code)), code] + ridge * ((w - start) ** 2).sum()
 
     found = pool_weights(log_probs, code, weight, start, 2.0)
     direct = minimize(objective, start, method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10})
@@ -90,10 +91,42 @@ def test_hidden_rows_are_judged_by_members_that_did_not_see_their_label(data):
     y[labelled] = np.random.default_rng(0).permutation(y[labelled])  # labels that nothing can predict
     pool = PoolClassifier([("nearest", KNeighborsClassifier(1))]).fit(data.X, y)
     assert pool.members_[0].accuracy < 0.7
-    rows, code, log_probs = pool.hidden_
-    assert sorted(rows.tolist()) == labelled.tolist()
-    np.testing.assert_array_equal(code, y[rows])
-    assert log_probs.shape == (1, len(labelled), 3)
+    hidden = pool.hidden_
+    assert sorted(hidden.rows.tolist()) == labelled.tolist()
+    np.testing.assert_array_equal(hidden.code, y[hidden.rows])
+    assert hidden.log_probs.shape == (1, len(labelled), 3)
+    assert pool.validation_.rows.tolist() == labelled.tolist()
+
+
+def test_a_fold_is_judged_by_weights_of_the_other_folds(rng):
+    """Changing what is known about a fold's labels changes the weights of others, never its own."""
+    log_probs, code = some_log_probs(rng)
+    fold = np.arange(len(code)) % 4
+    hidden = Hidden(np.arange(len(code)), code, np.ones(len(code)), fold, log_probs)
+    start = np.array([0.5, 0.3, 0.2])
+    pooled = hidden.crossfitted(start, 3.0)
+    np.testing.assert_allclose(np.exp(pooled).sum(axis=1), 1, atol=1e-12)
+    mine = fold == 2
+    weights = pool_weights(log_probs[:, ~mine], code[~mine], np.ones((~mine).sum()), start, 3.0)
+    wanted = log_softmax(np.tensordot(weights, log_probs[:, mine], 1), axis=1)
+    np.testing.assert_allclose(pooled[mine], wanted, atol=1e-12)
+    changed = Hidden(hidden.rows, np.where(mine, (code + 1) % 3, code), hidden.weight, fold, log_probs)
+    np.testing.assert_array_equal(changed.crossfitted(start, 3.0)[mine], pooled[mine])
+    assert not np.allclose(changed.crossfitted(start, 3.0)[~mine], pooled[~mine])
+
+
+def test_no_time_leaves_the_first_member_with_its_default_weight(data, members):
+    steps = []
+    pool = PoolClassifier(members, time_budget=0).fit(
+        data.X, data.y, progress=lambda *step: steps.append(step)
+    )
+    assert list(pool.weights_.items()) == [("mixture", 1 / 3)]
+    assert steps == [(1, 18, "mixture")]
+    assert pool.validation_ is None
+    whole = PoolClassifier(members, time_budget=1e6).fit(data.X, data.y)
+    np.testing.assert_array_equal(
+        whole.predict_proba(data.X), PoolClassifier(members).fit(data.X, data.y).predict_proba(data.X)
+    )
 
 
 def test_members_get_the_rows_they_can_use(data):
@@ -101,12 +134,12 @@ def test_members_get_the_rows_they_can_use(data):
 
     class Spy(GaussianNB):
         def fit(self, X, y, sample_weight=None):
-            seen["rows"] = len(X)
+            seen.setdefault("rows", len(X))
             return super().fit(X, y, sample_weight)
 
     class Greedy(MixtureClassifier):
         def fit(self, X, y, sample_weight=None):
-            seen["all"] = len(X)
+            seen.setdefault("all", len(X))
             return super().fit(X, y, sample_weight)
 
     PoolClassifier([("spy", Spy()), ("greedy", Greedy(covariance="diag"))]).fit(data.X, data.y)
@@ -133,7 +166,7 @@ def test_one_label_a_class_leaves_the_defaults(data):
         [("a", MixtureClassifier(covariance="tied")), ("b", GaussianNB())], weights={"a": 0.9, "b": 0.3}
     ).fit(data.X, y)
     assert pool.weights_ == {"a": 0.9, "b": 0.3}
-    assert np.isnan(pool.log_loss_)
+    assert pool.validation_ is None
     assert np.isnan(pool.members_[0].log_loss)
 
 
@@ -151,6 +184,7 @@ def test_a_safe_classifier_can_be_a_member(data):
         ({"weights": {"nb": -1.0}}, "number of at least 0"),
         ({"ridge": -1}, "ridge=-1"),
         ({"n_splits": 1}, "n_splits=1"),
+        ({"time_budget": -1}, "time_budget=-1"),
     ],
 )
 def test_bad_parameters_are_named(options, message, data):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -16,14 +17,15 @@ from sklearn.utils.validation import validate_data
 
 from semigen import columns
 from semigen.base import TableClassifier
-from semigen.checks import integer
+from semigen.checks import integer, real
 from semigen.families import Family, as_modelled, choose
 from semigen.hybrid import HybridClassifier, MixtureEnsembleFeatures, PlainColumns
 from semigen.hybrid.classifiers import NeighbourSpreading, RidgeLogistic, TreeEnsemble
 from semigen.labels import Labels, check_weights, encode
 from semigen.members import given_labels
 from semigen.mixture import MixtureClassifier
-from semigen.pool import PoolClassifier, pool_losses, pool_weights
+from semigen.model_selection import CrossValidation
+from semigen.pool import PoolClassifier
 
 Array = NDArray[np.float64]
 
@@ -35,35 +37,18 @@ bundled tables and the SSL book's sets."""
 DOCUMENT_WEIGHTS = {MIXTURES: 0.4, NEIGHBOURS: 0.2, CLASSES: 0.8, LOGISTIC: 0.2}
 """The same for sparse rows, where class densities are the strong member; not tuned."""
 SUPERVISED = (LOGISTIC, TREES)
+"""Members that use labelled rows only."""
+ALL_MEMBERS, SUPERVISED_MEMBERS = "all members", "supervised members"
+"""Names of the two pools in ``validation_``."""
+STEPS_TOLD = 16
+"""Lines that ``verbose=1`` prints."""
+SHARE_OF_MIXTURES = 0.4
+"""Of a time budget."""
 N_TREES = 100
 MAX_ROWS = 100_000
 """Rows that class densities are fitted on."""
 MAX_LABELED = 20_000
 """Labelled rows that members are fitted on."""
-
-
-@dataclass(frozen=True)
-class Gain:
-    """What members that learn from unlabelled rows changed, on the same hidden labelled rows.
-
-    Attributes
-    ----------
-    log_loss, accuracy : float
-        Of the pool with all members.
-    supervised_log_loss, supervised_accuracy : float
-        Of the best pool of the members that use labelled rows only.
-    standard_error : float
-        Of the difference of the log-losses, paired by row, nats.
-    n_rows : int
-        Hidden rows.
-    """
-
-    log_loss: float
-    accuracy: float
-    supervised_log_loss: float
-    supervised_accuracy: float
-    standard_error: float
-    n_rows: int
 
 
 class AutoClassifier(TableClassifier, BaseEstimator):
@@ -81,6 +66,11 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     ----------
     n_mixtures : int, default=48
         Mixtures of the representation.
+    kinds : str, dict {column: kind} or None, default=None
+        How columns are read, where it is not as they look; see :func:`semigen.columns.learn`.
+    time_budget : float or None, default=None
+        Seconds for a fit, roughly: mixtures, folds and members that cannot be finished in time are left out,
+        and ``explanation_`` says so. Results then depend on the machine's speed. None: as long as it takes.
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabelled.
     n_jobs : int or None, default=None
@@ -95,8 +85,12 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     members_ : tuple of PoolMember
         Weights, losses on hidden rows, seconds; by weight, the largest first.
     weights_ : dict {name: float}
-    gain_ : Gain or None
-        The pool with and without the members that use unlabelled rows; None where no row could be hidden.
+    validation_ : CrossValidation or None
+        Accuracy and log-loss on labelled rows hidden in turn, of ``"all members"`` pooled, of the
+        ``"supervised members"`` pooled (those that use labelled rows only) and of each member. Weights of a
+        pool come from the other folds. None where no row could be hidden.
+    unlabeled_used_ : bool
+        False where members that use unlabelled rows made it worse and are left out.
     explanation_ : str
         What carried the predictions and what the unlabelled rows changed, in words.
     pool_ : PoolClassifier
@@ -127,18 +121,29 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         self,
         *,
         n_mixtures: int = 48,
+        kinds: Any = None,
+        time_budget: float | None = None,
         unlabeled: Any = -1,
         n_jobs: int | None = None,
         random_state: Any = 0,
         verbose: int = 0,
     ) -> None:
         self.n_mixtures = n_mixtures
+        self.kinds = kinds
+        self.time_budget = time_budget
         self.unlabeled = unlabeled
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> Self:
         """Learn from labelled and unlabelled rows.
 
         Parameters
@@ -149,14 +154,16 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             Labels with markers, or label probabilities / candidate sets over K classes.
         sample_weight : array-like of shape (n,) or None
             Row weights.
+        progress : callable, optional
+            Called as ``progress(steps done, steps in all, what was done)`` after each step.
 
         Returns
         -------
         self
         """
         integer("n_mixtures", self.n_mixtures, minimum=1)
-        begin = time.perf_counter()
-        schema, matrix = columns.learn(X, sparse=True)
+        clock = _Clock(self.time_budget, self.verbose, progress)
+        schema, matrix = columns.learn(X, self.kinds, sparse=True)
         family = choose("auto", "tied", schema, sparse=issparse(matrix))
         self.schema_ = as_modelled(family, schema)
         validate_data(self, X, skip_check_array=True)
@@ -166,25 +173,31 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         representation = MixtureEnsembleFeatures(
             self.n_mixtures,
             min_components=len(labels.classes),
+            time_budget=clock.left(SHARE_OF_MIXTURES),
             kinds=self.schema_.special_kinds,
             n_jobs=self.n_jobs,
             random_state=seed,
-        ).fit(matrix[weight > 0])
-        self._say(f"{self.n_mixtures} mixtures fitted", begin)
+        ).fit(matrix[weight > 0], progress=clock.first(self.n_mixtures))
         matrix, labels, weight = _subset(matrix, labels, weight, seed)
         self.pool_ = PoolClassifier(
             self._members(matrix, family, representation, seed),
             weights=DOCUMENT_WEIGHTS if issparse(matrix) else DEFAULT_WEIGHTS,
+            time_budget=clock.left(),
             unlabeled=None,
             random_state=seed,
-        ).fit(matrix, given_labels(labels), None if (weight == 1).all() else weight)
-        self._say("members fitted", begin)
+        ).fit(
+            matrix,
+            given_labels(labels),
+            None if (weight == 1).all() else weight,
+            progress=clock.after(self.n_mixtures),
+        )
         self.classes_ = labels.classes
-        self.gain_, kept = _gain(self.pool_)
-        if kept is not None:
-            self.pool_.reweigh(kept)
-        self.weights_, self.members_ = self.pool_.weights_, self.pool_.members_
-        self.explanation_ = _explain(self.pool_, self.gain_, kept is not None)
+        self._judge()
+        self.weights_ = self.pool_.weights_
+        self.members_ = tuple(
+            replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in self.pool_.members_
+        )
+        self.explanation_ = _explain(self, clock.over)
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -220,9 +233,71 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             members.append((TREES, HybridClassifier(plain, trees, unlabeled=None)))
         return members
 
-    def _say(self, what: str, begin: float) -> None:
-        if self.verbose:
-            print(f"{time.perf_counter() - begin:6.1f} s  {what}")
+    def _judge(self) -> None:
+        """Compare the pool with that of the supervised members, and keep to these where they are better."""
+        pool, names = self.pool_, list(self.pool_.estimators_)
+        supervised = np.array([name in SUPERVISED for name in names])
+        self.validation_: CrossValidation | None = None
+        self.unlabeled_used_ = True
+        if not supervised.any():
+            return
+        given = np.array([(pool.weights or {})[name] for name in names])
+        start = given[supervised] * given.sum() / given[supervised].sum()
+        without = pool.hidden_.only(supervised)
+        validation = pool.hidden_.validation(
+            {
+                ALL_MEMBERS: pool.hidden_.crossfitted(given, pool.ridge),
+                SUPERVISED_MEMBERS: without.crossfitted(start, pool.ridge),
+                **dict(zip(names, pool.hidden_.log_probs, strict=True)),
+            }
+        )
+        if validation is None:
+            return
+        self.validation_ = validation
+        worse, error = _loss_of(validation)
+        if len(without.rows) > 1 and worse > error:
+            found = without.pool_weights(start, pool.ridge)
+            kept = dict(zip(np.array(names)[supervised].tolist(), found.tolist(), strict=True))
+            pool.reweigh({**dict.fromkeys(names, 0.0), **kept})
+            self.unlabeled_used_ = False
+
+
+class _Clock:
+    """Time since the start, and who is told about steps."""
+
+    def __init__(
+        self, budget: float | None, verbose: int, progress: Callable[[int, int, str], None] | None
+    ) -> None:
+        self.budget = None if budget is None else real("time_budget", budget, minimum=0)
+        self.begin = time.perf_counter()
+        self.verbose, self.progress = verbose, progress
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.begin
+
+    @property
+    def over(self) -> bool:
+        return self.budget is not None and self.seconds > 0.9 * self.budget
+
+    def left(self, share: float = 1.0) -> float | None:
+        return None if self.budget is None else share * max(self.budget - self.seconds, 0.0)
+
+    def first(self, n_mixtures: int) -> Callable[[int, int], None]:
+        """Tells of steps of the mixtures; how many fits follow is not known yet."""
+        return lambda done, total: self._tell(done, 2 * n_mixtures, "mixture")
+
+    def after(self, n_mixtures: int) -> Callable[[int, int, str], None]:
+        """Tells of fits that follow the mixtures, as a second half."""
+        return lambda done, total, name: self._tell(
+            n_mixtures + round(n_mixtures * done / total), 2 * n_mixtures, name
+        )
+
+    def _tell(self, done: int, total: int, name: str) -> None:
+        if self.progress is not None:
+            self.progress(done, total, name)
+        if self.verbose and (done * STEPS_TOLD // total > (done - 1) * STEPS_TOLD // total):
+            print(f"{self.seconds:6.1f} s  {done}/{total}  {name}")
 
 
 def _subset(matrix: Any, labels: Labels, weight: Array, seed: int) -> tuple[Any, Labels, Array]:
@@ -247,66 +322,52 @@ def _subset(matrix: Any, labels: Labels, weight: Array, seed: int) -> tuple[Any,
     return matrix[rows], labels.take(rows), weight[rows]
 
 
-def _gain(pool: PoolClassifier) -> tuple[Gain | None, dict[str, float] | None]:
-    """The pool with and without members that use unlabelled rows; its weights without, where better."""
-    rows, code, log_probs = pool.hidden_
-    names = list(pool.weights_)
-    supervised = np.array([name in SUPERVISED for name in names])
-    if not len(rows):
-        return None, None
-    given = pool.weights or {}
-    start = np.array([given[name] for name in names])
-    own = start[supervised] * start.sum() / start[supervised].sum()
-    ones = np.ones(len(code))
-    found = pool_weights(log_probs[supervised], code, ones, own, pool.ridge)
-    losses, right = pool_losses(log_probs, code, np.array(list(pool.weights_.values())))
-    losses_without, right_without = pool_losses(log_probs[supervised], code, found)
-    difference = losses - losses_without
-    error = float(difference.std() / np.sqrt(max(len(code) - 1, 1)))
-    gain = Gain(
-        float(losses.mean()),
-        float(right.mean()),
-        float(losses_without.mean()),
-        float(right_without.mean()),
-        error,
-        len(code),
-    )
-    if difference.mean() <= error or len(code) < 2:
-        return gain, None
-    kept = dict.fromkeys(names, 0.0)
-    kept.update(zip(np.array(names)[supervised].tolist(), found.tolist(), strict=True))
-    return gain, kept
+def _loss_of(validation: CrossValidation) -> tuple[float, float]:
+    """By how much the pool of all members is worse than the supervised one, nats, and its standard error."""
+    difference = validation.row_losses[ALL_MEMBERS] - validation.row_losses[SUPERVISED_MEMBERS]
+    share = validation.weight / validation.weight.sum()
+    mean = float(share @ difference)
+    return mean, float(np.linalg.norm(share * (difference - mean)))
 
 
-def _explain(pool: PoolClassifier, gain: Gain | None, without: bool) -> str:
-    weights = {name: weight for name, weight in pool.weights_.items() if weight > 0}
+def _explain(auto: AutoClassifier, out_of_time: bool) -> str:
+    weights = {name: weight for name, weight in auto.weights_.items() if weight > 0}
     total = sum(weights.values()) or 1.0
     shares = ", ".join(
         f"{name} {weight / total:.0%}" for name, weight in sorted(weights.items(), key=lambda one: -one[1])
     )
     lines = [f"Weights in the pool: {shares}."]
-    if gain is None:
+    if out_of_time:
+        lines.append("The time budget ended the fit: mixtures, folds or members may be missing.")
+    if auto.validation_ is None and out_of_time:
+        lines.append(
+            "No label was hidden in time, so the weights are the defaults and nothing is known about "
+            "how good the predictions are: give it more time."
+        )
+        return "\n".join(lines)
+    if auto.validation_ is None:
         lines.append(
             "No labelled row could be hidden, so the weights are the defaults and nothing is known about how "
             "good the predictions are: label two rows or more of each class."
         )
         return "\n".join(lines)
+    pool, twin = (auto.validation_.score(name) for name in (ALL_MEMBERS, SUPERVISED_MEMBERS))
     lines.append(
-        f"On {gain.n_rows} hidden labelled rows: log-loss {gain.log_loss:.3f} nats, accuracy "
-        f"{gain.accuracy:.3f}; with labelled rows only {gain.supervised_log_loss:.3f} and "
-        f"{gain.supervised_accuracy:.3f}."
+        f"On {len(auto.validation_.rows)} hidden labelled rows: log-loss {pool.log_loss.value:.3f} nats, "
+        f"accuracy {pool.accuracy.value:.3f}; with labelled rows only {twin.log_loss.value:.3f} and "
+        f"{twin.accuracy.value:.3f}."
     )
-    change = gain.supervised_log_loss - gain.log_loss
-    if without:
+    worse, error = _loss_of(auto.validation_)
+    if not auto.unlabeled_used_:
         lines.append(
-            f"Unlabelled rows made it worse by {-change:.3f} ± {gain.standard_error:.3f} nats, so members "
-            "that use them are left out."
+            f"Unlabelled rows made it worse by {worse:.3f} ± {error:.3f} nats, so members that use them are "
+            "left out."
         )
-    elif change > gain.standard_error:
-        lines.append(f"Unlabelled rows helped: {change:.3f} ± {gain.standard_error:.3f} nats a row.")
+    elif -worse > error:
+        lines.append(f"Unlabelled rows helped: {-worse:.3f} ± {error:.3f} nats a row.")
     else:
         lines.append(
-            f"Whether unlabelled rows helped cannot be told from these labels: {change:+.3f} ± "
-            f"{gain.standard_error:.3f} nats a row."
+            f"Whether unlabelled rows helped cannot be told from these labels: {-worse:+.3f} ± {error:.3f} "
+            "nats a row."
         )
     return "\n".join(lines)

@@ -19,8 +19,8 @@ from semigen.checks import integer, real
 from semigen.exceptions import ParameterError
 from semigen.labels import UNLABELED_PATTERN, Labels, check_weights, encode
 from semigen.members import by_blocks, count_rows, fit_member, member_proba, takes_unlabeled
-from semigen.metrics import take_rows
-from semigen.model_selection import SemiSupervisedSplit, n_hideable
+from semigen.metrics import row_log_loss, take_rows
+from semigen.model_selection import CrossValidation, SemiSupervisedSplit, n_hideable
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -59,6 +59,64 @@ class PoolMember:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Hidden:
+    """What members said about labelled rows whose label they did not see.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (m,), intp
+        Row numbers.
+    code : ndarray of shape (m,), intp
+        True classes.
+    weight : ndarray of shape (m,)
+        Row weights.
+    fold : ndarray of shape (m,), intp
+        With which other rows they were hidden.
+    log_probs : ndarray of shape (M, m, K)
+        Log probabilities.
+    """
+
+    rows: Rows
+    code: Rows
+    weight: Array
+    fold: Rows
+    log_probs: Array
+
+    def only(self, members: NDArray[np.bool_]) -> Hidden:
+        """The same of some members (M,)."""
+        return replace(self, log_probs=self.log_probs[members])
+
+    def pool_weights(self, start: Array, ridge: float) -> Array:
+        """Weights of the pool, (M,): see :func:`pool_weights`."""
+        return pool_weights(self.log_probs, self.code, self.weight, start, ridge)
+
+    def crossfitted(self, start: Array, ridge: float) -> Array:
+        """Log probabilities of the pool, (m, K), whose weights for a fold come from the other folds."""
+        result = np.empty(self.log_probs.shape[1:])
+        for fold in np.unique(self.fold):
+            mine = self.fold == fold
+            others = self.log_probs[:, ~mine]
+            found = pool_weights(others, self.code[~mine], self.weight[~mine], start, ridge)
+            result[mine] = log_softmax(np.tensordot(found, self.log_probs[:, mine], 1), axis=1)
+        return result
+
+    def validation(self, log_probs: Mapping[str, Array]) -> CrossValidation | None:
+        """Accuracy and log-loss of log probabilities (m, K) by name; None without hidden rows."""
+        if not self.weight.any():
+            return None
+        order = np.argsort(self.rows)
+        code = self.code[order]
+        correct, losses = {}, {}
+        for name, values in log_probs.items():
+            correct[name] = (values[order].argmax(axis=1) == code).astype(float)
+            losses[name] = row_log_loss(np.exp(values[order]), code)
+        n_splits = len(np.unique(self.fold))
+        return CrossValidation(
+            tuple(log_probs), n_splits, 1, self.rows[order], self.weight[order], correct, losses
+        )
+
+
 class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     """Log-linear pool of any classifiers: ``p(k | x) ∝ Π_m p_m(k | x)^{w_m}`` with w_m ≥ 0.
 
@@ -80,6 +138,10 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         How strongly weights hold to w⁰ where labels are many, in nats a squared unit.
     n_splits : int, default=5
         Folds.
+    time_budget : float or None, default=None
+        Seconds. Every member is fitted on all rows first, then fold by fold; what cannot be finished in time
+        is left out, later members and later folds first. The first member is always fitted. Results then
+        depend on the machine's speed.
     unlabeled : scalar or None, default=-1
         The marker in y.
     random_state : int, RandomState or None, default=0
@@ -92,11 +154,11 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     weights_ : dict {name: float}
     members_ : tuple of PoolMember
         By weight, the largest first.
-    log_loss_, accuracy_ : float
-        Of the pool on the hidden rows, which its weights were fitted on: with few labels a little too good.
-    hidden_ : tuple of ndarrays
-        Row numbers (m,), class codes (m,) and log probabilities (M, m, K) of the hidden rows.
-    hidden_weight_ : ndarray of shape (m,)
+    validation_ : CrossValidation or None
+        Accuracy and log-loss on hidden rows of the members and of ``"pool"``, whose weights come from the
+        other folds for this purpose. None if no row could be hidden.
+    hidden_ : Hidden
+        What the members said about hidden rows.
     """
 
     def __init__(
@@ -106,6 +168,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         weights: Mapping[str, float] | None = None,
         ridge: float = 3.0,
         n_splits: int = 5,
+        time_budget: float | None = None,
         unlabeled: Any = -1,
         random_state: Any = 0,
     ) -> None:
@@ -113,6 +176,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         self.weights = weights
         self.ridge = ridge
         self.n_splits = n_splits
+        self.time_budget = time_budget
         self.unlabeled = unlabeled
         self.random_state = random_state
 
@@ -122,9 +186,9 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         y: Any,
         sample_weight: ArrayLike | None = None,
         *,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Callable[[int, int, str], None] | None = None,
     ) -> Self:
-        """Fit every member on every fold and on all rows, and weigh them.
+        """Fit every member on all rows and on every fold, and weigh them.
 
         Parameters
         ----------
@@ -134,43 +198,61 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         sample_weight : array-like of shape (n,) or None
             Row weights.
         progress : callable, optional
-            Called as ``progress(fits done, fits in all)``.
+            Called as ``progress(fits done, fits in all, name of the member)`` after each fit.
 
         Returns
         -------
         self
         """
-        names, start = self._names(), self._start()
+        begin = time.perf_counter()
+        start = self._start()
+        budget = np.inf if self.time_budget is None else self.time_budget
         labels = encode(y, self.unlabeled)
         weight = check_weights(sample_weight, len(labels.pattern))
         folds = hidden_folds(labels, weight, self.n_splits, self.random_state)
-        n_fits, done = len(names) * (len(folds) + 1), 0
-        fitted, table, seconds = {}, [], []
-        hidden = np.concatenate(folds) if folds else np.empty(0, dtype=np.intp)
-        for name, estimator in self.estimators:
-            begin = time.perf_counter()
-            columns: list[Array] = []
-            for rows in [*folds, None]:
-                shown = labels if rows is None else hide(labels, rows)
-                model = fit_member(clone(estimator), X, shown, weight)
-                done += 1
-                if progress is not None:
-                    progress(done, n_fits)
-                if rows is not None:
-                    columns.append(member_log_proba(model, take_rows(X, rows), labels.classes))
-            fitted[name] = model
-            table.append(np.concatenate(columns) if columns else np.empty((0, len(labels.classes))))
-            seconds.append(time.perf_counter() - begin)
-        log_probs = np.stack(table)
-        code = labels.hard[hidden]
-        found = pool_weights(log_probs, code, weight[hidden], start, self.ridge)
+        n_fits, done = len(self.estimators) * (len(folds) + 1), 0
+        seconds: dict[str, float] = {}
+
+        def fitted(name: str, estimator: Any, shown: Labels) -> Any:
+            nonlocal done
+            since = time.perf_counter()
+            model = fit_member(clone(estimator), X, shown, weight)
+            seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - since
+            done += 1
+            if progress is not None:
+                progress(done, n_fits, name)
+            return model
+
         self.classes_ = labels.classes
-        self.estimators_ = fitted
-        self.hidden_ = (hidden, code, log_probs)
-        self.hidden_weight_ = weight[hidden]
-        self.members_ = _members(self, seconds)
-        self.reweigh(dict(zip(names, found.tolist(), strict=True)))
-        first = next(iter(fitted.values()))
+        self.estimators_: dict[str, Any] = {}
+        for name, estimator in self.estimators:
+            if self.estimators_ and time.perf_counter() - begin > budget:
+                break
+            self.estimators_[name] = fitted(name, estimator, labels)
+        members = [(name, estimator) for name, estimator in self.estimators if name in self.estimators_]
+        finished: list[Array] = []
+        round_seconds = time.perf_counter() - begin
+        for rows in folds:
+            since = time.perf_counter()
+            if since - begin + round_seconds > budget:
+                break
+            shown, hidden = hide(labels, rows), take_rows(X, rows)
+            said = [
+                member_log_proba(fitted(name, one, shown), hidden, labels.classes) for name, one in members
+            ]
+            finished.append(np.stack(said))
+            round_seconds = time.perf_counter() - since
+        self.hidden_ = _hidden(labels, weight, folds[: len(finished)], finished, len(members))
+        found = self.hidden_.pool_weights(start[: len(members)], self.ridge)
+        self.validation_ = self.hidden_.validation(
+            {
+                "pool": self.hidden_.crossfitted(start[: len(members)], self.ridge),
+                **dict(zip(self.estimators_, self.hidden_.log_probs, strict=True)),
+            }
+        )
+        self.members_ = tuple(_member(name, one, seconds[name], self.validation_) for name, one in members)
+        self.reweigh(dict(zip(self.estimators_, found.tolist(), strict=True)))
+        first = next(iter(self.estimators_.values()))
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(first, name):
                 setattr(self, name, getattr(first, name))
@@ -181,10 +263,6 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         self.weights_ = {name: weights[name] for name in self.estimators_}
         members = (replace(one, weight=self.weights_[one.name]) for one in self.members_)
         self.members_ = tuple(sorted(members, key=lambda one: -one.weight))
-        _, code, log_probs = self.hidden_
-        losses, right = pool_losses(log_probs, code, np.array(list(self.weights_.values())))
-        self.log_loss_ = _mean(losses, self.hidden_weight_)
-        self.accuracy_ = _mean(right, self.hidden_weight_)
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
@@ -200,9 +278,12 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
             total = np.zeros((count_rows(X), len(self.classes_)))
         return np.asarray(np.exp(log_softmax(total, axis=1)))
 
-    def _names(self) -> list[str]:
+    def _start(self) -> Array:
+        """The default weights, in the order of the members."""
         real("ridge", self.ridge, minimum=0)
         integer("n_splits", self.n_splits, minimum=2)
+        if self.time_budget is not None:
+            real("time_budget", self.time_budget, minimum=0)
         names = [name for name, _ in self.estimators]
         if not names or len(set(names)) < len(names):
             raise ParameterError(
@@ -211,10 +292,6 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         for name, estimator in self.estimators:
             if not hasattr(estimator, "predict_proba"):
                 raise ParameterError(f"estimator {name!r} has no predict_proba: a pool needs probabilities.")
-        return names
-
-    def _start(self) -> Array:
-        names = [name for name, _ in self.estimators]
         given = dict(self.weights or {})
         stray = [name for name in given if name not in names]
         if stray:
@@ -273,33 +350,19 @@ def pool_weights(log_probs: Array, code: Rows, weight: Array, start: Array, ridg
     return np.asarray(found.x)
 
 
-def pool_losses(log_probs: Array, code: Rows, weights: Array) -> tuple[Array, Array]:
-    """Log-loss, nats, and whether the class is right, of each row, (m,)."""
-    log_pool = log_softmax(np.tensordot(weights, log_probs, 1), axis=1)
-    return -log_pool[np.arange(len(code)), code], log_pool.argmax(axis=1) == code
+def _hidden(
+    labels: Labels, weight: Array, folds: list[Rows], finished: list[Array], n_members: int
+) -> Hidden:
+    rows = np.concatenate(folds) if folds else np.empty(0, dtype=np.intp)
+    nothing = np.empty((n_members, 0, len(labels.classes)))
+    fold = np.repeat(np.arange(len(folds)), [len(one) for one in folds])
+    return Hidden(rows, labels.hard[rows], weight[rows], fold, np.concatenate([nothing, *finished], axis=1))
 
 
-def _mean(values: Array, weight: Array) -> float:
-    return float(weight @ values / weight.sum()) if len(values) else float("nan")
-
-
-def _members(pool: PoolClassifier, seconds: list[float]) -> tuple[PoolMember, ...]:
-    """What each member is on its own, not weighed yet."""
-    _, code, log_probs = pool.hidden_
-    found = []
-    for m, (name, estimator) in enumerate(pool.estimators):
-        alone = np.zeros(len(log_probs))
-        alone[m] = 1.0
-        losses, right = pool_losses(log_probs, code, alone)
-        ones = np.ones(len(losses))
-        found.append(
-            PoolMember(
-                name,
-                0.0,
-                _mean(losses, ones),
-                _mean(right, ones),
-                takes_unlabeled(estimator),
-                seconds[m],
-            )
-        )
-    return tuple(found)
+def _member(name: str, estimator: Any, seconds: float, validation: CrossValidation | None) -> PoolMember:
+    """What a member is on its own, not weighed yet."""
+    log_loss = accuracy = float("nan")
+    if validation is not None:
+        score = validation.score(name)
+        log_loss, accuracy = score.log_loss.value, score.accuracy.value
+    return PoolMember(name, 0.0, log_loss, accuracy, takes_unlabeled(estimator), seconds)

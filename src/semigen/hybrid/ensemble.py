@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,22 +18,28 @@ from threadpoolctl import threadpool_limits
 
 from semigen import columns
 from semigen.base import TableInput
-from semigen.checks import integer
+from semigen.checks import integer, real
 from semigen.columns import Schema
 from semigen.em import Data, Mixture, Params, ThreadEngine, fit
 from semigen.em.engines import available_cpus
-from semigen.em.kernel import given_stats, m_step, responsibilities
+from semigen.em.kernel import e_step, given_stats, m_step, responsibilities
 from semigen.families import Family, Gaussian, among, as_family, as_modelled, choose
 from semigen.hybrid.views import PrincipalAxes
 from semigen.labels import Labels
 
 Array = NDArray[np.float64]
 
-LEAST_DIMENSIONS, MOST_DIMENSIONS = 4, 30
+LEAST_DIMENSIONS, MOST_DIMENSIONS = 2, 30
+LEAST_COLUMNS = 4
 GAUSSIAN_SHARES = (1.0, 0.5)
 """Views: normal scores; and their mean with clipped standardised numbers, which keep some distances."""
 ROWS_A_COMPONENT = 8
+LEAST_MIXTURES = 4
 SEED_ROWS = 2000
+DOUBT = 0.1
+"""A mixture that is worse than one component by this much, nats a row, counts e times less."""
+NEGLIGIBLE = 1e-3
+"""Mixtures that count less than this share of the best one are dropped."""
 
 
 @dataclass(frozen=True)
@@ -47,25 +54,34 @@ class Member:
         Which columns of that view.
     mixture : Mixture
     params : Params
+    evidence : float
+        How much better its log-likelihood is than that of a single component, nats a row, less the price of
+        its parameters (half of the difference of the Bayesian information criteria, Schwarz 1978).
+    share : float
+        How much it counts in the similarity; all of them sum to 1.
     """
 
     view: int
     columns: NDArray[np.intp]
     mixture: Mixture
     params: Params
+    evidence: float
+    share: float = 1.0
 
 
 class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
     """Responsibilities of many mixtures, fitted without labels, as features.
 
-    Feature (m, c) of a row is ``p_m(component c | row) / √M`` for mixtures m = 1 … M, so the inner product of
-    two rows is the mean probability that a mixture puts both in the same component, a similarity learned
-    from all rows. Each mixture has a random view of the columns (normal scores, or their mean with clipped
-    standardised numbers, rotated to principal axes, of which it sees the first few; where there are
-    categories, flags or missing cells every other mixture sees some of the columns as they are, each kind
-    with its own family), a random number of components, and a diagonal or tied covariance with the conjugate
-    prior of :class:`semigen.families.Gaussian`. Sparse rows are seen as documents (multinomial) and on the
-    principal axes of their weighted words.
+    Feature (m, c) of a row is ``√s_m p_m(component c | row)`` for mixtures m = 1 … M with shares s_m that sum
+    to 1, so the inner product of two rows is the mean probability that a mixture puts both in the same
+    component, a similarity learned from all rows. Each mixture has a random view of the columns (normal
+    scores, or their mean with clipped standardised numbers, rotated to principal axes, of which it sees the
+    first few; where there are categories, flags or missing cells every other mixture sees some of the columns
+    as they are, each kind with its own family), a random number of components, and a diagonal or tied
+    covariance with the conjugate prior of :class:`semigen.families.Gaussian`. Mixtures count alike unless the
+    rows speak against their clusters: one whose evidence e_m is below that of a single component counts
+    ``exp(e_m / 0.1)`` times as much. Sparse rows are seen as documents (multinomial) and on the principal
+    axes of their weighted words, and their mixtures count alike.
 
     Parameters
     ----------
@@ -77,6 +93,8 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         EM iterations of each mixture: the clusters need not be settled to tell rows apart.
     max_rows : int, default=20000
         Rows to fit on; of more, as many are drawn.
+    time_budget : float or None, default=None
+        Seconds after which no further mixture is begun, once there are four. None: as long as it takes.
     kinds : str, dict {column: kind} or None, default=None
         How columns are read, where it is not as they look; see :func:`semigen.columns.learn`.
     n_jobs : int or None, default=None
@@ -86,6 +104,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     members_ : tuple of Member
+        Those that count, at most M.
     views_ : tuple of PrincipalAxes
     schema_ : Schema
     n_features_in_ : int
@@ -103,6 +122,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         max_components: int = 60,
         n_iter: int = 20,
         max_rows: int = 20000,
+        time_budget: float | None = None,
         kinds: Any = None,
         n_jobs: int | None = None,
         random_state: Any = 0,
@@ -112,15 +132,31 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         self.max_components = max_components
         self.n_iter = n_iter
         self.max_rows = max_rows
+        self.time_budget = time_budget
         self.kinds = kinds
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit the mixtures on all rows; y is not used."""
+    def fit(self, X: Any, y: Any = None, *, progress: Callable[[int, int], None] | None = None) -> Self:
+        """Fit the mixtures on all rows; y is not used.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (n, D)
+            NaN, None and NA are missing cells.
+        y : None
+        progress : callable, optional
+            Called as ``progress(mixtures done, mixtures in all)`` after each, from the thread that fitted it.
+
+        Returns
+        -------
+        self
+        """
+        begin = time.perf_counter()
         for name, least in (("n_mixtures", 1), ("min_components", 1), ("max_components", 2), ("n_iter", 1)):
             integer(name, getattr(self, name), minimum=least)
         integer("max_rows", self.max_rows, minimum=2)
+        budget = np.inf if self.time_budget is None else real("time_budget", self.time_budget, minimum=0)
         schema, matrix = columns.learn(X, self.kinds, sparse=True)
         self.schema_ = as_modelled(choose("auto", "full", schema, sparse=issparse(matrix)), schema)
         validate_data(self, X, skip_check_array=True)
@@ -136,17 +172,25 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         missing = columns.missing_columns(matrix)
         raw = issparse(matrix) or missing is not None or {*self.schema_.kinds} != {"number"}
 
-        def learn(m: int) -> Member:
-            rng = np.random.default_rng([seed, m])
-            if raw and m % 2:
-                return self._as_they_are(matrix, missing, rng)
-            return self._rotated(seen, rng)
+        fitted: list[Member] = []
 
-        self.members_ = tuple(self._map(learn, range(self.n_mixtures)))
+        def learn(m: int) -> Member | None:
+            if m >= LEAST_MIXTURES and time.perf_counter() - begin > budget:
+                return None
+            rng = np.random.default_rng([seed, m])
+            own = raw and m % 2
+            member = self._as_they_are(matrix, missing, rng) if own else self._rotated(seen, rng)
+            fitted.append(member)
+            if progress is not None:
+                progress(len(fitted), self.n_mixtures)
+            return member
+
+        members = [one for one in self._map(learn, range(self.n_mixtures)) if one is not None]
+        self.members_ = _shared(members, alike=issparse(matrix))
         return self
 
     def transform(self, X: Any) -> Array:
-        """Responsibilities of rows, scaled by 1/√M, (n, features)."""
+        """Responsibilities of rows, each mixture's times the root of its share, (n, features)."""
         matrix = columns.read_like(self, X)
         seen = [view.transform(matrix) for view in self.views_]
         missing = columns.missing_columns(matrix)
@@ -154,9 +198,10 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         def one(member: Member) -> Array:
             x = matrix if member.view < 0 else seen[member.view]
             holes = missing if member.view < 0 else None
-            return _responsibilities(member, _take(x, member.columns), among(holes, member.columns))
+            resp = _responsibilities(member, _take(x, member.columns), among(holes, member.columns))
+            return np.asarray(np.sqrt(member.share) * resp)
 
-        return np.asarray(np.hstack(self._map(one, self.members_)) / np.sqrt(len(self.members_)))
+        return np.asarray(np.hstack(self._map(one, self.members_)))
 
     @property
     def n_features_out_(self) -> int:
@@ -197,7 +242,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         n_columns = matrix.shape[1]
         if issparse(matrix):
             return self._fit_one(-1, np.arange(n_columns), matrix, None, as_family("multinomial"), rng)
-        size = int(rng.integers(min(n_columns, max(LEAST_DIMENSIONS, n_columns // 2)), n_columns + 1))
+        size = int(rng.integers(min(n_columns, max(LEAST_COLUMNS, n_columns // 2)), n_columns + 1))
         chosen = np.sort(rng.choice(n_columns, size, replace=False))
         kinds = tuple(self.schema_.kinds[j] for j in chosen)
         schema = Schema(None, kinds, tuple(self.schema_.levels[j] for j in chosen), None)
@@ -219,16 +264,49 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         prior = family.fit_prior(x, data.weight, None, lambda f: engine.map_rows(f, data.used))
         rows, cell = _cells(family.points(prior, x), self._components(n_rows, rng), rng)
         n_components = int(cell.max()) + 1
-        mixture = Mixture(family, np.zeros(n_components, dtype=np.intp), 1)
-        blank = Params(
-            np.zeros((2, 1)),
-            np.full(n_components, -np.log(n_components)),
-            family.reference(prior, n_components),
-        )
-        stats = given_stats(mixture, blank, data, rows, np.eye(n_components)[cell])
-        params = m_step(mixture, prior, stats, blank)
-        found = fit(mixture, prior, data, params, engine, max_iter=self.n_iter, tol=1e-4)
-        return Member(view, chosen, mixture, found.params)
+        mixture, params = _started(family, prior, data, rows, np.eye(n_components)[cell])
+        params = fit(mixture, prior, data, params, engine, max_iter=self.n_iter, tol=1e-4).params
+        whole, whole_params = _started(family, prior, data, data.used, np.ones((n_rows, 1)))
+        evidence = _evidence(mixture, params, data) - _evidence(whole, whole_params, data)
+        return Member(view, chosen, mixture, params, evidence)
+
+
+def _started(
+    family: Family, prior: Any, data: Data, rows: NDArray[np.intp], resp: Array
+) -> tuple[Mixture, Params]:
+    """A mixture with the parameters of given responsibilities (len(rows), C)."""
+    n_components = resp.shape[1]
+    mixture = Mixture(family, np.zeros(n_components, dtype=np.intp), 1)
+    blank = Params(
+        np.zeros((2, 1)),
+        np.full(n_components, -np.log(n_components)),
+        family.reference(prior, n_components),
+    )
+    return mixture, m_step(mixture, prior, given_stats(mixture, blank, data, rows, resp), blank)
+
+
+def _evidence(mixture: Mixture, params: Params, data: Data) -> float:
+    """Log-likelihood less half a log n for each free parameter, nats a row."""
+    n_rows = len(data.used)
+    n_free = mixture.n_components - 1 + mixture.family.n_free(params.family)
+    log_lik = e_step(mixture, params, data, data.used).log_lik
+    return float((log_lik - 0.5 * n_free * np.log(n_rows)) / n_rows)
+
+
+def _shared(members: list[Member], *, alike: bool) -> tuple[Member, ...]:
+    """The members that count, with their shares.
+
+    Evidence is compared among mixtures of rotated columns, and among those of columns as they are.
+    """
+    rotated = np.array([member.view >= 0 for member in members])
+    against = np.minimum([0.0 if alike else member.evidence for member in members], 0.0)
+    share = np.zeros(len(members))
+    for group in (rotated, ~rotated):
+        if group.any():
+            relative = np.exp((against[group] - against[group].max()) / DOUBT)
+            share[group] = np.where(relative > NEGLIGIBLE, relative, 0.0) / relative.sum() * group.mean()
+    share /= share.sum()
+    return tuple(replace(one, share=float(s)) for one, s in zip(members, share, strict=True) if s > 0)
 
 
 def _cells(
