@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
+import io
 import json
 import os
 import re
@@ -17,10 +19,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import semigen
 from semigen.cli import app
+from semigen.cli.console import Output
 from semigen.persistence import read_notes
 
 RESULTS = {"model.semigen", "predictions.csv", "summary.json"}
@@ -32,6 +36,11 @@ def run(*arguments, code=0):
         raise result.exception
     assert result.exit_code == code, result.output
     return result
+
+
+def fit(*arguments, code=0):
+    """Fit a mixture, which takes no time: for laws that do not depend on the model."""
+    return run("fit", *arguments, "--model", "mixture", code=code)
 
 
 def error_of(result):
@@ -69,7 +78,7 @@ def table(here):
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     make_table()[0].to_csv(folder / "data.csv", index=False)
-    run("fit", folder / "data.csv", "--target", "y", "--out", folder / "out")
+    fit(folder / "data.csv", "--target", "y", "--out", folder / "out")
     return folder / "out" / "model.semigen"
 
 
@@ -77,7 +86,7 @@ def model(tmp_path_factory):
 
 
 def test_fit_writes_model_predictions_and_summary(table):
-    result = run("fit", "data.csv", "--target", "y")
+    result = fit("data.csv", "--target", "y")
     assert set(os.listdir("data-semigen")) == RESULTS
     assert set(os.listdir()) == {"data.csv", "data-semigen"}
     predictions = pd.read_csv("data-semigen/predictions.csv")
@@ -106,7 +115,7 @@ def test_fit_writes_model_predictions_and_summary(table):
 
 
 def test_summary_and_json_are_the_same_and_stdout_has_nothing_else(table):
-    result = run("fit", "data.csv", "--target", "y", "--json")
+    result = fit("data.csv", "--target", "y", "--json")
     printed = json.loads(result.stdout)
     written = json.loads(Path("data-semigen/summary.json").read_text())
     assert printed == {**written, "out": "data-semigen"}
@@ -124,7 +133,7 @@ def test_summary_and_json_are_the_same_and_stdout_has_nothing_else(table):
 
 def test_the_same_seed_gives_the_same_files(table):
     for out in ("a", "b"):
-        run("fit", "data.csv", "--target", "y", "--seed", 3, "--out", out)
+        fit("data.csv", "--target", "y", "--seed", 3, "--out", out)
     for name in ("predictions.csv", "summary.json"):
         assert Path("a", name).read_bytes() == Path("b", name).read_bytes()
 
@@ -140,7 +149,7 @@ def test_columns_that_are_not_used_are_named_with_reasons(here):
     frame["patient"] = [f"P{j}" for j in range(60)]
     frame["old"] = np.arange(60.0) % 7
     frame.to_csv("data.csv", index=False)
-    result = run("fit", "data.csv", "--target", "y", "--id", "patient", "--drop", "old")
+    result = fit("data.csv", "--target", "y", "--id", "patient", "--drop", "old")
     text = " ".join(result.stdout.split())
     for words in (
         "town: text with 30 distinct values (--text learns from words, --as takes it as a category)",
@@ -157,7 +166,7 @@ def test_columns_that_are_not_used_are_named_with_reasons(here):
     predictions = pd.read_csv("data-semigen/predictions.csv")
     assert predictions.columns[0] == "patient"
     assert predictions["patient"].tolist() == frame["patient"].tolist()
-    result = run("fit", "data.csv", "--target", "y", "--as", "number=number", "--force")
+    result = fit("data.csv", "--target", "y", "--as", "number=number", "--force")
     assert "4 columns of numbers: u, v, w, number" in result.stdout
 
 
@@ -168,7 +177,7 @@ def test_columns_without_a_use_for_the_same_reason_share_a_line(here):
         frame[f"c{j}"] = [j] * 60
     frame.loc[0, [f"day{j}" for j in range(20)]] = "2021-01-01"
     frame.to_csv("data.csv", index=False)
-    text = " ".join(run("fit", "data.csv", "--target", "y").stdout.split())
+    text = " ".join(fit("data.csv", "--target", "y").stdout.split())
     assert "day0, day1, day2, day3, day4, day5, day6, day7 and 12 more: dates or times" in text
     assert "c11: every row has the value 11" not in text
     assert "and 9 more columns (all are in summary.json)" in text
@@ -178,7 +187,7 @@ def test_ids_keep_their_leading_zeros_and_may_have_any_name(here):
     frame, _ = make_table()
     frame["predicted"] = [f"{j:04d}" for j in range(60)]
     frame.to_csv("data.csv", index=False)
-    run("fit", "data.csv", "--target", "y", "--id", "predicted")
+    fit("data.csv", "--target", "y", "--id", "predicted")
     written = pd.read_csv("data-semigen/predictions.csv", dtype=str)
     assert written["id"].tolist() == frame["predicted"].tolist()
 
@@ -191,7 +200,7 @@ def test_classes_keep_their_type(here, classes, kind):
     make_table(classes=classes)[0].to_parquet("data.parquet", index=False)
     make_table(classes=classes)[0].to_csv("data.csv", index=False)
     for name in ("data.parquet", "data.csv"):
-        run("fit", name, "--target", "y", "--out", name + ".out")
+        fit(name, "--target", "y", "--out", name + ".out")
         clf = semigen.load(f"{name}.out/model.semigen")
         assert clf.classes_.tolist() == sorted(classes)
         assert type(clf.classes_.tolist()[0]) is kind
@@ -208,16 +217,16 @@ def test_markers_of_unlabelled_rows(here, marker, classes):
     frame["y"] = frame["y"].fillna(marker)
     frame.to_csv("data.csv", index=False)
     if not isinstance(classes[0], bool):
-        result = run("fit", "data.csv", "--target", "y", "--out", "naive")
+        result = fit("data.csv", "--target", "y", "--out", "naive")
         assert f"--unlabeled={marker}" in result.stderr
-    summary = json.loads(run("fit", "data.csv", "--target", "y", "--unlabeled", marker, "--json").stdout)
+    summary = json.loads(fit("data.csv", "--target", "y", "--unlabeled", marker, "--json").stdout)
     assert summary["n_unlabelled"] == 40
     assert len(summary["labelled"]) == 2
 
 
 def test_a_marker_that_does_not_occur_is_noted(here):
     make_table(labelled=60)[0].to_csv("data.csv", index=False)
-    result = run("fit", "data.csv", "--target", "y", "--unlabeled", "?")
+    result = fit("data.csv", "--target", "y", "--unlabeled", "?")
     assert "every row is labelled" in result.stderr
     assert "no unlabelled rows" in result.stdout
     assert "labelled rows only" not in result.stdout
@@ -228,12 +237,12 @@ def test_labels_that_come_after_a_megabyte_of_empty_cells(here):
     frame.loc[:29_960, "y"] = None
     frame.to_csv("data.csv", index=False, float_format="%.17g")
     assert Path("data.csv").stat().st_size > 2**20
-    assert "39 labelled" in run("fit", "data.csv", "--target", "y").stdout
+    assert "39 labelled" in fit("data.csv", "--target", "y").stdout
 
 
 def test_too_few_labels_to_cross_validate(here):
     make_table(labelled=3)[0].to_csv("data.csv", index=False)
-    result = run("fit", "data.csv", "--target", "y")
+    result = fit("data.csv", "--target", "y")
     assert "Not cross-validated" in result.stdout
     assert "there are 2" in " ".join(result.stdout.split())
     summary = json.loads(Path("data-semigen/summary.json").read_text())
@@ -248,7 +257,7 @@ def test_verdicts_come_from_the_paired_interval(here):
     pd.DataFrame(data.X).assign(y=data.y).to_csv("bad.csv", index=False)
     found = {}
     for name in ("good", "bad"):
-        result = run("fit", f"{name}.csv", "--target", "y", "--covariance", "full", "--json")
+        result = fit(f"{name}.csv", "--target", "y", "--covariance", "full", "--json")
         found[name] = json.loads(result.stdout)
     for summary in found.values():
         (difference,) = summary["cross_validation"]["differences"]
@@ -269,22 +278,249 @@ def test_weights(here):
     frame["weight"] = np.where(np.arange(60) < 40, 1, 0)
     frame.to_csv("all.csv", index=False)
     frame[:40].drop(columns="weight").to_csv("some.csv", index=False)
-    run("fit", "all.csv", "--target", "y", "--weight", "weight")
-    run("fit", "some.csv", "--target", "y")
+    fit("all.csv", "--target", "y", "--weight", "weight")
+    fit("some.csv", "--target", "y")
     a, b = (pd.read_csv(f"{name}-semigen/predictions.csv")[:40] for name in ("all", "some"))
     np.testing.assert_allclose(a["p_yes"], b["p_yes"], atol=1e-6)
     for values, words in (([-1.0] * 60, "negative"), ([np.nan] + [1.0] * 59, "NaN"), (["a"] * 60, "string")):
         frame["weight"] = values
         frame.to_csv("all.csv", index=False)
-        message = error_of(run("fit", "all.csv", "--target", "y", "--weight", "weight", "--force", code=1))
+        message = error_of(fit("all.csv", "--target", "y", "--weight", "weight", "--force", code=1))
         assert "'weight'" in message
         assert words in message
 
 
 @pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical", "low_rank"])
 def test_covariances(table, covariance):
-    run("fit", "data.csv", "--target", "y", "--covariance", covariance)
+    fit("data.csv", "--target", "y", "--covariance", covariance)
     assert semigen.load("data-semigen/model.semigen").covariance == covariance
+
+
+# --- models
+
+MODELS = ("auto", "mixture", "safe", "hybrid")
+
+
+def shown(result):
+    """What a command printed, on one line."""
+    return " ".join(result.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def pooled(tmp_path_factory):
+    """The folder of a default fit, and what it printed in 80 columns."""
+    folder = tmp_path_factory.mktemp("pooled")
+    make_table()[0].to_csv(folder / "data.csv", index=False)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("COLUMNS", "80")
+        return folder, run("fit", folder / "data.csv", "--target", "y", "--out", folder / "out")
+
+
+def test_the_default_is_a_pool_whose_members_are_shown(pooled):
+    folder, result = pooled
+    clf = semigen.load(folder / "out/model.semigen")
+    assert isinstance(clf, semigen.AutoClassifier)
+    summary = json.loads((folder / "out/summary.json").read_text())
+    assert summary["model"]["name"] == "auto"
+    assert {one["name"]: one["weight"] for one in summary["model"]["members"]} == clf.weights_
+    assert summary["model"]["explanation"] == clf.explanation_
+    assert summary["cross_validation"] == clf.validation_.to_dict()
+    assert {*clf.weights_, "all members", "supervised members"} == set(clf.validation_.names)
+    total = sum(clf.weights_.values())
+    lines = result.stdout.splitlines()
+    for one in clf.members_:
+        (line,) = [line for line in lines if line.startswith(one.name)]
+        rows = "all" if one.uses_unlabeled else "labelled"
+        assert line.removeprefix(one.name).split()[:2] == [rows, f"{one.weight / total:.0%}"]
+        assert f"{clf.validation_.score(one.name).log_loss.value:.3f} (" in line
+    for name in ("all members", "supervised members"):
+        assert f"{clf.validation_.score(name).log_loss.value:.3f} (" in next(
+            line for line in lines if line.startswith(name)
+        )
+    assert summary["unlabelled_rows"]["text"] in shown(result)
+    files = [line for line in lines if line.startswith(("Results are in", "Next: "))]
+    assert max(len(line) for line in lines if line not in files) <= 80
+
+
+def test_predictions_of_the_pool(pooled, here):
+    folder, _ = pooled
+    written = pd.read_csv(folder / "out/predictions.csv")
+    assert written.columns.tolist() == ["row", "given", "predicted", "probability", "p_no", "p_yes"]
+    clf, features = semigen.load(folder / "out/model.semigen"), make_table()[0][["u", "v", "w"]]
+    np.testing.assert_allclose(written[["p_no", "p_yes"]], clf.predict_proba(features), rtol=1e-9, atol=1e-15)
+    make_table()[0][["w", "y", "v", "u"]].to_csv("new.csv", index=False)
+    run("predict", folder / "out/model.semigen", "new.csv", "--out", "again.csv")
+    pd.testing.assert_frame_equal(pd.read_csv("again.csv"), written.drop(columns="given"), rtol=1e-9)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_is_judged_against_a_supervised_twin(table, model, small):
+    shape = ["--covariance", "full"] if model == "safe" else []
+    result = run("fit", "data.csv", "--target", "y", "--model", model, "--json", *shape)
+    summary = json.loads(result.stdout)
+    assert summary["model"]["name"] == model
+    pair = {"auto": ("all members", "supervised members")}.get(model, ("all rows", "labelled rows only"))
+    found = summary["cross_validation"]
+    (difference,) = [one for one in found["differences"] if (one["a"], one["b"]) == pair]
+    accuracy, loss = difference["accuracy"], difference["log_loss"]
+    helped, hurt = accuracy["low"] > 0 or loss["high"] < 0, accuracy["high"] < 0 or loss["low"] > 0
+    expected = {(1, 0): "helped", (0, 1): "hurt", (1, 1): "mixed", (0, 0): "unknown"}[helped, hurt]
+    assert summary["unlabelled_rows"]["verdict"] == expected
+    for name in pair:
+        assert name in result.stderr
+    clf = semigen.load("data-semigen/model.semigen")
+    assert summary["model"]["estimator"] == type(clf).__name__
+    if model != "auto":
+        assert summary["model"]["learned_from"] == pair[expected == "hurt"]
+    if model == "safe":
+        assert clf.estimator.covariance == "full"
+        assert summary["model"]["unlabeled_weight"] == clf.unlabeled_weight_
+        assert f"an unlabelled row counts {clf.unlabeled_weight_:g} of a labelled one" in result.stderr
+    table.drop(columns="y").iloc[::-1].to_csv("new.csv", index=False)
+    run("predict", "data-semigen/model.semigen", "new.csv", "--out", "out.csv")
+    first = pd.read_csv("data-semigen/predictions.csv")
+    np.testing.assert_allclose(pd.read_csv("out.csv")["p_no"][::-1], first["p_no"], rtol=1e-9)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Fewer mixtures than users get, which is enough to see that everything comes through."""
+    for name in ("AutoClassifier", "MixtureEnsembleFeatures"):
+        fewer = functools.partial(getattr(semigen, name), n_mixtures=6)
+        monkeypatch.setattr(f"semigen.cli.models.{name}", fewer)
+
+
+def test_results_depend_on_the_seed_and_not_on_the_threads(table, small):
+    budget = ("--time-budget", 600)
+    for out, options in {"a": ("--jobs", 1), "b": ("--jobs", 2, *budget), "c": ("--seed", 1)}.items():
+        run("fit", "data.csv", "--target", "y", "--out", out, *options)
+    for name in ("predictions.csv", "summary.json"):
+        a, b, c = (Path(out, name).read_bytes() for out in "abc")
+        assert a == b
+        assert a != c
+    given = semigen.load("b/model.semigen").get_params()
+    assert {name: given[name] for name in ("time_budget", "n_jobs", "random_state")} == {
+        "time_budget": 600.0, "n_jobs": 2, "random_state": 0,
+    }  # fmt: skip
+
+
+def test_options_of_one_model_are_refused_for_others(table):
+    for option, value, able in (
+        ("--covariance", "full", ("mixture", "safe")),
+        ("--time-budget", "5", ("auto",)),
+        ("--jobs", "1", ("auto", "hybrid")),
+    ):
+        for model in set(MODELS) - set(able):
+            result = run("fit", "data.csv", "--target", "y", "--model", model, option, value, code=2)
+            said = " ".join(result.stderr.replace("│", " ").split())
+            assert f"{option} is for --model {' or --model '.join(able)}" in said
+            assert repr(model) in said
+    for model in ("auto", "hybrid"):
+        message = error_of(
+            run("fit", "data.csv", "--target", "y", "--model", model, "--as", "u=poisson", code=1)
+        )
+        assert "--as u=poisson: a family is for a mixture" in message
+        assert "--model mixture" in message
+    assert os.listdir() == ["data.csv"]
+
+
+@pytest.mark.parametrize("model", ["auto", "mixture", "hybrid"])
+def test_every_model_reads_columns_as_the_user_says(here, model, small):
+    frame, _ = make_table()
+    frame["zip"] = [f"{j % 3:05d}" for j in range(60)]
+    frame["grade"] = np.arange(60) % 4
+    frame["number"] = np.arange(1000, 1060)
+    frame.to_csv("data.csv", index=False)
+    said = ["--as", "zip=category", "--as", "grade=category", "--as", "number=number"]
+    result = run("fit", "data.csv", "--target", "y", "--model", model, *said)
+    assert "2 columns of categories: zip (3 values), grade (4 values)" in result.stdout
+    schema = semigen.load("data-semigen/model.semigen").schema_
+    assert schema.names == ("u", "v", "w", "zip", "grade", "number")
+    assert schema.kinds == ("number",) * 3 + ("category",) * 2 + ("number",)
+    assert schema.levels[3] == ("00000", "00001", "00002")
+    assert len(schema.levels[4]) == 4
+    frame.drop(columns="y").to_csv("new.csv", index=False)
+    run("predict", "data-semigen/model.semigen", "new.csv", "--out", "out.csv")
+    first = pd.read_csv("data-semigen/predictions.csv")
+    np.testing.assert_allclose(pd.read_csv("out.csv")["p_no"], first["p_no"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_knows_counts_from_numbers(here, model):
+    make_table()[0].to_csv("data.csv", index=False)
+    message = error_of(run("fit", "data.csv", "--target", "y", "--model", model, "--as", "u=count", code=1))
+    assert "'u' is read as counts" in message
+    assert "--drop COLUMN" in message
+
+
+@pytest.mark.parametrize("model", ["auto", "hybrid"])
+def test_mixed_tables_with_holes_and_new_levels(here, model, small):
+    frame, data = mixed("data.csv", n=150)
+    run("fit", "data.csv", "--target", "kind", "--id", "who", "--model", model)
+    predictions = pd.read_csv("data-semigen/predictions.csv")
+    hidden = predictions["given"].isna()
+    assert (predictions["predicted"] != data.y_true)[hidden].mean() < data.bayes_error + 0.1
+    new = frame.head(4).astype(object).drop(columns="kind")
+    new.loc[0, "colour"] = "violet"
+    new.loc[1, ["length", "colour", "member"]] = None
+    new.to_csv("new.csv", index=False)
+    run("predict", "data-semigen/model.semigen", "new.csv", "--out", "out.csv", "--id", "who")
+    written = pd.read_csv("out.csv").filter(like="p_")
+    assert written.notna().all().all()
+    np.testing.assert_allclose(written[2:], predictions.filter(like="p_")[2:4], rtol=1e-9)
+
+
+@pytest.mark.parametrize("model", ["auto", "hybrid"])
+def test_words_in_every_model(here, model, small):
+    frame, truth = make_notes()
+    frame.to_csv("notes.csv", index=False)
+    run("fit", "notes.csv", "--target", "topic", "--text", "body", "--model", model)
+    predictions = pd.read_csv("notes-semigen/predictions.csv")
+    assert (predictions["predicted"] == truth).mean() > 0.95
+    assert json.loads(Path("notes-semigen/summary.json").read_text())["model"]["n_words"] == 22
+    pipeline = semigen.load("notes-semigen/model.semigen")
+    assert pipeline.predict(["soil and compost"]).tolist() == ["garden"]
+    run("predict", "notes-semigen/model.semigen", "notes.csv", "--out", "out.csv")
+    np.testing.assert_allclose(pd.read_csv("out.csv")["p_engine"], predictions["p_engine"], rtol=1e-9)
+
+
+def test_one_label_a_class_leaves_the_default_weights(here, small):
+    make_table(labelled=2)[0].to_csv("data.csv", index=False)
+    text = shown(run("fit", "data.csv", "--target", "y"))
+    assert "No labelled rows can be hidden" in text
+    assert "cannot be told" in text
+    summary = json.loads(Path("data-semigen/summary.json").read_text())
+    assert summary["cross_validation"] is None
+    assert summary["unlabelled_rows"]["verdict"] == "unknown"
+    for one in summary["model"]["members"]:
+        assert one["log_loss"] is None
+        assert one["name"] in text
+
+
+def test_a_pool_without_unlabelled_rows(here, small):
+    make_table(labelled=60)[0].to_csv("data.csv", index=False)
+    text = shown(run("fit", "data.csv", "--target", "y"))
+    assert "60 hidden labelled rows" in text
+    assert "no unlabelled rows to learn from" in text
+    assert "supervised members" not in text
+
+
+def test_interrupting_the_pool_leaves_nothing(table, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("semigen.cli.models.AutoClassifier.fit", interrupt)
+    run("fit", "data.csv", "--target", "y", code=130)
+    assert os.listdir() == ["data.csv"]
+
+
+def test_progress_names_the_step(monkeypatch):
+    stream = io.StringIO()
+    terminal = Console(file=stream, force_terminal=True, width=80)
+    monkeypatch.setattr("semigen.cli.console._console", lambda **_: terminal)
+    with Output(as_json=True).progress("learning") as step:
+        step(1, 4, "forest")
+    assert "learning: forest" in stream.getvalue()
 
 
 # --- columns of every kind
@@ -301,7 +537,7 @@ def mixed(path, n=400, **options):
 @pytest.mark.parametrize("name", ["data.csv", "data.parquet"])
 def test_mixed_tables_with_holes(here, name):
     frame, data = mixed(name)
-    result = run("fit", name, "--target", "kind", "--id", "who")
+    result = fit(name, "--target", "kind", "--id", "who")
     holes = frame.isna().sum()
     text = " ".join(result.stdout.split())
     for words in (
@@ -323,7 +559,7 @@ def test_mixed_tables_with_holes(here, name):
 
 def test_new_rows_with_holes_unknown_categories_and_other_columns(here):
     frame, _ = mixed("data.csv", missing=0.0)
-    run("fit", "data.csv", "--target", "kind", "--id", "who")
+    fit("data.csv", "--target", "kind", "--id", "who")
     new = (
         frame[["size", "member", "who", "visits", "length", "colour", "width", "weight"]]
         .head(6)
@@ -351,9 +587,9 @@ def test_a_column_is_read_as_the_user_says(here):
     frame["zip"] = [f"{j % 3:05d}" for j in range(60)]
     frame["visits"] = np.arange(60) % 5 + 1
     frame.to_csv("data.csv", index=False)
-    run("fit", "data.csv", "--target", "y", "--out", "plain")
+    fit("data.csv", "--target", "y", "--out", "plain")
     assert semigen.load("plain/model.semigen").schema_.kinds == ("number",) * 5
-    result = run("fit", "data.csv", "--target", "y", "--as", "zip=category", "--as", "visits=poisson")
+    result = fit("data.csv", "--target", "y", "--as", "zip=category", "--as", "visits=poisson")
     assert "1 column of categories: zip (3 values)" in result.stdout
     assert "1 column of counts: visits" in result.stdout
     schema = semigen.load("data-semigen/model.semigen").schema_
@@ -372,7 +608,7 @@ def test_a_column_is_read_as_the_user_says(here):
         ("u=count", r"'u' is read as counts.*data.csv|data.csv: .*'u' is read as counts"),
         ("u=flag", r"'u' is read as flags"),
     ):
-        message = error_of(run("fit", "data.csv", "--target", "y", "--as", word, "--out", "o", code=1))
+        message = error_of(fit("data.csv", "--target", "y", "--as", word, "--out", "o", code=1))
         assert re.search(words, message), message
 
 
@@ -427,7 +663,7 @@ def test_words_of_a_text_column(here, name):
     frame, truth = make_notes()
     frame.loc[[5, 150], "body"] = None
     frame.to_parquet(name, index=False) if name.endswith("parquet") else frame.to_csv(name, index=False)
-    result = run("fit", name, "--target", "topic", "--text", "body", "--id", "id")
+    result = fit(name, "--target", "topic", "--text", "body", "--id", "id")
     text = " ".join(result.stdout.split())
     assert "1 column of text: body (2 missing)" in text
     assert "pages: left out, since with --text only words are learned from" in text
@@ -455,7 +691,7 @@ def test_several_text_columns_are_joined(here):
     frame["title"] = [words.split()[0] for words in frame["body"]]
     frame["body"] = [" ".join(words.split()[1:]) for words in frame["body"]]
     frame.to_csv("notes.csv", index=False)
-    run("fit", "notes.csv", "--target", "topic", "--text", "title", "--text", "body")
+    fit("notes.csv", "--target", "topic", "--text", "title", "--text", "body")
     predictions = pd.read_csv("notes-semigen/predictions.csv")
     assert (predictions["predicted"] == truth).mean() > 0.95
     frame.drop(columns="title").to_csv("new.csv", index=False)
@@ -473,7 +709,7 @@ def test_text_columns_that_cannot_be_used(here):
         ("empty.csv", "body", "'body': no word is left"),
         ("notes.parquet", "pages", "'pages' holds int64, not text"),
     ):
-        message = error_of(run("fit", name, "--target", "topic", "--text", column, code=1))
+        message = error_of(fit(name, "--target", "topic", "--text", column, code=1))
         assert words in message
     assert set(os.listdir()) == {"stop.csv", "empty.csv", "notes.parquet"}
 
@@ -521,7 +757,7 @@ BROKEN = {
 def test_tables_that_cannot_be_used(here, what):
     name, content, words = BROKEN[what]
     Path(name).write_bytes(content)
-    result = run("fit", name, "--target", "y", code=1)
+    result = fit(name, "--target", "y", code=1)
     message = error_of(result)
     assert re.search(words, message), message
     assert os.listdir() == [name]
@@ -529,19 +765,19 @@ def test_tables_that_cannot_be_used(here, what):
 
 def test_missing_files_and_folders(here):
     Path("folder.csv").mkdir()
-    assert "no such file" in error_of(run("fit", "none.csv", "--target", "y", code=1))
-    assert "folder" in error_of(run("fit", "folder.csv", "--target", "y", code=1))
+    assert "no such file" in error_of(fit("none.csv", "--target", "y", code=1))
+    assert "folder" in error_of(fit("folder.csv", "--target", "y", code=1))
     assert os.listdir() == ["folder.csv"]
 
 
 def test_unknown_columns_get_close_names(table):
     for option, name in (("--id", "U"), ("--weight", "uu"), ("--drop", " u"), ("--text", "u ")):
-        message = error_of(run("fit", "data.csv", "--target", "y", option, name, code=1))
+        message = error_of(fit("data.csv", "--target", "y", option, name, code=1))
         assert f"{name!r} ({option})" in message
         assert "did you mean" in message
         assert "'u'" in message
-    assert "'Y' (--target): did you mean 'y'?" in error_of(run("fit", "data.csv", "--target", "Y", code=1))
-    assert "it has 'u', 'v', 'w', 'y'" in error_of(run("fit", "data.csv", "--target", "species", code=1))
+    assert "'Y' (--target): did you mean 'y'?" in error_of(fit("data.csv", "--target", "Y", code=1))
+    assert "it has 'u', 'v', 'w', 'y'" in error_of(fit("data.csv", "--target", "species", code=1))
 
 
 @pytest.mark.parametrize(
@@ -560,8 +796,12 @@ def test_unknown_columns_get_close_names(table):
         ["fit", "data.csv", "--target", "y", "--as", "=count"],
         ["fit", "data.csv", "--target", "y", "--text", "y"],
         ["fit", "data.csv", "--target", "y", "--text", "u", "--text", "u"],
-        ["fit", "data.csv", "--target", "y", "--text", "u", "--covariance", "full"],
-        ["fit", "data.csv", "--target", "y", "--covariance", "round"],
+        ["fit", "data.csv", "--target", "y", "--model", "mixture", "--text", "u", "--covariance", "full"],
+        ["fit", "data.csv", "--target", "y", "--model", "mixture", "--covariance", "round"],
+        ["fit", "data.csv", "--target", "y", "--model", "round"],
+        ["fit", "data.csv", "--target", "y", "--jobs", "0"],
+        ["fit", "data.csv", "--target", "y", "--time-budget", "-1"],
+        ["fit", "data.csv", "--target", "y", "--time-budget", "soon"],
         ["fit", "data.csv", "--target", "y", "--seed", "-1"],
         ["fit", "data.csv", "--target", "y", "--nonsense"],
         ["predict", "model"],
@@ -580,7 +820,7 @@ def test_names_with_markup_and_other_scripts(here):
     frame.columns = ["[bold]u[/bold]", "größe :smile:", "長さ", "y"]
     frame["y"] = frame["y"].replace({"no": "[red]", "yes": "[/red]"})
     frame.to_csv("data.csv", index=False)
-    result = run("fit", "data.csv", "--target", "y")
+    result = fit("data.csv", "--target", "y")
     assert "[bold]u[/bold], größe :smile:, 長さ" in result.stdout
     assert "[/red] 10" in result.stdout
 
@@ -610,20 +850,20 @@ def test_formats(here, name):
         frame.to_csv(name, index=False, lineterminator="\r\n")
     else:
         frame.to_csv(name, index=False, sep="\t" if "tsv" in name else ",")
-    run("fit", name, "--target", "y", "--out", "out")
+    fit(name, "--target", "y", "--out", "out")
     frame.to_csv("plain.csv", index=False)
-    run("fit", "plain.csv", "--target", "y", "--out", "plain")
+    fit("plain.csv", "--target", "y", "--out", "plain")
     assert Path("out/predictions.csv").read_bytes() == Path("plain/predictions.csv").read_bytes()
 
 
 def test_the_index_column_that_pandas_writes_is_no_feature(here):
     make_table()[0].to_csv("data.csv")
-    assert "unnamed: 0: every row has its own number" in run("fit", "data.csv", "--target", "y").stdout
+    assert "unnamed: 0: every row has its own number" in fit("data.csv", "--target", "y").stdout
 
 
 def test_the_default_folder_has_the_name_of_the_table(table):
     table.to_csv("more.data.csv.gz", index=False)
-    run("fit", "more.data.csv.gz", "--target", "y")
+    fit("more.data.csv.gz", "--target", "y")
     assert Path("more.data-semigen").is_dir()
 
 
@@ -631,10 +871,10 @@ def test_the_default_folder_has_the_name_of_the_table(table):
 
 
 def test_existing_results_are_kept_and_found_before_any_work(table, monkeypatch):
-    run("fit", "data.csv", "--target", "y")
+    fit("data.csv", "--target", "y")
     before = {name: Path("data-semigen", name).read_bytes() for name in RESULTS}
     monkeypatch.setattr("semigen.cli.training.learn", lambda *_: pytest.fail("worked"))
-    message = error_of(run("fit", "data.csv", "--target", "y", "--seed", 1, code=1))
+    message = error_of(fit("data.csv", "--target", "y", "--seed", 1, code=1))
     assert "--force" in message
     assert {name: Path("data-semigen", name).read_bytes() for name in RESULTS} == before
 
@@ -643,9 +883,9 @@ def test_force_replaces_the_results_and_nothing_else(table):
     Path("out").mkdir()
     Path("out/mine.txt").write_text("mine")
     Path("out/summary.json").write_text("old")
-    error_of(run("fit", "data.csv", "--target", "y", "--out", "out", code=1))
+    error_of(fit("data.csv", "--target", "y", "--out", "out", code=1))
     assert Path("out/summary.json").read_text() == "old"
-    run("fit", "data.csv", "--target", "y", "--out", "out", "--force")
+    fit("data.csv", "--target", "y", "--out", "out", "--force")
     assert Path("out/mine.txt").read_text() == "mine"
     assert set(os.listdir("out")) == RESULTS | {"mine.txt"}
     assert json.loads(Path("out/summary.json").read_text())["n_rows"] == 60
@@ -654,24 +894,20 @@ def test_force_replaces_the_results_and_nothing_else(table):
 
 def test_folders_and_files_in_the_way(table):
     Path("file").write_text("mine")
-    assert "is a file" in error_of(
-        run("fit", "data.csv", "--target", "y", "--out", "file", "--force", code=1)
-    )
+    assert "is a file" in error_of(fit("data.csv", "--target", "y", "--out", "file", "--force", code=1))
     Path("out/summary.json").mkdir(parents=True)
-    assert "is a folder" in error_of(
-        run("fit", "data.csv", "--target", "y", "--out", "out", "--force", code=1)
-    )
+    assert "is a folder" in error_of(fit("data.csv", "--target", "y", "--out", "out", "--force", code=1))
     assert Path("file").read_text() == "mine"
 
 
 def test_new_folders_in_new_folders_and_the_current_one(table):
-    run("fit", "data.csv", "--target", "y", "--out", "a/b/c")
+    fit("data.csv", "--target", "y", "--out", "a/b/c")
     assert set(os.listdir("a/b/c")) == RESULTS
-    run("fit", "data.csv", "--target", "y", "--out", ".")
+    fit("data.csv", "--target", "y", "--out", ".")
     assert set(os.listdir()) == RESULTS | {"data.csv", "a"}
 
 
-@pytest.mark.parametrize("where", ["training.cross_validate", "training.save", "training.write_table"])
+@pytest.mark.parametrize("where", ["models.cross_validate", "training.save", "training.write_table"])
 @pytest.mark.parametrize("there", [False, True])
 def test_interrupting_fit_leaves_nothing(table, monkeypatch, where, there):
     if there:
@@ -682,7 +918,7 @@ def test_interrupting_fit_leaves_nothing(table, monkeypatch, where, there):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(f"semigen.cli.{where}", interrupt)
-    result = run("fit", "data.csv", "--target", "y", "--out", "data-semigen", "--force", code=130)
+    result = fit("data.csv", "--target", "y", "--out", "data-semigen", "--force", code=130)
     assert "interrupted" in result.stderr
     assert set(os.listdir()) == ({"data.csv", "data-semigen"} if there else {"data.csv"})
     if there:
@@ -695,10 +931,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(table, monkeypatch):
         raise OSError(28, "No space left on device", "somewhere")
 
     monkeypatch.setattr("semigen.cli.training.write_table", full)
-    assert (
-        error_of(run("fit", "data.csv", "--target", "y", code=1))
-        == "error: somewhere: No space left on device."
-    )
+    assert error_of(fit("data.csv", "--target", "y", code=1)) == "error: somewhere: No space left on device."
     assert os.listdir() == ["data.csv"]
 
 
@@ -706,9 +939,9 @@ def test_bugs_are_not_hidden(table, monkeypatch):
     def bug(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("semigen.cli.training.cross_validate", bug)
+    monkeypatch.setattr("semigen.cli.models.cross_validate", bug)
     with pytest.raises(ZeroDivisionError):
-        run("fit", "data.csv", "--target", "y")
+        fit("data.csv", "--target", "y")
     assert os.listdir() == ["data.csv"]
 
 
@@ -821,7 +1054,7 @@ def test_predict_overwrites_nothing_unasked_and_leaves_nothing_half_written(here
 
 def test_demo(here):
     result = run("demo", "--table", "wine")
-    assert "cross-validation on 30 labelled rows" in result.stdout
+    assert "on 30 hidden labelled rows" in result.stdout
     (share,) = re.findall(r"never saw, ([\d.]+)%", " ".join(result.stdout.split()))
     assert float(share) > 90
     assert set(os.listdir("semigen-demo")) == {

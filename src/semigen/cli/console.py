@@ -41,13 +41,21 @@ class Output:
             print(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False))
 
     @contextmanager
-    def progress(self, title: str) -> Iterator[Callable[[int, int], None]]:
-        """Show a bar on stderr while the block runs, if stderr is a terminal."""
+    def progress(self, title: str) -> Iterator[Callable[..., None]]:
+        """Show a bar on stderr while the block runs, if stderr is a terminal.
+
+        The block is given a function to call with the steps done, the steps in all, and the name of the step.
+        """
         console = _console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task(title, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+            def step(done: int, total: int, name: str = "") -> None:
+                said = f"{title}: {name}" if name else title
+                bar.update(task, completed=done, total=total, description=said)
+
+            yield step
 
 
 @contextmanager

@@ -12,6 +12,15 @@ import typer
 from semigen.cli.console import Output, exit_codes
 
 
+class Model(StrEnum):
+    """What learns."""
+
+    auto = "auto"
+    mixture = "mixture"
+    safe = "safe"
+    hybrid = "hybrid"
+
+
 class CovarianceShape(StrEnum):
     """Covariance of the Gaussian of each class."""
 
@@ -20,6 +29,13 @@ class CovarianceShape(StrEnum):
     diag = "diag"
     spherical = "spherical"
     low_rank = "low_rank"
+
+
+_MODELS_WITH = {
+    "--covariance": (Model.mixture, Model.safe),
+    "--time-budget": (Model.auto,),
+    "--jobs": (Model.auto, Model.hybrid),
+}
 
 
 def fit(
@@ -42,7 +58,8 @@ def fit(
         list[str] | None,
         typer.Option(
             "--as",
-            help="How to read a column: number, count, flag, category, or a family (poisson …); repeatable.",
+            help="How to read a column: number, count, flag, category, or for a mixture a family "
+            "(poisson …); repeatable.",
             metavar="COL=KIND",
         ),
     ] = None,
@@ -55,6 +72,21 @@ def fit(
     weight: Annotated[
         str | None, typer.Option(help="Column with row weights, 0 or more.", metavar="COL")
     ] = None,
+    model: Annotated[
+        Model,
+        typer.Option(
+            help="auto: a pool of models, weighed by hidden labels; mixture: a density of each class by EM; "
+            "safe: a mixture that uses unlabelled rows as far as hidden labels show that they help; "
+            "hybrid: regression on clusters of all rows."
+        ),
+    ] = Model.auto,
+    time_budget: Annotated[
+        float | None,
+        typer.Option(help="Seconds that the models of auto may take.", min=0, metavar="SECONDS"),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Threads; default: one for each processor.", min=1, metavar="N")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0, max=2**31 - 1)] = 0,
     unlabeled: Annotated[
         str | None, typer.Option(help="A cell that means 'no label', such as -1 or '?'.", metavar="TEXT")
@@ -62,7 +94,7 @@ def fit(
     covariance: Annotated[
         CovarianceShape | None,
         typer.Option(
-            help="Covariance of the numbers; default: tied, one for all classes, the safest with few labels."
+            help="Of a mixture's numbers; default: tied, one for all classes, the safest with few labels."
         ),
     ] = None,
     as_json: Annotated[
@@ -70,16 +102,17 @@ def fit(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing results.")] = False,
 ) -> None:
-    """Learn from the labelled and the unlabelled rows of TABLE and predict every row.
+    """Learn from the labelled and the unlabelled rows of TABLE, predict every row.
 
-    Writes model.semigen, predictions.csv (class, probabilities and log density of every row) and
-    summary.json.
+    Writes model.semigen, predictions.csv (class and probabilities of every row)
+    and summary.json.
 
-    Numbers, true/false and categories are used, with their missing cells. Text (without --text), dates, ids
-    and constants are not; you are told what each column was read as, or why it is not used.
+    Numbers, true/false and categories are used, with their missing cells. Text
+    (without --text), dates, ids and constants are not; you are told what each
+    column was read as, or why it is not used.
 
-    If cross-validation shows that the unlabelled rows hurt, the saved model learns from the labelled
-    rows only.
+    If labelled rows that are hidden in turn show that the unlabelled rows hurt,
+    the saved model learns from the labelled rows only.
     """
     read_as = tuple(_pair(word) for word in as_ or ())
     _refuse_repeated(
@@ -92,6 +125,7 @@ def fit(
             "--text": text or [],
         }
     )
+    _refuse_for_another(model, {"--covariance": covariance, "--time-budget": time_budget, "--jobs": jobs})
     if text and covariance:
         raise typer.BadParameter("with --text only words are learned from, and --covariance is for numbers.")
     with exit_codes():
@@ -112,7 +146,10 @@ def fit(
             text=tuple(text or ()),
             weight=weight,
             unlabeled=unlabeled,
+            model=model.value,
             covariance=(covariance or CovarianceShape.tied).value,
+            time_budget=time_budget,
+            jobs=jobs,
             seed=seed,
         )
         with complete_folder(folder, [MODEL, PREDICTIONS, SUMMARY], force=force) as unfinished:
@@ -141,3 +178,13 @@ def _refuse_repeated(columns: dict[str, list[str]]) -> None:
             if name in said:
                 raise typer.BadParameter(f"column {name!r} cannot be in {said[name]} and in {option}.")
             said[name] = option
+
+
+def _refuse_for_another(model: Model, given: dict[str, object]) -> None:
+    """Refuse an option that only other models have."""
+    for option, value in given.items():
+        if value is not None and model not in _MODELS_WITH[option]:
+            able = " or ".join(f"--model {one.value}" for one in _MODELS_WITH[option])
+            raise typer.BadParameter(
+                f"{option} is for {able}, and the model is {model.value!r}: add that, or leave {option} out."
+            )

@@ -1,4 +1,4 @@
-"""``semigen predict``: classes, probabilities and log densities of the rows of another table."""
+"""``semigen predict``: classes and probabilities of the rows of another table."""
 
 from __future__ import annotations
 

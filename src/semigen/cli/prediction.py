@@ -34,7 +34,7 @@ def predict_file(
     with written_at_once(out, overwrite=force) as unfinished:
         model = load(model_path)
         texts = read_notes(model_path).get("text") or []
-        names = texts or list(map(str, getattr(model, "feature_names_in_", ())))
+        names = texts or _column_names(model)
         if not names:
             raise ModelFileError(
                 f"{model_path} was fitted without column names, so its columns cannot be found in a table: "
@@ -57,6 +57,13 @@ def predict_file(
         "predicted": count_predictions(predictions),
         "out": str(out),
     }
+
+
+def _column_names(model: Any) -> list[str]:
+    """The columns that a model was fitted on, none if it does not know their names."""
+    schema = getattr(model, "schema_", None)
+    names = getattr(model, "feature_names_in_", ()) if schema is None else schema.names or ()
+    return list(map(str, names))
 
 
 def _text_levels(model: Any) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import astuple
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
@@ -14,6 +15,12 @@ from semigen.cli.tables import cell_text, counted
 from semigen.columns import Column
 from semigen.columns.tables import listing
 from semigen.model_selection import CrossValidation, Estimate
+
+if TYPE_CHECKING:
+    from semigen.cli.models import Judged
+
+WITH, WITHOUT = "all rows", "labelled rows only"
+"""What a model has learned from."""
 
 _MOST_LINES = 12
 _PLURAL = {
@@ -55,60 +62,118 @@ def say_table(
     output.say(grid)
 
 
-def result_table(cv: CrossValidation) -> Table:
-    """Return a table of accuracy and log-loss of every model, with 95% intervals."""
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=f"{cv.n_splits}-fold cross-validation on {cv.rows.size:,} labelled rows (95% intervals)",
-        title_justify="left",
-        title_style="bold",
-    )
-    table.add_column("learned from")
-    table.add_column("accuracy", justify="right")
-    table.add_column("log-loss, nats a row", justify="right")
-    for name in cv.names:
-        score = cv.score(name)
-        table.add_row(name, _percent(score.accuracy), _nats(score.log_loss))
-    return table
+def say_result(
+    output: Output, judged: Judged, about: dict[str, Any], verdict: str, *, with_twin: bool
+) -> None:
+    """Say how good a model is on hidden labelled rows, what it consists of, and the verdict.
+
+    Parameters
+    ----------
+    output : Output
+    judged : Judged
+    about : dict
+        What the summary says about the model.
+    verdict : str
+        In words.
+    with_twin : bool
+        Whether there are unlabelled rows, without which a pool and its supervised twin are one.
+    """
+    output.say()
+    if "members" in about:
+        _say_members(output, judged, about["members"], with_twin)
+    elif judged.validation is not None:
+        _say_twins(output, judged.validation)
+    if judged.why_not is not None:
+        output.say(judged.why_not)
+    output.say(verdict)
+    if "unlabeled_weight" in about:
+        output.say(f"Chosen: an unlabelled row counts {about['unlabeled_weight']:g} of a labelled one.")
 
 
-def verdict_text(
-    verdict: str, cv: CrossValidation | None, n_unlabelled: int, *, with_covariance: bool
-) -> str:
+def verdict_text(judged: Judged, n_unlabelled: int, *, with_covariance: bool) -> str:
     """Say in plain words whether the unlabelled rows helped."""
+    verdict, cv = judged.verdict, judged.validation
     if verdict == "no unlabelled rows":
         return "Every row is labelled, so there are no unlabelled rows to learn from."
     rows = f"the {counted(n_unlabelled, 'unlabelled row')}"
     if cv is None:
-        return f"Whether {rows} helped cannot be told without cross-validation."
-    difference = cv.difference(*cv.names)
+        return f"Whether {rows} helped cannot be told without labelled rows to hide."
+    difference = cv.difference(*judged.pair)
     tested = counted(cv.rows.size, "labelled row")
     change = (
         f"with them accuracy changes by {_points(difference.accuracy)} points and log-loss by "
         f"{_signed(difference.log_loss)} nats a row (95% intervals)"
     )
-    return {
+    said = {
         "helped": f"Here {rows} helped: {change}.",
-        "hurt": f"Here {rows} hurt, as they do where the classes are not as the model takes them: {change}. "
-        "So the saved model has learned from the labelled rows only."
-        + (" Another --covariance may fit better." if with_covariance else ""),
+        "hurt": f"Here {rows} hurt, as they do where the classes are not as the model takes them: {change}.",
         "mixed": f"Here {rows} helped by one measure and hurt by the other: {change}.",
         "unknown": f"Whether {rows} helped cannot be told from {tested}: {change}.",
     }[verdict]
+    if not judged.uses_unlabelled:
+        so = "So" if verdict == "hurt" else "To be safe,"
+        said += f" {so} the saved model has learned from the labelled rows only."
+    elif verdict == "hurt":
+        said += " The saved model uses them all the same, since its log-loss does not show it."
+    if verdict == "hurt" and with_covariance:
+        said += " Another --covariance may fit better."
+    return said
+
+
+def _say_twins(output: Output, cv: CrossValidation) -> None:
+    """A model and its supervised twin."""
+    table = _table(["learned from"], with_scores=True)
+    for name in cv.names:
+        table.add_row(name, *_scores(cv, name))
+    rows = counted(cv.rows.size, "labelled row")
+    output.say(f"{cv.n_splits}-fold cross-validation on {rows} (95% intervals)", style="bold")
+    output.say(table)
+    output.say()
+
+
+def _say_members(output: Output, judged: Judged, members: Sequence[dict[str, Any]], with_twin: bool) -> None:
+    """Members of a pool with their weights, and below them the pool and its supervised twin."""
+    cv = judged.validation
+    hidden = "" if cv is None else f" on {counted(cv.rows.size, 'hidden labelled row')} (95% intervals)"
+    table = _table(["member", "rows", "weight"], with_scores=cv is not None)
+    total = sum(one["weight"] for one in members) or 1.0
+    for number, one in enumerate(members, start=1):
+        rows = "all" if one["learned_from"] == WITH else "labelled"
+        scores = () if cv is None else _scores(cv, one["name"])
+        share = f"{one['weight'] / total:.0%}"
+        table.add_row(one["name"], rows, share, *scores, end_section=number == len(members))
+    if cv is not None:
+        for name, rows in list(zip(judged.pair, ("all", "labelled"), strict=True))[: 1 + with_twin]:
+            table.add_row(name, rows, "", *_scores(cv, name))
+    output.say(f"Members of the pool{hidden}", style="bold")
+    output.say(table)
+    output.say()
+
+
+def _table(columns: Sequence[str], *, with_scores: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number > 1 else "left")
+    for name in ("accuracy, %", "log-loss, nats") if with_scores else ():
+        table.add_column(name, justify="right")
+    return table
+
+
+def _scores(cv: CrossValidation, name: str) -> tuple[str, str]:
+    score = cv.score(name)
+    percent = Estimate(*(100 * value for value in astuple(score.accuracy)))
+    return _interval(percent, ".1f"), _interval(score.log_loss, ".3f")
+
+
+def _interval(estimate: Estimate, form: str) -> str:
+    """A number that is not negative, and its interval."""
+    return f"{estimate.value:{form}} ({estimate.low:{form}}-{estimate.high:{form}})"
 
 
 def _with_holes(column: Column) -> str:
     notes = [f"{column.n_distinct:,} values"] if column.kind == "category" else []
     notes += [f"{column.n_missing:,} missing"] if column.n_missing else []
     return f"{column.name} ({', '.join(notes)})" if notes else column.name
-
-
-def _percent(estimate: Estimate) -> str:
-    return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"
-
-
-def _nats(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
 
 
 def _points(estimate: Estimate) -> str:

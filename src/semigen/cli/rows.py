@@ -15,16 +15,19 @@ from semigen.cli.console import Output
 from semigen.cli.report import say_table
 from semigen.cli.tables import counted, labels_of, read_table, require_columns
 from semigen.cli.words import documents, vectorizer
-from semigen.columns import Column, describe, learn
+from semigen.columns import Column, Kind, describe, learn
 from semigen.columns.tables import listing
 from semigen.exceptions import ColumnError, LabelError, ParameterError
 from semigen.families.registry import FAMILIES, FAMILY_OF_KIND
 from semigen.labels import check_weights
 
-_FAMILY_OF_WORD: dict[str, str] = {
+_FAMILY_OF_KIND_SAID: dict[str, str] = {
     **{str(kind): family for kind, family in FAMILY_OF_KIND.items()},
     "count": "negative_binomial",  # who says that it is a count wants counts
 }
+
+WITH_FAMILIES = ("mixture", "safe")
+"""Models that take a family for each column; the others only say how columns are read."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,16 @@ class Task:
     text: tuple[str, ...] = ()
     weight: str | None = None
     unlabeled: str | None = None
+    model: str = "auto"
     covariance: str = "tied"
+    time_budget: float | None = None
+    jobs: int | None = None
     seed: int = 0
+
+    @property
+    def has_families(self) -> bool:
+        """Whether every column has a density of its own in the model."""
+        return self.model in WITH_FAMILIES
 
 
 @dataclass(frozen=True)
@@ -54,8 +65,10 @@ class Rows:
         Every column but the target and the weight.
     features : pyarrow table or CSR matrix
         The columns that are used, or the words of the text columns.
-    family : str or dict
-        How :class:`semigen.MixtureClassifier` models them.
+    kinds : dict or None
+        How they are read, by name; None for words.
+    family : str, dict or None
+        How :class:`semigen.MixtureClassifier` models them; None for models without families.
     vectorizer : TfidfVectorizer or None
         What made the words.
     labels : ndarray of shape (n,), object
@@ -68,6 +81,7 @@ class Rows:
     table: pa.Table
     columns: tuple[Column, ...]
     features: Any
+    kinds: dict[str, Kind] | None
     family: Any
     vectorizer: Any
     labels: NDArray[Any]
@@ -80,8 +94,8 @@ class Rows:
         return len(self.labels) - self.labelled.total()
 
     def family_of(self, column: Column) -> str | None:
-        """The family that models a column, None if nothing does."""
-        if not column.use:
+        """The family that models a column, None if none does."""
+        if not column.use or self.family is None:
             return None
         return str(self.family if isinstance(self.family, str) else self.family[column.name])
 
@@ -95,11 +109,12 @@ def read_rows(task: Task, output: Output) -> Rows:
         If the table, its labels or its columns cannot be used.
     """
     families = _families(task)
-    as_written = [name for name, family in families.items() if FAMILIES[family].kind == "category"]
+    asked = {name: _kind(word) for name, word in task.read_as}
+    as_written = [name for name, kind in asked.items() if kind == "category"]
     table = read_table(task.table, [*([task.id] if task.id else []), *task.text, *as_written])
     _check_options(task, table)
     labels = labels_of(table, task.target, task.unlabeled)
-    columns = _columns(task, table, families)
+    columns = _columns(task, table, asked)
     used = [column.name for column in columns if column.use]
     labelled = Counter(label for label in labels if label is not None)
     say_table(output, task.table.name, task.target, table.num_rows, labelled, columns)
@@ -115,22 +130,34 @@ def read_rows(task: Task, output: Output) -> Rows:
         n_without = int((features.getnnz(axis=1) == 0).sum())
         none = f"; {counted(n_without, 'row')} without any" if n_without else ""
         output.say(f"words     {features.shape[1]:,} different ones{none}")
-        return Rows(table, columns, features, "multinomial", words, labels, labelled, weight)
-    family = {
-        column.name: families.get(column.name, FAMILY_OF_KIND[column.kind])
-        for column in columns
-        if column.use
-    }
-    return Rows(table, columns, table.select(used), family, None, labels, labelled, weight)
+        family = "multinomial" if task.has_families else None
+        return Rows(table, columns, features, None, family, words, labels, labelled, weight)
+    kinds = {column.name: column.kind for column in columns if column.use}
+    by_column = None
+    if task.has_families:
+        by_column = {name: families.get(name, FAMILY_OF_KIND[kind]) for name, kind in kinds.items()}
+    return Rows(table, columns, table.select(used), kinds, by_column, None, labels, labelled, weight)
 
 
 def _families(task: Task) -> dict[str, str]:
     """The family of each column that the user said how to read."""
-    known: dict[str, str] = {**_FAMILY_OF_WORD, **{name: name for name in FAMILIES}}
-    wrong = [f"{name}={word}" for name, word in task.read_as if word not in known]
+    kinds, families = listing(list(_FAMILY_OF_KIND_SAID)), listing(list(FAMILIES))
+    said = [(f"{name}={word}", word) for name, word in task.read_as]
+    wrong = [pair for pair, word in said if word not in (*_FAMILY_OF_KIND_SAID, *FAMILIES)]
     if wrong:
-        raise ParameterError(f"--as {listing(wrong)}: a column is read as one of {', '.join(known)}.")
-    return {name: known[word] for name, word in task.read_as}
+        raise ParameterError(f"--as {listing(wrong)}: a column is read as one of {kinds}, {families}.")
+    stray = [pair for pair, word in said if word not in _FAMILY_OF_KIND_SAID]
+    if stray and not task.has_families:
+        raise ParameterError(
+            f"--as {listing(stray)}: a family is for a mixture, and the model is {task.model!r}. Say how the "
+            f"column is read, as one of {kinds}, or add --model mixture."
+        )
+    return {name: _FAMILY_OF_KIND_SAID.get(word, word) for name, word in task.read_as}
+
+
+def _kind(word: str) -> Kind:
+    """What a column is, from the word for its kind or its family."""
+    return FAMILIES[_FAMILY_OF_KIND_SAID.get(word, word)].kind
 
 
 def _check_options(task: Task, table: pa.Table) -> None:
@@ -145,7 +172,7 @@ def _check_options(task: Task, table: pa.Table) -> None:
         require_columns(table, [name for name in names if name is not None], task.table, option)
 
 
-def _columns(task: Task, table: pa.Table, families: dict[str, str]) -> tuple[Column, ...]:
+def _columns(task: Task, table: pa.Table, asked: dict[str, Kind]) -> tuple[Column, ...]:
     """Describe every column but the target and the weight, and do with them what the user said."""
     columns = []
     for column in describe(table.drop_columns([task.target, *([task.weight] if task.weight else [])])):
@@ -160,8 +187,8 @@ def _columns(task: Task, table: pa.Table, families: dict[str, str]) -> tuple[Col
             column = replace(
                 column, use=False, reason="left out, since with --text only words are learned from"
             )
-        elif name in families:
-            column = replace(column, kind=FAMILIES[families[name]].kind, use=True, reason="")
+        elif name in asked:
+            column = replace(column, kind=asked[name], use=True, reason="")
         elif column.reason.startswith("text with"):  # words, not numbers that are written oddly
             column = replace(
                 column, reason=f"{column.reason} (--text learns from words, --as takes it as a category)"

@@ -1,7 +1,6 @@
 """What ``fit`` and ``demo`` share: from a table to a model, predictions and a summary.
 
-No formula is here: the model learns, :mod:`semigen.model_selection` judges, this file puts them in order and
-words.
+No formula is here: :mod:`semigen.cli.models` learns and judges, this file puts things in order and words.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,26 +19,21 @@ from sklearn.pipeline import Pipeline
 
 from semigen._version import __version__
 from semigen.cli.console import Output
-from semigen.cli.report import result_table, verdict_text
-from semigen.cli.rows import Rows, Task, read_rows
+from semigen.cli.models import about_model, learn_model
+from semigen.cli.report import say_result, verdict_text
+from semigen.cli.rows import Task, read_rows
 from semigen.cli.tables import cell_text, write_table
-from semigen.exceptions import ColumnError, ConvergenceWarning
-from semigen.labels import encode
-from semigen.mixture import MixtureClassifier
-from semigen.model_selection import CrossValidation, cross_validate, n_hideable
+from semigen.exceptions import ConvergenceWarning
 from semigen.persistence import save
 
 MODEL, PREDICTIONS, SUMMARY = "model.semigen", "predictions.csv", "summary.json"
-WITH, WITHOUT = "all rows", "labelled rows only"
-Verdict = Literal["helped", "hurt", "mixed", "unknown", "no unlabelled rows"]
-_FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Learned:
     """A model, the predictions of every row of its table, and the summary of both."""
 
-    model: MixtureClassifier | Pipeline
+    model: Any
     predictions: pa.Table
     summary: dict[str, Any]
 
@@ -53,35 +47,16 @@ def learn(task: Task, output: Output) -> Learned:
         If the table, its labels or its columns cannot be used.
     """
     rows = read_rows(task, output)
-    both = MixtureClassifier(rows.family, covariance=task.covariance, unlabeled=None, random_state=task.seed)
-    twin = MixtureClassifier(**{**both.get_params(), "unlabeled_weight": 0.0})
-    why_not = _why_not_cross_validate(encode(rows.labels, None).hard)
-    cv = None
     with output.progress("learning") as progress, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # said below, for the model that is kept
-        _fit(both, rows, task)  # what is wrong with the table is told before the long part
-        if why_not is None:
-            cv = cross_validate(
-                {WITH: both, WITHOUT: twin} if rows.n_unlabelled else {WITH: both},
-                rows.features,
-                rows.labels,
-                sample_weight=rows.weight,
-                n_splits=_FOLDS,
-                random_state=task.seed,
-                unlabeled=None,
-                progress=progress,
-            )
-        verdict = _verdict(cv, rows.n_unlabelled)
-        model = _fit(twin, rows, task) if verdict == "hurt" else both
-    text = verdict_text(verdict, cv, rows.n_unlabelled, with_covariance=rows.vectorizer is None)
-    output.say()
-    output.say(result_table(cv) if cv is not None else str(why_not))
-    output.say(text)
-    if not model.converged_:
-        output.warn(f"EM stopped after {model.n_iter_} iterations before its objective settled.")
+        judged = learn_model(rows, task, progress)
+    about = about_model(judged, rows, task)
+    text = verdict_text(judged, rows.n_unlabelled, with_covariance="covariance" in about)
+    say_result(output, judged, about, text, with_twin=rows.n_unlabelled > 0)
+    if about.get("converged") is False:
+        output.warn(f"EM stopped after {about['n_iter']} iterations before its objective settled.")
     names = rows.table[task.id] if task.id else pa.array(np.arange(len(rows.labels)))
-    predictions = predict_table(model, rows.features, task.id, names, rows.labels)
-    kept = {"covariance": task.covariance} if rows.vectorizer is None else {"n_words": model.n_features_in_}
+    predictions = predict_table(judged.model, rows.features, task.id, names, rows.labels)
     summary = {
         "semigen": __version__,
         "table": str(task.table),
@@ -91,31 +66,16 @@ def learn(task: Task, output: Output) -> Learned:
         "labelled": [{"class": label, "rows": count} for label, count in sorted(rows.labelled.items())],
         "n_unlabelled": rows.n_unlabelled,
         "columns": [{**vars(column), "family": rows.family_of(column)} for column in rows.columns],
-        "model": {
-            "estimator": "MixtureClassifier",
-            "learned_from": WITHOUT if model is twin else WITH,
-            **kept,
-            "seed": task.seed,
-            "objective_nats_per_row": model.objective_,
-            "n_iter": model.n_iter_,
-            "converged": model.converged_,
-        },
-        "cross_validation": None if cv is None else cv.to_dict(),
-        "not_cross_validated": why_not,
-        "unlabelled_rows": {"verdict": verdict, "text": text},
+        "model": about,
+        "cross_validation": None if judged.validation is None else judged.validation.to_dict(),
+        "not_cross_validated": judged.why_not,
+        "unlabelled_rows": {"verdict": judged.verdict, "text": text},
         "predicted": count_predictions(predictions),
     }
-    whole = (
-        model if rows.vectorizer is None else Pipeline([("words", rows.vectorizer), ("classifier", model)])
-    )
+    whole = judged.model
+    if rows.vectorizer is not None:
+        whole = Pipeline([("words", rows.vectorizer), ("classifier", judged.model)])
     return Learned(whole, predictions, summary)
-
-
-def _fit(model: MixtureClassifier, rows: Rows, task: Task) -> MixtureClassifier:
-    try:
-        return model.fit(rows.features, rows.labels, sample_weight=rows.weight)
-    except ColumnError as error:
-        raise ColumnError(f"{task.table}: {error} Here --drop COLUMN leaves a column out.") from error
 
 
 def write(learned: Learned, folder: Path) -> None:
@@ -153,28 +113,3 @@ def count_predictions(predictions: pa.Table) -> list[dict[str, Any]]:
     """Count the rows of each predicted class, in the order of the classes."""
     counts = Counter(predictions["predicted"].to_pylist())
     return [{"class": label, "rows": count} for label, count in sorted(counts.items())]
-
-
-def _why_not_cross_validate(code: NDArray[np.intp]) -> str | None:
-    testable = n_hideable(code)
-    if testable >= _FOLDS:
-        return None
-    return (
-        f"Not cross-validated: that needs at least {_FOLDS} labelled rows in classes with two or more, and "
-        f"there {'is' if testable == 1 else 'are'} {testable}. How good the predictions are is unknown: "
-        "label more rows."
-    )
-
-
-def _verdict(cv: CrossValidation | None, n_unlabelled: int) -> Verdict:
-    """Say whether the unlabelled rows helped, where a paired 95 % interval says so."""
-    if n_unlabelled == 0:
-        return "no unlabelled rows"
-    if cv is None:
-        return "unknown"
-    difference = cv.difference(WITH, WITHOUT)
-    helped = difference.accuracy.low > 0 or difference.log_loss.high < 0
-    hurt = difference.accuracy.high < 0 or difference.log_loss.low > 0
-    if helped and hurt:
-        return "mixed"
-    return "helped" if helped else "hurt" if hurt else "unknown"
