@@ -1,27 +1,28 @@
-"""``python -m benchmarks.accuracy``: the baselines' protocol for semigen's models."""
+"""``python -m benchmarks.accuracy``: semigen and what a user would pick instead, on the same rows."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from benchmarks.accuracy import models, report, runner
-from benchmarks.accuracy.splits import SUITES
+from benchmarks.accuracy.splits import SUITES, point_to_texts
 
 
 def main() -> None:
     """Run what is not finished, print the tables and save them beside the results."""
     options = _options()
+    point_to_texts(options.texts)
     chosen = [name for name in SUITES if getattr(options, name)] or list(SUITES)
+    methods = {*options.methods, *(name for group in options.groups for name in models.GROUPS[group])}
     for name in chosen:
         if options.fresh:
             runner.path(name).unlink(missing_ok=True)
+        if options.fresh_methods:
+            runner.forget(name, options.fresh_methods)
         if not options.report:
             runner.run(
-                SUITES[name],
-                data=options.data,
-                methods=options.methods,
-                quick=options.quick,
-                jobs=options.jobs,
+                SUITES[name], data=options.data, methods=methods, quick=options.quick, jobs=options.jobs
             )
         if runner.read(name):
             page = report.page(SUITES[name])
@@ -33,13 +34,34 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("--tables", action="store_true", help="only the bundled tables")
     parser.add_argument("--sslbook", action="store_true", help="only the sets of the SSL book")
+    parser.add_argument("--newsgroups", action="store_true", help="only 20 Newsgroups")
+    parser.add_argument(
+        "--permuted", action="store_true", help="only tables whose unlabelled rows are permuted"
+    )
     parser.add_argument("--quick", action="store_true", help="two seeds instead of all")
     parser.add_argument("--jobs", type=int, default=1, help="processes; seconds are fair only with 1")
     parser.add_argument("--data", nargs="*", default=[], help="only these data sets")
-    known = list({**models.METHODS, **models.RECIPE})
-    parser.add_argument("--methods", nargs="*", default=[], choices=known, help="only these methods")
+    parser.add_argument(
+        "--texts", type=Path, help="20 Newsgroups: parquet file or its folder, as for benchmarks.text"
+    )
+    known = list(models.METHODS)
+    parser.add_argument(
+        "--methods", nargs="*", default=[], choices=known, metavar="NAME", help="only these methods"
+    )
+    groups = list(models.GROUPS)
+    parser.add_argument(
+        "--groups", nargs="*", default=[], choices=groups, help="only these groups of methods"
+    )
     parser.add_argument("--report", action="store_true", help="run nothing, print finished results")
     parser.add_argument("--fresh", action="store_true", help="forget finished results first")
+    parser.add_argument(
+        "--fresh-methods",
+        nargs="*",
+        default=[],
+        choices=known,
+        metavar="NAME",
+        help="forget these methods' results first",
+    )
     return parser.parse_args()
 
 

@@ -1,137 +1,171 @@
-"""Our results beside the baselines, as markdown."""
+"""Our results, the baselines and the targets, as markdown."""
 
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy import models, runner
+from benchmarks.accuracy import models, targets
+from benchmarks.accuracy.outcomes import Cell, Results
 from benchmarks.accuracy.splits import Suite
+from benchmarks.columns.fits import mean_sd
+from benchmarks.columns.fits import targets as target_table
 from benchmarks.markdown import table
 
 BASELINES = Path(__file__).resolve().parent / "baselines"
-FILES = {"tables": "bundled_tables.csv", "sslbook": "sslbook.csv"}
-Row = tuple[str, int]
-Values = dict[tuple[str, int, str], dict[int, dict[str, float]]]
+PUBLISHED = {
+    "tables": ("bundled_tables.csv", 5),
+    "sslbook": ("sslbook.csv", 12),
+    "newsgroups": ("newsgroups.csv", 2),
+}
+"""Files of published means, and of how many seeds or splits they are."""
+TITLES = {
+    "tables": "bundled tables",
+    "sslbook": "SSL book",
+    "newsgroups": "20 Newsgroups by date",
+    "permuted": "bundled tables whose unlabelled rows carry nothing",
+}
+Given = dict[tuple[str, int, str], dict[str, str]]
 
 
 def page(suite: Suite) -> str:
     """All tables of a suite."""
-    found = _ours(suite.name)
-    stamps = sorted({(row["date"], row["commit"]) for row in runner.read(suite.name)})
-    rows = [(data, n) for data in suite.data for n in suite.labels]
-    unit = 100.0 if suite.name == "sslbook" else 1.0
-    baseline = _baseline(suite.name)
+    results = Results.read(suite)
+    percent = suite.name == "sslbook"
+    draws = "splits" if percent else "seeds"
     parts = [
-        f"# Accuracy: {suite.name}",
+        f"# Accuracy: {TITLES[suite.name]}",
         "",
         "Written by `python -m benchmarks.accuracy`; [what it means](../../README.md).",
-        "Measured " + ", ".join(f"{date} at {commit}" for date, commit in stamps) + ".",
+        f"Mean ± standard deviation over {suite.seeds} {draws}. Rank: mean over cells, among "
+        "methods that a user could pick.",
         "",
-        "## Baselines: mean error" + (", %" if unit == 100 else ""),
+        *_targets(results),
+        *targets.comparison(results),
+        f"## Error{', %' if percent else ''}",
         "",
-        _given(rows, baseline, "err"),
+        _methods(results, "err", unit=100.0 if percent else 1.0, digits=1 if percent else 3),
         "",
-        "## semigen: mean error ± standard deviation" + (", %" if unit == 100 else ""),
+        "## Log-loss, nats (probabilities clipped at 1e-6)",
         "",
-        _mean_sd(rows, found, "err", unit),
-        "",
-    ]
-    if suite.name == "tables":
-        parts += ["## Baselines: mean log-loss, nats", "", _given(rows, baseline, "logloss"), ""]
-    parts += [
-        "## semigen: mean log-loss ± standard deviation, nats",
-        "",
-        _mean_sd(rows, found, "logloss", 1),
+        _methods(results, "logloss", unit=1.0, digits=3),
         "",
     ]
-    parts += ["## semigen: mean seconds of fit and prediction", "", _seconds(rows, found), ""]
+    if suite.name == "sslbook":
+        parts += _book_best(results)
+    if suite.name in PUBLISHED:
+        parts += _published(results, _given(suite.name))
     if suite.name == "tables":
-        parts += _recipe(rows, found, baseline)
-    return "\n".join(parts)
+        parts += _recipe(results, _given(suite.name))
+    return "\n".join([*parts, *_measured(results)])
 
 
-def _ours(suite: str) -> Values:
-    found: Values = defaultdict(dict)
-    for row in runner.read(suite):
-        values = {key: float(row[key]) for key in ("err", "logloss", "seconds", "n_iter")}
-        found[row["data"], int(row["L"]), row["method"]][int(row["seed"])] = values
-    return found
+def _targets(results: Results) -> list[str]:
+    if models.AUTO not in results.methods:
+        return ["## Targets", "", "AutoClassifier has not been run yet.", ""]
+    stamps = ", ".join(f"{date} at {commit}" for date, commit in sorted(results.commits[models.AUTO]))
+    parts = ["## Targets", "", f"AutoClassifier, measured {stamps}.", ""]
+    if mixed := results.mixed():
+        parts += [
+            f"**Rows of different commits: {', '.join(mixed)}.** Measure again with `--fresh-methods`.",
+            "",
+        ]
+    return [*parts, *target_table(targets.lines(results))]
 
 
-def _baseline(suite: str) -> dict[tuple[str, int, str], dict[str, str]]:
-    with (BASELINES / FILES[suite]).open(encoding="utf-8", newline="") as file:
+def _groups(results: Results) -> list[tuple[str, list[Cell]]]:
+    """Columns of means: of all cells, and on the book of the dense sets by number of labels."""
+    groups = [("mean", results.cells)]
+    if results.suite.name == "sslbook":
+        groups += [(f"six dense, {n}", [(data, n) for data in targets.DENSE]) for n in results.suite.labels]
+    return groups
+
+
+def _methods(results: Results, measure: str, *, unit: float, digits: int) -> str:
+    """A line a method: cells, means, rank and seconds."""
+    groups, ranks = _groups(results), results.ranks(measure)
+    names = [f"{data} {n}" for data, n in results.cells]
+    head = ["method", *names, *(name for name, _ in groups), "rank", "seconds"]
+    lines = []
+    for method in results.methods:
+        each = [mean_sd(unit * results.values(cell, method, measure), digits) for cell in results.cells]
+        means = [unit * results.mean_over(cells, method, measure) for _, cells in groups]
+        tail = [_number(mean, digits) for mean in means]
+        tail += [_number(ranks.get(method, np.nan), 1), _number(results.seconds(method), 2)]
+        lines.append([method, *each, *tail])
+    return table(head, lines)
+
+
+def _number(value: float, digits: int) -> str:
+    return "—" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def _book_best(results: Results) -> list[str]:
+    lines = []
+    for cell in results.cells:
+        best, method = targets.BOOK_BEST[cell]
+        ours = [mean_sd(100.0 * results.values(cell, name, "err"), 1) for name in models.OURS]
+        lines.append([f"{cell[0]} {cell[1]}", f"{best:.1f}", method, *ours])
+    return [
+        "## The book's best, error in %",
+        "",
+        "The lowest error of any of the book's methods, cited from memory and not measured again.",
+        "",
+        table(["data, labels", "book's best", "its method", *models.OURS], lines),
+        "",
+    ]
+
+
+def _given(suite: str) -> Given:
+    with (BASELINES / PUBLISHED[suite][0]).open(encoding="utf-8", newline="") as file:
         return {(row["data"], int(row["L"]), row["method"]): row for row in csv.DictReader(file)}
 
 
-def _given(rows: list[Row], baseline: dict[tuple[str, int, str], dict[str, str]], key: str) -> str:
-    methods = list(dict.fromkeys(method for _, _, method in baseline))
-
-    def value(row: Row, method: str) -> float:
-        text = baseline.get((*row, method), {}).get(key, "")
-        return float(text) if text else np.nan
-
-    digits = (
-        1 if key == "err" and max(value(r, m) for r in rows for m in methods if value(r, m) >= 0) > 1 else 3
-    )
-    return _grid(rows, methods, value, lambda x: f"{x:.{digits}f}")
-
-
-def _mean_sd(rows: list[Row], found: Values, key: str, unit: float) -> str:
-    methods = _methods(found)
-    digits = 1 if unit == 100 else 3
-    cells = {
-        (*row, m): unit * np.array([v[key] for v in found.get((*row, m), {}).values()])
-        for row in rows
-        for m in methods
-    }
-
-    def text(row: Row, method: str) -> str:
-        values = cells[(*row, method)]
-        if not len(values):
-            return "—"
-        spread = values.std(ddof=1) if len(values) > 1 else np.nan
-        return f"{values.mean():.{digits}f} ± {spread:.{digits}f}"
-
-    lines = [[f"{data} {n}", *(text((data, n), m) for m in methods)] for data, n in rows]
-    full = [r for r in rows if all(len(cells[(*r, m)]) for m in methods)]
-    if full:
-        means = [f"{np.mean([cells[(*r, m)].mean() for r in full]):.{digits}f}" for m in methods]
-        lines.append([f"mean of {len(full)}", *means])
-    return table(["data, labels", *methods], lines)
-
-
-def _seconds(rows: list[Row], found: Values) -> str:
-    def value(row: Row, method: str) -> float:
-        cell = found.get((*row, method), {})
-        return float(np.mean([v["seconds"] for v in cell.values()])) if cell else np.nan
-
-    return _grid(rows, _methods(found), value, lambda x: f"{x:.2f}")
+def _published(results: Results, given: Given) -> list[str]:
+    """How near our runs of the baselines come to the published means; the published ones not run again."""
+    seeds = PUBLISHED[results.suite.name][1]
+    keys = [key for key in ("err", "logloss") if key in next(iter(given.values()))]
+    unit = {"err": 100.0 if results.suite.name == "sslbook" else 1.0, "logloss": 1.0}
+    again, other = [], []
+    for name in dict.fromkeys(method for _, _, method in given):
+        if name not in models.BASELINES:
+            other.append(name)
+            continue
+        line = [name]
+        for key in keys:
+            apart = []
+            for cell in results.cells:
+                text = given.get((*cell, name), {}).get(key, "")
+                values = unit[key] * results.values(cell, name, key)[:seeds]
+                if text and len(values):
+                    digits = len(text.partition(".")[2])
+                    apart.append(abs(round(float(values.mean()), digits) - float(text)))
+            line += [f"{max(apart):.4f}" if apart else "—", str(len(apart))]
+        again.append(line)
+    head = ["baseline", *(text for key in keys for text in (f"largest difference of {key}", "cells"))]
+    parts = [
+        "## The published baselines",
+        "",
+        f"Largest difference between our mean of the first {seeds} seeds or splits and the published one, "
+        "rounded alike.",
+        "",
+        table(head, again),
+        "",
+    ]
+    if other:
+        parts += ["Published means of methods that were not run again: error / log-loss.", ""]
+        lines = []
+        for cell in results.cells:
+            found = [given.get((*cell, name), {}) for name in other]
+            texts = [" / ".join(one.get(key) or "—" for key in keys) for one in found]
+            lines.append([f"{cell[0]} {cell[1]}", *texts])
+        parts += [table(["data, labels", *other], lines), ""]
+    return parts
 
 
-def _methods(found: Values) -> list[str]:
-    present = {method for _, _, method in found}
-    return [m for m in (*models.METHODS, *models.RECIPE) if m in present]
-
-
-def _grid(
-    rows: list[Row], methods: list[str], value: Callable[[Row, str], float], show: Callable[[float], str]
-) -> str:
-    grid = np.array([[value(row, method) for method in methods] for row in rows])
-    lines = [[f"{data} {n}", *map(show, line)] for (data, n), line in zip(rows, grid, strict=True)]
-    complete = ~np.isnan(grid).any(axis=0)
-    means = [show(m) if good else "—" for m, good in zip(grid.mean(axis=0), complete, strict=True)]
-    lines.append([f"mean of {len(rows)}", *means])
-    return table(["data, labels", *methods], [[c.replace("nan", "—") for c in line] for line in lines])
-
-
-def _recipe(
-    rows: list[Row], found: Values, baseline: dict[tuple[str, int, str], dict[str, str]]
-) -> list[str]:
+def _recipe(results: Results, given: Given) -> list[str]:
     """The textbook recipe: published means, an independent implementation, and ours on the same splits."""
     parts = [
         "## The textbook recipe is a special case",
@@ -144,33 +178,28 @@ def _recipe(
         "",
     ]
     for key, name in (("err", "Error"), ("logloss", "Log-loss")):
-        head = [
-            name,
-            "published",
-            models.COARSE,
-            models.TEXTBOOK,
-            "less twin with ridge",
-            "less twin with floor",
-        ]
+        twins = ["less twin with ridge", "less twin with floor"]
+        head = [name, "published", models.COARSE, models.TEXTBOOK, *twins]
         lines = []
-        for row in rows:
-            ours = found.get((*row, models.TEXTBOOK), {})
-            twins = (found.get((*row, twin), {}) for twin in (models.TWIN, models.TWIN_FLOOR))
-            published = baseline.get((*row, "seed-EM-full"), {}).get(key, "")
-            coarse = _mean(found.get((*row, models.COARSE), {}), key)
-            paired = [_paired(ours, twin, key) for twin in twins]
-            lines.append([f"{row[0]} {row[1]}", published or "—", coarse, _mean(ours, key), *paired])
+        for cell in results.cells:
+            published = given.get((*cell, "seed-EM-full"), {}).get(key, "") or "—"
+            ours = [_number(results.mean(cell, m, key), 4) for m in (models.COARSE, models.TEXTBOOK)]
+            paired = [
+                mean_sd(results.paired(cell, models.TEXTBOOK, twin, key), 4, sign="+")
+                for twin in (models.TWIN, models.TWIN_FLOOR)
+            ]
+            lines.append([f"{cell[0]} {cell[1]}", published, *ours, *paired])
         parts += [table(head, lines), ""]
     return parts
 
 
-def _mean(values: dict[int, dict[str, float]], key: str) -> str:
-    return f"{np.mean([v[key] for v in values.values()]):.4f}" if values else "—"
-
-
-def _paired(ours: dict[int, dict[str, float]], twin: dict[int, dict[str, float]], key: str) -> str:
-    difference = [ours[s][key] - twin[s][key] for s in ours if s in twin]
-    if not difference:
-        return "—"
-    spread = np.std(difference, ddof=1) if len(difference) > 1 else np.nan
-    return f"{np.mean(difference):+.4f} ± {spread:.4f}"
+def _measured(results: Results) -> list[str]:
+    """When and at which commit; what is not finished."""
+    stamps: dict[str, list[str]] = {}
+    for method in results.methods:
+        when = ", ".join(f"{date} at {commit}" for date, commit in sorted(results.commits[method]))
+        stamps.setdefault(when, []).append(method)
+    parts = ["## Measured", "", *(f"- {when}: {', '.join(names)}" for when, names in stamps.items()), ""]
+    if unfinished := results.unfinished():
+        parts += [f"Not all seeds are finished for {', '.join(unfinished)}.", ""]
+    return parts

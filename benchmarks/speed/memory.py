@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import memory
 from benchmarks.environment import ROOT
+from benchmarks.memory import MB
 from benchmarks.speed import contenders
 from benchmarks.speed.problems import make
 from semigen.mixture import MixtureClassifier
 
-MB = 1e6
 ITERATIONS = 3
 PREDICTED_ROWS = 1_000_000
 CALLS = 3
@@ -44,33 +43,12 @@ def _in_child(task: dict[str, Any], kind: str, rows: int, features: int, compone
     return result
 
 
-def _peak() -> float:
-    """Highest level of this process so far, MB."""
-    # not ru_maxrss where it can be helped: on Linux a child starts with its parent's
-    unit = 1 if sys.platform == "darwin" else 1024
-    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MB
-
-
-def _level() -> float:
-    """Memory in use now, MB; where the system does not say, the peak so far."""
-    return _status("VmRSS") or _peak()
-
-
-def _status(field: str) -> float:
-    """A field of Linux's /proc/self/status, MB; 0 elsewhere."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return 0.0
-    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-    return int(lines[field].split()[0]) * 1024 / MB
-
-
 def _fit(order: dict[str, Any]) -> dict[str, float]:
     contenders.load(order["name"])
     problem = make(order["kind"], order["rows"], order["features"], order["components"])
-    before = _level()
+    before = memory.level()
     contenders.MEASURED[order["name"]](problem, ITERATIONS)
-    return {"peak": _peak() - before}
+    return {"peak": memory.peak() - before}
 
 
 def _predict(order: dict[str, Any]) -> dict[str, float]:
@@ -79,9 +57,9 @@ def _predict(order: dict[str, Any]) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = MixtureClassifier(max_iter=3).fit(some.x, some.component)
-    before = _level()
+    before = memory.level()
     result = model.predict_proba(problem.x)
-    peak = _peak() - before - result.nbytes / MB
+    peak = memory.peak() - before - result.nbytes / MB
     seconds = []
     for _ in range(CALLS):
         begin = time.perf_counter()

@@ -16,12 +16,12 @@ import numpy as np
 from scipy.sparse import csr_array, load_npz, save_npz
 from threadpoolctl import threadpool_limits
 
-from benchmarks import environment
+from benchmarks import environment, memory
+from benchmarks.memory import MB
 from benchmarks.text.models import DEFAULTS, LABELS, LABELS_ONLY, MODELS
 from benchmarks.text.newsgroups import UNLABELED, Documents, Labels
 
 CLIP = 1e-6
-MB = 1e6
 ITERATIONS = 20
 ROUNDS = 5
 
@@ -107,23 +107,14 @@ def _in_child(X: csr_array, y: Labels) -> float:
     return float(json.loads(done.stdout.splitlines()[-1]))
 
 
-def _status(field: str) -> float:
-    """A field of Linux's /proc/self/status, MB; NaN elsewhere."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return float("nan")
-    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-    return int(lines[field].split()[0]) * 1024 / MB
-
-
 def _child(folder: Path) -> float:
     X, y = load_npz(folder / "x.npz"), np.load(folder / "y.npy")
     few = csr_array(np.eye(4))
     MODELS[DEFAULTS][1]().fit(few, [0, 1, 0, 1]).predict_proba(few)  # imports are no memory of the fit
-    before = _status("VmRSS")
+    before = memory.level()
     warnings.simplefilter("ignore")
     MODELS[DEFAULTS][1]().fit(X, y).predict_proba(X)
-    return _status("VmHWM") - before
+    return memory.peak() - before
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def _parquet(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]
     from pyarrow import parquet
 
     if not path.exists():
-        raise NoTextsError(f"there is no file {path.name} where --data or {VARIABLE} points.")
+        raise NoTextsError(f"there is no file {path.name} where the option or {VARIABLE} points.")
     columns = parquet.read_table(path, columns=["split", "group", "text"]).to_pydict()
     training = np.array(columns["split"]) == "train"
     return np.array(columns["text"], dtype=object), np.array(columns["group"]), training
@@ -106,7 +106,7 @@ def _scikit_learn() -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
         parts = [fetch_20newsgroups(subset=split, download_if_missing=False) for split in ("train", "test")]
     except OSError as error:
         raise NoTextsError(
-            f"name the parquet file (columns split, group, text) with --data or {VARIABLE}, or let "
+            f"name the parquet file (columns split, group, text) by option or by {VARIABLE}, or let "
             "sklearn.datasets.fetch_20newsgroups() download the texts once."
         ) from error
     texts = np.array([text for part in parts for text in part.data], dtype=object)
