@@ -14,9 +14,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from semigen.em.pessimistic import Pessimistic
 from semigen.exceptions import ConvergenceWarning, ParameterError
 from semigen.labels import encode
 from semigen.metrics import accuracy_score
+from semigen.mixture.pessimistic import fit_pessimistic
 from semigen.model_selection import CrossValidation, cross_validate, n_hideable
 
 Array = NDArray[np.float64]
@@ -56,19 +58,38 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     log-loss is within one standard error of the best one's (of the paired difference) and not above that of
     λ = 0, which is supervised learning, the smallest λ is taken: the one-standard-error rule (Breiman et al.
     1984, *Classification and Regression Trees*, §3.4.3) towards λ = 0. So where few labels can show nothing,
-    it falls back on the supervised fit and says so.
+    it falls back on the supervised fit and says so. The candidates of a fold are fitted in rising order, each
+    from where the one before ended (``warm_start``) if the estimator can, and so is the fit that is kept.
+
+    With ``pessimistic=True`` nothing is chosen. The fit maximises what it gains over the supervised one under
+    the worst labelling q of the unlabelled rows (Loog 2016, *IEEE TPAMI* 38:462),
+
+    ``max_θ min_q Σ_labelled w [log p(x, y | θ) - log p(x, y | θ_sup)]
+    + Σ_unlabelled w Σ_k q_k [log p(x, k | θ) - log p(x, k | θ_sup)] + log prior(θ) - log prior(θ_sup)``,
+
+    so whatever the missing labels are, soft or hard, the penalised likelihood of all rows is at least that of
+    the supervised fit, by ``gain_``; with the estimator's ``shrinkage=0`` it is the likelihood itself. It
+    says nothing of errors, nor of other rows. The prior is the supervised fit's, with location and scale
+    from the labelled rows. ``estimator`` is a :class:`semigen.MixtureClassifier` with one component a class
+    of Gaussian (full, tied, diag, spherical; no missing cells), Bernoulli, categorical, multinomial or
+    Poisson columns, right labels and one class prior for all rows; its ``max_iter`` bounds the labellings
+    tried. See :doc:`/theory/pessimistic`.
 
     Parameters
     ----------
     estimator : classifier
         With a parameter ``unlabeled_weight`` in [0, 1] and ``predict_proba``, such as
-        :class:`semigen.MixtureClassifier`.
+        :class:`semigen.MixtureClassifier`. One with a parameter ``warm_start`` is fitted with it, one without
+        anew for each candidate.
     unlabeled_weights : sequence of float, default=(0, 0.01, 0.03, 0.1, 0.3, 1)
         Candidates λ; 0 is always one.
     n_splits : int, default=5
         Folds; as many as labelled rows that can be tested where there are fewer.
     n_repeats : int, default=4
         How often the folds are dealt anew.
+    pessimistic : bool, default=False
+        Maximum contrastive pessimistic likelihood instead of a choice; the four parameters above do not
+        count then.
     random_state : int or None, default=0
         Of the folds.
 
@@ -77,17 +98,25 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     estimator_ : classifier
         Fitted on all rows with the chosen weight.
     unlabeled_weight_ : float
-        The chosen λ.
+        The chosen λ; with ``pessimistic`` 1, or 0 where nothing is gained.
     path_ : tuple of PathPoint
-        What cross-validation found for each candidate, in rising order; empty where it was impossible.
+        What cross-validation found for each candidate, in rising order; empty where it was impossible, and
+        with ``pessimistic``.
     fallback_ : str or None
         Why λ is 0, in plain words; None if it is not.
+    gain_, gap_ : float
+        With ``pessimistic``: the least gain over the supervised fit under any labelling, nats per row
+        (labelled or not, by weight), computed for the parameters that are kept; and how much more any
+        parameters could guarantee at most. ``gain_`` is 0 where the supervised fit is kept.
+    pessimistic_labels_ : ndarray of shape (n, K)
+        With ``pessimistic``: the labelling that proves the bound, ``gain_ + gap_``.
     classes_ : ndarray of shape (K,)
 
     Raises
     ------
     ParameterError
-        If ``estimator`` has no ``unlabeled_weight``, or a candidate is not in [0, 1].
+        If ``estimator`` has no ``unlabeled_weight``, a candidate is not in [0, 1], or the estimator is not
+        one for ``pessimistic``.
 
     Examples
     --------
@@ -108,12 +137,14 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         unlabeled_weights: Sequence[float] = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0),
         n_splits: int = 5,
         n_repeats: int = 4,
+        pessimistic: bool = False,
         random_state: Any = 0,
     ) -> None:
         self.estimator = estimator
         self.unlabeled_weights = unlabeled_weights
         self.n_splits = n_splits
         self.n_repeats = n_repeats
+        self.pessimistic = pessimistic
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
@@ -130,37 +161,55 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         self
         """
-        candidates = self._candidates()
         weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
-        supervised = self._with(0.0).fit(X, y, **weighted)  # what cannot be read is told before any folds
-        why_not, n_splits = self._why_not(y)
         self.path_: tuple[PathPoint, ...] = ()
-        if why_not is None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)  # told below, for the fit that is kept
-                found = cross_validate(
-                    {f"{value:g}": self._with(value) for value in candidates},
-                    X,
-                    y,
-                    sample_weight=sample_weight,
-                    n_splits=n_splits,
-                    n_repeats=self.n_repeats,
-                    random_state=self.random_state,
-                    unlabeled=self._marker(),
-                )
-            self.path_ = _path(found, candidates)
-            chosen = _smallest_close(self.path_).unlabeled_weight
-            why_not = None if chosen > 0 else _no_gain(self.path_)
+        if self.pessimistic:
+            self._fit_pessimistic(X, y, sample_weight)
         else:
-            chosen = 0.0
-        self.fallback_ = why_not
-        self.unlabeled_weight_ = chosen
-        self.estimator_ = supervised if chosen == 0 else self._with(chosen).fit(X, y, **weighted)
+            self._fit_chosen(X, y, weighted)
         self.classes_ = self.estimator_.classes_
         for name in ("n_features_in_", "feature_names_in_", "schema_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
         return self
+
+    def _fit_chosen(self, X: Any, y: Any, weighted: dict[str, Any]) -> None:
+        candidates = self._candidates()
+        warm = "warm_start" in self.estimator.get_params()
+        settings = [self._with(value, warm) for value in candidates]
+        model = clone(settings[0]).fit(X, y, **weighted)  # what cannot be read is told before any folds
+        why_not, n_splits = self._why_not(y)
+        chosen = 0
+        if why_not is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # told below, for the fit that is kept
+                found = cross_validate(
+                    {f"{value:g}": one for value, one in zip(candidates, settings, strict=True)},
+                    X,
+                    y,
+                    **weighted,
+                    n_splits=n_splits,
+                    n_repeats=self.n_repeats,
+                    random_state=self.random_state,
+                    unlabeled=self._marker(),
+                    warm_start=warm,
+                )
+                self.path_ = _path(found, candidates)
+                chosen = self.path_.index(_smallest_close(self.path_))
+                for value in candidates[1:chosen] if warm else ():
+                    model.set_params(unlabeled_weight=value).fit(X, y, **weighted)
+            why_not = None if chosen > 0 else _no_gain(self.path_)
+        if chosen > 0:
+            model.set_params(unlabeled_weight=candidates[chosen]).fit(X, y, **weighted)
+        if warm:
+            model.set_params(warm_start=self.estimator.get_params()["warm_start"])
+        self.estimator_, self.unlabeled_weight_, self.fallback_ = model, candidates[chosen], why_not
+
+    def _fit_pessimistic(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
+        model, found = fit_pessimistic(self.estimator, X, y, sample_weight)
+        self.gain_, self.gap_, self.pessimistic_labels_ = found.gain, found.gap, found.labels
+        self.estimator_, self.unlabeled_weight_ = model, float(model.unlabeled_weight)
+        self.fallback_ = _nothing_guaranteed(found) if found.gain == 0 else None
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class of each row, (n,)."""
@@ -179,13 +228,15 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
+        tags.input_tags.allow_nan &= not self.pessimistic  # rows of Gaussians with holes are not complete
         return tags
 
     def _marker(self) -> Any:
         return getattr(self.estimator, "unlabeled", -1)
 
-    def _with(self, unlabeled_weight: float) -> Any:
-        return clone(self.estimator).set_params(unlabeled_weight=unlabeled_weight)
+    def _with(self, unlabeled_weight: float, warm: bool) -> Any:
+        also = {"warm_start": True} if warm else {}
+        return clone(self.estimator).set_params(unlabeled_weight=unlabeled_weight, **also)
 
     def _candidates(self) -> list[float]:
         if "unlabeled_weight" not in self.estimator.get_params():
@@ -246,4 +297,18 @@ def _no_gain(path: tuple[PathPoint, ...]) -> str:
         f"the best candidate, λ = {best.unlabeled_weight:g}, lowers the log-loss on hidden labelled rows by "
         f"{supervised.excess:.2g} nats, which is within one standard error ({supervised.standard_error:.2g}) "
         "of supervised learning (λ = 0): too little to rely on."
+    )
+
+
+def _nothing_guaranteed(found: Pessimistic) -> str:
+    if not found.n_iter:
+        return "every row is labelled, so there is nothing to gain."
+    if found.converged:
+        return (
+            "under some labelling of the unlabelled rows the supervised fit is the best there is: no "
+            f"parameters guarantee a gain of more than {found.gap:.2g} nats a row."
+        )
+    return (
+        f"after {found.n_iter} labellings no parameters with a guaranteed gain were found, and a gain of up "
+        f"to {found.gap:.2g} nats a row is not ruled out: raise the estimator's max_iter."
     )

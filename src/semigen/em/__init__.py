@@ -6,7 +6,7 @@ merge, M-step); ``engines`` decide where blocks of rows are computed; ``initiali
 """
 
 from semigen.em.engines import Engine, ThreadEngine
-from semigen.em.initialise import start
+from semigen.em.initialise import restart, restartable, start
 from semigen.em.kernel import e_step, impute, log_joint, m_step
 from semigen.em.loop import Fit, fit
 from semigen.em.mechanism import LabelMechanism
@@ -28,5 +28,7 @@ __all__ = [
     "impute",
     "log_joint",
     "m_step",
+    "restart",
+    "restartable",
     "start",
 ]

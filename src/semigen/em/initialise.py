@@ -1,9 +1,12 @@
-"""Where EM starts: the labelled rows, and for components that no label names, rows that lie far from them."""
+"""Where EM starts: the labelled rows, and for components that no label names, rows that lie far from them.
+
+Or where another fit ended.
+"""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -13,8 +16,8 @@ from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
 from semigen.em.engines import Engine
-from semigen.em.kernel import given_stats, label_evidence, m_step
-from semigen.em.records import Array, Data, Mixture, Params, Rows, Stats
+from semigen.em.kernel import e_step, given_stats, label_evidence, m_step
+from semigen.em.records import LABELED, Array, Data, Mixture, Params, Rows, Stats
 from semigen.exceptions import ConvergenceWarning, ParameterError
 from semigen.labels import Labels
 
@@ -53,12 +56,7 @@ def start(
     """
     seeds = _Seeds(mixture, prior, data, rng)
     rows, resp = seeds.collect(perturb)
-    reference = Params(
-        np.zeros((2, mixture.n_groups)),
-        np.zeros(mixture.n_components),
-        mixture.family.reference(prior, mixture.n_components),
-        None if mixture.label_noise is None else mixture.label_noise.matrix,
-    )
+    reference = _reference(mixture, prior)
     position = np.zeros(len(data.weight), dtype=np.intp)
     position[rows] = np.arange(len(rows))
     stats = reduce(
@@ -69,6 +67,54 @@ def start(
     if seeds.nameless.any():
         params = replace(params, log_group=seeds.log_group())
     return params
+
+
+def restart(mixture: Mixture, prior: Any, data: Data, engine: Engine, params: Params) -> Params:
+    """Parameters to start from where another fit ended: one EM iteration on.
+
+    That iteration leads within the bounds of this prior, where ``params`` need not be: rows and weights, and
+    with them the prior, can be others now.
+
+    Parameters
+    ----------
+    mixture, prior, data, engine
+    params : Params
+        Where the other fit ended; :func:`restartable`.
+    """
+    noise = None if mixture.label_noise is None else mixture.label_noise.matrix
+    if mixture.label_noise is not None and mixture.label_noise.estimated and params.noise is not None:
+        noise = params.noise
+    params = replace(params, family=mixture.family.moved(prior, params.family), noise=noise)
+    parts = engine.map_rows(lambda rows: e_step(mixture, params, data, rows), data.used)
+    return m_step(mixture, prior, reduce(Stats.merge, parts), params)
+
+
+def restartable(mixture: Mixture, prior: Any, params: Params) -> bool:
+    """Whether EM can go on from the parameters of another fit with the same groups of components.
+
+    They must have the form of this family's, and no component may be without weight: it would stay so.
+    """
+    weight = params.log_within + params.log_group[:, mixture.group]
+    weight[LABELED, mixture.group == mixture.n_classes] = 0.0  # novel components have no labels
+    reference = mixture.family.reference(prior, mixture.n_components)
+    return bool(np.isfinite(weight).all()) and _form(params.family) == _form(reference)
+
+
+def _form(record: Any) -> Any:
+    """Types and shapes of everything in a record of parameters."""
+    if is_dataclass(record):
+        return type(record), *(_form(getattr(record, field.name)) for field in fields(record))
+    return tuple(map(_form, record)) if isinstance(record, tuple) else np.shape(record)
+
+
+def _reference(mixture: Mixture, prior: Any) -> Params:
+    """Parameters before any row was seen."""
+    return Params(
+        np.zeros((2, mixture.n_groups)),
+        np.zeros(mixture.n_components),
+        mixture.family.reference(prior, mixture.n_components),
+        None if mixture.label_noise is None else mixture.label_noise.matrix,
+    )
 
 
 class _Seeds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,9 @@ class Elliptical(Family):
     def reference(self, prior: NormalInverseWishart, n_components: int) -> LocationShape:
         mean = np.zeros((n_components, len(prior.center)))
         return LocationShape(prior.center, mean, self.covariance.reference(prior, n_components))
+
+    def moved(self, prior: NormalInverseWishart, params: Any) -> Any:
+        return replace(params, center=prior.center, mean=params.mean + (params.center - prior.center))
 
     def _scatter_walk(self, params: LocationShape, dtype: Any, missing: Missing) -> ScatterWalk:
         """Start a walk that computes distances and adds up moments."""

@@ -100,6 +100,9 @@ class Product(Family):
     def reference(self, prior: Parts, n_components: int) -> Parts:
         return Parts(self._each(lambda family, _, own: family.reference(own, n_components), prior))
 
+    def moved(self, prior: Parts, params: Parts) -> Parts:
+        return Parts(self._each(lambda family, _, *own: family.moved(*own), prior, params))
+
     def walk(self, params: Parts, dtype: Any, missing: Missing = None) -> ProductWalk:
         def start(family: Family, columns: Any, own: Any) -> Walk:
             return family.walk(own, dtype, among(missing, columns))

@@ -111,6 +111,10 @@ class Family(ABC):
     def reference(self, prior: Any, n_components: int) -> Any:
         """Parameters before any row was seen: every component is like the prior."""
 
+    def moved(self, prior: Any, params: Any) -> Any:
+        """The same parameters of another fit, held as those of fits under ``prior`` are."""
+        return params
+
     @abstractmethod
     def walk(self, params: Any, dtype: Any, missing: Missing = None) -> Walk:
         """Start a walk over rows of numbers of type ``dtype`` with missing cells in ``missing`` columns."""

@@ -15,11 +15,23 @@ from sklearn.utils.validation import validate_data
 
 from semigen import checks, columns
 from semigen.base import TableClassifier
-from semigen.em import Data, Engine, Fit, LabelMechanism, Mixture, ThreadEngine, fit, mechanism, start
+from semigen.em import (
+    Data,
+    Engine,
+    Fit,
+    LabelMechanism,
+    Mixture,
+    Params,
+    ThreadEngine,
+    fit,
+    mechanism,
+    restart,
+    start,
+)
 from semigen.exceptions import ConvergenceWarning, ParameterError
-from semigen.families import COVARIANCES, as_modelled, choose, wanted_kinds
+from semigen.families import COVARIANCES, Family, as_modelled, choose, wanted_kinds
 from semigen.mixture import criteria, parameters, selection
-from semigen.mixture.fitted import FittedMixture, missing_refused
+from semigen.mixture.fitted import Before, FittedMixture, missing_refused
 from semigen.mixture.proportions import ClassProportions, class_proportions
 from semigen.mixture.selection import Candidate
 from semigen.model_selection import cross_validate
@@ -85,6 +97,11 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         At most this many EM iterations a start.
     tol : float, default=1e-6
         Stop when the objective rises by less, nats per row.
+    warm_start : bool, default=False
+        Start where the last ``fit`` of this object ended, one EM iteration on; ``n_init`` then does not
+        count. The fit starts anew, as if there were no last one, if the classes, the columns, the components
+        of the classes or the form of the parameters are others, if a component of the last fit has no weight
+        (EM could never wake it), or if a criterion chooses the model.
     random_state : int, RandomState or None, default=None
         For starts with several components a class, novel components, and restarts.
     verbose : int, default=0
@@ -161,6 +178,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         n_init: int = 1,
         max_iter: int = 200,
         tol: float = 1e-6,
+        warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -177,6 +195,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
@@ -200,15 +219,18 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         checks.integer("max_iter", self.max_iter, minimum=1)
         checks.real("tol", self.tol, minimum=0.0)
         criterion = selection.criterion(self.components_per_class, self.covariance)
+        before = self._before() if self.warm_start and criterion is None else None
         data = self._read(X, y, sample_weight)
         setting, self.selection_ = self.components_per_class, None
         covariance = self.covariance
         if criterion is not None:
             self.selection_ = self._search(criterion, data, X, y, sample_weight)
             covariance, setting = self.selection_[0].covariance, self.selection_[0].components_per_class
-        mixture, prior, found = self._learn(data, covariance, setting)
+        mixture, prior, found = self._learn(data, covariance, setting, before)
         self.schema_ = as_modelled(mixture.family, self.schema_)
-        self._store(mixture, prior, self._explain(mixture, prior, data, found), data.labels.classes)
+        found = self._explain(mixture, prior, data, found)
+        self._store(mixture, prior, found, data.labels.classes)
+        self._warn_unless_converged(found)
         return self
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> Data:
@@ -222,8 +244,10 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         validate_data(self, X, skip_check_array=True)
         return self._with_labels(matrix, y, sample_weight)
 
-    def _learn(self, data: Data, covariance: Any, components: Any) -> tuple[Mixture, Any, Fit]:
-        """Fit one structure from ``n_init`` starts."""
+    def _learn(
+        self, data: Data, covariance: Any, components: Any, before: Before | None = None
+    ) -> tuple[Mixture, Any, Fit]:
+        """Fit one structure from ``n_init`` starts, or from where the fit before ended."""
         family = choose(self.family, covariance, self.schema_, sparse=issparse(data.x))
         classes = data.labels.classes
         mixture = Mixture(
@@ -235,15 +259,21 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         )
         if data.missing is not None and not family.takes_missing:
             columns.refuse_missing(self.schema_, data.x, missing_refused(family))
-        strength = parameters.shrinkage(self.shrinkage)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         with ThreadEngine() as engine:
-            used = data.used
-            prior = family.fit_prior(data.x, data.weight, strength, lambda f: engine.map_rows(f, used))
+            prior = self._prior(family, data, engine)
+            if before is not None and before.serves(mixture, prior, data, self.schema_):
+                params = restart(mixture, prior, data, engine, before.params)
+                return mixture, prior, self._climb(0, mixture, prior, data, engine, params)
             fits = [
                 self._fit_once(attempt, mixture, prior, data, engine, rng) for attempt in range(self.n_init)
             ]
         return mixture, prior, max(fits, key=lambda one: one.objective)
+
+    def _prior(self, family: Family, data: Data, engine: Engine) -> Any:
+        used = data.used
+        strength = parameters.shrinkage(self.shrinkage)
+        return family.fit_prior(data.x, data.weight, strength, lambda f: engine.map_rows(f, used))
 
     def _explain(self, mixture: Mixture, prior: Any, data: Data, found: Fit) -> Fit:
         """What the fit says of the labels that are missing; modelling them changes it."""
@@ -290,6 +320,11 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self, attempt: int, mixture: Mixture, prior: Any, data: Data, engine: Engine, rng: np.random.Generator
     ) -> Fit:
         params = start(mixture, prior, data, engine, rng, perturb=attempt > 0)
+        return self._climb(attempt, mixture, prior, data, engine, params)
+
+    def _climb(
+        self, attempt: int, mixture: Mixture, prior: Any, data: Data, engine: Engine, params: Params
+    ) -> Fit:
         report = self._report(attempt) if self.verbose else None
         return fit(
             mixture, prior, data, params, engine, max_iter=self.max_iter, tol=self.tol, on_iteration=report
@@ -304,6 +339,8 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self.objective_ = result.objective
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
+
+    def _warn_unless_converged(self, result: Fit) -> None:
         if not result.converged and self.max_iter > 1:
             warnings.warn(
                 f"EM stopped after {result.n_iter} iterations while the objective still rose by "

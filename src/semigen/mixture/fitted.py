@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from semigen import checks, columns
 from semigen import labels as label_reader
 from semigen.arrays.special import log_sum_exp
 from semigen.columns import Schema
-from semigen.em import Data, Mixture, Params, ThreadEngine, impute, log_joint
+from semigen.em import Data, Mixture, Params, ThreadEngine, impute, log_joint, restartable
 from semigen.exceptions import ParameterError
-from semigen.families import Family
+from semigen.families import Family, as_modelled
 from semigen.mixture import criteria
 
 Array = NDArray[np.float64]
@@ -25,6 +26,26 @@ Array = NDArray[np.float64]
 def missing_refused(family: Family) -> str:
     """What to do where a family that cannot have missing cells meets some."""
     return f"The family {family.name!r} cannot have any: fill them in first."
+
+
+@dataclass(frozen=True)
+class Before:
+    """The last fit of a model that starts where it ended."""
+
+    mixture: Mixture
+    params: Params
+    schema: Schema
+    classes: NDArray[Any]
+
+    def serves(self, mixture: Mixture, prior: Any, data: Data, schema: Schema) -> bool:
+        """Whether it is about the same columns, classes and components, so that EM can go on from it."""
+        now, then = as_modelled(mixture.family, schema), self.schema
+        return (
+            np.array_equal(self.classes, data.labels.classes)
+            and np.array_equal(self.mixture.group, mixture.group)
+            and (now.names, now.kinds, now.levels) == (then.names, then.kinds, then.levels)
+            and restartable(mixture, prior, self.params)
+        )
 
 
 class FittedMixture:
@@ -123,6 +144,12 @@ class FittedMixture:
             checks.integer("n_draws", n_draws, minimum=1)
             return [columns.restore(self.schema_, self._filled(matrix, rng), like=X) for _ in range(n_draws)]
         return columns.restore(self.schema_, self._filled(matrix, None), like=X)
+
+    def _before(self) -> Before | None:
+        """The last fit, if there is one."""
+        if not hasattr(self, "params_"):
+            return None
+        return Before(self.mixture_, self.params_, self.schema_, self.classes_)
 
     def _filled(self, matrix: Any, rng: np.random.Generator | None) -> Any:
         missing = columns.missing_columns(matrix)
