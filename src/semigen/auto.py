@@ -18,24 +18,38 @@ from sklearn.utils.validation import validate_data
 from semigen import columns
 from semigen.base import TableClassifier
 from semigen.checks import integer, real
+from semigen.em.engines import available_cpus
 from semigen.families import Family, as_modelled, choose
-from semigen.hybrid import HybridClassifier, MixtureEnsembleFeatures, PlainColumns
-from semigen.hybrid.classifiers import NeighbourSpreading, RidgeLogistic, TreeEnsemble
+from semigen.hybrid import (
+    Form,
+    Forms,
+    GraphSpreading,
+    HybridClassifier,
+    MixtureEnsembleFeatures,
+    NeighbourGraph,
+    PlainColumns,
+)
+from semigen.hybrid.classifiers import RidgeLogistic, TreeEnsemble
 from semigen.labels import Labels, check_weights, encode
-from semigen.members import given_labels
+from semigen.members import by_blocks, given_labels
 from semigen.mixture import MixtureClassifier
 from semigen.model_selection import CrossValidation
 from semigen.pool import PoolClassifier
 
 Array = NDArray[np.float64]
 
-MIXTURES, NEIGHBOURS, CLASSES = "mixtures", "neighbours", "class densities"
-LOGISTIC, TREES = "logistic regression", "extra trees"
-DEFAULT_WEIGHTS = {MIXTURES: 1.2, NEIGHBOURS: 0.3, CLASSES: 0.2, LOGISTIC: 0.1, TREES: 0.2}
+MIXTURES, SMOOTH, NEIGHBOURS = "mixtures", "smooth functions", "neighbours"
+CLASSES, LOGISTIC, TREES = "class densities", "logistic regression", "extra trees"
+AXES = "logistic regression on principal axes"
+DEFAULT_WEIGHTS = {MIXTURES: 0.6, SMOOTH: 0.45, NEIGHBOURS: 0.15, CLASSES: 0.2, LOGISTIC: 0.05, TREES: 0.2}
 """Weights without any evidence; with few labels the pool stays near them. Chosen on development data: the
-bundled tables and the SSL book's sets."""
-DOCUMENT_WEIGHTS = {MIXTURES: 0.4, NEIGHBOURS: 0.2, CLASSES: 0.8, LOGISTIC: 0.2}
-"""The same for sparse rows, where class densities are the strong member; not tuned."""
+bundled tables and half of the splits of the SSL book's sets."""
+SURE_COLUMNS = 16
+"""Densities of more columns overstate how sure they are: their default weight falls with the root of D."""
+DOCUMENT_WEIGHTS = {MIXTURES: 0.4, NEIGHBOURS: 0.1, CLASSES: 0.8, LOGISTIC: 0.05, AXES: 0.1}
+"""The same for sparse rows, where class densities are the strong member. Chosen on the training documents of
+20 Newsgroups and half of the splits of the SSL book's Text."""
+RIDGE = 1.0
 SUPERVISED = (LOGISTIC, TREES)
 """Members that use labelled rows only."""
 ALL_MEMBERS, SUPERVISED_MEMBERS = "all members", "supervised members"
@@ -55,12 +69,13 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     """Classes from a table of any kind, with few labels or many: the default of semigen.
 
     A pool (:class:`semigen.PoolClassifier`) of classifiers that fail in different ways: ridge regression on
-    the responsibilities of many mixtures fitted without labels (:class:`semigen.MixtureEnsembleFeatures`);
-    label spreading over nearest neighbours of all rows; class densities by EM on labelled and (a tenth as
-    much) unlabelled rows; logistic regression and extra trees of the labelled rows. How much each counts,
-    and how sure the pool is, is decided by labelled rows that are hidden in turn. Where they show that
-    members with unlabelled rows make it worse by more than one standard error, those members are left out,
-    and ``explanation_`` says so.
+    the responsibilities of many mixtures fitted without labels (:class:`semigen.MixtureEnsembleFeatures`) and
+    on the smoothest functions of the graph of nearest neighbours (:class:`semigen.hybrid.NeighbourGraph`);
+    labels spread over that graph (:class:`semigen.hybrid.GraphSpreading`); class densities by EM on labelled
+    and (a tenth as much) unlabelled rows; logistic regression and extra trees of the labelled rows. How much
+    each counts, and how sure the pool is, is decided by labelled rows that are hidden in turn. If they show
+    that members with unlabelled rows make it worse by more than one standard error, those members are left
+    out, and ``explanation_`` says so.
 
     Parameters
     ----------
@@ -179,14 +194,16 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             random_state=seed,
         ).fit(matrix[weight > 0], progress=clock.first(self.n_mixtures))
         matrix, labels, weight = _subset(matrix, labels, weight, seed)
+        self.forms_ = _forms(matrix, representation, seed)
         self.pool_ = PoolClassifier(
-            self._members(matrix, family, representation, seed),
-            weights=DOCUMENT_WEIGHTS if issparse(matrix) else DEFAULT_WEIGHTS,
+            self._members(family, issparse(matrix), _labelled_shares(labels, weight), seed),
+            weights=_default_weights(matrix),
+            ridge=RIDGE,
             time_budget=clock.left(),
             unlabeled=None,
             random_state=seed,
         ).fit(
-            matrix,
+            self.forms_.of(matrix),
             given_labels(labels),
             None if (weight == 1).all() else weight,
             progress=clock.after(self.n_mixtures),
@@ -203,35 +220,35 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
         matrix = columns.read_like(self, X)
-        return self.pool_.predict_proba(matrix)
 
-    def _members(
-        self, matrix: Any, family: Family, representation: MixtureEnsembleFeatures, seed: int
-    ) -> list[tuple[str, Any]]:
-        plain = FrozenEstimator(PlainColumns(representation.kinds).fit(matrix))
+        def block(rows: Any) -> Array:
+            return self.pool_.predict_proba(self.forms_.of(rows))
+
+        return by_blocks(block, matrix, self.n_jobs or available_cpus())
+
+    def _members(self, family: Family, sparse: bool, shares: Array, seed: int) -> list[tuple[str, Any]]:
+        """Classifiers of :class:`semigen.hybrid.forms.Rows`, by name."""
         density = MixtureClassifier(
             family,
-            unlabeled_weight=1.0 if issparse(matrix) else 0.1,
+            class_prior=shares if sparse else "shared",
+            unlabeled_weight=1.0 if sparse else 0.1,
             max_iter=50,
             tol=1e-4,
             unlabeled=None,
             random_state=seed,
         )
-        near = FrozenEstimator(representation.views_[-1])
-        spreading = NeighbourSpreading(unlabeled=None, random_state=seed)
-        members = [
-            (
-                MIXTURES,
-                HybridClassifier(FrozenEstimator(representation), RidgeLogistic(9.0), unlabeled=None),
-            ),
-            (NEIGHBOURS, HybridClassifier(near, spreading, unlabeled=None)),
-            (CLASSES, density),
-            (LOGISTIC, HybridClassifier(plain, RidgeLogistic(1.0), unlabeled=None)),
+        members: list[tuple[str, str, Any]] = [
+            (MIXTURES, "responsibilities", RidgeLogistic(25.0)),
+            (NEIGHBOURS, "near", GraphSpreading(FrozenEstimator(self.forms_.graph))),
+            (CLASSES, "given", density),
+            (LOGISTIC, "plain", RidgeLogistic(1.0)),
         ]
-        if not issparse(matrix):
-            trees = TreeEnsemble(N_TREES, random_state=seed)
-            members.append((TREES, HybridClassifier(plain, trees, unlabeled=None)))
-        return members
+        if sparse:
+            members.append((AXES, "view", RidgeLogistic(10.0)))
+        else:
+            members.append((SMOOTH, "smooth", RidgeLogistic(10.0)))
+            members.append((TREES, "plain", TreeEnsemble(N_TREES, random_state=seed)))
+        return [(name, HybridClassifier(Form(form), one, unlabeled=None)) for name, form, one in members]
 
     def _judge(self) -> None:
         """Compare the pool with that of the supervised members, and keep to these where they are better."""
@@ -298,6 +315,26 @@ class _Clock:
             self.progress(done, total, name)
         if self.verbose and (done * STEPS_TOLD // total > (done - 1) * STEPS_TOLD // total):
             print(f"{self.seconds:6.1f} s  {done}/{total}  {name}")
+
+
+def _forms(matrix: Any, mixtures: MixtureEnsembleFeatures, seed: int) -> Forms:
+    """Representations of all rows, on which the members stand."""
+    plain = PlainColumns(mixtures.kinds).fit(matrix)
+    graph = NeighbourGraph(random_state=seed).fit(mixtures.views_[-1].transform(matrix))
+    return Forms(plain, mixtures, graph)
+
+
+def _labelled_shares(labels: Labels, weight: Array) -> Array:
+    """Share of each class in the labelled rows and one more row of each class, (K,)."""
+    counts = 1 + (labels.probabilities * (weight * labels.is_labeled)[:, None]).sum(axis=0)
+    return np.asarray(counts / counts.sum())
+
+
+def _default_weights(matrix: Any) -> dict[str, float]:
+    if issparse(matrix):
+        return DOCUMENT_WEIGHTS
+    sure = min(1.0, float(np.sqrt(SURE_COLUMNS / matrix.shape[1])))
+    return {**DEFAULT_WEIGHTS, CLASSES: DEFAULT_WEIGHTS[CLASSES] * sure}
 
 
 def _subset(matrix: Any, labels: Labels, weight: Array, seed: int) -> tuple[Any, Labels, Array]:

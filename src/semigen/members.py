@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from semigen.metrics import align_probabilities, take_rows
 
 Array = NDArray[np.float64]
 
-BLOCK_ROWS = 8192
+BLOCK_ROWS = 4096
 """Rows whose features are held at once in a prediction."""
 
 MARKED = (LabelPropagation, LabelSpreading, SelfTrainingClassifier)
@@ -26,7 +27,7 @@ MARKED = (LabelPropagation, LabelSpreading, SelfTrainingClassifier)
 
 def takes_unlabeled(model: Any) -> bool:
     """Whether a classifier learns from unlabelled rows: scikit-learn's own, and any with ``unlabeled``."""
-    return isinstance(model, MARKED) or "unlabeled" in model.get_params(deep=False)
+    return isinstance(model, MARKED) or hasattr(model, "unlabeled")
 
 
 def fit_member(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
@@ -82,14 +83,17 @@ def member_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
     return align_probabilities(probs, known, classes)
 
 
-def by_blocks(function: Callable[[Any], Array], X: Any) -> Array:
+def by_blocks(function: Callable[[Any], Array], X: Any, n_threads: int = 1) -> Array:
     """``function`` of the rows of any table, block by block, its results one below the other."""
     n_rows = count_rows(X)
     if n_rows <= BLOCK_ROWS:
         return function(X)
-    starts = range(0, n_rows, BLOCK_ROWS)
-    blocks = (take_rows(X, np.arange(i, min(i + BLOCK_ROWS, n_rows))) for i in starts)
-    return np.concatenate([function(block) for block in blocks])
+
+    def block(begin: int) -> Array:
+        return function(take_rows(X, np.arange(begin, min(begin + BLOCK_ROWS, n_rows))))
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        return np.concatenate(list(pool.map(block, range(0, n_rows, BLOCK_ROWS))))
 
 
 def count_rows(X: Any) -> int:

@@ -191,7 +191,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                     n_splits=n_splits,
                     n_repeats=self.n_repeats,
                     random_state=self.random_state,
-                    unlabeled=self._marker(),
+                    unlabeled=self.unlabeled,
                     warm_start=warm,
                 )
                 self.path_ = _path(found, candidates)
@@ -223,7 +223,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy on the labelled rows of (X, y)."""
-        return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self._marker())
+        return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self.unlabeled)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -231,7 +231,9 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         tags.input_tags.allow_nan &= not self.pessimistic  # rows of Gaussians with holes are not complete
         return tags
 
-    def _marker(self) -> Any:
+    @property
+    def unlabeled(self) -> Any:
+        """The estimator's marker of unlabelled rows."""
         return getattr(self.estimator, "unlabeled", -1)
 
     def _with(self, unlabeled_weight: float, warm: bool) -> Any:
@@ -251,7 +253,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _why_not(self, y: Any) -> tuple[str | None, int]:
         """Why there is nothing to choose or to choose by, if so, and the number of folds."""
-        labels = encode(y, self._marker())
+        labels = encode(y, self.unlabeled)
         testable = n_hideable(labels.hard)
         if labels.is_labeled.all():
             return "every row is labelled, so there is nothing to weigh.", 0

@@ -6,16 +6,14 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, diags_array, issparse
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted
 
 from semigen.base import ProbabilityClassifier
-from semigen.checks import integer, real
-from semigen.labels import check_weights, encode
+from semigen.checks import integer
 
 Array = NDArray[np.float64]
 
@@ -121,86 +119,3 @@ def _children(each: list[NDArray[Any]], first: NDArray[np.intp]) -> NDArray[np.i
         for children, begin in zip(each, first[:-1], strict=True)
     ]
     return np.concatenate(parts).astype(np.intp)
-
-
-class NeighbourSpreading(ProbabilityClassifier, BaseEstimator):
-    """Labels spread over the graph of nearest neighbours of all rows.
-
-    ``F = α S F + (1 - α) Y`` with ``S = D^{-1/2} W D^{-1/2}`` and W the symmetric graph of ``n_neighbors``
-    nearest rows (Zhou et al. 2004, *Advances in Neural Information Processing Systems* 16:321). Classes are
-    weighed alike. A new row has the mean of its nearest rows.
-
-    Parameters
-    ----------
-    n_neighbors : int, default=7
-    alpha : float in [0, 1), default=0.9
-        How much a row takes over from its neighbours.
-    max_iter : int, default=50
-    max_rows : int, default=20000
-        Unlabelled rows in the graph; of more, as many are drawn.
-    unlabeled : scalar or None, default=-1
-        The marker in y.
-    random_state : int, default=0
-        Of the rows drawn.
-    """
-
-    def __init__(
-        self,
-        n_neighbors: int = 7,
-        *,
-        alpha: float = 0.9,
-        max_iter: int = 50,
-        max_rows: int = 20000,
-        unlabeled: Any = -1,
-        random_state: int = 0,
-    ) -> None:
-        self.n_neighbors = n_neighbors
-        self.alpha = alpha
-        self.max_iter = max_iter
-        self.max_rows = max_rows
-        self.unlabeled = unlabeled
-        self.random_state = random_state
-
-    def fit(self, X: Array, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Spread the labels of ``y`` (n,) or (n, K), each as heavy as its row's weight."""
-        for name in ("n_neighbors", "max_iter", "max_rows"):
-            integer(name, getattr(self, name), minimum=1)
-        real("alpha", self.alpha, minimum=0, maximum=1 - 1e-9)
-        weight = check_weights(sample_weight, len(X))
-        labels = encode(y, self.unlabeled, counted=weight > 0)
-        rows = np.flatnonzero(weight > 0)
-        rest = rows[~labels.is_labeled[rows]]
-        if len(rest) > self.max_rows:
-            drawn = np.random.default_rng(self.random_state).choice(rest, self.max_rows, replace=False)
-            rows = np.sort(np.concatenate([rows[labels.is_labeled[rows]], drawn]))
-        labels, self.rows_ = labels.take(rows), np.asarray(X)[rows]
-        given = np.where(labels.is_labeled[:, None], labels.probabilities, 0.0) * weight[rows, None]
-        self.classes_ = labels.classes
-        self.share_ = given.sum(axis=0) / given.sum()
-        graph = _graph(self.rows_, min(self.n_neighbors, len(rows) - 1))
-        spread = given.copy()
-        for _ in range(self.max_iter):
-            spread, last = self.alpha * (graph @ spread) + (1 - self.alpha) * given, spread
-            if np.abs(spread - last).max() < 1e-6 * spread.max():
-                break
-        self.spread_ = spread
-        return self
-
-    def predict_proba(self, X: Array) -> Array:
-        """Class probabilities, (n, K); the labelled rows' shares where no label is near."""
-        check_is_fitted(self)
-        near = NearestNeighbors(n_neighbors=min(self.n_neighbors, len(self.rows_))).fit(self.rows_)
-        found = self.spread_[near.kneighbors(X, return_distance=False)].sum(axis=1)
-        total = found.sum(axis=1, keepdims=True)
-        near_labels = total > 1e-12 * self.spread_.max()
-        return np.asarray(np.where(near_labels, found / np.where(total > 0, total, 1.0), self.share_))
-
-
-def _graph(rows: Array, n_neighbors: int) -> csr_array:
-    """``D^{-1/2} W D^{-1/2}`` of the symmetric graph of nearest neighbours, a row not its own."""
-    if n_neighbors < 1:
-        return csr_array((len(rows), len(rows)))
-    graph = csr_array(NearestNeighbors(n_neighbors=n_neighbors).fit(rows).kneighbors_graph())
-    graph = graph + graph.T
-    scale = diags_array(1.0 / np.sqrt(np.maximum(graph.sum(axis=1), 1e-300)))
-    return csr_array(scale @ graph @ scale)

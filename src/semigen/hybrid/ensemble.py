@@ -36,7 +36,9 @@ GAUSSIAN_SHARES = (1.0, 0.5)
 ROWS_A_COMPONENT = 8
 LEAST_MIXTURES = 4
 SEED_ROWS = 2000
-DOUBT = 0.1
+DOCUMENTS = 4000
+"""Documents that a mixture of words is fitted on; of more, each draws its own."""
+DOUBT = 0.05
 """A mixture that is worse than one component by this much, nats a row, counts e times less."""
 NEGLIGIBLE = 1e-3
 """Mixtures that count less than this share of the best one are dropped."""
@@ -80,8 +82,8 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
     as they are, each kind with its own family), a random number of components, and a diagonal or tied
     covariance with the conjugate prior of :class:`semigen.families.Gaussian`. Mixtures count alike unless the
     rows speak against their clusters: one whose evidence e_m is below that of a single component counts
-    ``exp(e_m / 0.1)`` times as much. Sparse rows are seen as documents (multinomial) and on the principal
-    axes of their weighted words, and their mixtures count alike.
+    ``exp(e_m / 0.05)`` times as much. Sparse rows are seen on the principal axes of their weighted words, and
+    by every fourth mixture as documents (multinomial); their mixtures count alike.
 
     Parameters
     ----------
@@ -178,7 +180,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
             if m >= LEAST_MIXTURES and time.perf_counter() - begin > budget:
                 return None
             rng = np.random.default_rng([seed, m])
-            own = raw and m % 2
+            own = raw and m % (4 if issparse(matrix) else 2) == 1
             member = self._as_they_are(matrix, missing, rng) if own else self._rotated(seen, rng)
             fitted.append(member)
             if progress is not None:
@@ -192,7 +194,17 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> Array:
         """Responsibilities of rows, each mixture's times the root of its share, (n, features)."""
         matrix = columns.read_like(self, X)
-        seen = [view.transform(matrix) for view in self.views_]
+        return self.responsibilities(matrix, [view.transform(matrix) for view in self.views_])
+
+    def responsibilities(self, matrix: Any, seen: list[Array]) -> Array:
+        """The same of rows that are read already, whose views are known.
+
+        Parameters
+        ----------
+        matrix : array or sparse matrix of shape (n, D)
+        seen : list of ndarray of shape (n, axes)
+            What each of ``views_`` makes of it.
+        """
         missing = columns.missing_columns(matrix)
 
         def one(member: Member) -> Array:
@@ -241,7 +253,9 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
     def _as_they_are(self, matrix: Any, missing: Any, rng: np.random.Generator) -> Member:
         n_columns = matrix.shape[1]
         if issparse(matrix):
-            return self._fit_one(-1, np.arange(n_columns), matrix, None, as_family("multinomial"), rng)
+            some: Any = matrix
+            some = some[np.sort(rng.permutation(some.shape[0])[:DOCUMENTS])]
+            return self._fit_one(-1, np.arange(n_columns), some, None, as_family("multinomial"), rng)
         size = int(rng.integers(min(n_columns, max(LEAST_COLUMNS, n_columns // 2)), n_columns + 1))
         chosen = np.sort(rng.choice(n_columns, size, replace=False))
         kinds = tuple(self.schema_.kinds[j] for j in chosen)

@@ -23,7 +23,7 @@ RARE = 0.01
 """A column with a larger share of missing cells gets a column that says where they are."""
 
 
-class PlainColumns(TableInput, TransformerMixin, BaseEstimator):
+class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Numbers standardised, levels as indicator columns, missing cells filled with the mean and marked.
 
     Every column of the table has variance 1 in all, however many levels it has. Sparse rows of counts are

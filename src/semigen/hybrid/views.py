@@ -25,7 +25,7 @@ FLAT = 1e-8
 """Axes whose variance is a smaller share of the largest are left out."""
 
 
-class PrincipalAxes(TransformerMixin, BaseEstimator):
+class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Columns as numbers (:class:`PlainColumns`), rotated to their leading principal axes.
 
     Missing cells are filled with their conditional means under one Gaussian of all rows. Sparse rows go to

@@ -1,0 +1,122 @@
+"""The graph of nearest neighbours: its smooth functions, labels spread over it, and rows in their forms."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_moons
+from sklearn.frozen import FrozenEstimator
+from sklearn.neighbors import kneighbors_graph
+
+from semigen.exceptions import ParameterError
+from semigen.hybrid import Form, Forms, GraphSpreading, MixtureEnsembleFeatures, NeighbourGraph, PlainColumns
+from semigen.hybrid.classifiers import RidgeLogistic
+
+
+@pytest.fixture
+def moons():
+    X, y = make_moons(300, noise=0.06, random_state=0)
+    return X, y
+
+
+def spreading(graph, **options):
+    return GraphSpreading(FrozenEstimator(graph), **options)
+
+
+def brute_similarity(X, n_neighbors):
+    distance = kneighbors_graph(X, n_neighbors, mode="distance").toarray()
+    last = distance.max(axis=1, keepdims=True)
+    weight = np.where(distance > 0, np.exp(-((distance / last) ** 2)), 0.0)
+    weight = np.maximum(weight, weight.T)
+    degree = weight.sum(axis=1)
+    return weight / np.sqrt(np.outer(degree, degree)), degree
+
+
+@pytest.mark.parametrize("n_rows", [40, 200])  # all eigenvectors, and the largest of many
+def test_features_are_the_kernel_of_the_stated_operator(n_rows, rng):
+    X = rng.normal(size=(n_rows, 3))
+    similar, degree = brute_similarity(X, 6)
+    graph = NeighbourGraph(6, n_components=n_rows if n_rows == 40 else 30, smoothness=0.2).fit(X)
+    np.testing.assert_allclose(graph.similarity(6)[0].toarray(), similar, atol=1e-12)
+    value, vector = np.linalg.eigh(similar)
+    kept = np.argsort(-value)[: graph.features_.shape[1]]
+    shrunk = vector[:, kept] / (1 + np.maximum(1 - value[kept], 0) / 0.2)
+    wanted = degree.sum() * (shrunk @ shrunk.T) / np.sqrt(np.outer(degree, degree))
+    np.testing.assert_allclose(graph.features_ @ graph.features_.T, wanted, rtol=1e-5, atol=1e-5)
+    if n_rows == 40:
+        operator = np.eye(40) + (np.eye(40) - similar) / 0.2
+        inverse = np.linalg.inv(operator @ operator) * degree.sum() / np.sqrt(np.outer(degree, degree))
+        np.testing.assert_allclose(wanted, inverse, atol=1e-8)
+
+
+def test_spread_labels_solve_the_stated_equation(rng):
+    X = rng.normal(size=(60, 2))
+    graph = NeighbourGraph(8).fit(X)
+    labelled, y = np.array([3, 17, 40]), np.array(["a", "b", "a"])
+    found = spreading(graph, n_neighbors=4, alpha=0.8, max_iter=500).fit(graph.nearest(X[labelled]), y)
+    similar, _ = brute_similarity(X, 4)
+    given = np.zeros((60, 2))
+    given[labelled, [0, 1, 0]] = 1
+    wanted = 0.2 * np.linalg.solve(np.eye(60) - 0.8 * similar, given)
+    np.testing.assert_allclose(found.spread_, wanted, atol=1e-5)
+
+
+def test_two_moons_from_a_few_labels(moons):
+    X, y = moons
+    fresh, truth = make_moons(200, noise=0.06, random_state=1)
+    labelled = np.concatenate([np.flatnonzero(y == k)[:6] for k in (0, 1)])
+    graph = NeighbourGraph().fit(X)
+    spread = spreading(graph).fit(graph.nearest(X[labelled]), y[labelled])
+    probability = spread.predict_proba(graph.nearest(fresh))
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    assert (probability.argmax(axis=1) == truth).mean() > 0.95
+    smooth = RidgeLogistic(10.0).fit(graph.transform(X[labelled]), y[labelled])
+    plain = RidgeLogistic(10.0).fit(X[labelled], y[labelled])
+    gain = (smooth.predict(graph.transform(fresh)) == truth).mean() - (plain.predict(fresh) == truth).mean()
+    assert gain > 0.05
+
+
+def test_rows_that_no_label_reaches_have_the_shares_of_the_labels(rng):
+    X = np.vstack([rng.normal(size=(30, 2)), rng.normal(size=(30, 2)) + 100])
+    graph = NeighbourGraph(5).fit(X)
+    found = spreading(graph).fit(graph.nearest(X[[0, 1, 2]]), [0, 0, 1])
+    np.testing.assert_allclose(found.predict_proba(graph.nearest(X[30:])), [[2 / 3, 1 / 3]] * 30)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 5])
+def test_tiny_and_repeated_rows(n_rows, rng):
+    X = np.repeat(rng.normal(size=(1, 3)), n_rows, axis=0)
+    graph = NeighbourGraph().fit(X)
+    assert np.isfinite(graph.transform(X)).all()
+    found = spreading(graph).fit(graph.nearest(X[:1]), [1])
+    np.testing.assert_allclose(found.predict_proba(graph.nearest(X)), 1)
+
+
+def test_large_tables_are_sampled_and_repeat(rng):
+    X = rng.normal(size=(150, 3))
+    graph = NeighbourGraph(max_rows=70, n_components=10).fit(X)
+    assert graph.rows_.shape == (70, 3)
+    assert graph.transform(X).shape == (150, 10)
+    again = NeighbourGraph(max_rows=70, n_components=10).fit(X)
+    np.testing.assert_array_equal(again.transform(X), graph.transform(X))
+
+
+@pytest.mark.parametrize("options", [{"n_neighbors": 0}, {"n_components": 0}, {"smoothness": 0}])
+def test_bad_parameters_are_named(options, rng):
+    with pytest.raises(ParameterError, match=next(iter(options))):
+        NeighbourGraph(**options).fit(rng.normal(size=(20, 2)))
+
+
+def test_forms_are_those_of_the_representations_and_computed_once(rng):
+    X = rng.normal(size=(90, 4))
+    mixtures = MixtureEnsembleFeatures(4, n_iter=3).fit(X)
+    axes = mixtures.views_[-1].transform(X)
+    forms = Forms(PlainColumns().fit(X), mixtures, NeighbourGraph().fit(axes))
+    rows = forms.of(X)
+    np.testing.assert_array_equal(Form("given").transform(rows), X)
+    np.testing.assert_array_equal(Form("plain").transform(rows), forms.plain.transform(X))
+    np.testing.assert_array_equal(Form("view").transform(rows), axes)
+    np.testing.assert_array_equal(Form("responsibilities").transform(rows), mixtures.transform(X))
+    np.testing.assert_array_equal(Form("smooth").transform(rows), forms.graph.transform(axes))
+    assert rows.smooth is rows.smooth
+    some = rows[np.array([5, 7, 80])]
+    assert len(some) == 3
+    np.testing.assert_allclose(some.smooth, rows.smooth[[5, 7, 80]], atol=1e-9)
