@@ -8,18 +8,32 @@ from typing import Any, Self
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 
-from semigen.auto import CLASSES, MIXTURES, AutoClassifier
+from semigen.auto import CLASSES, MIXTURES, NEIGHBOURS, SMOOTH, AutoClassifier
 
 UNINFORMED = DummyClassifier(strategy="uniform")
 """Equal probabilities leave a log-linear pool as it is without the member, whatever its weight."""
 
 
-class WithoutMixtures(AutoClassifier):
-    """The member that stands on the label-free mixtures knows nothing."""
+class Without(AutoClassifier):
+    """Some members know nothing."""
+
+    uninformed: tuple[str, ...] = ()
 
     def _members(self, *args: Any, **kwargs: Any) -> list[tuple[str, Any]]:
         members = super()._members(*args, **kwargs)
-        return [(name, UNINFORMED if name == MIXTURES else one) for name, one in members]
+        return [(name, UNINFORMED if name in self.uninformed else one) for name, one in members]
+
+
+class WithoutMixtures(Without):
+    """Without the member that stands on the label-free mixtures."""
+
+    uninformed = (MIXTURES,)
+
+
+class WithoutGraph(Without):
+    """Without the members that stand on the graph of nearest neighbours."""
+
+    uninformed = (SMOOTH, NEIGHBOURS)
 
 
 class FullWeight(AutoClassifier):
@@ -28,7 +42,7 @@ class FullWeight(AutoClassifier):
     def _members(self, *args: Any, **kwargs: Any) -> list[tuple[str, Any]]:
         members = super()._members(*args, **kwargs)
         return [
-            (name, clone(one).set_params(unlabeled_weight=1.0) if name == CLASSES else one)
+            (name, clone(one).set_params(classifier__unlabeled_weight=1.0) if name == CLASSES else one)
             for name, one in members
         ]
 
@@ -47,6 +61,7 @@ class WithoutPool(AutoClassifier):
 
 METHODS: dict[str, Callable[[], Any]] = {
     "auto without mixtures": WithoutMixtures,
+    "auto without graph": WithoutGraph,
     "auto without pool": WithoutPool,
     "auto λ=1": FullWeight,
 }
