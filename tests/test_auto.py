@@ -86,6 +86,8 @@ def test_a_time_budget_ends_a_fit_and_says_so(wine):
     auto = small(time_budget=1e-6).fit(X, y)
     assert len(auto.members_) == 1
     assert "time budget" in auto.explanation_
+    assert auto.stopped_early_
+    assert not small().fit(X, y).stopped_early_
     assert auto.validation_ is None
     assert auto.score(X, truth) > 0.5
 

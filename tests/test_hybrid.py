@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import KNeighborsClassifier
 
 from semigen import HybridClassifier, MixtureEnsembleFeatures, load, save
-from semigen.arrays.special import normal_scores
+from semigen.arrays.special import NormalScores
 from semigen.exceptions import LabelError, ParameterError
 from semigen.hybrid import PlainColumns
 
@@ -40,9 +40,17 @@ def small(**options):
 
 def test_normal_scores_are_those_of_ranks(rng):
     x = rng.exponential(size=101).round(1)
+    score = NormalScores.of(x)
     wanted = norm.ppf(np.clip((rankdata(x) - 0.5) / 101, 0.5 / 101, 1 - 0.5 / 101))
-    np.testing.assert_allclose(normal_scores(x, np.sort(x)), wanted, atol=1e-12)
-    assert np.isnan(normal_scores(np.array([np.nan]), np.sort(x))).all()
+    np.testing.assert_allclose(score(x), wanted, atol=1e-12)
+    new = rng.exponential(size=50)
+    rank = np.array([(x < value).sum() + 0.5 * (x == value).sum() for value in new])
+    np.testing.assert_allclose(
+        score(new), norm.ppf(np.clip(rank / 101, 0.5 / 101, 1 - 0.5 / 101)), atol=1e-12
+    )
+    assert np.isnan(score(np.array([np.nan]))).all()
+    assert score(np.array([-9.0]))[0] == pytest.approx(norm.ppf(0.5 / 101))
+    np.testing.assert_array_equal(NormalScores.of(np.full(3, np.nan))(new), 0)
 
 
 def test_plain_columns_have_mean_0_and_variance_1_in_all(mixed):

@@ -106,6 +106,8 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         pool come from the other folds. None where no row could be hidden.
     unlabeled_used_ : bool
         False where members that use unlabelled rows made it worse and are left out.
+    stopped_early_ : bool
+        Whether the time budget may have ended the fit before all mixtures, folds and members were there.
     explanation_ : str
         What carried the predictions and what the unlabelled rows changed, in words.
     pool_ : PoolClassifier
@@ -214,7 +216,8 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         self.members_ = tuple(
             replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in self.pool_.members_
         )
-        self.explanation_ = _explain(self, clock.over)
+        self.stopped_early_ = clock.over
+        self.explanation_ = _explain(self)
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -367,16 +370,16 @@ def _loss_of(validation: CrossValidation) -> tuple[float, float]:
     return mean, float(np.linalg.norm(share * (difference - mean)))
 
 
-def _explain(auto: AutoClassifier, out_of_time: bool) -> str:
+def _explain(auto: AutoClassifier) -> str:
     weights = {name: weight for name, weight in auto.weights_.items() if weight > 0}
     total = sum(weights.values()) or 1.0
     shares = ", ".join(
         f"{name} {weight / total:.0%}" for name, weight in sorted(weights.items(), key=lambda one: -one[1])
     )
     lines = [f"Weights in the pool: {shares}."]
-    if out_of_time:
+    if auto.stopped_early_:
         lines.append("The time budget ended the fit: mixtures, folds or members may be missing.")
-    if auto.validation_ is None and out_of_time:
+    if auto.validation_ is None and auto.stopped_early_:
         lines.append(
             "No label was hidden in time, so the weights are the defaults and nothing is known about "
             "how good the predictions are: give it more time."

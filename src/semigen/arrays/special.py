@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
@@ -48,10 +50,42 @@ def normalise(log_joint: Floats) -> tuple[Floats, Floats]:
     return log_joint, largest + np.log(total)
 
 
-def normal_scores(values: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``Φ⁻¹(rank / n)`` of values among the sorted ``known`` ones, ties at their middle rank; NaN stays."""
-    if not len(known):
-        return np.zeros_like(values)
-    rank = 0.5 * (np.searchsorted(known, values, "left") + np.searchsorted(known, values, "right"))
-    half = 0.5 / len(known)
-    return np.where(np.isnan(values), np.nan, ndtri(np.clip(rank / len(known), half, 1 - half)))
+@dataclass(frozen=True)
+class NormalScores:
+    """``Φ⁻¹(rank / n)`` among n known values, ties at their middle rank.
+
+    Attributes
+    ----------
+    values : ndarray of shape (u,)
+        The distinct known values, rising.
+    at : ndarray of shape (u,)
+        Score of each.
+    between : ndarray of shape (u + 1,)
+        Score of a value below the first, between two, above the last.
+    """
+
+    values: NDArray[np.float64]
+    at: NDArray[np.float64]
+    between: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, known: NDArray[np.float64]) -> NormalScores:
+        """Scores among the known values, NaN left out; 0 for every value if none is known."""
+        known = known[~np.isnan(known)]
+        values, count = np.unique(known, return_counts=True)
+        if not len(known):
+            return cls(np.zeros(1), np.zeros(1), np.zeros(2))
+        below = np.concatenate([[0], np.cumsum(count)])
+        half = 0.5 / len(known)
+
+        def score(rank: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.asarray(ndtri(np.clip(rank / len(known), half, 1 - half)))
+
+        return cls(values, score(below[:-1] + 0.5 * count), score(below.astype(np.float64)))
+
+    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scores of values (m,); NaN stays."""
+        place = np.searchsorted(self.values, values)
+        near = np.minimum(place, len(self.values) - 1)
+        score = np.where(self.values[near] == values, self.at[near], self.between[place])
+        return np.where(np.isnan(values), np.nan, score)

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from semigen.auto import AutoClassifier
+from semigen.auto import ALL_MEMBERS, SUPERVISED_MEMBERS, AutoClassifier
 from semigen.cli.report import WITH, WITHOUT
 from semigen.cli.rows import Rows, Task
 from semigen.exceptions import ColumnError
@@ -22,7 +22,6 @@ from semigen.mixture import MixtureClassifier
 from semigen.model_selection import CrossValidation, cross_validate, n_hideable
 from semigen.safe import SafeClassifier
 
-POOL, SUPERVISED = "all members", "supervised members"
 Verdict = Literal["helped", "hurt", "mixed", "unknown", "no unlabelled rows"]
 _FOLDS = 5
 
@@ -138,7 +137,7 @@ def _hybrid(rows: Rows, task: Task) -> Any:
 def _by_itself(model: Any, rows: Rows, task: Task, progress: Progress) -> Judged:
     """For a model that hides labelled rows while it is fitted."""
     _fit(model, rows, task, progress=progress)
-    cv, pair = model.validation_, (POOL, SUPERVISED)
+    cv, pair = model.validation_, (ALL_MEMBERS, SUPERVISED_MEMBERS)
     why_not = None if cv is not None else _why_nothing_hidden(rows)
     return Judged(model, model.unlabeled_used_, cv, pair, why_not, _verdict(cv, pair, rows.n_unlabelled))
 
@@ -247,7 +246,7 @@ def _about_pool(model: Any) -> dict[str, Any]:
         }
         for one in model.members_
     ]
-    return {"members": members, "explanation": model.explanation_}
+    return {"members": members, "stopped_early": model.stopped_early_, "explanation": model.explanation_}
 
 
 def _about_mixture(model: Any) -> dict[str, Any]:

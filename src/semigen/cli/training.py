@@ -55,6 +55,8 @@ def learn(task: Task, output: Output) -> Learned:
     say_result(output, judged, about, text, with_twin=rows.n_unlabelled > 0)
     if about.get("converged") is False:
         output.warn(f"EM stopped after {about['n_iter']} iterations before its objective settled.")
+    if about.get("stopped_early"):
+        output.warn("The time budget ended the fit: mixtures, folds or members may be missing.")
     names = rows.table[task.id] if task.id else pa.array(np.arange(len(rows.labels)))
     predictions = predict_table(judged.model, rows.features, task.id, names, rows.labels)
     summary = {

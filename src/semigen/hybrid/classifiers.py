@@ -66,10 +66,12 @@ class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
-    feature_, left_, right_ : ndarray of shape (nodes,), intp
-        Column that a node asks for, and the nodes that follow; a leaf is followed by itself.
+    feature_ : ndarray of shape (nodes,), intp
+        Column that a node asks for, negative in a leaf.
     threshold_ : ndarray of shape (nodes,)
-        A row goes left if its number is not above it.
+        What the number in that column is compared with.
+    child_ : ndarray of shape (2 nodes,), intp
+        Two for each node: the node that follows if the number is above the threshold, and if it is not.
     proba_ : ndarray of shape (nodes, K)
         Class probabilities of the rows in a node.
     root_ : ndarray of shape (n_trees,), intp
@@ -87,13 +89,16 @@ class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
         self.classes_ = grown.classes_
         first = np.cumsum([0, *(tree.node_count for tree in trees)])
         self.root_ = first[:-1]
-        self.feature_ = np.concatenate([np.maximum(tree.feature, 0) for tree in trees]).astype(np.intp)
+        self.feature_ = np.concatenate([tree.feature for tree in trees]).astype(np.intp)
         self.threshold_ = np.concatenate([tree.threshold for tree in trees])
-        self.left_ = _children([tree.children_left for tree in trees], first)
-        self.right_ = _children([tree.children_right for tree in trees], first)
+        self.child_ = np.column_stack(
+            [
+                _children([tree.children_right for tree in trees], first),
+                _children([tree.children_left for tree in trees], first),
+            ]
+        ).ravel()
         value = np.concatenate([tree.value[:, 0] for tree in trees])
         self.proba_ = value / value.sum(axis=1, keepdims=True)
-        self.depth_ = max(tree.max_depth for tree in trees)
         return self
 
     def predict_proba(self, X: Array) -> Array:
@@ -104,12 +109,15 @@ class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
         rows = max(1, 2**18 // len(self.root_))
         for begin in range(0, len(X), rows):
             x = X[begin : begin + rows]
-            here = np.arange(len(x))[:, None]
-            node = np.tile(self.root_, (len(x), 1))
-            for _ in range(self.depth_):
-                below = x[here, self.feature_[node]] <= self.threshold_[node]
-                node = np.where(below, self.left_[node], self.right_[node])
-            result[begin : begin + rows] = self.proba_[node].mean(axis=1)
+            node = np.tile(self.root_, len(x))
+            going = np.arange(len(node))  # numbers of pairs of row and tree that have not reached a leaf
+            while len(going):
+                here = node[going]
+                inner = self.feature_[here] >= 0
+                going, here = going[inner], here[inner]
+                cell = x.ravel()[going // len(self.root_) * x.shape[1] + self.feature_[here]]
+                node[going] = self.child_[2 * here + (cell <= self.threshold_[here])]
+            result[begin : begin + rows] = self.proba_[node].reshape(len(x), len(self.root_), -1).mean(axis=1)
         return result
 
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
-from semigen.arrays.special import normal_scores
+from semigen.arrays.special import NormalScores
 from semigen.base import TableInput
 
 Array = NDArray[np.float64]
@@ -68,9 +68,7 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         deviation = np.where(holes, 0.0, values - self.center_)
         spread = np.sqrt((deviation**2).sum(axis=0) / filled)
         self.scale_ = np.where(spread > 1e-12 * (1 + np.abs(self.center_)), spread, 1.0)
-        self.sorted_ = (
-            tuple(np.sort(column[~np.isnan(column)]) for column in values.T) if self.gaussian else ()
-        )
+        self.scores_ = tuple(NormalScores.of(column) for column in values.T) if self.gaussian else ()
         self.frequencies_ = tuple(
             None if levels is None else _frequencies(matrix[:, j], len(levels))
             for j, levels in enumerate(self.schema_.levels)
@@ -91,7 +89,7 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         plain = np.clip((values - self.center_) / self.scale_, -CLIP, CLIP)
         if self.gaussian:
             ranked = (
-                np.column_stack([normal_scores(values[:, i], known) for i, known in enumerate(self.sorted_)])
+                np.column_stack([score(values[:, i]) for i, score in enumerate(self.scores_)])
                 if len(self.numbers_)
                 else plain
             )
