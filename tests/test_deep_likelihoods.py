@@ -138,12 +138,12 @@ def test_grey_values_are_drawn_black_or_white_and_stand_for_their_expectation():
     assert ContinuousBernoulliLikelihood(1).observe(grey) is grey
 
 
-@pytest.mark.parametrize("l", [-60.0, -3.0, -0.05, -1e-3, 0.0, 1e-3, 0.05, 3.0, 60.0])
-def test_the_continuous_bernoulli_is_smooth_through_0_and_far_out(l):
-    outputs = torch.tensor([[l]], dtype=F64, requires_grad=True)
+@pytest.mark.parametrize("logit", [-60.0, -3.0, -0.05, -1e-3, 0.0, 1e-3, 0.05, 3.0, 60.0])
+def test_the_continuous_bernoulli_is_smooth_through_0_and_far_out(logit):
+    outputs = torch.tensor([[logit]], dtype=F64, requires_grad=True)
     one = ContinuousBernoulliLikelihood(1)
     density = one.cells(outputs, torch.tensor([[0.25]], dtype=F64))
-    wanted = np.log(l / np.expm1(l)) + 0.25 * l if abs(l) > 1e-9 else 0.0
+    wanted = np.log(logit / np.expm1(logit)) + 0.25 * logit if abs(logit) > 1e-9 else 0.0
     assert float(density.detach()) == pytest.approx(wanted, abs=1e-6)
     density.sum().backward()
     assert float(outputs.grad) == pytest.approx(0.25 - float(one.mean(outputs.detach())), abs=1e-4)

@@ -37,13 +37,11 @@ class Line(Model):
 
 def rows(n=57, seed=0):
     x = torch.randn(n, 3, generator=torch.Generator().manual_seed(seed))
-    return Rows(x, torch.ones(n, 1), torch.zeros(n, dtype=torch.int64), torch.ones(n))
+    return Rows(x, torch.ones(n, 1), torch.zeros(n, dtype=torch.int64), torch.ones(n), torch.zeros(n, 1))
 
 
 def streams(n_members=1, n_labeled=4, n_rows=57, size=10):
-    return Streams(
-        Stream(rows(n_labeled), size, 1, n_members), Stream(rows(n_rows, 1), size, 2, n_members)
-    )
+    return Streams(Stream(rows(n_labeled), size, 1, n_members), Stream(rows(n_rows, 1), size, 2, n_members))
 
 
 PLAN = Training(n_steps=60, learning_rate=0.05, n_rounds=6, device="cpu", weight_average=0.9)
@@ -101,7 +99,9 @@ def test_members_are_their_models():
         for m, model in enumerate(models)
     ]
     torch.testing.assert_close(loss, sum(terms.loss for terms in single))
-    torch.testing.assert_close(parts["error"], torch.stack([t.parts["error"] for t in single]).mean().detach())
+    torch.testing.assert_close(
+        parts["error"], torch.stack([t.parts["error"] for t in single]).mean().detach()
+    )
     for m, (model, terms) in enumerate(zip(models, single, strict=True)):
         terms.loss.backward()
         torch.testing.assert_close(getattr(members, "linear/weight").grad[m], model.linear.weight.grad)

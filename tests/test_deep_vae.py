@@ -1,5 +1,6 @@
 """VAEFeatures and VAEClassifier: the contract of every estimator here, and what is their own."""
 
+import importlib
 import sys
 
 import numpy as np
@@ -50,7 +51,7 @@ def one_thread():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(
-    [features(), classifier(), classifier(features=features(n_steps=20), n_steps=100)],
+    [features(), classifier(), classifier(features=features(n_steps=200, learning_rate=0.01))],
     expected_failed_checks=lambda estimator: EXPECTED,
 )
 def test_scikit_learns_checks(estimator, check):
@@ -117,10 +118,13 @@ def test_the_density_is_right_where_it_is_known(rng):
     grid = np.linspace(-60, 100, 801)[:, None]
     found = model.log_density(grid, n_samples=200)
     assert np.trapezoid(np.exp(found.value), grid[:, 0]) == pytest.approx(1, abs=0.03)
-    density = 0.5 * (np.exp(-((X / 10) ** 2) / 2) + np.exp(-((X / 10 - 4) ** 2) / 2)) / np.sqrt(2 * np.pi) / 10
+    density = (
+        0.5 * (np.exp(-((X / 10) ** 2) / 2) + np.exp(-((X / 10 - 4) ** 2) / 2)) / np.sqrt(2 * np.pi) / 10
+    )
     assert model.score_samples(X).mean() == pytest.approx(np.log(density).mean(), abs=0.05)
     assert (found.standard_error >= 0).all()
-    assert model.log_density(X[:9], n_samples=5).standard_error.mean() > found.standard_error.mean()
+    few, many = (model.log_density(X[:200], n_samples=n).standard_error.mean() for n in (50, 800))
+    assert few / many == pytest.approx(4, rel=0.3)
 
 
 def test_members_are_trained_at_once_and_disagree_where_little_is_known(rng):
@@ -154,7 +158,9 @@ def test_collapsed_latents_are_dropped_and_reported(rng):
     assert 0 < sd.mean() < 0.5
     assert model.sample(3, random_state=0).shape == (3, 5)
     with pytest.warns(ConvergenceWarning, match="all 4 latents have collapsed"):
-        noise = features(n_latent=4, n_steps=400, learning_rate=0.01, random_state=0).fit(rng.normal(size=(400, 2)))
+        noise = features(n_latent=4, n_steps=400, learning_rate=0.01, random_state=0).fit(
+            rng.normal(size=(400, 2))
+        )
     assert noise.transform(X[:, :2]).shape == (400, 1)
 
 
@@ -206,14 +212,18 @@ def test_images_and_networks_of_one_s_own(rng):
     conv = classifier(network="conv", image_shape=(8, 8), n_members=2, **options).fit(X, marked)
     assert conv.predict_proba(X).shape == (200, 10)
     holes = np.where(rng.random(X.shape) < 0.1, np.nan, X)
-    assert classifier(network="conv", image_shape=(1, 8, 8), **options).fit(holes, marked).predict(X).shape == (200,)
+    assert classifier(network="conv", image_shape=(1, 8, 8), **options).fit(holes, marked).predict(
+        X
+    ).shape == (200,)
 
     def network(n_inputs, n_outputs):
-        return torch.nn.Sequential(torch.nn.Linear(n_inputs, 9), torch.nn.Tanh(), torch.nn.Linear(9, n_outputs))
+        return torch.nn.Sequential(
+            torch.nn.Linear(n_inputs, 9), torch.nn.Tanh(), torch.nn.Linear(9, n_outputs)
+        )
 
     own = classifier(network=network, **options).fit(X, marked)
     assert own.networks_.models[0].classifier[0].out_features == 9
-    with pytest.raises(ModelFileError, match="cannot be saved|cannot hold"):
+    with pytest.raises(ModelFileError, match=r"cannot be saved|cannot hold"):
         semigen.save(own, "unused.semigen")
 
 
@@ -222,7 +232,7 @@ def test_m1_m2_draws_its_features_and_goes_back_to_the_table(mixed):
     model = classifier(features=features(n_latent=3, n_steps=300), n_steps=300, random_state=0).fit(X, labels)
     rest = labels.isna().to_numpy()
     assert model.score(X[rest], truth[rest]) > 0.75
-    drawn, classes = model.sample(5, random_state=0)
+    drawn, _ = model.sample(5, random_state=0)
     assert list(drawn.columns) == list(X.columns)
     assert model.transfer(X, "old").shape == X.shape
     assert model.schema_ == model.features_.schema_
@@ -234,7 +244,7 @@ def test_m1_m2_draws_its_features_and_goes_back_to_the_table(mixed):
 @pytest.mark.parametrize("options", [{}, {"n_members": 2}])
 def test_saved_models_answer_the_same(mixed, tmp_path, options):
     X, labels, _ = mixed
-    one = classifier(features=features(n_steps=20), n_steps=20, random_state=0, **options).fit(X, labels)
+    one = classifier(features=features(), n_steps=20, random_state=0, **options).fit(X, labels)
     semigen.save(one, tmp_path / "m.semigen")
     again = semigen.load(tmp_path / "m.semigen")
     np.testing.assert_array_equal(again.predict_proba(X), one.predict_proba(X))
@@ -252,7 +262,7 @@ def test_without_torch_the_error_names_the_extra(mixed, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delattr(semigen, "deep", raising=False)
     with pytest.raises(ImportError, match=r'pip install "semigen\[deep\]"'):
-        import semigen.deep  # noqa: F401
+        importlib.import_module("semigen.deep")
     with pytest.raises(MissingExtraError, match=r'pip install "semigen\[deep\]"'):
         semigen.load(tmp_path / "m.semigen")
 
@@ -285,7 +295,7 @@ def test_early_stopping_looks_at_unlabelled_rows_only(rng):
     ("options", "error", "message"),
     [
         ({"likelihood": "cauchy"}, ParameterError, "likelihood='cauchy' is not available"),
-        ({"likelihood": "bernoulli"}, ColumnError, "divide by the largest possible"),
+        ({"likelihood": "bernoulli"}, ColumnError, "divide by the largest"),
         ({"likelihood": {0: "categorical", 9: "poisson"}}, ColumnError, "no column 9"),
         ({"network": "resnet"}, ParameterError, "network='resnet'"),
         ({"network": "conv"}, ParameterError, "needs image_shape"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from torch import Tensor
 
 from semigen import checks, columns
 from semigen.columns import Schema
@@ -25,9 +24,6 @@ from semigen.deep.trainer import Trained, Training, train
 from semigen.exceptions import ParameterError
 
 Array = NDArray[np.float64]
-
-CELLS_A_BLOCK = 2**22
-"""Cells, over classes, whose densities are held at once in an answer."""
 
 
 class DeepEstimator:
@@ -147,23 +143,22 @@ class DeepEstimator:
         table = self.networks_.shape.table
         refuse_unbounded(table.schema, table.likelihoods, matrix)
         x, mask = table.tensors(matrix)
-        return Rows(x, mask, torch.zeros(len(x), dtype=torch.int64), torch.ones(len(x), dtype=torch.float64))
-
-    def _ask(self, rows: Rows, question: Callable[[Rows], Tensor]) -> Tensor:
-        """Answers about rows, block by block, the rows on the last axis."""
-        n_classes = max(1, len(self.networks_.shape.log_prior))
-        size = max(1, CELLS_A_BLOCK // (n_classes * rows.x.shape[1]))
-        with torch.no_grad():
-            return torch.cat([question(block) for block in _blocks(rows, size)], dim=-1)
+        one = torch.ones(len(x), dtype=torch.float64)
+        return Rows(x, mask, torch.zeros(len(x), dtype=torch.int64), one, 0.0 * one[:, None])
 
 
 def training_rows(
-    table: Table, matrix: Any, y: NDArray[Any] | None = None, weight: Array | None = None
+    table: Table,
+    matrix: Any,
+    y: NDArray[Any] | None = None,
+    weight: Array | None = None,
+    sd: Array | None = None,
 ) -> Rows:
-    """Rows to train on, float32."""
+    """Rows to train on, float32; ``sd`` (n, D) in the units of the table says how uncertain cells are."""
     x, mask = table.tensors(matrix)
     code = np.zeros(len(matrix), dtype=np.int64) if y is None else np.asarray(y, dtype=np.int64)
     weight = np.ones(len(matrix)) if weight is None else weight
+    spread = np.zeros((len(matrix), 1)) if sd is None else sd / table.scale
     if table.has_missing:
         mask = mask.expand_as(x)
     return Rows(
@@ -171,17 +166,13 @@ def training_rows(
         mask.float().contiguous(),
         torch.from_numpy(code),
         torch.from_numpy(weight / weight.mean() if len(weight) else weight).float(),
+        torch.from_numpy(spread).float(),
     )
 
 
 def random_seed(random_state: Any) -> int:
     """A seed drawn from ``random_state``."""
     return int(check_random_state(random_state).randint(2**31))
-
-
-def _blocks(rows: Rows, size: int) -> Iterator[Rows]:
-    for first in range(0, len(rows.x), size):
-        yield Rows(*(value[first : first + size] for value in rows))
 
 
 def _for_members(rows: Rows, n_members: int) -> Rows:
@@ -194,13 +185,15 @@ def _hold_out(labeled: Rows, unlabeled: Rows, seed: int) -> tuple[Rows, Batch]:
     n_held = max(1, n_rows // 10)
     if n_rows < 2:
         raise ParameterError(
-            f"patience is set, and there are {n_rows} unlabelled row(s) to hold out from: early stopping looks "
-            "at unlabelled rows only. Use patience=None."
+            f"patience is set, and there are {n_rows} unlabelled row(s) to hold out from: early stopping "
+            "looks at unlabelled rows only. Use patience=None."
         )
     order = torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))
     kept, held = order[n_held:].sort().values, order[:n_held]
     none = Rows(*(value[:0] for value in labeled))
-    return Rows(*(value[kept] for value in unlabeled)), Batch(none, Rows(*(value[held] for value in unlabeled)))
+    return Rows(*(value[kept] for value in unlabeled)), Batch(
+        none, Rows(*(value[held] for value in unlabeled))
+    )
 
 
 def _network(network: Any) -> Any:
@@ -215,7 +208,9 @@ def _network(network: Any) -> Any:
 def _image_shape(image_shape: Any, network: Any, table: Table) -> tuple[int, int, int] | None:
     if image_shape is None:
         if network == "conv":
-            raise ParameterError("network='conv' needs image_shape=(height, width) or (channels, height, width).")
+            raise ParameterError(
+                "network='conv' needs image_shape=(height, width) or (channels, height, width)."
+            )
         return None
     sizes: Sequence[int] = [checks.integer("image_shape", one, minimum=1) for one in image_shape]
     if len(sizes) == 2:
@@ -224,5 +219,7 @@ def _image_shape(image_shape: Any, network: Any, table: Table) -> tuple[int, int
     if len(sizes) != 3 or np.prod(sizes) != n_features:
         raise ParameterError(f"image_shape={image_shape!r} does not hold the {n_features} columns of X.")
     if network == "conv" and (sizes[1] % 4 or sizes[2] % 4):
-        raise ParameterError(f"image_shape={image_shape!r}: network='conv' needs heights and widths that 4 divides.")
+        raise ParameterError(
+            f"image_shape={image_shape!r}: network='conv' needs heights and widths that 4 divides."
+        )
     return sizes[0], sizes[1], sizes[2]

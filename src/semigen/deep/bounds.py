@@ -131,7 +131,7 @@ def kl_weight(step: int, warmup_steps: int, start: float = 0.0) -> float:
 
 
 def importance_weighted_bound(log_weight: Tensor) -> Tensor:
-    """log 1/S Σ_s p(x, z_s) / q(z_s | x), (S, n) → (n,).
+    """Log 1/S Σ_s p(x, z_s) / q(z_s | x), (S, n) → (n,).
 
     Its mean is a lower bound of log p(x) that grows with S to log p(x) (Burda, Grosse & Salakhutdinov 2016,
     *ICLR*, eq. 8); S = 1 is the plain bound.

@@ -56,8 +56,8 @@ class Checkpoint:
             ) from error
         if fingerprint != self.fingerprint:
             raise ParameterError(
-                f"checkpoint={str(self.path)!r} is of a fit with other settings or data: fit with those to go "
-                "on from it, or remove it to start anew."
+                f"checkpoint={str(self.path)!r} is of a fit with other settings or data: fit with those to "
+                "go on from it, or remove it to start anew."
             )
         return dict(state)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +14,12 @@ from safetensors.torch import save as write_tensors
 from torch import Tensor, nn
 
 from semigen.deep.networks import MLP, ConvDecoder, ConvEncoder, Decoder, Encoder
+from semigen.deep.records import Rows
 from semigen.deep.tables import Inputs, Table
 from semigen.deep.vae import VAE, ClassVAE
 
-BYTES_A_BLOCK = 2**27
+CELLS_A_BLOCK = 2**22
+"""Cells, over classes, whose densities are held at once in an answer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,9 @@ class VAEShape:
             top_k=self.top_k,
         )
 
-    def _body(self, n_inputs: int, n_outputs: int, *, backwards: bool = False, last: bool = False) -> nn.Module:
+    def _body(
+        self, n_inputs: int, n_outputs: int, *, backwards: bool = False, last: bool = False
+    ) -> nn.Module:
         """A body; ``last`` if it ends in outputs and not in hidden units."""
         if callable(self.network):
             made: nn.Module = self.network(n_inputs, n_outputs)
@@ -111,6 +115,14 @@ class Networks:
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(map(self._model, self.weights)))
 
+    def ask(self, rows: Rows, question: Callable[[Rows], Tensor]) -> Tensor:
+        """Answers about rows, computed block by block; the rows are on the last axis."""
+        n_classes = max(1, len(self.shape.log_prior))
+        size = max(1, CELLS_A_BLOCK // (n_classes * rows.x.shape[1]))
+        with torch.no_grad():
+            blocks = (Rows(*(value[i : i + size] for value in rows)) for i in range(0, len(rows.x), size))
+            return torch.cat([question(block) for block in blocks], dim=-1)
+
     def _model(self, weights: Mapping[str, NDArray[Any]]) -> VAE:
         model = self.shape.build()
         model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
@@ -138,9 +150,7 @@ class Networks:
 
 def as_networks(shape: VAEShape, states: Sequence[Mapping[str, Tensor]]) -> Networks:
     """The networks of trained weights."""
-    return Networks(
-        shape, tuple({name: value.numpy() for name, value in state.items()} for state in states)
-    )
+    return Networks(shape, tuple({name: value.numpy() for name, value in state.items()} for state in states))
 
 
 def new_models(shape: VAEShape, x: Tensor, mask: Tensor, seeds: Sequence[int]) -> list[VAE]:
@@ -149,11 +159,10 @@ def new_models(shape: VAEShape, x: Tensor, mask: Tensor, seeds: Sequence[int]) -
     for seed in seeds:
         torch.manual_seed(seed)
         model = shape.build()
-        last = [m for m in model.decoder.body.modules() if getattr(m, "bias", None) is not None][-1:]
         start = model.likelihood.start(x, mask)
-        with torch.no_grad():
-            for layer in last:
-                if layer.bias.shape == start.shape:  # a convolution has one bias a channel
-                    layer.bias.copy_(start)
+        biases = [value for name, value in model.decoder.body.named_parameters() if name.endswith("bias")]
+        if biases and biases[-1].shape == start.shape:  # a convolution has one bias a channel
+            with torch.no_grad():
+                biases[-1].copy_(start)
         models.append(model.float())
     return models

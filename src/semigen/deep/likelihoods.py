@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import softplus
 
 from semigen.columns import Kind
 
@@ -38,7 +38,7 @@ class Likelihood(nn.Module, ABC):
         Whether cells have to be numbers from 0 to 1.
     """
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[Kind] = "number"
     bounded: ClassVar[bool] = False
 
     def __init__(self, n_columns: int) -> None:
@@ -81,8 +81,6 @@ class GaussianLikelihood(Likelihood):
     Cells are standardised; one sd for all rows cannot shrink around single rows.
     """
 
-    kind = "number"
-
     def __init__(self, n_columns: int) -> None:
         super().__init__(n_columns)
         self.raw_scale = nn.Parameter(torch.zeros(n_columns))
@@ -114,14 +112,14 @@ class BernoulliLikelihood(Likelihood):
     ``g log p + (1 − g) log(1 − p)``.
     """
 
-    kind = "flag"
+    kind: ClassVar[Kind] = "flag"
     bounded = True
 
     def observe(self, x: Tensor) -> Tensor:
         return torch.bernoulli(x)
 
     def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
-        return x * outputs - F.softplus(outputs)
+        return x * outputs - softplus(outputs)
 
     def mean(self, outputs: Tensor) -> Tensor:
         return outputs.sigmoid()
@@ -140,7 +138,7 @@ class ContinuousBernoulliLikelihood(BernoulliLikelihood):
     are the data themselves and log p(x) is a density.
     """
 
-    kind = "number"
+    kind: ClassVar[Kind] = "number"
 
     def observe(self, x: Tensor) -> Tensor:
         return x
@@ -174,7 +172,7 @@ class CategoricalLikelihood(Likelihood):
         Levels of each column.
     """
 
-    kind = "category"
+    kind: ClassVar[Kind] = "category"
 
     def __init__(self, n_levels: Sequence[int]) -> None:
         super().__init__(len(n_levels))
@@ -185,7 +183,7 @@ class CategoricalLikelihood(Likelihood):
         return sum(self.n_levels)
 
     def _log_probs(self, outputs: Tensor) -> list[Tensor]:
-        return [one.log_softmax(dim=-1) for one in outputs.split(self.n_levels, dim=-1)]
+        return [one.log_softmax(dim=-1) for one in torch.split(outputs, self.n_levels, dim=-1)]
 
     def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
         found = [(log_p * is_level(x[..., j], log_p.shape[-1])).sum(-1) for j, log_p in self._each(outputs)]
@@ -216,7 +214,7 @@ class CategoricalLikelihood(Likelihood):
 class PoissonLikelihood(Likelihood):
     """Counts with mean and variance ``exp(output)``."""
 
-    kind = "count"
+    kind: ClassVar[Kind] = "count"
 
     def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
         log_rate = outputs.clamp(max=_LARGEST_LOG_RATE)
@@ -235,7 +233,7 @@ class PoissonLikelihood(Likelihood):
 class NegativeBinomialLikelihood(PoissonLikelihood):
     """Counts with mean m = exp(output) and variance m + m² / r, with one learned r a column."""
 
-    kind = "count"
+    kind: ClassVar[Kind] = "count"
 
     def __init__(self, n_columns: int) -> None:
         super().__init__(n_columns)
@@ -292,21 +290,24 @@ class MixedLikelihood(Likelihood):
         )
 
     def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
-        split = zip(self._blocks, self.columns, outputs.split(self._sizes, dim=-1), strict=True)
+        split = zip(self._blocks, self.columns, torch.split(outputs, self._sizes, dim=-1), strict=True)
         return self._join([part.cells(one, x[..., block]) for part, block, one in split])
 
     def mean(self, outputs: Tensor) -> Tensor:
-        split = zip(self._blocks, outputs.split(self._sizes, dim=-1), strict=True)
+        split = zip(self._blocks, torch.split(outputs, self._sizes, dim=-1), strict=True)
         return self._join([part.mean(one) for part, one in split])
 
     def sample(self, outputs: Tensor) -> Tensor:
-        split = zip(self._blocks, outputs.split(self._sizes, dim=-1), strict=True)
+        split = zip(self._blocks, torch.split(outputs, self._sizes, dim=-1), strict=True)
         return self._join([part.sample(one) for part, one in split])
 
     def start(self, x: Tensor, mask: Tensor) -> Tensor:
         mask = mask.expand_as(x)
         return torch.cat(
-            [p.start(x[:, block], mask[:, block]) for p, block in zip(self._blocks, self.columns, strict=True)]
+            [
+                p.start(x[:, block], mask[:, block])
+                for p, block in zip(self._blocks, self.columns, strict=True)
+            ]
         )
 
 

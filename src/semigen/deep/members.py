@@ -59,7 +59,7 @@ class Members(nn.Module):
 
     def __init__(self, models: Sequence[Model]) -> None:
         super().__init__()
-        parameters, buffers = stack_module_state(list(models))  # type: ignore[arg-type]
+        parameters, buffers = stack_module_state(list(models))
         self.n_members = len(models)
         self.objectives = models[0].objectives
         # A list hides the template from PyTorch: its own weights are never used.

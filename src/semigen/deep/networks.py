@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-
-from semigen.checks import integer
-from semigen.exceptions import ParameterError
 
 Factory = Callable[[int, int], nn.Module]
 
@@ -36,7 +33,7 @@ class MLP(nn.Sequential):
     def __init__(self, n_inputs: int, hidden: Sequence[int], n_outputs: int) -> None:
         sizes = [n_inputs, *hidden, n_outputs]
         layers: list[nn.Module] = []
-        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+        for before, after in pairwise(sizes):
             layers += [nn.Linear(before, after), nn.ReLU()]
         super().__init__(*layers[:-1])
 
@@ -104,7 +101,7 @@ class ConvDecoder(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """(…, inputs) to flat images (…, outputs)."""
-        images = self.convolutions(self.linear(h).reshape(-1, *self.small))
+        images: Tensor = self.convolutions(self.linear(h).reshape(-1, *self.small))
         return images.flatten(1).reshape(*h.shape[:-1], images[0].numel())
 
 

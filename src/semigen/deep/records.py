@@ -19,12 +19,15 @@ class Rows(NamedTuple):
     y : Tensor of shape (n,), int64
         Class index; 0 in unlabelled rows, where nothing reads it.
     weight : Tensor of shape (n,)
+    sd : Tensor of shape (n, D), or (n, 1) where cells are exact
+        Cells of a training step are drawn from N(x, sd²).
     """
 
     x: Tensor
     mask: Tensor
     y: Tensor
     weight: Tensor
+    sd: Tensor
 
 
 class Batch(NamedTuple):

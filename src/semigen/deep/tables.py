@@ -89,7 +89,7 @@ class Table:
         return np.asarray(x.double().cpu().numpy() * self.scale + self.centre, dtype=np.float64)
 
     def log_volume(self, mask: Tensor) -> Tensor:
-        """Log of the units' size, summed over cells that are there, (n,): densities are per unit of the table."""
+        """Log of the units' size, summed over cells that are there, (n,): what a density is per."""
         volume: Tensor = (mask * torch.from_numpy(np.log(self.scale)).to(mask)).sum(dim=-1)
         return volume
 
@@ -194,13 +194,15 @@ class Inputs(nn.Module):
 def refuse_unbounded(schema: Schema, names: tuple[str, ...], matrix: Any) -> None:
     """Raise where a likelihood of numbers from 0 to 1 meets others."""
     bounded = [j for j, name in enumerate(names) if name in _BOUNDED]
-    bad = [j for j in bounded if np.nanmin(matrix[:, j], initial=0) < 0 or np.nanmax(matrix[:, j], initial=1) > 1]
+    bad = [
+        j for j in bounded if np.nanmin(matrix[:, j], initial=0) < 0 or np.nanmax(matrix[:, j], initial=1) > 1
+    ]
     if bad:
         low, high = np.nanmin(matrix[:, bad]), np.nanmax(matrix[:, bad])
         raise ColumnError(
-            f"likelihood {names[bad[0]]!r} is one of numbers from 0 to 1, and {len(bad)} column(s) have others "
-            f"(from {low:g} to {high:g}; the first is {schema.name(bad[0])!r}): divide by the largest possible "
-            "value, 255 for images of bytes, or use likelihood='gaussian'."
+            f"likelihood {names[bad[0]]!r} is one of numbers from 0 to 1, and {len(bad)} column(s) have "
+            f"others (from {low:g} to {high:g}; the first is {schema.name(bad[0])!r}): divide by the largest "
+            "possible value, 255 for images of bytes, or use likelihood='gaussian'."
         )
 
 
@@ -225,8 +227,8 @@ def _wanted_kinds(likelihood: Any) -> Any:
 def _read_as(name: Any) -> Kind:
     if not isinstance(name, str) or name not in LIKELIHOODS:
         raise ParameterError(
-            f"likelihood={name!r} is not available: use 'auto', {', '.join(map(repr, LIKELIHOODS))}, or a dict "
-            "from columns or kinds of columns to these."
+            f"likelihood={name!r} is not available: use 'auto', {', '.join(map(repr, LIKELIHOODS))}, or a "
+            "dict from columns or kinds of columns to these."
         )
     return "number" if name == "bernoulli" else LIKELIHOODS[name].kind
 
@@ -239,7 +241,7 @@ def _name_for(likelihood: Any, schema: Schema, column: int) -> str:
     name = LIKELIHOOD_OF_KIND[kind] if setting == "auto" else setting
     if (_read_as(name) == "category") != (kind == "category"):
         raise ParameterError(
-            f"column {schema.name(column)!r} is a {kind}, and the likelihood {name!r} is not one of that: name "
-            "the column itself in likelihood={...}, so that it is read that way."
+            f"column {schema.name(column)!r} is a {kind}, and the likelihood {name!r} is not one of that: "
+            "name the column itself in likelihood={...}, so that it is read that way."
         )
     return str(name)

@@ -180,7 +180,9 @@ class _Loop:
         except KeyboardInterrupt:
             if not all(bool(value.isfinite().all()) for value in self.members.parameters()):
                 self._restore_weights(self.good)
-            self._warn(f"stopped by Ctrl-C after {self.step} of {self.training.n_steps} steps; the model so far is kept")
+            self._warn(
+                f"stopped by Ctrl-C after {self.step} of {self.training.n_steps} steps; the model is kept"
+            )
             return "interrupted"
         return "finished"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import torch
 from torch import Tensor, nn
 
@@ -47,8 +46,17 @@ class VAE(Model):
         self.n_latent = n_latent
         self.warmup_steps = warmup_steps
 
+    def observe(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """Cells as the likelihood sees them in this step, and as networks do."""
+        x = rows.x
+        if self.training:
+            if rows.sd.shape == x.shape:  # exact cells have one sd for all columns
+                x = x + rows.sd * torch.randn_like(x)
+            x = self.likelihood.observe(x)
+        return x, self.inputs(x, rows.mask)
+
     def bound_parts(self, rows: Rows, x: Tensor, seen: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        """log p(x | y, z) for one z from q(z | x, y), and KL(q(z | x, y) ‖ p(z)), each (…, n).
+        """Log p(x | y, z) for one z from q(z | x, y), and KL(q(z | x, y) ‖ p(z)), each (…, n).
 
         ``x`` are the cells as the likelihood sees them, ``seen`` as networks do, ``y`` classes (…, n).
         """
@@ -60,15 +68,15 @@ class VAE(Model):
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
         """−mean bound of all rows; labels are not looked at."""
         rows = batch.unlabeled
-        x = self.likelihood.observe(rows.x) if self.training else rows.x
-        log_px, kl = self.bound_parts(rows, x, self.inputs(x, rows.mask), None)
+        x, seen = self.observe(rows)
+        log_px, kl = self.bound_parts(rows, x, seen, None)
         weight = bounds.kl_weight(step, self.warmup_steps)
         bound = bounds.labeled_bound(log_px, torch.zeros_like(log_px), kl, weight)
         parts = {"bound": bound, "log_px": log_px, "kl": kl}
         return LossTerms(-bounds.weighted_mean(bound, rows.weight), parts)
 
     def log_weights(self, rows: Rows, noise: Tensor) -> Tensor:
-        """log p(x, z) − log q(z | x) for z from noise (S, latents), the same for every row, (S, n)."""
+        """Log p(x, z) − log q(z | x) for z from noise (S, latents), the same for every row, (S, n)."""
         mean, log_sd = self.encoder(self.inputs(rows.x, rows.mask))
         return self._log_weights(rows, mean, log_sd, noise, None)
 
@@ -119,9 +127,7 @@ class ClassVAE(VAE):
         warmup_steps: int = 0,
         top_k: int | None = None,
     ) -> None:
-        super().__init__(
-            inputs, encoder, decoder, likelihood, n_latent=n_latent, warmup_steps=warmup_steps
-        )
+        super().__init__(inputs, encoder, decoder, likelihood, n_latent=n_latent, warmup_steps=warmup_steps)
         self.classifier = classifier
         self.register_buffer("log_prior", log_prior)
         self.labeled_share = labeled_share
@@ -132,12 +138,12 @@ class ClassVAE(VAE):
         """−mean bound of labelled and unlabelled rows + α · mean cross-entropy of the labelled ones."""
         labeled, unlabeled = batch
         weight = bounds.kl_weight(step, self.warmup_steps)
-        x, seen = self._observe(labeled)
+        x, seen = self.observe(labeled)
         log_px, kl = self.bound_parts(labeled, x, seen, labeled.y)
         bound = bounds.labeled_bound(log_px, self.log_prior[labeled.y], kl, weight)
         cross_entropy = -self.log_q(seen).gather(1, labeled.y[:, None])[:, 0]
 
-        x, seen = self._observe(unlabeled)
+        x, seen = self.observe(unlabeled)
         log_q = self.log_q(seen).T
         parts = {}
         if self.top_k is None:
@@ -159,12 +165,8 @@ class ClassVAE(VAE):
         parts |= {"kl": (q * kl).sum(dim=0), "entropy": -(q * log_q).sum(dim=0)}
         return LossTerms(loss, {name: value for name, value in parts.items() if value.shape[-1]})
 
-    def _observe(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        x = self.likelihood.observe(rows.x) if self.training else rows.x
-        return x, self.inputs(x, rows.mask)
-
     def log_q(self, seen: Tensor) -> Tensor:
-        """log q(y | x), (n, K)."""
+        """Log q(y | x), (n, K)."""
         found: Tensor = self.classifier(seen).log_softmax(dim=-1)
         return found
 
@@ -174,10 +176,8 @@ class ClassVAE(VAE):
         return torch.arange(n_classes, device=self.log_prior.device)[:, None].expand(n_classes, n_rows)
 
     def log_weights(self, rows: Rows, noise: Tensor) -> Tensor:
-        """log Σ_y p(x, y, z_y) / q(z_y | x, y) for z from noise (S, latents), (S, n)."""
+        """Log Σ_y p(x, y, z_y) / q(z_y | x, y) for z from noise (S, latents), (S, n)."""
         classes = self.every_class(len(rows.x))
         mean, log_sd = self.encoder(self.inputs(rows.x, rows.mask), classes)
         each = self._log_weights(rows, mean, log_sd, noise, classes)
         return (each + self.log_prior[:, None]).logsumexp(dim=1)
-
-

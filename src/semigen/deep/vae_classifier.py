@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
@@ -23,7 +23,7 @@ from semigen.exceptions import LabelError, ParameterError
 from semigen.labels import check_weights, encode, labeled_examples
 
 
-class VAEClassifier(DeepEstimator, TableClassifier, BaseEstimator):
+class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstimator):
     """M2: a variational autoencoder with the class as one of its latents (Kingma et al. 2014).
 
     The model is ``p(x, y) = p(y) ∫ p(x | y, z) N(z; 0, I) dz``: z is what differs within a class. The fit
@@ -32,15 +32,17 @@ class VAEClassifier(DeepEstimator, TableClassifier, BaseEstimator):
     ``[Σ_labelled w L(x, y) + λ Σ_unlabelled w U(x)] / total weight − α · mean_labelled [−log q(y | x)]``
 
     with ``L(x, y) = E_q(z|x,y)[log p(x | y, z)] + log p(y) − KL(q(z | x, y) ‖ p(z)) ≤ log p(x, y)`` and
-    ``U(x) = Σ_y q(y | x) L(x, y) + H(q(y | x)) ≤ log p(x)``, summed over all y. The network q(y | x) predicts.
+    ``U(x) = Σ_y q(y | x) L(x, y) + H(q(y | x)) ≤ log p(x)``, summed over all y. q(y | x) predicts.
 
     Parameters
     ----------
     features : VAEFeatures, other transformer or None, default=None
-        M1+M2: learn M2 on these features of all rows, fitted without labels. Each step of training draws
-        rows of features from q(z | x), not their means.
+        M1+M2: learn M2 on these features of all rows, fitted without labels. Those of ``VAEFeatures`` are
+        drawn from q(z | x) anew in each step of training; predictions take their means. A ``random_state``
+        of None is drawn from the classifier's.
     likelihood : str or dict {column or kind: str}, default="auto"
-        p(cell | y, z), as in :class:`VAEFeatures`; with ``features`` that of the features, "gaussian".
+        p(cell | y, z), as in :class:`VAEFeatures`; of the features where there are some, "gaussian" for
+        those of ``VAEFeatures``.
     n_latent : int, default=20
     hidden : int or tuple of int, default=(300, 300)
     network : {"mlp", "conv"} or callable, default="mlp"
@@ -166,7 +168,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         share = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
         if self.top_k is not None:
             checks.integer("top_k", self.top_k, minimum=1)
-        table, matrix = self._learn_columns(X)
+        table, matrix, sd = self._learn_columns(X, training.seed)
         validate_data(self, X, skip_check_array=True)
         labels = encode(y, self.unlabeled)
         if len(labels.pattern) != len(matrix):
@@ -184,8 +186,11 @@ class VAEClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         shape = replace(
             self._shape(table, np.log(prior)), labeled_share=labeled_share, alpha=alpha, top_k=self.top_k
         )
-        labeled = training_rows(table, matrix[rows], code, row_weight)
-        self._train(shape, training, labeled, training_rows(table, matrix[others], weight=weight[others]))
+        labeled = training_rows(table, matrix[rows], code, row_weight, None if sd is None else sd[rows])
+        unlabeled = training_rows(
+            table, matrix[others], None, weight[others], None if sd is None else sd[others]
+        )
+        self._train(shape, training, labeled, unlabeled)
         self.classes_ = labels.classes
         return self
 
@@ -214,7 +219,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, BaseEstimator):
                 latent: Tensor = model.encoder(seen, model.log_q(seen).argmax(dim=-1))[0]
                 return latent.T
 
-            found.append(self._ask(rows, mean).numpy().T)
+            found.append(self.networks_.ask(rows, mean).numpy().T)
         return np.ascontiguousarray(np.hstack(found))
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
@@ -283,7 +288,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         -------
         LogDensity
         """
-        return log_density(self, self._rows(X), n_samples, random_seed(random_state))
+        return log_density(self.networks_, self._rows(X), n_samples, random_seed(random_state))
 
     @property
     def class_prior_(self) -> Array:
@@ -291,15 +296,24 @@ class VAEClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         check_is_fitted(self)
         return np.asarray(np.exp(self.networks_.shape.log_prior))
 
-    def _learn_columns(self, X: Any) -> tuple[tables.Table, Any]:
+    def _learn_columns(self, X: Any, seed: int) -> tuple[tables.Table, Any, Array | None]:
+        """Columns and rows to learn from, of X or of its features, and how uncertain those are."""
         if self.features is None:
             table, matrix = tables.learn(X, self.likelihood)
             self.schema_ = table.schema
-            return table, matrix
-        self.features_ = clone(self.features).fit(X)
+            return table, matrix, None
+        features = clone(self.features)
+        if features.get_params().get("random_state", 0) is None:  # one seed for both
+            features.set_params(random_state=seed)
+        self.features_ = features.fit(X)
         if hasattr(self.features_, "schema_"):
             self.schema_ = self.features_.schema_
-        return tables.learn(self.features_.transform(X), self.likelihood)
+        if not hasattr(self.features_, "posterior"):
+            return *tables.learn(self.features_.transform(X), self.likelihood), None
+        mean, sd = self.features_.posterior(X)
+        table, matrix = tables.learn(mean, "gaussian")
+        scale = np.sqrt(mean.var(axis=0) + np.mean(sd**2, axis=0))  # of the draws, not of their means
+        return replace(table, scale=scale), matrix, sd
 
     def _rows(self, X: Any) -> Rows:
         check_is_fitted(self)
@@ -326,7 +340,9 @@ class VAEClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         def question(model: Any) -> Callable[[Rows], Tensor]:
             return lambda block: model.log_q(model.inputs(block.x, block.mask)).exp().T
 
-        return np.stack([np.ascontiguousarray(self._ask(rows, question(one)).numpy().T) for one in models])
+        return np.stack(
+            [np.ascontiguousarray(self.networks_.ask(rows, question(one)).numpy().T) for one in models]
+        )
 
     def _decoded(self, X: Any, code: int | None) -> Any:
         """Mean of p(x | y, z) of the first member, at the posterior mean of z given the row's own class."""
@@ -340,7 +356,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, BaseEstimator):
             mean: Tensor = model.likelihood.mean(model.decoder(model.encoder(seen, own)[0], wanted))
             return mean.T
 
-        return self._restored(self._ask(rows, decoded).T)
+        return self._restored(self.networks_.ask(rows, decoded).T)
 
 
 def _entropy(probs: Array) -> Array:

@@ -234,7 +234,7 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
         -------
         LogDensity
         """
-        return log_density(self, self._rows(X), n_samples, random_seed(random_state))
+        return log_density(self.networks_, self._rows(X), n_samples, random_seed(random_state))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of :meth:`score_samples`, nats a row."""
@@ -257,13 +257,13 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
             def divergence(block: Rows, model: Any = model) -> Any:
                 return gaussian_kl(*model.encoder(model.inputs(block.x, block.mask))).T
 
-            found.append(self._ask(rows, divergence).mean(dim=1).numpy())
+            found.append(self.networks_.ask(rows, divergence).mean(dim=1).numpy())
         self.kl_ = np.array(found)
         self.active_ = self.kl_ >= COLLAPSED
         if not self.active_.any():
             warnings.warn(
-                f"all {self.n_latent} latents have collapsed: the decoder does without them. Raise n_steps or "
-                "warmup_steps.",
+                f"all {self.n_latent} latents have collapsed: the decoder does without them. Raise n_steps "
+                "or warmup_steps.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -275,7 +275,7 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
                 mean, log_sd = model.encoder(model.inputs(block.x, block.mask))
                 return torch.stack([mean, log_sd.exp()])[..., active].transpose(1, 2)
 
-            mean, sd = self._ask(rows, question).numpy()
+            mean, sd = self.networks_.ask(rows, question).numpy()
             return mean.T, sd.T
 
         pairs = [
