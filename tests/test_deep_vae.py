@@ -229,7 +229,8 @@ def test_images_and_networks_of_one_s_own(rng):
 
 def test_m1_m2_draws_its_features_and_goes_back_to_the_table(mixed):
     X, labels, truth = mixed
-    model = classifier(features=features(n_latent=3, n_steps=300), n_steps=300, random_state=0).fit(X, labels)
+    one = features(n_steps=500, learning_rate=0.01)
+    model = classifier(features=one, n_steps=300, random_state=0).fit(X, labels)
     rest = labels.isna().to_numpy()
     assert model.score(X[rest], truth[rest]) > 0.75
     drawn, _ = model.sample(5, random_state=0)
@@ -244,7 +245,9 @@ def test_m1_m2_draws_its_features_and_goes_back_to_the_table(mixed):
 @pytest.mark.parametrize("options", [{}, {"n_members": 2}])
 def test_saved_models_answer_the_same(mixed, tmp_path, options):
     X, labels, _ = mixed
-    one = classifier(features=features(), n_steps=20, random_state=0, **options).fit(X, labels)
+    one = classifier(
+        features=features(n_steps=200, learning_rate=0.01), n_steps=20, random_state=0, **options
+    ).fit(X, labels)
     semigen.save(one, tmp_path / "m.semigen")
     again = semigen.load(tmp_path / "m.semigen")
     np.testing.assert_array_equal(again.predict_proba(X), one.predict_proba(X))

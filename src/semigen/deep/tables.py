@@ -82,7 +82,8 @@ class Table:
                 there[:, j] &= matrix[:, j] < len(levels)
         x = np.where(there, (matrix - self.centre) / self.scale, 0.0)
         mask = there if not there.all() else np.ones((len(x), 1))
-        return torch.from_numpy(x), torch.from_numpy(np.asarray(mask, dtype=np.float64))
+        # Copies, because products of unaligned memory differ in the last digit, and a fit amplifies it.
+        return torch.from_numpy(x).clone(), torch.from_numpy(np.asarray(mask, dtype=np.float64)).clone()
 
     def matrix(self, x: Tensor) -> Array:
         """Cells of tensors in the units of the table, (n, D)."""
