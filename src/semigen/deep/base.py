@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ from sklearn.utils import check_random_state
 from semigen import checks, columns
 from semigen.columns import Schema
 from semigen.deep.checkpoints import Checkpoint, fingerprint
-from semigen.deep.devices import check_device, check_precision
+from semigen.deep.devices import check_device, check_precision, common_seed
 from semigen.deep.fitted import Networks, VAEShape, as_networks, new_models
+from semigen.deep.members import Model
 from semigen.deep.records import Batch, Rows
 from semigen.deep.streams import Stream, Streams, mix
 from semigen.deep.tables import Table, refuse_unbounded
 from semigen.deep.trainer import Trained, Training, train
-from semigen.exceptions import ParameterError
+from semigen.exceptions import LabelError, ParameterError
+from semigen.labels import check_weights, encode, labeled_examples
 
 Array = NDArray[np.float64]
 
@@ -72,7 +74,7 @@ class DeepEstimator:
             patience=self.patience,
             device=self.device,
             precision=self.precision,
-            seed=int(check_random_state(self.random_state).randint(2**31)),
+            seed=common_seed(random_seed(self.random_state)),
             verbose=self.verbose,
         )
 
@@ -105,8 +107,8 @@ class DeepEstimator:
             held_out = Batch(*(_for_members(rows, self.n_members) for rows in held_out))
         start = labeled if not len(seen.x) else seen
         with torch.random.fork_rng(devices=[]):
-            models = new_models(
-                shape, start.x, start.mask, [mix(training.seed, 3 + m) for m in range(self.n_members)]
+            models = self._new_models(
+                shape, start, [mix(training.seed, 3 + m) for m in range(self.n_members)]
             )
         trained = train(
             list(models),
@@ -120,6 +122,10 @@ class DeepEstimator:
         self.n_steps_ = trained.n_steps
         self.outcome_ = trained.outcome
         return trained
+
+    def _new_models(self, shape: Any, start: Rows, seeds: Sequence[int]) -> Sequence[Model]:
+        """Models with random weights, one a seed, that start from what the rows tell."""
+        return new_models(shape, start.x, start.mask, seeds)
 
     def _checkpoint(
         self, shape: VAEShape, training: Training, labeled: Rows, unlabeled: Rows
@@ -168,6 +174,89 @@ def training_rows(
         torch.from_numpy(weight / weight.mean() if len(weight) else weight).float(),
         torch.from_numpy(spread).float(),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Which rows of a fit are labelled and which are not.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (K,)
+    labeled : ndarray of int, shape (L,)
+        Rows with labels; one of several possible classes is there once a class.
+    code : ndarray of int, shape (L,)
+        Their classes.
+    weight : ndarray of shape (L,)
+        Their weights.
+    unlabeled : ndarray of int, shape (U,)
+        Unlabelled rows that count.
+    unlabeled_weight : ndarray of shape (U,)
+        Their weights, without λ.
+    labeled_share : float
+        The labelled rows' share of the total weight, with λ.
+    """
+
+    classes: NDArray[Any]
+    labeled: NDArray[np.int64]
+    code: NDArray[np.int64]
+    weight: Array
+    unlabeled: NDArray[np.int64]
+    unlabeled_weight: Array
+    labeled_share: float
+
+
+def split_rows(n_rows: int, y: Any, sample_weight: Any, unlabeled: Any, share: float) -> Split:
+    """Read labels and weights; ``share`` is λ, and with 0 no unlabelled row counts.
+
+    Raises
+    ------
+    LabelError
+        If there are not as many labels as rows, or no labelled row counts.
+    """
+    labels = encode(y, unlabeled)
+    if len(labels.pattern) != n_rows:
+        raise LabelError(
+            f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows and y "
+            f"has {len(labels.pattern)}."
+        )
+    weight = check_weights(sample_weight, n_rows)
+    rows, code, row_weight = labeled_examples(labels, weight)
+    if not len(rows):
+        raise LabelError("every labelled row has sample_weight 0: at least one must count.")
+    others = np.flatnonzero(~labels.is_labeled & (weight * share > 0))
+    labeled_share = row_weight.sum() / (row_weight.sum() + share * weight[others].sum())
+    return Split(labels.classes, rows, code, row_weight, others, weight[others], float(labeled_share))
+
+
+def class_prior(value: Any, split: Split) -> Array:
+    """p(y), checked."""
+    n_classes = len(split.classes)
+    if isinstance(value, str) and value == "labeled":
+        counts = np.bincount(split.code, weights=split.weight, minlength=n_classes) + 1.0
+        return np.asarray(counts / counts.sum())
+    if isinstance(value, str) and value == "uniform":
+        return np.full(n_classes, 1.0 / n_classes)
+    prior = np.asarray(value, dtype=np.float64) if not isinstance(value, str) else np.empty(0)
+    if prior.shape != (n_classes,) or not (prior > 0).all() or abs(prior.sum() - 1) > 1e-6:
+        raise ParameterError(
+            f"class_prior={value!r}: use 'labeled', 'uniform', or an array of {n_classes} positive "
+            f"probabilities in the order {split.classes.tolist()!r}."
+        )
+    return prior
+
+
+def class_index(classes: NDArray[Any], y: Any) -> int:
+    """The index of a class, checked."""
+    known = classes.tolist()
+    if y not in known:
+        raise ParameterError(f"y={y!r} is not among the classes {known!r}.")
+    return int(known.index(y))
+
+
+def entropy(probs: Array) -> Array:
+    """−Σ p log p over the last axis."""
+    return np.asarray(-(probs * np.log(np.maximum(probs, 1e-300))).sum(axis=-1))
 
 
 def random_seed(random_state: Any) -> int:

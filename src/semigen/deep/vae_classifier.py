@@ -16,11 +16,18 @@ from torch import Tensor
 from semigen import checks, columns
 from semigen.base import TableClassifier
 from semigen.deep import tables
-from semigen.deep.base import Array, DeepEstimator, random_seed, training_rows
+from semigen.deep.base import (
+    Array,
+    DeepEstimator,
+    class_index,
+    class_prior,
+    entropy,
+    random_seed,
+    split_rows,
+    training_rows,
+)
 from semigen.deep.density import LogDensity, log_density
 from semigen.deep.records import Rows
-from semigen.exceptions import LabelError, ParameterError
-from semigen.labels import check_weights, encode, labeled_examples
 
 
 class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstimator):
@@ -170,28 +177,23 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
             checks.integer("top_k", self.top_k, minimum=1)
         table, matrix, sd = self._learn_columns(X, training.seed)
         validate_data(self, X, skip_check_array=True)
-        labels = encode(y, self.unlabeled)
-        if len(labels.pattern) != len(matrix):
-            raise LabelError(
-                f"Found input variables with inconsistent numbers of samples: X has {len(matrix)} rows and y "
-                f"has {len(labels.pattern)}."
-            )
-        weight = check_weights(sample_weight, len(matrix))
-        rows, code, row_weight = labeled_examples(labels, weight)
-        if not len(rows):
-            raise LabelError("every labelled row has sample_weight 0: at least one must count.")
-        others = np.flatnonzero(~labels.is_labeled & (weight * share > 0))
-        prior = _class_prior(self.class_prior, labels.classes, code, row_weight)
-        labeled_share = row_weight.sum() / (row_weight.sum() + share * weight[others].sum())
+        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, share)
+        prior = class_prior(self.class_prior, split)
         shape = replace(
-            self._shape(table, np.log(prior)), labeled_share=labeled_share, alpha=alpha, top_k=self.top_k
+            self._shape(table, np.log(prior)),
+            labeled_share=split.labeled_share,
+            alpha=alpha,
+            top_k=self.top_k,
         )
-        labeled = training_rows(table, matrix[rows], code, row_weight, None if sd is None else sd[rows])
-        unlabeled = training_rows(
-            table, matrix[others], None, weight[others], None if sd is None else sd[others]
+        labeled, unlabeled = (
+            training_rows(table, matrix[rows], code, weight, None if sd is None else sd[rows])
+            for rows, code, weight in (
+                (split.labeled, split.code, split.weight),
+                (split.unlabeled, None, split.unlabeled_weight),
+            )
         )
         self._train(shape, training, labeled, unlabeled)
-        self.classes_ = labels.classes
+        self.classes_ = split.classes
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -205,8 +207,8 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
         exceeds the mean entropy of the members by: more data would lower it. 0 for a single member.
         """
         probs = self._member_proba(self._rows(X))
-        total = _entropy(probs.mean(axis=0))
-        return total, np.maximum(total - _entropy(probs).mean(axis=0), 0.0)
+        total = entropy(probs.mean(axis=0))
+        return total, np.maximum(total - entropy(probs).mean(axis=0), 0.0)
 
     def transform(self, X: Any) -> Array:
         """Posterior means of z given the most probable class, member by member, (n, latents)."""
@@ -244,7 +246,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
             if y is None:
                 code = torch.multinomial(torch.from_numpy(self.class_prior_), n, replacement=True)
             else:
-                code = torch.full((n,), self._class_index(y))
+                code = torch.full((n,), class_index(self.classes_, y))
             which = torch.randint(len(self.networks_.models), (n,))
             rows = torch.empty(n, self.networks_.shape.table.schema.n_features, dtype=torch.float64)
             for m, model in enumerate(self.networks_.models):
@@ -266,7 +268,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
         By the first member, if there are several.
         """
         check_is_fitted(self)
-        return self._decoded(X, self._class_index(y))
+        return self._decoded(X, class_index(self.classes_, y))
 
     def score_samples(self, X: Any) -> Array:
         """Estimated log p(x), nats per unit of the columns, (n,); see :meth:`log_density`."""
@@ -327,12 +329,6 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
             return self.features_.inverse_transform(matrix)
         return columns.restore(self.schema_, matrix)
 
-    def _class_index(self, y: Any) -> int:
-        known = self.classes_.tolist()
-        if y not in known:
-            raise ParameterError(f"y={y!r} is not among the classes {known!r}.")
-        return int(known.index(y))
-
     def _member_proba(self, rows: Rows) -> Array:
         """q(class | x) of each member, (members, n, K)."""
         models = self.networks_.models
@@ -357,25 +353,3 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
             return mean.T
 
         return self._restored(self.networks_.ask(rows, decoded).T)
-
-
-def _entropy(probs: Array) -> Array:
-    """−Σ p log p over the last axis."""
-    return np.asarray(-(probs * np.log(np.maximum(probs, 1e-300))).sum(axis=-1))
-
-
-def _class_prior(value: Any, classes: NDArray[Any], code: NDArray[Any], weight: Array) -> Array:
-    """p(y), checked."""
-    n_classes = len(classes)
-    if isinstance(value, str) and value == "labeled":
-        counts = np.bincount(code, weights=weight, minlength=n_classes) + 1.0
-        return np.asarray(counts / counts.sum())
-    if isinstance(value, str) and value == "uniform":
-        return np.full(n_classes, 1.0 / n_classes)
-    prior = np.asarray(value, dtype=np.float64) if not isinstance(value, str) else np.empty(0)
-    if prior.shape != (n_classes,) or not (prior > 0).all() or abs(prior.sum() - 1) > 1e-6:
-        raise ParameterError(
-            f"class_prior={value!r}: use 'labeled', 'uniform', or an array of {n_classes} positive "
-            f"probabilities in the order {classes.tolist()!r}."
-        )
-    return prior
