@@ -74,13 +74,22 @@ def test_a_stream_can_begin_anywhere():
         assert torch.equal(next(later).x, wanted)
 
 
-def test_few_rows_are_all_in_every_batch_and_processes_share_them():
-    for size, n in ((10, 7), (4, 10)):
-        whole = next(Stream(rows(n), size, seed=0).batches(2)).x
-        shares = [next(Stream(rows(n), size, 0, 1, part, 3).batches(2)).x for part in range(3)]
-        assert sum(one.shape[1] for one in shares) == whole.shape[1] == min(size, n)
-        both = torch.cat(shares, dim=1)
-        torch.testing.assert_close(both.sort(dim=1).values, whole.sort(dim=1).values)
+def test_processes_share_the_rows_of_a_batch():
+    """Two processes: the parts of each batch are disjoint, and together they are the batch of one."""
+    whole, parts = streams(2), [streams(2).shared(part, 2) for part in (0, 1)]
+    several = zip(whole.batches(3), *(one.batches(3) for one in parts), strict=True)
+    for _ in range(9):
+        batch, first, second = next(several)
+        assert first.unlabeled.x.shape == second.unlabeled.x.shape == (2, 5, 3)
+        both = torch.cat([first.unlabeled.x, second.unlabeled.x], dim=1)
+        assert torch.equal(both.sort(dim=1).values, batch.unlabeled.x.sort(dim=1).values)
+
+
+def test_few_rows_are_all_in_every_batch_of_every_process():
+    """A mean over some of them would weigh rows by the size of their process's share."""
+    for part in range(3):
+        batch = next(Stream(rows(7), 10, 0, 1, part, 3).batches(2))
+        assert torch.equal(batch.x[0], rows(7).x)
 
 
 def test_no_rows_are_no_rows():

@@ -105,11 +105,9 @@ class DeepEstimator:
         )
         if held_out is not None:
             held_out = Batch(*(_for_members(rows, self.n_members) for rows in held_out))
-        start = labeled if not len(seen.x) else seen
+        seeds = [mix(training.seed, 3 + m) for m in range(self.n_members)]
         with torch.random.fork_rng(devices=[]):
-            models = self._new_models(
-                shape, start, [mix(training.seed, 3 + m) for m in range(self.n_members)]
-            )
+            models = self._new_models(shape, labeled, seen, seeds)
         trained = train(
             list(models),
             streams,
@@ -123,9 +121,12 @@ class DeepEstimator:
         self.outcome_ = trained.outcome
         return trained
 
-    def _new_models(self, shape: Any, start: Rows, seeds: Sequence[int]) -> Sequence[Model]:
+    def _new_models(
+        self, shape: Any, labeled: Rows, unlabeled: Rows, seeds: Sequence[int]
+    ) -> Sequence[Model]:
         """Models with random weights, one a seed, that start from what the rows tell."""
-        return new_models(shape, start.x, start.mask, seeds)
+        rows = unlabeled if len(unlabeled.x) else labeled
+        return new_models(shape, rows.x, rows.mask, seeds)
 
     def _checkpoint(
         self, shape: VAEShape, training: Training, labeled: Rows, unlabeled: Rows

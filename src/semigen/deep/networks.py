@@ -4,7 +4,8 @@ A *body* is any module from (n, inputs) to (n, outputs): an MLP, a small convolu
 from a factory ``network(n_inputs, n_outputs)``. Bodies never see the class. It enters by a table with one
 row of numbers a class that is added to hidden units, so a body runs once a row and not once a row and class.
 
-Every module is written for one model; :mod:`semigen.deep.members` runs several at once.
+Every module is written for one model; :mod:`semigen.deep.members` runs several at once. What leaves a network
+has the precision of what enters it: products may be in bfloat16, densities never.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log sd, each (…, n, latents), for rows (n, inputs) and classes (…, n)."""
         hidden = torch.relu(self.shift(self.body(x), y))
-        mean, log_sd = self.head(hidden).chunk(2, dim=-1)
+        mean, log_sd = self.head(hidden).to(x.dtype).chunk(2, dim=-1)
         return mean, log_sd.clamp(-8.0, 4.0)
 
 
@@ -169,4 +170,4 @@ class Decoder(nn.Module):
         """Outputs (…, n, outputs) for latents (…, n, latents) and classes (…, n)."""
         hidden = torch.relu(self.shift(self.first(z), y))
         flat: Tensor = self.body(hidden.reshape(-1, hidden.shape[-1]))
-        return flat.reshape(*hidden.shape[:-1], flat.shape[-1])
+        return flat.reshape(*hidden.shape[:-1], flat.shape[-1]).to(z.dtype)

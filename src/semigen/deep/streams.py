@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,7 +17,8 @@ class Stream:
 
     A stream has no state: the batch of a step is a function of the seed and the step, so a fit that is
     resumed at a step sees the rows that it would have seen. Each pass over the rows has a new order, and a
-    batch may span two passes. Where there are at most ``size`` rows, every batch has all of them.
+    batch may span two passes. Where there are at most ``size`` rows, every batch has all of them, in every
+    process.
 
     Attributes
     ----------
@@ -27,7 +28,7 @@ class Stream:
     seed : int
     n_members : int
     part, n_parts : int
-        Which share of each batch this process takes, of how many.
+        Which share of each batch this process takes, of how many. Shares differ by one row at most.
     """
 
     rows: Rows
@@ -45,8 +46,7 @@ class Stream:
     def batches(self, step: int) -> Iterator[Rows]:
         """Batches from ``step`` on, each tensor (members, rows, …)."""
         if self.n_rows <= self.size:
-            taken = torch.arange(self.n_rows)[self.part :: self.n_parts].expand(self.n_members, -1)
-            always = self._take(taken)
+            always = self._take(torch.arange(self.n_rows).expand(self.n_members, -1))
             while True:
                 yield always
         turn, order = -1, torch.empty(0, dtype=torch.int64)
@@ -90,6 +90,11 @@ class Streams:
     def batches(self, step: int) -> Iterator[Batch]:
         """Batches from ``step`` on."""
         return map(Batch, self.labeled.batches(step), self.unlabeled.batches(step))
+
+    def shared(self, part: int, n_parts: int) -> Streams:
+        """The batches that one of several processes takes."""
+        both = (self.labeled, self.unlabeled)
+        return Streams(*(replace(one, part=part, n_parts=n_parts) for one in both))
 
 
 def mix(seed: int, number: int) -> int:

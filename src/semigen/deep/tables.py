@@ -82,8 +82,8 @@ class Table:
                 there[:, j] &= matrix[:, j] < len(levels)
         x = np.where(there, (matrix - self.centre) / self.scale, 0.0)
         mask = there if not there.all() else np.ones((len(x), 1))
-        # Copies, because products of unaligned memory differ in the last digit, and a fit amplifies it.
-        return torch.from_numpy(x).clone(), torch.from_numpy(np.asarray(mask, dtype=np.float64)).clone()
+        # Aligned, row by row: products of other memory differ in the last digit, which a fit amplifies.
+        return _aligned(x), _aligned(np.asarray(mask, dtype=np.float64))
 
     def matrix(self, x: Tensor) -> Array:
         """Cells of tensors in the units of the table, (n, D)."""
@@ -132,6 +132,7 @@ def learn(X: Any, likelihood: Any = "auto") -> tuple[Table, Any]:
         If a name is unknown, or does not go with a kind of column.
     """
     schema, matrix = columns.learn(X, _wanted_kinds(likelihood))
+    matrix = np.ascontiguousarray(matrix)  # sums run in the order of memory, and so do their last digits
     names = tuple(_name_for(likelihood, schema, j) for j in range(schema.n_features))
     refuse_unbounded(schema, names, matrix)
     with np.errstate(over="ignore"):
@@ -205,6 +206,10 @@ def refuse_unbounded(schema: Schema, names: tuple[str, ...], matrix: Any) -> Non
             f"others (from {low:g} to {high:g}; the first is {schema.name(bad[0])!r}): divide by the largest "
             "possible value, 255 for images of bytes, or use likelihood='gaussian'."
         )
+
+
+def _aligned(values: Array) -> Tensor:
+    return torch.from_numpy(values).clone(memory_format=torch.contiguous_format)
 
 
 def _moments(matrix: Any) -> tuple[Array, Array]:

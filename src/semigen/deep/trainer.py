@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from semigen.deep.checkpoints import Checkpoint
-from semigen.deep.devices import accelerator_for
+from semigen.deep.devices import autocast, device_for, new_accelerator
 from semigen.deep.members import Members, Model
 from semigen.deep.records import Batch
 from semigen.deep.streams import Streams, mix
@@ -133,9 +133,9 @@ class _Loop:
         checkpoint: Checkpoint | None,
     ) -> None:
         self.training = training
-        self.streams = streams
-        self.accelerator = accelerator_for(training.device, training.precision)
-        device = self.accelerator.device
+        self.accelerator = new_accelerator()
+        self.streams = streams.shared(self.accelerator.process_index, self.accelerator.num_processes)
+        self.device = device = device_for(self.accelerator, training.device)
         self.members = Members(models).to(device)
         self.optimizers = {
             name: self.accelerator.prepare(
@@ -203,13 +203,14 @@ class _Loop:
         total: dict[str, Tensor] = {}
         batches = self.streams.batches(self.step)
         while self.step < end:
-            batch = _to(next(batches), self.accelerator.device)
+            batch = _to(next(batches), self.device)
             rate = training.learning_rate * learning_rate_factor(self.step, training.n_steps)
             for name, optimizer in self.optimizers.items():
                 self.module.zero_grad(set_to_none=True)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-                loss, parts = self.module(batch, self.step, name)
+                with autocast(self.device, training.precision):
+                    loss, parts = self.module(batch, self.step, name)
                 self.accelerator.backward(loss)
                 optimizer.step()
                 for part, value in parts.items():

@@ -167,7 +167,7 @@ class ClassVAE(VAE):
 
     def log_q(self, seen: Tensor) -> Tensor:
         """Log q(y | x), (n, K)."""
-        found: Tensor = self.classifier(seen).log_softmax(dim=-1)
+        found: Tensor = self.classifier(seen).to(seen.dtype).log_softmax(dim=-1)
         return found
 
     def every_class(self, n_rows: int) -> Tensor:
