@@ -1,4 +1,4 @@
-"""Deep generative classifiers: variational autoencoders of labelled and unlabelled rows.
+"""Deep generative classifiers: autoencoders and flows of labelled and unlabelled rows.
 
 Needs the extra ``deep``: ``pip install "semigen[deep]"``.
 """
@@ -9,12 +9,14 @@ try:
     import accelerate as _accelerate  # noqa: F401
     import safetensors as _safetensors  # noqa: F401
     import torch as _torch  # noqa: F401
+    import zuko as _zuko  # noqa: F401
 except ImportError as error:
     raise MissingExtraError(
         f'semigen.deep needs {error.name}, which the extra "deep" installs: pip install "semigen[deep]".'
     ) from error
 
+from semigen.deep.flow_mixture import FlowMixtureClassifier
 from semigen.deep.vae_classifier import VAEClassifier
 from semigen.deep.vae_features import VAEFeatures
 
-__all__ = ["VAEClassifier", "VAEFeatures"]
+__all__ = ["FlowMixtureClassifier", "VAEClassifier", "VAEFeatures"]
