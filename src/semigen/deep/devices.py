@@ -51,7 +51,7 @@ def device_for(accelerator: Any, device: str) -> torch.device:
     if accelerator.num_processes > 1:
         raise ParameterError(
             f"device={device!r}, and `accelerate launch` gave each of {accelerator.num_processes} processes "
-            f"the device {own.type!r}: use device='auto', and choose by `accelerate launch --cpu`, or without."
+            f"the device {own.type!r}: use device='auto', and choose by `accelerate launch --cpu` or not."
         )
     return torch.device(device)
 
