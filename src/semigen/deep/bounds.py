@@ -97,7 +97,7 @@ def semi_supervised_loss(
     rows whatever the sizes of the two batches are. α weighs the mean cross-entropy of the labelled rows,
     −log q(y | x), against that mean bound: one scale for all models and numbers of rows. (Kingma et al.
     2014, eq. 9, add ``0.1 N · mean`` to a *sum* of bounds, which is 0.1 here; with a sum of the N_l labelled
-    cross-entropies, as in code that reaches good figures, it is 0.1 N / N_l.)
+    cross-entropies, as in much code, it is 0.1 N / N_l.)
 
     Without the cross-entropy nothing but L(x, y), in which q(y | x) does not occur, would tell q which
     class is which.
