@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import semigen.exceptions as exceptions
     import semigen.metrics as metrics
     import semigen.model_selection as model_selection
+    from semigen import deep as deep
     from semigen.auto import AutoClassifier
     from semigen.hybrid import HybridClassifier, MixtureEnsembleFeatures
     from semigen.mixture import MixtureClassifier
@@ -33,7 +34,7 @@ _WHERE = {
     "load": "semigen.persistence",
     "save": "semigen.persistence",
 }
-_MODULES = ("datasets", "exceptions", "metrics", "model_selection")
+_MODULES = ("datasets", "deep", "exceptions", "metrics", "model_selection")
 
 __all__ = [
     "AutoClassifier",

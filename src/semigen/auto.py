@@ -74,8 +74,8 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     labels spread over that graph (:class:`semigen.hybrid.GraphSpreading`); class densities by EM on labelled
     and (a tenth as much) unlabelled rows; logistic regression and extra trees of the labelled rows. How much
     each counts, and how sure the pool is, is decided by labelled rows that are hidden in turn. If they show
-    that members with unlabelled rows make it worse by more than one standard error, those members are left
-    out, and ``explanation_`` says so.
+    that members with unlabelled rows make it worse (by a 95 % interval of the difference of the log-losses),
+    those members are left out, and ``explanation_`` says so.
 
     Parameters
     ----------
@@ -274,8 +274,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         if validation is None:
             return
         self.validation_ = validation
-        worse, error = _loss_of(validation)
-        if len(without.rows) > 1 and worse > error:
+        if validation.difference(ALL_MEMBERS, SUPERVISED_MEMBERS).log_loss.low > 0:
             found = without.pool_weights(start, pool.ridge)
             kept = dict(zip(np.array(names)[supervised].tolist(), found.tolist(), strict=True))
             pool.reweigh({**dict.fromkeys(names, 0.0), **kept})
@@ -362,14 +361,6 @@ def _subset(matrix: Any, labels: Labels, weight: Array, seed: int) -> tuple[Any,
     return matrix[rows], labels.take(rows), weight[rows]
 
 
-def _loss_of(validation: CrossValidation) -> tuple[float, float]:
-    """By how much the pool of all members is worse than the supervised one, nats, and its standard error."""
-    difference = validation.row_losses[ALL_MEMBERS] - validation.row_losses[SUPERVISED_MEMBERS]
-    share = validation.weight / validation.weight.sum()
-    mean = float(share @ difference)
-    return mean, float(np.linalg.norm(share * (difference - mean)))
-
-
 def _explain(auto: AutoClassifier) -> str:
     weights = {name: weight for name, weight in auto.weights_.items() if weight > 0}
     total = sum(weights.values()) or 1.0
@@ -397,17 +388,12 @@ def _explain(auto: AutoClassifier) -> str:
         f"accuracy {pool.accuracy.value:.3f}; with labelled rows only {twin.log_loss.value:.3f} and "
         f"{twin.accuracy.value:.3f}."
     )
-    worse, error = _loss_of(auto.validation_)
+    change = auto.validation_.difference(SUPERVISED_MEMBERS, ALL_MEMBERS).log_loss
+    nats = f"{change.value:+.3f} nats a row (95 %: {change.low:+.3f} to {change.high:+.3f})"
     if not auto.unlabeled_used_:
-        lines.append(
-            f"Unlabelled rows made it worse by {worse:.3f} ± {error:.3f} nats, so members that use them are "
-            "left out."
-        )
-    elif -worse > error:
-        lines.append(f"Unlabelled rows helped: {-worse:.3f} ± {error:.3f} nats a row.")
+        lines.append(f"Unlabelled rows made it worse, so members that use them are left out: {nats}.")
+    elif change.low > 0:
+        lines.append(f"Unlabelled rows helped: {nats}.")
     else:
-        lines.append(
-            f"Whether unlabelled rows helped cannot be told from these labels: {-worse:+.3f} ± {error:.3f} "
-            "nats a row."
-        )
+        lines.append(f"Whether unlabelled rows helped cannot be told from these labels: {nats}.")
     return "\n".join(lines)

@@ -10,12 +10,14 @@ __all__ = [
     "ColumnError",
     "ConvergenceWarning",
     "LabelError",
+    "MissingExtraError",
     "ModelFileError",
     "NotFittedError",
     "ObjectiveDecreasedWarning",
     "ParameterError",
     "SemigenError",
     "TableError",
+    "TrainingWarning",
 ]
 
 
@@ -43,5 +45,13 @@ class ModelFileError(SemigenError, ValueError):
     """A saved model is damaged, newer than this library, or holds something that is not allowed."""
 
 
+class MissingExtraError(SemigenError, ImportError):
+    """A part of semigen needs libraries that an extra installs: ``pip install "semigen[extra]"``."""
+
+
 class ObjectiveDecreasedWarning(UserWarning):
     """The objective of an EM fit fell by more than rounding: a bug in a family or a covariance shape."""
+
+
+class TrainingWarning(UserWarning):
+    """The training of a deep model ended before its last step; what is kept is said."""

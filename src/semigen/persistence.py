@@ -29,7 +29,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from semigen._version import __version__
-from semigen.exceptions import ModelFileError
+from semigen.exceptions import MissingExtraError, ModelFileError
 from semigen.families import Covariance, Family
 
 FORMAT = 1
@@ -114,6 +114,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     ------
     FileNotFoundError
         If there is no such file.
+    MissingExtraError
+        If the model needs libraries that are not installed.
     ModelFileError
         If the file is damaged, truncated or no model file, was written in a newer format, or holds a type
         that is neither semigen's nor trusted by skops.
@@ -132,6 +134,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         refused = _refused(asked)
         if not refused:
             estimator = loads(payload, trusted=asked)
+    except MissingExtraError:
+        raise
     # skops raises whatever a wrong content leads it to.
     except Exception as error:
         raise ModelFileError(
@@ -256,6 +260,8 @@ def _is_own_type(name: str) -> bool:
         return False
     try:
         module = sys.modules.get(module_name) or importlib.import_module(module_name)
+    except MissingExtraError:
+        raise
     except ImportError:
         return False
     found = vars(module).get(class_name)

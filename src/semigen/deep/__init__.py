@@ -1,0 +1,23 @@
+"""Deep generative classifiers: autoencoders, the K+1-class GAN and flows of labelled and unlabelled rows.
+
+Needs the extra ``deep``: ``pip install "semigen[deep]"``.
+"""
+
+from semigen.exceptions import MissingExtraError
+
+try:
+    import accelerate as _accelerate  # noqa: F401
+    import safetensors as _safetensors  # noqa: F401
+    import torch as _torch  # noqa: F401
+    import zuko as _zuko  # noqa: F401
+except ImportError as error:
+    raise MissingExtraError(
+        f'semigen.deep needs {error.name}, which the extra "deep" installs: pip install "semigen[deep]".'
+    ) from error
+
+from semigen.deep.flow_mixture import FlowMixtureClassifier
+from semigen.deep.gan_classifier import GANClassifier
+from semigen.deep.vae_classifier import VAEClassifier
+from semigen.deep.vae_features import VAEFeatures
+
+__all__ = ["FlowMixtureClassifier", "GANClassifier", "VAEClassifier", "VAEFeatures"]

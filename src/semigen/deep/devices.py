@@ -1,0 +1,88 @@
+"""Where a fit runs: processes by accelerate, the device and the precision by us.
+
+accelerate keeps the first device and precision of a process for good, and the next fit may want others. So it
+is asked for what several processes share, and nothing that a fit chooses is left to it.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+from semigen.exceptions import ParameterError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("float32", "bfloat16")
+
+
+def new_accelerator() -> Any:
+    """An ``Accelerator`` of this process; under ``accelerate launch`` it averages gradients over all."""
+    from accelerate import Accelerator  # takes a second to import
+    from accelerate.utils import DistributedDataParallelKwargs
+
+    return Accelerator(
+        device_placement=False, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+    )
+
+
+def common_seed(seed: int) -> int:
+    """The seed of the main process, in all of them: they share one shuffled stream of rows."""
+    if new_accelerator().num_processes == 1:
+        return seed
+    from accelerate.utils import broadcast_object_list
+
+    return int(broadcast_object_list([seed])[0])
+
+
+def device_for(accelerator: Any, device: str) -> torch.device:
+    """The device of a fit: accelerate's for "auto", and of each of several processes.
+
+    Raises
+    ------
+    ParameterError
+        If the device is unknown or absent, or is not the one that the processes were launched on.
+    """
+    check_device(device)
+    own: torch.device = accelerator.device
+    if device == "auto" or device == own.type:
+        return own
+    if accelerator.num_processes > 1:
+        raise ParameterError(
+            f"device={device!r}, and `accelerate launch` gave each of {accelerator.num_processes} processes "
+            f"the device {own.type!r}: use device='auto', and choose by `accelerate launch --cpu` or not."
+        )
+    return torch.device(device)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Products inside are computed in that precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def check_device(device: Any) -> None:
+    """Refuse a device that is unknown or absent.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if device not in DEVICES:
+        raise ParameterError(f"device={device!r} is not available: use {', '.join(map(repr, DEVICES))}.")
+    absent = (device == "cuda" and not torch.cuda.is_available()) or (
+        device == "mps" and not torch.backends.mps.is_available()
+    )
+    if absent:
+        raise ParameterError(f"device={device!r}: PyTorch finds none here. Use 'auto', or 'cpu'.")
+
+
+def check_precision(precision: Any) -> None:
+    """Refuse a precision that is unknown.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if precision not in PRECISIONS:
+        raise ParameterError(f"precision={precision!r}: use {' or '.join(map(repr, PRECISIONS))}.")

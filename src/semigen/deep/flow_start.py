@@ -1,0 +1,199 @@
+"""Where a flow mixture starts: labels grown along dense rows, and a Gaussian mixture of each class."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+DENSITY_NEIGHBORS = 20
+"""Rows whose distances say how dense it is around a row."""
+LINKS = 7
+"""Nearest rows that a label can grow to from a row."""
+MOST_ROWS = 20_000
+"""Rows that labels grow along; the others take the label of the nearest of these."""
+
+
+def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
+    """Labels of unlabelled rows, grown from the labelled ones along dense regions.
+
+    With c(i) the root mean square distance of row i to its nearest rows, a step between neighbours i and j
+    costs max(c(i), c(j)): it is cheap where rows are dense. Every row takes the label of the labelled row to
+    which the worst step of the best path is cheapest, so that labels meet in the valleys of the density (the
+    minimum spanning forest of density-based distances, Gertrudes et al. 2019, *Data Min. Knowl. Discov.*
+    33:1894). A label also holds for the denser rows uphill from its row, because a labelled row at the edge
+    of its class would else be cut off by its own first step.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, D)
+        Standardised rows.
+    code : ndarray of int, shape (n,)
+        Class, -1 where unlabelled.
+    seed : int
+        Of the draw of rows where there are too many.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Classes.
+    """
+    known = np.flatnonzero(code >= 0)
+    if len(x) > MOST_ROWS:
+        drawn = np.random.default_rng(seed).permutation(np.flatnonzero(code < 0))
+        kept = np.sort(np.concatenate([known, drawn[: max(MOST_ROWS - len(known), 0)]]))
+        grown = code.copy()
+        if len(kept) <= MOST_ROWS:
+            grown[kept] = grow_labels(x[kept], code[kept])
+        return _nearest(x, kept, grown)
+    n = len(x)
+    if n < 3 or len(known) == n:
+        return _nearest(x, known, code)
+    distance, index = NearestNeighbors(n_neighbors=min(DENSITY_NEIGHBORS + 1, n)).fit(x).kneighbors(x)
+    core = np.sqrt(np.mean(distance[:, 1:] ** 2, axis=1))
+    n_links = min(LINKS, n - 1)
+    links, length = index[:, 1 : n_links + 1], distance[:, 1 : n_links + 1].ravel()
+    seeds = _uphill(core, links, code)
+    rows, others = np.repeat(np.arange(n), n_links), links.ravel()
+    # The cost's rank, ties by length, is the weight: distinct weights make the forest one of its kind.
+    weight = np.empty(len(rows))
+    weight[np.lexsort((length, np.maximum(core[rows], core[others])))] = 1.0 + np.arange(len(rows))
+    low, high = np.minimum(rows, others), np.maximum(rows, others)
+    _, first = np.unique(low * n + high, return_index=True)  # a pair that is there from both sides: once
+    low, high, weight = low[first], high[first], weight[first]
+    # A root that is tied to all seeds, at no cost, and cut off again leaves one tree for each seed.
+    source = np.flatnonzero(seeds >= 0)
+    graph = coo_array(
+        (
+            np.concatenate([weight, np.full(len(source), 0.5)]),
+            (np.concatenate([low, source]), np.concatenate([high, np.full(len(source), n)])),
+        ),
+        shape=(n + 1, n + 1),
+    )
+    forest = minimum_spanning_tree(graph.tocsr())[:n, :n]
+    _, tree = connected_components(forest, directed=False)
+    label_of_tree = np.full(tree.max() + 1, -1)
+    label_of_tree[tree[source]] = seeds[source]
+    found = np.where(code >= 0, code, label_of_tree[tree])
+    left = np.flatnonzero(found < 0)
+    if len(left):  # trees that no neighbour links to a label: each takes that of the row nearest to it
+        reached = np.flatnonzero(found >= 0)
+        away, nearest = NearestNeighbors(n_neighbors=1).fit(x[reached]).kneighbors(x[left])
+        order = np.argsort(-away[:, 0], kind="stable")  # the least distance of a tree is written last
+        label_of_tree[tree[left[order]]] = found[reached[nearest[order, 0]]]
+        found[left] = label_of_tree[tree[left]]
+    return found
+
+
+def _uphill(core: Array, links: Codes, code: Codes) -> Codes:
+    """Labels, and those of the rows on the way from a labelled row to the densest one uphill, (n,)."""
+    itself = np.arange(len(core))
+    around = np.concatenate([itself[:, None], links], axis=1)
+    above = around[itself, core[around].argmin(axis=1)]
+    seeds = np.full(len(core), -1)
+    contested = np.zeros(len(core), dtype=bool)
+    for row in np.flatnonzero(code >= 0):
+        at = row
+        while above[at] != at:
+            at = above[at]
+            contested[at] |= seeds[at] >= 0 and seeds[at] != code[row]
+            seeds[at] = code[row]
+    seeds[contested] = -1
+    return np.where(code >= 0, code, seeds)
+
+
+def _nearest(x: Array, known: Codes, code: Codes) -> Codes:
+    """The codes, and of rows that are not known those of the nearest known row."""
+    found = code.copy()
+    others = np.setdiff1d(np.arange(len(x)), known)
+    if not len(others):
+        return found
+    nearest = NearestNeighbors(n_neighbors=1).fit(x[known]).kneighbors(x[others], return_distance=False)
+    found[others] = code[known[nearest[:, 0]]]
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """A Gaussian mixture of each class: where latent components start.
+
+    Attributes
+    ----------
+    log_share : ndarray of shape (K, M)
+        log p(component | class).
+    mean, log_sd : ndarray of shape (K, M, D)
+    """
+
+    log_share: Array
+    mean: Array
+    log_sd: Array
+
+
+def start_components(
+    x: Array, code: Codes, n_classes: int, n_components: int, *, least_sd: float, seed: int
+) -> Components:
+    """Gaussian mixtures, with diagonal covariances, of the rows of each class, by a short EM.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, D)
+        Standardised rows.
+    code : ndarray of int, shape (n,)
+        Class, -1 for rows that are left out. A class without rows starts anywhere.
+    n_classes, n_components : int
+        Components a class (M). A class of fewer rows starts with copies of what it has, a little apart.
+    least_sd : float
+        Of a component, in standard deviations of a column.
+    seed : int
+
+    Returns
+    -------
+    Components
+    """
+    rng = np.random.default_rng(seed)
+    n_features = x.shape[1]
+    log_share = np.full((n_classes, n_components), -np.log(n_components))
+    mean = np.empty((n_classes, n_components, n_features))
+    log_sd = np.empty_like(mean)
+    for k in range(n_classes):
+        own = x[code == k]
+        if not len(own):
+            mean[k], log_sd[k] = rng.normal(size=mean[k].shape), 0.0
+            continue
+        n = min(n_components, len(np.unique(own, axis=0)))
+        found: Any = GaussianMixture(
+            n,
+            covariance_type="diag",
+            reg_covar=least_sd**2,
+            max_iter=30,
+            random_state=int(rng.integers(2**31)),
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not have converged
+            if len(own) > 1:
+                found.fit(own)
+                shares, centres, variances = found.weights_, found.means_, found.covariances_
+            else:
+                shares, centres, variances = (
+                    np.ones(1),
+                    own,
+                    np.full((1, n_features), max(least_sd, 0.5) ** 2),
+                )
+        copy = np.arange(n_components) % n
+        apart = 0.1 * rng.normal(size=(n_components, n_features)) * (np.arange(n_components) >= n)[:, None]
+        mean[k] = centres[copy] + np.sqrt(variances[copy]) * apart
+        log_sd[k] = 0.5 * np.log(variances[copy])
+        share = shares[copy] / np.bincount(copy, minlength=n)[copy]
+        log_share[k] = np.log(np.maximum(share, 1e-6))
+    return Components(log_share - np.log(np.exp(log_share).sum(axis=1, keepdims=True)), mean, log_sd)

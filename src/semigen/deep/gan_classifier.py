@@ -1,0 +1,398 @@
+"""The K+1 GAN: a discriminator that knows classes, and a generator that shows it what rows are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from semigen import checks, columns
+from semigen.base import TableClassifier
+from semigen.deep import tables
+from semigen.deep.base import (
+    Array,
+    DeepEstimator,
+    class_index,
+    entropy,
+    random_seed,
+    split_rows,
+    training_rows,
+)
+from semigen.deep.checkpoints import Checkpoint, fingerprint
+from semigen.deep.fitted import as_networks
+from semigen.deep.gan_networks import GAN, GANShape
+from semigen.deep.members import Model
+from semigen.deep.records import Rows
+from semigen.deep.streams import mix
+from semigen.deep.tables import Table
+from semigen.deep.trainer import Training
+from semigen.exceptions import ColumnError, ParameterError
+
+_MOST_DRAWS = 1000  # rows drawn for each one wanted of a class
+
+
+class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
+    """K+1 GAN with feature matching (Salimans et al. 2016): a classifier that also tells real from generated.
+
+    The discriminator has K logits l_k(x); with ``Z = Σ_k exp l_k`` a row is real with probability
+    ``D(x) = Z / (Z + 1)`` and, if it is, of class k with ``exp l_k / Z``, which predicts. It lowers
+
+    ``α · mean_labelled [−log p(y | x, real)] + ½ mean_real [−log D(x)] + ½ mean [−log(1 − D(G(z)))]``
+
+    and the generator lowers the squared distance between the mean last hidden layer of real and of generated
+    rows. All rows are real ones, labelled rows too; their weights count.
+
+    There is no p(x): a GAN has no ``score_samples``, and no ``class_prior``. For densities use
+    :class:`VAEClassifier` or :class:`~semigen.MixtureClassifier`.
+
+    Parameters
+    ----------
+    unit_cells : bool or "auto", default="auto"
+        Whether columns of numbers are from 0 to 1, as images are. They are then not standardised, and the
+        generator's outputs for them end in a sigmoid. "auto": whether all of them are. Otherwise numbers are
+        standardised. Counts are standardised as log(1 + count); flags, levels and holes are drawn.
+    hidden : "auto", int or tuple of int, default="auto"
+        Hidden layers of the discriminator. "auto" is (w, w/2, w/4, w/4, w/4), none below 100, for w = 4 times
+        the numbers that a network sees of a row, at most 1000: the published 1000-500-250-250-250 from 250
+        inputs on, five layers of 100 for small tables.
+    generator_hidden : "auto", int or tuple of int, default="auto"
+        Of the generator; "auto" is (w/2, w/2), none below 100, and the published 500-500 from 250 inputs on.
+    n_latent : int, default=100
+        Uniform numbers that the generator makes a row from.
+    input_noise : float or "auto", default="auto"
+        Standard deviation of the noise that training adds to the discriminator's inputs. "auto": the
+        published 0.3 for numbers from 0 to 1, else 0.1 of a column's standard deviation.
+    hidden_noise : float, default=0.5
+        The same for hidden layers, whose units start with standard deviation 1.
+    alpha : float, default=1.0
+        Weight of the mean cross-entropy of labelled rows.
+    entropy_weight : float, default=0.0
+        Weight of the mean entropy of p(y | x, real) of all rows in the discriminator's loss (Dai et al.
+        2017): keeps boundaries away from rows.
+    pull_away_weight : float, default=0.0
+        Weight of the pull-away term in the generator's loss (Dai et al. 2017): spreads generated rows to
+        where data are rare.
+    unlabeled_weight : float in [0, 1], default=1.0
+        λ: how much an unlabelled row counts. 0 is supervised learning.
+    unlabeled : scalar or None, default=-1
+        The marker in y. None, NaN and NA always count as unlabelled. None here turns the marker off.
+    n_steps : int, default=2000
+        Optimiser steps, one for each network. The learning rate falls to 0 over the last third. The published
+        fit of MNIST has 180,000.
+    batch_size : int, default=100
+        Real and generated rows of a step, and labelled ones, all of them if there are no more.
+    learning_rate : float, default=3e-3
+        Of Adam with β₁ = 0.5.
+    weight_average : float in [0, 1), default=0.9999
+        Decay of the moving average of the weights that is the result; 0: the last weights. The average starts
+        at the first weights, and after t steps the decay is at most (1 + t) / (10 + t): 0.9999 alone would
+        still be at the start after some thousand steps.
+    n_members : int, default=1
+        Models trained at once from different seeds. Their mean probabilities predict, and
+        :meth:`uncertainty` says how far they agree.
+    device : {"auto", "cpu", "cuda", "mps"}, default="auto"
+    precision : {"float32", "bfloat16"}, default="float32"
+    checkpoint : path or None, default=None
+        File to write the training to, and to resume it from.
+    random_state : int, RandomState or None, default=None
+        The same number gives the same result on the same device.
+    verbose : int, default=0
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+    history_ : dict {str: ndarray}
+        "step" and means at each report, nats a row: "cross_entropy" of labelled rows, "real" (−log D) and
+        "entropy" of all rows, "generated" (−log(1 − D)); "feature_matching", and "pull_away" with its weight.
+    n_steps_ : int
+    outcome_ : {"finished", "not finite", "interrupted"}
+    schema_ : Schema
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (D,)
+        Only for data frames with text names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semigen.deep.gan_classifier import GANClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 3)) + np.repeat([[0.0], [4.0]], 100, axis=0)
+    >>> y = np.full(200, None)
+    >>> y[[3, 20, 120, 150]] = ["low", "low", "high", "high"]
+    >>> clf = GANClassifier(hidden=20, n_steps=100, random_state=0).fit(X, y)
+    >>> clf.predict([[0.3, 0.0, 0.1], [4.2, 3.8, 4.0]]).tolist()
+    ['low', 'high']
+    """
+
+    # Other deep models have these; a GAN has no bound to warm up, and no held-out loss that says anything.
+    warmup_steps = 0
+    patience = None
+
+    def __init__(
+        self,
+        *,
+        unit_cells: Any = "auto",
+        hidden: Any = "auto",
+        generator_hidden: Any = "auto",
+        n_latent: int = 100,
+        input_noise: Any = "auto",
+        hidden_noise: float = 0.5,
+        alpha: float = 1.0,
+        entropy_weight: float = 0.0,
+        pull_away_weight: float = 0.0,
+        unlabeled_weight: float = 1.0,
+        unlabeled: Any = -1,
+        n_steps: int = 2000,
+        batch_size: int = 100,
+        learning_rate: float = 3e-3,
+        weight_average: float = 0.9999,
+        n_members: int = 1,
+        device: str = "auto",
+        precision: str = "float32",
+        checkpoint: Any = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.unit_cells = unit_cells
+        self.hidden = hidden
+        self.generator_hidden = generator_hidden
+        self.n_latent = n_latent
+        self.input_noise = input_noise
+        self.hidden_noise = hidden_noise
+        self.alpha = alpha
+        self.entropy_weight = entropy_weight
+        self.pull_away_weight = pull_away_weight
+        self.unlabeled_weight = unlabeled_weight
+        self.unlabeled = unlabeled
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_average = weight_average
+        self.n_members = n_members
+        self.device = device
+        self.precision = precision
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn from labelled and unlabelled rows.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, D)
+        y : array-like of shape (n,) or (n, K)
+            Labels with markers, or label probabilities / candidate sets over K classes; a row of several
+            possible classes counts as one row a class, weighted.
+        sample_weight : array-like of shape (n,) or None
+            Row weights ≥ 0.
+
+        Returns
+        -------
+        self
+        """
+        training = self._training()
+        share = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
+        table, matrix = tables.learn(X)
+        table, unit = self._with_unit_cells(table, matrix)
+        validate_data(self, X, skip_check_array=True)
+        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, share)
+        shape: Any = self._gan_shape(table, unit, len(split.classes))
+        labeled = training_rows(table, matrix[split.labeled], split.code, split.weight)
+        real = np.concatenate([split.labeled, split.unlabeled])
+        weight = np.concatenate([split.weight, share * split.unlabeled_weight])
+        self.schema_ = table.schema
+        trained = self._train(shape, training, labeled, training_rows(table, matrix[real], None, weight))
+        self.networks_ = as_networks(shape, _calibrated(shape, trained.states, mix(training.seed, 0)))
+        self.classes_ = split.classes
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """p(class | x, real), the mean over members, (n, K), in the order of ``classes_``."""
+        return np.asarray(self._member_proba(X).mean(axis=0))
+
+    def uncertainty(self, X: Any) -> tuple[Array, Array]:
+        """How uncertain the class is, and how far the members disagree, nats, each (n,).
+
+        The first is the entropy of the mean probabilities; the second, its epistemic part, is what it
+        exceeds the mean entropy of the members by: more data would lower it. 0 for a single member.
+        """
+        probs = self._member_proba(X)
+        total = entropy(probs.mean(axis=0))
+        return total, np.maximum(total - entropy(probs).mean(axis=0), 0.0)
+
+    def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
+        """Draw rows from the generator, which does not know classes: theirs are the most probable ones.
+
+        A generator that was trained by feature matching makes rows that help the classifier; they are not
+        draws from a density, and classes need not have their shares.
+
+        Parameters
+        ----------
+        n : int, default=1
+        y : class or None
+            Keep only rows whose most probable class is this one.
+        random_state : int, RandomState or None
+
+        Returns
+        -------
+        X : ndarray or data frame of shape (n, D)
+            No cell is missing.
+        y : ndarray of shape (n,)
+
+        Raises
+        ------
+        ParameterError
+            If the generator makes less than one row of class ``y`` in a thousand.
+        """
+        check_is_fitted(self)
+        checks.integer("n", n, minimum=1)
+        wanted = None if y is None else class_index(self.classes_, y)
+        found: list[Tensor] = []
+        codes: list[Tensor] = []
+        n_found, n_drawn = 0, 0
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(random_seed(random_state))
+            while n_found < n:
+                if n_drawn >= _MOST_DRAWS * n:
+                    raise ParameterError(
+                        f"y={y!r}: the generator made {n_found} rows of this class in {n_drawn}. Take "
+                        "rows of any class (y=None), label more rows of this one, or raise n_steps."
+                    )
+                x = self._draw(n)
+                code = torch.from_numpy(self._member_proba_of(self._tensors(x)).mean(axis=0).argmax(axis=1))
+                kept = torch.ones(n, dtype=torch.bool) if wanted is None else code == wanted
+                found.append(x[kept])
+                codes.append(code[kept])
+                n_drawn += n
+                n_found += int(kept.sum())
+        x, code = torch.cat(found)[:n], torch.cat(codes)[:n]
+        return columns.restore(self.schema_, self.networks_.shape.table.matrix(x)), self.classes_[
+            code.numpy()
+        ]
+
+    def _draw(self, n: int) -> Tensor:
+        """Generated rows as tensors of the table, each of a member at random, (n, D)."""
+        models: Any = self.networks_.models
+        which = torch.randint(len(models), (n,))
+        rows = torch.empty(n, self.schema_.n_features, dtype=torch.float64)
+        for m, model in enumerate(models):
+            own = which == m
+            outputs = model.generator(model.generator.latents(int(own.sum())))
+            rows[own] = model.cells.rows(outputs, model.inputs)
+        return rows
+
+    def _tensors(self, x: Tensor) -> Rows:
+        one = torch.ones(len(x), 1, dtype=torch.float64)
+        return Rows(x, one, torch.zeros(len(x), dtype=torch.int64), one[:, 0], 0.0 * one)
+
+    def _member_proba(self, X: Any) -> Array:
+        """p(class | x, real) of each member, (members, n, K)."""
+        check_is_fitted(self)
+        return self._member_proba_of(self._rows(X))
+
+    def _member_proba_of(self, rows: Rows) -> Array:
+        def question(model: Any) -> Callable[[Rows], Tensor]:
+            return lambda block: model.log_probs(block).exp().T
+
+        return np.stack(
+            [
+                np.ascontiguousarray(self.networks_.ask(rows, question(one)).numpy().T)
+                for one in self.networks_.models
+            ]
+        )
+
+    def _with_unit_cells(self, table: Table, matrix: Any) -> tuple[Table, tuple[bool, ...]]:
+        """The table with numbers from 0 to 1 left as they are, and which columns have such numbers."""
+        if self.unit_cells not in (True, False, "auto"):
+            raise ParameterError(f"unit_cells={self.unit_cells!r}: use True, False or 'auto'.")
+        number = np.array([name == "gaussian" for name in table.likelihoods])
+        cells = matrix[:, number]
+        inside = bool(np.nanmin(cells, initial=0.0) >= 0 and np.nanmax(cells, initial=1.0) <= 1)
+        if self.unit_cells is True and not inside:
+            raise ColumnError(
+                f"unit_cells=True, and numbers go from {np.nanmin(cells):g} to {np.nanmax(cells):g}: divide "
+                "by the largest possible value, 255 for images of bytes, or use unit_cells=False."
+            )
+        unit = number & (inside and self.unit_cells is not False)
+        as_is = unit | np.array([name == "bernoulli" for name in table.likelihoods])
+        return replace(
+            table,
+            centre=np.where(unit, 0.0, table.centre),
+            scale=np.where(unit, 1.0, table.scale),
+            input_centre=np.where(as_is, 0.0, table.input_centre),
+            input_scale=np.where(as_is, 1.0, table.input_scale),
+        ), tuple(unit.tolist())
+
+    def _gan_shape(self, table: Table, unit: tuple[bool, ...], n_classes: int) -> GANShape:
+        """The networks' shape, checked."""
+        widest = min(1000, 4 * tables.Inputs(table).n_outputs)
+        hidden, generator = (
+            tuple(max(100, widest // share) for share in shares) for shares in ((1, 2, 4, 4, 4), (2, 2))
+        )
+        noise = (0.3 if any(unit) else 0.1) if self.input_noise == "auto" else self.input_noise
+        return GANShape(
+            table,
+            unit,
+            np.zeros(n_classes),
+            hidden=_sizes("hidden", self.hidden, hidden),
+            generator_hidden=_sizes("generator_hidden", self.generator_hidden, generator),
+            n_latent=checks.integer("n_latent", self.n_latent, minimum=1),
+            n_generated=self.batch_size,
+            input_noise=checks.real("input_noise", noise, minimum=0.0),
+            **{
+                name: checks.real(name, getattr(self, name), minimum=0.0)
+                for name in ("hidden_noise", "alpha", "entropy_weight", "pull_away_weight")
+            },
+        )
+
+    def _new_models(
+        self, shape: Any, labeled: Rows, unlabeled: Rows, seeds: Sequence[int]
+    ) -> Sequence[Model]:
+        """Models with random weights whose discriminators' scales and biases come from the rows."""
+        models = []
+        for seed in seeds:
+            torch.manual_seed(seed)
+            model = shape.build()
+            model.start(unlabeled.x, unlabeled.mask)
+            models.append(model)
+        return models
+
+    def _checkpoint(
+        self, shape: Any, training: Training, labeled: Rows, unlabeled: Rows
+    ) -> Checkpoint | None:
+        if self.checkpoint is None:
+            return None
+        settings = (replace(training, verbose=0), replace(shape, table=None), self.n_members)
+        return Checkpoint(Path(self.checkpoint), fingerprint(settings, [*labeled, *unlabeled]))
+
+
+def _sizes(name: str, value: Any, automatic: tuple[int, ...]) -> tuple[int, ...]:
+    """Sizes of hidden layers, checked."""
+    if isinstance(value, str) and value == "auto":
+        return automatic
+    sizes = (value,) if isinstance(value, int) else tuple(value)
+    if not sizes:
+        raise ParameterError(f"{name}=(): give the units of at least one hidden layer.")
+    return tuple(checks.integer(name, one, minimum=1) for one in sizes)
+
+
+def _calibrated(shape: GANShape, states: Sequence[dict[str, Tensor]], seed: int) -> list[dict[str, Tensor]]:
+    """Weights with the moments of batch norm that go with them."""
+    found = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for state in states:
+            model: GAN = shape.build()
+            model.load_state_dict(state)
+            model.calibrate()
+            found.append({name: value.detach() for name, value in model.state_dict().items()})
+    return found

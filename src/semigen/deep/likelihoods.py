@@ -1,0 +1,321 @@
+"""p(x | outputs of a decoder): one object for each way that columns can be distributed.
+
+A likelihood of D columns turns the last axis of ``outputs`` (…, n, n_outputs) into D independent
+distributions and is asked for the log density of rows ``x`` (n, D), for means, and for draws. ``mask`` is 1
+where a cell is there and 0 where it is missing, (n, D) or (n, 1): missing cells drop out of the sum.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from semigen.columns import Kind
+
+_SMALLEST_SD = 0.02  # of a column's standard deviation: keeps the density of repeated values bounded
+_LARGEST_LOG_RATE = 15.0
+
+
+class Likelihood(nn.Module, ABC):
+    """Independent columns given the decoder's outputs.
+
+    Parameters
+    ----------
+    n_columns : int
+        D.
+
+    Attributes
+    ----------
+    kind : str
+        How columns are read: "number", "count", "flag" or "category".
+    bounded : bool
+        Whether cells have to be numbers from 0 to 1.
+    """
+
+    kind: ClassVar[Kind] = "number"
+    bounded: ClassVar[bool] = False
+
+    def __init__(self, n_columns: int) -> None:
+        super().__init__()
+        self.n_columns = n_columns
+
+    @property
+    def n_outputs(self) -> int:
+        """Numbers that the decoder gives a row."""
+        return self.n_columns
+
+    def observe(self, x: Tensor) -> Tensor:
+        """The rows of one training step, (n, D): as they are, unless they are seen through noise."""
+        return x
+
+    def log_prob(self, outputs: Tensor, x: Tensor, mask: Tensor) -> Tensor:
+        """Log density of rows, nats, summed over cells that are there, (…, n)."""
+        return (mask * self.cells(outputs, x)).sum(dim=-1)
+
+    @abstractmethod
+    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """Log density of each cell, (…, n, D)."""
+
+    @abstractmethod
+    def mean(self, outputs: Tensor) -> Tensor:
+        """Expected cells, (…, n, D); for categories the number of the most probable level."""
+
+    @abstractmethod
+    def sample(self, outputs: Tensor) -> Tensor:
+        """Cells drawn at random, (…, n, D)."""
+
+    @abstractmethod
+    def start(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Outputs that fit the columns without looking at a row, (n_outputs,): where a decoder starts."""
+
+
+class GaussianLikelihood(Likelihood):
+    """Numbers: N(output, sd²) with one learned sd a column, at least 0.02 of the standardised column's.
+
+    Cells are standardised; one sd for all rows cannot shrink around single rows.
+    """
+
+    def __init__(self, n_columns: int) -> None:
+        super().__init__(n_columns)
+        self.raw_scale = nn.Parameter(torch.zeros(n_columns))
+
+    @property
+    def sd(self) -> Tensor:
+        """Standard deviation of each column, (D,)."""
+        return self.raw_scale.exp() + _SMALLEST_SD
+
+    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+        sd = self.sd
+        return -0.5 * (((x - outputs) / sd).square() + math.log(2.0 * math.pi)) - sd.log()
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        return outputs
+
+    def sample(self, outputs: Tensor) -> Tensor:
+        return outputs + self.sd * torch.randn_like(outputs)
+
+    def start(self, x: Tensor, mask: Tensor) -> Tensor:
+        return _column_mean(x, mask)
+
+
+class BernoulliLikelihood(Likelihood):
+    """Flags, and grey values as probabilities of white: logit P(cell = 1) is the output.
+
+    A grey value g in (0, 1) is no flag: each training step draws 1 with probability g, so the model is one
+    of black and white pictures. Elsewhere g stands for that draw's expectation:
+    ``g log p + (1 − g) log(1 − p)``.
+    """
+
+    kind: ClassVar[Kind] = "flag"
+    bounded = True
+
+    def observe(self, x: Tensor) -> Tensor:
+        return torch.bernoulli(x)
+
+    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+        return x * outputs - softplus(outputs)
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        return outputs.sigmoid()
+
+    def sample(self, outputs: Tensor) -> Tensor:
+        return torch.bernoulli(outputs.sigmoid())
+
+    def start(self, x: Tensor, mask: Tensor) -> Tensor:
+        return _column_mean(x, mask).clamp(0.01, 0.99).logit()
+
+
+class ContinuousBernoulliLikelihood(BernoulliLikelihood):
+    """Numbers from 0 to 1 with density ``l e^{l x} / (e^l − 1)``; l is the output.
+
+    The Bernoulli formula normalised over [0, 1] (Loaiza-Ganem & Cunningham 2019, *NeurIPS*), so grey values
+    are the data themselves and log p(x) is a density.
+    """
+
+    kind: ClassVar[Kind] = "number"
+
+    def observe(self, x: Tensor) -> Tensor:
+        return x
+
+    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+        size = outputs.abs()
+        large = size.clamp(min=0.05)
+        log_ratio = torch.where(  # log of sinh(l / 2) / (l / 2)
+            size < 0.05, outputs.square() / 24.0, 0.5 * large + torch.log1p(-(-large).exp()) - large.log()
+        )
+        return (x - 0.5) * outputs - log_ratio
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        small = outputs.abs() < 0.05
+        safe = torch.where(small, 1.0, outputs)
+        return torch.where(small, 0.5 + outputs / 12.0, -1.0 / torch.expm1(-safe) - 1.0 / safe)
+
+    def sample(self, outputs: Tensor) -> Tensor:
+        size = outputs.abs().clamp(min=1e-4)
+        u = torch.rand_like(outputs)
+        x = (1.0 + (u + (1.0 - u) * (-size).exp()).log() / size).clamp(0.0, 1.0)
+        return torch.where(outputs < 0, 1.0 - x, x)
+
+
+class CategoricalLikelihood(Likelihood):
+    """Categories: a softmax over the levels of each column; cells are the numbers of levels.
+
+    Parameters
+    ----------
+    n_levels : sequence of int
+        Levels of each column.
+    """
+
+    kind: ClassVar[Kind] = "category"
+
+    def __init__(self, n_levels: Sequence[int]) -> None:
+        super().__init__(len(n_levels))
+        self.n_levels = [max(int(n), 1) for n in n_levels]
+
+    @property
+    def n_outputs(self) -> int:
+        return sum(self.n_levels)
+
+    def _log_probs(self, outputs: Tensor) -> list[Tensor]:
+        return [one.log_softmax(dim=-1) for one in torch.split(outputs, self.n_levels, dim=-1)]
+
+    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+        found = [(log_p * is_level(x[..., j], log_p.shape[-1])).sum(-1) for j, log_p in self._each(outputs)]
+        return torch.stack(found, dim=-1)
+
+    def _each(self, outputs: Tensor) -> list[tuple[int, Tensor]]:
+        return list(enumerate(self._log_probs(outputs)))
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        best = [log_p.argmax(dim=-1) for log_p in self._log_probs(outputs)]
+        return torch.stack(best, dim=-1).to(outputs.dtype)
+
+    def sample(self, outputs: Tensor) -> Tensor:
+        drawn = []
+        for log_p in self._log_probs(outputs):
+            gumbel = -torch.log(-torch.log(torch.rand_like(log_p).clamp(1e-20, 1.0 - 1e-7)))
+            drawn.append((log_p + gumbel).argmax(dim=-1))
+        return torch.stack(drawn, dim=-1).to(outputs.dtype)
+
+    def start(self, x: Tensor, mask: Tensor) -> Tensor:
+        weight = mask.expand_as(x)
+        counts = [
+            (is_level(x[:, j], n) * weight[:, j, None]).sum(dim=0) + 1.0 for j, n in enumerate(self.n_levels)
+        ]
+        return torch.cat([(one / one.sum()).log() for one in counts])
+
+
+class PoissonLikelihood(Likelihood):
+    """Counts with mean and variance ``exp(output)``."""
+
+    kind: ClassVar[Kind] = "count"
+
+    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+        log_rate = outputs.clamp(max=_LARGEST_LOG_RATE)
+        return x * log_rate - log_rate.exp() - torch.lgamma(x + 1.0)
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        return outputs.clamp(max=_LARGEST_LOG_RATE).exp()
+
+    def sample(self, outputs: Tensor) -> Tensor:
+        return torch.poisson(self.mean(outputs))
+
+    def start(self, x: Tensor, mask: Tensor) -> Tensor:
+        return _column_mean(x, mask).clamp(min=1e-3).log()
+
+
+class NegativeBinomialLikelihood(PoissonLikelihood):
+    """Counts with mean m = exp(output) and variance m + m² / r, with one learned r a column."""
+
+    kind: ClassVar[Kind] = "count"
+
+    def __init__(self, n_columns: int) -> None:
+        super().__init__(n_columns)
+        self.log_r = nn.Parameter(torch.zeros(n_columns))
+
+    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+        log_rate = outputs.clamp(max=_LARGEST_LOG_RATE)
+        r = self.log_r.exp()
+        log_total = torch.logaddexp(log_rate, self.log_r)
+        ways = torch.lgamma(x + r) - torch.lgamma(r) - torch.lgamma(x + 1.0)
+        return ways + r * (self.log_r - log_total) + x * (log_rate - log_total)
+
+    def sample(self, outputs: Tensor) -> Tensor:
+        r = self.log_r.exp().expand_as(outputs)
+        rate = torch.distributions.Gamma(r, r / self.mean(outputs), validate_args=False).sample()
+        return torch.poisson(rate)
+
+
+class MixedLikelihood(Likelihood):
+    """Blocks of columns, each with a likelihood of its own, independent given the outputs.
+
+    Parameters
+    ----------
+    columns : sequence of sequence of int
+        Columns of each block; together 0 … D − 1.
+    parts : sequence of Likelihood
+    """
+
+    def __init__(self, columns: Sequence[Sequence[int]], parts: Sequence[Likelihood]) -> None:
+        super().__init__(sum(map(len, columns)))
+        self.parts = nn.ModuleList(parts)
+        self.columns = [list(block) for block in columns]
+        back = sorted(range(self.n_columns), key=[j for block in columns for j in block].__getitem__)
+        self.back = back
+
+    @property
+    def n_outputs(self) -> int:
+        return sum(self._sizes)
+
+    @property
+    def _blocks(self) -> list[Likelihood]:
+        return list(self.parts)  # type: ignore[arg-type]
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [part.n_outputs for part in self._blocks]
+
+    def _join(self, cells: Sequence[Tensor]) -> Tensor:
+        return torch.cat(list(cells), dim=-1)[..., self.back]
+
+    def observe(self, x: Tensor) -> Tensor:
+        return self._join(
+            [p.observe(x[..., block]) for p, block in zip(self._blocks, self.columns, strict=True)]
+        )
+
+    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+        split = zip(self._blocks, self.columns, torch.split(outputs, self._sizes, dim=-1), strict=True)
+        return self._join([part.cells(one, x[..., block]) for part, block, one in split])
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        split = zip(self._blocks, torch.split(outputs, self._sizes, dim=-1), strict=True)
+        return self._join([part.mean(one) for part, one in split])
+
+    def sample(self, outputs: Tensor) -> Tensor:
+        split = zip(self._blocks, torch.split(outputs, self._sizes, dim=-1), strict=True)
+        return self._join([part.sample(one) for part, one in split])
+
+    def start(self, x: Tensor, mask: Tensor) -> Tensor:
+        mask = mask.expand_as(x)
+        return torch.cat(
+            [
+                p.start(x[:, block], mask[:, block])
+                for p, block in zip(self._blocks, self.columns, strict=True)
+            ]
+        )
+
+
+def is_level(codes: Tensor, n_levels: int) -> Tensor:
+    """One-hot levels (…, L) of the numbers of levels (…); all 0 for a number that is none."""
+    return (codes[..., None] == torch.arange(n_levels, device=codes.device)).to(codes.dtype)
+
+
+def _column_mean(x: Tensor, mask: Tensor) -> Tensor:
+    weight = mask.expand_as(x)
+    return (x * weight).sum(dim=0) / weight.sum(dim=0).clamp(min=1.0)

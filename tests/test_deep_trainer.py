@@ -1,0 +1,298 @@
+"""The trainer: streams, members, seeds, resuming, NaN, Ctrl-C, early stopping, several objectives."""
+
+import copy
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+
+from semigen.deep.checkpoints import Checkpoint  # noqa: E402
+from semigen.deep.members import Members, Model  # noqa: E402
+from semigen.deep.records import Batch, LossTerms, Rows  # noqa: E402
+from semigen.deep.streams import Stream, Streams  # noqa: E402
+from semigen.deep.trainer import Training, learning_rate_factor, train  # noqa: E402
+from semigen.exceptions import ParameterError, TrainingWarning  # noqa: E402
+
+
+class Line(Model):
+    """Least squares with noise in the inputs, so that random numbers matter."""
+
+    def __init__(self, seed=0, noise=0.1):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.linear = nn.Linear(3, 1)
+        self.noise = noise
+
+    def loss(self, batch, step, objective):
+        rows = batch.unlabeled
+        x = rows.x + self.noise * torch.randn_like(rows.x)
+        error = (self.linear(x)[:, 0] - rows.x.sum(dim=1)).square()
+        return LossTerms(error.mean(), {"error": error})
+
+
+def rows(n=57, seed=0):
+    x = torch.randn(n, 3, generator=torch.Generator().manual_seed(seed))
+    return Rows(x, torch.ones(n, 1), torch.zeros(n, dtype=torch.int64), torch.ones(n), torch.zeros(n, 1))
+
+
+def streams(n_members=1, n_labeled=4, n_rows=57, size=10):
+    return Streams(Stream(rows(n_labeled), size, 1, n_members), Stream(rows(n_rows, 1), size, 2, n_members))
+
+
+PLAN = Training(n_steps=60, learning_rate=0.05, n_rounds=6, device="cpu", weight_average=0.9)
+
+
+def same(a, b):
+    return all(torch.equal(x[name], y[name]) for x, y in zip(a.states, b.states, strict=True) for name in x)
+
+
+def test_a_stream_shows_every_row_once_a_pass_in_new_orders():
+    stream = Stream(rows(10), 4, seed=3, n_members=2)
+    batches = stream.batches(0)
+    seen = torch.cat([next(batches).x for _ in range(10)], dim=1)  # four passes
+    assert seen.shape == (2, 40, 3)
+    whole = stream.rows.x.sort(dim=0).values
+    passes = seen.reshape(2, 4, 10, 3)
+    for member in passes:
+        for one in member:
+            torch.testing.assert_close(one.sort(dim=0).values, whole)
+    assert not torch.equal(passes[0, 0], passes[0, 1])
+    assert not torch.equal(passes[0, 0], passes[1, 0])
+
+
+def test_a_stream_can_begin_anywhere():
+    stream = Stream(rows(10), 4, seed=3)
+    batches = stream.batches(0)
+    first = [next(batches).x for _ in range(9)]
+    later = stream.batches(6)
+    for wanted in first[6:]:
+        assert torch.equal(next(later).x, wanted)
+
+
+def test_processes_share_the_rows_of_a_batch():
+    """Two processes: the parts of each batch are disjoint, and together they are the batch of one."""
+    whole, parts = streams(2), [streams(2).shared(part, 2) for part in (0, 1)]
+    several = zip(whole.batches(3), *(one.batches(3) for one in parts), strict=True)
+    for _ in range(9):
+        batch, first, second = next(several)
+        assert first.unlabeled.x.shape == second.unlabeled.x.shape == (2, 5, 3)
+        both = torch.cat([first.unlabeled.x, second.unlabeled.x], dim=1)
+        assert torch.equal(both.sort(dim=1).values, batch.unlabeled.x.sort(dim=1).values)
+
+
+def test_few_rows_are_all_in_every_batch_of_every_process():
+    """A mean over some of them would weigh rows by the size of their process's share."""
+    for part in range(3):
+        batch = next(Stream(rows(7), 10, 0, 1, part, 3).batches(2))
+        assert torch.equal(batch.x[0], rows(7).x)
+
+
+def test_no_rows_are_no_rows():
+    assert next(Stream(rows(0), 4, 0).batches(0)).x.shape == (1, 0, 3)
+
+
+def test_members_are_their_models():
+    """The batched loss and its gradients are those of each model with its own rows."""
+    models = [Line(seed, noise=0.0) for seed in range(3)]
+    members = Members(models)
+    batch = Batch(*(next(Stream(rows(20, s), 5, s, 3).batches(0)) for s in (0, 1)))
+    loss, parts = members(batch, 0, "bound")
+    loss.backward()
+    single = [
+        model.loss(Batch(*(Rows(*(value[m] for value in part)) for part in batch)), 0, "bound")
+        for m, model in enumerate(models)
+    ]
+    torch.testing.assert_close(loss, sum(terms.loss for terms in single))
+    torch.testing.assert_close(
+        parts["error"], torch.stack([t.parts["error"] for t in single]).mean().detach()
+    )
+    for m, (model, terms) in enumerate(zip(models, single, strict=True)):
+        terms.loss.backward()
+        torch.testing.assert_close(getattr(members, "linear/weight").grad[m], model.linear.weight.grad)
+        assert torch.equal(members.states()[m]["linear.weight"], model.linear.weight)
+
+
+def test_training_is_that_of_a_bare_loop():
+    """Adam on the same batches with the same random numbers gives the same weights."""
+    found = train([Line()], streams(), replace(PLAN, n_rounds=1, weight_average=0.0))
+    model, stream = Line(), streams()
+    adam = torch.optim.Adam(model.parameters(), lr=1.0)
+    with torch.random.fork_rng():
+        from semigen.deep.streams import mix
+
+        torch.manual_seed(mix(0, 0) % 2**62)
+        batches = stream.batches(0)
+        for step in range(60):
+            one = Batch(*(Rows(*(value[0] for value in part)) for part in next(batches)))
+            adam.param_groups[0]["lr"] = 0.05 * learning_rate_factor(step, 60)
+            adam.zero_grad()
+            model.loss(one, step, "bound").loss.backward()
+            adam.step()
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(found.states[0][name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_it_learns_and_reports_the_parts():
+    found = train([Line()], streams(), replace(PLAN, n_steps=300))
+    np.testing.assert_allclose(found.states[0]["linear.weight"], 1, atol=0.1)
+    assert found.outcome == "finished"
+    assert found.n_steps == 300
+    assert found.history["step"] == [50, 100, 150, 200, 250, 300]
+    assert found.history["error"][-1] < 0.2 * found.history["error"][0]
+
+
+def test_a_seed_is_a_result_and_the_caller_s_random_numbers_are_left_alone():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first = train([Line()], streams(), PLAN)
+    models = [Line()]
+    torch.set_rng_state(before)
+    again = train(models, streams(), PLAN)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert same(first, again)
+    assert first.history == again.history
+    assert not same(first, train([Line()], streams(), replace(PLAN, seed=1)))
+
+
+def test_the_average_starts_at_the_weights():
+    """With a decay of nearly 1 the average would still be at zero had it started there."""
+    slow = train([Line()], streams(), replace(PLAN, n_steps=1, weight_average=1 - 1e-9))
+    start = Line().state_dict()
+    last = train([Line()], streams(), replace(PLAN, n_steps=1, weight_average=0.0)).states[0]
+    share = 1 - 2 / 11  # decay (1 + t) / (10 + t) after the first step
+    for name, value in slow.states[0].items():
+        torch.testing.assert_close(value, start[name] + share * (last[name] - start[name]))
+
+
+def test_a_resumed_training_ends_at_the_same_numbers(tmp_path):
+    whole = train([Line(), Line(1)], streams(2), PLAN)
+    place = Checkpoint(tmp_path / "fit.pt", "mine")
+
+    class Interrupted(Line):
+        def loss(self, batch, step, objective):
+            if step == 35:
+                raise KeyboardInterrupt
+            return super().loss(batch, step, objective)
+
+    with pytest.warns(TrainingWarning, match="Ctrl-C after 35 of 60 steps"):
+        cut = train([Interrupted(), Interrupted(1)], streams(2), PLAN, checkpoint=place)
+    assert cut.outcome == "interrupted"
+    assert cut.n_steps == 35
+    assert not same(cut, whole)
+    resumed = train([Line(7), Line(8)], streams(2), PLAN, checkpoint=place)
+    assert same(resumed, whole)
+    assert resumed.history == whole.history
+    done = train([Line(9), Line(3)], streams(2), PLAN, checkpoint=place)
+    assert same(done, whole)
+
+
+def test_another_fit_s_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "fit.pt"
+    train([Line()], streams(), PLAN, checkpoint=Checkpoint(path, "mine"))
+    with pytest.raises(ParameterError, match="other settings or data"):
+        train([Line()], streams(), PLAN, checkpoint=Checkpoint(path, "yours"))
+    path.write_bytes(b"no checkpoint")
+    with pytest.raises(ParameterError, match="is not a checkpoint, or is damaged"):
+        train([Line()], streams(), PLAN, checkpoint=Checkpoint(path, "mine"))
+
+
+def test_nan_keeps_the_last_good_weights_and_says_so():
+    class Breaks(Line):
+        def loss(self, batch, step, objective):
+            terms = super().loss(batch, step, objective)
+            return terms if step < 35 else LossTerms(terms.loss * float("nan"), terms.parts)
+
+    with pytest.warns(TrainingWarning, match=r"not finite after 40 steps; the weights of step 30 are kept"):
+        found = train([Breaks()], streams(), PLAN)
+    assert found.outcome == "not finite"
+    assert found.n_steps == 30
+    assert all(bool(value.isfinite().all()) for value in found.states[0].values())
+    assert found.history["step"] == [10, 20, 30]
+
+
+def test_early_stopping_keeps_the_best_round():
+    """Held-out loss falls, then rises: the moving target makes later weights worse."""
+
+    class Drifts(Line):
+        def loss(self, batch, step, objective):
+            rows = batch.unlabeled
+            target = 1.0 if self.training and step >= 30 else 0.0
+            error = (self.linear(rows.x)[:, 0] - target).square()
+            return LossTerms(error.mean(), {"error": error})
+
+    none = Rows(*(value[None, :0] for value in rows()))
+    held = Batch(none, Rows(*(value[None] for value in rows(20, 9))))
+    plan = replace(PLAN, n_steps=100, n_rounds=10, patience=2, weight_average=0.0, learning_rate=0.1)
+    found = train([Drifts()], streams(), plan, held_out=held)
+    assert found.outcome == "no improvement"
+    assert found.n_steps == 30
+    assert int(np.argmin(found.history["held_out"])) == 2
+    assert len(found.history["step"]) == 5
+
+
+class Duel(Model):
+    """Two objectives, each moving its own part."""
+
+    objectives = {"first": ("first",), "second": ("second",)}  # noqa: RUF012
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 1), nn.Linear(3, 1)
+
+    def loss(self, batch, step, objective):
+        x = batch.unlabeled.x
+        a, b = self.first(x)[:, 0], self.second(x)[:, 0]
+        error = (a - 1).square() if objective == "first" else (b - a).square()
+        return LossTerms(error.mean(), {objective: error})
+
+
+def test_each_objective_moves_its_own_parameters():
+    """The second chases the first and does not pull it; the first is as if it were alone."""
+    torch.manual_seed(0)
+    duel = Duel()
+
+    class Alone(Duel):
+        objectives = {"first": ("first",)}  # noqa: RUF012
+
+    alone = Alone()
+    alone.load_state_dict(duel.state_dict())
+    plan = replace(PLAN, n_steps=400)
+    both = train([duel], streams(), plan)
+    single = train([alone], streams(), plan)
+    torch.testing.assert_close(both.states[0]["first.bias"], single.states[0]["first.bias"])
+    torch.testing.assert_close(single.states[0]["second.weight"], duel.second.weight.detach())
+    np.testing.assert_allclose(both.states[0]["second.bias"], 1, atol=0.1)
+    assert {"first", "second"} <= set(both.history)
+
+
+def test_evaluating_does_not_move_the_training_on():
+    """Held-out rows are looked at after each round, and the weights are those of a fit without them."""
+    none = Rows(*(value[None, :0] for value in rows()))
+    held = Batch(none, Rows(*(value[None] for value in rows(20, 9))))
+    plan = replace(PLAN, patience=1000)
+    assert same(train([Line()], streams(), plan, held_out=held), train([Line()], streams(), PLAN))
+
+
+def test_buffers_belong_to_each_member():
+    class Normed(Line):
+        def __init__(self, seed):
+            super().__init__(seed)
+            self.norm = nn.BatchNorm1d(3)
+
+        def loss(self, batch, step, objective):
+            rows = batch.unlabeled
+            x = self.norm(rows.x)
+            return LossTerms(self.linear(x).square().mean(), {"size": self.linear(x)[:, 0]})
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = train([Normed(0), Normed(1)], streams(2), PLAN)
+    first, second = (state["norm.running_mean"] for state in found.states)
+    assert not torch.equal(first, second)
+    assert first.abs().sum() > 0
+    assert copy.deepcopy(found.states[0]).keys() == Normed(0).state_dict().keys()

@@ -1,0 +1,366 @@
+"""VAEFeatures and VAEClassifier: the contract of every estimator here, and what is their own."""
+
+import importlib
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+torch = pytest.importorskip("torch")
+
+import semigen  # noqa: E402
+from semigen.deep import VAEClassifier, VAEFeatures  # noqa: E402
+from semigen.exceptions import (  # noqa: E402
+    ColumnError,
+    ConvergenceWarning,
+    LabelError,
+    MissingExtraError,
+    ModelFileError,
+    ParameterError,
+)
+
+EXPECTED = {
+    "check_classifiers_classes": "uses labels {-1, 1}; -1 is the unlabelled marker, and a class -1 taken "
+    "for a missing label in silence would be worse than the error, which names unlabeled=None as the cure",
+    "check_sample_weight_equivalence_on_dense_data": "a row given twice is in other random batches than a "
+    "row of weight 2",
+}
+SMALL = {"n_latent": 2, "hidden": 16, "device": "cpu"}
+
+
+def features(**options):
+    return VAEFeatures(**{**SMALL, "n_steps": 100, **options})
+
+
+def classifier(**options):
+    return VAEClassifier(**{**SMALL, "n_steps": 150, "learning_rate": 0.01, **options})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks(
+    # "auto" would read whole numbers in a data frame as counts, and fit another model than to an array.
+    [
+        features(likelihood="gaussian", n_steps=5, hidden=8),
+        classifier(likelihood="gaussian", n_steps=20, hidden=8, learning_rate=0.05),
+    ],
+    expected_failed_checks=lambda estimator: EXPECTED,
+)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+def test_a_seed_is_a_result_to_the_last_digit_however_the_table_lies_in_memory(rng):
+    X = rng.normal(size=(41, 3))
+    X[rng.random(X.shape) < 0.1] = np.nan
+    y = np.where(np.arange(41) < 20, np.arange(41) % 2, -1)
+    one = classifier(features=features(likelihood="gaussian", n_steps=5), n_steps=5, random_state=0)
+    wanted = clone(one).fit(X, y).predict_proba(X)
+    shifted = np.frombuffer(b"12345678" + X.tobytes(), dtype=np.float64)[1:].reshape(X.shape)
+    columnar = np.asfortranarray(X)
+    for other in (X, columnar, shifted, pd.DataFrame(X), pd.DataFrame(columnar), X.tolist()):
+        np.testing.assert_array_equal(clone(one).fit(other, y).predict_proba(other), wanted)
+
+
+@pytest.fixture
+def mixed(rng):
+    """Two classes that every kind of column knows a little of, with holes."""
+    n = 240
+    y = rng.integers(2, size=n)
+    frame = pd.DataFrame(
+        {
+            "size": rng.normal(100 + 40 * y, 15),
+            "visits": rng.poisson(1 + 4 * y),
+            "member": rng.random(n) < 0.2 + 0.6 * y,
+            "colour": np.where(rng.random(n) < 0.8, np.where(y, "red", "blue"), "green"),
+        }
+    )
+    frame["member"] = frame["member"].astype(object)
+    for name in frame:
+        frame.loc[rng.random(n) < 0.15, name] = None
+    labels = pd.Series(np.where(y, "new", "old")).where(np.arange(n) < 16)
+    return frame, labels, np.where(y, "new", "old")
+
+
+def test_tables_of_every_kind_with_holes_and_text_labels(mixed):
+    X, labels, truth = mixed
+    model = classifier(n_steps=250, learning_rate=0.02, random_state=0).fit(X, labels)
+    rest = labels.isna().to_numpy()
+    assert model.score(X[rest], truth[rest]) > 0.85
+    assert model.classes_.tolist() == ["new", "old"]
+    kinds = ("gaussian", "negative_binomial", "bernoulli", "categorical")
+    assert model.networks_.shape.table.likelihoods == kinds
+    np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(X))
+    reordered = X[X.columns[::-1]].assign(other=1.0)
+    np.testing.assert_array_equal(model.predict_proba(reordered), model.predict_proba(X))
+    strange = X.assign(colour="violet")
+    unknown = X.assign(colour=None)
+    np.testing.assert_array_equal(model.predict_proba(strange), model.predict_proba(unknown))
+
+    drawn, classes = model.sample(400, random_state=1)
+    assert list(drawn.columns) == list(X.columns)
+    assert set(drawn["colour"]) <= {"red", "blue", "green"}
+    assert set(classes) == {"new", "old"}
+    new, _ = model.sample(300, y="new", random_state=1)
+    old, _ = model.sample(300, y="old", random_state=1)
+    assert new["size"].mean() > old["size"].mean() + 20
+    assert new["visits"].mean() > old["visits"].mean() + 1
+    assert (new["colour"] == "red").mean() > (old["colour"] == "red").mean() + 0.3
+    turned = model.transfer(X, "new")["size"].mean() - model.transfer(X, "old")["size"].mean()
+    assert turned > 15
+    assert model.reconstruct(X).shape == X.shape
+    assert model.transform(X).shape == (240, 2)
+
+
+def test_the_density_is_right_where_it_is_known(rng):
+    """x | y ~ N(4 y, 1) in units of 10: the estimate of log p(x) is near the truth."""
+    n = 2000
+    y = rng.integers(2, size=n)
+    X = 10 * (rng.normal(size=(n, 1)) + 4 * y[:, None])
+    model = classifier(n_steps=800, random_state=0, batch_size=100)
+    model.fit(X, np.where(np.arange(n) < 100, y, -1))
+    grid = np.linspace(-60, 100, 801)[:, None]
+    found = model.log_density(grid, n_samples=100)
+    assert np.trapezoid(np.exp(found.value), grid[:, 0]) == pytest.approx(1, abs=0.03)
+    density = (
+        0.5 * (np.exp(-((X / 10) ** 2) / 2) + np.exp(-((X / 10 - 4) ** 2) / 2)) / np.sqrt(2 * np.pi) / 10
+    )
+    assert model.score_samples(X).mean() == pytest.approx(np.log(density).mean(), abs=0.05)
+    assert (found.standard_error >= 0).all()
+    few, many = (model.log_density(X[:200], n_samples=n).standard_error.mean() for n in (50, 800))
+    assert few / many == pytest.approx(4, rel=0.3)
+
+
+def test_members_are_trained_at_once_and_disagree_where_little_is_known(rng):
+    X = rng.normal(size=(200, 2)) + np.repeat([[0.0], [5.0]], 100, axis=0)
+    y = np.where(np.arange(200) % 20 == 0, np.arange(200) // 100, -1)
+    model = classifier(n_members=4, n_steps=100, learning_rate=0.02, random_state=0).fit(X, y)
+    assert len(model.networks_.models) == 4
+    members = model._member_proba(model._rows(X))
+    np.testing.assert_allclose(members.mean(axis=0), model.predict_proba(X))
+    assert not np.allclose(members[0], members[1])
+    total, epistemic = model.uncertainty([[0.0, 0.0], [2.5, 2.5]])
+    assert (total >= epistemic).all()
+    assert epistemic[1] > epistemic[0]
+    assert (classifier(n_steps=20, random_state=0).fit(X, y).uncertainty(X)[1] == 0).all()
+    both = features(n_members=2, random_state=0).fit(X)
+    assert both.transform(X).shape[1] == both.active_.sum() == len(both.get_feature_names_out())
+
+
+def test_collapsed_latents_are_dropped_and_reported(rng):
+    """Five columns that one number makes need one latent."""
+    X = rng.normal(size=(400, 1)) @ np.ones((1, 5)) + 0.1 * rng.normal(size=(400, 5))
+    model = features(n_latent=4, n_steps=300, learning_rate=0.01, batch_size=100, random_state=0).fit(X)
+    assert model.kl_.shape == (1, 4)
+    assert model.n_collapsed_ == 3
+    Z = model.transform(X)
+    assert Z.shape == (400, 1)
+    assert abs(np.corrcoef(Z[:, 0], X.mean(axis=1))[0, 1]) > 0.98
+    np.testing.assert_allclose(model.reconstruct(X), X, atol=0.8)
+    mean, sd = model.posterior(X)
+    np.testing.assert_array_equal(mean, Z)
+    assert 0 < sd.mean() < 0.5
+    assert model.sample(3, random_state=0).shape == (3, 5)
+    with pytest.warns(ConvergenceWarning, match="all 4 latents have collapsed"):
+        noise = features(n_latent=4, n_steps=400, learning_rate=0.01, batch_size=100, random_state=0).fit(
+            rng.normal(size=(400, 2))
+        )
+    assert noise.transform(X[:, :2]).shape == (400, 1)
+
+
+def test_unlabelled_rows_count_for_nothing_with_weight_0(rng):
+    X = rng.normal(size=(60, 3))
+    y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
+    model = classifier(unlabeled_weight=0.0, n_steps=30, random_state=0)
+    found = clone(model).fit(X, y).predict_proba(X)
+    alone = clone(model)
+    alone.fit(np.vstack([X[:20], X[20:] + 100]), y)
+    scale = model.fit(X[:20], y[:20])
+    assert scale.history_.keys() == clone(model).fit(X, y).history_.keys()
+    assert "unlabeled_bound" not in scale.history_
+    assert found.shape == (60, 2)
+
+
+def test_weights_of_0_are_rows_that_are_not_there(rng):
+    X = rng.normal(size=(60, 3))
+    y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
+    weight = (np.arange(60) % 3 > 0).astype(float)
+    weighted = classifier(n_steps=30, random_state=0).fit(X, y, weight)
+    assert set(weighted.history_) >= {"labeled_bound", "unlabeled_bound", "cross_entropy", "kl", "entropy"}
+    with pytest.raises(LabelError, match="every labelled row has sample_weight 0"):
+        classifier().fit(X, y, np.where(y < 0, 1.0, 0.0))
+
+
+def test_soft_labels_are_weighted_rows(rng):
+    X = rng.normal(size=(80, 2)) + np.repeat([[0.0], [4.0]], 40, axis=0)
+    soft = np.full((80, 2), np.nan)
+    soft[:5], soft[40:45], soft[5] = [0.9, 0.1], [0.2, 0.8], [1, 1]
+    model = classifier(n_steps=100, learning_rate=0.02, random_state=0).fit(X, soft)
+    assert (model.predict(X) == np.repeat([0, 1], 40)).mean() > 0.95
+
+
+def test_many_classes_with_a_truncated_sum(rng):
+    centres = 6 * rng.normal(size=(12, 4))
+    truth = np.repeat(np.arange(12), 30)
+    X = centres[truth] + rng.normal(size=(360, 4))
+    y = np.where(np.arange(360) % 10 == 0, truth, -1)
+    model = classifier(
+        top_k=3, n_steps=200, learning_rate=0.02, batch_size=100, hidden=32, random_state=0
+    ).fit(X, y)
+    assert model.score(X, truth) > 0.95
+    assert model.history_["log_mass"][0] < model.history_["log_mass"][-1] <= 0
+
+
+def test_bfloat16_trains_to_about_the_same(rng):
+    X = rng.normal(size=(120, 3)) + np.repeat([[0.0], [3.0]], 60, axis=0)
+    y = np.where(np.arange(120) % 6 == 0, np.arange(120) // 60, -1)
+    exact, rough = (
+        classifier(precision=precision, n_members=2, n_steps=50, random_state=0).fit(X, y)
+        for precision in ("float32", "bfloat16")
+    )
+    different = np.abs(exact.predict_proba(X) - rough.predict_proba(X))
+    assert 0 < different.max() < 0.1
+    np.testing.assert_allclose(
+        rough.history_["unlabeled_bound"], exact.history_["unlabeled_bound"], rtol=0.03, atol=0.1
+    )
+
+
+def test_images_and_networks_of_one_s_own(rng):
+    X, y = load_digits(return_X_y=True)
+    X, marked = X[:60] / 16, np.where(np.arange(60) < 20, y[:60], -1)
+    options = {"likelihood": "bernoulli", "n_steps": 4, "random_state": 0}
+    conv = classifier(network="conv", image_shape=(8, 8), n_members=2, **options).fit(X, marked)
+    assert conv.predict_proba(X).shape == (60, 10)
+    holes = np.where(rng.random(X.shape) < 0.1, np.nan, X)
+    one = classifier(network="conv", image_shape=(1, 8, 8), **options).fit(holes, marked)
+    assert one.predict(X).shape == (60,)
+
+    def network(n_inputs, n_outputs):
+        return torch.nn.Sequential(
+            torch.nn.Linear(n_inputs, 9), torch.nn.Tanh(), torch.nn.Linear(9, n_outputs)
+        )
+
+    own = classifier(network=network, **options).fit(X, marked)
+    assert own.networks_.models[0].classifier[0].out_features == 9
+    with pytest.raises(ModelFileError, match=r"cannot be saved|cannot hold"):
+        semigen.save(own, "unused.semigen")
+
+
+def test_m1_m2_draws_its_features_and_goes_back_to_the_table(mixed):
+    X, labels, truth = mixed
+    one = features(n_steps=300, learning_rate=0.02)
+    model = classifier(features=one, n_steps=150, random_state=0).fit(X, labels)
+    rest = labels.isna().to_numpy()
+    assert model.score(X[rest], truth[rest]) > 0.75
+    drawn, _ = model.sample(5, random_state=0)
+    assert list(drawn.columns) == list(X.columns)
+    assert model.transfer(X, "old").shape == X.shape
+    assert model.schema_ == model.features_.schema_
+    assert np.isfinite(model.score_samples(X)).all()
+    plain = classifier(features=PCA(2), n_steps=50).fit(X[["size"]].fillna(0).assign(b=1.0), labels)
+    assert plain.predict_proba(X[["size"]].fillna(0).assign(b=1.0)).shape == (240, 2)
+
+
+@pytest.mark.parametrize("options", [{}, {"n_members": 2}])
+def test_saved_models_answer_the_same(mixed, tmp_path, options):
+    X, labels, _ = mixed
+    one = classifier(
+        features=features(n_steps=100, learning_rate=0.02), n_steps=20, random_state=0, **options
+    ).fit(X, labels)
+    semigen.save(one, tmp_path / "m.semigen")
+    again = semigen.load(tmp_path / "m.semigen")
+    np.testing.assert_array_equal(again.predict_proba(X), one.predict_proba(X))
+    np.testing.assert_array_equal(again.score_samples(X), one.score_samples(X))
+    np.testing.assert_array_equal(again.history_["kl"], one.history_["kl"])
+    semigen.save(classifier(), tmp_path / "unfitted.semigen")
+    assert semigen.load(tmp_path / "unfitted.semigen").n_latent == 2
+
+
+def test_without_torch_the_error_names_the_extra(mixed, tmp_path, monkeypatch):
+    X, labels, _ = mixed
+    semigen.save(classifier(n_steps=2).fit(X, labels), tmp_path / "m.semigen")
+    for name in [one for one in sys.modules if one.startswith("semigen.deep")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delattr(semigen, "deep", raising=False)
+    with pytest.raises(ImportError, match=r'pip install "semigen\[deep\]"'):
+        importlib.import_module("semigen.deep")
+    with pytest.raises(MissingExtraError, match=r'pip install "semigen\[deep\]"'):
+        semigen.load(tmp_path / "m.semigen")
+
+
+def test_a_fit_goes_on_from_its_checkpoint(rng, tmp_path):
+    X = rng.normal(size=(60, 3))
+    y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
+    whole = classifier(n_steps=40, random_state=0).fit(X, y)
+    model = classifier(n_steps=40, random_state=0, checkpoint=tmp_path / "fit.pt")
+    np.testing.assert_array_equal(clone(model).fit(X, y).predict_proba(X), whole.predict_proba(X))
+    np.testing.assert_array_equal(clone(model).fit(X, y).predict_proba(X), whole.predict_proba(X))
+    with pytest.raises(ParameterError, match="other settings or data"):
+        model.fit(X + 1e-3 * rng.normal(size=X.shape), y)
+
+
+def test_early_stopping_looks_at_unlabelled_rows_only(rng):
+    X = rng.normal(size=(100, 3))
+    y = np.where(np.arange(100) < 20, np.arange(100) % 2, -1)
+    model = classifier(patience=2, n_steps=2000, learning_rate=0.02, random_state=0).fit(X, y)
+    assert model.outcome_ == "no improvement"
+    assert model.n_steps_ < 2000
+    other = np.where(y >= 0, 1 - y, -1)
+    swapped = clone(model).fit(X, other)
+    assert len(swapped.history_["held_out"]) > 2
+    with pytest.raises(ParameterError, match="unlabelled row"):
+        classifier(patience=2).fit(X[:20], y[:20])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"likelihood": "cauchy"}, ParameterError, "likelihood='cauchy' is not available"),
+        ({"likelihood": "bernoulli"}, ColumnError, "divide by the largest"),
+        ({"likelihood": {0: "categorical", 9: "poisson"}}, ColumnError, "no column 9"),
+        ({"network": "resnet"}, ParameterError, "network='resnet'"),
+        ({"network": "conv"}, ParameterError, "needs image_shape"),
+        ({"image_shape": (2, 2)}, ParameterError, "does not hold the 3 columns"),
+        ({"hidden": ()}, ParameterError, "at least one hidden layer"),
+        ({"n_latent": 0}, ParameterError, "n_latent=0"),
+        ({"n_steps": 0}, ParameterError, "n_steps=0"),
+        ({"alpha": -1}, ParameterError, "alpha=-1"),
+        ({"device": "tpu"}, ParameterError, "device='tpu'"),
+        ({"precision": "float8"}, ParameterError, "precision='float8'"),
+        ({"class_prior": [0.2, 0.2]}, ParameterError, "class_prior"),
+        ({"class_prior": "flat"}, ParameterError, "class_prior='flat'"),
+        ({"patience": 0}, ParameterError, "patience=0"),
+        ({"weight_average": 1.0}, ParameterError, "weight_average=1.0"),
+    ],
+)
+def test_bad_parameters_are_named(options, error, message, rng):
+    X = 5 * rng.normal(size=(20, 3))
+    with pytest.raises(error, match=message.replace("(", r"\(")):
+        classifier(**options).fit(X, np.where(np.arange(20) < 10, np.arange(20) % 2, -1))
+
+
+def test_classes_and_likelihoods_are_known_by_name(rng):
+    X = rng.poisson(3.0, size=(40, 2))
+    y = np.where(np.arange(40) < 10, np.arange(40) % 2, -1)
+    model = classifier(likelihood={0: "poisson", 1: "categorical"}, n_steps=5).fit(X, y)
+    assert model.networks_.shape.table.likelihoods == ("poisson", "categorical")
+    for method in (model.sample, lambda y: model.transfer(X, y)):
+        with pytest.raises(ParameterError, match="y=7 is not among the classes"):
+            method(y=7)
+    uniform = classifier(class_prior="uniform", n_steps=5).fit(X, y)
+    assert uniform.class_prior_.tolist() == [0.5, 0.5]
+    with pytest.raises(LabelError, match="X has 40 rows and y has 39"):
+        classifier().fit(X, y[:-1])
