@@ -459,7 +459,7 @@ def test_mixed_tables_with_holes_and_new_levels(here, model, small):
     run("fit", "data.csv", "--target", "kind", "--id", "who", "--model", model)
     predictions = pd.read_csv("data-semigen/predictions.csv")
     hidden = predictions["given"].isna()
-    assert (predictions["predicted"] != data.y_true)[hidden].mean() < data.bayes_error + 0.1
+    assert (predictions["predicted"] != data.y_true)[hidden].mean() < data.bayes_error + 0.2
     new = frame.head(4).astype(object).drop(columns="kind")
     new.loc[0, "colour"] = "violet"
     new.loc[1, ["length", "colour", "member"]] = None

@@ -119,8 +119,9 @@ class AutoClassifier(TableClassifier, BaseEstimator):
 
     Notes
     -----
-    Of more than 20,000 rows the mixtures see as many drawn at random, of more than 100,000 the class
-    densities; of more than 20,000 labelled rows members learn from as many, drawn class by class.
+    Of more than 10,000 rows the mixtures see as many drawn at random, of more than 8,000 the graph, of more
+    than 100,000 the class densities; of more than 20,000 labelled rows members learn from as many, drawn
+    class by class.
 
     Examples
     --------

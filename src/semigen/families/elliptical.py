@@ -181,7 +181,8 @@ def column_moments(
                     part = mine @ powers
                 if np.isnan(part).any():
                     observed = ~np.isnan(powers)
-                    total += mine @ np.where(observed, powers, 0.0)
+                    with np.errstate(invalid="ignore"):  # Inf less Inf: refused below
+                        total += mine @ np.where(observed, powers, 0.0)
                     count += mine @ observed
                 else:
                     total += part

@@ -93,7 +93,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         Numbers of components are drawn log-uniformly between them; at most one for eight rows.
     n_iter : int, default=20
         EM iterations of each mixture: the clusters need not be settled to tell rows apart.
-    max_rows : int, default=20000
+    max_rows : int, default=10000
         Rows to fit on; of more, as many are drawn.
     time_budget : float or None, default=None
         Seconds after which no further mixture is begun, once there are four. None: as long as it takes.
@@ -123,7 +123,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         min_components: int = 2,
         max_components: int = 60,
         n_iter: int = 20,
-        max_rows: int = 20000,
+        max_rows: int = 10000,
         time_budget: float | None = None,
         kinds: Any = None,
         n_jobs: int | None = None,
