@@ -80,13 +80,11 @@ class DeepEstimator:
 
     def _shape(self, table: Table, log_prior: Array) -> VAEShape:
         """The networks' shape, checked."""
-        hidden = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
-        if not hidden:
-            raise ParameterError("hidden=(): give the units of at least one hidden layer.")
+        hidden = hidden_sizes("hidden", self.hidden)
         return VAEShape(
             table,
             checks.integer("n_latent", self.n_latent, minimum=1),
-            tuple(checks.integer("hidden", one, minimum=1) for one in hidden),
+            hidden,
             _network(self.network),
             _image_shape(self.image_shape, self.network, table),
             log_prior,
@@ -258,6 +256,20 @@ def class_index(classes: NDArray[Any], y: Any) -> int:
 def entropy(probs: Array) -> Array:
     """−Σ p log p over the last axis."""
     return np.asarray(-(probs * np.log(np.maximum(probs, 1e-300))).sum(axis=-1))
+
+
+def disagreement(probs: Array) -> tuple[Array, Array]:
+    """Entropy of the mean of members' probabilities (members, n, K), and what it exceeds theirs by, (n,)."""
+    total = entropy(probs.mean(axis=0))
+    return total, np.maximum(total - entropy(probs).mean(axis=0), 0.0)
+
+
+def hidden_sizes(name: str, value: Any) -> tuple[int, ...]:
+    """Units of hidden layers, at least one layer, checked."""
+    sizes = (value,) if isinstance(value, int) else tuple(value)
+    if not sizes:
+        raise ParameterError(f"{name}=(): give the units of at least one hidden layer.")
+    return tuple(checks.integer(name, one, minimum=1) for one in sizes)
 
 
 def random_seed(random_state: Any) -> int:

@@ -21,7 +21,8 @@ from semigen.deep.base import (
     Array,
     DeepEstimator,
     class_index,
-    entropy,
+    disagreement,
+    hidden_sizes,
     random_seed,
     split_rows,
     training_rows,
@@ -225,9 +226,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         The first is the entropy of the mean probabilities; the second, its epistemic part, is what it
         exceeds the mean entropy of the members by: more data would lower it. 0 for a single member.
         """
-        probs = self._member_proba(X)
-        total = entropy(probs.mean(axis=0))
-        return total, np.maximum(total - entropy(probs).mean(axis=0), 0.0)
+        return disagreement(self._member_proba(X))
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
         """Draw rows from the generator, which does not know classes: theirs are the most probable ones.
@@ -379,10 +378,7 @@ def _sizes(name: str, value: Any, automatic: tuple[int, ...]) -> tuple[int, ...]
     """Sizes of hidden layers, checked."""
     if isinstance(value, str) and value == "auto":
         return automatic
-    sizes = (value,) if isinstance(value, int) else tuple(value)
-    if not sizes:
-        raise ParameterError(f"{name}=(): give the units of at least one hidden layer.")
-    return tuple(checks.integer(name, one, minimum=1) for one in sizes)
+    return hidden_sizes(name, value)
 
 
 def _calibrated(shape: GANShape, states: Sequence[dict[str, Tensor]], seed: int) -> list[dict[str, Tensor]]:

@@ -21,7 +21,7 @@ from semigen.deep.base import (
     DeepEstimator,
     class_index,
     class_prior,
-    entropy,
+    disagreement,
     random_seed,
     split_rows,
     training_rows,
@@ -206,9 +206,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
         The first is the entropy of the mean probabilities; the second, its epistemic part, is what it
         exceeds the mean entropy of the members by: more data would lower it. 0 for a single member.
         """
-        probs = self._member_proba(self._rows(X))
-        total = entropy(probs.mean(axis=0))
-        return total, np.maximum(total - entropy(probs).mean(axis=0), 0.0)
+        return disagreement(self._member_proba(self._rows(X)))
 
     def transform(self, X: Any) -> Array:
         """Posterior means of z given the most probable class, member by member, (n, latents)."""

@@ -87,16 +87,12 @@ class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
         grown = ExtraTreesClassifier(self.n_trees, random_state=self.random_state)
         trees = [one.tree_ for one in grown.fit(X, y, sample_weight=sample_weight).estimators_]
         self.classes_ = grown.classes_
-        first = np.cumsum([0, *(tree.node_count for tree in trees)])
-        self.root_ = first[:-1]
+        counts = [tree.node_count for tree in trees]
+        self.root_ = np.cumsum([0, *counts[:-1]])
         self.feature_ = np.concatenate([tree.feature for tree in trees]).astype(np.intp)
         self.threshold_ = np.concatenate([tree.threshold for tree in trees])
-        self.child_ = np.column_stack(
-            [
-                _children([tree.children_right for tree in trees], first),
-                _children([tree.children_left for tree in trees], first),
-            ]
-        ).ravel()
+        pairs = [np.column_stack([tree.children_right, tree.children_left]) for tree in trees]
+        self.child_ = (np.concatenate(pairs) + np.repeat(self.root_, counts)[:, None]).ravel()
         value = np.concatenate([tree.value[:, 0] for tree in trees])
         self.proba_ = value / value.sum(axis=1, keepdims=True)
         return self
@@ -119,11 +115,3 @@ class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
                 node[going] = self.child_[2 * here + (cell <= self.threshold_[here])]
             result[begin : begin + rows] = self.proba_[node].reshape(len(x), len(self.root_), -1).mean(axis=1)
         return result
-
-
-def _children(each: list[NDArray[Any]], first: NDArray[np.intp]) -> NDArray[np.intp]:
-    parts = [
-        np.where(children < 0, np.arange(len(children)), children) + begin
-        for children, begin in zip(each, first[:-1], strict=True)
-    ]
-    return np.concatenate(parts).astype(np.intp)
