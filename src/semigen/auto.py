@@ -228,7 +228,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         def block(rows: Any) -> Array:
             return self.pool_.predict_proba(self.forms_.of(rows))
 
-        return by_blocks(block, matrix, self.n_jobs or available_cpus())
+        return by_blocks(block, matrix, len(self.classes_), self.n_jobs or available_cpus())
 
     def _members(self, family: Family, sparse: bool, shares: Array, seed: int) -> list[tuple[str, Any]]:
         """Classifiers of :class:`semigen.hybrid.forms.Rows`, by name."""

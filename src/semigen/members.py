@@ -19,7 +19,10 @@ from semigen.metrics import align_probabilities, take_rows
 Array = NDArray[np.float64]
 
 BLOCK_ROWS = 4096
-"""Rows whose features are held at once in a prediction."""
+"""Rows whose features are held at once in a prediction, at most."""
+
+BLOCK_PROBABILITIES = 100_000
+"""Class probabilities that each part of a model gives at once, at most: with many classes, fewer rows."""
 
 MARKED = (LabelPropagation, LabelSpreading, SelfTrainingClassifier)
 """Classifiers of scikit-learn that take unlabelled rows, marked -1."""
@@ -83,17 +86,18 @@ def member_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
     return align_probabilities(probs, known, classes)
 
 
-def by_blocks(function: Callable[[Any], Array], X: Any, n_threads: int = 1) -> Array:
-    """``function`` of the rows of any table, block by block, its results one below the other."""
+def by_blocks(function: Callable[[Any], Array], X: Any, n_classes: int, n_threads: int = 1) -> Array:
+    """Class probabilities of the rows of any table, block by block, one below the other."""
     n_rows = count_rows(X)
-    if n_rows <= BLOCK_ROWS:
+    size = max(1, min(BLOCK_ROWS, BLOCK_PROBABILITIES // n_classes))
+    if n_rows <= size:
         return function(X)
 
     def block(begin: int) -> Array:
-        return function(take_rows(X, np.arange(begin, min(begin + BLOCK_ROWS, n_rows))))
+        return function(take_rows(X, np.arange(begin, min(begin + size, n_rows))))
 
     with ThreadPoolExecutor(n_threads) as pool:
-        return np.concatenate(list(pool.map(block, range(0, n_rows, BLOCK_ROWS))))
+        return np.concatenate(list(pool.map(block, range(0, n_rows, size))))
 
 
 def count_rows(X: Any) -> int:

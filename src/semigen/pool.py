@@ -267,7 +267,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
         check_is_fitted(self)
-        return by_blocks(self._pooled, X)
+        return by_blocks(self._pooled, X, len(self.classes_))
 
     def _pooled(self, X: Any) -> Array:
         total: Any = 0.0

@@ -105,4 +105,4 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         def block(rows: Any) -> Array:
             return member_proba(self.classifier_, self.representation_.transform(rows), self.classes_)
 
-        return by_blocks(block, X)
+        return by_blocks(block, X, len(self.classes_))
