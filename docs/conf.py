@@ -37,7 +37,6 @@ napoleon_use_ivar = True
 napoleon_use_rtype = False
 autosummary_generate = False
 autodoc_typehints = "none"
-autodoc_mock_imports = ["accelerate", "safetensors", "torch", "zuko"]  # pages on deep models run no cells
 toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
