@@ -6,13 +6,15 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.special import logsumexp
 from scipy.stats import norm, rankdata
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.semi_supervised import LabelSpreading
 
-from semigen import HybridClassifier, MixtureEnsembleFeatures, load, save
+from semigen import HybridClassifier, MixtureClassifier, MixtureEnsembleFeatures, load, save
 from semigen.arrays.special import NormalScores
 from semigen.exceptions import LabelError, ParameterError
 from semigen.hybrid import PlainColumns
@@ -212,3 +214,77 @@ def test_a_saved_hybrid_predicts_the_same(mixed, tmp_path):
 def test_bad_parameters_are_named(options, rng):
     with pytest.raises(ParameterError, match=next(iter(options))):
         MixtureEnsembleFeatures(**options).fit(rng.normal(size=(20, 2)))
+
+
+class Memory(ClassifierMixin, BaseEstimator):
+    """Knows the labels of the rows that it saw, and nothing of others."""
+
+    def __init__(self, unlabeled=None):
+        self.unlabeled = unlabeled
+
+    def fit(self, X, y):
+        self.known_ = {tuple(row): label for row, label in zip(X, y, strict=True) if label is not None}
+        self.classes_ = np.unique(list(self.known_.values()))
+        return self
+
+    def predict_proba(self, X):
+        known = [self.known_.get(tuple(row)) for row in X]
+        same = np.array([[label is None or label == one for one in self.classes_] for label in known])
+        return same / same.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("classifier", [KNeighborsClassifier(3), LabelSpreading("knn", n_neighbors=3)])
+def test_labels_that_the_representation_has_seen_do_not_reach_the_classifier(rng, classifier):
+    X, y = rng.normal(size=(60, 2)), rng.integers(2, size=60).astype(object)
+    y[40:] = None
+    seen = HybridClassifier(Memory(), Recorder(classifier)).fit(X, y).classifier_.seen_
+    np.testing.assert_array_equal(seen, np.log(0.5))  # with the labels of training it would know all
+
+
+def test_a_classs_only_label_stays_with_the_representation(rng):
+    X = rng.normal(size=(20, 2))
+    y = np.full(20, None)
+    y[:5] = ["a", "b", "b", "b", "b"]
+    seen = HybridClassifier(Memory(), Recorder(KNeighborsClassifier(1))).fit(X, y).classifier_.seen_
+    assert seen[0].argmax() == 0
+    assert seen[0].max() > np.log(0.99)
+    np.testing.assert_array_equal(seen[1:], np.log(0.5))
+
+
+class Recorder(ClassifierMixin, BaseEstimator):
+    """Another classifier, and the features that it was fitted on."""
+
+    def __init__(self, other):
+        self.other = other
+
+    def __getattr__(self, name):
+        if name == "unlabeled" and isinstance(self.other, LabelSpreading):
+            return None
+        raise AttributeError(name)
+
+    def fit(self, X, y):
+        self.seen_ = X
+        self.classes_ = np.unique([one for one in y if one is not None])
+        return self
+
+
+def test_a_classifier_on_the_log_probabilities_of_a_mixture_is_less_sure_where_that_is_wrong(rng):
+    # Two copies of one column: a diagonal Gaussian counts its evidence several times, and is too sure.
+    y = rng.integers(2, size=3000)
+    one = rng.normal(size=(3000, 1)) + y[:, None]
+    X = one + 0.1 * rng.normal(size=(3000, 8))
+    shown = np.where(np.arange(3000) < 100, y, -1)
+    alone = MixtureClassifier(covariance="diag").fit(X, shown)
+    hybrid = HybridClassifier(MixtureClassifier(covariance="diag")).fit(X, shown)
+    losses = [log_loss(y[100:], model.predict_proba(X[100:])) for model in (alone, hybrid)]
+    assert losses[1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("name", ["FlowMixtureClassifier", "VAEFeatures"])
+def test_deep_representations(name, rng):
+    deep = pytest.importorskip("semigen.deep")
+    X = rng.normal(size=(100, 2)) + np.repeat([[0.0], [5.0]], 50, axis=0)
+    y = np.full(100, -1)
+    y[[0, 1, 50, 51]] = [0, 0, 1, 1]
+    hybrid = HybridClassifier(getattr(deep, name)(n_steps=40, hidden=10, random_state=0)).fit(X, y)
+    assert hybrid.score(X, np.repeat([0, 1], 50)) > 0.95

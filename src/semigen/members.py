@@ -13,16 +13,22 @@ from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTraini
 from sklearn.utils.validation import has_fit_parameter
 
 from semigen.exceptions import ConvergenceWarning, ParameterError
-from semigen.labels import Labels, labeled_examples
+from semigen.labels import UNLABELED_PATTERN, Labels, labeled_examples
 from semigen.metrics import align_probabilities, take_rows
+from semigen.model_selection import SemiSupervisedSplit, n_hideable
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
 
 BLOCK_ROWS = 4096
 """Rows whose features are held at once in a prediction, at most."""
 
 BLOCK_PROBABILITIES = 100_000
 """Class probabilities that each part of a model gives at once, at most: with many classes, fewer rows."""
+
+FLOOR = 1e-3
+"""Every member's probabilities are mixed with so much of equal ones: a member that is sure and wrong once may
+not outvote all others."""
 
 MARKED = (LabelPropagation, LabelSpreading, SelfTrainingClassifier)
 """Classifiers of scikit-learn that take unlabelled rows, marked -1."""
@@ -84,6 +90,28 @@ def member_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
     total = probs.sum(axis=1, keepdims=True)
     probs = np.where(total > 0, probs / np.where(total > 0, total, 1.0), 1.0 / probs.shape[1])
     return align_probabilities(probs, known, classes)
+
+
+def hidden_folds(labels: Labels, weight: Array, n_splits: int, random_state: Any) -> list[Rows]:
+    """Labelled rows to hide in turn: up to ``n_splits`` folds, none if no row can be hidden."""
+    counted = np.where(weight > 0, labels.hard, -1)
+    testable = n_hideable(counted)
+    if testable < 2:
+        return []
+    split = SemiSupervisedSplit(min(n_splits, testable), random_state=random_state, unlabeled=-1)
+    return [test for _, test in split.split(None, counted)]
+
+
+def hide(labels: Labels, rows: Rows) -> Labels:
+    """The same labels, but for rows that count as unlabelled."""
+    pattern = labels.pattern.copy()
+    pattern[rows] = UNLABELED_PATTERN
+    return Labels(labels.classes, labels.log_table, pattern)
+
+
+def member_log_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
+    """Log probabilities over ``classes``, mixed with ``FLOOR`` of equal ones, (n, K)."""
+    return np.asarray(np.log((1 - FLOOR) * member_proba(model, X, classes) + FLOOR / len(classes)))
 
 
 def by_blocks(function: Callable[[Any], Array], X: Any, n_classes: int, n_threads: int = 1) -> Array:

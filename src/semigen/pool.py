@@ -17,17 +17,22 @@ from sklearn.utils.validation import check_is_fitted
 from semigen.base import TableClassifier
 from semigen.checks import integer, real
 from semigen.exceptions import ParameterError
-from semigen.labels import UNLABELED_PATTERN, Labels, check_weights, encode
-from semigen.members import by_blocks, count_rows, fit_member, member_proba, takes_unlabeled
+from semigen.labels import Labels, check_weights, encode
+from semigen.members import (
+    by_blocks,
+    count_rows,
+    fit_member,
+    hidden_folds,
+    hide,
+    member_log_proba,
+    takes_unlabeled,
+)
 from semigen.metrics import row_log_loss, take_rows
-from semigen.model_selection import CrossValidation, SemiSupervisedSplit, n_hideable
+from semigen.model_selection import CrossValidation
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-FLOOR = 1e-3
-"""Every member's probabilities are mixed with so much of equal ones: a member that is sure and wrong once may
-not outvote all others."""
 FEW_LABELS = 3.0
 """With n hidden rows of K classes weights hold to their defaults 1 + FEW_LABELS · K² / n times as much."""
 
@@ -297,28 +302,6 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         if stray:
             raise ParameterError(f"weights name {stray!r}, which are not among the estimators {names!r}.")
         return np.array([real(f"weights[{n!r}]", given.get(n, 1 / len(names)), minimum=0) for n in names])
-
-
-def hidden_folds(labels: Labels, weight: Array, n_splits: int, random_state: Any) -> list[Rows]:
-    """Labelled rows to hide in turn: up to ``n_splits`` folds, none if no row can be hidden."""
-    counted = np.where(weight > 0, labels.hard, -1)
-    testable = n_hideable(counted)
-    if testable < 2:
-        return []
-    split = SemiSupervisedSplit(min(n_splits, testable), random_state=random_state, unlabeled=-1)
-    return [test for _, test in split.split(None, counted)]
-
-
-def hide(labels: Labels, rows: Rows) -> Labels:
-    """The same labels, but for rows that count as unlabelled."""
-    pattern = labels.pattern.copy()
-    pattern[rows] = UNLABELED_PATTERN
-    return Labels(labels.classes, labels.log_table, pattern)
-
-
-def member_log_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
-    """Log probabilities over ``classes``, mixed with ``FLOOR`` of equal ones, (n, K)."""
-    return np.asarray(np.log((1 - FLOOR) * member_proba(model, X, classes) + FLOOR / len(classes)))
 
 
 def pool_weights(log_probs: Array, code: Rows, weight: Array, start: Array, ridge: float) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -13,11 +14,22 @@ from semigen.base import TableClassifier
 from semigen.exceptions import LabelError
 from semigen.hybrid.classifiers import RidgeLogistic
 from semigen.hybrid.ensemble import MixtureEnsembleFeatures
-from semigen.labels import check_weights, encode
-from semigen.members import by_blocks, count_rows, fit_member, member_proba, takes_unlabeled
+from semigen.labels import Labels, check_weights, encode
+from semigen.members import (
+    by_blocks,
+    count_rows,
+    fit_member,
+    hidden_folds,
+    hide,
+    member_log_proba,
+    member_proba,
+    takes_unlabeled,
+)
 from semigen.metrics import take_rows
 
 Array = NDArray[np.float64]
+
+_FOLDS = 5
 
 
 class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
@@ -28,9 +40,13 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
 
     Parameters
     ----------
-    representation : transformer or None, default=None
-        Fitted on all rows without labels. None: :class:`MixtureEnsembleFeatures`. A fitted transformer in
-        ``sklearn.frozen.FrozenEstimator`` is used as it is.
+    representation : transformer, semi-supervised classifier or None, default=None
+        A transformer is fitted on all rows without labels. None: :class:`MixtureEnsembleFeatures`. A fitted
+        transformer in ``sklearn.frozen.FrozenEstimator`` is used as it is. A classifier that takes unlabelled
+        rows (:class:`~semigen.MixtureClassifier`, a flow mixture) is fitted on all rows with the labels; its
+        log p(k | x) are the features. Those of labelled rows come from fits that did not see their label, in
+        up to 5 folds, so that the classifier sees how far they can be trusted (Wolpert 1992); a class's only
+        label cannot be hidden.
     classifier : classifier or None, default=None
         Fitted on the labelled rows' features. None: ridge logistic regression, ``C=10``. Rows with soft
         labels or candidate sets count as one row a possible class, weighted by its probability. A
@@ -43,6 +59,11 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     classes_ : ndarray of shape (K,)
     representation_, classifier_ : fitted estimators
     n_features_in_ : int
+
+    References
+    ----------
+    R. Raina, Y. Shen, A. Y. Ng & A. McCallum (2003), *NeurIPS* 16: a discriminative model of generative log
+    probabilities. D. H. Wolpert (1992), *Neural Networks* 5:241.
 
     Examples
     --------
@@ -83,16 +104,22 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
             )
         weight = check_weights(sample_weight, len(labels.pattern))
         representation = MixtureEnsembleFeatures() if self.representation is None else self.representation
-        self.representation_ = clone(representation).fit(X, None)
-        classifier = RidgeLogistic(10.0) if self.classifier is None else self.classifier
-        if takes_unlabeled(classifier):
-            features = self.representation_.transform(X)
+        learns_labels = _learns_labels(representation)
+        if learns_labels:
+            self.representation_ = fit_member(clone(representation), X, labels, weight)
         else:
-            rows = np.flatnonzero(labels.is_labeled & (weight > 0))
-            features = self.representation_.transform(take_rows(X, rows))
-            labels, weight = labels.take(rows), weight[rows]
-        self.classifier_ = fit_member(clone(classifier), features, labels, weight)
+            self.representation_ = clone(representation).fit(X, None)
         self.classes_ = labels.classes
+        classifier = RidgeLogistic(10.0) if self.classifier is None else self.classifier
+        rows = np.arange(len(weight))
+        if not takes_unlabeled(classifier):
+            rows = np.flatnonzero(labels.is_labeled & (weight > 0))
+        features = self._features(X if len(rows) == len(weight) else take_rows(X, rows))
+        if learns_labels:
+            for fold, unseen in _without_labels(representation, X, labels, weight):
+                features[np.searchsorted(rows, fold)] = unseen
+        labels, weight = labels.take(rows), weight[rows]
+        self.classifier_ = fit_member(clone(classifier), features, labels, weight)
         for name in ("n_features_in_", "feature_names_in_", "schema_"):
             if hasattr(self.representation_, name):
                 setattr(self, name, getattr(self.representation_, name))
@@ -103,6 +130,25 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
 
         def block(rows: Any) -> Array:
-            return member_proba(self.classifier_, self.representation_.transform(rows), self.classes_)
+            return member_proba(self.classifier_, self._features(rows), self.classes_)
 
         return by_blocks(block, X, len(self.classes_))
+
+    def _features(self, X: Any) -> Any:
+        """What the classifier sees of rows."""
+        if _learns_labels(self.representation_):
+            return member_log_proba(self.representation_, X, self.classes_)
+        return self.representation_.transform(X)
+
+
+def _learns_labels(representation: Any) -> bool:
+    return takes_unlabeled(representation) and hasattr(representation, "predict_proba")
+
+
+def _without_labels(
+    representation: Any, X: Any, labels: Labels, weight: Array
+) -> Iterator[tuple[NDArray[np.intp], Array]]:
+    """Labelled rows, fold by fold, and their features of a fit that did not see their labels."""
+    for fold in hidden_folds(labels, weight, _FOLDS, 0):
+        model = fit_member(clone(representation), X, hide(labels, fold), weight)
+        yield fold, member_log_proba(model, take_rows(X, fold), labels.classes)
