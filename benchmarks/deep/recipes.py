@@ -1,0 +1,156 @@
+"""What is fitted: names of the results, the classifier of each, and parts that are taken out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.semi_supervised import LabelSpreading
+from torch import Tensor
+
+from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, bounds, gan_losses
+from semigen.deep.bounds import weighted_mean
+from semigen.deep.gan_networks import GAN
+from semigen.deep.records import LossTerms
+from semigen.hybrid import HybridClassifier
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a classifier is made.
+
+    Attributes
+    ----------
+    make : callable
+        From the seed and, where there is an M1, the fitted features.
+    features : dict or None
+        Options of the M1 beneath, which sees all rows and no labels. Recipes of the same one share it.
+    without : callable
+        A context in which a part of the model is left out.
+    """
+
+    make: Callable[[int, Any], Any]
+    features: Options | None = None
+    without: Callable[[], AbstractContextManager[Any]] = field(default=nullcontext)
+
+
+def m2(features: Options | None = None, without: Any = nullcontext, **options: Any) -> Recipe:
+    """M2, or with ``features`` M1+M2."""
+
+    def make(seed: int, fitted: Any) -> Any:
+        beneath = None if fitted is None else FrozenEstimator(fitted)
+        return VAEClassifier(beneath, random_state=seed, **options)
+
+    return Recipe(make, features, without)
+
+
+def gan(without: Any = nullcontext, **options: Any) -> Recipe:
+    """The K+1 GAN."""
+    return Recipe(lambda seed, _: GANClassifier(random_state=seed, **options), without=without)
+
+
+def flow(**options: Any) -> Recipe:
+    """The flow mixture."""
+    return Recipe(lambda seed, _: FlowMixtureClassifier(random_state=seed, **options))
+
+
+def on_features(classifier: Any, features: Options) -> Recipe:
+    """Any classifier on M1."""
+    return Recipe(lambda _, fitted: HybridClassifier(FrozenEstimator(fitted), classifier), features)
+
+
+def labeled_only(classifier: Any) -> Recipe:
+    """A classifier of the labelled rows as they are."""
+    return Recipe(lambda *_: HybridClassifier(FunctionTransformer(), classifier))
+
+
+def peer(classifier: Any) -> Recipe:
+    """A classifier that takes unlabelled rows, marked -1."""
+    return Recipe(lambda *_: classifier)
+
+
+@contextmanager
+def _sampled_class() -> Iterator[None]:
+    """The unlabelled bound with one class drawn from q(y | x) instead of the sum: no gradient through it."""
+
+    def sampled(log_q: Tensor, bound: Tensor) -> Tensor:
+        drawn = torch.multinomial(log_q.detach().exp().T, 1).T
+        return bound.gather(0, drawn)[0] - (log_q.exp() * log_q).sum(dim=0)
+
+    with patch.object(bounds, "unlabeled_bound", sampled):
+        yield
+
+
+@contextmanager
+def _deceiving_generator() -> Iterator[None]:
+    """A generator that lowers −log D(G(z)), as in a plain GAN, instead of matching features."""
+
+    def loss(model: GAN, real: Tensor, weight: Tensor) -> LossTerms:
+        logits, _ = model.discriminator(model.generated())
+        value = gan_losses.real_loss(logits)
+        return LossTerms(weighted_mean(value, torch.ones_like(value)), {"deceived": value})
+
+    with patch.object(GAN, "_generator_loss", loss):
+        yield
+
+
+SMALL_M1 = {"likelihood": "bernoulli", "n_latent": 20, "hidden": (200, 200), "n_steps": 2000}
+SMALL_M2 = {"likelihood": "bernoulli", "n_latent": 10, "hidden": (200, 200), "alpha": 20.0, "n_steps": 2000}
+SMALL_TOP = {"n_latent": 10, "hidden": (100, 100), "n_steps": 2000}
+SMALL_GAN = {"n_steps": 2000}
+
+DIGITS = {
+    "M1+M2": m2(SMALL_M1, **SMALL_TOP),
+    "M2": m2(**SMALL_M2),
+    "GAN": gan(**SMALL_GAN),
+    "M1 + label spreading": on_features(LabelSpreading("knn", n_neighbors=7), SMALL_M1),
+    "M1 + logistic": on_features(LogisticRegression(max_iter=2000), SMALL_M1),
+    "logistic": labeled_only(LogisticRegression(max_iter=2000)),
+    "label spreading": peer(LabelSpreading("knn", n_neighbors=7)),
+}
+ABLATIONS = {
+    "M2 without classification term": m2(**SMALL_M2 | {"alpha": 0.0}),
+    "M2 with sampled y": m2(without=_sampled_class, **SMALL_M2),
+    "M2 without average of weights": m2(**SMALL_M2 | {"weight_average": 0.0}),
+    "GAN without average of weights": gan(**SMALL_GAN, weight_average=0.0),
+    "GAN without feature matching": gan(without=_deceiving_generator, **SMALL_GAN),
+}
+SHAPES = {"flow mixture": flow(), "label spreading": DIGITS["label spreading"]}
+
+CPU_M1 = {"likelihood": "bernoulli", "n_latent": 50, "hidden": (500, 500), "n_steps": 4500}
+MNIST_CPU = {
+    "M1+M2": m2(CPU_M1, n_latent=10, hidden=(200, 200), n_steps=4500),
+    "M2": m2(likelihood="bernoulli", n_latent=50, hidden=(500,), alpha=50.0, n_steps=3000),
+    "GAN": gan(n_steps=5000),
+    "M1 + logistic": on_features(LogisticRegression(max_iter=2000), CPU_M1),
+    "logistic": labeled_only(LogisticRegression(max_iter=2000)),
+}
+
+GPU_M1 = {**CPU_M1, "hidden": (600, 600), "n_steps": 150_000, "learning_rate": 3e-4, "weight_average": 0.9999}
+MNIST_GPU = {
+    "M1+M2": m2(
+        GPU_M1, n_latent=10, hidden=(500,), n_steps=100_000, learning_rate=3e-4, weight_average=0.9999
+    ),
+    "M2": m2(
+        likelihood="bernoulli",
+        n_latent=50,
+        hidden=(600, 600),
+        alpha=50.0,
+        n_steps=150_000,
+        learning_rate=3e-4,
+        weight_average=0.9999,
+    ),
+    "GAN": gan(n_steps=180_000),
+    "GAN with pull-away and entropy": gan(n_steps=180_000, pull_away_weight=1.0, entropy_weight=1.0),
+    "M1 + logistic": on_features(LogisticRegression(max_iter=2000), GPU_M1),
+    "logistic": MNIST_CPU["logistic"],
+}

@@ -1,0 +1,143 @@
+"""Fits, one after the other; each finished one is appended to a CSV file and never run again."""
+
+from __future__ import annotations
+
+import csv
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import log_loss
+
+from benchmarks import environment
+from benchmarks.deep.problems import Draw, NoImagesError
+from benchmarks.deep.profiles import Profile
+from benchmarks.deep.recipes import Recipe
+from semigen.deep import VAEFeatures
+
+RESULTS = Path(__file__).resolve().parent / "results"
+COLUMNS = [
+    "problem",
+    "method",
+    "draw",
+    "err",
+    "logloss",
+    "seconds",
+    "device",
+    "threads",
+    "load",
+    "date",
+    "commit",
+]
+CLIP = 1e-6
+
+
+def path(profile: str) -> Path:
+    """Where a profile's results are."""
+    return RESULTS / f"{profile}.csv"
+
+
+def read(profile: str) -> list[dict[str, str]]:
+    """Finished fits."""
+    if not path(profile).exists():
+        return []
+    with path(profile).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def run(profile: Profile, methods: list[str], n_draws: int) -> None:
+    """Run what is not finished; ``methods`` limits it (empty: all)."""
+    done = {(row["problem"], row["method"], int(row["draw"])) for row in read(profile.name)}
+    RESULTS.mkdir(exist_ok=True)
+    fresh = not path(profile.name).exists()
+    with path(profile.name).open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if fresh:
+            writer.writeheader()
+        for row in _rows(profile, methods, n_draws, done):
+            writer.writerow(row)
+            file.flush()
+
+
+def _rows(
+    profile: Profile, methods: list[str], n_draws: int, done: set[tuple[str, str, int]]
+) -> Iterator[dict[str, Any]]:
+    for problem in profile.problems:
+        for seed in range(n_draws):
+            wanted = {
+                name: recipe
+                for name, recipe in profile.recipes.items()
+                if (problem.name, name, seed) not in done and (not methods or name in methods)
+            }
+            if not wanted:
+                continue
+            try:
+                draw = problem.draw(seed)
+            except NoImagesError as error:
+                print(f"{problem.name} is skipped: {error}", flush=True)
+                break
+            below = Features(draw, seed)
+            for name, recipe in wanted.items():
+                figures = measure(recipe, draw, seed, below)
+                print(
+                    f"{problem.name}, draw {seed}, {name}: error {100 * figures['err']:.2f} %, "
+                    f"{figures['seconds']:.0f} s",
+                    flush=True,
+                )
+                yield {
+                    "problem": problem.name,
+                    "method": name,
+                    "draw": seed,
+                    **{key: f"{value:.5g}" for key, value in figures.items()},
+                    **_machine(),
+                }
+
+
+class Features:
+    """The M1 of one draw, fitted once for all recipes that stand on it: it sees no labels."""
+
+    def __init__(self, draw: Draw, seed: int) -> None:
+        self.draw, self.seed = draw, seed
+        self.fitted: dict[str, tuple[VAEFeatures, float]] = {}
+
+    def of(self, options: Any) -> tuple[VAEFeatures, float]:
+        """The features, and the seconds of their fit."""
+        key = repr(options)
+        if key not in self.fitted:
+            begin = time.perf_counter()
+            features = VAEFeatures(**options, random_state=self.seed).fit(self.draw.X)
+            self.fitted[key] = features, time.perf_counter() - begin
+        return self.fitted[key]
+
+
+def measure(recipe: Recipe, draw: Draw, seed: int, below: Features) -> dict[str, float]:
+    """Error and log-loss of one fit on the rows to judge on, and its seconds, those of its M1 included."""
+    features, seconds = (None, 0.0) if recipe.features is None else below.of(recipe.features)
+    begin = time.perf_counter()
+    with recipe.without(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peers warn about rows that they cannot reach
+        model = recipe.make(seed, features).fit(draw.X, draw.y)
+    seconds += time.perf_counter() - begin
+    probs = np.clip(model.predict_proba(draw.X_test), CLIP, None)
+    probs /= probs.sum(axis=1, keepdims=True)
+    return {
+        "err": float(np.mean(model.classes_[probs.argmax(axis=1)] != draw.y_test)),
+        "logloss": float(log_loss(draw.y_test, probs, labels=model.classes_)),
+        "seconds": seconds,
+    }
+
+
+def _machine() -> dict[str, str]:
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    found = environment.describe()
+    return {
+        "device": device,
+        "threads": str(torch.get_num_threads()),
+        "load": found["load"],
+        "date": found["date"],
+        "commit": found["commit"],
+    }
