@@ -215,7 +215,8 @@ def test_nan_keeps_the_last_good_weights_and_says_so():
     assert found.history["step"] == [10, 20, 30]
 
 
-def test_early_stopping_keeps_the_best_round():
+@pytest.mark.parametrize(("patience", "outcome", "n_seen"), [(2, "no improvement", 5), (99, "finished", 10)])
+def test_early_stopping_keeps_the_best_round(patience, outcome, n_seen):
     """Held-out loss falls, then rises: the moving target makes later weights worse."""
 
     class Drifts(Line):
@@ -227,12 +228,23 @@ def test_early_stopping_keeps_the_best_round():
 
     none = Rows(*(value[None, :0] for value in rows()))
     held = Batch(none, Rows(*(value[None] for value in rows(20, 9))))
-    plan = replace(PLAN, n_steps=100, n_rounds=10, patience=2, weight_average=0.0, learning_rate=0.1)
+    plan = replace(PLAN, n_steps=100, n_rounds=10, patience=patience, weight_average=0.0, learning_rate=0.1)
     found = train([Drifts()], streams(), plan, held_out=held)
-    assert found.outcome == "no improvement"
+    assert found.outcome == outcome
     assert found.n_steps == 30
     assert int(np.argmin(found.history["held_out"])) == 2
-    assert len(found.history["step"]) == 5
+    assert len(found.history["step"]) == n_seen
+
+
+def test_held_out_rows_judge_the_weights_that_are_kept():
+    none = Rows(*(value[None, :0] for value in rows()))
+    held = rows(20, 9)
+    batch = Batch(none, Rows(*(value[None] for value in held)))
+    found = train([Line(noise=0.0)], streams(), replace(PLAN, patience=99), held_out=batch)
+    model = Line(noise=0.0)
+    model.load_state_dict(found.states[0])
+    wanted = float(model.loss(Batch(held, held), 0, "bound").loss.detach())
+    assert min(found.history["held_out"]) == pytest.approx(wanted, rel=1e-6)
 
 
 class Duel(Model):

@@ -163,17 +163,15 @@ class _Loop:
             while self.step < self.training.n_steps:
                 parts = self._round()
                 if not self._is_finite(parts):
-                    self._restore_weights(self.good)
                     self._warn(
                         f"the loss is not finite after {self.step} steps; the weights of step "
                         f"{self.good['step']} are kept. Lower learning_rate, or look for extreme cells"
                     )
-                    self.step = int(self.good["step"])
+                    self._return_to_good()
                     return "not finite"
                 self._record(parts)
                 if self._has_stopped_improving():
-                    self._restore_weights(self.good)
-                    self.step = int(self.good["step"])
+                    self._return_to_good()
                     return "no improvement"
                 if self.checkpoint is not None and self.accelerator.is_main_process:
                     self.checkpoint.write(self._state())
@@ -184,13 +182,13 @@ class _Loop:
                 f"stopped by Ctrl-C after {self.step} of {self.training.n_steps} steps; the model is kept"
             )
             return "interrupted"
+        if self.training.patience is not None:
+            self._return_to_good()
         return "finished"
 
     def result(self) -> list[dict[str, Tensor]]:
         """The members' weights: the moving average where there is one."""
-        if self.training.weight_average:
-            with torch.no_grad():
-                torch._foreach_copy_(list(self.members.parameters()), self.average)
+        self._take_average()
         return [{name: value.cpu() for name, value in state.items()} for state in self.members.states()]
 
     def _round(self) -> dict[str, float]:
@@ -220,6 +218,11 @@ class _Loop:
         names = sorted(total)
         values = self.accelerator.reduce(torch.stack([total[name].float() for name in names]), "mean")
         return {name: value / n_steps for name, value in zip(names, values.tolist(), strict=True)}
+
+    @torch.no_grad()
+    def _take_average(self) -> None:
+        if self.training.weight_average:
+            torch._foreach_copy_(list(self.members.parameters()), self.average)
 
     def _average(self) -> None:
         if self.training.weight_average:
@@ -255,12 +258,18 @@ class _Loop:
 
     @torch.no_grad()
     def _held_out_loss(self) -> float:
-        """The loss of held-out rows with the same random numbers every time and all warm-up over."""
+        """The loss of held-out rows, of the weights that would be the result.
+
+        With the same random numbers every time, and all warm-up over.
+        """
         state = torch.get_rng_state()
         torch.manual_seed(self.training.seed)
         self.module.eval()
+        moving = [value.clone() for value in self.members.parameters()]
+        self._take_average()
         objective = next(iter(self.optimizers))
         value = float(self.members(self.held_out, self.training.n_steps, objective)[0])
+        torch._foreach_copy_(list(self.members.parameters()), moving)
         torch.set_rng_state(state)
         return value
 
@@ -275,6 +284,10 @@ class _Loop:
         self.members.load_state_dict(snapshot["members"])
         for mine, kept in zip(self.average, snapshot["average"], strict=True):
             mine.copy_(kept)
+
+    def _return_to_good(self) -> None:
+        self._restore_weights(self.good)
+        self.step = int(self.good["step"])
 
     def _state(self) -> dict[str, Any]:
         """All that the next round depends on."""
