@@ -13,7 +13,8 @@ import semigen  # noqa: E402
 from semigen.deep import gan_losses as losses  # noqa: E402
 from semigen.deep import tables  # noqa: E402
 from semigen.deep.gan_classifier import GANClassifier  # noqa: E402
-from semigen.deep.gan_networks import Cells, Discriminator, Generator  # noqa: E402
+from semigen.deep.gan_layers import Discriminator, Generator, WeightNormConv  # noqa: E402
+from semigen.deep.gan_networks import Cells  # noqa: E402
 from semigen.exceptions import ColumnError, LabelError, ParameterError  # noqa: E402
 
 EXPECTED = {
@@ -135,6 +136,51 @@ def test_the_first_rows_decide_scales_and_biases():
     assert not torch.equal(noisy(x)[0], noisy(x)[0])
     noisy.eval()
     assert torch.equal(noisy(x)[0], noisy(x)[0])
+
+
+def test_a_convolution_has_weight_norm_and_starts_at_mean_0_and_sd_1():
+    torch.manual_seed(0)
+    x = 5 + torch.randn(50, 2 * 8 * 6)
+    layer = WeightNormConv((2, 8, 6), 7)
+    with torch.no_grad():
+        layer.direction.mul_(torch.rand(7)[:, None, None, None] + 1)  # lengths do not matter
+    started = layer.start(x)
+    torch.testing.assert_close(layer(x), started)
+    assert started.shape == (50, 7, 4, 3)
+    torch.testing.assert_close(started.mean(dim=(0, 2, 3)), torch.zeros(7), atol=1e-5, rtol=0)
+    torch.testing.assert_close(started.std(dim=(0, 2, 3), correction=0), torch.ones(7))
+    direction = layer.direction / layer.direction.flatten(1).norm(dim=1)[:, None, None, None]
+    torch.testing.assert_close(layer.weight, layer.scale[:, None, None, None] * direction)
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_convolutions_learn_images_and_are_saved(tmp_path, rng, holes):
+    y = np.arange(120) % 2
+    X = 0.2 * rng.random((120, 8, 8))
+    X[y == 0, :4] += 0.7
+    X[y == 1, :, :4] += 0.7
+    X = X.reshape(120, 64)
+    if holes:
+        X[rng.random(X.shape) < 0.05] = np.nan
+    shown = np.where(np.arange(120) < 8, y, -1)
+    model = classifier(network="conv", image_shape=(8, 8), n_members=2, random_state=0).fit(X, shown)
+    assert model.score(X, y) > 0.95
+    semigen.save(model, tmp_path / "model.semigen")
+    again = semigen.load(tmp_path / "model.semigen")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"network": "conv"}, "needs image_shape"),
+        ({"network": "conv", "image_shape": (3, 3)}, "does not hold the 64 columns"),
+        ({"network": len}, "use 'mlp' or 'conv'"),
+    ],
+)
+def test_a_network_that_cannot_be(rng, options, why):
+    with pytest.raises(ParameterError, match=why):
+        classifier(**options).fit(rng.random((20, 64)), np.arange(20) % 2)
 
 
 def test_the_generator_s_moments_are_those_of_its_draws():

@@ -86,7 +86,7 @@ class DeepEstimator:
             checks.integer("n_latent", self.n_latent, minimum=1),
             hidden,
             _network(self.network),
-            _image_shape(self.image_shape, self.network, table),
+            image_sizes(self.image_shape, self.network, table),
             log_prior,
             warmup_steps=self.warmup_steps,
         )
@@ -307,7 +307,8 @@ def _network(network: Any) -> Any:
     )
 
 
-def _image_shape(image_shape: Any, network: Any, table: Table) -> tuple[int, int, int] | None:
+def image_sizes(image_shape: Any, network: Any, table: Table) -> tuple[int, int, int] | None:
+    """Channels, height and width, checked; None where there is no image."""
     if image_shape is None:
         if network == "conv":
             raise ParameterError(

@@ -23,6 +23,7 @@ from semigen.deep.base import (
     class_index,
     disagreement,
     hidden_sizes,
+    image_sizes,
     random_seed,
     split_rows,
     training_rows,
@@ -60,10 +61,15 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         Whether columns of numbers are from 0 to 1, as images are. They are then not standardised, and the
         generator's outputs for them end in a sigmoid. "auto": whether all of them are. Otherwise numbers are
         standardised. Counts are standardised as log(1 + count); flags, levels and holes are drawn.
+    network : {"mlp", "conv"}, default="mlp"
+        "conv": two convolutions of the discriminator come before its hidden layers, with ``image_shape``. The
+        generator has no convolutions.
+    image_shape : (height, width) or (channels, height, width) or None, default=None
+        How the columns form an image, row by row.
     hidden : "auto", int or tuple of int, default="auto"
         Hidden layers of the discriminator. "auto" is (w, w/2, w/4, w/4, w/4), none below 100, for w = 4 times
         the numbers that a network sees of a row, at most 1000: the published 1000-500-250-250-250 from 250
-        inputs on, five layers of 100 for small tables.
+        inputs on, five layers of 100 for small tables; after convolutions w/4 alone.
     generator_hidden : "auto", int or tuple of int, default="auto"
         Of the generator; "auto" is (w/2, w/2), none below 100, and the published 500-500 from 250 inputs on.
     n_latent : int, default=100
@@ -141,6 +147,8 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         self,
         *,
         unit_cells: Any = "auto",
+        network: Any = "mlp",
+        image_shape: Any = None,
         hidden: Any = "auto",
         generator_hidden: Any = "auto",
         n_latent: int = 100,
@@ -163,6 +171,8 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         verbose: int = 0,
     ) -> None:
         self.unit_cells = unit_cells
+        self.network = network
+        self.image_shape = image_shape
         self.hidden = hidden
         self.generator_hidden = generator_hidden
         self.n_latent = n_latent
@@ -333,9 +343,13 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
 
     def _gan_shape(self, table: Table, unit: tuple[bool, ...], n_classes: int) -> GANShape:
         """The networks' shape, checked."""
+        if self.network not in ("mlp", "conv"):
+            raise ParameterError(f"network={self.network!r}: use 'mlp' or 'conv'.")
+        image = image_sizes(self.image_shape, self.network, table) if self.network == "conv" else None
         widest = min(1000, 4 * tables.Inputs(table).n_outputs)
         hidden, generator = (
-            tuple(max(100, widest // share) for share in shares) for shares in ((1, 2, 4, 4, 4), (2, 2))
+            tuple(max(100, widest // share) for share in shares)
+            for shares in ((4,) if image else (1, 2, 4, 4, 4), (2, 2))
         )
         noise = (0.3 if any(unit) else 0.1) if self.input_noise == "auto" else self.input_noise
         return GANShape(
@@ -347,6 +361,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
             n_latent=checks.integer("n_latent", self.n_latent, minimum=1),
             n_generated=self.batch_size,
             input_noise=checks.real("input_noise", noise, minimum=0.0),
+            image_shape=image,
             **{
                 name: checks.real(name, getattr(self, name), minimum=0.0)
                 for name in ("hidden_noise", "alpha", "entropy_weight", "pull_away_weight")

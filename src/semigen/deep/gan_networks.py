@@ -4,168 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, linear, softplus
 
 from semigen.deep import gan_losses as losses
 from semigen.deep.bounds import weighted_mean
+from semigen.deep.gan_layers import Discriminator, Generator
 from semigen.deep.likelihoods import is_level
 from semigen.deep.members import Model
 from semigen.deep.records import Batch, LossTerms, Rows
 from semigen.deep.tables import Inputs, Table
 
-_LEAST_SD = 0.05  # of a unit's input at the start: a unit that all rows excite alike is not blown up
-_START_SD = 0.1
 _CALIBRATION_ROWS = 10_000
-
-
-class WeightNormLinear(nn.Module):
-    """``s · v / ‖v‖ · x + b`` for each unit (Salimans & Kingma 2016, *NeurIPS* 29).
-
-    PyTorch's own weight norm gives each layer a class of its own, so that several members cannot be stacked,
-    and always learns the scales.
-
-    Parameters
-    ----------
-    n_inputs, n_outputs : int
-    learn_scale : bool
-        Whether s is learned, or stays where :meth:`start` put it.
-    """
-
-    def __init__(self, n_inputs: int, n_outputs: int, *, learn_scale: bool) -> None:
-        super().__init__()
-        self.direction = nn.Parameter(_START_SD * torch.randn(n_outputs, n_inputs))
-        self.bias = nn.Parameter(torch.zeros(n_outputs))
-        scale = torch.ones(n_outputs)
-        if learn_scale:
-            self.scale: Tensor = nn.Parameter(scale)
-        else:
-            self.register_buffer("scale", scale)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, inputs) to (n, outputs)."""
-        length = self.direction.square().sum(dim=1).clamp(min=1e-12).sqrt()
-        found: Tensor = linear(x, self.direction * (self.scale / length)[:, None], self.bias)
-        return found
-
-    @torch.no_grad()
-    def start(self, x: Tensor) -> Tensor:
-        """Set scales and biases so that outputs for these rows have mean 0 and sd 1, and return them."""
-        found: Tensor = self(x)
-        mean, sd = found.mean(dim=0), found.std(dim=0, correction=0).clamp(min=_LEAST_SD)
-        self.scale.div_(sd)
-        self.bias.copy_((self.bias - mean) / sd)
-        return (found - mean) / sd
-
-
-class Discriminator(nn.Module):
-    """Layers of ReLU units with weight norm; in training each layer's inputs have Gaussian noise.
-
-    Parameters
-    ----------
-    n_inputs : int
-    hidden : tuple of int
-    n_classes : int
-    input_noise, hidden_noise : float
-        Standard deviations.
-    """
-
-    def __init__(
-        self, n_inputs: int, hidden: Sequence[int], n_classes: int, input_noise: float, hidden_noise: float
-    ) -> None:
-        super().__init__()
-        sizes = list(pairwise([n_inputs, *hidden]))
-        self.layers = nn.ModuleList(WeightNormLinear(*size, learn_scale=False) for size in sizes)
-        self.head = WeightNormLinear(hidden[-1], n_classes, learn_scale=True)
-        self.noise = [input_noise, *[hidden_noise] * len(hidden)]
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """K logits, and the last hidden layer before its noise, which is what the generator matches."""
-        for layer, noise in zip(self.layers, self.noise[:-1], strict=True):
-            x = torch.relu(layer(self._noisy(x, noise)))
-        logits: Tensor = self.head(self._noisy(x, self.noise[-1]))
-        return logits, x
-
-    @torch.no_grad()
-    def start(self, x: Tensor) -> None:
-        """Let rows decide the scales and biases, layer by layer."""
-        for layer, noise in zip(self.layers, self.noise[:-1], strict=True):
-            x = torch.relu(layer.start(self._noisy(x, noise)))  # type: ignore[operator]
-        self.head.start(self._noisy(x, self.noise[-1]))
-
-    def _noisy(self, x: Tensor, sd: float) -> Tensor:
-        return x + sd * torch.randn_like(x) if self.training and sd else x
-
-
-class BatchNorm(nn.Module):
-    """Standardises units over the batch in training, and then by moments that :meth:`calibrate` sets.
-
-    Running moments would be those of the last weights, and the weights that are kept are averages.
-    """
-
-    mean: Tensor
-    variance: Tensor
-
-    def __init__(self, n_units: int) -> None:
-        super().__init__()
-        self.shift = nn.Parameter(torch.zeros(n_units))
-        self.register_buffer("mean", torch.zeros(n_units))
-        self.register_buffer("variance", torch.ones(n_units))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, units) to (n, units)."""
-        if self.training:
-            return batch_norm(x, None, None, bias=self.shift, training=True)
-        return batch_norm(x, self.mean, self.variance, bias=self.shift)
-
-    @torch.no_grad()
-    def calibrate(self, x: Tensor) -> Tensor:
-        """Keep the moments of these inputs, and standardise by them."""
-        self.mean.copy_(x.mean(dim=0))
-        self.variance.copy_(x.var(dim=0))
-        return batch_norm(x, self.mean, self.variance, bias=self.shift)
-
-
-class Generator(nn.Module):
-    """Uniform numbers to the outputs of :class:`Cells`: softplus units, batch norm, weight norm at the end.
-
-    Parameters
-    ----------
-    n_latent : int
-    hidden : tuple of int
-    n_outputs : int
-    """
-
-    def __init__(self, n_latent: int, hidden: Sequence[int], n_outputs: int) -> None:
-        super().__init__()
-        self.n_latent = n_latent
-        sizes = list(pairwise([n_latent, *hidden]))
-        self.layers = nn.ModuleList(nn.Linear(*size, bias=False) for size in sizes)
-        self.norms = nn.ModuleList(BatchNorm(n) for n in hidden)
-        self.head = WeightNormLinear(hidden[-1], n_outputs, learn_scale=True)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """(n, latents) to (n, outputs)."""
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            z = softplus(norm(layer(z)))
-        found: Tensor = self.head(z)
-        return found
-
-    @torch.no_grad()
-    def calibrate(self, z: Tensor) -> None:
-        """Let these latents decide the moments of batch norm."""
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            z = softplus(norm.calibrate(layer(z)))  # type: ignore[operator]
-
-    def latents(self, n_rows: int) -> Tensor:
-        """Uniform numbers from 0 to 1, (n, latents)."""
-        like = self.head.bias
-        return torch.rand(n_rows, self.n_latent, dtype=like.dtype, device=like.device)
 
 
 class Cells(nn.Module):
@@ -245,6 +98,8 @@ class GANShape:
     hidden, generator_hidden : tuple of int
     n_latent, n_generated : int
     input_noise, hidden_noise, alpha, entropy_weight, pull_away_weight : float
+    image_shape : (channels, height, width) or None
+        Of the convolutions of the discriminator.
     """
 
     table: Table
@@ -259,6 +114,7 @@ class GANShape:
     alpha: float
     entropy_weight: float
     pull_away_weight: float
+    image_shape: tuple[int, int, int] | None = None
 
     def build(self) -> GAN:
         """New networks with random weights."""
@@ -281,7 +137,12 @@ class GAN(Model):
         self.cells = Cells(self.inputs, shape.table, shape.unit)
         n_seen = self.inputs.n_outputs
         self.discriminator = Discriminator(
-            n_seen, shape.hidden, len(shape.log_prior), shape.input_noise, shape.hidden_noise
+            n_seen,
+            shape.hidden,
+            len(shape.log_prior),
+            shape.input_noise,
+            shape.hidden_noise,
+            shape.image_shape,
         )
         self.generator = Generator(shape.n_latent, shape.generator_hidden, n_seen)
         self.n_generated = shape.n_generated
