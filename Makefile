@@ -34,12 +34,13 @@ lint: $(VENV)/stamp-test  ## style, format, types, import floors
 docs: $(VENV)/stamp-docs  ## build the documentation; every example in it runs
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
 
-benchmark: $(VENV)/stamp-benchmark  ## speed against peers, accuracy against the baselines, every kind of column, size
+benchmark: $(VENV)/stamp-benchmark  ## speed against peers, accuracy against the baselines, every kind of column, size, deep models
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.columns
 	$(BIN)/python -m benchmarks.text
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.deep
 
 lock:  ## refresh the pinned versions under requirements/
 	$(PYTHON) requirements/lock.py
