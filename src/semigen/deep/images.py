@@ -172,7 +172,7 @@ def save_image(image: Any, path: str | os.PathLike[str], *, scale: int = 1, over
     MissingExtraError
         If Pillow is not installed.
     ParameterError
-        If the array is not an image, or the extension is not one of images.
+        If the array is not an image, or the extension is not one of images that Pillow writes.
     FileExistsError
         If ``path`` exists and ``overwrite`` is false.
     """
@@ -187,12 +187,14 @@ def save_image(image: Any, path: str | os.PathLike[str], *, scale: int = 1, over
     cells = _unit(_stack(np.asarray(image)[None], None), None)[0]
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists and is not overwritten: choose another name or overwrite=True.")
-    kind = Image.registered_extensions().get(path.suffix.lower())
-    if kind not in Image.SAVE:
-        raise ParameterError(f"path={str(path)!r}: {path.suffix!r} is no format of images; use '.png'.")
     pixels = np.rint(255 * cells).astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
     encoded = io.BytesIO()  # a format that cannot hold the image fails before a file is touched
-    Image.fromarray(pixels).save(encoded, format=kind)
+    try:
+        Image.fromarray(pixels).save(encoded, format=Image.registered_extensions()[path.suffix.lower()])
+    except (KeyError, OSError, ValueError) as error:
+        raise ParameterError(
+            f"path={str(path)!r}: {path.suffix!r} is no format that this image can be written in; use '.png'."
+        ) from error
     with open(path, "wb" if overwrite else "xb") as file:
         file.write(encoded.getvalue())
 
