@@ -211,6 +211,8 @@ def test_the_same_seed_gives_the_same_model(rng, tmp_path):
     assert (flow(random_state=1).fit(X, y).log_joint(X) != one.log_joint(X)).any()
     with pytest.raises(ParameterError, match="other settings or data"):
         clone(one).set_params(noise=0.1).fit(X, y)
+    with pytest.raises(ParameterError, match="other settings or data"):
+        clone(one).set_params(start="labels").fit(X, y)
 
 
 def test_saved_models_answer_the_same(bent, tmp_path):
@@ -271,6 +273,7 @@ def test_what_a_flow_cannot_take_is_named(rng):
         ({"bins": 1}, "bins=1"),
         ({"n_transforms": 0}, "n_transforms=0"),
         ({"hidden": (0,)}, "hidden=0"),
+        ({"hidden": ()}, "at least one hidden layer"),
         ({"alpha": -1.0}, "alpha=-1.0"),
         ({"class_prior": "flat"}, "class_prior='flat'"),
     ],

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from semigen.deep.checkpoints import Checkpoint  # noqa: E402
+from semigen.deep.checkpoints import Checkpoint, fingerprint  # noqa: E402
 from semigen.deep.members import Members, Model  # noqa: E402
 from semigen.deep.records import Batch, LossTerms, Rows  # noqa: E402
 from semigen.deep.streams import Stream, Streams  # noqa: E402
@@ -199,6 +199,27 @@ def test_another_fit_s_checkpoint_is_refused(tmp_path):
     path.write_bytes(b"no checkpoint")
     with pytest.raises(ParameterError, match="is not a checkpoint, or is damaged"):
         train([Line()], streams(), PLAN, checkpoint=Checkpoint(path, "mine"))
+
+
+def test_a_fingerprint_is_one_of_values_and_names_and_not_of_objects():
+    def shape(network, numbers):
+        return replace(PLAN, seed=3), (network, np.array(numbers)), [1, None, "a"]
+
+    def network(n_inputs, n_outputs):
+        return nn.Linear(n_inputs, n_outputs)
+
+    first, other = network, nn.Linear
+    numbers = np.arange(5000.0)  # so many that their repr leaves some out
+    known = fingerprint(shape(first, numbers), rows())
+
+    def network(n_inputs, n_outputs):  # the same one in another process
+        return nn.Linear(n_inputs, n_outputs)
+
+    assert fingerprint(shape(network, numbers), rows()) == known
+    assert fingerprint(shape(other, numbers), rows()) != known
+    assert fingerprint(shape(first, np.where(numbers == 2500, 0, numbers)), rows()) != known
+    assert fingerprint(shape(first, numbers), rows(seed=1)) != known
+    assert fingerprint((replace(PLAN, seed=4), *shape(first, numbers)[1:]), rows()) != known
 
 
 def test_nan_keeps_the_last_good_weights_and_says_so():

@@ -17,7 +17,18 @@ except ImportError as error:
 
 from semigen.deep.flow_mixture import FlowMixtureClassifier
 from semigen.deep.gan_classifier import GANClassifier
+from semigen.deep.images import class_grid, image_grid, reconstruction_grid, save_image, transfer_grid
 from semigen.deep.vae_classifier import VAEClassifier
 from semigen.deep.vae_features import VAEFeatures
 
-__all__ = ["FlowMixtureClassifier", "GANClassifier", "VAEClassifier", "VAEFeatures"]
+__all__ = [
+    "FlowMixtureClassifier",
+    "GANClassifier",
+    "VAEClassifier",
+    "VAEFeatures",
+    "class_grid",
+    "image_grid",
+    "reconstruction_grid",
+    "save_image",
+    "transfer_grid",
+]

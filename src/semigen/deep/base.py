@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
+from torch import Tensor
 
 from semigen import checks, columns
 from semigen.columns import Schema
@@ -131,13 +133,7 @@ class DeepEstimator:
     ) -> Checkpoint | None:
         if self.checkpoint is None:
             return None
-        settings = (
-            replace(training, verbose=0),
-            replace(shape, table=None, log_prior=None, network=str(shape.network)),  # type: ignore[arg-type]
-            shape.log_prior.tolist(),
-            shape.table.likelihoods,
-            (self.batch_size, self.n_members),
-        )
+        settings = (replace(training, verbose=0), shape, self.batch_size, self.n_members)
         return Checkpoint(Path(self.checkpoint), fingerprint(settings, [*labeled, *unlabeled]))
 
     def _rows(self, X: Any) -> Rows:
@@ -275,6 +271,21 @@ def hidden_sizes(name: str, value: Any) -> tuple[int, ...]:
 def random_seed(random_state: Any) -> int:
     """A seed drawn from ``random_state``."""
     return int(check_random_state(random_state).randint(2**31))
+
+
+@contextmanager
+def drawing(random_state: Any) -> Iterator[None]:
+    """Torch's random numbers from ``random_state``, without gradients; afterwards they go on as before."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(random_seed(random_state))
+        yield
+
+
+def draw_classes(n: int, y: Any, classes: NDArray[Any], prior: Array) -> Tensor:
+    """Indices of ``n`` classes, (n,): that of ``y``, or drawn from ``prior`` if it is None."""
+    if y is None:
+        return torch.multinomial(torch.from_numpy(prior), n, replacement=True)
+    return torch.full((n,), class_index(classes, y))
 
 
 def _for_members(rows: Rows, n_members: int) -> Rows:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -63,9 +64,23 @@ class Checkpoint:
 
 
 def fingerprint(settings: Any, tensors: Iterable[Tensor]) -> str:
-    """A hash of settings, by their repr, and of the data."""
-    digest = hashlib.sha256(repr(settings).encode())
+    """A hash of settings and of the data.
+
+    Settings are numbers, text, arrays, functions (by their names), and records and tuples of such.
+    """
+    digest = hashlib.sha256(repr(_plain(settings)).encode())
     for tensor in tensors:
         digest.update(repr(tuple(tensor.shape)).encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Settings whose repr is the same in every process, with all numbers of arrays."""
+    if is_dataclass(value):
+        return [type(value).__name__, *(_plain(getattr(value, one.name)) for one in fields(value))]
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return f"{value.__module__}.{value.__qualname__}" if hasattr(value, "__qualname__") else value

@@ -123,6 +123,19 @@ class Networks:
             blocks = (Rows(*(value[i : i + size] for value in rows)) for i in range(0, len(rows.x), size))
             return torch.cat([question(block) for block in blocks], dim=-1)
 
+    def draw(self, n: int, rows: Callable[[Any, Tensor], Tensor]) -> Tensor:
+        """Draw ``n`` rows as tensors of the table, each from a member at random, (n, D).
+
+        ``rows(model, which)`` draws those of one member, ``which`` of the n they are.
+        """
+        member = torch.randint(len(self.models), (n,))
+        found = torch.empty(n, self.shape.table.schema.n_features, dtype=torch.float64)
+        for m, model in enumerate(self.models):
+            which = torch.nonzero(member == m)[:, 0]
+            if len(which):
+                found[which] = rows(model, which)
+        return found
+
     def _model(self, weights: Mapping[str, NDArray[Any]]) -> VAE:
         model = self.shape.build()
         model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})

@@ -110,6 +110,12 @@ class ClassFlow(Model):
         within = ((log_share - log_size)[:, None, :] - 0.5 * square).logsumexp(dim=-1)
         return self.log_prior[:, None] + within + log_det
 
+    def sample(self, y: Tensor) -> Tensor:
+        """Standardised rows of classes (n,), drawn at random, (n, D)."""
+        part = torch.multinomial(self.share_logits.softmax(dim=-1)[y], 1)[:, 0]
+        mean, log_sd = self.mean[y, part], self.log_sd[y, part]
+        return self.rows(mean + log_sd.exp() * torch.randn_like(mean))
+
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
         """−mean log-likelihood of labelled and unlabelled rows + α · mean cross-entropy of the labelled ones.
 
@@ -158,6 +164,8 @@ class FlowShape:
     spread, width : ndarray of shape (D,)
     n_components, n_transforms, bins : int
     hidden : tuple of int
+    least_sd : float
+        Of a component at the start, in standard deviations of a column.
     labeled_share, alpha, warmup_steps
         As :class:`ClassFlow`.
     """
@@ -170,6 +178,7 @@ class FlowShape:
     n_transforms: int
     bins: int
     hidden: tuple[int, ...]
+    least_sd: float
     labeled_share: float
     alpha: float
     warmup_steps: int

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self, cast
 
 import numpy as np
@@ -21,19 +19,18 @@ from semigen.deep import tables
 from semigen.deep.base import (
     Array,
     DeepEstimator,
-    class_index,
     class_prior,
+    draw_classes,
+    drawing,
     entropy,
-    random_seed,
+    hidden_sizes,
     split_rows,
     training_rows,
 )
-from semigen.deep.checkpoints import Checkpoint, fingerprint
 from semigen.deep.flow import ClassFlow, FlowShape
 from semigen.deep.flow_start import grow_labels, start_components
 from semigen.deep.members import Model
 from semigen.deep.records import Rows
-from semigen.deep.trainer import Training
 from semigen.exceptions import ColumnError, ParameterError
 
 STARTS = {"density": 0.05, "labels": 0.5}
@@ -229,7 +226,8 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
             n_components=checks.integer("components_per_class", self.components_per_class, minimum=1),
             n_transforms=checks.integer("n_transforms", self.n_transforms, minimum=1),
             bins=checks.integer("bins", self.bins, minimum=2),
-            hidden=self._hidden(),
+            hidden=hidden_sizes("hidden", self.hidden),
+            least_sd=STARTS[self.start],
             labeled_share=split.labeled_share,
             alpha=alpha,
             warmup_steps=self.warmup_steps if self.start == "density" else 0,
@@ -292,21 +290,9 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         check_is_fitted(self)
         checks.integer("n", n, minimum=1)
         table = self.networks_.shape.table
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(random_seed(random_state))
-            if y is None:
-                code = torch.multinomial(torch.from_numpy(self.class_prior_), n, replacement=True)
-            else:
-                code = torch.full((n,), class_index(self.classes_, y))
-            which = torch.randint(len(self._models), (n,))
-            x = torch.empty(n, table.schema.n_features, dtype=torch.float64)
-            for m, model in enumerate(self._models):
-                own = code[which == m]
-                part = (
-                    torch.multinomial(model.share_logits.softmax(dim=-1)[own], 1)[:, 0] if len(own) else own
-                )
-                mean, log_sd = model.mean[own, part], model.log_sd[own, part]
-                x[which == m] = model.rows(mean + log_sd.exp() * torch.randn_like(mean))
+        with drawing(random_state):
+            code = draw_classes(n, y, self.classes_, self.class_prior_)
+            x = self.networks_.draw(n, lambda model, which: model.sample(code[which]))
         whole = self._shape_of_flow.width > 0
         matrix = table.matrix(x)
         matrix[:, whole] = np.rint(matrix[:, whole])
@@ -329,10 +315,6 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
     def _shape_of_flow(self) -> FlowShape:
         return cast(FlowShape, self.networks_.shape)
 
-    def _hidden(self) -> tuple[int, ...]:
-        hidden = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
-        return tuple(checks.integer("hidden", one, minimum=1) for one in hidden)
-
     def _new_models(
         self, shape: Any, labeled: Rows, unlabeled: Rows, seeds: Sequence[int]
     ) -> Sequence[Model]:
@@ -350,22 +332,12 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
                     code,
                     len(shape.log_prior),
                     shape.n_components,
-                    least_sd=STARTS[self.start],
+                    least_sd=shape.least_sd,
                     seed=seed,
                 )
             )
             models.append(model)
         return models
-
-    def _checkpoint(
-        self, shape: Any, training: Training, labeled: Rows, unlabeled: Rows
-    ) -> Checkpoint | None:
-        if self.checkpoint is None:
-            return None
-        parts = [shape.log_prior.tolist(), shape.spread.tolist(), shape.width.tolist()]
-        plain = replace(shape, table=cast(Any, None), **dict.fromkeys(("log_prior", "spread", "width")))
-        settings = (replace(training, verbose=0), plain, parts, self.start, self.batch_size, self.n_members)
-        return Checkpoint(Path(self.checkpoint), fingerprint(settings, [*labeled, *unlabeled]))
 
     def _as_rows(self, matrix: Any) -> Rows:
         columns.refuse_missing(self.networks_.shape.table.schema, matrix, _CURE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -22,20 +21,18 @@ from semigen.deep.base import (
     DeepEstimator,
     class_index,
     disagreement,
+    drawing,
     hidden_sizes,
     image_sizes,
-    random_seed,
     split_rows,
     training_rows,
 )
-from semigen.deep.checkpoints import Checkpoint, fingerprint
 from semigen.deep.fitted import as_networks
 from semigen.deep.gan_networks import GAN, GANShape
 from semigen.deep.members import Model
 from semigen.deep.records import Rows
 from semigen.deep.streams import mix
 from semigen.deep.tables import Table
-from semigen.deep.trainer import Training
 from semigen.exceptions import ColumnError, ParameterError
 
 _MOST_DRAWS = 1000  # rows drawn for each one wanted of a class
@@ -268,15 +265,14 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         found: list[Tensor] = []
         codes: list[Tensor] = []
         n_found, n_drawn = 0, 0
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(random_seed(random_state))
+        with drawing(random_state):
             while n_found < n:
                 if n_drawn >= _MOST_DRAWS * n:
                     raise ParameterError(
                         f"y={y!r}: the generator made {n_found} rows of this class in {n_drawn}. Take "
                         "rows of any class (y=None), label more rows of this one, or raise n_steps."
                     )
-                x = self._draw(n)
+                x = self.networks_.draw(n, _generated)
                 code = torch.from_numpy(self._member_proba_of(self._tensors(x)).mean(axis=0).argmax(axis=1))
                 kept = torch.ones(n, dtype=torch.bool) if wanted is None else code == wanted
                 found.append(x[kept])
@@ -284,20 +280,8 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
                 n_drawn += n
                 n_found += int(kept.sum())
         x, code = torch.cat(found)[:n], torch.cat(codes)[:n]
-        return columns.restore(self.schema_, self.networks_.shape.table.matrix(x)), self.classes_[
-            code.numpy()
-        ]
-
-    def _draw(self, n: int) -> Tensor:
-        """Generated rows as tensors of the table, each of a member at random, (n, D)."""
-        models: Any = self.networks_.models
-        which = torch.randint(len(models), (n,))
-        rows = torch.empty(n, self.schema_.n_features, dtype=torch.float64)
-        for m, model in enumerate(models):
-            own = which == m
-            outputs = model.generator(model.generator.latents(int(own.sum())))
-            rows[own] = model.cells.rows(outputs, model.inputs)
-        return rows
+        rows = columns.restore(self.schema_, self.networks_.shape.table.matrix(x))
+        return rows, self.classes_[code.numpy()]
 
     def _tensors(self, x: Tensor) -> Rows:
         one = torch.ones(len(x), 1, dtype=torch.float64)
@@ -380,13 +364,11 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
             models.append(model)
         return models
 
-    def _checkpoint(
-        self, shape: Any, training: Training, labeled: Rows, unlabeled: Rows
-    ) -> Checkpoint | None:
-        if self.checkpoint is None:
-            return None
-        settings = (replace(training, verbose=0), replace(shape, table=None), self.n_members)
-        return Checkpoint(Path(self.checkpoint), fingerprint(settings, [*labeled, *unlabeled]))
+
+def _generated(model: Any, which: Tensor) -> Tensor:
+    """Rows of a generator as tensors of the table, (n, D)."""
+    found: Tensor = model.cells.rows(model.generator(model.generator.latents(len(which))), model.inputs)
+    return found
 
 
 def _sizes(name: str, value: Any, automatic: tuple[int, ...]) -> tuple[int, ...]:

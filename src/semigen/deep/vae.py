@@ -75,6 +75,16 @@ class VAE(Model):
         parts = {"bound": bound, "log_px": log_px, "kl": kl}
         return LossTerms(-bounds.weighted_mean(bound, rows.weight), parts)
 
+    def sample(self, n: int, y: Tensor | None = None, *, expected: bool = False) -> Tensor:
+        """Rows drawn at random, of classes ``y`` (n,) if there are classes, (n, D).
+
+        ``expected``: only latents are drawn, and cells are their means.
+        """
+        like = self.decoder.first.weight
+        z = torch.randn(n, self.n_latent, dtype=like.dtype, device=like.device)
+        outputs = self.decoder(z, y)
+        return self.likelihood.mean(outputs) if expected else self.likelihood.sample(outputs)
+
     def log_weights(self, rows: Rows, noise: Tensor) -> Tensor:
         """Log p(x, z) − log q(z | x) for z from noise (S, latents), the same for every row, (S, n)."""
         mean, log_sd = self.encoder(self.inputs(rows.x, rows.mask))

@@ -22,6 +22,8 @@ from semigen.deep.base import (
     class_index,
     class_prior,
     disagreement,
+    draw_classes,
+    drawing,
     random_seed,
     split_rows,
     training_rows,
@@ -222,7 +224,9 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
             found.append(self.networks_.ask(rows, mean).numpy().T)
         return np.ascontiguousarray(np.hstack(found))
 
-    def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
+    def sample(
+        self, n: int = 1, y: Any = None, random_state: Any = None, *, expected: bool = False
+    ) -> tuple[Any, NDArray[Any]]:
         """Draw rows from the model.
 
         Parameters
@@ -231,6 +235,9 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
         y : class or None
             Draw rows of this class; None draws classes from ``class_prior_``.
         random_state : int, RandomState or None
+        expected : bool, default=False
+            Draw class and latents only, and return the cells that they lead one to expect: grey images
+            instead of black and white draws. Such rows vary less than those of the table.
 
         Returns
         -------
@@ -239,19 +246,13 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
         """
         check_is_fitted(self)
         checks.integer("n", n, minimum=1)
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(random_seed(random_state))
-            if y is None:
-                code = torch.multinomial(torch.from_numpy(self.class_prior_), n, replacement=True)
-            else:
-                code = torch.full((n,), class_index(self.classes_, y))
-            which = torch.randint(len(self.networks_.models), (n,))
-            rows = torch.empty(n, self.networks_.shape.table.schema.n_features, dtype=torch.float64)
-            for m, model in enumerate(self.networks_.models):
-                own = which == m
-                z = torch.randn(int(own.sum()), model.n_latent, dtype=torch.float64)
-                rows[own] = model.likelihood.sample(model.decoder(z, code[own]))
-        return self._restored(rows), self.classes_[code.numpy()]
+        with drawing(random_state):
+            code = draw_classes(n, y, self.classes_, self.class_prior_)
+            rows = self.networks_.draw(
+                n, lambda model, which: model.sample(len(which), code[which], expected=expected)
+            )
+            drawn = self._restored(rows, expected=expected)
+        return drawn, self.classes_[code.numpy()]
 
     def reconstruct(self, X: Any) -> Any:
         """Expected rows given their most probable class and the posterior mean of z, a table like X.
@@ -321,11 +322,14 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
             return super()._rows(X)
         return self._as_rows(columns.read(self.networks_.shape.table.schema, self.features_.transform(X)))
 
-    def _restored(self, x: Tensor) -> Any:
+    def _restored(self, x: Tensor, *, expected: bool = True) -> Any:
+        """A table of cells or, with ``features``, of features that cells are expected or drawn from."""
         matrix = self.networks_.shape.table.matrix(x)
-        if self.features is not None:
-            return self.features_.inverse_transform(matrix)
-        return columns.restore(self.schema_, matrix)
+        if self.features is None:
+            return columns.restore(self.schema_, matrix)
+        if not expected and hasattr(self.features_, "draw"):
+            return self.features_.draw(matrix, int(torch.randint(2**31, ())))
+        return self.features_.inverse_transform(matrix)
 
     def _member_proba(self, rows: Rows) -> Array:
         """q(class | x) of each member, (members, n, K)."""

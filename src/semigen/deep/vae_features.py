@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
 
 from semigen import checks, columns
 from semigen.deep import tables
-from semigen.deep.base import Array, DeepEstimator, random_seed, training_rows
+from semigen.deep.base import Array, DeepEstimator, drawing, random_seed, training_rows
 from semigen.deep.bounds import gaussian_kl
 from semigen.deep.density import LogDensity, log_density
 from semigen.deep.records import Rows
@@ -189,32 +191,51 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
         ndarray or data frame of shape (n, D)
         """
         check_is_fitted(self)
-        features = torch.as_tensor(np.asarray(Z, dtype=np.float64))
-        active = torch.from_numpy(self.active_[0])
-        z = torch.zeros(len(features), len(active), dtype=torch.float64)
-        z[:, active] = features[:, : int(active.sum())]
         model = self.networks_.models[0]
         with torch.no_grad():
-            rows = model.likelihood.mean(model.decoder(z))
-        return columns.restore(self.schema_, self.networks_.shape.table.matrix(rows))
+            return self._restored(model.likelihood.mean(model.decoder(self._latents(Z, torch.zeros))))
+
+    def draw(self, Z: Any, random_state: Any = None) -> Any:
+        """Draw rows given their features, by the first member; latents that are not features are drawn, too.
+
+        Parameters
+        ----------
+        Z : array of shape (n, features)
+        random_state : int, RandomState or None
+
+        Returns
+        -------
+        ndarray or data frame of shape (n, D)
+        """
+        check_is_fitted(self)
+        model = self.networks_.models[0]
+        with drawing(random_state):
+            return self._restored(model.likelihood.sample(model.decoder(self._latents(Z, torch.randn))))
 
     def reconstruct(self, X: Any) -> Any:
         """Expected rows given the posterior means of their latents, as a table like X, (n, D)."""
         return self.inverse_transform(self.transform(X))
 
-    def sample(self, n: int = 1, random_state: Any = None) -> Any:
-        """Draw rows from the model, each from a member at random, as a table like X, (n, D)."""
+    def sample(self, n: int = 1, random_state: Any = None, *, expected: bool = False) -> Any:
+        """Draw rows from the model, each from a member at random.
+
+        Parameters
+        ----------
+        n : int, default=1
+        random_state : int, RandomState or None
+        expected : bool, default=False
+            Draw latents only, and return the cells that they lead one to expect: grey images instead of black
+            and white draws. Such rows vary less than those of the table.
+
+        Returns
+        -------
+        ndarray or data frame of shape (n, D)
+        """
         check_is_fitted(self)
         checks.integer("n", n, minimum=1)
-        drawn = []
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(random_seed(random_state))
-            which = torch.randint(len(self.networks_.models), (n,))
-            for m, model in enumerate(self.networks_.models):
-                z = torch.randn(int((which == m).sum()), model.n_latent, dtype=torch.float64)
-                drawn.append(model.likelihood.sample(model.decoder(z)))
-        rows = torch.cat(drawn)[which.argsort(stable=True).argsort()]
-        return columns.restore(self.schema_, self.networks_.shape.table.matrix(rows))
+        with drawing(random_state):
+            rows = self.networks_.draw(n, lambda model, which: model.sample(len(which), expected=expected))
+        return self._restored(rows)
 
     def score_samples(self, X: Any) -> Array:
         """Estimated log p(x), nats per unit of the columns, (n,); see :meth:`log_density`."""
@@ -249,6 +270,17 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
     @property
     def _n_features_out(self) -> int:
         return int(self.active_.sum())
+
+    def _latents(self, Z: Any, others: Callable[..., Tensor]) -> Tensor:
+        """Latents of the first member with these features, (n, latents); the others are made."""
+        features = torch.as_tensor(np.asarray(Z, dtype=np.float64))
+        active = torch.from_numpy(self.active_[0])
+        z = others(len(features), len(active), dtype=torch.float64)
+        z[:, active] = features[:, : int(active.sum())]
+        return z
+
+    def _restored(self, rows: Tensor) -> Any:
+        return columns.restore(self.schema_, self.networks_.shape.table.matrix(rows))
 
     def _find_active(self, rows: Rows) -> None:
         found = []
