@@ -207,7 +207,8 @@ def fit(
         results = results_of(task)
         with complete_folder(folder, results, force=force) as unfinished:
             learned = learn(task, output)
-            write(learned, unfinished)
+            with output.progress("writing"):
+                write(learned, unfinished)
         output.say()
         output.say(f"Results are in {folder}: {', '.join(results)}", wrap=False)
         command = shlex.join(["semigen", "predict", str(folder / MODEL)])
@@ -246,9 +247,10 @@ def _refuse_unlike_source(
     table: Path | None, images: Path | None, of_images: Mapping[str, object], of_tables: Mapping[str, object]
 ) -> None:
     """Refuse two sources or none, and options of the other one."""
-    if (table is None) == (images is None):
-        said = "not of both" if table else "so say of which"
-        raise typer.BadParameter(f"fit learns from TABLE or from --images DIR --labels FILE, {said}.")
+    if table is None and images is None:
+        raise typer.BadParameter("say what to learn from: TABLE, or --images DIR with --labels FILE.")
+    if table is not None and images is not None:
+        raise typer.BadParameter("TABLE and --images are both given: learn from one of them.")
     if images is not None and of_images["--labels"] is None:
         raise typer.BadParameter("--images needs --labels FILE, a table of file names and their classes.")
     stray = [option for option, value in (of_tables if images else of_images).items() if value]

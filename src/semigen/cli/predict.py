@@ -49,7 +49,7 @@ def predict(
             summary = predict_images(model, images, out, output, force=force)
         elif table is not None:
             source, thing = table, "row"
-            summary = predict_file(model, table, out, id_, force=force)
+            summary = predict_file(model, table, out, id_, output, force=force)
         counts = listing([f"{entry['class']} {entry['rows']:,}" for entry in summary["predicted"]], most=12)
         output.say(f"{source.name}: {counted(summary['n_rows'], thing)}. Predicted: {counts}")
         output.say(f"Predictions are in {out}", wrap=False)

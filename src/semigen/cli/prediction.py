@@ -21,7 +21,7 @@ from semigen.persistence import load, read_notes, written_at_once
 
 
 def predict_file(
-    model_path: Path, table_path: Path, out: Path, id_name: str | None, *, force: bool
+    model_path: Path, table_path: Path, out: Path, id_name: str | None, output: Output, *, force: bool
 ) -> dict[str, Any]:
     """Predict the rows of a table, write them to a file, and return a summary.
 
@@ -51,7 +51,7 @@ def predict_file(
         rows = table[id_name] if id_name else pa.array(np.arange(table.num_rows))
         return documents(table, texts) if texts else table.select(names), id_name or "row", rows
 
-    return {"table": str(table_path), **_predict(model_path, out, read, force=force)}
+    return {"table": str(table_path), **_predict(model_path, out, read, output, force=force)}
 
 
 def predict_images(
@@ -74,13 +74,14 @@ def predict_images(
         files, features = read_new_images(folder, form, output)
         return features, FILE, pa.array(files)
 
-    return {"folder": str(folder), **_predict(model_path, out, read, force=force)}
+    return {"folder": str(folder), **_predict(model_path, out, read, output, force=force)}
 
 
 def _predict(
     model_path: Path,
     out: Path,
     read: Callable[[Any, dict[str, Any]], tuple[Any, str, Any]],
+    output: Output,
     *,
     force: bool,
 ) -> dict[str, Any]:
@@ -88,8 +89,11 @@ def _predict(
     ending = table_format(out)
     refuse_existing([out], force=force)
     with written_at_once(out, overwrite=force) as unfinished:
-        model = load(model_path)
-        predictions = predict_table(model, *read(model, read_notes(model_path)))
+        with output.progress("loading"):
+            model = load(model_path)
+        rows = read(model, read_notes(model_path))
+        with output.progress("predicting"):
+            predictions = predict_table(model, *rows)
         write_table(predictions, unfinished, ending)
     return {
         "semigen": __version__,
