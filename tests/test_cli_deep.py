@@ -66,6 +66,18 @@ def test_without_unlabelled_rows_or_labels_to_hide_there_are_fewer_fits(here):
     assert "Not cross-validated" in text
 
 
+def test_progress_counts_every_fit(here):
+    from semigen.cli.models import learn_model
+    from semigen.cli.rows import Task, read_rows
+
+    make_table()[0].to_csv("data.csv", index=False)
+    task = Task(Path("data.csv"), "y", model="flow", steps=1)
+    said = []
+    learn_model(read_rows(task, Output(as_json=True)), task, lambda *step: said.append(step))
+    expected = [(done, 11, f"fit {min(done + 1, 11)} of 11") for done in range(12)]
+    assert list(dict.fromkeys(said)) == expected
+
+
 def test_steps_are_the_models_own_by_default(here):
     from semigen.cli.deep_models import default_steps
     from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier
