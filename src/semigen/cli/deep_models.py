@@ -92,6 +92,7 @@ def _steps(task: Task) -> dict[str, Any]:
 
 
 def _likelihood(form: ImageForm) -> str:
+    """Grey as on handwriting and masks, nearly black and white; of colours the shades themselves matter."""
     return "bernoulli" if form.channels == 1 else "continuous_bernoulli"
 
 
