@@ -60,9 +60,8 @@ def demo(
             learned.summary["table"] = str(out / known)
             (unfinished / "results").mkdir()
             write(learned, unfinished / "results")
-            predict_file(
-                unfinished / "results" / MODEL, unfinished / new, unfinished / predicted, _ID, force=False
-            )
+            paths = (unfinished / "results" / MODEL, unfinished / new, unfinished / predicted)
+            predict_file(*paths, _ID, output, force=False)
             hidden = read_table(unfinished / truth)[bundle.target_name].to_pylist()
             guesses = read_table(unfinished / predicted)["predicted"].to_pylist()
         output.say()

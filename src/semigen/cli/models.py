@@ -78,6 +78,21 @@ class Recipe:
     about: Callable[[Any], dict[str, Any]]
 
 
+def recipe_of(name: str) -> Recipe:
+    """The recipe of a model, by the name that ``--model`` takes.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is a deep model and PyTorch is not installed.
+    """
+    if name in RECIPES:
+        return RECIPES[name]
+    from semigen.cli.deep_models import DEEP_RECIPES  # PyTorch: loads for seconds
+
+    return DEEP_RECIPES[name]
+
+
 def learn_model(rows: Rows, task: Task, progress: Progress) -> Judged:
     """Fit the model that the task names, and judge it.
 
@@ -86,7 +101,7 @@ def learn_model(rows: Rows, task: Task, progress: Progress) -> Judged:
     SemigenError
         If the labels or the columns cannot be used.
     """
-    recipe = RECIPES[task.model]
+    recipe = recipe_of(task.model)
     return recipe.judge(recipe.make(rows, task), rows, task, progress)
 
 
@@ -98,7 +113,7 @@ def about_model(judged: Judged, rows: Rows, task: Task) -> dict[str, Any]:
         "learned_from": WITH if judged.uses_unlabelled else WITHOUT,
         "seed": task.seed,
         **({} if rows.vectorizer is None else {"n_words": rows.features.shape[1]}),
-        **RECIPES[task.model].about(judged.model),
+        **recipe_of(task.model).about(judged.model),
     }
 
 
@@ -127,7 +142,7 @@ def _safe(rows: Rows, task: Task) -> Any:
 def _hybrid(rows: Rows, task: Task) -> Any:
     """On features of all rows, learned once: no label is in them, so nothing leaks to hidden rows."""
     features = MixtureEnsembleFeatures(kinds=rows.kinds, n_jobs=task.jobs, random_state=task.seed)
-    with _cure(task):
+    with cure(task):
         return HybridClassifier(FrozenEstimator(features.fit(rows.features)), unlabeled=None)
 
 
@@ -142,32 +157,45 @@ def _by_itself(model: Any, rows: Rows, task: Task, progress: Progress) -> Judged
     return Judged(model, model.unlabeled_used_, cv, pair, why_not, _verdict(cv, pair, rows.n_unlabelled))
 
 
-def _against(
+def against(
     make_twin: Callable[[Rows, Task], Any],
 ) -> Callable[[Any, Rows, Task, Progress], Judged]:
     """For a model with a twin that learns from the labelled rows only, which is kept where it is better."""
 
     def judge(model: Any, rows: Rows, task: Task, progress: Progress) -> Judged:
-        _fit(model, rows, task)  # what is wrong with the table is told before the long part
         twin, pair = make_twin(rows, task), (WITH, WITHOUT)
+        judged = {WITH: model, WITHOUT: twin} if rows.n_unlabelled else {WITH: model}
         why_not = _why_not_cross_validate(rows)
+        total = n_fits(rows)
+
+        def said(done: int) -> None:
+            progress(done, total, f"fit {min(done + 1, total)} of {total}")
+
+        said(0)
+        _fit(model, rows, task)  # what is wrong with the table is told before the long part
         cv = None
         if why_not is None:
+            said(1)
             cv = cross_validate(
-                {WITH: model, WITHOUT: twin} if rows.n_unlabelled else {WITH: model},
+                judged,
                 rows.features,
                 rows.labels,
                 sample_weight=rows.weight,
                 n_splits=_FOLDS,
                 random_state=task.seed,
                 unlabeled=None,
-                progress=progress,
+                progress=lambda done, _: said(1 + done),
             )
         verdict = _verdict(cv, pair, rows.n_unlabelled)
         hurt = verdict == "hurt"
         return Judged(_fit(twin, rows, task) if hurt else model, not hurt, cv, pair, why_not, verdict)
 
     return judge
+
+
+def n_fits(rows: Rows) -> int:
+    """Fits that it takes to judge a model against its twin."""
+    return 1 if _why_not_cross_validate(rows) else 1 + _FOLDS * (1 + (rows.n_unlabelled > 0))
 
 
 def _supervised_mixture(rows: Rows, task: Task) -> Any:
@@ -180,17 +208,18 @@ def _supervised_hybrid(rows: Rows, task: Task) -> Any:
 
 
 def _fit(model: Any, rows: Rows, task: Task, **options: Any) -> Any:
-    with _cure(task):
+    with cure(task):
         return model.fit(rows.features, rows.labels, sample_weight=rows.weight, **options)
 
 
 @contextmanager
-def _cure(task: Task) -> Iterator[None]:
+def cure(task: Task) -> Iterator[None]:
     """Add to an error about columns what the command line can do about it."""
     try:
         yield
     except ColumnError as error:
-        raise ColumnError(f"{task.table}: {error} Here --drop COLUMN leaves a column out.") from error
+        cure = "" if task.labels else " Here --drop COLUMN leaves a column out."
+        raise ColumnError(f"{task.source}: {error}{cure}") from error
 
 
 def _why_nothing_hidden(rows: Rows) -> str:
@@ -241,8 +270,8 @@ def _about_pool(model: Any) -> dict[str, Any]:
             "name": one.name,
             "weight": one.weight,
             "learned_from": WITH if one.uses_unlabeled else WITHOUT,
-            "accuracy": _number(one.accuracy),
-            "log_loss": _number(one.log_loss),
+            "accuracy": finite(one.accuracy),
+            "log_loss": finite(one.log_loss),
         }
         for one in model.members_
     ]
@@ -273,15 +302,15 @@ def _about_hybrid(model: Any) -> dict[str, Any]:
     return {"representation": "clusters of all rows" if frozen else "columns"}
 
 
-def _number(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """A number as JSON can hold it."""
     return value if math.isfinite(value) else None
 
 
 RECIPES: dict[str, Recipe] = {
     "auto": Recipe(_auto, _by_itself, _about_pool),
-    "mixture": Recipe(_mixture, _against(_supervised_mixture), _about_mixture),
-    "safe": Recipe(_safe, _against(_supervised_mixture), _about_safe),
-    "hybrid": Recipe(_hybrid, _against(_supervised_hybrid), _about_hybrid),
+    "mixture": Recipe(_mixture, against(_supervised_mixture), _about_mixture),
+    "safe": Recipe(_safe, against(_supervised_mixture), _about_safe),
+    "hybrid": Recipe(_hybrid, against(_supervised_hybrid), _about_hybrid),
 }
-"""By the names that ``--model`` takes."""
+"""By the names that ``--model`` takes; those of deep models are in :mod:`semigen.cli.deep_models`."""

@@ -36,13 +36,7 @@ def say_table(
     output: Output, name: str, target: str, n_rows: int, labelled: Counter[Any], columns: Sequence[Column]
 ) -> None:
     """Say what is in a table: rows, labels, and which columns are used, which are not and why."""
-    n_labelled = sum(labelled.values())
-    classes = listing([f"{cell_text(label)} {count}" for label, count in sorted(labelled.items())])
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column()
-    grid.add_row("rows", f"{n_rows:,}: {n_labelled:,} labelled, {n_rows - n_labelled:,} unlabelled")
-    grid.add_row("target", f"{target} ({classes or 'no label'})")
+    grid = _labels("rows", target, n_rows, labelled)
     used = Counter(column.kind for column in columns if column.use)
     for number, (kind, count) in enumerate(used.items()):
         which = listing([_with_holes(column) for column in columns if column.use and column.kind == kind])
@@ -58,6 +52,16 @@ def say_table(
     if len(reasons) > _MOST_LINES:
         n_more = sum(map(len, list(reasons.values())[_MOST_LINES:]))
         grid.add_row("", f"and {counted(n_more, 'more column')} (all are in summary.json)")
+    output.say(name, style="bold")
+    output.say(grid)
+
+
+def say_images(
+    output: Output, name: str, target: str, n_images: int, labelled: Counter[Any], form: str
+) -> None:
+    """Say what is in a folder of images: images, labels, and their size."""
+    grid = _labels("images", target, n_images, labelled)
+    grid.add_row("size", form)
     output.say(name, style="bold")
     output.say(grid)
 
@@ -118,6 +122,18 @@ def verdict_text(judged: Judged, n_unlabelled: int, *, with_covariance: bool) ->
     if verdict == "hurt" and with_covariance:
         said += " Another --covariance may fit better."
     return said
+
+
+def _labels(what: str, target: str, n_rows: int, labelled: Counter[Any]) -> Table:
+    """Lines that say how many rows there are, and how many of each class are labelled."""
+    n_labelled = sum(labelled.values())
+    classes = listing([f"{cell_text(label)} {count}" for label, count in sorted(labelled.items())])
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    grid.add_row(what, f"{n_rows:,}: {n_labelled:,} labelled, {n_rows - n_labelled:,} unlabelled")
+    grid.add_row("target", f"{target} ({classes or 'no label'})")
+    return grid
 
 
 def _say_twins(output: Output, cv: CrossValidation) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,21 +21,33 @@ from semigen.exceptions import ColumnError, LabelError, ParameterError
 from semigen.families.registry import FAMILIES, FAMILY_OF_KIND
 from semigen.labels import check_weights
 
+if TYPE_CHECKING:
+    from semigen.cli.images import ImageForm
+
 _FAMILY_OF_KIND_SAID: dict[str, str] = {
     **{str(kind): family for kind, family in FAMILY_OF_KIND.items()},
     "count": "negative_binomial",  # who says that it is a count wants counts
 }
 
-WITH_FAMILIES = ("mixture", "safe")
-"""Models that take a family for each column; the others only say how columns are read."""
+DEEP = ("vae", "gan", "flow")
+"""Models that need PyTorch."""
+
+FAMILIES_OF: dict[str, tuple[str, ...]] = {
+    "mixture": tuple(FAMILIES),
+    "safe": tuple(FAMILIES),
+    "vae": ("gaussian", "categorical", "bernoulli", "poisson", "negative_binomial"),
+}
+"""Models that take a family for each column, and which; the others only say how columns are read."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What the user asked ``fit`` for."""
+    """What the user asked ``fit`` for: to learn from a table, or with ``labels`` from a folder of images."""
 
-    table: Path
+    source: Path
     target: str
+    labels: Path | None = None
+    image_size: tuple[int, int] | None = None
     id: str | None = None
     drop: tuple[str, ...] = ()
     read_as: tuple[tuple[str, str], ...] = ()
@@ -46,29 +58,38 @@ class Task:
     covariance: str = "tied"
     time_budget: float | None = None
     jobs: int | None = None
+    steps: int | None = None
     seed: int = 0
 
     @property
     def has_families(self) -> bool:
         """Whether every column has a density of its own in the model."""
-        return self.model in WITH_FAMILIES
+        return self.model in FAMILIES_OF
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether networks are trained, in optimiser steps."""
+        return self.model in DEEP
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What a table gives to learn from.
+    """What a table or a folder of images gives to learn from.
 
     Attributes
     ----------
-    table : pyarrow table
+    names : pyarrow array of shape (n,)
+        What rows are called in predictions.
+    name : str
+        The name of that column.
     columns : tuple of Column
-        Every column but the target and the weight.
-    features : pyarrow table or CSR matrix
-        The columns that are used, or the words of the text columns.
-    kinds : dict or None
+        Every column of a table but the target and the weight.
+    features : pyarrow table, CSR matrix or ndarray
+        The columns that are used, the words of the text columns, or the pixels of images.
+    kinds : dict, str or None
         How they are read, by name; None for words.
     family : str, dict or None
-        How :class:`semigen.MixtureClassifier` models them; None for models without families.
+        How densities model them; None for models without families.
     vectorizer : TfidfVectorizer or None
         What made the words.
     labels : ndarray of shape (n,), object
@@ -76,17 +97,21 @@ class Rows:
     labelled : Counter
         Rows of each class.
     weight : ndarray of shape (n,) or None
+    images : ImageForm or None
+        How images were read, where rows are images.
     """
 
-    table: pa.Table
+    names: Any
+    name: str
     columns: tuple[Column, ...]
     features: Any
-    kinds: dict[str, Kind] | None
+    kinds: dict[str, Kind] | Kind | None
     family: Any
     vectorizer: Any
     labels: NDArray[Any]
     labelled: Counter[Any]
     weight: NDArray[np.float64] | None
+    images: ImageForm | None = None
 
     @property
     def n_unlabelled(self) -> int:
@@ -111,32 +136,36 @@ def read_rows(task: Task, output: Output) -> Rows:
     families = _families(task)
     asked = {name: _kind(word) for name, word in task.read_as}
     as_written = [name for name, kind in asked.items() if kind == "category"]
-    table = read_table(task.table, [*([task.id] if task.id else []), *task.text, *as_written])
+    table = read_table(task.source, [*([task.id] if task.id else []), *task.text, *as_written])
     _check_options(task, table)
     labels = labels_of(table, task.target, task.unlabeled)
     columns = _columns(task, table, asked)
     used = [column.name for column in columns if column.use]
     labelled = Counter(label for label in labels if label is not None)
-    say_table(output, task.table.name, task.target, table.num_rows, labelled, columns)
-    _warn_about_labels(task, labels, output)
+    say_table(output, task.source.name, task.target, table.num_rows, labelled, columns)
+    warn_about_labels(task, labels, output)
     if not used:
         raise ColumnError(
-            f"{task.table} has no column that a model can use: "
+            f"{task.source} has no column that a model can use: "
             f"{listing([f'{column.name} ({column.reason})' for column in columns])}."
         )
     weight = None if task.weight is None else _weights(table, task.weight)
+    names = table[task.id] if task.id else pa.array(np.arange(table.num_rows))
+    named = (names, task.id or "row", columns)
     if task.text:
         words, features = vectorizer(documents(table, task.text), task.text)
         n_without = int((features.getnnz(axis=1) == 0).sum())
         none = f"; {counted(n_without, 'row')} without any" if n_without else ""
         output.say(f"words     {features.shape[1]:,} different ones{none}")
         family = "multinomial" if task.has_families else None
-        return Rows(table, columns, features, None, family, words, labels, labelled, weight)
+        return Rows(*named, features, None, family, words, labels, labelled, weight)
     kinds = {column.name: column.kind for column in columns if column.use}
     by_column = None
     if task.has_families:
-        by_column = {name: families.get(name, FAMILY_OF_KIND[kind]) for name, kind in kinds.items()}
-    return Rows(table, columns, table.select(used), kinds, by_column, None, labels, labelled, weight)
+        # Independent counts say too little of pixels and grades; given latents, they are what counts are.
+        usual = _FAMILY_OF_KIND_SAID if task.model == "vae" else FAMILY_OF_KIND
+        by_column = {name: families.get(name, usual[kind]) for name, kind in kinds.items()}
+    return Rows(*named, table.select(used), kinds, by_column, None, labels, labelled, weight)
 
 
 def _families(task: Task) -> dict[str, str]:
@@ -146,11 +175,13 @@ def _families(task: Task) -> dict[str, str]:
     wrong = [pair for pair, word in said if word not in (*_FAMILY_OF_KIND_SAID, *FAMILIES)]
     if wrong:
         raise ParameterError(f"--as {listing(wrong)}: a column is read as one of {kinds}, {families}.")
-    stray = [pair for pair, word in said if word not in _FAMILY_OF_KIND_SAID]
-    if stray and not task.has_families:
+    able = FAMILIES_OF.get(task.model, ())
+    stray = [pair for pair, word in said if word not in (*_FAMILY_OF_KIND_SAID, *able)]
+    if stray:
+        has = f"has {listing(able)}" if able else "has none"
         raise ParameterError(
-            f"--as {listing(stray)}: a family is for a mixture, and the model is {task.model!r}. Say how the "
-            f"column is read, as one of {kinds}, or add --model mixture."
+            f"--as {listing(stray)}: a family is for a mixture, and the model {task.model!r} {has}. Say how "
+            f"the column is read, as one of {kinds}, or add --model mixture."
         )
     return {name: _FAMILY_OF_KIND_SAID.get(word, word) for name, word in task.read_as}
 
@@ -161,7 +192,7 @@ def _kind(word: str) -> Kind:
 
 
 def _check_options(task: Task, table: pa.Table) -> None:
-    require_columns(table, [task.target], task.table, "--target")
+    require_columns(table, [task.target], task.source, "--target")
     for names, option in (
         ((task.id,), "--id"),
         ((task.weight,), "--weight"),
@@ -169,7 +200,7 @@ def _check_options(task: Task, table: pa.Table) -> None:
         ([name for name, _ in task.read_as], "--as"),
         (task.text, "--text"),
     ):
-        require_columns(table, [name for name in names if name is not None], task.table, option)
+        require_columns(table, [name for name in names if name is not None], task.source, option)
 
 
 def _columns(task: Task, table: pa.Table, asked: dict[str, Kind]) -> tuple[Column, ...]:
@@ -210,7 +241,8 @@ def _weights(table: pa.Table, name: str) -> NDArray[np.float64]:
         raise ColumnError(f"{refused} {error}") from error
 
 
-def _warn_about_labels(task: Task, labels: NDArray[Any], output: Output) -> None:
+def warn_about_labels(task: Task, labels: NDArray[Any], output: Output) -> None:
+    """Say where a class looks like a word for 'no label', or a marker does not occur."""
     plain = [label for label in labels if label is not None]
     if len(plain) == len(labels) and task.unlabeled is not None:
         output.warn(

@@ -1,4 +1,4 @@
-"""What ``fit`` and ``demo`` share: from a table to a model, predictions and a summary.
+"""What ``fit`` and ``demo`` share: from a table or images to a model, predictions and a summary.
 
 No formula is here: :mod:`semigen.cli.models` learns and judges, this file puts things in order and words.
 """
@@ -8,62 +8,74 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from semigen._version import __version__
 from semigen.cli.console import Output
-from semigen.cli.models import about_model, learn_model
+from semigen.cli.images import read_image_rows, write_grid
+from semigen.cli.models import about_model, learn_model, n_fits, recipe_of
 from semigen.cli.report import say_result, verdict_text
-from semigen.cli.rows import Task, read_rows
-from semigen.cli.tables import cell_text, write_table
-from semigen.exceptions import ConvergenceWarning
+from semigen.cli.rows import Rows, Task, read_rows
+from semigen.cli.tables import cell_text, counted, write_table
+from semigen.columns.tables import listing
+from semigen.exceptions import ConvergenceWarning, TrainingWarning
 from semigen.persistence import save
 
-MODEL, PREDICTIONS, SUMMARY = "model.semigen", "predictions.csv", "summary.json"
+MODEL, PREDICTIONS, SUMMARY, SAMPLES = "model.semigen", "predictions.csv", "summary.json", "samples.png"
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A model, the predictions of every row of its table, and the summary of both."""
+    """A model, the predictions of every row, the summary of both, and images that the model makes.
+
+    ``samples`` is (K, number, channels, height, width), None where a model makes no images.
+    """
 
     model: Any
     predictions: pa.Table
     summary: dict[str, Any]
+    samples: NDArray[Any] | None = None
+
+
+def results_of(task: Task) -> list[str]:
+    """The files that a task's results are."""
+    return [MODEL, PREDICTIONS, SUMMARY, *([SAMPLES] if task.labels and task.is_deep else [])]
 
 
 def learn(task: Task, output: Output) -> Learned:
-    """Read the table, say what is in it, learn from it, and say what came out.
+    """Read the table or the images, say what is in it, learn from it, and say what came out.
 
     Raises
     ------
     SemigenError
         If the table, its labels or its columns cannot be used.
     """
-    rows = read_rows(task, output)
-    with output.progress("learning") as progress, warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said below, for the model that is kept
+    with output.progress("loading"):
+        recipe_of(task.model)  # what is not installed is told before anything is read
+    rows = (read_image_rows if task.labels else read_rows)(task, output)
+    if task.is_deep:
+        _say_work(rows, task, output)
+    with output.progress("learning") as progress, _training_warnings():
         judged = learn_model(rows, task, progress)
     about = about_model(judged, rows, task)
     text = verdict_text(judged, rows.n_unlabelled, with_covariance="covariance" in about)
     say_result(output, judged, about, text, with_twin=rows.n_unlabelled > 0)
-    if about.get("converged") is False:
-        output.warn(f"EM stopped after {about['n_iter']} iterations before its objective settled.")
-    if about.get("stopped_early"):
-        output.warn("The time budget ended the fit: mixtures, folds or members may be missing.")
-    names = rows.table[task.id] if task.id else pa.array(np.arange(len(rows.labels)))
-    predictions = predict_table(judged.model, rows.features, task.id, names, rows.labels)
+    _warn_about_training(about, output)
+    with output.progress("predicting"):
+        predictions = predict_table(judged.model, rows.features, rows.name, rows.names, rows.labels)
+    samples = None if rows.images is None or not task.is_deep else _draw(judged.model, rows, task, output)
     summary = {
         "semigen": __version__,
-        "table": str(task.table),
+        **_about_source(rows, task),
         "target": task.target,
-        "text": list(task.text),
         "n_rows": len(rows.labels),
         "labelled": [{"class": label, "rows": count} for label, count in sorted(rows.labelled.items())],
         "n_unlabelled": rows.n_unlabelled,
@@ -77,24 +89,27 @@ def learn(task: Task, output: Output) -> Learned:
     whole = judged.model
     if rows.vectorizer is not None:
         whole = Pipeline([("words", rows.vectorizer), ("classifier", judged.model)])
-    return Learned(whole, predictions, summary)
+    return Learned(whole, predictions, summary, samples)
 
 
 def write(learned: Learned, folder: Path) -> None:
-    """Write model, predictions and summary into a folder."""
+    """Write model, predictions, summary and samples into a folder."""
     save(learned.model, folder / MODEL, notes=learned.summary)
     write_table(learned.predictions, folder / PREDICTIONS, ".csv")
     text = json.dumps(learned.summary, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+    if learned.samples is not None:
+        write_grid(learned.samples, folder / SAMPLES)
 
 
 def predict_table(
-    model: Any, features: Any, id_name: str | None, names: Any, labels: NDArray[Any] | None = None
+    model: Any, features: Any, name: str, names: Any, labels: NDArray[Any] | None = None
 ) -> pa.Table:
     """Return a table of predictions: one row each, with the name or the number of the row first.
 
-    Columns are the id (or ``row``, from 0), the ``given`` label if labels are passed, the ``predicted``
-    class, its ``probability``, the probability of each class (``p_<class>``), and ``log_density`` in nats.
+    Columns are the names (called ``name``), the ``given`` label if labels are passed, the ``predicted``
+    class, its ``probability``, the probability of each class (``p_<class>``), and ``log_density`` in nats
+    where the model has an exact one.
     """
     probability = model.predict_proba(features)
     classes = model.classes_.tolist()
@@ -105,13 +120,65 @@ def predict_table(
     columns["predicted"] = pa.array([classes[k] for k in best])
     columns["probability"] = pa.array(probability.max(axis=1))
     columns |= {f"p_{cell_text(label)}": pa.array(probability[:, k]) for k, label in enumerate(classes)}
-    if hasattr(model, "score_samples"):
+    is_estimate = hasattr(model, "log_density")  # from many draws a row, which takes minutes
+    if hasattr(model, "score_samples") and not is_estimate:
         columns["log_density"] = pa.array(model.score_samples(features))
-    first = id_name or "row"
-    return pa.table({"id" if first in columns else first: names, **columns})
+    return pa.table({"id" if name in columns else name: names, **columns})
 
 
 def count_predictions(predictions: pa.Table) -> list[dict[str, Any]]:
     """Count the rows of each predicted class, in the order of the classes."""
     counts = Counter(predictions["predicted"].to_pylist())
     return [{"class": label, "rows": count} for label, count in sorted(counts.items())]
+
+
+@contextmanager
+def _training_warnings() -> Iterator[None]:
+    """Keep what warnings say for later, and let Ctrl-C end everything, where networks would be kept."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # said for the model that is kept
+        warnings.simplefilter("ignore", TrainingWarning)
+        warnings.filterwarnings("error", "stopped by Ctrl-C", TrainingWarning)
+        try:
+            yield
+        except TrainingWarning:
+            raise KeyboardInterrupt from None
+
+
+def _about_source(rows: Rows, task: Task) -> dict[str, Any]:
+    if rows.images is None:
+        return {"table": str(task.source), "text": list(task.text)}
+    return {"folder": str(task.source), "labels": str(task.labels), "images": vars(rows.images)}
+
+
+def _say_work(rows: Rows, task: Task, output: Output) -> None:
+    from semigen.cli.deep_models import default_steps
+
+    steps = task.steps or default_steps(task.model)
+    output.say(f"training  {counted(n_fits(rows), 'fit')} of {counted(steps, 'step')} each (--steps)")
+
+
+def _warn_about_training(about: dict[str, Any], output: Output) -> None:
+    if about.get("converged") is False:
+        output.warn(f"EM stopped after {about['n_iter']} iterations before its objective settled.")
+    if about.get("stopped_early"):
+        output.warn("The time budget ended the fit: mixtures, folds or members may be missing.")
+    if "not finite" in (about.get("outcome"), about.get("features", {}).get("outcome")):
+        output.warn(
+            "The training broke down: its loss was not finite. The last good weights are kept; look for "
+            "extreme cells."
+        )
+    if about.get("features", {}).get("collapsed"):
+        output.warn("The features say nothing about the images: give the training more --steps.")
+
+
+def _draw(model: Any, rows: Rows, task: Task, output: Output) -> NDArray[Any]:
+    from semigen.cli.deep_models import draw
+
+    assert rows.images is not None
+    with output.progress("drawing samples"):
+        samples, absent = draw(model, rows.images, task.seed)
+    if absent:
+        classes = listing(list(map(cell_text, absent)))
+        output.warn(f"The generator makes too few images of {classes}: black in {SAMPLES}.")
+    return samples
