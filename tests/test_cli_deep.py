@@ -15,7 +15,7 @@ from PIL import Image
 
 import semigen
 from semigen.cli.console import Output
-from semigen.cli.images import ImageForm, image_files, read_new_images, write_grid
+from semigen.cli.images import ImageForm, image_files, read_new_images
 from test_cli import RESULTS, error_of, here, make_notes, make_table, run, shown
 
 __all__ = ["here"]  # a fixture
@@ -303,9 +303,10 @@ def test_every_model_learns_from_images_and_reads_new_ones_alike(here, model, co
         with Image.open("out/samples.png") as samples:
             assert samples.mode == ("RGB" if colour else "L")
             enlarged = 64 // 6
-            assert samples.size == (10 * (6 * enlarged + 2) - 2, 2 * (4 * enlarged + 2) - 2)
+            assert samples.size == (enlarged * (10 * 7 - 1), enlarged * (2 * 5 - 1))
 
 
+@pytest.mark.filterwarnings("ignore:all 20 latents have collapsed")  # after three steps
 def test_a_vae_of_images_learns_features_first_and_its_twin_from_labelled_rows_only(here):
     from semigen.cli.deep_models import _supervised_vae, _vae
     from semigen.cli.images import read_image_rows
@@ -319,7 +320,7 @@ def test_a_vae_of_images_learns_features_first_and_its_twin_from_labelled_rows_o
     assert model.features.likelihood == twin.likelihood == "continuous_bernoulli"
     assert model.unlabeled_weight == 1.0
     assert (twin.features, twin.unlabeled_weight) == (None, 0.0)
-    for one in (model, model.features, twin):
+    for one in (model, model.features.estimator, twin):
         assert (one.n_steps, one.random_state) == (3, 5)
 
 
@@ -533,36 +534,24 @@ def test_models_of_tables_and_of_images_are_told_apart(pictures):
     assert not Path("o.csv").exists()
 
 
-def test_classes_that_a_gan_never_draws_are_black_and_named(pictures, monkeypatch):
+def test_classes_that_a_gan_never_draws_are_grey_and_named(pictures, monkeypatch):
     from semigen.deep import GANClassifier
-    from semigen.exceptions import ParameterError
+    from semigen.exceptions import ClassNotMadeError
 
     drawn = GANClassifier.sample
 
     def sample(self, n, y, random_state):
         if y == "below":
-            raise ParameterError("too few")
+            raise ClassNotMadeError("too few")
         return drawn(self, n, None, random_state)
 
     monkeypatch.setattr(GANClassifier, "sample", sample)
     result = fit_images(*FEW, model="gan")
-    assert "too few images of below: black in samples.png" in result.stderr
+    assert "samples.png: the generator makes too few rows of class 'below'" in result.stderr
     with Image.open("pictures-semigen/samples.png") as samples:
         pixels = np.asarray(samples)
-    first, second = pixels[:40], pixels[42:]
-    assert first.any(axis=0).sum() > second.any(axis=0).sum() == 9 * 2  # the lines between images
-
-
-def test_a_grid_shows_each_image_in_its_place(here):
-    images = np.random.default_rng(0).integers(0, 256, (2, 3, 3, 30, 40)) / 255
-    write_grid(images, Path("grid.png"))
-    with Image.open("grid.png") as opened:
-        pixels = np.asarray(opened).astype(int)
-    assert pixels.shape == (2 * 32 - 2, 3 * 42 - 2, 3)
-    for j in range(2):
-        for k in range(3):
-            found = pixels[32 * j : 32 * j + 30, 42 * k : 42 * k + 40]
-            np.testing.assert_array_equal(found, np.rint(255 * images[j, k]).transpose(1, 2, 0))
+    assert set(np.unique(pixels[50:])) == {128, 255}  # missing cells and the lines between images
+    assert len(np.unique(pixels[:40])) > 2
 
 
 def test_a_damaged_note_on_images_is_one_line(pictures):

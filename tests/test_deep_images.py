@@ -24,7 +24,13 @@ from semigen.deep import (  # noqa: E402
     transfer_grid,
 )
 from semigen.deep.base import random_seed  # noqa: E402
-from semigen.exceptions import MissingExtraError, NotFittedError, ParameterError  # noqa: E402
+from semigen.exceptions import (  # noqa: E402
+    ClassNotMadeError,
+    MissingExtraError,
+    NotFittedError,
+    ParameterError,
+    TrainingWarning,
+)
 
 
 def tile(grid, row, column, height=8, width=8, gap=1):
@@ -293,3 +299,21 @@ def test_what_cannot_be_saved_leaves_no_file(rng, tmp_path, monkeypatch):
     with pytest.raises(MissingExtraError, match=r'pip install "semigen\[images\]"'):
         save_image(rng.random((4, 4)), tmp_path / "grid.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_class_that_is_never_made_is_grey_and_named(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.random((40, 9)), np.arange(40) % 2
+    model = GANClassifier(hidden=8, generator_hidden=8, n_steps=4, random_state=0).fit(X, y)
+    drawn = GANClassifier.sample
+
+    def sample(self, n, y, random_state):
+        if y == 1:
+            raise ClassNotMadeError("too few")
+        return drawn(self, n, None, random_state)
+
+    monkeypatch.setattr(GANClassifier, "sample", sample)
+    with pytest.warns(TrainingWarning, match="too few rows of class 1"):
+        grid = class_grid(model, 3, background=0.0)
+    assert set(np.unique(grid[4:])) == {0.0, 0.5}
+    assert len(np.unique(grid[:3])) > 9

@@ -37,6 +37,10 @@ class ParameterError(SemigenError, ValueError):
     """A parameter of an estimator has a value that does not fit it or the data."""
 
 
+class ClassNotMadeError(ParameterError):
+    """A GAN's generator makes too few rows of a class."""
+
+
 class TableError(SemigenError, ValueError):
     """A file with a table cannot be read, or lacks what was asked of it."""
 
@@ -54,4 +58,4 @@ class ObjectiveDecreasedWarning(UserWarning):
 
 
 class TrainingWarning(UserWarning):
-    """The training of a deep model ended before its last step; what is kept is said."""
+    """The training of a deep model ended before its last step, or left a class that it makes no rows of."""

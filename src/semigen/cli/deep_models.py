@@ -6,19 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
 
 from semigen import columns
 from semigen.cli.images import ImageForm
 from semigen.cli.models import Judged, Progress, Recipe, against, cure, finite
 from semigen.cli.rows import Rows, Task
-from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures
+from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures, class_grid
 from semigen.deep.vae_features import COLLAPSED
 from semigen.exceptions import ParameterError
 
 SAMPLES_A_CLASS = 10
+_LEAST_SHOWN = 64  # pixels of an image in a grid
 
 
 def default_steps(model: str) -> int:
@@ -26,40 +27,26 @@ def default_steps(model: str) -> int:
     return int({"vae": VAEClassifier, "gan": GANClassifier, "flow": FlowMixtureClassifier}[model]().n_steps)
 
 
-def draw(model: Any, form: ImageForm, seed: int) -> tuple[NDArray[Any], list[Any]]:
-    """Images that a model makes of each class, and the classes that it makes none of.
-
-    Every class is drawn with the same random numbers.
-
-    Returns
-    -------
-    images : ndarray of shape (K, 10, channels, height, width)
-        From 0 to 1; black where there is none.
-    absent : list
-        Classes that a GAN's generator makes too rarely.
-    """
-    classes = model.classes_.tolist()
-    images = np.zeros((len(classes), SAMPLES_A_CLASS, form.channels, form.height, form.width))
-    absent = []
-    for own, label in zip(images, classes, strict=True):
-        try:
-            rows, _ = model.sample(SAMPLES_A_CLASS, y=label, random_state=seed)
-        except ParameterError:
-            absent.append(label)
-        else:
-            own[:] = np.clip(rows, 0.0, 1.0).reshape(own.shape)
-    return images, absent
+def samples(model: Any, form: ImageForm, seed: int) -> NDArray[Any]:
+    """A grid of images that a model makes, one row a class; small ones are enlarged by a whole number."""
+    shape = (form.channels, form.height, form.width)
+    grid = class_grid(model, SAMPLES_A_CLASS, random_state=seed, image_shape=shape)
+    scale = max(1, _LEAST_SHOWN // max(form.height, form.width))
+    return grid.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 # --- how models are made
 
 
 def _vae(rows: Rows, task: Task) -> Any:
-    """M2 of the columns of a table, M1+M2 of images."""
+    """M2 of the columns of a table, M1+M2 of images.
+
+    M1 is learned once, from all images: no label is in it, so nothing leaks to hidden rows.
+    """
     if rows.images is None:
         return _m2(rows, task, likelihood=rows.family)
     features = VAEFeatures(_likelihood(rows.images), random_state=task.seed, **_steps(task))
-    return _m2(rows, task, features=features)
+    return _m2(rows, task, features=FrozenEstimator(features.fit(rows.features)))
 
 
 def _gan(rows: Rows, task: Task) -> Any:

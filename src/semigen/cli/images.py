@@ -28,7 +28,6 @@ FILE = "file"
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _MOST_CELLS = 2**30  # 4 GiB of pixels; fits take several times that
 _MANY_NUMBERS = 3 * 64 * 64  # of an image
-_LEAST_SHOWN, _GAP = 64, 2  # pixels of an image in a grid, and between two
 _WHITE = (255, 255, 255, 255)
 _RESIZE = "--image-size HEIGHTxWIDTH, such as --image-size 32x32"
 
@@ -164,22 +163,6 @@ def image_files(folder: Path) -> list[str]:
             f"{folder} has no image: files that end in {', '.join(_ENDINGS)} are read, in subfolders, too."
         )
     return found
-
-
-def write_grid(images: NDArray[Any], path: Path) -> None:
-    """Write images (rows, columns, channels, height, width), from 0 to 1, as one picture.
-
-    Small ones are enlarged by a whole number, with a line between them.
-    """
-    from PIL import Image
-
-    scale = max(1, _LEAST_SHOWN // max(images.shape[-2:]))
-    large = images.repeat(scale, axis=-2).repeat(scale, axis=-1)
-    framed = np.pad(large, [(0, 0)] * 3 + [(0, _GAP)] * 2, constant_values=1.0)
-    n_rows, n_columns, channels, height, width = framed.shape
-    grid = framed.transpose(0, 3, 1, 4, 2).reshape(n_rows * height, n_columns * width, channels)
-    pixels = np.rint(255 * grid[:-_GAP, :-_GAP]).astype(np.uint8)
-    Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(path)
 
 
 def _labels(task: Task, files: Sequence[str], output: Output) -> NDArray[Any]:

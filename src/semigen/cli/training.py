@@ -20,12 +20,11 @@ from sklearn.pipeline import Pipeline
 
 from semigen._version import __version__
 from semigen.cli.console import Output
-from semigen.cli.images import read_image_rows, write_grid
+from semigen.cli.images import read_image_rows
 from semigen.cli.models import about_model, learn_model, n_fits, recipe_of
 from semigen.cli.report import say_result, verdict_text
 from semigen.cli.rows import Rows, Task, read_rows
 from semigen.cli.tables import cell_text, counted, write_table
-from semigen.columns.tables import listing
 from semigen.exceptions import ConvergenceWarning, TrainingWarning
 from semigen.persistence import save
 
@@ -34,10 +33,7 @@ MODEL, PREDICTIONS, SUMMARY, SAMPLES = "model.semigen", "predictions.csv", "summ
 
 @dataclass(frozen=True)
 class Learned:
-    """A model, the predictions of every row, the summary of both, and images that the model makes.
-
-    ``samples`` is (K, number, channels, height, width), None where a model makes no images.
-    """
+    """A model, the predictions of every row, the summary of both, and a grid of images from the model."""
 
     model: Any
     predictions: pa.Table
@@ -99,7 +95,9 @@ def write(learned: Learned, folder: Path) -> None:
     text = json.dumps(learned.summary, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     if learned.samples is not None:
-        write_grid(learned.samples, folder / SAMPLES)
+        from semigen.deep import save_image
+
+        save_image(learned.samples, folder / SAMPLES)
 
 
 def predict_table(
@@ -155,7 +153,9 @@ def _say_work(rows: Rows, task: Task, output: Output) -> None:
     from semigen.cli.deep_models import default_steps
 
     steps = task.steps or default_steps(task.model)
-    output.say(f"training  {counted(n_fits(rows), 'fit')} of {counted(steps, 'step')} each (--steps)")
+    first = "features of all images, then " if rows.images and task.model == "vae" else ""
+    fits = f"{counted(n_fits(rows), 'fit')} of {counted(steps, 'step')} each (--steps)"
+    output.say(f"training  {first}{fits}")
 
 
 def _warn_about_training(about: dict[str, Any], output: Output) -> None:
@@ -173,12 +173,12 @@ def _warn_about_training(about: dict[str, Any], output: Output) -> None:
 
 
 def _draw(model: Any, rows: Rows, task: Task, output: Output) -> NDArray[Any]:
-    from semigen.cli.deep_models import draw
+    from semigen.cli.deep_models import samples
 
     assert rows.images is not None
-    with output.progress("drawing samples"):
-        samples, absent = draw(model, rows.images, task.seed)
-    if absent:
-        classes = listing(list(map(cell_text, absent)))
-        output.warn(f"The generator makes too few images of {classes}: black in {SAMPLES}.")
-    return samples
+    with output.progress("drawing samples"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", TrainingWarning)
+        grid = samples(model, rows.images, task.seed)
+    for one in caught:
+        output.warn(f"{SAMPLES}: {one.message}")
+    return grid

@@ -33,7 +33,7 @@ from semigen.deep.members import Model
 from semigen.deep.records import Rows
 from semigen.deep.streams import mix
 from semigen.deep.tables import Table
-from semigen.exceptions import ColumnError, ParameterError
+from semigen.exceptions import ClassNotMadeError, ColumnError, ParameterError
 
 _MOST_DRAWS = 1000  # rows drawn for each one wanted of a class
 
@@ -256,7 +256,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
 
         Raises
         ------
-        ParameterError
+        ClassNotMadeError
             If the generator makes less than one row of class ``y`` in a thousand.
         """
         check_is_fitted(self)
@@ -268,7 +268,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         with drawing(random_state):
             while n_found < n:
                 if n_drawn >= _MOST_DRAWS * n:
-                    raise ParameterError(
+                    raise ClassNotMadeError(
                         f"y={y!r}: the generator made {n_found} rows of this class in {n_drawn}. Take "
                         "rows of any class (y=None), label more rows of this one, or raise n_steps."
                     )

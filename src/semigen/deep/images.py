@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from semigen import checks, columns
 from semigen.deep.base import Array, random_seed
 from semigen.deep.vae_classifier import VAEClassifier
-from semigen.exceptions import MissingExtraError, ParameterError
+from semigen.exceptions import ClassNotMadeError, MissingExtraError, ParameterError, TrainingWarning
 
 MISSING = 0.5
 """The grey of missing cells."""
@@ -81,7 +82,8 @@ def class_grid(model: Any, n: int = 10, *, random_state: Any = None, **layout: A
     """Draws from each class, a row of ``n`` images a class in the order of ``classes_``.
 
     Of a :class:`VAEClassifier` they are expected cells, and the images of a column have the same latents.
-    Whatever it draws beyond ``value_range`` is black or white.
+    Whatever is drawn beyond ``value_range`` is black or white. A class that a GAN's generator makes too
+    rarely is a grey row.
 
     Parameters
     ----------
@@ -97,13 +99,27 @@ def class_grid(model: Any, n: int = 10, *, random_state: Any = None, **layout: A
     Returns
     -------
     ndarray of shape (height, width) or (height, width, 3)
+
+    Warns
+    -----
+    TrainingWarning
+        If a GAN's generator makes too few rows of a class.
     """
     check_is_fitted(model)
+    checks.integer("n", n, minimum=1)
     layout = _layout(model, layout)
     seed = random_seed(random_state)
     expected = {"expected": True} if isinstance(model, VAEClassifier) else {}
-    drawn = [model.sample(n, y=y, random_state=seed, **expected)[0] for y in model.classes_.tolist()]
-    return image_grid(np.concatenate([_made(model, rows, layout) for rows in drawn]), n, **layout)
+    made = []
+    for y in model.classes_.tolist():
+        try:
+            rows, _ = model.sample(n, y=y, random_state=seed, **expected)
+            made.append(_made(model, rows, layout))
+        except ClassNotMadeError:
+            message = f"the generator makes too few rows of class {y!r}: its images are grey."
+            warnings.warn(message, TrainingWarning, stacklevel=2)
+            made.append(np.full((n, math.prod(layout["image_shape"])), np.nan))
+    return image_grid(np.concatenate(made), n, **layout)
 
 
 def reconstruction_grid(model: Any, X: Any, **layout: Any) -> Array:

@@ -306,7 +306,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
         features = clone(self.features)
         if features.get_params().get("random_state", 0) is None:  # one seed for both
             features.set_params(random_state=seed)
-        self.features_ = features.fit(X)
+        self.features_ = features.fit(X, None)  # FrozenEstimator wants a y
         if hasattr(self.features_, "schema_"):
             self.schema_ = self.features_.schema_
         if not hasattr(self.features_, "posterior"):
