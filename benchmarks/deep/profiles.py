@@ -11,12 +11,16 @@ from benchmarks.deep.recipes import ABLATIONS, DIGITS, MNIST_CPU, MNIST_GPU, SHA
 
 @dataclass(frozen=True)
 class Target:
-    """The most that an error, %, may be: of one method, or of the best of the deep ones."""
+    """The most that an error, %, may be: of one method, or of the best of the deep ones.
+
+    With ``half_of`` it is half the error of that method, seen in the same draws.
+    """
 
     problem: str
     method: str
     error: float
     published: str = ""
+    half_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Profile:
 
 
 ANY = "the best deep model"
-DEEP = ("M1+M2", "M2", "GAN", "M1 + label spreading", "GAN with pull-away and entropy")
+DEEP = ("M1+M2", "M2", "GAN", "M1 + auto", "GAN with pull-away and entropy")
 MNIST_100 = Problem("MNIST, 100 labels", 10, mnist)
 DIGITS_3 = Problem("digits, 3 labels a class", 3, digits)
 DIGITS_10 = Problem("digits, 10 labels a class", 10, digits)
@@ -87,7 +91,10 @@ PROFILES = {
             (MNIST_100,),
             MNIST_CPU,
             3,
-            (Target(MNIST_100.name, ANY, 10.0),),
+            (
+                Target(MNIST_100.name, ANY, 10.0),
+                Target(MNIST_100.name, "M1 + logistic", 0.0, half_of="logistic"),
+            ),
         ),
         Profile(
             "gpu",

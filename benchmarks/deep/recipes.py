@@ -15,6 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import LabelSpreading
 from torch import Tensor
 
+from semigen.auto import AutoClassifier
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, bounds, gan_losses
 from semigen.deep.bounds import weighted_mean
 from semigen.deep.gan_networks import GAN
@@ -104,7 +105,16 @@ def _deceiving_generator() -> Iterator[None]:
 
 
 SMALL_M1 = {"likelihood": "bernoulli", "n_latent": 20, "hidden": (200, 200), "n_steps": 2000}
-SMALL_M2 = {"likelihood": "bernoulli", "n_latent": 10, "hidden": (200, 200), "alpha": 20.0, "n_steps": 2000}
+SMALL_M2 = {
+    "likelihood": "bernoulli",
+    "n_latent": 8,
+    "hidden": 128,
+    "alpha": 1.0,
+    "n_steps": 2000,
+    "batch_size": 100,
+    "learning_rate": 5e-3,
+    "weight_average": 0.99,
+}
 SMALL_TOP = {"n_latent": 10, "hidden": (100, 100), "n_steps": 2000}
 SMALL_GAN = {"n_steps": 2000}
 
@@ -112,7 +122,7 @@ DIGITS = {
     "M1+M2": m2(SMALL_M1, **SMALL_TOP),
     "M2": m2(**SMALL_M2),
     "GAN": gan(**SMALL_GAN),
-    "M1 + label spreading": on_features(LabelSpreading("knn", n_neighbors=7), SMALL_M1),
+    "M1 + auto": on_features(AutoClassifier(random_state=0), SMALL_M1),
     "M1 + logistic": on_features(LogisticRegression(max_iter=2000), SMALL_M1),
     "logistic": labeled_only(LogisticRegression(max_iter=2000)),
     "label spreading": peer(LabelSpreading("knn", n_neighbors=7)),
@@ -131,6 +141,7 @@ MNIST_CPU = {
     "M1+M2": m2(CPU_M1, n_latent=10, hidden=(200, 200), n_steps=4500),
     "M2": m2(likelihood="bernoulli", n_latent=50, hidden=(500,), alpha=50.0, n_steps=3000),
     "GAN": gan(n_steps=5000),
+    "M1 + auto": on_features(AutoClassifier(random_state=0), CPU_M1),
     "M1 + logistic": on_features(LogisticRegression(max_iter=2000), CPU_M1),
     "logistic": labeled_only(LogisticRegression(max_iter=2000)),
 }

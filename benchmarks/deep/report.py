@@ -67,12 +67,17 @@ def _outcome(target: Target, errors: Errors) -> tuple[str, str, bool]:
         if problem == target.problem
         and (method == target.method or (target.method == ANY and method in DEEP))
     }
-    published = f" ({target.published})" if target.published else ""
-    what = f"{target.problem}, {target.method}: at most {target.error:g} %{published}"
+    limit = target.error
+    what = f"{target.problem}, {target.method}: at most {limit:g} %"
+    if target.half_of:
+        limit = 0.5 * errors.get((target.problem, target.half_of), np.array([np.nan])).mean()
+        what = f"{target.problem}, {target.method}: at most half of {target.half_of} ({limit:.2f} %)"
+    if target.published:
+        what += f" ({target.published})"
     if not found:
         return what, "not measured", False
     best = min(found, key=lambda name: found[name])
-    return what, f"{found[best]:.2f} % ({best})", bool(found[best] <= target.error)
+    return what, f"{found[best]:.2f} % ({best})", bool(found[best] <= limit)
 
 
 def _mean(rows: Rows, problem: str, method: str, what: str) -> float:
