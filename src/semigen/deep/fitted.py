@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,11 @@ class Networks:
         with torch.no_grad():
             blocks = (Rows(*(value[i : i + size] for value in rows)) for i in range(0, len(rows.x), size))
             return torch.cat([question(block) for block in blocks], dim=-1)
+
+    def ask_each(self, rows: Rows, question: Callable[[Any, Rows], Tensor]) -> NDArray[np.float64]:
+        """Each member's answers, (members, n, …): ``question(model, rows)`` has the rows on the last axis."""
+        answers = (self.ask(rows, partial(question, one)).numpy() for one in self.models)
+        return np.stack([np.ascontiguousarray(np.moveaxis(one, -1, 0)) for one in answers])
 
     def draw(self, n: int, rows: Callable[[Any, Tensor], Tensor]) -> Tensor:
         """Draw ``n`` rows as tensors of the table, each from a member at random, (n, D).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -293,15 +293,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         return self._member_proba_of(self._rows(X))
 
     def _member_proba_of(self, rows: Rows) -> Array:
-        def question(model: Any) -> Callable[[Rows], Tensor]:
-            return lambda block: model.log_probs(block).exp().T
-
-        return np.stack(
-            [
-                np.ascontiguousarray(self.networks_.ask(rows, question(one)).numpy().T)
-                for one in self.networks_.models
-            ]
-        )
+        return self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp().T)
 
     def _with_unit_cells(self, table: Table, matrix: Any) -> tuple[Table, tuple[bool, ...]]:
         """The table with numbers from 0 to 1 left as they are, and which columns have such numbers."""

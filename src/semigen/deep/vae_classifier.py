@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
 
@@ -212,17 +211,13 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
 
     def transform(self, X: Any) -> Array:
         """Posterior means of z given the most probable class, member by member, (n, latents)."""
-        rows = self._rows(X)
-        found = []
-        for model in self.networks_.models:
 
-            def mean(block: Rows, model: Any = model) -> Tensor:
-                seen = model.inputs(block.x, block.mask)
-                latent: Tensor = model.encoder(seen, model.log_q(seen).argmax(dim=-1))[0]
-                return latent.T
+        def mean(model: Any, block: Rows) -> Tensor:
+            seen = model.inputs(block.x, block.mask)
+            latent: Tensor = model.encoder(seen, model.log_q(seen).argmax(dim=-1))[0]
+            return latent.T
 
-            found.append(self.networks_.ask(rows, mean).numpy().T)
-        return np.ascontiguousarray(np.hstack(found))
+        return np.hstack(list(self.networks_.ask_each(self._rows(X), mean)))
 
     def sample(
         self, n: int = 1, y: Any = None, random_state: Any = None, *, expected: bool = False
@@ -333,13 +328,8 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
 
     def _member_proba(self, rows: Rows) -> Array:
         """q(class | x) of each member, (members, n, K)."""
-        models = self.networks_.models
-
-        def question(model: Any) -> Callable[[Rows], Tensor]:
-            return lambda block: model.log_q(model.inputs(block.x, block.mask)).exp().T
-
-        return np.stack(
-            [np.ascontiguousarray(self.networks_.ask(rows, question(one)).numpy().T) for one in models]
+        return self.networks_.ask_each(
+            rows, lambda model, block: model.log_q(model.inputs(block.x, block.mask)).exp().T
         )
 
     def _decoded(self, X: Any, code: int | None) -> Any:

@@ -283,14 +283,10 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
         return columns.restore(self.schema_, self.networks_.shape.table.matrix(rows))
 
     def _find_active(self, rows: Rows) -> None:
-        found = []
-        for model in self.networks_.models:
+        def divergence(model: Any, block: Rows) -> Tensor:
+            return gaussian_kl(*model.encoder(model.inputs(block.x, block.mask))).T
 
-            def divergence(block: Rows, model: Any = model) -> Any:
-                return gaussian_kl(*model.encoder(model.inputs(block.x, block.mask))).T
-
-            found.append(self.networks_.ask(rows, divergence).mean(dim=1).numpy())
-        self.kl_ = np.array(found)
+        self.kl_ = self.networks_.ask_each(rows, divergence).mean(axis=1)
         self.active_ = self.kl_ >= COLLAPSED
         if not self.active_.any():
             warnings.warn(
@@ -302,16 +298,12 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
             self.active_[np.unravel_index(self.kl_.argmax(), self.kl_.shape)] = True
 
     def _posterior(self, rows: Rows) -> tuple[Array, Array]:
-        def member(model: Any, active: Any) -> tuple[Array, Array]:
-            def question(block: Rows) -> Any:
-                mean, log_sd = model.encoder(model.inputs(block.x, block.mask))
-                return torch.stack([mean, log_sd.exp()])[..., active].transpose(1, 2)
+        def question(model: Any, block: Rows) -> Tensor:
+            mean, log_sd = model.encoder(model.inputs(block.x, block.mask))
+            return torch.stack([mean, log_sd.exp()]).transpose(1, 2)
 
-            mean, sd = self.networks_.ask(rows, question).numpy()
-            return mean.T, sd.T
-
-        pairs = [
-            member(model, active) for model, active in zip(self.networks_.models, self.active_, strict=True)
-        ]
-        means, sds = zip(*pairs, strict=True)
-        return np.ascontiguousarray(np.hstack(means)), np.ascontiguousarray(np.hstack(sds))
+        said = self.networks_.ask_each(rows, question)
+        mean, sd = np.concatenate(
+            [one[..., own] for one, own in zip(said, self.active_, strict=True)], axis=2
+        ).swapaxes(0, 1)
+        return np.ascontiguousarray(mean), np.ascontiguousarray(sd)
