@@ -18,6 +18,7 @@ from benchmarks.deep.problems import Draw, NoImagesError
 from benchmarks.deep.profiles import Profile
 from benchmarks.deep.recipes import Recipe
 from semigen.deep import VAEFeatures
+from semigen.members import member_proba
 
 RESULTS = Path(__file__).resolve().parent / "results"
 COLUMNS = [
@@ -121,12 +122,13 @@ def measure(recipe: Recipe, draw: Draw, seed: int, below: Features) -> dict[str,
     with recipe.without(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peers warn about rows that they cannot reach
         model = recipe.make(seed, features).fit(draw.X, draw.y)
-    seconds += time.perf_counter() - begin
-    probs = np.clip(model.predict_proba(draw.X_test), CLIP, None)
+        seconds += time.perf_counter() - begin
+        classes = np.unique(draw.y_test)
+        probs = np.clip(member_proba(model, draw.X_test, classes), CLIP, None)
     probs /= probs.sum(axis=1, keepdims=True)
     return {
-        "err": float(np.mean(model.classes_[probs.argmax(axis=1)] != draw.y_test)),
-        "logloss": float(log_loss(draw.y_test, probs, labels=model.classes_)),
+        "err": float(np.mean(classes[probs.argmax(axis=1)] != draw.y_test)),
+        "logloss": float(log_loss(draw.y_test, probs, labels=classes)),
         "seconds": seconds,
     }
 
