@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from benchmarks.deep import recipes
 from benchmarks.deep.problems import Problem, digits, mnist, moons, rings
-from benchmarks.deep.recipes import ABLATIONS, DIGITS, MNIST_CPU, MNIST_GPU, SHAPES, Recipe
+from benchmarks.deep.recipes import MNIST_CPU, MNIST_GPU, SHAPES, Recipe
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,14 @@ PROFILES = {
             "small",
             "digits of 8 × 8 pixels, each model and what its parts are worth; one draw, for CI.",
             (DIGITS_10,),
-            {name: one for name, one in (DIGITS | ABLATIONS).items() if name != "M1 + logistic"},
+            recipes.digits(700),
             1,
         ),
         Profile(
             "digits",
             "digits of 8 × 8 pixels: the splits and labels of the bundled tables' benchmark.",
             (DIGITS_3, DIGITS_10),
-            DIGITS | ABLATIONS,
+            recipes.digits(2000),
             5,
             (
                 Target(DIGITS_3.name, ANY, 10.0, "label spreading 11.5"),

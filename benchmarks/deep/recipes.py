@@ -104,37 +104,39 @@ def _deceiving_generator() -> Iterator[None]:
         yield
 
 
-SMALL_M1 = {"likelihood": "bernoulli", "n_latent": 20, "hidden": (200, 200), "n_steps": 2000}
-SMALL_M2 = {
-    "likelihood": "bernoulli",
-    "n_latent": 8,
-    "hidden": 128,
-    "alpha": 1.0,
-    "n_steps": 2000,
-    "batch_size": 100,
-    "learning_rate": 5e-3,
-    "weight_average": 0.99,
-}
-SMALL_TOP = {"n_latent": 10, "hidden": (100, 100), "n_steps": 2000}
-SMALL_GAN = {"n_steps": 2000}
+SPREADING = peer(LabelSpreading("knn", n_neighbors=7))
+LOGISTIC = LogisticRegression(max_iter=2000)
 
-DIGITS = {
-    "M1+M2": m2(SMALL_M1, **SMALL_TOP),
-    "M2": m2(**SMALL_M2),
-    "GAN": gan(**SMALL_GAN),
-    "M1 + auto": on_features(AutoClassifier(random_state=0), SMALL_M1),
-    "M1 + logistic": on_features(LogisticRegression(max_iter=2000), SMALL_M1),
-    "logistic": labeled_only(LogisticRegression(max_iter=2000)),
-    "label spreading": peer(LabelSpreading("knn", n_neighbors=7)),
-}
-ABLATIONS = {
-    "M2 without classification term": m2(**SMALL_M2 | {"alpha": 0.0}),
-    "M2 with sampled y": m2(without=_sampled_class, **SMALL_M2),
-    "M2 without average of weights": m2(**SMALL_M2 | {"weight_average": 0.0}),
-    "GAN without average of weights": gan(**SMALL_GAN, weight_average=0.0),
-    "GAN without feature matching": gan(without=_deceiving_generator, **SMALL_GAN),
-}
-SHAPES = {"flow mixture": flow(), "label spreading": DIGITS["label spreading"]}
+
+def digits(n_steps: int) -> dict[str, Recipe]:
+    """Small networks for images of 8 × 8 pixels, what a user would pick instead, and what parts are worth."""
+    m1 = {"likelihood": "bernoulli", "n_latent": 20, "hidden": (200, 200), "n_steps": n_steps}
+    small = {
+        "likelihood": "bernoulli",
+        "n_latent": 8,
+        "hidden": 128,
+        "n_steps": n_steps,
+        "batch_size": 100,
+        "learning_rate": 5e-3,
+        "weight_average": 0.99,
+    }
+    return {
+        "M1+M2": m2(m1, n_latent=10, hidden=(100, 100), n_steps=n_steps),
+        "M2": m2(**small),
+        "GAN": gan(n_steps=n_steps),
+        "M1 + auto": on_features(AutoClassifier(random_state=0), m1),
+        "M1 + logistic": on_features(LOGISTIC, m1),
+        "logistic": labeled_only(LOGISTIC),
+        "label spreading": SPREADING,
+        "M2 without classification term": m2(**small, alpha=0.0),
+        "M2 with sampled y": m2(without=_sampled_class, **small),
+        "M2 without average of weights": m2(**small | {"weight_average": 0.0}),
+        "GAN without average of weights": gan(n_steps=n_steps, weight_average=0.0),
+        "GAN without feature matching": gan(without=_deceiving_generator, n_steps=n_steps),
+    }
+
+
+SHAPES = {"flow mixture": flow(), "label spreading": SPREADING}
 
 CPU_M1 = {"likelihood": "bernoulli", "n_latent": 50, "hidden": (500, 500), "n_steps": 4500}
 MNIST_CPU = {
@@ -142,8 +144,8 @@ MNIST_CPU = {
     "M2": m2(likelihood="bernoulli", n_latent=50, hidden=(500,), alpha=50.0, n_steps=3000),
     "GAN": gan(n_steps=5000),
     "M1 + auto": on_features(AutoClassifier(random_state=0), CPU_M1),
-    "M1 + logistic": on_features(LogisticRegression(max_iter=2000), CPU_M1),
-    "logistic": labeled_only(LogisticRegression(max_iter=2000)),
+    "M1 + logistic": on_features(LOGISTIC, CPU_M1),
+    "logistic": labeled_only(LOGISTIC),
 }
 
 GPU_M1 = {**CPU_M1, "hidden": (600, 600), "n_steps": 150_000, "learning_rate": 3e-4, "weight_average": 0.9999}
@@ -162,6 +164,6 @@ MNIST_GPU = {
     ),
     "GAN": gan(n_steps=180_000),
     "GAN with pull-away and entropy": gan(n_steps=180_000, pull_away_weight=1.0, entropy_weight=1.0),
-    "M1 + logistic": on_features(LogisticRegression(max_iter=2000), GPU_M1),
+    "M1 + logistic": on_features(LOGISTIC, GPU_M1),
     "logistic": MNIST_CPU["logistic"],
 }
