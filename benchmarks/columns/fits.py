@@ -97,11 +97,11 @@ def read(name: str) -> Fits:
 
 
 def mean_sd(values: NDArray[np.float64], digits: int = 2, sign: str = "") -> str:
-    """Mean ± standard deviation; a dash for no values."""
+    """Mean ± standard deviation; a single value by itself, a dash for none."""
     if not len(values):
         return "—"
-    spread = values.std(ddof=1) if len(values) > 1 else np.nan
-    return f"{values.mean():{sign}.{digits}f} ± {spread:.{digits}f}"
+    mean = f"{values.mean():{sign}.{digits}f}"
+    return f"{mean} ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else mean
 
 
 def percent(error: float) -> float:
