@@ -312,7 +312,7 @@ def test_a_vae_of_images_learns_features_first_and_its_twin_from_labelled_rows_o
     from semigen.cli.images import read_image_rows
     from semigen.cli.rows import Task
 
-    frame, _ = make_images(colour=True)
+    frame, _ = make_images(colour=True, size=(9, 10))
     frame[:2].to_csv("labels.csv", index=False)
     task = Task(Path("pictures"), "side", labels=Path("labels.csv"), model="vae", steps=3, seed=5)
     rows = read_image_rows(task, Output(as_json=True))
@@ -322,6 +322,18 @@ def test_a_vae_of_images_learns_features_first_and_its_twin_from_labelled_rows_o
     assert (twin.features, twin.unlabeled_weight) == (None, 0.0)
     for one in (model, model.features.estimator, twin):
         assert (one.n_steps, one.random_state) == (3, 5)
+
+
+def test_a_vae_of_small_images_learns_from_their_pixels(here):
+    from semigen.cli.deep_models import _vae
+    from semigen.cli.images import read_image_rows
+    from semigen.cli.rows import Task
+
+    frame, _ = make_images()
+    frame[:2].to_csv("labels.csv", index=False)
+    task = Task(Path("pictures"), "side", labels=Path("labels.csv"), model="vae")
+    model = _vae(read_image_rows(task, Output(as_json=True)), task)
+    assert (model.features, model.likelihood, model.unlabeled_weight) == (None, "bernoulli", 1.0)
 
 
 def pixel_rows(folder, **form):

@@ -150,10 +150,10 @@ def _about_source(rows: Rows, task: Task) -> dict[str, Any]:
 
 
 def _say_work(rows: Rows, task: Task, output: Output) -> None:
-    from semigen.cli.deep_models import default_steps
+    from semigen.cli.deep_models import default_steps, has_features
 
     steps = task.steps or default_steps(task.model)
-    first = "features of all images, then " if rows.images and task.model == "vae" else ""
+    first = "features of all images, then " if task.model == "vae" and has_features(rows) else ""
     fits = f"{counted(n_fits(rows), 'fit')} of {counted(steps, 'step')} each (--steps)"
     output.say(f"training  {first}{fits}")
 
