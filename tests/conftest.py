@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
@@ -51,3 +52,32 @@ def make_problem(rng):
         return Problem(family, rng, **options)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def one_torch_thread():
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def mixed(rng):
+    """Two classes that every kind of column knows a little of, with holes."""
+    n = 240
+    y = rng.integers(2, size=n)
+    frame = pd.DataFrame(
+        {
+            "size": rng.normal(100 + 40 * y, 15),
+            "visits": rng.poisson(1 + 4 * y),
+            "member": rng.random(n) < 0.2 + 0.6 * y,
+            "colour": np.where(rng.random(n) < 0.8, np.where(y, "red", "blue"), "green"),
+        }
+    )
+    frame["member"] = frame["member"].astype(object)
+    for name in frame:
+        frame.loc[rng.random(n) < 0.15, name] = None
+    labels = pd.Series(np.where(y, "new", "old")).where(np.arange(n) < 16)
+    return frame, labels, np.where(y, "new", "old")

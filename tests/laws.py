@@ -456,3 +456,12 @@ CASES = [
     documents(3.5, regular=False, hostile=True),
     directions(),
 ]
+
+
+DEEP_EXPECTED = {
+    "check_classifiers_classes": "uses labels {-1, 1}; -1 is the unlabelled marker, and a class -1 taken "
+    "for a missing label in silence would be worse than the error, which names unlabeled=None as the cure",
+    "check_sample_weight_equivalence_on_dense_data": "a row given twice is in other random batches than a "
+    "row of weight 2",
+}
+"""Checks of scikit-learn that deep classifiers do not pass, and why."""

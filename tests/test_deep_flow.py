@@ -12,15 +12,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 torch = pytest.importorskip("torch")
 
 import semigen  # noqa: E402
+from laws import DEEP_EXPECTED  # noqa: E402
 from semigen.deep import FlowMixtureClassifier, flow_start  # noqa: E402
 from semigen.exceptions import ColumnError, LabelError, ParameterError  # noqa: E402
 
-EXPECTED = {
-    "check_classifiers_classes": "uses labels {-1, 1}; -1 is the unlabelled marker, and a class -1 taken "
-    "for a missing label in silence would be worse than the error, which names unlabeled=None as the cure",
-    "check_sample_weight_equivalence_on_dense_data": "a row given twice is in other random batches than a "
-    "row of weight 2",
-}
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def flow(**options):
@@ -28,17 +24,9 @@ def flow(**options):
     return FlowMixtureClassifier(**{**small, "random_state": 0, "warmup_steps": 10, **options})
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @parametrize_with_checks(
     [flow(n_steps=12, warmup_steps=4, learning_rate=0.01, random_state=None)],
-    expected_failed_checks=lambda estimator: EXPECTED,
+    expected_failed_checks=lambda estimator: DEEP_EXPECTED,
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)

@@ -10,6 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 torch = pytest.importorskip("torch")
 
 import semigen  # noqa: E402
+from laws import DEEP_EXPECTED  # noqa: E402
 from semigen.deep import gan_losses as losses  # noqa: E402
 from semigen.deep import tables  # noqa: E402
 from semigen.deep.gan_classifier import GANClassifier  # noqa: E402
@@ -17,12 +18,8 @@ from semigen.deep.gan_layers import Discriminator, Generator, WeightNormConv  # 
 from semigen.deep.gan_networks import Cells  # noqa: E402
 from semigen.exceptions import ColumnError, LabelError, ParameterError  # noqa: E402
 
-EXPECTED = {
-    "check_classifiers_classes": "uses labels {-1, 1}; -1 is the unlabelled marker, and a class -1 taken "
-    "for a missing label in silence would be worse than the error, which names unlabeled=None as the cure",
-    "check_sample_weight_equivalence_on_dense_data": "a row given twice is in other random batches than a "
-    "row of weight 2",
-}
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 SMALL = {"hidden": (32, 32), "generator_hidden": 16, "n_latent": 8, "device": "cpu"}
 
 
@@ -30,17 +27,9 @@ def classifier(**options):
     return GANClassifier(**{**SMALL, "n_steps": 40, "batch_size": 50, **options})
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @parametrize_with_checks(
     [classifier(n_steps=50, learning_rate=0.01, batch_size=20, hidden=16, hidden_noise=0.1)],
-    expected_failed_checks=lambda estimator: EXPECTED,
+    expected_failed_checks=lambda estimator: DEEP_EXPECTED,
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
@@ -218,26 +207,6 @@ def test_generated_rows_look_like_rows_of_the_table(mixed):
 
 
 # The estimator
-
-
-@pytest.fixture
-def mixed(rng):
-    """Two classes that every kind of column knows a little of, with holes."""
-    n = 240
-    y = rng.integers(2, size=n)
-    frame = pd.DataFrame(
-        {
-            "size": rng.normal(100 + 40 * y, 15),
-            "visits": rng.poisson(1 + 4 * y),
-            "member": rng.random(n) < 0.2 + 0.6 * y,
-            "colour": np.where(rng.random(n) < 0.8, np.where(y, "red", "blue"), "green"),
-        }
-    )
-    frame["member"] = frame["member"].astype(object)
-    for name in frame:
-        frame.loc[rng.random(n) < 0.15, name] = None
-    labels = pd.Series(np.where(y, "new", "old")).where(np.arange(n) < 16)
-    return frame, labels, np.where(y, "new", "old")
 
 
 def blobs(rng, n=200):

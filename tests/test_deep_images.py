@@ -32,19 +32,13 @@ from semigen.exceptions import (  # noqa: E402
     TrainingWarning,
 )
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 
 def tile(grid, row, column, height=8, width=8, gap=1):
     """One image of a grid."""
     top, left = row * (height + gap), column * (width + gap)
     return grid[top : top + height, left : left + width]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 torch = pytest.importorskip("torch")
 
 import semigen  # noqa: E402
+from laws import DEEP_EXPECTED  # noqa: E402
 from semigen.deep import VAEClassifier, VAEFeatures  # noqa: E402
 from semigen.exceptions import (  # noqa: E402
     ColumnError,
@@ -24,12 +25,8 @@ from semigen.exceptions import (  # noqa: E402
     ParameterError,
 )
 
-EXPECTED = {
-    "check_classifiers_classes": "uses labels {-1, 1}; -1 is the unlabelled marker, and a class -1 taken "
-    "for a missing label in silence would be worse than the error, which names unlabeled=None as the cure",
-    "check_sample_weight_equivalence_on_dense_data": "a row given twice is in other random batches than a "
-    "row of weight 2",
-}
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 SMALL = {"n_latent": 2, "hidden": 16, "device": "cpu"}
 
 
@@ -41,14 +38,6 @@ def classifier(**options):
     return VAEClassifier(**{**SMALL, "n_steps": 150, "learning_rate": 0.01, **options})
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(
     # "auto" would read whole numbers in a data frame as counts, and fit another model than to an array.
@@ -56,7 +45,7 @@ def one_thread():
         features(likelihood="gaussian", n_steps=5, hidden=8),
         classifier(likelihood="gaussian", n_steps=20, hidden=8, learning_rate=0.05),
     ],
-    expected_failed_checks=lambda estimator: EXPECTED,
+    expected_failed_checks=lambda estimator: DEEP_EXPECTED,
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
@@ -72,26 +61,6 @@ def test_a_seed_is_a_result_to_the_last_digit_however_the_table_lies_in_memory(r
     columnar = np.asfortranarray(X)
     for other in (X, columnar, shifted, pd.DataFrame(X), pd.DataFrame(columnar), X.tolist()):
         np.testing.assert_array_equal(clone(one).fit(other, y).predict_proba(other), wanted)
-
-
-@pytest.fixture
-def mixed(rng):
-    """Two classes that every kind of column knows a little of, with holes."""
-    n = 240
-    y = rng.integers(2, size=n)
-    frame = pd.DataFrame(
-        {
-            "size": rng.normal(100 + 40 * y, 15),
-            "visits": rng.poisson(1 + 4 * y),
-            "member": rng.random(n) < 0.2 + 0.6 * y,
-            "colour": np.where(rng.random(n) < 0.8, np.where(y, "red", "blue"), "green"),
-        }
-    )
-    frame["member"] = frame["member"].astype(object)
-    for name in frame:
-        frame.loc[rng.random(n) < 0.15, name] = None
-    labels = pd.Series(np.where(y, "new", "old")).where(np.arange(n) < 16)
-    return frame, labels, np.where(y, "new", "old")
 
 
 def test_tables_of_every_kind_with_holes_and_text_labels(mixed):
