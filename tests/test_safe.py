@@ -63,6 +63,22 @@ def test_unlabelled_rows_that_hurt_are_not(harmful):
     np.testing.assert_array_equal(safe.predict_proba(harmful.X), alone.predict_proba(harmful.X))
 
 
+@pytest.mark.parametrize(("n_labeled", "n_repeats"), [(10, 4), (80, 3), (240, 1)])
+def test_by_default_rows_are_dealt_until_200_were_hidden_or_four_times(n_labeled, n_repeats):
+    data = make_gaussian_classes(n_labeled, 50, 3, distance=2.0, random_state=0)
+    safe = SafeClassifier(MixtureClassifier(), unlabeled_weights=(0, 1)).fit(data.X, data.y)
+    twin = SafeClassifier(MixtureClassifier(), unlabeled_weights=(0, 1), n_repeats=n_repeats)
+    assert safe.path_ == twin.fit(data.X, data.y).path_
+    other = twin.set_params(n_repeats=n_repeats + 1).fit(data.X, data.y)
+    assert safe.path_ != other.path_
+
+
+@pytest.mark.parametrize("n_repeats", [0, 1.5, True, "often", None])
+def test_a_number_of_repeats_that_is_none_is_refused(n_repeats, helpful):
+    with pytest.raises(ParameterError, match="n_repeats="):
+        SafeClassifier(MixtureClassifier(), n_repeats=n_repeats).fit(helpful.X, helpful.y)
+
+
 def test_the_path_is_paired_cross_validation(helpful):
     weights = (0.1, 1.0)
     safe = SafeClassifier(MixtureClassifier(), unlabeled_weights=weights, n_repeats=2).fit(

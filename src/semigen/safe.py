@@ -14,15 +14,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from semigen.checks import integer
 from semigen.em.pessimistic import Pessimistic
 from semigen.exceptions import ConvergenceWarning, ParameterError
-from semigen.labels import encode
+from semigen.labels import Labels, encode
 from semigen.metrics import accuracy_score
 from semigen.mixture.pessimistic import fit_pessimistic
 from semigen.model_selection import CrossValidation, cross_validate, n_hideable
 
 Array = NDArray[np.float64]
 LEAST_TESTED_ROWS = 2
+MOST_REPEATS = 4
+ENOUGH_TESTED_ROWS = 200
+"""With fewer labelled rows than so many, they are dealt into folds anew, up to ``MOST_REPEATS`` times."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,8 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Candidates λ; 0 is always one.
     n_splits : int, default=5
         Folds; as many as labelled rows that can be tested where there are fewer.
-    n_repeats : int, default=4
-        How often the folds are dealt anew.
+    n_repeats : int or "auto", default="auto"
+        How often rows are dealt into folds. "auto": until 200 rows have been hidden, at most 4 times.
     pessimistic : bool, default=False
         Maximum contrastive pessimistic likelihood instead of a choice; the four parameters above do not
         count then.
@@ -115,8 +119,8 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     Raises
     ------
     ParameterError
-        If ``estimator`` has no ``unlabeled_weight``, a candidate is not in [0, 1], or the estimator is not
-        one for ``pessimistic``.
+        If ``estimator`` has no ``unlabeled_weight``, a candidate is not in [0, 1], ``n_repeats`` is neither
+        "auto" nor 1 or more, or the estimator is not one for ``pessimistic``.
 
     Examples
     --------
@@ -136,7 +140,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         *,
         unlabeled_weights: Sequence[float] = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0),
         n_splits: int = 5,
-        n_repeats: int = 4,
+        n_repeats: int | str = "auto",
         pessimistic: bool = False,
         random_state: Any = 0,
     ) -> None:
@@ -178,7 +182,9 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         warm = "warm_start" in self.estimator.get_params()
         settings = [self._with(value, warm) for value in candidates]
         model = clone(settings[0]).fit(X, y, **weighted)  # what cannot be read is told before any folds
-        why_not, n_splits = self._why_not(y)
+        labels = encode(y, self.unlabeled)
+        n_testable = n_hideable(labels.hard)
+        why_not = _why_not(labels, n_testable)
         chosen = 0
         if why_not is None:
             with warnings.catch_warnings():
@@ -188,8 +194,8 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                     X,
                     y,
                     **weighted,
-                    n_splits=n_splits,
-                    n_repeats=self.n_repeats,
+                    n_splits=min(self.n_splits, n_testable),
+                    n_repeats=self._repeats(n_testable),
                     random_state=self.random_state,
                     unlabeled=self.unlabeled,
                     warm_start=warm,
@@ -246,23 +252,31 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 f"{type(self.estimator).__name__} has no parameter unlabeled_weight: SafeClassifier chooses "
                 "that of an estimator which has one, such as semigen.MixtureClassifier."
             )
+        if isinstance(self.n_repeats, str) and self.n_repeats != "auto":
+            raise ParameterError(f"n_repeats={self.n_repeats!r}: it must be 'auto' or an integer above 0.")
+        if not isinstance(self.n_repeats, str):
+            integer("n_repeats", self.n_repeats, minimum=1)
         for value in self.unlabeled_weights:
             if not isinstance(value, Real) or not 0 <= float(value) <= 1:
                 raise ParameterError(f"unlabeled_weights holds {value!r}: numbers from 0 to 1 are wanted.")
         return sorted({0.0, *map(float, self.unlabeled_weights)})
 
-    def _why_not(self, y: Any) -> tuple[str | None, int]:
-        """Why there is nothing to choose or to choose by, if so, and the number of folds."""
-        labels = encode(y, self.unlabeled)
-        testable = n_hideable(labels.hard)
-        if labels.is_labeled.all():
-            return "every row is labelled, so there is nothing to weigh.", 0
-        if testable < LEAST_TESTED_ROWS:
-            return (
-                f"only {testable} labelled row(s) can be hidden without losing a class, so nothing can be "
-                "shown: label two rows or more of some classes."
-            ), 0
-        return None, min(self.n_splits, testable)
+    def _repeats(self, n_testable: int) -> int:
+        if self.n_repeats == "auto":
+            return min(MOST_REPEATS, -(-ENOUGH_TESTED_ROWS // n_testable))
+        return int(self.n_repeats)
+
+
+def _why_not(labels: Labels, n_testable: int) -> str | None:
+    """Why there is nothing to choose or to choose by, if so."""
+    if labels.is_labeled.all():
+        return "every row is labelled, so there is nothing to weigh."
+    if n_testable < LEAST_TESTED_ROWS:
+        return (
+            f"only {n_testable} labelled row(s) can be hidden without losing a class, so nothing can be "
+            "shown: label two rows or more of some classes."
+        )
+    return None
 
 
 def _path(found: CrossValidation, candidates: list[float]) -> tuple[PathPoint, ...]:
