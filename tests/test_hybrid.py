@@ -8,8 +8,9 @@ from scipy.special import logsumexp
 from scipy.stats import norm, rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
@@ -18,6 +19,7 @@ from semigen import HybridClassifier, MixtureClassifier, MixtureEnsembleFeatures
 from semigen.arrays.special import NormalScores
 from semigen.exceptions import LabelError, ParameterError
 from semigen.hybrid import PlainColumns
+from semigen.hybrid.classifiers import RidgeLogistic, TreeEnsemble
 
 
 @pytest.fixture
@@ -288,3 +290,25 @@ def test_deep_representations(name, rng):
     y[[0, 1, 50, 51]] = [0, 0, 1, 1]
     hybrid = HybridClassifier(getattr(deep, name)(n_steps=40, hidden=10, random_state=0)).fit(X, y)
     assert hybrid.score(X, np.repeat([0, 1], 50)) > 0.95
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("shape", [(30, 80), (90, 5)])  # more columns than rows, and fewer
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_ridge_logistic_regression_is_scikit_learns(n_classes, shape, kind, rng):
+    X, y = rng.normal(size=shape), np.arange(shape[0]) % n_classes
+    fresh, weight = rng.normal(size=(20, shape[1])), rng.random(shape[0]) + 0.5
+    found = RidgeLogistic(0.5).fit(kind(X), y, sample_weight=weight)
+    twin = LogisticRegression(C=0.5, tol=1e-8, max_iter=5000).fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(found.predict_proba(kind(fresh)), twin.predict_proba(fresh), atol=5e-3)
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_extra_trees_as_arrays_are_scikit_learns(n_classes, rng):
+    X = rng.integers(4, size=(80, 3)).astype(float)  # rows that are alike and have different classes
+    y, fresh = rng.integers(n_classes, size=80), rng.normal(2, 2, size=(50, 3))
+    found = TreeEnsemble(20, random_state=3).fit(X, y)
+    twin = ExtraTreesClassifier(20, random_state=3).fit(X, y)
+    np.testing.assert_allclose(found.predict_proba(fresh), twin.predict_proba(fresh), rtol=1e-12)
+    assert len(found.root_) == 20
+    np.testing.assert_array_equal(found.predict(fresh), twin.predict(fresh))

@@ -6,7 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
+from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
@@ -30,6 +31,13 @@ class RidgeLogistic(ProbabilityClassifier, BaseEstimator):
     ----------
     C : float, default=1.0
         Inverse strength of the penalty.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+    coef_ : ndarray of shape (P, K)
+        β; the first of two classes has zeros.
+    intercept_ : ndarray of shape (K,)
     """
 
     def __init__(self, C: float = 1.0) -> None:
@@ -37,22 +45,24 @@ class RidgeLogistic(ProbabilityClassifier, BaseEstimator):
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit on rows (n, P) with one class each."""
-        self.basis_ = None
+        basis: Any = None
         if not issparse(X) and X.shape[0] < min(X.shape[1], MOST_ROWS_TO_ROTATE):
             _, size, basis = np.linalg.svd(X, full_matrices=False)
-            self.basis_ = basis[size > 1e-10 * max(size[0], 1e-300)].T
-        regression = LogisticRegression(C=self.C, max_iter=500)
-        self.regression_ = regression.fit(self._rotated(X), y, sample_weight=sample_weight)
-        self.classes_ = self.regression_.classes_
+            basis = basis[size > 1e-10 * max(size[0], 1e-300)]
+            X = X @ basis.T
+        found = LogisticRegression(C=self.C, max_iter=500).fit(X, y, sample_weight=sample_weight)
+        self.classes_ = found.classes_
+        coef = found.coef_ if basis is None else found.coef_ @ basis
+        self.coef_, self.intercept_ = coef.T, found.intercept_
+        if len(self.classes_) == 2:
+            self.coef_ = np.column_stack([np.zeros(len(self.coef_)), self.coef_])
+            self.intercept_ = np.append(0.0, self.intercept_)
         return self
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
         check_is_fitted(self)
-        return np.asarray(self.regression_.predict_proba(self._rotated(X)))
-
-    def _rotated(self, X: Any) -> Any:
-        return X if self.basis_ is None else X @ self.basis_
+        return np.asarray(softmax(X @ self.coef_ + self.intercept_, axis=1))
 
 
 class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
@@ -113,5 +123,9 @@ class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
                 going, here = going[inner], here[inner]
                 cell = x.ravel()[going // len(self.root_) * x.shape[1] + self.feature_[here]]
                 node[going] = self.child_[2 * here + (cell <= self.threshold_[here])]
-            result[begin : begin + rows] = self.proba_[node].reshape(len(x), len(self.root_), -1).mean(axis=1)
+            leaves = csr_array(
+                (np.full(len(node), 1 / len(self.root_)), node, np.arange(0, len(node) + 1, len(self.root_))),
+                shape=(len(x), len(self.proba_)),
+            )
+            result[begin : begin + rows] = leaves @ self.proba_
         return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -206,14 +206,21 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
             What each of ``views_`` makes of it.
         """
         missing = columns.missing_columns(matrix)
+        rows = np.arange(matrix.shape[0])
 
-        def one(member: Member) -> Array:
+        def fill(member: Member, part: Array) -> None:
             x = matrix if member.view < 0 else seen[member.view]
             holes = missing if member.view < 0 else None
-            resp = _responsibilities(member, _take(x, member.columns), among(holes, member.columns))
-            return np.asarray(np.sqrt(member.share) * resp)
+            x, holes = _take(x, member.columns), among(holes, member.columns)
+            walk = member.mixture.family.walk(member.params.family, x.dtype, holes)
+            found = responsibilities(member.mixture, member.params, _unlabelled(x, holes), rows, walk)
+            for piece, resp, _ in found:
+                np.multiply(resp.T, np.sqrt(member.share), out=part[piece])
 
-        return np.asarray(np.hstack(self._map(one, self.members_)))
+        result = np.empty((matrix.shape[0], self.n_features_out_))
+        ends = np.cumsum([member.mixture.n_components for member in self.members_])[:-1]
+        self._map(fill, self.members_, np.split(result, ends, axis=1))
+        return result
 
     @property
     def n_features_out_(self) -> int:
@@ -229,13 +236,13 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         ]
         return np.array(names, dtype=object)
 
-    def _map(self, function: Callable[[Any], Any], items: Any) -> list[Any]:
+    def _map(self, function: Callable[..., Any], *items: Iterable[Any]) -> list[Any]:
         # many small products: one thread each, several at a time
         with (
             threadpool_limits(1, user_api="blas"),
             ThreadPoolExecutor(self.n_jobs or available_cpus()) as pool,
         ):
-            return list(pool.map(function, items))
+            return list(pool.map(function, *items))
 
     def _components(self, n_rows: int, rng: np.random.Generator) -> int:
         low = max(2, self.min_components)
@@ -347,14 +354,6 @@ def _unlabelled(x: Any, missing: NDArray[np.bool_] | None) -> Data:
     n_rows = x.shape[0]
     labels = Labels(np.zeros(1, dtype=np.intp), np.zeros((1, 1)), np.zeros(n_rows, dtype=np.intp))
     return Data(x, labels, np.ones(n_rows), missing)
-
-
-def _responsibilities(member: Member, x: Any, missing: NDArray[np.bool_] | None) -> Array:
-    data = _unlabelled(x, missing)
-    walk = member.mixture.family.walk(member.params.family, x.dtype, missing)
-    rows = np.arange(x.shape[0])
-    found = responsibilities(member.mixture, member.params, data, rows, walk)
-    return np.concatenate([resp.T for _, resp, _ in found])
 
 
 def _take(x: Any, chosen: NDArray[np.intp]) -> Any:
