@@ -156,6 +156,10 @@ def test_documents(rng):
     auto = small().fit(X, y)
     assert auto.score(X, truth) > 0.9
     assert "extra trees" not in auto.weights_
+    np.testing.assert_allclose(auto.forms_.of(X).words.toarray(), np.log1p(X.toarray()))
+    weighted = csr_array(X / 7)  # not counts: as they are given
+    auto.fit(weighted, y)
+    np.testing.assert_array_equal(auto.forms_.of(weighted).words.toarray(), weighted.toarray())
 
 
 def test_a_fit_repeats_and_does_not_depend_on_threads(wine):

@@ -98,6 +98,27 @@ def test_hidden_rows_are_judged_by_members_that_did_not_see_their_label(data):
     assert pool.validation_.rows.tolist() == labelled.tolist()
 
 
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_balanced_pool_weighs_labelled_rows_as_if_each_class_had_more_of_them(soft, rng):
+    X, code = rng.normal(size=(60, 3)), np.repeat([0, 1, -1], [4, 16, 40])
+    X[code == 1] += 1
+    wanted = np.array([4 + 10, 16 + 10]) / (20 + 2 * 10) * 20 / np.array([4, 16])
+    twin = LogisticRegression().fit(X[code >= 0], code[code >= 0], sample_weight=wanted[code[code >= 0]])
+    y = np.where((code >= 0)[:, None], np.eye(2)[code], np.nan) if soft else code
+    pool = PoolClassifier([("logistic", LogisticRegression())], balance=10.0).fit(X, y)
+    np.testing.assert_allclose(pool.estimators_["logistic"].coef_, twin.coef_, rtol=1e-6)
+    np.testing.assert_array_equal(pool.hidden_.weight, 1)  # judged as they are
+
+
+def test_even_labels_are_balanced_already(data, members):
+    y = data.y.copy()
+    y[np.flatnonzero(y == 0)[2:]] = y[np.flatnonzero(y == 1)[2:]] = y[np.flatnonzero(y == 2)[2:]] = -1
+    plain, balanced = (PoolClassifier(members, balance=b).fit(data.X, y) for b in (0.0, 10.0))
+    for name, member in plain.estimators_.items():
+        twin = balanced.estimators_[name]
+        np.testing.assert_array_equal(member.predict_proba(data.X), twin.predict_proba(data.X))
+
+
 def test_a_fold_is_judged_by_weights_of_the_other_folds(rng):
     """Changing what is known about a fold's labels changes the weights of others, never its own."""
     log_probs, code = some_log_probs(rng)
@@ -183,6 +204,7 @@ def test_a_safe_classifier_can_be_a_member(data):
         ({"weights": {"zebra": 1.0}}, "zebra"),
         ({"weights": {"nb": -1.0}}, "number of at least 0"),
         ({"ridge": -1}, "ridge=-1"),
+        ({"balance": np.nan}, "balance=nan"),
         ({"n_splits": 1}, "n_splits=1"),
         ({"time_budget": -1}, "time_budget=-1"),
     ],

@@ -50,6 +50,8 @@ DOCUMENT_WEIGHTS = {MIXTURES: 0.4, NEIGHBOURS: 0.1, CLASSES: 0.8, LOGISTIC: 0.05
 """The same for sparse rows, where class densities are the strong member. Chosen on the training documents of
 20 Newsgroups and half of the splits of the SSL book's Text."""
 RIDGE = 1.0
+BALANCE = 30.0
+"""Rows by which each class counts as larger than its labelled rows."""
 SUPERVISED = (LOGISTIC, TREES)
 """Members that use labelled rows only."""
 ALL_MEMBERS, SUPERVISED_MEMBERS = "all members", "supervised members"
@@ -72,10 +74,11 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     the responsibilities of many mixtures fitted without labels (:class:`semigen.MixtureEnsembleFeatures`) and
     on the smoothest functions of the graph of nearest neighbours (:class:`semigen.hybrid.NeighbourGraph`);
     labels spread over that graph (:class:`semigen.hybrid.GraphSpreading`); class densities by EM on labelled
-    and (a tenth as much) unlabelled rows; logistic regression and extra trees of the labelled rows. How much
-    each counts, and how sure the pool is, is decided by labelled rows that are hidden in turn. If they show
-    that members with unlabelled rows make it worse (by a 95 % interval of the difference of the log-losses),
-    those members are left out, and ``explanation_`` says so.
+    and (a tenth as much) unlabelled rows; logistic regression and extra trees of the labelled rows. All learn
+    as if each class had thirty labelled rows more than it has, so a few uneven labels are not taken for the
+    shares of the classes. How much each counts, and how sure the pool is, is decided by labelled rows that
+    are hidden in turn. If they show that members with unlabelled rows make it worse (by a 95 % interval of
+    the difference of the log-losses), those members are left out, and ``explanation_`` says so.
 
     Parameters
     ----------
@@ -202,6 +205,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             self._members(family, issparse(matrix), _labelled_shares(labels, weight), seed),
             weights=_default_weights(matrix),
             ridge=RIDGE,
+            balance=BALANCE,
             time_budget=clock.left(),
             unlabeled=None,
             random_state=seed,
@@ -235,7 +239,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         density = MixtureClassifier(
             family,
             class_prior=shares if sparse else "shared",
-            unlabeled_weight=1.0 if sparse else 0.1,
+            unlabeled_weight=0.3 if sparse else 0.1,
             max_iter=50,
             tol=1e-4,
             unlabeled=None,
@@ -244,7 +248,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         members: list[tuple[str, str, Any]] = [
             (MIXTURES, "responsibilities", RidgeLogistic(25.0)),
             (NEIGHBOURS, "near", GraphSpreading(FrozenEstimator(self.forms_.graph))),
-            (CLASSES, "given", density),
+            (CLASSES, "words" if sparse else "given", density),
             (LOGISTIC, "plain", RidgeLogistic(1.0)),
         ]
         if sparse:
@@ -328,8 +332,8 @@ def _forms(matrix: Any, mixtures: MixtureEnsembleFeatures, seed: int) -> Forms:
 
 
 def _labelled_shares(labels: Labels, weight: Array) -> Array:
-    """Share of each class in the labelled rows and one more row of each class, (K,)."""
-    counts = 1 + (labels.probabilities * (weight * labels.is_labeled)[:, None]).sum(axis=0)
+    """Share of each class in the labelled rows and ``BALANCE`` more of each, (K,)."""
+    counts = BALANCE + (labels.probabilities * (weight * labels.is_labeled)[:, None]).sum(axis=0)
     return np.asarray(counts / counts.sum())
 
 

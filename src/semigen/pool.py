@@ -19,11 +19,11 @@ from semigen.checks import integer, real
 from semigen.exceptions import ParameterError
 from semigen.labels import Labels, check_weights, encode
 from semigen.members import (
+    balanced,
     by_blocks,
     count_rows,
     fit_member,
     hidden_folds,
-    hide,
     member_log_proba,
     takes_unlabeled,
 )
@@ -126,11 +126,12 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     """Log-linear pool of any classifiers: ``p(k | x) ∝ Π_m p_m(k | x)^{w_m}`` with w_m ≥ 0.
 
     The weights minimise ``Σ_hidden -log p(y | x) + r Σ_m (w_m - w⁰_m)²`` over labelled rows that each member
-    did not see with their label: they are hidden fold by fold and count as unlabelled rows meanwhile. Weights
-    are blend and temperature in one: their sum says how sure the pool is. With few labels they stay near w⁰:
-    ``r = ridge (1 + 3 K² / n)`` for n hidden rows of K classes, because members miss a good part of a small
-    class while one of its rows is hidden, and look worse than they are (Genest & Zidek 1986, *Statistical
-    Science* 1:114, on log-linear pools; Wolpert 1992, *Neural Networks* 5:241, on stacking).
+    did not see: fold by fold they are left out altogether, because a member that has seen a row without its
+    label can still be surer of it than of new rows. Weights are blend and temperature in one: their sum says
+    how sure the pool is. With few labels they stay near w⁰: ``r = ridge (1 + 3 K² / n)`` for n hidden rows of
+    K classes, because members miss a good part of a small class while one of its rows is hidden, and look
+    worse than they are (Genest & Zidek 1986, *Statistical Science* 1:114, on log-linear pools; Wolpert 1992,
+    *Neural Networks* 5:241, on stacking).
 
     Parameters
     ----------
@@ -141,6 +142,11 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         w⁰; None: 1 / M each. Names left out have 1 / M.
     ridge : float, default=3.0
         How strongly weights hold to w⁰ where labels are many, in nats a squared unit.
+    balance : float, default=0.0
+        Members learn from labelled rows that are weighted as if each class had so many more of them. A few
+        labels drawn at random say little about the shares of the classes, and members that take uneven ones
+        at their word all lean to the same side; with many labels it changes nothing. Members must take
+        ``sample_weight`` then, but for scikit-learn's semi-supervised ones, which stay as they are.
     n_splits : int, default=5
         Folds.
     time_budget : float or None, default=None
@@ -172,6 +178,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         *,
         weights: Mapping[str, float] | None = None,
         ridge: float = 3.0,
+        balance: float = 0.0,
         n_splits: int = 5,
         time_budget: float | None = None,
         unlabeled: Any = -1,
@@ -180,6 +187,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         self.estimators = estimators
         self.weights = weights
         self.ridge = ridge
+        self.balance = balance
         self.n_splits = n_splits
         self.time_budget = time_budget
         self.unlabeled = unlabeled
@@ -218,10 +226,10 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         n_fits, done = len(self.estimators) * (len(folds) + 1), 0
         seconds: dict[str, float] = {}
 
-        def fitted(name: str, estimator: Any, shown: Labels) -> Any:
+        def fitted(name: str, estimator: Any, X: Any, labels: Labels, weight: Array) -> Any:
             nonlocal done
             since = time.perf_counter()
-            model = fit_member(clone(estimator), X, shown, weight)
+            model = fit_member(clone(estimator), X, labels, balanced(labels, weight, self.balance))
             seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - since
             done += 1
             if progress is not None:
@@ -233,7 +241,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         for name, estimator in self.estimators:
             if self.estimators_ and time.perf_counter() - begin > budget:
                 break
-            self.estimators_[name] = fitted(name, estimator, labels)
+            self.estimators_[name] = fitted(name, estimator, X, labels, weight)
         members = [(name, estimator) for name, estimator in self.estimators if name in self.estimators_]
         finished: list[Array] = []
         round_seconds = time.perf_counter() - begin
@@ -241,9 +249,10 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
             since = time.perf_counter()
             if since - begin + round_seconds > budget:
                 break
-            shown, hidden = hide(labels, rows), take_rows(X, rows)
+            rest = np.setdiff1d(np.arange(len(weight)), rows)
+            shown, hidden = (take_rows(X, rest), labels.take(rest), weight[rest]), take_rows(X, rows)
             said = [
-                member_log_proba(fitted(name, one, shown), hidden, labels.classes) for name, one in members
+                member_log_proba(fitted(name, one, *shown), hidden, labels.classes) for name, one in members
             ]
             finished.append(np.stack(said))
             round_seconds = time.perf_counter() - since
@@ -286,6 +295,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     def _start(self) -> Array:
         """The default weights, in the order of the members."""
         real("ridge", self.ridge, minimum=0)
+        real("balance", self.balance, minimum=0)
         integer("n_splits", self.n_splits, minimum=2)
         if self.time_budget is not None:
             real("time_budget", self.time_budget, minimum=0)

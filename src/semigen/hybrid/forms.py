@@ -57,6 +57,14 @@ class Rows:
         """Columns as plain numbers, (n, columns); sparse if the matrix is."""
         return self.forms.plain.transform(self.given)
 
+    @property
+    def words(self) -> Any:
+        """Documents for densities, sparse: counts as log(1 + count), other weights as they are.
+
+        A word that is repeated says less than as many words (Rennie et al. 2003, *ICML*:616).
+        """
+        return self.given.log1p() if self.forms.plain.counts_ else self.given
+
     @cached_property
     def axes(self) -> list[Array]:
         """Principal axes of each view of the mixtures, (n, q) each."""
@@ -88,7 +96,7 @@ class Form(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type
 
     Parameters
     ----------
-    name : {"given", "plain", "view", "responsibilities", "near", "smooth"}
+    name : {"given", "words", "plain", "view", "responsibilities", "near", "smooth"}
     """
 
     def __init__(self, name: str) -> None:
