@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import log_softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -96,6 +97,26 @@ def test_hidden_rows_are_judged_by_members_that_did_not_see_their_label(data):
     np.testing.assert_array_equal(hidden.code, y[hidden.rows])
     assert hidden.log_probs.shape == (1, len(labelled), 3)
     assert pool.validation_.rows.tolist() == labelled.tolist()
+
+
+class Surer(ClassifierMixin, BaseEstimator):
+    """Surer of rows that it was fitted on, with or without a label."""
+
+    def __init__(self, unlabeled=-1):
+        self.unlabeled = unlabeled
+
+    def fit(self, X, y):
+        self.classes_, self.rows_ = np.arange(3), {*map(tuple, X)}
+        return self
+
+    def predict_proba(self, X):
+        return np.array([[0.8, 0.1, 0.1] if tuple(row) in self.rows_ else [1 / 3] * 3 for row in X])
+
+
+def test_hidden_rows_are_new_to_members_that_learn_from_unlabelled_rows(data):
+    pool = PoolClassifier([("surer", Surer())]).fit(data.X, data.y)
+    np.testing.assert_allclose(np.exp(pool.hidden_.log_probs), 1 / 3)
+    assert (pool.estimators_["surer"].predict_proba(data.X)[:, 0] == 0.8).all()
 
 
 @pytest.mark.parametrize("soft", [False, True])

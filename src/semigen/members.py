@@ -13,7 +13,7 @@ from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTraini
 from sklearn.utils.validation import has_fit_parameter
 
 from semigen.exceptions import ConvergenceWarning, ParameterError
-from semigen.labels import UNLABELED_PATTERN, Labels, labeled_examples
+from semigen.labels import Labels, labeled_examples
 from semigen.metrics import align_probabilities, take_rows
 from semigen.model_selection import SemiSupervisedSplit, n_hideable
 
@@ -116,11 +116,10 @@ def hidden_folds(labels: Labels, weight: Array, n_splits: int, random_state: Any
     return [test for _, test in split.split(None, counted)]
 
 
-def hide(labels: Labels, rows: Rows) -> Labels:
-    """The same labels, but for rows that count as unlabelled."""
-    pattern = labels.pattern.copy()
-    pattern[rows] = UNLABELED_PATTERN
-    return Labels(labels.classes, labels.log_table, pattern)
+def without(X: Any, labels: Labels, weight: Array, rows: Rows) -> tuple[Any, Labels, Array]:
+    """The table, its labels and its weights without some rows."""
+    rest = np.delete(np.arange(len(weight)), rows)
+    return take_rows(X, rest), labels.take(rest), weight[rest]
 
 
 def member_log_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:

@@ -26,6 +26,7 @@ from semigen.members import (
     hidden_folds,
     member_log_proba,
     takes_unlabeled,
+    without,
 )
 from semigen.metrics import row_log_loss, take_rows
 from semigen.model_selection import CrossValidation
@@ -249,8 +250,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
             since = time.perf_counter()
             if since - begin + round_seconds > budget:
                 break
-            rest = np.setdiff1d(np.arange(len(weight)), rows)
-            shown, hidden = (take_rows(X, rest), labels.take(rest), weight[rest]), take_rows(X, rows)
+            shown, hidden = without(X, labels, weight, rows), take_rows(X, rows)
             said = [
                 member_log_proba(fitted(name, one, *shown), hidden, labels.classes) for name, one in members
             ]

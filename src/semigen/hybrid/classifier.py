@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -14,16 +13,16 @@ from semigen.base import TableClassifier
 from semigen.exceptions import LabelError
 from semigen.hybrid.classifiers import RidgeLogistic
 from semigen.hybrid.ensemble import MixtureEnsembleFeatures
-from semigen.labels import Labels, check_weights, encode
+from semigen.labels import check_weights, encode
 from semigen.members import (
     by_blocks,
     count_rows,
     fit_member,
     hidden_folds,
-    hide,
     member_log_proba,
     member_proba,
     takes_unlabeled,
+    without,
 )
 from semigen.metrics import take_rows
 
@@ -44,8 +43,8 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         A transformer is fitted on all rows without labels. None: :class:`MixtureEnsembleFeatures`. A fitted
         transformer in ``sklearn.frozen.FrozenEstimator`` is used as it is. A classifier that takes unlabelled
         rows (:class:`~semigen.MixtureClassifier`, a flow mixture) is fitted on all rows with the labels; its
-        log p(k | x) are the features. Those of labelled rows come from fits that did not see their label, in
-        up to 5 folds, so that the classifier sees how far they can be trusted (Wolpert 1992); a class's only
+        log p(k | x) are the features. Those of labelled rows come from fits without these rows, in up to 5
+        folds, so that the classifier sees how far they can be trusted (Wolpert 1992); a class's only
         label cannot be hidden.
     classifier : classifier or None, default=None
         Fitted on the labelled rows' features. None: ridge logistic regression, ``C=10``. Rows with soft
@@ -116,7 +115,9 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
             rows = np.flatnonzero(labels.is_labeled & (weight > 0))
         features = self._features(X if len(rows) == len(weight) else take_rows(X, rows))
         if learns_labels:
-            for fold, unseen in _without_labels(representation, X, labels, weight):
+            for fold in hidden_folds(labels, weight, _FOLDS, 0):
+                model = fit_member(clone(representation), *without(X, labels, weight, fold))
+                unseen = member_log_proba(model, take_rows(X, fold), labels.classes)
                 features[np.searchsorted(rows, fold)] = unseen
         labels, weight = labels.take(rows), weight[rows]
         self.classifier_ = fit_member(clone(classifier), features, labels, weight)
@@ -143,12 +144,3 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
 
 def _learns_labels(representation: Any) -> bool:
     return takes_unlabeled(representation) and hasattr(representation, "predict_proba")
-
-
-def _without_labels(
-    representation: Any, X: Any, labels: Labels, weight: Array
-) -> Iterator[tuple[NDArray[np.intp], Array]]:
-    """Labelled rows, fold by fold, and their features of a fit that did not see their labels."""
-    for fold in hidden_folds(labels, weight, _FOLDS, 0):
-        model = fit_member(clone(representation), X, hide(labels, fold), weight)
-        yield fold, member_log_proba(model, take_rows(X, fold), labels.classes)
