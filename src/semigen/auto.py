@@ -46,7 +46,7 @@ DEFAULT_WEIGHTS = {MIXTURES: 0.6, SMOOTH: 0.45, NEIGHBOURS: 0.15, CLASSES: 0.2, 
 bundled tables and half of the splits of the SSL book's sets."""
 SURE_COLUMNS = 16
 """Densities of more columns overstate how sure they are: their default weight falls with the root of D."""
-DOCUMENT_WEIGHTS = {MIXTURES: 0.4, NEIGHBOURS: 0.1, CLASSES: 0.8, LOGISTIC: 0.05, AXES: 0.1}
+DOCUMENT_WEIGHTS = {MIXTURES: 0.4, CLASSES: 0.8, LOGISTIC: 0.05, AXES: 0.1}
 """The same for sparse rows, where class densities are the strong member. Chosen on the training documents of
 20 Newsgroups and half of the splits of the SSL book's Text."""
 RIDGE = 1.0
@@ -74,11 +74,13 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     the responsibilities of many mixtures fitted without labels (:class:`semigen.MixtureEnsembleFeatures`) and
     on the smoothest functions of the graph of nearest neighbours (:class:`semigen.hybrid.NeighbourGraph`);
     labels spread over that graph (:class:`semigen.hybrid.GraphSpreading`); class densities by EM on labelled
-    and (a tenth as much) unlabelled rows; logistic regression and extra trees of the labelled rows. All learn
-    as if each class had thirty labelled rows more than it has, so a few uneven labels are not taken for the
-    shares of the classes. How much each counts, and how sure the pool is, is decided by labelled rows that
-    are hidden in turn. If they show that members with unlabelled rows make it worse (by a 95 % interval of
-    the difference of the log-losses), those members are left out, and ``explanation_`` says so.
+    and (a tenth as much) unlabelled rows; logistic regression and extra trees of the labelled rows. Documents
+    (sparse rows) have the mixtures, class densities, in which an unlabelled row counts three tenths, and
+    logistic regression, on the words and on their principal axes. All learn as if each class had thirty
+    labelled rows more than it has, so a few uneven labels are not taken for the shares of the classes. How
+    much each counts, and how sure the pool is, is decided by labelled rows that are hidden in turn. If they
+    show that members with unlabelled rows make it worse (by a 95 % interval of the difference of the
+    log-losses), those members are left out, and ``explanation_`` says so.
 
     Parameters
     ----------
@@ -245,17 +247,23 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             unlabeled=None,
             random_state=seed,
         )
-        members: list[tuple[str, str, Any]] = [
-            (MIXTURES, "responsibilities", RidgeLogistic(25.0)),
-            (NEIGHBOURS, "near", GraphSpreading(FrozenEstimator(self.forms_.graph))),
-            (CLASSES, "words" if sparse else "given", density),
-            (LOGISTIC, "plain", RidgeLogistic(1.0)),
-        ]
+        members: list[tuple[str, str, Any]]
         if sparse:
-            members.append((AXES, "view", RidgeLogistic(10.0)))
+            members = [
+                (MIXTURES, "responsibilities", RidgeLogistic(25.0)),
+                (CLASSES, "words", density),
+                (LOGISTIC, "plain", RidgeLogistic(1.0)),
+                (AXES, "view", RidgeLogistic(10.0)),
+            ]
         else:
-            members.append((SMOOTH, "smooth", RidgeLogistic(10.0)))
-            members.append((TREES, "plain", TreeEnsemble(N_TREES, random_state=seed)))
+            members = [
+                (MIXTURES, "responsibilities", RidgeLogistic(25.0)),
+                (NEIGHBOURS, "near", GraphSpreading(FrozenEstimator(self.forms_.graph))),
+                (CLASSES, "given", density),
+                (LOGISTIC, "plain", RidgeLogistic(1.0)),
+                (SMOOTH, "smooth", RidgeLogistic(10.0)),
+                (TREES, "plain", TreeEnsemble(N_TREES, random_state=seed)),
+            ]
         return [(name, HybridClassifier(Form(form), one, unlabeled=None)) for name, form, one in members]
 
     def _judge(self) -> None:
@@ -327,7 +335,9 @@ class _Clock:
 def _forms(matrix: Any, mixtures: MixtureEnsembleFeatures, seed: int) -> Forms:
     """Representations of all rows, on which the members stand."""
     plain = PlainColumns(mixtures.kinds).fit(matrix)
-    graph = NeighbourGraph(random_state=seed).fit(mixtures.views_[-1].transform(matrix))
+    graph = NeighbourGraph(random_state=seed)
+    if not issparse(matrix):
+        graph.fit(mixtures.views_[-1].transform(matrix))
     return Forms(plain, mixtures, graph)
 
 

@@ -26,7 +26,8 @@ class Forms:
     plain : PlainColumns
     mixtures : MixtureEnsembleFeatures
     graph : NeighbourGraph
-        On the axes of the mixtures' last view.
+        On the axes of the mixtures' last view; not fitted for sparse rows, which have neither ``near`` nor
+        ``smooth``.
     """
 
     plain: PlainColumns
