@@ -290,7 +290,6 @@ def cross_validate(
     n_repeats: int = 1,
     random_state: Any = 0,
     unlabeled: Any = -1,
-    warm_start: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> CrossValidation:
     """Fit every estimator on every train part and judge it on the labelled rows that were hidden from it.
@@ -308,9 +307,6 @@ def cross_validate(
         Row weights; passed to ``fit`` and used in the means.
     n_splits, n_repeats, random_state, unlabeled
         As in :class:`SemiSupervisedSplit`.
-    warm_start : bool, default=False
-        The estimators are settings of one estimator, which keeps what it learned: on each train part a clone
-        of the first is given the parameters of each in turn and fitted again.
     progress : callable, optional
         Called as ``progress(fits done, fits in all)`` after each fit.
 
@@ -356,13 +352,8 @@ def cross_validate(
     for train, test in folds:
         X_train, y_train, X_test = take_rows(X, train), take_rows(y, train), take_rows(X, test)
         weighted = {} if sample_weight is None else {"sample_weight": weight[train]}
-        fitted = None
         for name, estimator in estimators.items():
-            if warm_start and fitted is not None:
-                fitted.set_params(**estimator.get_params(deep=False))
-            else:
-                fitted = clone(estimator)
-            fitted.fit(X_train, y_train, **weighted)
+            fitted = clone(estimator).fit(X_train, y_train, **weighted)
             given = fitted.predict_proba(X_test)
             probabilities = align_probabilities(given, fitted.classes_, labels.classes)
             correct[name][test] += probabilities.argmax(axis=1) == code[test]

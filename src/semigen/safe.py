@@ -62,8 +62,8 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     log-loss is within one standard error of the best one's (of the paired difference) and not above that of
     λ = 0, which is supervised learning, the smallest λ is taken: the one-standard-error rule (Breiman et al.
     1984, *Classification and Regression Trees*, §3.4.3) towards λ = 0. So where few labels can show nothing,
-    it falls back on the supervised fit and says so. The candidates of a fold are fitted in rising order, each
-    from where the one before ended (``warm_start``) if the estimator can, and so is the fit that is kept.
+    it falls back on the supervised fit and says so. Every candidate is fitted anew: gone on from the fit of a
+    smaller λ, one that leads EM astray would take all larger ones along.
 
     With ``pessimistic=True`` nothing is chosen. The fit maximises what it gains over the supervised one under
     the worst labelling q of the unlabelled rows (Loog 2016, *IEEE TPAMI* 38:462),
@@ -83,8 +83,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ----------
     estimator : classifier
         With a parameter ``unlabeled_weight`` in [0, 1] and ``predict_proba``, such as
-        :class:`semigen.MixtureClassifier`. One with a parameter ``warm_start`` is fitted with it, one without
-        anew for each candidate.
+        :class:`semigen.MixtureClassifier`.
     unlabeled_weights : sequence of float, default=(0, 0.01, 0.03, 0.1, 0.3, 1)
         Candidates λ; 0 is always one.
     n_splits : int, default=5
@@ -179,9 +178,8 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _fit_chosen(self, X: Any, y: Any, weighted: dict[str, Any]) -> None:
         candidates = self._candidates()
-        warm = "warm_start" in self.estimator.get_params()
-        settings = [self._with(value, warm) for value in candidates]
-        model = clone(settings[0]).fit(X, y, **weighted)  # what cannot be read is told before any folds
+        settings = [clone(self.estimator).set_params(unlabeled_weight=value) for value in candidates]
+        model = settings[0].fit(X, y, **weighted)  # what cannot be read is told before any folds
         labels = encode(y, self.unlabeled)
         n_testable = n_hideable(labels.hard)
         why_not = _why_not(labels, n_testable)
@@ -198,17 +196,13 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                     n_repeats=self._repeats(n_testable),
                     random_state=self.random_state,
                     unlabeled=self.unlabeled,
-                    warm_start=warm,
                 )
-                self.path_ = _path(found, candidates)
-                chosen = self.path_.index(_smallest_close(self.path_))
-                for value in candidates[1:chosen] if warm else ():
-                    model.set_params(unlabeled_weight=value).fit(X, y, **weighted)
-            why_not = None if chosen > 0 else _no_gain(self.path_)
-        if chosen > 0:
-            model.set_params(unlabeled_weight=candidates[chosen]).fit(X, y, **weighted)
-        if warm:
-            model.set_params(warm_start=self.estimator.get_params()["warm_start"])
+            self.path_ = _path(found, candidates)
+            chosen = self.path_.index(_smallest_close(self.path_))
+            if chosen > 0:
+                model = settings[chosen].fit(X, y, **weighted)
+            else:
+                why_not = _no_gain(self.path_)
         self.estimator_, self.unlabeled_weight_, self.fallback_ = model, candidates[chosen], why_not
 
     def _fit_pessimistic(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
@@ -241,10 +235,6 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def unlabeled(self) -> Any:
         """The estimator's marker of unlabelled rows."""
         return getattr(self.estimator, "unlabeled", -1)
-
-    def _with(self, unlabeled_weight: float, warm: bool) -> Any:
-        also = {"warm_start": True} if warm else {}
-        return clone(self.estimator).set_params(unlabeled_weight=unlabeled_weight, **also)
 
     def _candidates(self) -> list[float]:
         if "unlabeled_weight" not in self.estimator.get_params():
