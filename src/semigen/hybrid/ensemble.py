@@ -215,12 +215,12 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
             walk = member.mixture.family.walk(member.params.family, x.dtype, holes)
             found = responsibilities(member.mixture, member.params, _unlabelled(x, holes), rows, walk)
             for piece, resp, _ in found:
-                np.multiply(resp.T, np.sqrt(member.share), out=part[piece])
+                part[:, piece] = np.sqrt(member.share) * resp
 
-        result = np.empty((matrix.shape[0], self.n_features_out_))
+        result = np.empty((self.n_features_out_, matrix.shape[0]))
         ends = np.cumsum([member.mixture.n_components for member in self.members_])[:-1]
-        self._map(fill, self.members_, np.split(result, ends, axis=1))
-        return result
+        self._map(fill, self.members_, np.split(result, ends))
+        return result.T
 
     @property
     def n_features_out_(self) -> int:
