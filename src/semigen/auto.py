@@ -31,7 +31,7 @@ from semigen.hybrid import (
 )
 from semigen.hybrid.classifiers import RidgeLogistic, TreeEnsemble
 from semigen.labels import Labels, check_weights, encode
-from semigen.members import by_blocks, given_labels
+from semigen.members import by_blocks, class_rows, given_labels
 from semigen.mixture import MixtureClassifier
 from semigen.model_selection import CrossValidation
 from semigen.pool import PoolClassifier
@@ -203,8 +203,9 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         ).fit(matrix[weight > 0], progress=clock.first(self.n_mixtures))
         matrix, labels, weight = _subset(matrix, labels, weight, seed)
         self.forms_ = _forms(matrix, representation, seed)
+        counts = class_rows(labels, weight) + BALANCE
         self.pool_ = PoolClassifier(
-            self._members(family, issparse(matrix), _labelled_shares(labels, weight), seed),
+            self._members(family, issparse(matrix), counts / counts.sum(), seed),
             weights=_default_weights(matrix),
             ridge=RIDGE,
             balance=BALANCE,
@@ -339,12 +340,6 @@ def _forms(matrix: Any, mixtures: MixtureEnsembleFeatures, seed: int) -> Forms:
     if not issparse(matrix):
         graph.fit(mixtures.views_[-1].transform(matrix))
     return Forms(plain, mixtures, graph)
-
-
-def _labelled_shares(labels: Labels, weight: Array) -> Array:
-    """Share of each class in the labelled rows and ``BALANCE`` more of each, (K,)."""
-    counts = BALANCE + (labels.probabilities * (weight * labels.is_labeled)[:, None]).sum(axis=0)
-    return np.asarray(counts / counts.sum())
 
 
 def _default_weights(matrix: Any) -> dict[str, float]:

@@ -10,10 +10,10 @@ import numpy as np
 from semigen.exceptions import ParameterError
 
 
-def integer(name: str, value: Any, *, minimum: int) -> int:
+def integer(name: str, value: Any, *, minimum: int, more: str = "") -> int:
     """An integer of at least ``minimum``."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < minimum:
-        raise ParameterError(f"{name}={value!r}: it must be an integer of at least {minimum}.")
+        raise ParameterError(f"{name}={value!r}: it must be {more}an integer of at least {minimum}.")
     return int(value)
 
 

@@ -92,18 +92,22 @@ def member_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
     return align_probabilities(probs, known, classes)
 
 
+def class_rows(labels: Labels, weight: Array) -> Array:
+    """Weight of the labelled rows of each class, (K,); soft labels in parts."""
+    return np.asarray((weight * labels.is_labeled) @ labels.probabilities)
+
+
 def balanced(labels: Labels, weight: Array, pseudo_rows: float) -> Array:
     """Row weights by which labelled rows count as if each class had ``pseudo_rows`` more of them, (n,).
 
     The sum over labelled rows stays what it is.
     """
-    of_class = labels.probabilities * (weight * labels.is_labeled)[:, None]
-    count = of_class.sum(axis=0)
+    count = class_rows(labels, weight)
     if not pseudo_rows or not np.ptp(count):
         return weight
     wanted = (count + pseudo_rows) / (count + pseudo_rows).sum() * count.sum()
     factor = wanted / np.where(count > 0, count, 1.0)
-    return np.where(labels.is_labeled, of_class @ factor, weight)
+    return np.where(labels.is_labeled, weight * (labels.probabilities @ factor), weight)
 
 
 def hidden_folds(labels: Labels, weight: Array, n_splits: int, random_state: Any) -> list[Rows]:

@@ -230,19 +230,20 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         def fitted(name: str, estimator: Any, X: Any, labels: Labels, weight: Array) -> Any:
             nonlocal done
             since = time.perf_counter()
-            model = fit_member(clone(estimator), X, labels, balanced(labels, weight, self.balance))
+            model = fit_member(clone(estimator), X, labels, weight)
             seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - since
             done += 1
             if progress is not None:
                 progress(done, n_fits, name)
             return model
 
+        balanced_weight = balanced(labels, weight, self.balance)
         self.classes_ = labels.classes
         self.estimators_: dict[str, Any] = {}
         for name, estimator in self.estimators:
             if self.estimators_ and time.perf_counter() - begin > budget:
                 break
-            self.estimators_[name] = fitted(name, estimator, X, labels, weight)
+            self.estimators_[name] = fitted(name, estimator, X, labels, balanced_weight)
         members = [(name, estimator) for name, estimator in self.estimators if name in self.estimators_]
         finished: list[Array] = []
         round_seconds = time.perf_counter() - begin
@@ -250,9 +251,11 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
             since = time.perf_counter()
             if since - begin + round_seconds > budget:
                 break
-            shown, hidden = without(X, labels, weight, rows), take_rows(X, rows)
+            rest, shown, shown_weight = without(X, labels, weight, rows)
+            shown_weight, hidden = balanced(shown, shown_weight, self.balance), take_rows(X, rows)
             said = [
-                member_log_proba(fitted(name, one, *shown), hidden, labels.classes) for name, one in members
+                member_log_proba(fitted(name, one, rest, shown, shown_weight), hidden, labels.classes)
+                for name, one in members
             ]
             finished.append(np.stack(said))
             round_seconds = time.perf_counter() - since

@@ -242,10 +242,8 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 f"{type(self.estimator).__name__} has no parameter unlabeled_weight: SafeClassifier chooses "
                 "that of an estimator which has one, such as semigen.MixtureClassifier."
             )
-        if isinstance(self.n_repeats, str) and self.n_repeats != "auto":
-            raise ParameterError(f"n_repeats={self.n_repeats!r}: it must be 'auto' or an integer above 0.")
-        if not isinstance(self.n_repeats, str):
-            integer("n_repeats", self.n_repeats, minimum=1)
+        if self.n_repeats != "auto":
+            integer("n_repeats", self.n_repeats, minimum=1, more="'auto' or ")
         for value in self.unlabeled_weights:
             if not isinstance(value, Real) or not 0 <= float(value) <= 1:
                 raise ParameterError(f"unlabeled_weights holds {value!r}: numbers from 0 to 1 are wanted.")
