@@ -183,7 +183,7 @@ def test_options_of_other_models(here):
     for model in DEEP:
         for arguments, words in (
             (("--text", "body"), f"--model {model} does not learn from words"),
-            (("--jobs", "1"), "--jobs is for --model auto or --model hybrid"),
+            (("--jobs", "1"), "--jobs is for --model auto or --model safe or --model hybrid"),
             (("--covariance", "full"), "--covariance is for"),
             (("--steps", "0"), "--steps"),
         ):

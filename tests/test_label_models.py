@@ -28,9 +28,10 @@ from semigen.em import (
 from semigen.em.kernel import label_evidence, log_prior
 from semigen.exceptions import ParameterError
 from semigen.families import Gaussian
+from semigen.intervals import QUANTILE
 from semigen.labels import encode
 from semigen.mixture import criteria
-from semigen.mixture.proportions import QUANTILE, class_proportions
+from semigen.mixture.proportions import class_proportions
 from twins import naive_log_joint
 
 EVERY = pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])

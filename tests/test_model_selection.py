@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import warnings
+from threading import Barrier
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from semigen.exceptions import LabelError, ParameterError
 from semigen.metrics import CLIP, get_scorer, log_loss
@@ -217,9 +220,10 @@ def test_scikit_learns_own_split_and_scorer_report_a_good_model_as_bad():
     assert ours > 0.95
 
 
-def test_cross_validation_equals_a_loop_by_hand():
+@pytest.mark.parametrize("n_jobs", [1, 3, -1])
+def test_cross_validation_equals_a_loop_by_hand(n_jobs):
     models = {"self": pipeline(), "bayes": SelfTrainingClassifier(GaussianNB())}
-    result = cross_validate(models, X, FEW, n_splits=3, n_repeats=2, random_state=4)
+    result = cross_validate(models, X, FEW, n_splits=3, n_repeats=2, random_state=4, n_jobs=n_jobs)
     folds = list(SemiSupervisedSplit(3, n_repeats=2, random_state=4).split(X, FEW))
     assert_array_equal(result.rows, np.flatnonzero(FEW >= 0))
     mean = {}
@@ -349,7 +353,7 @@ def test_every_container_reaches_the_estimator_as_it_is(make):
     result = cross_validate(
         {"r": Recorder(("a", "b"))}, table, y, n_splits=4, progress=lambda *at: calls.append(at)
     )
-    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert calls == [(1, 4, "r"), (2, 4, "r"), (3, 4, "r"), (4, 4, "r")]
     assert_allclose(result.score("r").log_loss.value, np.log(2))
     for given_table, given_y, weight in Recorder.seen:
         assert type(given_table) is type(table)
@@ -388,6 +392,52 @@ def test_the_record_is_json():
     assert [(each["a"], each["b"]) for each in record["differences"]] == [("a", "b")]
     assert_allclose(record["scores"]["a"]["accuracy"]["low"], result.score("a").accuracy.low)
     assert record["differences"][0]["log_loss"]["high"] < 0
+
+
+class Meeting(ClassifierMixin, BaseEstimator):
+    """Fits only where two are being fitted at once, with one thread of linear algebra each."""
+
+    together = Barrier(2, timeout=60)
+
+    def fit(self, X, y):
+        self.together.wait()
+        self.classes_ = np.array([0, 1])
+        return self
+
+    def predict_proba(self, X):
+        threads = {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.together.wait()
+        return np.full((len(X), 2), 0.5 if threads <= {1} else np.nan)
+
+
+def test_fits_at_a_time_leave_threads_and_filters_as_they_were():
+    def state():
+        return [info["num_threads"] for info in threadpool_info()], list(warnings.filters)
+
+    with threadpool_limits(2):
+        before = state()
+        calls = []
+        models = {"a": Meeting(), "b": Meeting()}
+        cross_validate(models, X, FEW, n_splits=3, n_jobs=2, progress=lambda *at: calls.append(at))
+        assert state() == before
+    assert calls == [(i, 6, "ba"[i % 2]) for i in range(1, 7)]
+
+
+@pytest.mark.parametrize("n_jobs", [0, -2, 1.5, "all", True])
+def test_a_number_of_threads_that_is_none_is_refused(n_jobs):
+    Recorder.seen.clear()
+    with pytest.raises(ParameterError, match="n_jobs="):
+        cross_validate({"r": Recorder()}, X, FEW, n_jobs=n_jobs)
+    assert not Recorder.seen
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_fit_that_fails_ends_cross_validation(n_jobs):
+    rows = np.where(np.arange(len(X)) == 7, np.nan, X.T).T
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        cross_validate({"bayes": GaussianNB()}, rows, FEW, n_splits=3, n_jobs=n_jobs)
 
 
 def test_errors_of_cross_validation():

@@ -73,6 +73,29 @@ def test_by_default_rows_are_dealt_until_200_were_hidden_or_four_times(n_labeled
     assert safe.path_ != other.path_
 
 
+def test_fits_are_told_in_order_and_to_the_end(helpful, capsys):
+    steps = []
+    safe = SafeClassifier(MixtureClassifier(), unlabeled_weights=(0.1, 1), n_repeats=1, verbose=1)
+    safe.fit(helpful.X, helpful.y, progress=lambda *step: steps.append(step))
+    n_fits = 1 + 5 * 3 + 1
+    assert [step[:2] for step in steps] == [(i, n_fits) for i in range(1, n_fits + 1)]
+    fitted = [f"λ = {value}" for value in (0, 0.1, 1)]
+    assert [step[2] for step in steps[1:-1]] == 5 * fitted
+    assert steps[-1][2] == f"λ = {safe.unlabeled_weight_:g} on all rows"
+    lines = capsys.readouterr().out.splitlines()
+    assert 10 < len(lines) <= 16
+    assert lines[-1].endswith(f"{n_fits}/{n_fits}  {steps[-1][2]}")
+
+
+def test_threads_change_nothing(helpful):
+    one, many = (
+        SafeClassifier(MixtureClassifier(), n_repeats=1, n_jobs=n).fit(helpful.X, helpful.y) for n in (1, 3)
+    )
+    assert one.unlabeled_weight_ == many.unlabeled_weight_
+    for a, b in zip(one.path_, many.path_, strict=True):
+        assert vars(a) == pytest.approx(vars(b), abs=1e-9)
+
+
 @pytest.mark.parametrize("n_repeats", [0, 1.5, True, "often", None])
 def test_a_number_of_repeats_that_is_none_is_refused(n_repeats, helpful):
     with pytest.raises(ParameterError, match="n_repeats="):

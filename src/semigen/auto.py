@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
@@ -18,7 +17,7 @@ from sklearn.utils.validation import validate_data
 from semigen import columns
 from semigen.base import TableClassifier
 from semigen.checks import integer, real
-from semigen.em.engines import available_cpus
+from semigen.em.engines import thread_count
 from semigen.families import Family, as_modelled, choose
 from semigen.hybrid import (
     Form,
@@ -35,6 +34,7 @@ from semigen.members import by_blocks, class_rows, given_labels
 from semigen.mixture import MixtureClassifier
 from semigen.model_selection import CrossValidation
 from semigen.pool import PoolClassifier
+from semigen.progress import Progress, Steps
 
 Array = NDArray[np.float64]
 
@@ -56,8 +56,6 @@ SUPERVISED = (LOGISTIC, TREES)
 """Members that use labelled rows only."""
 ALL_MEMBERS, SUPERVISED_MEMBERS = "all members", "supervised members"
 """Names of the two pools in ``validation_``."""
-STEPS_TOLD = 16
-"""Lines that ``verbose=1`` prints."""
 SHARE_OF_MIXTURES = 0.4
 """Of a time budget."""
 N_TREES = 100
@@ -94,7 +92,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabelled.
     n_jobs : int or None, default=None
-        Threads; None: one for each processor. Results do not depend on it.
+        Threads; None or -1: one for each processor. Results do not depend on it.
     random_state : int, RandomState or None, default=0
     verbose : int, default=0
         1 prints the steps.
@@ -165,7 +163,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         y: Any,
         sample_weight: ArrayLike | None = None,
         *,
-        progress: Callable[[int, int, str], None] | None = None,
+        progress: Progress | None = None,
     ) -> Self:
         """Learn from labelled and unlabelled rows.
 
@@ -185,7 +183,8 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         self
         """
         integer("n_mixtures", self.n_mixtures, minimum=1)
-        clock = _Clock(self.time_budget, self.verbose, progress)
+        thread_count(self.n_jobs)
+        clock = _Clock(self.time_budget, Steps(self.verbose, progress))
         schema, matrix = columns.learn(X, self.kinds, sparse=True)
         family = choose("auto", "tied", schema, sparse=issparse(matrix))
         self.schema_ = as_modelled(family, schema)
@@ -235,7 +234,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         def block(rows: Any) -> Array:
             return self.pool_.predict_proba(self.forms_.of(rows))
 
-        return by_blocks(block, matrix, len(self.classes_), self.n_jobs or available_cpus())
+        return by_blocks(block, matrix, len(self.classes_), thread_count(self.n_jobs))
 
     def _members(self, family: Family, sparse: bool, shares: Array, seed: int) -> list[tuple[str, Any]]:
         """Classifiers of :class:`semigen.hybrid.forms.Rows`, by name."""
@@ -298,39 +297,26 @@ class AutoClassifier(TableClassifier, BaseEstimator):
 class _Clock:
     """Time since the start, and who is told about steps."""
 
-    def __init__(
-        self, budget: float | None, verbose: int, progress: Callable[[int, int, str], None] | None
-    ) -> None:
+    def __init__(self, budget: float | None, steps: Steps) -> None:
         self.budget = None if budget is None else real("time_budget", budget, minimum=0)
-        self.begin = time.perf_counter()
-        self.verbose, self.progress = verbose, progress
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.begin
+        self.steps = steps
 
     @property
     def over(self) -> bool:
-        return self.budget is not None and self.seconds > 0.9 * self.budget
+        return self.budget is not None and self.steps.seconds > 0.9 * self.budget
 
     def left(self, share: float = 1.0) -> float | None:
-        return None if self.budget is None else share * max(self.budget - self.seconds, 0.0)
+        return None if self.budget is None else share * max(self.budget - self.steps.seconds, 0.0)
 
     def first(self, n_mixtures: int) -> Callable[[int, int], None]:
         """Tells of steps of the mixtures; how many fits follow is not known yet."""
-        return lambda done, total: self._tell(done, 2 * n_mixtures, "mixture")
+        return lambda done, total: self.steps(done, 2 * n_mixtures, "mixture")
 
-    def after(self, n_mixtures: int) -> Callable[[int, int, str], None]:
+    def after(self, n_mixtures: int) -> Progress:
         """Tells of fits that follow the mixtures, as a second half."""
-        return lambda done, total, name: self._tell(
+        return lambda done, total, name: self.steps(
             n_mixtures + round(n_mixtures * done / total), 2 * n_mixtures, name
         )
-
-    def _tell(self, done: int, total: int, name: str) -> None:
-        if self.progress is not None:
-            self.progress(done, total, name)
-        if self.verbose and (done * STEPS_TOLD // total > (done - 1) * STEPS_TOLD // total):
-            print(f"{self.seconds:6.1f} s  {done}/{total}  {name}")
 
 
 def _forms(matrix: Any, mixtures: MixtureEnsembleFeatures, seed: int) -> Forms:

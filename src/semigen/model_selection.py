@@ -6,28 +6,30 @@ every training part: they are what a semi-supervised model learns from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
-from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
 from sklearn.base import BaseEstimator, clone
 
+from semigen import intervals
 from semigen.checks import integer
+from semigen.em.engines import map_threads, thread_count
 from semigen.exceptions import LabelError, ParameterError
+from semigen.intervals import Estimate
 from semigen.labels import check_weights, encode
 from semigen.metrics import CLIP, align_probabilities, row_log_loss, take_rows
+from semigen.progress import Progress
 
 __all__ = ["CrossValidation", "Estimate", "Score", "SemiSupervisedSplit", "cross_validate"]
 
 _Floats = NDArray[np.float64]
 _Rows = NDArray[np.intp]
-_CONFIDENCE = 0.95
-_TAIL = (1 + _CONFIDENCE) / 2
 _MAX_LOSS = -float(np.log(CLIP)) + 1e-3  # renormalising after the clip adds at most K · CLIP
 
 
@@ -115,7 +117,9 @@ class SemiSupervisedSplit:
             If y cannot be read, its length is not that of X, or too few rows can be tested.
         """
         if groups is not None:
-            warn("groups is ignored: SemiSupervisedSplit may split a group.", UserWarning, stacklevel=2)
+            warnings.warn(
+                "groups is ignored: SemiSupervisedSplit may split a group.", UserWarning, stacklevel=2
+            )
         labels = encode(y, self.unlabeled)
         code = labels.hard
         n_rows = None if X is None else X.shape[0] if hasattr(X, "shape") else len(X)
@@ -169,15 +173,6 @@ def n_hideable(code: _Rows) -> int:
     """Rows of which each can be hidden without losing its class; codes are -1 where there is no one class."""
     count = np.bincount(code[code >= 0], minlength=1)
     return int(count[count > 1].sum())
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A weighted mean over tested rows with the ends of its 95 % confidence interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -236,7 +231,10 @@ class CrossValidation:
         Wilson (1927), Probable inference, the law of succession, and statistical inference.
         """
         correct, row_losses = self._rows_of(name)
-        return Score(_wilson(correct, self.weight), _student(row_losses, self.weight, 0.0))
+        return Score(
+            intervals.of_share(correct, self.weight),
+            intervals.of_mean(row_losses, self.weight, 0.0, _MAX_LOSS),
+        )
 
     def difference(self, name_a: str, name_b: str) -> Score:
         """Score of ``name_a`` minus that of ``name_b``, paired by row.
@@ -257,8 +255,8 @@ class CrossValidation:
         correct_a, losses_a = self._rows_of(name_a)
         correct_b, losses_b = self._rows_of(name_b)
         return Score(
-            _agresti_min(correct_a - correct_b, self.weight),
-            _student(losses_a - losses_b, self.weight, -_MAX_LOSS),
+            intervals.of_paired_shares(correct_a - correct_b, self.weight),
+            intervals.of_mean(losses_a - losses_b, self.weight, -_MAX_LOSS, _MAX_LOSS),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -267,7 +265,7 @@ class CrossValidation:
             "n_splits": self.n_splits,
             "n_repeats": self.n_repeats,
             "n_rows": int(self.rows.shape[0]),
-            "confidence": _CONFIDENCE,
+            "confidence": intervals.CONFIDENCE,
             "scores": {name: asdict(self.score(name)) for name in self.names},
             "differences": [
                 {"a": a, "b": b, **asdict(self.difference(a, b))} for a, b in combinations(self.names, 2)
@@ -290,7 +288,8 @@ def cross_validate(
     n_repeats: int = 1,
     random_state: Any = 0,
     unlabeled: Any = -1,
-    progress: Callable[[int, int], None] | None = None,
+    n_jobs: int | None = 1,
+    progress: Progress | None = None,
 ) -> CrossValidation:
     """Fit every estimator on every train part and judge it on the labelled rows that were hidden from it.
 
@@ -307,8 +306,11 @@ def cross_validate(
         Row weights; passed to ``fit`` and used in the means.
     n_splits, n_repeats, random_state, unlabeled
         As in :class:`SemiSupervisedSplit`.
+    n_jobs : int or None, default=1
+        Fits at a time, in threads; None or -1: one for each processor. Results do not depend on it, but for
+        rounding, unless an estimator draws from a random state that all share, as PyTorch's.
     progress : callable, optional
-        Called as ``progress(fits done, fits in all)`` after each fit.
+        Called as ``progress(fits done, fits in all, name of the estimator)`` after each fit.
 
     Returns
     -------
@@ -319,7 +321,7 @@ def cross_validate(
     LabelError
         If y or the weights cannot be used, or too few rows are labelled.
     ParameterError
-        If ``estimators`` is empty, or probabilities are not probabilities.
+        If ``estimators`` is empty, ``n_jobs`` is 0, or probabilities are not probabilities.
 
     Examples
     --------
@@ -346,60 +348,33 @@ def cross_validate(
     rows = np.unique(np.concatenate([test for _, test in folds]))
     if not weight[rows].any():
         raise LabelError("sample_weight is 0 for every row that can be tested: at least one must count.")
+
+    def judged(fold: tuple[_Rows, _Rows], name: str) -> tuple[NDArray[np.bool_], _Floats]:
+        """Which hidden rows one fit has right, and their losses."""
+        train, test = fold
+        weighted = {} if sample_weight is None else {"sample_weight": weight[train]}
+        fitted = clone(estimators[name]).fit(take_rows(X, train), take_rows(y, train), **weighted)
+        given = fitted.predict_proba(take_rows(X, test))
+        probabilities = align_probabilities(given, fitted.classes_, labels.classes)
+        return probabilities.argmax(axis=1) == code[test], row_log_loss(probabilities, code[test])
+
     correct = {name: np.zeros(n_rows) for name in estimators}
     row_losses = {name: np.zeros(n_rows) for name in estimators}
-    done = 0
-    for train, test in folds:
-        X_train, y_train, X_test = take_rows(X, train), take_rows(y, train), take_rows(X, test)
-        weighted = {} if sample_weight is None else {"sample_weight": weight[train]}
-        for name, estimator in estimators.items():
-            fitted = clone(estimator).fit(X_train, y_train, **weighted)
-            given = fitted.predict_proba(X_test)
-            probabilities = align_probabilities(given, fitted.classes_, labels.classes)
-            correct[name][test] += probabilities.argmax(axis=1) == code[test]
-            row_losses[name][test] += row_log_loss(probabilities, code[test])
-            done += 1
+    of_fold, names = zip(*product(folds, estimators), strict=True)
+    with ExitStack() as stack:
+        if thread_count(n_jobs) == 1:
+            found: Iterator[Any] = map(judged, of_fold, names)
+        else:
+            stack.enter_context(warnings.catch_warnings())  # fits that overlap would leave filters changed
+            found = stack.enter_context(closing(map_threads(judged, of_fold, names, n_jobs=n_jobs)))
+        for done, ((_, test), name, said) in enumerate(zip(of_fold, names, found, strict=True), start=1):
+            right, losses = said
+            correct[name][test] += right
+            row_losses[name][test] += losses
             if progress is not None:
-                progress(done, len(folds) * len(estimators))
+                progress(done, len(names), name)
     share = {name: value[rows] / n_repeats for name, value in correct.items()}
-    losses = {name: value[rows] / n_repeats for name, value in row_losses.items()}
+    mean_losses = {name: value[rows] / n_repeats for name, value in row_losses.items()}
     return CrossValidation(
-        tuple(estimators), int(n_splits), int(n_repeats), rows, weight[rows], share, losses
+        tuple(estimators), int(n_splits), int(n_repeats), rows, weight[rows], share, mean_losses
     )
-
-
-def _moments(value: _Floats, weight: _Floats) -> tuple[float, float, float]:
-    """Weighted mean, weighted mean square and effective number of rows (Σ w)² / Σ w²."""
-    weight = weight / weight.max()
-    total = float(weight.sum())
-    return float(weight @ value) / total, float(weight @ value**2) / total, total**2 / float(weight @ weight)
-
-
-def _wilson(value: _Floats, weight: _Floats) -> Estimate:
-    mean, _, n = _moments(value, weight)
-    mean = min(mean, 1.0)
-    z2 = float(ndtri(_TAIL)) ** 2
-    centre = (mean + z2 / (2 * n)) / (1 + z2 / n)
-    half = np.sqrt(z2 * (mean * (1 - mean) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    return _estimate(mean, centre, half, 0.0, 1.0)
-
-
-def _student(value: _Floats, weight: _Floats, least: float) -> Estimate:
-    mean, _, n = _moments(value, weight)
-    if n < 1.01:  # about one row: it says nothing of the spread
-        return Estimate(mean, least, _MAX_LOSS)
-    error = np.linalg.norm(weight / weight.sum() * (value - mean)) * np.sqrt(n / (n - 1))
-    return _estimate(mean, mean, float(stdtrit(n - 1, _TAIL) * error), least, _MAX_LOSS)
-
-
-def _agresti_min(value: _Floats, weight: _Floats) -> Estimate:
-    mean, square, n = _moments(value, weight)
-    centre = mean * n / (n + 2)
-    spread = (square * n + 1) / (n + 2) - centre**2
-    return _estimate(mean, centre, float(ndtri(_TAIL)) * np.sqrt(spread / (n + 2)), -1.0, 1.0)
-
-
-def _estimate(mean: float, centre: float, half: float, least: float, most: float) -> Estimate:
-    """Interval within what is possible, and around the mean also when rounding pushes it out."""
-    low, high = min(max(centre - half, least), mean), max(min(centre + half, most), mean)
-    return Estimate(mean, float(low), float(high))

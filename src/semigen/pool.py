@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -30,6 +30,7 @@ from semigen.members import (
 )
 from semigen.metrics import row_log_loss, take_rows
 from semigen.model_selection import CrossValidation
+from semigen.progress import Progress
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -200,7 +201,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         y: Any,
         sample_weight: ArrayLike | None = None,
         *,
-        progress: Callable[[int, int, str], None] | None = None,
+        progress: Progress | None = None,
     ) -> Self:
         """Fit every member on all rows and on every fold, and weigh them.
 

@@ -15,12 +15,14 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from semigen.checks import integer
+from semigen.em.engines import thread_count
 from semigen.em.pessimistic import Pessimistic
 from semigen.exceptions import ConvergenceWarning, ParameterError
 from semigen.labels import Labels, encode
 from semigen.metrics import accuracy_score
 from semigen.mixture.pessimistic import fit_pessimistic
 from semigen.model_selection import CrossValidation, cross_validate, n_hideable
+from semigen.progress import Progress, Steps
 
 Array = NDArray[np.float64]
 LEAST_TESTED_ROWS = 2
@@ -91,10 +93,15 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     n_repeats : int or "auto", default="auto"
         How often rows are dealt into folds. "auto": until 200 rows have been hidden, at most 4 times.
     pessimistic : bool, default=False
-        Maximum contrastive pessimistic likelihood instead of a choice; the four parameters above do not
-        count then.
+        Maximum contrastive pessimistic likelihood instead of a choice; of the other parameters only
+        ``estimator`` counts then.
+    n_jobs : int or None, default=1
+        Fits at a time, in threads; None or -1: one for each processor. Results do not depend on it, but for
+        rounding, unless the estimator draws from a random state that all share, as PyTorch's.
     random_state : int or None, default=0
         Of the folds.
+    verbose : int, default=0
+        1 prints the steps.
 
     Attributes
     ----------
@@ -119,7 +126,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ------
     ParameterError
         If ``estimator`` has no ``unlabeled_weight``, a candidate is not in [0, 1], ``n_repeats`` is neither
-        "auto" nor 1 or more, or the estimator is not one for ``pessimistic``.
+        "auto" nor 1 or more, ``n_jobs`` is 0, or the estimator is not one for ``pessimistic``.
 
     Examples
     --------
@@ -141,16 +148,22 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         n_splits: int = 5,
         n_repeats: int | str = "auto",
         pessimistic: bool = False,
+        n_jobs: int | None = 1,
         random_state: Any = 0,
+        verbose: int = 0,
     ) -> None:
         self.estimator = estimator
         self.unlabeled_weights = unlabeled_weights
         self.n_splits = n_splits
         self.n_repeats = n_repeats
         self.pessimistic = pessimistic
+        self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, progress: Progress | None = None
+    ) -> Self:
         """Choose the weight of the unlabelled rows and fit with it.
 
         Parameters
@@ -159,6 +172,8 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y : array-like of shape (n,) or (n, K)
             Labels with markers, as the estimator reads them.
         sample_weight : array-like of shape (n,) or None
+        progress : callable, optional
+            Called as ``progress(fits done, fits in all, what was fitted)`` after each fit of the choice.
 
         Returns
         -------
@@ -169,22 +184,25 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if self.pessimistic:
             self._fit_pessimistic(X, y, sample_weight)
         else:
-            self._fit_chosen(X, y, weighted)
+            self._fit_chosen(X, y, weighted, Steps(self.verbose, progress))
         self.classes_ = self.estimator_.classes_
         for name in ("n_features_in_", "feature_names_in_", "schema_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
         return self
 
-    def _fit_chosen(self, X: Any, y: Any, weighted: dict[str, Any]) -> None:
+    def _fit_chosen(self, X: Any, y: Any, weighted: dict[str, Any], steps: Steps) -> None:
         candidates = self._candidates()
         settings = [clone(self.estimator).set_params(unlabeled_weight=value) for value in candidates]
         model = settings[0].fit(X, y, **weighted)  # what cannot be read is told before any folds
         labels = encode(y, self.unlabeled)
         n_testable = n_hideable(labels.hard)
         why_not = _why_not(labels, n_testable)
-        chosen = 0
+        chosen, n_fits = 0, 1
         if why_not is None:
+            n_splits, n_repeats = min(self.n_splits, n_testable), self._repeats(n_testable)
+            n_fits = 2 + n_splits * n_repeats * len(candidates)
+            steps(1, n_fits, "λ = 0 on all rows")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)  # told below, for the fit that is kept
                 found = cross_validate(
@@ -192,10 +210,12 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                     X,
                     y,
                     **weighted,
-                    n_splits=min(self.n_splits, n_testable),
-                    n_repeats=self._repeats(n_testable),
+                    n_splits=n_splits,
+                    n_repeats=n_repeats,
                     random_state=self.random_state,
                     unlabeled=self.unlabeled,
+                    n_jobs=self.n_jobs,
+                    progress=lambda done, _, name: steps(1 + done, n_fits, f"λ = {name}"),
                 )
             self.path_ = _path(found, candidates)
             chosen = self.path_.index(_smallest_close(self.path_))
@@ -203,6 +223,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 model = settings[chosen].fit(X, y, **weighted)
             else:
                 why_not = _no_gain(self.path_)
+        steps(n_fits, n_fits, f"λ = {candidates[chosen]:g} on all rows")
         self.estimator_, self.unlabeled_weight_, self.fallback_ = model, candidates[chosen], why_not
 
     def _fit_pessimistic(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
@@ -244,6 +265,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         if self.n_repeats != "auto":
             integer("n_repeats", self.n_repeats, minimum=1, more="'auto' or ")
+        thread_count(self.n_jobs)
         for value in self.unlabeled_weights:
             if not isinstance(value, Real) or not 0 <= float(value) <= 1:
                 raise ParameterError(f"unlabeled_weights holds {value!r}: numbers from 0 to 1 are wanted.")

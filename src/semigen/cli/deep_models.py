@@ -12,11 +12,12 @@ from sklearn.frozen import FrozenEstimator
 
 from semigen import columns
 from semigen.cli.images import ImageForm
-from semigen.cli.models import Judged, Progress, Recipe, against, cure, finite
+from semigen.cli.models import Judged, Recipe, against, cure, finite
 from semigen.cli.rows import Rows, Task
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures, class_grid
 from semigen.deep.vae_features import COLLAPSED
 from semigen.exceptions import ParameterError
+from semigen.progress import Progress
 
 SAMPLES_A_CLASS = 10
 _FEW_CELLS = 256

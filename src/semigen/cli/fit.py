@@ -39,7 +39,7 @@ class CovarianceShape(StrEnum):
 _MODELS_WITH = {
     "--covariance": (Model.mixture, Model.safe),
     "--time-budget": (Model.auto,),
-    "--jobs": (Model.auto, Model.hybrid),
+    "--jobs": (Model.auto, Model.safe, Model.hybrid),
     "--steps": (Model.vae, Model.gan, Model.flow),
 }
 _WITHOUT_WORDS = _MODELS_WITH["--steps"]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -20,16 +20,11 @@ from semigen.hybrid.classifiers import RidgeLogistic
 from semigen.labels import encode
 from semigen.mixture import MixtureClassifier
 from semigen.model_selection import CrossValidation, cross_validate, n_hideable
+from semigen.progress import Progress
 from semigen.safe import SafeClassifier
 
 Verdict = Literal["helped", "hurt", "mixed", "unknown", "no unlabelled rows"]
 _FOLDS = 5
-
-
-class Progress(Protocol):
-    """Called after every finished step."""
-
-    def __call__(self, done: int, total: int, name: str = "") -> None: ...
 
 
 @dataclass(frozen=True)
@@ -136,7 +131,7 @@ def _mixture(rows: Rows, task: Task) -> Any:
 
 def _safe(rows: Rows, task: Task) -> Any:
     """With folds dealt once, since cross-validation chooses anew in every fold of its own."""
-    return SafeClassifier(_mixture(rows, task), n_repeats=1, random_state=task.seed)
+    return SafeClassifier(_mixture(rows, task), n_repeats=1, n_jobs=task.jobs, random_state=task.seed)
 
 
 def _hybrid(rows: Rows, task: Task) -> Any:
@@ -184,7 +179,7 @@ def against(
                 n_splits=_FOLDS,
                 random_state=task.seed,
                 unlabeled=None,
-                progress=lambda done, _: said(1 + done),
+                progress=lambda done, *_: said(1 + done),
             )
         verdict = _verdict(cv, pair, rows.n_unlabelled)
         hurt = verdict == "hurt"

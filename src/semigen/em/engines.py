@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cache
@@ -12,6 +12,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
+
+from semigen.checks import integer
 
 Rows = NDArray[np.intp]
 
@@ -38,6 +40,30 @@ def available_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def thread_count(n_jobs: int | None) -> int:
+    """Threads that an estimator's ``n_jobs`` asks for; None and -1: one for each processor.
+
+    Raises
+    ------
+    ParameterError
+        If it is none of these.
+    """
+    if n_jobs is None or n_jobs == -1:
+        return available_cpus()
+    return integer("n_jobs", n_jobs, minimum=1, more="None, -1 (both: one thread for each processor) or ")
+
+
+def map_threads(
+    function: Callable[..., Any], *items: Iterable[Any], n_jobs: int | None
+) -> Generator[Any, None, None]:
+    """``map`` in threads, for small computations: the linear algebra library has one thread in each."""
+    with (
+        _blas().limit(limits=1, user_api="blas"),
+        ThreadPoolExecutor(thread_count(n_jobs)) as pool,
+    ):
+        yield from pool.map(function, *items)
 
 
 class ThreadEngine:

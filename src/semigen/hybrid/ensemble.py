@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -14,14 +13,13 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
 
 from semigen import columns
 from semigen.base import TableInput
 from semigen.checks import integer, real
 from semigen.columns import Schema
 from semigen.em import Data, Mixture, Params, ThreadEngine, fit
-from semigen.em.engines import available_cpus
+from semigen.em.engines import map_threads, thread_count
 from semigen.em.kernel import e_step, given_stats, m_step, responsibilities
 from semigen.families import Family, Gaussian, among, as_family, as_modelled, choose
 from semigen.hybrid.views import PrincipalAxes
@@ -100,7 +98,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
     kinds : str, dict {column: kind} or None, default=None
         How columns are read, where it is not as they look; see :func:`semigen.columns.learn`.
     n_jobs : int or None, default=None
-        Threads; None: one for each processor. Results do not depend on it.
+        Threads; None or -1: one for each processor. Results do not depend on it.
     random_state : int, RandomState or None, default=0
 
     Attributes
@@ -158,6 +156,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         for name, least in (("n_mixtures", 1), ("min_components", 1), ("max_components", 2), ("n_iter", 1)):
             integer(name, getattr(self, name), minimum=least)
         integer("max_rows", self.max_rows, minimum=2)
+        thread_count(self.n_jobs)
         budget = np.inf if self.time_budget is None else real("time_budget", self.time_budget, minimum=0)
         schema, matrix = columns.learn(X, self.kinds, sparse=True)
         self.schema_ = as_modelled(choose("auto", "full", schema, sparse=issparse(matrix)), schema)
@@ -237,12 +236,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         return np.array(names, dtype=object)
 
     def _map(self, function: Callable[..., Any], *items: Iterable[Any]) -> list[Any]:
-        # many small products: one thread each, several at a time
-        with (
-            threadpool_limits(1, user_api="blas"),
-            ThreadPoolExecutor(self.n_jobs or available_cpus()) as pool,
-        ):
-            return list(pool.map(function, *items))
+        return list(map_threads(function, *items, n_jobs=self.n_jobs))
 
     def _components(self, n_rows: int, rng: np.random.Generator) -> int:
         low = max(2, self.min_components)

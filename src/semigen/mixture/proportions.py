@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
-from scipy.stats import norm
 
 from semigen.em import ClassPrior, Data, Engine, Fit, Mixture, Params, fit
 from semigen.em.kernel import hold
 from semigen.em.records import UNLABELED, Array
+from semigen.intervals import QUANTILE, wilson
 
-QUANTILE = float(norm.isf(0.025))
 MAX_FITS = 8
 """EM runs for one end of an interval; three are usual."""
 MAX_ITER = 100
@@ -110,7 +109,7 @@ class _Profile:
     def interval(self, k: int, n_unlabeled: float) -> tuple[float, float]:
         """Both ends for class k."""
         estimate = float(self.known(self.best.params)[k])
-        low, high = _wilson(estimate, n_unlabeled)
+        low, high = wilson(estimate, n_unlabeled)
         return self._end(k, estimate, low, -1.0), self._end(k, estimate, high, 1.0)
 
     def _end(self, k: int, estimate: float, guess: float, side: float) -> float:
@@ -151,11 +150,3 @@ class _Profile:
     def _fit(self, mixture: Mixture, params: Params) -> Fit:
         tol = RISE / float(self.data.weight.sum())
         return fit(mixture, self.prior, self.data, params, self.engine, max_iter=MAX_ITER, tol=tol)
-
-
-def _wilson(share: float, n_rows: float) -> tuple[float, float]:
-    """Interval of a proportion where the class of every row is known (Wilson 1927, *JASA* 22:209)."""
-    z = QUANTILE**2 / n_rows
-    half = np.sqrt(z * share * (1.0 - share) + z**2 / 4)
-    low, high = (share + z / 2 - half) / (1 + z), (share + z / 2 + half) / (1 + z)
-    return max(float(low), 0.0), min(float(high), 1.0)
