@@ -91,7 +91,8 @@ def say_result(
         output.say(judged.why_not)
     output.say(verdict)
     if "unlabeled_weight" in about:
-        output.say(f"Chosen: an unlabelled row counts {about['unlabeled_weight']:g} of a labelled one.")
+        chosen = f"Chosen: an unlabelled row counts {about['unlabeled_weight']:g} of a labelled one"
+        output.say(f"{chosen}: {about['fallback']}" if about["fallback"] else f"{chosen}.")
 
 
 def verdict_text(judged: Judged, n_unlabelled: int, *, with_covariance: bool) -> str:
