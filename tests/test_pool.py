@@ -157,6 +157,18 @@ def test_a_fold_is_judged_by_weights_of_the_other_folds(rng):
     assert not np.allclose(changed.crossfitted(start, 3.0)[~mine], pooled[~mine])
 
 
+def test_a_pool_of_some_members_is_that_of_a_fit_without_the_others(data, members):
+    start = {name: 0.2 + 0.1 * i for i, (name, _) in enumerate(members)}
+    pool = PoolClassifier(members, weights=start).fit(data.X, data.y)
+    (left_out, _), *others = members
+    kept = {name: start[name] for name, _ in others}
+    pool.restrict(kept)
+    twin = PoolClassifier(others, weights=kept).fit(data.X, data.y)
+    assert pool.weights_ == pytest.approx({left_out: 0.0, **twin.weights_}, abs=1e-6)
+    assert {one.name: one.weight for one in pool.members_} == pool.weights_
+    np.testing.assert_allclose(pool.predict_proba(data.X), twin.predict_proba(data.X), atol=1e-6)
+
+
 def test_no_time_leaves_the_first_member_with_its_default_weight(data, members):
     steps = []
     pool = PoolClassifier(members, time_budget=0).fit(

@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
 
-from semigen.auto import CLASSES, MIXTURES, NEIGHBOURS, SMOOTH, AutoClassifier
-
-UNINFORMED = DummyClassifier(strategy="uniform")
-"""Equal probabilities leave a log-linear pool as it is without the member, whatever its weight."""
+from semigen.auto import CLASSES, MIXTURES, NEIGHBOURS, SMOOTH, SUPERVISED, AutoClassifier
 
 
-class Without(AutoClassifier):
-    """Some members know nothing."""
-
-    uninformed: tuple[str, ...] = ()
-
-    def _members(self, *args: Any, **kwargs: Any) -> list[tuple[str, Any]]:
-        members = super()._members(*args, **kwargs)
-        return [(name, UNINFORMED if name in self.uninformed else one) for name, one in members]
+def _default_weights(auto: AutoClassifier) -> dict[str, float]:
+    return {name: (auto.pool_.weights or {})[name] for name in auto.pool_.estimators_}
 
 
-class WithoutMixtures(Without):
-    """Without the member that stands on the label-free mixtures."""
+def without(*left_out: str) -> Callable[[AutoClassifier], None]:
+    """The other members pooled, with weights found anew on the same hidden rows."""
 
-    uninformed = (MIXTURES,)
+    def change(auto: AutoClassifier) -> None:
+        start = _default_weights(auto)
+        auto.pool_.restrict({name: start[name] for name in start if name not in left_out})
+
+    return change
 
 
-class WithoutGraph(Without):
-    """Without the members that stand on the graph of nearest neighbours."""
+def supervised(auto: AutoClassifier) -> None:
+    """Only members that use labelled rows alone; their default weights share those of all."""
+    start = _default_weights(auto)
+    kept = {name: start[name] for name in start if name in SUPERVISED}
+    auto.pool_.restrict({name: w * sum(start.values()) / sum(kept.values()) for name, w in kept.items()})
 
-    uninformed = (SMOOTH, NEIGHBOURS)
+
+def without_hidden_rows(auto: AutoClassifier) -> None:
+    """Default weights scaled to a sum of 1 (temperature 1): nothing is learned from hidden rows."""
+    start = _default_weights(auto)
+    auto.pool_.reweigh({name: weight / sum(start.values()) for name, weight in start.items()})
 
 
 class FullWeight(AutoClassifier):
@@ -47,21 +48,10 @@ class FullWeight(AutoClassifier):
         ]
 
 
-class WithoutPool(AutoClassifier):
-    """Default weights scaled to a sum of 1 (temperature 1): nothing is learned from hidden rows."""
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **options: Any) -> Self:
-        super().fit(X, y, sample_weight, **options)
-        given = self.pool_.weights or {}
-        start = {name: given[name] for name in self.pool_.estimators_}
-        total = sum(start.values())
-        self.pool_.reweigh({name: weight / total for name, weight in start.items()})
-        return self
-
-
-METHODS: dict[str, Callable[[], Any]] = {
-    "auto without mixtures": WithoutMixtures,
-    "auto without graph": WithoutGraph,
-    "auto without pool": WithoutPool,
-    "auto λ=1": FullWeight,
+CHANGES: dict[str, Callable[[AutoClassifier], None]] = {
+    "auto without mixtures": without(MIXTURES),
+    "auto without graph": without(SMOOTH, NEIGHBOURS),
+    "auto without pool": without_hidden_rows,
+    "auto supervised": supervised,
 }
+"""Other pools of the members that one fit has."""

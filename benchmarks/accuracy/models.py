@@ -57,6 +57,8 @@ class Method:
         Whether it reads sparse rows as they are; None: it runs on sparse rows only.
     few_columns : bool
         Whether it holds matrices of columns × columns.
+    change : callable or None
+        Done to the fitted classifier. Methods that have one and the same ``make`` share their fits.
     """
 
     make: Callable[[], Any]
@@ -65,6 +67,7 @@ class Method:
     labeled_only: bool = False
     sparse: bool | None = True
     few_columns: bool = False
+    change: Callable[[Any], None] | None = None
 
     def rows(self, split: Split) -> tuple[Any, Any] | None:
         """What it is fitted on and judged on; None if it cannot run on these data."""
@@ -107,7 +110,9 @@ MIXTURES: dict[str, Method] = {
     )
     for weight in WEIGHTS
 }
-ABLATIONS = {name: Method(make, DEVELOPMENT) for name, make in ablations.METHODS.items()}
+ABLATIONS = {
+    name: Method(AutoClassifier, DEVELOPMENT, change=change) for name, change in ablations.CHANGES.items()
+} | {"auto λ=1": Method(ablations.FullWeight, DEVELOPMENT)}
 BASELINES: dict[str, Method] = {
     "RF": _labeled(partial(RandomForestClassifier, 200, random_state=0)),
     "LogReg": _labeled(_regression),

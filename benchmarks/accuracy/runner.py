@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import time
 import warnings
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +73,8 @@ def run(suite: Suite, *, data: list[str], methods: Iterable[str], quick: bool, j
         if fresh:
             writer.writeheader()
         for row in _rows(suite.name, cells, jobs):
-            if row is not None:
-                writer.writerow({**row, **stamp})
-                file.flush()
+            writer.writerow({**row, **stamp})
+            file.flush()
 
 
 def _writer(file: Any) -> csv.DictWriter[str]:
@@ -90,42 +91,67 @@ def _readable(suite: Suite, cells: list[Cell]) -> list[Cell]:
     return good
 
 
-def _rows(suite: str, cells: list[Cell], jobs: int) -> Iterator[dict[str, Any] | None]:
+def _rows(suite: str, cells: list[Cell], jobs: int) -> Iterator[dict[str, Any]]:
+    groups = list(_sharing_a_fit(cells))
     if jobs == 1:
-        yield from map(partial(score, suite), cells)
+        yield from chain.from_iterable(map(partial(score, suite), groups))
         return
     with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(partial(score, suite), cells)
+        yield from chain.from_iterable(pool.map(partial(score, suite), groups))
 
 
-def score(suite: str, cell: Cell) -> dict[str, Any] | None:
-    """Error and log-loss of one cell; None where the method cannot run on the data."""
-    split = SUITES[suite].split(cell.data, cell.L, cell.seed)
-    method = models.METHODS[cell.method]
+def _sharing_a_fit(cells: list[Cell]) -> Iterable[list[Cell]]:
+    groups: dict[Any, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        method = models.METHODS[cell.method]
+        fit = cell.method if method.change is None else method.make
+        groups[cell.data, cell.L, cell.seed, fit].append(cell)
+    return groups.values()
+
+
+def score(suite: str, cells: list[Cell]) -> list[dict[str, Any]]:
+    """Error and log-loss of cells that share a fit; nothing where the method cannot run on the data."""
+    split = SUITES[suite].split(cells[0].data, cells[0].L, cells[0].seed)
+    method = models.METHODS[cells[0].method]
     rows = method.rows(split)
     if rows is None:
-        return None
+        return []
     X, X_test = rows
-    begin = time.perf_counter()
+    found = []
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # not converged within the default iterations: part of the result
+        begin = time.perf_counter()
         model = method.fit(X, split.y)
-        # label spreading has 0 / 0 where no labelled row can be reached: equal probabilities, once clipped
-        probs = np.clip(np.nan_to_num(model.predict_proba(X_test)), CLIP, None)
-    seconds = time.perf_counter() - begin
-    probs /= probs.sum(axis=1, keepdims=True)
-    truth = np.searchsorted(model.classes_, split.y_test)
+        fitted = time.perf_counter() - begin
+        for cell in cells:
+            begin = time.perf_counter()
+            change = models.METHODS[cell.method].change
+            if change is not None:
+                change(model)
+            # label spreading has 0 / 0 where no labelled row can be reached: equal probabilities, clipped
+            probs = np.clip(np.nan_to_num(model.predict_proba(X_test)), CLIP, None)
+            found.append(
+                {
+                    "data": cell.data,
+                    "L": cell.L,
+                    "method": cell.method,
+                    "seed": cell.seed,
+                    **_losses(model.classes_, probs, split.y_test),
+                    "seconds": round(fitted + time.perf_counter() - begin, 3),
+                    "n_iter": int(np.max(getattr(model, "n_iter_", 0))),
+                }
+            )
+    return found
+
+
+def _losses(classes: Any, probs: Any, y_test: Any) -> dict[str, float]:
+    probs = probs / probs.sum(axis=1, keepdims=True)
+    truth = np.searchsorted(classes, y_test)
     # a class without a labelled row cannot be predicted: its rows count as wrong
-    known = np.isin(split.y_test, model.classes_)
+    known = np.isin(y_test, classes)
     likelihood = np.where(known, probs[np.arange(len(truth)), np.minimum(truth, probs.shape[1] - 1)], CLIP)
     right = known & (probs.argmax(axis=1) == truth)
     return {
-        "data": cell.data,
-        "L": cell.L,
-        "method": cell.method,
-        "seed": cell.seed,
         "err": round(float(1 - right.mean()), 5),
         "logloss": round(float(-np.log(likelihood).mean()), 5),
-        "seconds": round(seconds, 3),
-        "n_iter": int(np.max(getattr(model, "n_iter_", 0))),
     }

@@ -288,9 +288,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             return
         self.validation_ = validation
         if validation.difference(ALL_MEMBERS, SUPERVISED_MEMBERS).log_loss.low > 0:
-            found = without.pool_weights(start, pool.ridge)
-            kept = dict(zip(np.array(names)[supervised].tolist(), found.tolist(), strict=True))
-            pool.reweigh({**dict.fromkeys(names, 0.0), **kept})
+            pool.restrict(dict(zip(np.array(names)[supervised].tolist(), start.tolist(), strict=True)))
             self.unlabeled_used_ = False
 
 

@@ -276,6 +276,20 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
                 setattr(self, name, getattr(first, name))
         return self
 
+    def restrict(self, start: Mapping[str, float]) -> None:
+        """Pool only some of the fitted members, with weights found anew on the same hidden rows.
+
+        Parameters
+        ----------
+        start : dict {name: float}
+            Their default weights w⁰.
+        """
+        kept = np.array([name in start for name in self.estimators_])
+        weights = np.zeros(len(kept))
+        given = np.array([start[name] for name in self.estimators_ if name in start])
+        weights[kept] = self.hidden_.only(kept).pool_weights(given, self.ridge)
+        self.reweigh(dict(zip(self.estimators_, weights.tolist(), strict=True)))
+
     def reweigh(self, weights: Mapping[str, float]) -> None:
         """Pool the fitted members with other weights, one for each by name."""
         self.weights_ = {name: weights[name] for name in self.estimators_}
