@@ -1,5 +1,7 @@
 """The default classifier: every kind of table, few labels and many, and what it says about them."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from semigen import AutoClassifier, HybridClassifier, MixtureEnsembleFeatures, load, save
 from semigen.auto import ALL_MEMBERS, SUPERVISED, SUPERVISED_MEMBERS
-from semigen.exceptions import LabelError, ParameterError
+from semigen.exceptions import LabelError, ParameterError, UnlikeRowsWarning
 
 REDRAWN = "a row given twice is another draw of the random representation than a row of weight 2"
 EXPECTED = {
@@ -69,6 +71,34 @@ def test_it_says_what_carried_the_predictions_and_what_unlabelled_rows_changed(w
     for member in auto.members_:
         assert member.log_loss == pytest.approx(judged.score(member.name).log_loss.value)
         assert member.uses_unlabeled == (member.name not in SUPERVISED)
+
+
+def shuffled(X, y):
+    """Each column of the unlabelled rows shuffled by itself."""
+    X, hidden = np.array(X), np.array([label is None for label in y])
+    X[hidden] = np.random.default_rng(1).permuted(X[hidden], axis=0)
+    return X
+
+
+def test_unlabelled_rows_with_shuffled_columns_are_told_of_and_not_used(wine):
+    X, y, _ = wine
+    with pytest.warns(UnlikeRowsWarning, match="check where these rows come from"):
+        auto = small().fit(shuffled(X, y), y)
+    assert auto.unlike_
+    assert not auto.unlabeled_used_
+    assert all(one.name in SUPERVISED for one in auto.members_ if one.weight > 0)
+    assert "Members that use unlabelled rows are left out." in auto.explanation_
+    given = np.array([auto.pool_.weights[name] for name in auto.pool_.estimators_])
+    mine = np.array([name in SUPERVISED for name in auto.pool_.estimators_])
+    found = auto.pool_.hidden_.only(mine).pool_weights(given[mine] * given.sum() / given[mine].sum(), 1.0)
+    assert [auto.weights_[name] for name in np.array([*auto.pool_.estimators_])[mine]] == pytest.approx(found)
+
+
+def test_rows_as_they_are_are_alike(wine):
+    X, y, _ = wine
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UnlikeRowsWarning)
+        assert not small().fit(X, y).unlike_
 
 
 def test_steps_are_told_in_order_and_to_the_end(wine):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
@@ -18,6 +19,7 @@ from semigen import columns
 from semigen.base import TableClassifier
 from semigen.checks import integer, real
 from semigen.em.engines import thread_count
+from semigen.exceptions import UnlikeRowsWarning
 from semigen.families import Family, as_modelled, choose
 from semigen.hybrid import (
     Form,
@@ -35,6 +37,7 @@ from semigen.mixture import MixtureClassifier
 from semigen.model_selection import CrossValidation
 from semigen.pool import PoolClassifier
 from semigen.progress import Progress, Steps
+from semigen.unlike import UNLIKE, columns_apart
 
 Array = NDArray[np.float64]
 
@@ -108,7 +111,11 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         ``"supervised members"`` pooled (those that use labelled rows only) and of each member. Weights of a
         pool come from the other folds. None where no row could be hidden.
     unlabeled_used_ : bool
-        False where members that use unlabelled rows made it worse and are left out.
+        False where members that use unlabelled rows made it worse and are left out, or with ``unlike_``.
+    unlike_ : bool
+        Whether columns go together in the labelled rows, but not in the unlabelled ones, by tests at the
+        level of 5 %, which a warning says, too: as if each column had been shuffled by itself. Not tested for
+        sparse rows, and with fewer than 5 labelled or 30 unlabelled rows.
     stopped_early_ : bool
         Whether the time budget may have ended the fit before all mixtures, folds and members were there.
     explanation_ : str
@@ -218,6 +225,11 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             progress=clock.after(self.n_mixtures),
         )
         self.classes_ = labels.classes
+        self.unlike_ = not issparse(matrix) and columns_apart(
+            matrix, labels.is_labeled, representation.views_[0].plain_.transform, seed
+        )
+        if self.unlike_:
+            warnings.warn(UNLIKE, UnlikeRowsWarning, stacklevel=2)
         self._judge()
         self.weights_ = self.pool_.weights_
         self.members_ = tuple(
@@ -267,7 +279,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         return [(name, HybridClassifier(Form(form), one, unlabeled=None)) for name, form, one in members]
 
     def _judge(self) -> None:
-        """Compare the pool with that of the supervised members, and keep to these where they are better."""
+        """Compare the pool with that of the supervised members; keep to these if that is better or safer."""
         pool, names = self.pool_, list(self.pool_.estimators_)
         supervised = np.array([name in SUPERVISED for name in names])
         self.validation_: CrossValidation | None = None
@@ -284,10 +296,11 @@ class AutoClassifier(TableClassifier, BaseEstimator):
                 **dict(zip(names, pool.hidden_.log_probs, strict=True)),
             }
         )
-        if validation is None:
-            return
         self.validation_ = validation
-        if validation.difference(ALL_MEMBERS, SUPERVISED_MEMBERS).log_loss.low > 0:
+        hurt = validation is not None and (
+            validation.difference(ALL_MEMBERS, SUPERVISED_MEMBERS).log_loss.low > 0
+        )
+        if hurt or self.unlike_:
             pool.restrict(dict(zip(np.array(names)[supervised].tolist(), start.tolist(), strict=True)))
             self.unlabeled_used_ = False
 
@@ -362,6 +375,10 @@ def _explain(auto: AutoClassifier) -> str:
         f"{name} {weight / total:.0%}" for name, weight in sorted(weights.items(), key=lambda one: -one[1])
     )
     lines = [f"Weights in the pool: {shares}."]
+    if auto.unlike_:
+        lines.append(UNLIKE)
+        if not auto.unlabeled_used_:
+            lines.append("Members that use unlabelled rows are left out.")
     if auto.stopped_early_:
         lines.append("The time budget ended the fit: mixtures, folds or members may be missing.")
     if auto.validation_ is None and auto.stopped_early_:
@@ -384,7 +401,9 @@ def _explain(auto: AutoClassifier) -> str:
     )
     change = auto.validation_.difference(SUPERVISED_MEMBERS, ALL_MEMBERS).log_loss
     nats = f"{change.value:+.3f} nats a row (95 %: {change.low:+.3f} to {change.high:+.3f})"
-    if not auto.unlabeled_used_:
+    if not auto.unlabeled_used_ and change.high >= 0:
+        lines.append(f"What unlabelled rows would have changed: {nats}.")
+    elif not auto.unlabeled_used_:
         lines.append(f"Unlabelled rows made it worse, so members that use them are left out: {nats}.")
     elif change.low > 0:
         lines.append(f"Unlabelled rows helped: {nats}.")

@@ -57,5 +57,9 @@ class ObjectiveDecreasedWarning(UserWarning):
     """The objective of an EM fit fell by more than rounding: a bug in a family or a covariance shape."""
 
 
+class UnlikeRowsWarning(UserWarning):
+    """Columns go together in the labelled rows, but not in the unlabelled ones."""
+
+
 class TrainingWarning(UserWarning):
     """The training of a deep model ended before its last step, or left a class that it makes no rows of."""

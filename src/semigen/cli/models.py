@@ -270,7 +270,12 @@ def _about_pool(model: Any) -> dict[str, Any]:
         }
         for one in model.members_
     ]
-    return {"members": members, "stopped_early": model.stopped_early_, "explanation": model.explanation_}
+    return {
+        "members": members,
+        "stopped_early": model.stopped_early_,
+        "unlike": model.unlike_,
+        "explanation": model.explanation_,
+    }
 
 
 def _about_mixture(model: Any) -> dict[str, Any]:

@@ -25,8 +25,9 @@ from semigen.cli.models import about_model, learn_model, n_fits, recipe_of
 from semigen.cli.report import say_result, verdict_text
 from semigen.cli.rows import Rows, Task, read_rows
 from semigen.cli.tables import cell_text, counted, write_table
-from semigen.exceptions import ConvergenceWarning, TrainingWarning
+from semigen.exceptions import ConvergenceWarning, TrainingWarning, UnlikeRowsWarning
 from semigen.persistence import save
+from semigen.unlike import UNLIKE
 
 MODEL, PREDICTIONS, SUMMARY, SAMPLES = "model.semigen", "predictions.csv", "summary.json", "samples.png"
 
@@ -136,6 +137,7 @@ def _training_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # said for the model that is kept
         warnings.simplefilter("ignore", TrainingWarning)
+        warnings.simplefilter("ignore", UnlikeRowsWarning)
         warnings.filterwarnings("error", "stopped by Ctrl-C", TrainingWarning)
         try:
             yield
@@ -161,6 +163,8 @@ def _say_work(rows: Rows, task: Task, output: Output) -> None:
 def _warn_about_training(about: dict[str, Any], output: Output) -> None:
     if about.get("converged") is False:
         output.warn(f"EM stopped after {about['n_iter']} iterations before its objective settled.")
+    if about.get("unlike"):
+        output.warn(UNLIKE)
     if about.get("stopped_early"):
         output.warn("The time budget ended the fit: mixtures, folds or members may be missing.")
     if "not finite" in (about.get("outcome"), about.get("features", {}).get("outcome")):

@@ -1,0 +1,76 @@
+"""Laws of the test whether columns of unlabelled rows go together as those of labelled rows do."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_iris, make_circles
+
+from semigen.unlike import columns_apart
+
+N_TRIALS = 60
+
+
+def same(rows):
+    return rows
+
+
+def rate(draw, n_labeled, **options):
+    """How often columns are called apart, where the first rows are the labelled ones."""
+    found = []
+    for seed in range(N_TRIALS):
+        X = draw(np.random.default_rng(seed))
+        found.append(columns_apart(X, np.arange(len(X)) < n_labeled, same, seed))
+    return np.mean(found)
+
+
+def correlated(rng, n, d=5):
+    return rng.standard_normal((n, 1)) + 0.5 * rng.standard_normal((n, d))
+
+
+def some(load):
+    X = load().data
+    return lambda rng: X[rng.permutation(len(X))]
+
+
+@pytest.mark.parametrize("load", [load_iris, load_breast_cancer])
+@pytest.mark.parametrize("n_labeled", [6, 30])
+def test_shuffled_columns_are_found(load, n_labeled):
+    def draw(rng):
+        X = some(load)(rng)
+        return np.vstack([X[:n_labeled], rng.permuted(X[n_labeled:], axis=0)])
+
+    assert rate(draw, n_labeled) > 0.8
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        some(load_iris),
+        lambda rng: correlated(rng, 200),
+        lambda rng: rng.standard_normal((200, 5)),
+        lambda rng: rng.choice([-2.0, 2.0], (200, 2)) + rng.standard_normal((200, 2)),
+        lambda rng: make_circles(200, noise=0.05, factor=0.4, random_state=int(rng.integers(99)))[0],
+        lambda rng: np.ones((200, 3)),
+    ],
+    ids=["iris", "correlated", "independent", "independent clusters", "circles", "constant"],
+)
+def test_rows_of_one_kind_are_seldom_apart(draw):
+    assert rate(draw, 20) <= 0.15
+
+
+def test_labelled_rows_that_are_chosen_are_not_apart():
+    """Only the largest of correlated rows, and only rows of one of two far clusters."""
+    assert rate(lambda rng: (X := correlated(rng, 300))[np.argsort(-X[:, 0])], 20) <= 0.15
+    assert rate(lambda rng: np.vstack([correlated(rng, 20) + 9, correlated(rng, 200) - 9]), 20) <= 0.15
+
+
+def test_labelled_rows_whose_columns_do_not_go_together_are_not_apart():
+    draw = lambda rng: np.vstack([rng.standard_normal((20, 5)), correlated(rng, 200)])  # noqa: E731
+    assert rate(draw, 20) <= 0.15
+
+
+@pytest.mark.parametrize(("n_labeled", "n"), [(4, 200), (20, 49), (40, 100), (0, 100), (100, 100)])
+def test_too_few_rows_show_nothing(n_labeled, n):
+    rng = np.random.default_rng(0)
+    X = correlated(rng, n)
+    X[n_labeled:] = rng.permuted(X[n_labeled:], axis=0)
+    assert not columns_apart(X, np.arange(n) < n_labeled, same, 0)
