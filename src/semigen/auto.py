@@ -402,7 +402,7 @@ def _explain(auto: AutoClassifier) -> str:
     change = auto.validation_.difference(SUPERVISED_MEMBERS, ALL_MEMBERS).log_loss
     nats = f"{change.value:+.3f} nats a row (95 %: {change.low:+.3f} to {change.high:+.3f})"
     if not auto.unlabeled_used_ and change.high >= 0:
-        lines.append(f"What unlabelled rows would have changed: {nats}.")
+        lines.append(f"On hidden rows they would have helped by {nats}.")
     elif not auto.unlabeled_used_:
         lines.append(f"Unlabelled rows made it worse, so members that use them are left out: {nats}.")
     elif change.low > 0:
