@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from semigen import AutoClassifier, HybridClassifier, MixtureEnsembleFeatures, load, save
 from semigen.auto import ALL_MEMBERS, SUPERVISED, SUPERVISED_MEMBERS
+from semigen.datasets import make_mixed
 from semigen.exceptions import LabelError, ParameterError, UnlikeRowsWarning
 
 REDRAWN = "a row given twice is another draw of the random representation than a row of weight 2"
@@ -75,13 +76,14 @@ def test_it_says_what_carried_the_predictions_and_what_unlabelled_rows_changed(w
 
 def shuffled(X, y):
     """Each column of the unlabelled rows shuffled by itself."""
-    X, hidden = np.array(X), np.array([label is None for label in y])
+    X, hidden = np.array(X), np.array([label in (None, -1) for label in y])
     X[hidden] = np.random.default_rng(1).permuted(X[hidden], axis=0)
     return X
 
 
-def test_unlabelled_rows_with_shuffled_columns_are_told_of_and_not_used(wine):
-    X, y, _ = wine
+def test_unlabelled_rows_with_shuffled_columns_are_told_of_and_not_used():
+    X, y = load_breast_cancer(return_X_y=True)
+    y = np.where(np.arange(len(y)) < 40, y, -1)
     with pytest.warns(UnlikeRowsWarning, match="check where these rows come from"):
         auto = small().fit(shuffled(X, y), y)
     assert auto.unlike_
@@ -92,6 +94,22 @@ def test_unlabelled_rows_with_shuffled_columns_are_told_of_and_not_used(wine):
     mine = np.array([name in SUPERVISED for name in auto.pool_.estimators_])
     found = auto.pool_.hidden_.only(mine).pool_weights(given[mine] * given.sum() / given[mine].sum(), 1.0)
     assert [auto.weights_[name] for name in np.array([*auto.pool_.estimators_])[mine]] == pytest.approx(found)
+
+
+def test_shuffled_columns_that_help_all_the_same_are_used():
+    """Columns far enough apart that each alone says where the classes are."""
+    table = make_mixed(400, 20, random_state=0)
+    hidden = np.array([label is None for label in table.y])
+    frame = table.frame.copy()
+    for seed, name in enumerate(frame):
+        cells = frame[name].to_numpy(copy=True)
+        cells[hidden] = np.random.default_rng(seed).permutation(cells[hidden])
+        frame[name] = cells
+    with pytest.warns(UnlikeRowsWarning):
+        auto = small(unlabeled=None).fit(frame, table.y)
+    assert auto.unlike_
+    assert auto.unlabeled_used_
+    assert "Unlabelled rows helped" in auto.explanation_
 
 
 def test_rows_as_they_are_are_alike(wine):

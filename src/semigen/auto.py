@@ -111,7 +111,8 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         ``"supervised members"`` pooled (those that use labelled rows only) and of each member. Weights of a
         pool come from the other folds. None where no row could be hidden.
     unlabeled_used_ : bool
-        False where members that use unlabelled rows made it worse and are left out, or with ``unlike_``.
+        False where members that use unlabelled rows made it worse and are left out, or with ``unlike_`` could
+        not be shown to help.
     unlike_ : bool
         Whether columns go together in the labelled rows, but not in the unlabelled ones, by tests at the
         level of 5 %, which a warning says, too: as if each column had been shuffled by itself. Not tested for
@@ -297,10 +298,9 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             }
         )
         self.validation_ = validation
-        hurt = validation is not None and (
-            validation.difference(ALL_MEMBERS, SUPERVISED_MEMBERS).log_loss.low > 0
-        )
-        if hurt or self.unlike_:
+        harm = None if validation is None else validation.difference(ALL_MEMBERS, SUPERVISED_MEMBERS).log_loss
+        hurt, helped = (False, False) if harm is None else (harm.low > 0, harm.high < 0)
+        if hurt or (self.unlike_ and not helped):
             pool.restrict(dict(zip(np.array(names)[supervised].tolist(), start.tolist(), strict=True)))
             self.unlabeled_used_ = False
 

@@ -32,9 +32,8 @@ def columns_apart(
     one statistic, the sum of squared correlations of all columns: of the labelled rows against as many
     unlabelled ones, drawn 199 times; and of the unlabelled rows against 19 copies with every column shuffled
     by itself (parallel analysis: Horn 1965, *Psychometrika* 30:179). True where the first test says that the
-    labelled rows go together more closely, and the second cannot tell that the unlabelled ones do at all.
-    Rows that are labelled by choice fail the first test, and independent columns with clusters the second;
-    only where both fail something is wrong.
+    labelled rows go together more closely, and the second cannot tell that the unlabelled ones do at all. The
+    second keeps quiet about labelled rows that were chosen, the first about columns that are independent.
 
     Parameters
     ----------
