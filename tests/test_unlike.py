@@ -13,7 +13,7 @@ def same(rows):
     return rows
 
 
-def rate(draw, n_labeled, **options):
+def rate(draw, n_labeled):
     """How often columns are called apart, where the first rows are the labelled ones."""
     found = []
     for seed in range(N_TRIALS):

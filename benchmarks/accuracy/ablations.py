@@ -7,33 +7,35 @@ from typing import Any
 
 from sklearn.base import clone
 
-from semigen.auto import CLASSES, MIXTURES, NEIGHBOURS, SMOOTH, SUPERVISED, AutoClassifier
-
-
-def _default_weights(auto: AutoClassifier) -> dict[str, float]:
-    return {name: (auto.pool_.weights or {})[name] for name in auto.pool_.estimators_}
+from semigen.auto import (
+    CLASSES,
+    MIXTURES,
+    NEIGHBOURS,
+    SMOOTH,
+    AutoClassifier,
+    default_weights,
+    supervised_weights,
+)
 
 
 def without(*left_out: str) -> Callable[[AutoClassifier], None]:
     """The other members pooled, with weights found anew on the same hidden rows."""
 
     def change(auto: AutoClassifier) -> None:
-        start = _default_weights(auto)
+        start = default_weights(auto.pool_)
         auto.pool_.restrict({name: start[name] for name in start if name not in left_out})
 
     return change
 
 
 def supervised(auto: AutoClassifier) -> None:
-    """Only members that use labelled rows alone; their default weights share those of all."""
-    start = _default_weights(auto)
-    kept = {name: start[name] for name in start if name in SUPERVISED}
-    auto.pool_.restrict({name: w * sum(start.values()) / sum(kept.values()) for name, w in kept.items()})
+    """Only members that use labelled rows alone."""
+    auto.pool_.restrict(supervised_weights(auto.pool_))
 
 
 def without_hidden_rows(auto: AutoClassifier) -> None:
     """Default weights scaled to a sum of 1 (temperature 1): nothing is learned from hidden rows."""
-    start = _default_weights(auto)
+    start = default_weights(auto.pool_)
     auto.pool_.reweigh({name: weight / sum(start.values()) for name, weight in start.items()})
 
 

@@ -58,7 +58,7 @@ class Method:
     few_columns : bool
         Whether it holds matrices of columns × columns.
     change : callable or None
-        Done to the fitted classifier. Methods that have one and the same ``make`` share their fits.
+        Done to the fitted classifier. Methods that have one, and the same ``make``, share their fits.
     """
 
     make: Callable[[], Any]

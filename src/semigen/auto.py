@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
 
@@ -17,8 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from semigen import columns
 from semigen.base import TableClassifier
-from semigen.checks import integer, real
-from semigen.em.engines import thread_count
+from semigen.checks import integer
 from semigen.exceptions import UnlikeRowsWarning
 from semigen.families import Family, as_modelled, choose
 from semigen.hybrid import (
@@ -36,7 +34,8 @@ from semigen.members import by_blocks, class_rows, given_labels
 from semigen.mixture import MixtureClassifier
 from semigen.model_selection import CrossValidation
 from semigen.pool import PoolClassifier
-from semigen.progress import Progress, Steps
+from semigen.progress import Clock, Progress
+from semigen.threads import thread_count
 from semigen.unlike import UNLIKE, columns_apart
 
 Array = NDArray[np.float64]
@@ -192,7 +191,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         """
         integer("n_mixtures", self.n_mixtures, minimum=1)
         thread_count(self.n_jobs)
-        clock = _Clock(self.time_budget, Steps(self.verbose, progress))
+        clock = Clock(self.time_budget, self.verbose, progress)
         schema, matrix = columns.learn(X, self.kinds, sparse=True)
         family = choose("auto", "tied", schema, sparse=issparse(matrix))
         self.schema_ = as_modelled(family, schema)
@@ -282,52 +281,39 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     def _judge(self) -> None:
         """Compare the pool with that of the supervised members; keep to these if that is better or safer."""
         pool, names = self.pool_, list(self.pool_.estimators_)
-        supervised = np.array([name in SUPERVISED for name in names])
         self.validation_: CrossValidation | None = None
         self.unlabeled_used_ = True
-        if not supervised.any():
+        given, start = default_weights(pool), supervised_weights(pool)
+        if not start:
             return
-        given = np.array([(pool.weights or {})[name] for name in names])
-        start = given[supervised] * given.sum() / given[supervised].sum()
-        without = pool.hidden_.only(supervised)
+        without = pool.hidden_.only(np.array([name in start for name in names]))
         validation = pool.hidden_.validation(
             {
-                ALL_MEMBERS: pool.hidden_.crossfitted(given, pool.ridge),
-                SUPERVISED_MEMBERS: without.crossfitted(start, pool.ridge),
+                ALL_MEMBERS: pool.hidden_.crossfitted(np.array(list(given.values())), pool.ridge),
+                SUPERVISED_MEMBERS: without.crossfitted(np.array(list(start.values())), pool.ridge),
                 **dict(zip(names, pool.hidden_.log_probs, strict=True)),
             }
         )
         self.validation_ = validation
-        harm = None if validation is None else validation.difference(ALL_MEMBERS, SUPERVISED_MEMBERS).log_loss
-        hurt, helped = (False, False) if harm is None else (harm.low > 0, harm.high < 0)
-        if hurt or (self.unlike_ and not helped):
-            pool.restrict(dict(zip(np.array(names)[supervised].tolist(), start.tolist(), strict=True)))
+        leave_out = self.unlike_
+        if validation is not None:
+            harm = validation.difference(ALL_MEMBERS, SUPERVISED_MEMBERS).log_loss
+            leave_out = harm.low > 0 or (self.unlike_ and harm.high >= 0)
+        if leave_out:
+            pool.restrict(start)
             self.unlabeled_used_ = False
 
 
-class _Clock:
-    """Time since the start, and who is told about steps."""
+def default_weights(pool: PoolClassifier) -> dict[str, float]:
+    """Default weights of the members that were fitted."""
+    return {name: (pool.weights or {})[name] for name in pool.estimators_}
 
-    def __init__(self, budget: float | None, steps: Steps) -> None:
-        self.budget = None if budget is None else real("time_budget", budget, minimum=0)
-        self.steps = steps
 
-    @property
-    def over(self) -> bool:
-        return self.budget is not None and self.steps.seconds > 0.9 * self.budget
-
-    def left(self, share: float = 1.0) -> float | None:
-        return None if self.budget is None else share * max(self.budget - self.steps.seconds, 0.0)
-
-    def first(self, n_mixtures: int) -> Callable[[int, int], None]:
-        """Tells of steps of the mixtures; how many fits follow is not known yet."""
-        return lambda done, total: self.steps(done, 2 * n_mixtures, "mixture")
-
-    def after(self, n_mixtures: int) -> Progress:
-        """Tells of fits that follow the mixtures, as a second half."""
-        return lambda done, total, name: self.steps(
-            n_mixtures + round(n_mixtures * done / total), 2 * n_mixtures, name
-        )
+def supervised_weights(pool: PoolClassifier) -> dict[str, float]:
+    """Default weights of the supervised members alone: they share those of all."""
+    given = default_weights(pool)
+    kept = {name: weight for name, weight in given.items() if name in SUPERVISED}
+    return {name: weight * sum(given.values()) / sum(kept.values()) for name, weight in kept.items()}
 
 
 def _forms(matrix: Any, mixtures: MixtureEnsembleFeatures, seed: int) -> Forms:

@@ -19,12 +19,12 @@ from sklearn.base import BaseEstimator, clone
 
 from semigen import intervals
 from semigen.checks import integer
-from semigen.em.engines import map_threads, thread_count
 from semigen.exceptions import LabelError, ParameterError
 from semigen.intervals import Estimate
 from semigen.labels import check_weights, encode
 from semigen.metrics import CLIP, align_probabilities, row_log_loss, take_rows
 from semigen.progress import Progress
+from semigen.threads import map_threads, thread_count
 
 __all__ = ["CrossValidation", "Estimate", "Score", "SemiSupervisedSplit", "cross_validate"]
 

@@ -15,7 +15,6 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from semigen.checks import integer
-from semigen.em.engines import thread_count
 from semigen.em.pessimistic import Pessimistic
 from semigen.exceptions import ConvergenceWarning, ParameterError
 from semigen.labels import Labels, encode
@@ -23,6 +22,7 @@ from semigen.metrics import accuracy_score
 from semigen.mixture.pessimistic import fit_pessimistic
 from semigen.model_selection import CrossValidation, cross_validate, n_hideable
 from semigen.progress import Progress, Steps
+from semigen.threads import thread_count
 
 Array = NDArray[np.float64]
 LEAST_TESTED_ROWS = 2

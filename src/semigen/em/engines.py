@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import cache
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
-from semigen.checks import integer
+from semigen.threads import available_cpus, one_blas_thread
 
 Rows = NDArray[np.intp]
 
@@ -28,42 +25,6 @@ class Engine(Protocol):
     def map_rows(self, function: Callable[[Rows], Any], rows: Rows) -> list[Any]:
         """``function`` of each block of ``rows``, in the order of the rows."""
         ...
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-def available_cpus() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def thread_count(n_jobs: int | None) -> int:
-    """Threads that an estimator's ``n_jobs`` asks for; None and -1: one for each processor.
-
-    Raises
-    ------
-    ParameterError
-        If it is none of these.
-    """
-    if n_jobs is None or n_jobs == -1:
-        return available_cpus()
-    return integer("n_jobs", n_jobs, minimum=1, more="None, -1 (both: one thread for each processor) or ")
-
-
-def map_threads(
-    function: Callable[..., Any], *items: Iterable[Any], n_jobs: int | None
-) -> Generator[Any, None, None]:
-    """``map`` in threads, for small computations: the linear algebra library has one thread in each."""
-    with (
-        _blas().limit(limits=1, user_api="blas"),
-        ThreadPoolExecutor(thread_count(n_jobs)) as pool,
-    ):
-        yield from pool.map(function, *items)
 
 
 class ThreadEngine:
@@ -87,7 +48,7 @@ class ThreadEngine:
     def __enter__(self) -> Self:
         self._open = ExitStack()
         # one thread in small matrix products, too: waking others takes longer than the product
-        self._open.enter_context(_blas().limit(limits=1, user_api="blas"))
+        self._open.enter_context(one_blas_thread())
         self._pool = self._open.enter_context(ThreadPoolExecutor(self.n_threads))
         return self
 

@@ -19,11 +19,11 @@ from semigen.base import TableInput
 from semigen.checks import integer, real
 from semigen.columns import Schema
 from semigen.em import Data, Mixture, Params, ThreadEngine, fit
-from semigen.em.engines import map_threads, thread_count
 from semigen.em.kernel import e_step, given_stats, m_step, responsibilities
 from semigen.families import Family, Gaussian, among, as_family, as_modelled, choose
 from semigen.hybrid.views import PrincipalAxes
 from semigen.labels import Labels
+from semigen.threads import map_threads, thread_count
 
 Array = NDArray[np.float64]
 
