@@ -9,7 +9,7 @@ import semigen
 
 project = "semigen"
 author = "The semigen developers"
-copyright = "2026, the semigen developers. BSD 3-clause licence"
+copyright = "2026, the semigen developers. BSD 3-clause license"
 version = release = semigen.__version__
 
 extensions = [

@@ -73,7 +73,7 @@ def mixed(rng):
             "size": rng.normal(100 + 40 * y, 15),
             "visits": rng.poisson(1 + 4 * y),
             "member": rng.random(n) < 0.2 + 0.6 * y,
-            "colour": np.where(rng.random(n) < 0.8, np.where(y, "red", "blue"), "green"),
+            "color": np.where(rng.random(n) < 0.8, np.where(y, "red", "blue"), "green"),
         }
     )
     frame["member"] = frame["member"].astype(object)

@@ -23,6 +23,7 @@ from scipy.stats import (
     vonmises_fisher,
 )
 
+from semigen.data.labels import encode
 from semigen.em import Data, Mixture, ThreadEngine
 from semigen.families import (
     Bernoulli,
@@ -36,7 +37,6 @@ from semigen.families import (
     StudentT,
     VonMisesFisher,
 )
-from semigen.labels import encode
 
 N_COMPONENTS = 3
 
@@ -151,9 +151,9 @@ def stats_of(family, params, x, resp, missing=None):
     return walk.stats()
 
 
-def mixture_data(trial, labelled, rng, *, sparse=False):
+def mixture_data(trial, labeled, rng, *, sparse=False):
     """A mixture with one component a class, and the trial's rows with some labels."""
-    y = np.where(rng.random(len(trial.x)) < labelled, trial.component, -1)
+    y = np.where(rng.random(len(trial.x)) < labeled, trial.component, -1)
     y[:N_COMPONENTS] = trial.component[:N_COMPONENTS] = np.arange(N_COMPONENTS)
     x = csr_array(trial.x) if sparse else trial.x
     mixture = Mixture(trial.family, np.arange(N_COMPONENTS), N_COMPONENTS)
@@ -172,9 +172,9 @@ def marginal(case, log_prob, row, holes):
 def naive_objective(trial, params, data):
     """The objective of complete rows from the twin's densities and the family's log prior, nats a row."""
     joint = trial.case.log_prob(trial.family.summary(params.family), trial.complete)
-    unlabelled = ~data.labels.is_labeled
-    joint = joint + params.log_within + np.where(unlabelled[:, None], *params.log_group)
-    joint = np.where(unlabelled[:, None], joint, joint + data.labels.log_table[data.labels.pattern])
+    unlabeled = ~data.labels.is_labeled
+    joint = joint + params.log_within + np.where(unlabeled[:, None], *params.log_group)
+    joint = np.where(unlabeled[:, None], joint, joint + data.labels.log_table[data.labels.pattern])
     total = data.weight @ logsumexp(joint, axis=1) + trial.family.log_prior(trial.prior, params.family)
     return total / data.weight.sum()
 
@@ -459,7 +459,7 @@ CASES = [
 
 
 DEEP_EXPECTED = {
-    "check_classifiers_classes": "uses labels {-1, 1}; -1 is the unlabelled marker, and a class -1 taken "
+    "check_classifiers_classes": "uses labels {-1, 1}; -1 is the unlabeled marker, and a class -1 taken "
     "for a missing label in silence would be worse than the error, which names unlabeled=None as the cure",
     "check_sample_weight_equivalence_on_dense_data": "a row given twice is in other random batches than a "
     "row of weight 2",

@@ -10,16 +10,16 @@ from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from semigen import AutoClassifier, HybridClassifier, MixtureEnsembleFeatures, load, save
-from semigen.auto import ALL_MEMBERS, SUPERVISED, SUPERVISED_MEMBERS
 from semigen.datasets import make_mixed
-from semigen.exceptions import LabelError, ParameterError, UnlikeRowsWarning
+from semigen.ensemble.auto import ALL_MODELS, SUPERVISED, SUPERVISED_MODELS
+from semigen.exceptions import DatasetShiftWarning, LabelError, ParameterError
 
 REDRAWN = "a row given twice is another draw of the random representation than a row of weight 2"
 EXPECTED = {
     "check_sample_weight_equivalence_on_dense_data": REDRAWN,
     "check_sample_weight_equivalence_on_sparse_data": REDRAWN,
     "check_classifiers_classes": (
-        "uses labels {-1, 1}; -1 is the unlabelled marker, and a class -1 taken for a missing label in "
+        "uses labels {-1, 1}; -1 is the unlabeled marker, and a class -1 taken for a missing label in "
         "silence would be worse than the error, which names unlabeled=None as the cure"
     ),
 }
@@ -59,34 +59,34 @@ def test_wine_from_eight_labels_a_class(wine):
     assert loss < 0.25
 
 
-def test_it_says_what_carried_the_predictions_and_what_unlabelled_rows_changed(wine):
+def test_it_says_what_carried_the_predictions_and_what_unlabeled_rows_changed(wine):
     X, y, _ = wine
     auto = small().fit(X, y)
-    assert set(auto.weights_) == {one.name for one in auto.members_}
-    assert auto.members_[0].weight == max(auto.weights_.values())
-    assert auto.members_[0].name in auto.explanation_
+    assert set(auto.weights_) == {one.name for one in auto.models_}
+    assert auto.models_[0].weight == max(auto.weights_.values())
+    assert auto.models_[0].name in auto.explanation_
     judged = auto.validation_
-    assert judged.names == (ALL_MEMBERS, SUPERVISED_MEMBERS, *auto.pool_.estimators_)
-    assert f"{len(judged.rows)} hidden labelled rows" in auto.explanation_
+    assert judged.names == (ALL_MODELS, SUPERVISED_MODELS, *auto.pool_.estimators_)
+    assert f"{len(judged.rows)} hidden labeled rows" in auto.explanation_
     np.testing.assert_array_equal(judged.rows, np.flatnonzero([label is not None for label in y]))
-    for member in auto.members_:
+    for member in auto.models_:
         assert member.log_loss == pytest.approx(judged.score(member.name).log_loss.value)
         assert member.uses_unlabeled == (member.name not in SUPERVISED)
 
 
-def test_unlabelled_rows_with_shuffled_columns_are_told_of_and_not_used():
+def test_unlabeled_rows_with_shuffled_columns_are_told_of_and_not_used():
     X, y = load_breast_cancer(return_X_y=True)
     y = np.where(np.arange(len(y)) < 40, y, -1)
     X[y == -1] = np.random.default_rng(1).permuted(X[y == -1], axis=0)
-    with pytest.warns(UnlikeRowsWarning, match="check where these rows come from"):
+    with pytest.warns(DatasetShiftWarning, match="check where these rows come from"):
         auto = small().fit(X, y)
-    assert auto.unlike_
+    assert auto.dependence_shift_
     assert not auto.unlabeled_used_
-    assert all(one.name in SUPERVISED for one in auto.members_ if one.weight > 0)
-    assert "Members that use unlabelled rows are left out." in auto.explanation_
+    assert all(one.name in SUPERVISED for one in auto.models_ if one.weight > 0)
+    assert "Members that use unlabeled rows are left out." in auto.explanation_
     given = np.array([auto.pool_.weights[name] for name in auto.pool_.estimators_])
     mine = np.array([name in SUPERVISED for name in auto.pool_.estimators_])
-    found = auto.pool_.hidden_.only(mine).pool_weights(given[mine] * given.sum() / given[mine].sum(), 1.0)
+    found = auto.pool_.held_out_.only(mine).pool_weights(given[mine] * given.sum() / given[mine].sum(), 1.0)
     assert [auto.weights_[name] for name in np.array([*auto.pool_.estimators_])[mine]] == pytest.approx(found)
 
 
@@ -99,18 +99,18 @@ def test_shuffled_columns_that_help_all_the_same_are_used():
         cells = frame[name].to_numpy(copy=True)
         cells[hidden] = np.random.default_rng(seed).permutation(cells[hidden])
         frame[name] = cells
-    with pytest.warns(UnlikeRowsWarning):
+    with pytest.warns(DatasetShiftWarning):
         auto = small(unlabeled=None).fit(frame, table.y)
-    assert auto.unlike_
+    assert auto.dependence_shift_
     assert auto.unlabeled_used_
-    assert "Unlabelled rows helped" in auto.explanation_
+    assert "Unlabeled rows helped" in auto.explanation_
 
 
 def test_rows_as_they_are_are_alike(wine):
     X, y, _ = wine
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UnlikeRowsWarning)
-        assert not small().fit(X, y).unlike_
+        warnings.simplefilter("error", DatasetShiftWarning)
+        assert not small().fit(X, y).dependence_shift_
 
 
 def test_steps_are_told_in_order_and_to_the_end(wine):
@@ -126,7 +126,7 @@ def test_steps_are_told_in_order_and_to_the_end(wine):
 def test_a_time_budget_ends_a_fit_and_says_so(wine):
     X, y, truth = wine
     auto = small(time_budget=1e-6).fit(X, y)
-    assert len(auto.members_) == 1
+    assert len(auto.models_) == 1
     assert "time budget" in auto.explanation_
     assert auto.stopped_early_
     assert not small().fit(X, y).stopped_early_
@@ -134,8 +134,8 @@ def test_a_time_budget_ends_a_fit_and_says_so(wine):
     assert auto.score(X, truth) > 0.5
 
 
-def test_unlabelled_rows_that_mislead_are_left_out(rng):
-    """Class by one column; unlabelled rows from elsewhere, whose clusters cut across the classes."""
+def test_unlabeled_rows_that_mislead_are_left_out(rng):
+    """Class by one column; unlabeled rows from elsewhere, whose clusters cut across the classes."""
     X = rng.normal(size=(60, 3))
     y = (X[:, 0] > 0).astype(int)
     strange = rng.normal(size=(600, 3)) * [8.0, 0.05, 0.05] + rng.choice([-30, 30], size=(600, 1)) * [0, 1, 1]
@@ -156,15 +156,15 @@ def test_few_labels(per_class, wine):
     auto = small().fit(X, y)
     assert auto.score(X, truth) > 0.55
     assert (auto.validation_ is None) == (per_class == 1)
-    assert ("No labelled row could be hidden" in auto.explanation_) == (per_class == 1)
+    assert ("No labeled row could be hidden" in auto.explanation_) == (per_class == 1)
 
 
-def test_all_rows_labelled_and_many_classes(rng, wine):
+def test_all_rows_labeled_and_many_classes(rng, wine):
     X, _, truth = wine
     assert small().fit(X, truth).score(X, truth) > 0.95
-    centre = rng.normal(size=(40, 4)) * 6
+    center = rng.normal(size=(40, 4)) * 6
     code = np.repeat(np.arange(40), 12)
-    rows = centre[code] + rng.normal(size=(480, 4))
+    rows = center[code] + rng.normal(size=(480, 4))
     y = np.where(np.arange(480) % 12 < 3, code, -1)
     assert small().fit(rows, y).score(rows, code) > 0.6
 
@@ -175,17 +175,17 @@ def test_mixed_tables_with_holes_and_new_rows(rng):
     frame = pd.DataFrame(
         {
             "size": rng.normal(2.0 * truth),
-            "colour": np.where(rng.random(n) < 0.8, np.array(["red", "blue"])[truth], "green"),
+            "color": np.where(rng.random(n) < 0.8, np.array(["red", "blue"])[truth], "green"),
             "visits": rng.poisson(1 + 3 * truth),
             "member": rng.random(n) < 0.3 + 0.4 * truth,
         }
     )
     frame.loc[rng.random(n) < 0.1, "size"] = np.nan
-    frame.loc[rng.random(n) < 0.1, "colour"] = None
+    frame.loc[rng.random(n) < 0.1, "color"] = None
     y = np.where(np.arange(n) < 30, truth, -1)
     auto = small().fit(frame, y)
     assert auto.score(frame, truth) > 0.8
-    moved = frame[frame.columns[::-1]].assign(extra="x", colour="violet")
+    moved = frame[frame.columns[::-1]].assign(extra="x", color="violet")
     assert np.isfinite(auto.predict_proba(moved)).all()
     np.testing.assert_allclose(auto.predict_proba(frame.head(7)), auto.predict_proba(frame)[:7], atol=1e-9)
 
@@ -214,8 +214,8 @@ def test_soft_labels_and_weights(wine):
     X, y, truth = wine
     classes = np.unique(truth)
     soft = np.full((len(y), 3), np.nan)
-    labelled = np.array([label is not None for label in y])
-    soft[labelled] = np.where(truth[labelled, None] == classes, 0.9, 0.05)
+    labeled = np.array([label is not None for label in y])
+    soft[labeled] = np.where(truth[labeled, None] == classes, 0.9, 0.05)
     assert (classes[small().fit(X, soft).predict(X)] == truth).mean() > 0.85
     weight = np.where(truth == "barolo", 0.0, 1.0)
     assert small().fit(X, y, weight).classes_.tolist() == ["barbera", "grignolino"]
@@ -232,5 +232,5 @@ def test_bad_input_is_named(wine):
     X, y, _ = wine
     with pytest.raises(ParameterError, match="n_mixtures=0"):
         AutoClassifier(n_mixtures=0).fit(X, y)
-    with pytest.raises(LabelError, match="no labelled row"):
+    with pytest.raises(LabelError, match="no labeled row"):
         AutoClassifier().fit(X, np.full(len(X), None))

@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 import semigen
 from semigen.cli import app
 from semigen.cli.console import Output
-from semigen.persistence import read_notes
+from semigen.io.models import read_notes
 
 RESULTS = {"model.semigen", "predictions.csv", "summary.json"}
 
@@ -51,12 +51,12 @@ def error_of(result):
     return line
 
 
-def make_table(n=60, labelled=20, seed=0, classes=("no", "yes")):
+def make_table(n=60, labeled=20, seed=0, classes=("no", "yes")):
     rng = np.random.default_rng(seed)
     code = np.arange(n) % 2
     frame = pd.DataFrame(rng.normal(size=(n, 3)) + 2.5 * code[:, None], columns=["u", "v", "w"])
     truth = np.asarray(classes, dtype=object)[code]
-    frame["y"] = np.where(np.arange(n) < labelled, truth, None)
+    frame["y"] = np.where(np.arange(n) < labeled, truth, None)
     return frame, truth
 
 
@@ -104,11 +104,11 @@ def test_fit_writes_model_predictions_and_summary(table):
     np.testing.assert_allclose(predictions["log_density"], clf.score_samples(features), rtol=1e-9)
     assert clf.feature_names_in_.tolist() == ["u", "v", "w"]
     for words in (
-        "20 labelled, 40 unlabelled",
+        "20 labeled, 40 unlabeled",
         "no 10, yes 10",
         "3 columns of numbers: u, v, w",
         "all rows",
-        "labelled rows only",
+        "labeled rows only",
     ):
         assert words in result.stdout
     assert "semigen predict data-semigen/model.semigen NEW_TABLE --out FILE" in result.stdout
@@ -119,13 +119,13 @@ def test_summary_and_json_are_the_same_and_stdout_has_nothing_else(table):
     printed = json.loads(result.stdout)
     written = json.loads(Path("data-semigen/summary.json").read_text())
     assert printed == {**written, "out": "data-semigen"}
-    assert "20 labelled" in result.stderr
+    assert "20 labeled" in result.stderr
     assert written["n_rows"] == 60
-    assert written["n_unlabelled"] == 40
-    assert written["labelled"] == [{"class": "no", "rows": 10}, {"class": "yes", "rows": 10}]
-    assert set(written["cross_validation"]["scores"]) == {"all rows", "labelled rows only"}
+    assert written["n_unlabeled"] == 40
+    assert written["labeled"] == [{"class": "no", "rows": 10}, {"class": "yes", "rows": 10}]
+    assert set(written["cross_validation"]["scores"]) == {"all rows", "labeled rows only"}
     assert written["not_cross_validated"] is None
-    assert written["unlabelled_rows"]["verdict"] in ("helped", "hurt", "mixed", "unknown")
+    assert written["unlabeled_rows"]["verdict"] in ("helped", "hurt", "mixed", "unknown")
     assert sum(entry["rows"] for entry in written["predicted"]) == 60
     notes = read_notes("data-semigen/model.semigen")
     assert notes == written
@@ -212,7 +212,7 @@ def test_classes_keep_their_type(here, classes, kind):
 @pytest.mark.parametrize(
     ("marker", "classes"), [("-1", (0, 1)), ("?", ("a", "b")), ("-1", (0.5, 1.5)), ("?", (True, False))]
 )
-def test_markers_of_unlabelled_rows(here, marker, classes):
+def test_markers_of_unlabeled_rows(here, marker, classes):
     frame, _ = make_table(classes=[str(c) for c in classes])
     frame["y"] = frame["y"].fillna(marker)
     frame.to_csv("data.csv", index=False)
@@ -220,34 +220,34 @@ def test_markers_of_unlabelled_rows(here, marker, classes):
         result = fit("data.csv", "--target", "y", "--out", "naive")
         assert f"--unlabeled={marker}" in result.stderr
     summary = json.loads(fit("data.csv", "--target", "y", "--unlabeled", marker, "--json").stdout)
-    assert summary["n_unlabelled"] == 40
-    assert len(summary["labelled"]) == 2
+    assert summary["n_unlabeled"] == 40
+    assert len(summary["labeled"]) == 2
 
 
 def test_a_marker_that_does_not_occur_is_noted(here):
-    make_table(labelled=60)[0].to_csv("data.csv", index=False)
+    make_table(labeled=60)[0].to_csv("data.csv", index=False)
     result = fit("data.csv", "--target", "y", "--unlabeled", "?")
-    assert "every row is labelled" in result.stderr
-    assert "no unlabelled rows" in result.stdout
-    assert "labelled rows only" not in result.stdout
+    assert "every row is labeled" in result.stderr
+    assert "no unlabeled rows" in result.stdout
+    assert "labeled rows only" not in result.stdout
 
 
 def test_labels_that_come_after_a_megabyte_of_empty_cells(here):
-    frame, _ = make_table(n=30_000, labelled=30_000)
+    frame, _ = make_table(n=30_000, labeled=30_000)
     frame.loc[:29_960, "y"] = None
     frame.to_csv("data.csv", index=False, float_format="%.17g")
     assert Path("data.csv").stat().st_size > 2**20
-    assert "39 labelled" in fit("data.csv", "--target", "y").stdout
+    assert "39 labeled" in fit("data.csv", "--target", "y").stdout
 
 
 def test_too_few_labels_to_cross_validate(here):
-    make_table(labelled=3)[0].to_csv("data.csv", index=False)
+    make_table(labeled=3)[0].to_csv("data.csv", index=False)
     result = fit("data.csv", "--target", "y")
     assert "Not cross-validated" in result.stdout
     assert "there are 2" in " ".join(result.stdout.split())
     summary = json.loads(Path("data-semigen/summary.json").read_text())
     assert summary["cross_validation"] is None
-    assert summary["unlabelled_rows"]["verdict"] == "unknown"
+    assert summary["unlabeled_rows"]["verdict"] == "unknown"
 
 
 def test_verdicts_come_from_the_paired_interval(here):
@@ -264,13 +264,13 @@ def test_verdicts_come_from_the_paired_interval(here):
         accuracy, loss = difference["accuracy"], difference["log_loss"]
         helped, hurt = accuracy["low"] > 0 or loss["high"] < 0, accuracy["high"] < 0 or loss["low"] > 0
         expected = {(1, 0): "helped", (0, 1): "hurt", (1, 1): "mixed", (0, 0): "unknown"}[helped, hurt]
-        assert summary["unlabelled_rows"]["verdict"] == expected
-        only = summary["model"]["learned_from"] == "labelled rows only"
+        assert summary["unlabeled_rows"]["verdict"] == expected
+        only = summary["model"]["learned_from"] == "labeled rows only"
         assert only == (expected == "hurt")
-    assert found["good"]["unlabelled_rows"]["verdict"] == "helped"
-    assert found["bad"]["unlabelled_rows"]["verdict"] == "hurt"
+    assert found["good"]["unlabeled_rows"]["verdict"] == "helped"
+    assert found["bad"]["unlabeled_rows"]["verdict"] == "hurt"
     assert semigen.load("bad-semigen/model.semigen").unlabeled_weight == 0
-    assert "hurt" in found["bad"]["unlabelled_rows"]["text"]
+    assert "hurt" in found["bad"]["unlabeled_rows"]["text"]
 
 
 def test_weights(here):
@@ -325,19 +325,19 @@ def test_the_default_is_a_pool_whose_members_are_shown(pooled):
     assert {one["name"]: one["weight"] for one in summary["model"]["members"]} == clf.weights_
     assert summary["model"]["explanation"] == clf.explanation_
     assert summary["cross_validation"] == clf.validation_.to_dict()
-    assert {*clf.weights_, "all members", "supervised members"} == set(clf.validation_.names)
+    assert {*clf.weights_, "all models", "supervised models"} == set(clf.validation_.names)
     total = sum(clf.weights_.values())
     lines = result.stdout.splitlines()
-    for one in clf.members_:
+    for one in clf.models_:
         (line,) = [line for line in lines if line.startswith(one.name)]
-        rows = "all" if one.uses_unlabeled else "labelled"
+        rows = "all" if one.uses_unlabeled else "labeled"
         assert line.removeprefix(one.name).split()[:2] == [rows, f"{one.weight / total:.0%}"]
         assert f"{clf.validation_.score(one.name).log_loss.value:.3f} (" in line
-    for name in ("all members", "supervised members"):
+    for name in ("all models", "supervised models"):
         assert f"{clf.validation_.score(name).log_loss.value:.3f} (" in next(
             line for line in lines if line.startswith(name)
         )
-    assert summary["unlabelled_rows"]["text"] in shown(result)
+    assert summary["unlabeled_rows"]["text"] in shown(result)
     files = [line for line in lines if line.startswith(("Results are in", "Next: "))]
     assert max(len(line) for line in lines if line not in files) <= 80
 
@@ -359,13 +359,13 @@ def test_every_model_is_judged_against_a_supervised_twin(table, model, small):
     result = run("fit", "data.csv", "--target", "y", "--model", model, "--json", *shape)
     summary = json.loads(result.stdout)
     assert summary["model"]["name"] == model
-    pair = {"auto": ("all members", "supervised members")}.get(model, ("all rows", "labelled rows only"))
+    pair = {"auto": ("all models", "supervised models")}.get(model, ("all rows", "labeled rows only"))
     found = summary["cross_validation"]
     (difference,) = [one for one in found["differences"] if (one["a"], one["b"]) == pair]
     accuracy, loss = difference["accuracy"], difference["log_loss"]
     helped, hurt = accuracy["low"] > 0 or loss["high"] < 0, accuracy["high"] < 0 or loss["low"] > 0
     expected = {(1, 0): "helped", (0, 1): "hurt", (1, 1): "mixed", (0, 0): "unknown"}[helped, hurt]
-    assert summary["unlabelled_rows"]["verdict"] == expected
+    assert summary["unlabeled_rows"]["verdict"] == expected
     for name in pair:
         assert name in result.stderr
     clf = semigen.load("data-semigen/model.semigen")
@@ -376,7 +376,7 @@ def test_every_model_is_judged_against_a_supervised_twin(table, model, small):
         assert clf.estimator.covariance == "full"
         assert summary["model"]["unlabeled_weight"] == clf.unlabeled_weight_
         why = f": {clf.fallback_}" if clf.fallback_ else "."
-        said = f"an unlabelled row counts {clf.unlabeled_weight_:g} of a labelled one{why}"
+        said = f"an unlabeled row counts {clf.unlabeled_weight_:g} of a labeled one{why}"
         assert said in " ".join(result.stderr.split())
     table.drop(columns="y").iloc[::-1].to_csv("new.csv", index=False)
     run("predict", "data-semigen/model.semigen", "new.csv", "--out", "out.csv")
@@ -463,8 +463,8 @@ def test_mixed_tables_with_holes_and_new_levels(here, model, small):
     hidden = predictions["given"].isna()
     assert (predictions["predicted"] != data.y_true)[hidden].mean() < data.bayes_error + 0.2
     new = frame.head(4).astype(object).drop(columns="kind")
-    new.loc[0, "colour"] = "violet"
-    new.loc[1, ["length", "colour", "member"]] = None
+    new.loc[0, "color"] = "violet"
+    new.loc[1, ["length", "color", "member"]] = None
     new.to_csv("new.csv", index=False)
     run("predict", "data-semigen/model.semigen", "new.csv", "--out", "out.csv", "--id", "who")
     written = pd.read_csv("out.csv").filter(like="p_")
@@ -487,24 +487,24 @@ def test_words_in_every_model(here, model, small):
 
 
 def test_one_label_a_class_leaves_the_default_weights(here, small):
-    make_table(labelled=2)[0].to_csv("data.csv", index=False)
+    make_table(labeled=2)[0].to_csv("data.csv", index=False)
     text = shown(run("fit", "data.csv", "--target", "y"))
-    assert "No labelled rows can be hidden" in text
+    assert "No labeled rows can be hidden" in text
     assert "cannot be told" in text
     summary = json.loads(Path("data-semigen/summary.json").read_text())
     assert summary["cross_validation"] is None
-    assert summary["unlabelled_rows"]["verdict"] == "unknown"
+    assert summary["unlabeled_rows"]["verdict"] == "unknown"
     for one in summary["model"]["members"]:
         assert one["log_loss"] is None
         assert one["name"] in text
 
 
-def test_a_pool_without_unlabelled_rows(here, small):
-    make_table(labelled=60)[0].to_csv("data.csv", index=False)
+def test_a_pool_without_unlabeled_rows(here, small):
+    make_table(labeled=60)[0].to_csv("data.csv", index=False)
     text = shown(run("fit", "data.csv", "--target", "y"))
-    assert "60 hidden labelled rows" in text
-    assert "no unlabelled rows to learn from" in text
-    assert "supervised members" not in text
+    assert "60 hidden labeled rows" in text
+    assert "no unlabeled rows to learn from" in text
+    assert "supervised models" not in text
 
 
 def test_interrupting_the_pool_leaves_nothing(table, monkeypatch):
@@ -544,7 +544,7 @@ def test_mixed_tables_with_holes(here, name):
     text = " ".join(result.stdout.split())
     for words in (
         f"3 columns of numbers: length ({holes['length']} missing), width ({holes['width']} missing), weight",
-        f"2 columns of categories: colour (4 values, {holes['colour']} missing), size (3 values,",
+        f"2 columns of categories: color (4 values, {holes['color']} missing), size (3 values,",
         f"1 column of counts: visits ({holes['visits']} missing)",
         f"1 column of true/false: member ({holes['member']} missing)",
     ):
@@ -563,13 +563,13 @@ def test_new_rows_with_holes_unknown_categories_and_other_columns(here):
     frame, _ = mixed("data.csv", missing=0.0)
     fit("data.csv", "--target", "kind", "--id", "who")
     new = (
-        frame[["size", "member", "who", "visits", "length", "colour", "width", "weight"]]
+        frame[["size", "member", "who", "visits", "length", "color", "width", "weight"]]
         .head(6)
         .astype(object)
     )
     new["note"] = "something"
-    new.loc[0, "colour"] = "violet"
-    new.loc[1, ["length", "colour", "member"]] = None
+    new.loc[0, "color"] = "violet"
+    new.loc[1, ["length", "color", "member"]] = None
     new.loc[2, new.columns != "who"] = None
     new.to_csv("new.csv", index=False)
     run("predict", "data-semigen/model.semigen", "new.csv", "--out", "out.csv", "--id", "who")
@@ -580,8 +580,8 @@ def test_new_rows_with_holes_unknown_categories_and_other_columns(here):
     np.testing.assert_allclose(written.filter(like="p_").loc[2], clf.class_prior_, rtol=1e-6)
     known = frame.head(6)
     np.testing.assert_allclose(written.filter(like="p_")[3:], clf.predict_proba(known)[3:], rtol=1e-6)
-    with_colour = clf.predict_proba(known.head(1))[0]
-    assert np.abs(np.log(written.filter(like="p_").loc[0] / with_colour)).max() > 0.1
+    with_color = clf.predict_proba(known.head(1))[0]
+    assert np.abs(np.log(written.filter(like="p_").loc[0] / with_color)).max() > 0.1
 
 
 def test_a_column_is_read_as_the_user_says(here):
@@ -606,7 +606,7 @@ def test_a_column_is_read_as_the_user_says(here):
         pd.read_csv("new.csv", dtype={"zip": str})
     ).tolist() == (pd.read_csv("out.csv")["predicted"].tolist())
     for word, words in (
-        ("zip=colour", "--as zip=colour: a column is read as one of number, count, flag, category"),
+        ("zip=color", "--as zip=color: a column is read as one of number, count, flag, category"),
         ("u=count", r"'u' is read as counts.*data.csv|data.csv: .*'u' is read as counts"),
         ("u=flag", r"'u' is read as flags"),
     ):
@@ -646,7 +646,7 @@ TOPICS = {
 }
 
 
-def make_notes(n=200, labelled=20, seed=0):
+def make_notes(n=200, labeled=20, seed=0):
     rng = np.random.default_rng(seed)
     truth = np.array(sorted(TOPICS), dtype=object)[np.arange(n) % 2]
     every = [word for words in TOPICS.values() for word in words]
@@ -656,7 +656,7 @@ def make_notes(n=200, labelled=20, seed=0):
     frame = pd.DataFrame(
         {"id": [f"{j:03d}" for j in range(n)], "body": words, "pages": rng.integers(1, 99, n)}
     )
-    frame["topic"] = np.where(np.arange(n) < labelled, truth, None)
+    frame["topic"] = np.where(np.arange(n) < labeled, truth, None)
     return frame, truth
 
 
@@ -669,7 +669,7 @@ def test_words_of_a_text_column(here, name):
     text = " ".join(result.stdout.split())
     assert "1 column of text: body (2 missing)" in text
     assert "pages: left out, since with --text only words are learned from" in text
-    assert "20 labelled rows" in text
+    assert "20 labeled rows" in text
     assert "words 22 different ones; 2 rows without any" in text
     predictions = pd.read_csv("notes-semigen/predictions.csv")
     assert (predictions["predicted"] == truth).mean() > 0.95
@@ -1056,7 +1056,7 @@ def test_predict_overwrites_nothing_unasked_and_leaves_nothing_half_written(here
 
 def test_demo(here):
     result = run("demo", "--table", "wine")
-    assert "on 30 hidden labelled rows" in result.stdout
+    assert "on 30 hidden labeled rows" in result.stdout
     (share,) = re.findall(r"never saw, ([\d.]+)%", " ".join(result.stdout.split()))
     assert float(share) > 90
     assert set(os.listdir("semigen-demo")) == {
@@ -1083,7 +1083,7 @@ def test_demo(here):
 def test_the_default_demo(here):
     result = run("demo", "--out", "d", "--seed", 1)
     assert "wine" in result.stdout
-    assert "30 labelled, 95 unlabelled" in result.stdout
+    assert "30 labeled, 95 unlabeled" in result.stdout
     run("demo", "--out", "d", "--force")
     assert os.listdir() == ["d"]
 

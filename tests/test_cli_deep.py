@@ -41,7 +41,7 @@ def test_deep_models_are_judged_against_their_supervised_twin(here, model):
     accuracy, loss = difference["accuracy"], difference["log_loss"]
     helped, hurt = accuracy["low"] > 0 or loss["high"] < 0, accuracy["high"] < 0 or loss["low"] > 0
     expected = {(1, 0): "helped", (0, 1): "hurt", (1, 1): "mixed", (0, 0): "unknown"}[helped, hurt]
-    assert summary["unlabelled_rows"]["verdict"] == expected
+    assert summary["unlabeled_rows"]["verdict"] == expected
     clf = semigen.load("data-semigen/model.semigen")
     assert about["estimator"] == type(clf).__name__
     assert clf.unlabeled_weight == (0.0 if expected == "hurt" else 1.0)
@@ -55,12 +55,12 @@ def test_deep_models_are_judged_against_their_supervised_twin(here, model):
     pd.testing.assert_frame_equal(pd.read_csv("out.csv"), first.drop(columns="given"), rtol=1e-9)
 
 
-def test_without_unlabelled_rows_or_labels_to_hide_there_are_fewer_fits(here):
-    make_table(labelled=60)[0].to_csv("full.csv", index=False)
-    make_table(labelled=2)[0].to_csv("two.csv", index=False)
+def test_without_unlabeled_rows_or_labels_to_hide_there_are_fewer_fits(here):
+    make_table(labeled=60)[0].to_csv("full.csv", index=False)
+    make_table(labeled=2)[0].to_csv("two.csv", index=False)
     text = shown(run("fit", "full.csv", "--target", "y", "--model", "vae", *FEW))
     assert "6 fits of 4 steps each" in text
-    assert "no unlabelled rows to learn from" in text
+    assert "no unlabeled rows to learn from" in text
     text = shown(run("fit", "two.csv", "--target", "y", "--model", "vae", "--steps", 1))
     assert "1 fit of 1 step each" in text
     assert "Not cross-validated" in text
@@ -88,14 +88,14 @@ def test_steps_are_the_models_own_by_default(here):
 
 
 def test_the_warm_up_of_a_flow_stays_a_third(here):
-    make_table(labelled=2)[0].to_csv("data.csv", index=False)
+    make_table(labeled=2)[0].to_csv("data.csv", index=False)
     run("fit", "data.csv", "--target", "y", "--model", "flow", "--steps", 6)
     clf = semigen.load("data-semigen/model.semigen")
     assert (clf.n_steps, clf.warmup_steps) == (6, 2)
 
 
 def test_the_same_seed_gives_the_same_deep_model(here):
-    make_table(labelled=2)[0].to_csv("data.csv", index=False)
+    make_table(labeled=2)[0].to_csv("data.csv", index=False)
     for out, seed in (("a", 3), ("b", 3), ("c", 4)):
         run("fit", "data.csv", "--target", "y", "--model", "vae", *FEW, "--seed", seed, "--out", out)
     a, b, c = (Path(out, "predictions.csv").read_bytes() for out in "abc")
@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_deep_model(here):
 
 
 def kinds_table():
-    frame, _ = make_table(labelled=2)
+    frame, _ = make_table(labeled=2)
     frame["zip"] = [f"{j % 3:05d}" for j in range(60)]
     frame["grade"] = np.arange(60) % 4
     frame["visits"] = np.random.default_rng(0).poisson(2.0, 60)
@@ -221,7 +221,7 @@ def test_ctrl_c_in_training_ends_the_command(here, monkeypatch):
 
 
 def test_a_training_that_breaks_down_is_noted(here, monkeypatch):
-    make_table(labelled=2)[0].to_csv("data.csv", index=False)
+    make_table(labeled=2)[0].to_csv("data.csv", index=False)
     monkeypatch.setattr("semigen.deep.trainer._Loop._is_finite", lambda *_: False)
     result = run("fit", "data.csv", "--target", "y", "--model", "vae", *FEW)
     assert "not finite" in result.stderr
@@ -233,11 +233,11 @@ def test_a_training_that_breaks_down_is_noted(here, monkeypatch):
 # --- images
 
 
-def make_images(folder="pictures", n=24, size=(4, 6), colour=False, seed=0):
+def make_images(folder="pictures", n=24, size=(4, 6), color=False, seed=0):
     """Images that are dark above or below; return the labels of all, and their pixels (n, height, width)."""
     rng = np.random.default_rng(seed)
     truth = np.array(["above", "below"])[np.arange(n) % 2]
-    pixels = rng.integers(0, 60, (n, *size, 3) if colour else (n, *size), dtype=np.uint8)
+    pixels = rng.integers(0, 60, (n, *size, 3) if color else (n, *size), dtype=np.uint8)
     middle = size[0] // 2
     for image, label in zip(pixels, truth, strict=True):
         image[middle:] += np.uint8(180 if label == "above" else 0)
@@ -256,7 +256,7 @@ def fit_images(*arguments, model="mixture", code=0):
 
 @pytest.fixture
 def pictures(here):
-    """A folder of grey images, of which the first ten have a label; the labels of all."""
+    """A folder of gray images, of which the first ten have a label; the labels of all."""
     frame, pixels = make_images()
     frame[:10].to_csv("labels.csv", index=False)
     return frame, pixels
@@ -265,8 +265,8 @@ def pictures(here):
 def test_images_are_rows_of_pixels(pictures):
     frame, pixels = pictures
     text = shown(fit_images())
-    assert "24: 10 labelled, 14 unlabelled" in text
-    assert "4 x 6 pixels, grey" in text
+    assert "24: 10 labeled, 14 unlabeled" in text
+    assert "4 x 6 pixels, gray" in text
     assert "semigen predict pictures-semigen/model.semigen --images NEW_DIR --out FILE" in text
     written = pd.read_csv("pictures-semigen/predictions.csv")
     assert written.columns.tolist() == [
@@ -287,11 +287,11 @@ def test_images_are_rows_of_pixels(pictures):
 
 
 @pytest.mark.parametrize(
-    ("model", "colour"),
+    ("model", "color"),
     [*((model, False) for model in ("auto", "hybrid", "safe", *DEEP)), *((model, True) for model in DEEP)],
 )
-def test_every_model_learns_from_images_and_reads_new_ones_alike(here, model, colour):
-    frame, _ = make_images(colour=colour)
+def test_every_model_learns_from_images_and_reads_new_ones_alike(here, model, color):
+    frame, _ = make_images(color=color)
     frame[:2].to_csv("labels.csv", index=False)
     fit_images(*(FEW if model in DEEP else ()), "--out", "out", model=model)
     first = pd.read_csv("out/predictions.csv")
@@ -301,18 +301,18 @@ def test_every_model_learns_from_images_and_reads_new_ones_alike(here, model, co
     assert set(os.listdir("out")) == RESULTS | ({"samples.png"} if model in DEEP else set())
     if model in DEEP:
         with Image.open("out/samples.png") as samples:
-            assert samples.mode == ("RGB" if colour else "L")
+            assert samples.mode == ("RGB" if color else "L")
             enlarged = 64 // 6
             assert samples.size == (enlarged * (10 * 7 - 1), enlarged * (2 * 5 - 1))
 
 
 @pytest.mark.filterwarnings("ignore:all 20 latents have collapsed")  # after three steps
-def test_a_vae_of_images_learns_features_first_and_its_twin_from_labelled_rows_only(here):
+def test_a_vae_of_images_learns_features_first_and_its_twin_from_labeled_rows_only(here):
     from semigen.cli.deep_models import _supervised_vae, _vae
     from semigen.cli.images import read_image_rows
     from semigen.cli.rows import Task
 
-    frame, _ = make_images(colour=True, size=(9, 10))
+    frame, _ = make_images(color=True, size=(9, 10))
     frame[:2].to_csv("labels.csv", index=False)
     task = Task(Path("pictures"), "side", labels=Path("labels.csv"), model="vae", steps=3, seed=5)
     rows = read_image_rows(task, Output(as_json=True))
@@ -342,18 +342,18 @@ def pixel_rows(folder, **form):
 
 
 def test_images_of_every_format_are_read(here):
-    grey = np.arange(6, dtype=np.uint8).reshape(2, 3) * 40
+    gray = np.arange(6, dtype=np.uint8).reshape(2, 3) * 40
     folder = Path("all")
     (folder / "b" / "c").mkdir(parents=True)
-    Image.fromarray(grey).save(folder / "b" / "c" / "z.PNG", format="png")
-    Image.fromarray(grey).save(folder / "a.bmp")
-    Image.fromarray(grey).save(folder / "b.tif")
-    Image.fromarray(grey).save(folder / "c.webp", lossless=True)
-    Image.fromarray(grey).save(folder / "d.gif")
-    Image.fromarray(grey.astype(np.uint16) * 257).save(folder / "sixteen.png")
-    Image.fromarray(grey).convert("RGB").save(folder / "three.png")
-    Image.fromarray(grey).convert("P").save(folder / "palette.png")
-    turned = Image.fromarray(np.rot90(grey))
+    Image.fromarray(gray).save(folder / "b" / "c" / "z.PNG", format="png")
+    Image.fromarray(gray).save(folder / "a.bmp")
+    Image.fromarray(gray).save(folder / "b.tif")
+    Image.fromarray(gray).save(folder / "c.webp", lossless=True)
+    Image.fromarray(gray).save(folder / "d.gif")
+    Image.fromarray(gray.astype(np.uint16) * 257).save(folder / "sixteen.png")
+    Image.fromarray(gray).convert("RGB").save(folder / "three.png")
+    Image.fromarray(gray).convert("P").save(folder / "palette.png")
+    turned = Image.fromarray(np.rot90(gray))
     exif = turned.getexif()
     exif[0x0112] = 6  # to be shown turned clockwise
     turned.save(folder / "turned.png", exif=exif)
@@ -366,37 +366,37 @@ def test_images_of_every_format_are_read(here):
         "turned.png",
     ]  # fmt: skip
     for name, row in zip(files, rows, strict=True):
-        np.testing.assert_array_equal(row, grey.ravel(), err_msg=name)
+        np.testing.assert_array_equal(row, gray.ravel(), err_msg=name)
 
 
-def test_colour_is_one_channel_after_the_other_and_what_is_transparent_is_white(here):
-    colour = np.random.default_rng(0).integers(0, 256, (2, 3, 3), dtype=np.uint8)
+def test_color_is_one_channel_after_the_other_and_what_is_transparent_is_white(here):
+    color = np.random.default_rng(0).integers(0, 256, (2, 3, 3), dtype=np.uint8)
     Path("all").mkdir()
-    Image.fromarray(colour).save("all/a.png")
-    Image.fromarray(colour[..., 0]).save("all/b.png")
+    Image.fromarray(color).save("all/a.png")
+    Image.fromarray(color[..., 0]).save("all/b.png")
     alpha = np.array([[255, 0, 255], [255, 255, 0]], dtype=np.uint8)
-    Image.fromarray(np.dstack([colour, alpha])).save("all/c.png")
+    Image.fromarray(np.dstack([color, alpha])).save("all/c.png")
     _, rows = pixel_rows("all", height=2, width=3, channels=3)
-    np.testing.assert_array_equal(rows[0], colour.transpose(2, 0, 1).ravel())
-    np.testing.assert_array_equal(rows[1], np.tile(colour[..., 0].ravel(), 3))
-    shown = np.where(alpha[..., None] == 255, colour, 255)
+    np.testing.assert_array_equal(rows[0], color.transpose(2, 0, 1).ravel())
+    np.testing.assert_array_equal(rows[1], np.tile(color[..., 0].ravel(), 3))
+    shown = np.where(alpha[..., None] == 255, color, 255)
     np.testing.assert_array_equal(rows[2], shown.transpose(2, 0, 1).ravel())
 
 
-def test_one_image_in_colour_makes_all_of_them_colour_and_new_ones_follow_the_model(pictures):
+def test_one_image_in_color_makes_all_of_them_color_and_new_ones_follow_the_model(pictures):
     fit_images()
     red = np.zeros((4, 6, 3), dtype=np.uint8)
     red[..., 0] = 255
     Path("new").mkdir()
     Image.fromarray(red).save("new/red.png")
     result = run("predict", "pictures-semigen/model.semigen", "--images", "new", "--out", "new.csv")
-    assert "1 image in colour read as grey" in result.stderr
+    assert "1 image in color read as gray" in result.stderr
     Image.fromarray(red).save("pictures/zz.png")
-    assert "4 x 6 pixels, colour" in shown(fit_images("--out", "coloured"))
-    summary = json.loads(Path("coloured/summary.json").read_text())
+    assert "4 x 6 pixels, color" in shown(fit_images("--out", "colored"))
+    summary = json.loads(Path("colored/summary.json").read_text())
     assert summary["images"]["channels"] == 3
-    result = run("predict", "coloured/model.semigen", "--images", "new", "--out", "again.csv")
-    assert "grey" not in result.stderr
+    result = run("predict", "colored/model.semigen", "--images", "new", "--out", "again.csv")
+    assert "gray" not in result.stderr
 
 
 def test_images_are_resized_only_when_asked(pictures):
@@ -404,7 +404,7 @@ def test_images_are_resized_only_when_asked(pictures):
     message = error_of(fit_images(code=1))
     assert "00.png has 4 x 6 pixels (height x width) and odd.png has 7 x 9" in message
     assert "--image-size" in message
-    assert "8 x 5 pixels, grey, resized" in shown(fit_images("--image-size", "8x5"))
+    assert "8 x 5 pixels, gray, resized" in shown(fit_images("--image-size", "8x5"))
     Path("new").mkdir()
     Image.new("L", (30, 20)).save("new/a.png")
     model = "pictures-semigen/model.semigen"
@@ -457,9 +457,9 @@ def test_labels_that_cannot_be_used(pictures, what):
     assert set(os.listdir()) == {"pictures", "labels.csv"}
 
 
-def test_an_unlabelled_name_without_a_file_is_only_noted(pictures):
+def test_an_unlabeled_name_without_a_file_is_only_noted(pictures):
     Path("labels.csv").write_text("file,side\n00.png,above\n01.png,below\ngone.png,\n")
-    assert "pictures does not have 1 unlabelled file of labels.csv: gone.png" in fit_images().stderr
+    assert "pictures does not have 1 unlabeled file of labels.csv: gone.png" in fit_images().stderr
 
 
 def test_folders_and_images_that_cannot_be_used(pictures):
@@ -546,7 +546,7 @@ def test_models_of_tables_and_of_images_are_told_apart(pictures):
     assert not Path("o.csv").exists()
 
 
-def test_classes_that_a_gan_never_draws_are_grey_and_named(pictures, monkeypatch):
+def test_classes_that_a_gan_never_draws_are_gray_and_named(pictures, monkeypatch):
     from semigen.deep import GANClassifier
     from semigen.exceptions import ClassNotMadeError
 

@@ -22,7 +22,7 @@ from semigen.exceptions import ParameterError
 SHAPES = {"iris": (150, 4, 3), "wine": (178, 13, 3), "breast_cancer": (569, 30, 2), "digits": (1797, 64, 10)}
 
 
-def labelled(data):
+def labeled(data):
     return np.array([label is not None for label in data.y])
 
 
@@ -33,10 +33,10 @@ def test_bundled_tables(name):
     assert data.X.shape == (n, d)
     assert data.X.dtype == np.float64
     assert len(data.feature_names) == len(set(data.feature_names)) == d
-    classes, counts = np.unique(data.y_true[labelled(data)], return_counts=True)
+    classes, counts = np.unique(data.y_true[labeled(data)], return_counts=True)
     assert counts.tolist() == [5] * k
     assert classes.tolist() == np.unique(data.y_true).tolist()
-    assert all(a == b for a, b in zip(data.y[labelled(data)], data.y_true[labelled(data)], strict=True))
+    assert all(a == b for a, b in zip(data.y[labeled(data)], data.y_true[labeled(data)], strict=True))
     assert all(type(label) in (str, int) for label in data.y if label is not None)
     assert data.bayes_error is None
 
@@ -93,7 +93,7 @@ def test_gaussian_classes_have_the_stated_moments(n_classes):
         50, 60_000, 6, distance=3.0, n_classes=n_classes, covariance=sigma, random_state=1
     )
     assert data.X.shape == (60_050, 6)
-    assert labelled(data).tolist() == [True] * 50 + [False] * 60_000
+    assert labeled(data).tolist() == [True] * 50 + [False] * 60_000
     means = np.array([data.X[data.y_true == k].mean(axis=0) for k in range(n_classes)])
     within = np.cov((data.X - means[data.y_true]).T)
     np.testing.assert_allclose(within, sigma, atol=0.03 * np.trace(sigma))
@@ -133,7 +133,7 @@ def test_the_right_model_reaches_the_bayes_error(arguments):
     assert error == pytest.approx(data.bayes_error, abs=0.005)
 
 
-def test_every_class_is_labelled():
+def test_every_class_is_labeled():
     for seed in range(20):
         data = make_gaussian_classes(3, 5, n_classes=2, class_prior=[0.95, 0.05], random_state=seed)
         assert set(data.y[:3]) == {0, 1}
@@ -158,9 +158,9 @@ def test_misspecified_arguments():
             make_misspecified(**{"n_labeled": 10, "n_unlabeled": 10, **arguments})
 
 
-def test_unlabelled_rows_help_the_right_model_and_hurt_the_wrong_one():
+def test_unlabeled_rows_help_the_right_model_and_hurt_the_wrong_one():
     def errors(data):
-        rest = ~labelled(data)
+        rest = ~labeled(data)
         return [
             np.mean(
                 MixtureClassifier(covariance="tied", unlabeled_weight=weight)
@@ -192,8 +192,8 @@ def test_mixed_tables_have_every_kind_of_column_and_holes(library):
     assert type(data.frame).__module__.split(".")[0] == library
     assert schema.kinds == ("number",) * 3 + ("category",) * 2 + ("count", "flag")
     assert len(matrix) == len(data.y) == len(data.y_true) == len(data.posterior) == 312
-    assert labelled(data)[:12].all()
-    assert not labelled(data)[12:].any()
+    assert labeled(data)[:12].all()
+    assert not labeled(data)[12:].any()
     assert data.y_true[:12].tolist() == np.repeat(range(4), 3).tolist() == data.y[:12].tolist()
     assert np.isnan(matrix).mean() == pytest.approx(0.15, abs=0.03)
     np.testing.assert_allclose(data.truth.posterior(data.frame), data.posterior, rtol=1e-12)
@@ -210,7 +210,7 @@ def test_mixed_rows_follow_their_density():
         np.testing.assert_allclose(numbers.mean(axis=0) / scale, truth.means[k] / scale, atol=0.05)
         found = np.cov(numbers.T) / np.outer(scale, scale)
         np.testing.assert_allclose(found, truth.covariance / np.outer(scale, scale), atol=0.05)
-        for name, probabilities in zip(("colour", "size"), truth.level_probabilities, strict=True):
+        for name, probabilities in zip(("color", "size"), truth.level_probabilities, strict=True):
             shares = rows[name].value_counts(normalize=True).sort_index()
             np.testing.assert_allclose(shares, probabilities[k], atol=0.02)
         assert rows["visits"].mean() == pytest.approx(truth.rates[k], abs=0.08)
@@ -225,7 +225,7 @@ def test_the_posterior_of_a_mixed_row_is_bayes_rule_on_the_cells_that_are_there(
             "length": [10.5, np.nan],
             "width": [np.nan, np.nan],
             "weight": [55.0, np.nan],
-            "colour": ["grey", None],
+            "color": ["orange", None],
             "size": [None, None],
             "visits": [3, np.nan],
             "member": [True, None],
@@ -248,7 +248,7 @@ def test_the_posterior_of_a_mixed_row_is_bayes_rule_on_the_cells_that_are_there(
 @pytest.mark.parametrize("missing", [0.0, 0.4])
 def test_the_bayes_error_of_mixed_tables(missing):
     data = make_mixed(20_000, 1, missing=missing, random_state=1)
-    rows = ~labelled(data)
+    rows = ~labeled(data)
     wrong = data.posterior[rows].argmax(axis=1) != data.y_true[rows]
     assert wrong.mean() == pytest.approx(data.bayes_error, abs=4 * np.sqrt(0.25 / rows.sum()))
     if missing:

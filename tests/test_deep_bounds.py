@@ -53,25 +53,25 @@ def model(request):
     return Discrete(request.param)
 
 
-def test_the_labelled_bound_is_below_log_p_x_y_and_reaches_it(model):
+def test_the_labeled_bound_is_below_log_p_x_y_and_reaches_it(model):
     assert (model.bound(model.log_qz) < model.log_pxy).all()
     torch.testing.assert_close(model.bound(model.exact_qz()), model.log_pxy)
 
 
-def test_the_labelled_bound_is_log_p_x_y_less_the_divergence_of_the_posteriors(model):
+def test_the_labeled_bound_is_log_p_x_y_less_the_divergence_of_the_posteriors(model):
     exact = model.exact_qz()
     divergence = (model.log_qz.exp() * (model.log_qz - exact)).sum(dim=-1)
     torch.testing.assert_close(model.bound(model.log_qz), model.log_pxy - divergence)
 
 
-def test_the_unlabelled_bound_is_below_log_p_x_and_reaches_it(model):
+def test_the_unlabeled_bound_is_below_log_p_x_and_reaches_it(model):
     found = bounds.unlabeled_bound(model.log_qy, model.bound(model.log_qz))
     assert (found < model.log_marginal).all()
     exact = bounds.unlabeled_bound(model.exact_qy(), model.bound(model.exact_qz()))
     torch.testing.assert_close(exact, model.log_marginal)
 
 
-def test_the_unlabelled_bound_is_the_sum_over_every_class_and_latent(model):
+def test_the_unlabeled_bound_is_the_sum_over_every_class_and_latent(model):
     """Brute force: E_q(y,z|x)[log p(x, y, z) − log q(y, z | x)] as one sum over both."""
     log_q = model.log_qy[:, :, None] + model.log_qz
     brute = (log_q.exp() * (model.log_joint.transpose(1, 2) - log_q)).sum(dim=(0, 2))

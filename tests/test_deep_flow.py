@@ -96,7 +96,7 @@ def test_log_joint_against_brute_force(bent):
     table = model.networks_.shape.table
     found = []
     for one in model._models:
-        x = torch.from_numpy((X[:9] - table.centre) / table.scale)
+        x = torch.from_numpy((X[:9] - table.center) / table.scale)
         z, log_det = (value.numpy() for value in one.latents(x))
         share = one.share_logits.softmax(dim=1).numpy()
         by_hand = np.zeros((9, 2))
@@ -150,7 +150,7 @@ def test_labels_grow_along_dense_rows(rng):
         X, truth = moons(500, 0.05, seed)
         y = with_two_labels(truth, rng)
         np.testing.assert_array_equal(flow_start.grow_labels(X, y), truth)
-    # One island without a label, which no neighbour links to another: it takes the nearest one.
+    # One island without a label, which no neighbor links to another: it takes the nearest one.
     x = np.concatenate(
         [rng.normal(size=(60, 1)), rng.normal(size=(60, 1)) + 40, rng.normal(size=(60, 1)) + 100]
     )
@@ -176,7 +176,7 @@ def test_at_the_start_the_flow_is_the_identity_and_nothing_is_lost(rng):
     np.testing.assert_allclose(model.transform(X), (X - X.mean(axis=0)) / X.std(axis=0), atol=1e-6)
 
 
-def test_unlabelled_rows_count_for_nothing_with_weight_0(rng):
+def test_unlabeled_rows_count_for_nothing_with_weight_0(rng):
     X = rng.normal(size=(60, 3))
     y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
     other = X.copy()
@@ -211,7 +211,7 @@ def test_saved_models_answer_the_same(bent, tmp_path):
     np.testing.assert_array_equal(again.sample(9, random_state=0)[0], model.sample(9, random_state=0)[0])
 
 
-def test_counts_and_flags_are_dequantised(rng):
+def test_counts_and_flags_are_dequantized(rng):
     n = 300
     truth = rng.integers(2, size=n)
     X = pd.DataFrame(
@@ -238,9 +238,9 @@ def test_early_stopping_and_the_other_start(rng):
 
 
 def test_what_a_flow_cannot_take_is_named(rng):
-    frame = pd.DataFrame({"size": rng.normal(size=20), "colour": ["red", "blue"] * 10})
+    frame = pd.DataFrame({"size": rng.normal(size=20), "color": ["red", "blue"] * 10})
     y = np.where(np.arange(20) < 10, np.arange(20) % 2, -1)
-    with pytest.raises(ColumnError, match=r"'colour' are categories.*VAEClassifier"):
+    with pytest.raises(ColumnError, match=r"'color' are categories.*VAEClassifier"):
         flow().fit(frame, y)
     X = rng.normal(size=(20, 2))
     holes = np.where(np.arange(40).reshape(20, 2) == 7, np.nan, X)

@@ -224,13 +224,13 @@ def test_tables_of_every_kind_with_holes_and_text_labels(mixed):
     np.testing.assert_allclose(model.predict_proba(X[:3]), model.predict_proba(X)[:3], rtol=1e-12)
     reordered = X[X.columns[::-1]].assign(other=1.0)
     np.testing.assert_array_equal(model.predict_proba(reordered), model.predict_proba(X))
-    strange, unknown = X.assign(colour="violet"), X.assign(colour=None)
+    strange, unknown = X.assign(color="violet"), X.assign(color=None)
     np.testing.assert_array_equal(model.predict_proba(strange), model.predict_proba(unknown))
 
     drawn, classes = model.sample(300, random_state=1)
     assert list(drawn.columns) == list(X.columns)
     assert not drawn.isna().to_numpy().any()
-    assert set(drawn["colour"]) <= {"red", "blue", "green"}
+    assert set(drawn["color"]) <= {"red", "blue", "green"}
     assert set(classes) <= {"new", "old"}
     assert abs(drawn["size"].mean() - X["size"].mean()) < 30
     new, of_class = model.sample(50, y="new", random_state=1)
@@ -292,15 +292,15 @@ def test_a_seed_is_a_result(rng):
     assert not np.array_equal(first.predict_proba(X), without.predict_proba(X))
 
 
-def test_unlabelled_rows_of_weight_0_are_not_learned_from(rng):
+def test_unlabeled_rows_of_weight_0_are_not_learned_from(rng):
     X, y = blobs(rng, 60)
-    other = np.where(y[:, None] < 0, X[::-1], X)  # the same cells, so the same standardisation
+    other = np.where(y[:, None] < 0, X[::-1], X)  # the same cells, so the same standardization
     other[y < 0] = X[y < 0][::-1]
     model = classifier(unlabeled_weight=0.0, random_state=0, n_steps=10)
     np.testing.assert_allclose(
         clone(model).fit(X, y).predict_proba(X), clone(model).fit(other, y).predict_proba(X), rtol=1e-5
     )
-    with pytest.raises(LabelError, match="every labelled row has sample_weight 0"):
+    with pytest.raises(LabelError, match="every labeled row has sample_weight 0"):
         model.fit(X, y, np.where(y < 0, 1.0, 0.0))
 
 

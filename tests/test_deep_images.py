@@ -67,12 +67,12 @@ def model(digits):
 
 
 @pytest.mark.parametrize(("n", "n_columns", "gap"), [(1, 1, 0), (7, 3, 2), (6, 3, 0), (5, 9, 1)])
-@pytest.mark.parametrize("colours", [(), (3,)])
-def test_a_grid_has_every_image_at_its_place_and_nothing_else(rng, n, n_columns, gap, colours):
-    images = rng.random((n, 4, 5, *colours))
+@pytest.mark.parametrize("colors", [(), (3,)])
+def test_a_grid_has_every_image_at_its_place_and_nothing_else(rng, n, n_columns, gap, colors):
+    images = rng.random((n, 4, 5, *colors))
     grid = image_grid(images, n_columns, gap=gap, background=0.25)
     n_rows = -(-n // n_columns)
-    assert grid.shape == (n_rows * (4 + gap) - gap, n_columns * (5 + gap) - gap, *colours)
+    assert grid.shape == (n_rows * (4 + gap) - gap, n_columns * (5 + gap) - gap, *colors)
     left = grid.copy()
     for i, image in enumerate(images):
         place = tile(left, *divmod(i, n_columns), 4, 5, gap)
@@ -90,9 +90,9 @@ def test_flat_rows_are_the_same_images(rng):
     images = rng.random((6, 4, 5))
     assert_array_equal(image_grid(images.reshape(6, 20), image_shape=(4, 5)), image_grid(images))
     assert_array_equal(image_grid(images.reshape(6, 20), image_shape=(1, 4, 5)), image_grid(images))
-    coloured = rng.random((6, 4, 5, 3))
-    flat = np.moveaxis(coloured, -1, 1).reshape(6, 60)  # colour after colour
-    assert_array_equal(image_grid(flat, image_shape=(3, 4, 5)), image_grid(coloured))
+    colored = rng.random((6, 4, 5, 3))
+    flat = np.moveaxis(colored, -1, 1).reshape(6, 60)  # color after color
+    assert_array_equal(image_grid(flat, image_shape=(3, 4, 5)), image_grid(colored))
 
 
 def test_black_white_and_missing_cells(rng):
@@ -230,7 +230,7 @@ def test_what_a_model_cannot_show_is_named(model, digits):
 
 
 def test_expected_cells_are_the_means_of_draws(model):
-    """The same seed gives the same latents: draws of black and white have the expected greys as means."""
+    """The same seed gives the same latents: draws of black and white have the expected grays as means."""
     expected, y = model.sample(4000, random_state=0, expected=True)
     drawn, same = model.sample(4000, random_state=0)
     assert_array_equal(y, same)
@@ -295,7 +295,7 @@ def test_what_cannot_be_saved_leaves_no_file(rng, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_class_that_is_never_made_is_grey_and_named(monkeypatch):
+def test_a_class_that_is_never_made_is_gray_and_named(monkeypatch):
     rng = np.random.default_rng(0)
     X, y = rng.random((40, 9)), np.arange(40) % 2
     model = GANClassifier(hidden=8, generator_hidden=8, n_steps=4, random_state=0).fit(X, y)

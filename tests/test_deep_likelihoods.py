@@ -127,15 +127,15 @@ def test_reference_values_of_scipy(rng):
     np.testing.assert_allclose(PoissonLikelihood(1).cells(outputs, x).numpy(), wanted, rtol=1e-10)
 
 
-def test_grey_values_are_drawn_black_or_white_and_stand_for_their_expectation():
-    grey = torch.full((20000, 1), 0.3, dtype=F64)
+def test_gray_values_are_drawn_black_or_white_and_stand_for_their_expectation():
+    gray = torch.full((20000, 1), 0.3, dtype=F64)
     torch.manual_seed(0)
     one, outputs = BernoulliLikelihood(1), torch.full((1, 1), 0.8, dtype=F64)
-    drawn = one.observe(grey)
+    drawn = one.observe(gray)
     assert set(drawn.unique().tolist()) == {0.0, 1.0}
     mean = one.cells(outputs, drawn).mean()
-    assert float(mean) == pytest.approx(float(one.cells(outputs, grey[:1])), abs=0.01)
-    assert ContinuousBernoulliLikelihood(1).observe(grey) is grey
+    assert float(mean) == pytest.approx(float(one.cells(outputs, gray[:1])), abs=0.01)
+    assert ContinuousBernoulliLikelihood(1).observe(gray) is gray
 
 
 @pytest.mark.parametrize("logit", [-60.0, -3.0, -0.05, -1e-3, 0.0, 1e-3, 0.05, 3.0, 60.0])

@@ -74,19 +74,19 @@ def test_tables_of_every_kind_with_holes_and_text_labels(mixed):
     np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(X))
     reordered = X[X.columns[::-1]].assign(other=1.0)
     np.testing.assert_array_equal(model.predict_proba(reordered), model.predict_proba(X))
-    strange = X.assign(colour="violet")
-    unknown = X.assign(colour=None)
+    strange = X.assign(color="violet")
+    unknown = X.assign(color=None)
     np.testing.assert_array_equal(model.predict_proba(strange), model.predict_proba(unknown))
 
     drawn, classes = model.sample(400, random_state=1)
     assert list(drawn.columns) == list(X.columns)
-    assert set(drawn["colour"]) <= {"red", "blue", "green"}
+    assert set(drawn["color"]) <= {"red", "blue", "green"}
     assert set(classes) == {"new", "old"}
     new, _ = model.sample(300, y="new", random_state=1)
     old, _ = model.sample(300, y="old", random_state=1)
     assert new["size"].mean() > old["size"].mean() + 20
     assert new["visits"].mean() > old["visits"].mean() + 1
-    assert (new["colour"] == "red").mean() > (old["colour"] == "red").mean() + 0.3
+    assert (new["color"] == "red").mean() > (old["color"] == "red").mean() + 0.3
     turned = model.transfer(X, "new")["size"].mean() - model.transfer(X, "old")["size"].mean()
     assert turned > 15
     assert model.reconstruct(X).shape == X.shape
@@ -149,7 +149,7 @@ def test_collapsed_latents_are_dropped_and_reported(rng):
     assert noise.transform(X[:, :2]).shape == (400, 1)
 
 
-def test_unlabelled_rows_count_for_nothing_with_weight_0(rng):
+def test_unlabeled_rows_count_for_nothing_with_weight_0(rng):
     X = rng.normal(size=(60, 3))
     y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
     model = classifier(unlabeled_weight=0.0, n_steps=30, random_state=0)
@@ -168,7 +168,7 @@ def test_weights_of_0_are_rows_that_are_not_there(rng):
     weight = (np.arange(60) % 3 > 0).astype(float)
     weighted = classifier(n_steps=30, random_state=0).fit(X, y, weight)
     assert set(weighted.history_) >= {"labeled_bound", "unlabeled_bound", "cross_entropy", "kl", "entropy"}
-    with pytest.raises(LabelError, match="every labelled row has sample_weight 0"):
+    with pytest.raises(LabelError, match="every labeled row has sample_weight 0"):
         classifier().fit(X, y, np.where(y < 0, 1.0, 0.0))
 
 
@@ -181,9 +181,9 @@ def test_soft_labels_are_weighted_rows(rng):
 
 
 def test_many_classes_with_a_truncated_sum(rng):
-    centres = 6 * rng.normal(size=(12, 4))
+    centers = 6 * rng.normal(size=(12, 4))
     truth = np.repeat(np.arange(12), 30)
-    X = centres[truth] + rng.normal(size=(360, 4))
+    X = centers[truth] + rng.normal(size=(360, 4))
     y = np.where(np.arange(360) % 10 == 0, truth, -1)
     model = classifier(
         top_k=3, n_steps=200, learning_rate=0.02, batch_size=100, hidden=32, random_state=0
@@ -281,7 +281,7 @@ def test_a_fit_goes_on_from_its_checkpoint(rng, tmp_path):
         model.fit(X + 1e-3 * rng.normal(size=X.shape), y)
 
 
-def test_early_stopping_looks_at_unlabelled_rows_only(rng):
+def test_early_stopping_looks_at_unlabeled_rows_only(rng):
     X = rng.normal(size=(100, 3))
     y = np.where(np.arange(100) < 20, np.arange(100) % 2, -1)
     model = classifier(patience=2, n_steps=2000, learning_rate=0.02, random_state=0).fit(X, y)
@@ -290,7 +290,7 @@ def test_early_stopping_looks_at_unlabelled_rows_only(rng):
     other = np.where(y >= 0, 1 - y, -1)
     swapped = clone(model).fit(X, other)
     assert len(swapped.history_["held_out"]) > 2
-    with pytest.raises(ParameterError, match="unlabelled row"):
+    with pytest.raises(ParameterError, match="unlabeled row"):
         classifier(patience=2).fit(X[:20], y[:20])
 
 

@@ -6,11 +6,11 @@ from scipy.sparse import csr_array
 from scipy.stats import nbinom
 
 from laws import fit_prior, stats_of
+from semigen.data.labels import encode
 from semigen.em import Data, Mixture, ThreadEngine, fit, log_joint, start
 from semigen.exceptions import ColumnError, ParameterError
 from semigen.families import Bernoulli, Categorical, NegativeBinomial, Poisson
 from semigen.families.negative_binomial import code_value, count_code, log_pmf
-from semigen.labels import encode
 
 FAMILIES = {
     "categorical": (Categorical(), lambda rng, n: rng.integers(4, size=(n, 2)) * 1.0),

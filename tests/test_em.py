@@ -7,7 +7,8 @@ import pytest
 from scipy.special import logsumexp
 from sklearn.mixture import GaussianMixture
 
-from semigen.arrays.special import log_sum_exp, normalise
+from semigen.arrays.special import log_sum_exp, normalize
+from semigen.data.labels import Labels, encode
 from semigen.em import (
     ClassPrior,
     Data,
@@ -26,7 +27,6 @@ from semigen.exceptions import ObjectiveDecreasedWarning
 from semigen.families import Gaussian
 from semigen.families.covariance.base import LocationShape
 from semigen.families.covariance.full import DenseShape
-from semigen.labels import Labels, encode
 from twins import SHAPES, Problem, moments, naive_log_joint
 
 STRUCTURES = {
@@ -46,21 +46,21 @@ def group(request):
     return STRUCTURES[request.param]
 
 
-def test_log_sum_exp_and_normalise_are_scipys(rng):
+def test_log_sum_exp_and_normalize_are_scipys(rng):
     values = rng.normal(scale=30, size=(4, 50))
     values[1, :10] = -np.inf
     wanted = logsumexp(values, axis=0)
     np.testing.assert_allclose(log_sum_exp(values), wanted, rtol=1e-13)
-    resp, log_prob = normalise(values.copy())
+    resp, log_prob = normalize(values.copy())
     np.testing.assert_allclose(log_prob, wanted, rtol=1e-13)
     np.testing.assert_allclose(resp, np.exp(values - wanted), atol=1e-18)
     assert log_sum_exp(np.full((3, 2), -np.inf)).tolist() == [-np.inf, -np.inf]
 
 
-def test_normalise_leaves_no_denormal_number_in_float32():
+def test_normalize_leaves_no_denormal_number_in_float32():
     values = -np.linspace(0, 200, 401, dtype=np.float32)[None].repeat(2, 0)
     values[0] = 0
-    resp, _ = normalise(values)
+    resp, _ = normalize(values)
     assert resp.dtype == np.float32
     assert not ((resp > 0) & (resp < np.finfo(np.float32).tiny)).any()
 
@@ -73,9 +73,9 @@ def test_e_step_is_the_naive_one(family, group, make_problem):
     log_prob = logsumexp(joint, axis=1)
     resp = np.exp(joint - log_prob[:, None]) * problem.data.weight[:, None]
     assert stats.log_lik == pytest.approx(problem.data.weight @ log_prob, rel=1e-10)
-    labelled = problem.data.labels.is_labeled
-    np.testing.assert_allclose(stats.weight[1], resp[labelled].sum(axis=0), atol=1e-9)
-    np.testing.assert_allclose(stats.weight[0], resp[~labelled].sum(axis=0), atol=1e-9)
+    labeled = problem.data.labels.is_labeled
+    np.testing.assert_allclose(stats.weight[1], resp[labeled].sum(axis=0), atol=1e-9)
+    np.testing.assert_allclose(stats.weight[0], resp[~labeled].sum(axis=0), atol=1e-9)
     y = problem.x - problem.prior.center
     np.testing.assert_allclose(stats.family.first, resp.T @ y, atol=1e-8)
     wanted = -(resp * np.where(resp > 0, joint - log_prob[:, None], 0)).sum()
@@ -94,7 +94,7 @@ def test_soft_labels_and_candidate_sets_weigh_the_classes(make_problem):
     assert stats.log_lik == pytest.approx(problem.data.weight @ wanted, rel=1e-10)
 
 
-def test_log_joint_is_the_unlabelled_rows(family, group, make_problem):
+def test_log_joint_is_the_unlabeled_rows(family, group, make_problem):
     problem = make_problem(family, group=group)
     found = log_joint(problem.mixture, problem.params, problem.x, np.arange(len(problem.x)))
     problem.data = Data(problem.x, problem.data.labels.take(np.full(len(problem.x), -1)), problem.data.weight)
@@ -239,12 +239,12 @@ def test_settled_rows_are_not_visited_again(make_problem, monkeypatch):
 def test_start_from_one_component_a_class_is_the_supervised_fit(shape, make_problem, rng):
     problem = make_problem(Gaussian(shape))
     params = start(problem.mixture, problem.prior, problem.data, problem.engine, rng)
-    labelled = problem.data.labels.is_labeled
+    labeled = problem.data.labels.is_labeled
     data = problem.data
     mean, _ = moments(problem.family, params.family)
     strength = problem.prior.mean_strength
     for k in range(3):
-        mine = labelled & (data.labels.hard == k)
+        mine = labeled & (data.labels.hard == k)
         total = data.weight[mine].sum()
         wanted = (data.weight[mine] @ data.x[mine] + strength * problem.prior.center) / (total + strength)
         np.testing.assert_allclose(mean[k], wanted, atol=1e-9)
@@ -252,9 +252,9 @@ def test_start_from_one_component_a_class_is_the_supervised_fit(shape, make_prob
 
 def test_start_places_crowded_and_nameless_components(rng):
     """Two far apart clumps of one class and a clump without labels each get a component."""
-    centres = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0], [20.0, 20.0]])
+    centers = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0], [20.0, 20.0]])
     clump = np.repeat(np.arange(4), 50)
-    x = centres[clump] + rng.normal(size=(200, 2))
+    x = centers[clump] + rng.normal(size=(200, 2))
     y = np.full(200, -1)
     y[[0, 1, 50, 51]] = 0
     y[[100, 101]] = 1
@@ -265,12 +265,12 @@ def test_start_places_crowded_and_nameless_components(rng):
     mixture = Mixture(family, np.array([0, 0, 1, 2]), 2)
     params = start(mixture, prior, data, engine, rng)
     mean, _ = moments(family, params.family)
-    for centre in centres:
-        assert np.linalg.norm(mean - centre, axis=1).min() < 3.0
+    for center in centers:
+        assert np.linalg.norm(mean - center, axis=1).min() < 3.0
 
 
 def test_components_without_rows_have_no_weight(rng):
-    """Every row is labelled, so nothing can be novel; the known classes are fitted all the same."""
+    """Every row is labeled, so nothing can be novel; the known classes are fitted all the same."""
     x = rng.normal(size=(30, 2))
     data = Data(x, encode(np.arange(30) % 2), np.ones(30))
     family = Gaussian("full")

@@ -22,10 +22,10 @@ from laws import (
     naive_objective,
     stats_of,
 )
+from semigen.data.labels import encode
 from semigen.em import Data, Mixture, ThreadEngine, fit, start
 from semigen.em.kernel import log_joint
 from semigen.exceptions import ColumnError, SemigenError
-from semigen.labels import encode
 
 EVERY = [pytest.param(case, id=case.name) for case in CASES]
 REGULAR = [pytest.param(case, id=case.name) for case in CASES if case.regular]
@@ -200,12 +200,12 @@ def test_em_never_lowers_the_objective_and_the_objective_is_what_it_says(case, s
 
 
 @every_case
-def test_weightless_unlabelled_rows_are_as_good_as_absent(case, rng):
+def test_weightless_unlabeled_rows_are_as_good_as_absent(case, rng):
     one = trial(case, rng)
     mixture, data, engine = mixture_data(one, 0.4, rng)
-    labelled = data.labels.is_labeled
-    alone = Data(data.x[labelled], data.labels.take(np.flatnonzero(labelled)), data.weight[labelled])
-    ignored = Data(data.x, data.labels, np.where(labelled, data.weight, 0.0))
+    labeled = data.labels.is_labeled
+    alone = Data(data.x[labeled], data.labels.take(np.flatnonzero(labeled)), data.weight[labeled])
+    ignored = Data(data.x, data.labels, np.where(labeled, data.weight, 0.0))
     found = []
     for rows in (alone, ignored):
         prior = case.family.fit_prior(rows.x, rows.weight, None, lambda f, rows=rows: [f(rows.used)])
@@ -362,8 +362,8 @@ def test_points_are_numbers_near_the_origin(case, holes, rng):
     assert points.shape[0] == len(one.x)
     assert np.isfinite(points).all()
     assert np.abs(points.mean(axis=0)).max() < 1.0
-    centre = np.stack([points[one.component == c].mean(axis=0) for c in range(N_COMPONENTS)])
-    assert np.linalg.norm(centre - centre.mean(axis=0), axis=1).min() > 0.1
+    center = np.stack([points[one.component == c].mean(axis=0) for c in range(N_COMPONENTS)])
+    assert np.linalg.norm(center - center.mean(axis=0), axis=1).min() > 0.1
 
 
 @pytest.mark.parametrize("case", SPARSE)
@@ -429,21 +429,21 @@ def test_hostile_input_gives_a_fit_or_a_clear_error(case):
             st.tuples(st.sampled_from(2 * HARMLESS + HARMFUL), st.integers(0, 8), st.integers(0, 3)),
             max_size=3,
         ),
-        labelled=st.sampled_from([0.1, 0.5, 1.0]),
+        labeled=st.sampled_from([0.1, 0.5, 1.0]),
         heavy=st.sampled_from([1.0, 1e-9, 1e6]),
         shrinkage=st.sampled_from([None, 0.0, 1e-8, 50.0]),
         novel=st.booleans(),
         strange=st.sampled_from([0.0, 1.0, 1e6]),
     )
     @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-    def check(seed, n, spoiled, labelled, heavy, shrinkage, novel, strange):
+    def check(seed, n, spoiled, labeled, heavy, shrinkage, novel, strange):
         rng = np.random.default_rng(seed)
         x = np.asarray(case.draw(rng, rng.integers(N_COMPONENTS, size=n)), dtype=float)
         for kind, row, column in spoiled:
             corrupt(x, kind, row, column)
         if np.isnan(x).any() and not case.family.takes_missing:
             return
-        y = np.where(rng.random(n) < labelled, rng.integers(2, size=n), -1)
+        y = np.where(rng.random(n) < labeled, rng.integers(2, size=n), -1)
         y[0] = 0
         weight = rng.choice([1.0, heavy, 0.0], p=[0.6, 0.3, 0.1], size=n)
         weight[0] = 1.0

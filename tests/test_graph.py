@@ -1,4 +1,4 @@
-"""The graph of nearest neighbours: its smooth functions, labels spread over it, and rows in their forms."""
+"""The graph of nearest neighbors: its smooth functions, labels spread over it, and rows in their forms."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,10 @@ from sklearn.datasets import make_moons
 from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import kneighbors_graph
 
+from semigen.ensemble.forms import Form, Forms
+from semigen.estimators.classifiers import RidgeLogistic
 from semigen.exceptions import ParameterError
-from semigen.hybrid import Form, Forms, GraphSpreading, MixtureEnsembleFeatures, NeighbourGraph, PlainColumns
-from semigen.hybrid.classifiers import RidgeLogistic
+from semigen.representation import GraphSpreading, MixtureEnsembleFeatures, NeighborGraph, PlainColumns
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def brute_similarity(X, n_neighbors):
 def test_features_are_the_kernel_of_the_stated_operator(n_rows, rng):
     X = rng.normal(size=(n_rows, 3))
     similar, degree = brute_similarity(X, 6)
-    graph = NeighbourGraph(6, n_components=n_rows if n_rows == 40 else 30, smoothness=0.2).fit(X)
+    graph = NeighborGraph(6, n_components=n_rows if n_rows == 40 else 30, smoothness=0.2).fit(X)
     np.testing.assert_allclose(graph.similarity(6)[0].toarray(), similar, atol=1e-12)
     value, vector = np.linalg.eigh(similar)
     kept = np.argsort(-value)[: graph.features_.shape[1]]
@@ -49,12 +50,12 @@ def test_features_are_the_kernel_of_the_stated_operator(n_rows, rng):
 
 def test_spread_labels_solve_the_stated_equation(rng):
     X = rng.normal(size=(60, 2))
-    graph = NeighbourGraph(8).fit(X)
-    labelled, y = np.array([3, 17, 40]), np.array(["a", "b", "a"])
-    found = spreading(graph, n_neighbors=4, alpha=0.8, max_iter=500).fit(graph.nearest(X[labelled]), y)
+    graph = NeighborGraph(8).fit(X)
+    labeled, y = np.array([3, 17, 40]), np.array(["a", "b", "a"])
+    found = spreading(graph, n_neighbors=4, alpha=0.8, max_iter=500).fit(graph.nearest(X[labeled]), y)
     similar, _ = brute_similarity(X, 4)
     given = np.zeros((60, 2))
-    given[labelled, [0, 1, 0]] = 1
+    given[labeled, [0, 1, 0]] = 1
     wanted = 0.2 * np.linalg.solve(np.eye(60) - 0.8 * similar, given)
     np.testing.assert_allclose(found.spread_, wanted, atol=1e-5)
 
@@ -62,19 +63,19 @@ def test_spread_labels_solve_the_stated_equation(rng):
 def test_two_moons_from_a_few_labels(moons):
     X, y = moons
     fresh, truth = make_moons(200, noise=0.06, random_state=1)
-    labelled = np.concatenate([np.flatnonzero(y == k)[:6] for k in (0, 1)])
-    graph = NeighbourGraph().fit(X)
-    spread = spreading(graph).fit(graph.nearest(X[labelled]), y[labelled])
+    labeled = np.concatenate([np.flatnonzero(y == k)[:6] for k in (0, 1)])
+    graph = NeighborGraph().fit(X)
+    spread = spreading(graph).fit(graph.nearest(X[labeled]), y[labeled])
     probability = spread.predict_proba(graph.nearest(fresh))
     np.testing.assert_allclose(probability.sum(axis=1), 1)
     assert (probability.argmax(axis=1) == truth).mean() > 0.95
-    smooth = RidgeLogistic(10.0).fit(graph.transform(X[labelled]), y[labelled])
+    smooth = RidgeLogistic(10.0).fit(graph.transform(X[labeled]), y[labeled])
     assert (smooth.predict(graph.transform(fresh)) == truth).mean() > 0.95
 
 
 def test_rows_that_no_label_reaches_have_the_shares_of_the_labels(rng):
     X = np.vstack([rng.normal(size=(30, 2)), rng.normal(size=(30, 2)) + 100])
-    graph = NeighbourGraph(5).fit(X)
+    graph = NeighborGraph(5).fit(X)
     found = spreading(graph).fit(graph.nearest(X[[0, 1, 2]]), [0, 0, 1])
     np.testing.assert_allclose(found.predict_proba(graph.nearest(X[30:])), [[2 / 3, 1 / 3]] * 30)
 
@@ -82,7 +83,7 @@ def test_rows_that_no_label_reaches_have_the_shares_of_the_labels(rng):
 @pytest.mark.parametrize("n_rows", [1, 2, 5])
 def test_tiny_and_repeated_rows(n_rows, rng):
     X = np.repeat(rng.normal(size=(1, 3)), n_rows, axis=0)
-    graph = NeighbourGraph().fit(X)
+    graph = NeighborGraph().fit(X)
     assert np.isfinite(graph.transform(X)).all()
     found = spreading(graph).fit(graph.nearest(X[:1]), [1])
     np.testing.assert_allclose(found.predict_proba(graph.nearest(X)), 1)
@@ -90,24 +91,24 @@ def test_tiny_and_repeated_rows(n_rows, rng):
 
 def test_large_tables_are_sampled_and_repeat(rng):
     X = rng.normal(size=(150, 3))
-    graph = NeighbourGraph(max_rows=70, n_components=10).fit(X)
+    graph = NeighborGraph(max_rows=70, n_components=10).fit(X)
     assert graph.rows_.shape == (70, 3)
     assert graph.transform(X).shape == (150, 10)
-    again = NeighbourGraph(max_rows=70, n_components=10).fit(X)
+    again = NeighborGraph(max_rows=70, n_components=10).fit(X)
     np.testing.assert_array_equal(again.transform(X), graph.transform(X))
 
 
 @pytest.mark.parametrize("options", [{"n_neighbors": 0}, {"n_components": 0}, {"smoothness": 0}])
 def test_bad_parameters_are_named(options, rng):
     with pytest.raises(ParameterError, match=next(iter(options))):
-        NeighbourGraph(**options).fit(rng.normal(size=(20, 2)))
+        NeighborGraph(**options).fit(rng.normal(size=(20, 2)))
 
 
 def test_forms_are_those_of_the_representations_and_computed_once(rng):
     X = rng.normal(size=(90, 4))
     mixtures = MixtureEnsembleFeatures(4, n_iter=3).fit(X)
     axes = mixtures.views_[-1].transform(X)
-    forms = Forms(PlainColumns().fit(X), mixtures, NeighbourGraph().fit(axes))
+    forms = Forms(PlainColumns().fit(X), mixtures, NeighborGraph().fit(axes))
     rows = forms.of(X)
     np.testing.assert_array_equal(Form("given").transform(rows), X)
     np.testing.assert_array_equal(Form("plain").transform(rows), forms.plain.transform(X))

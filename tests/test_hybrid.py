@@ -17,9 +17,9 @@ from sklearn.semi_supervised import LabelSpreading
 
 from semigen import HybridClassifier, MixtureClassifier, MixtureEnsembleFeatures, load, save
 from semigen.arrays.special import NormalScores
+from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
 from semigen.exceptions import LabelError, ParameterError
-from semigen.hybrid import PlainColumns
-from semigen.hybrid.classifiers import RidgeLogistic, TreeEnsemble
+from semigen.representation import PlainColumns
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def mixed(rng):
         {
             "a": rng.normal(5, 2, n),
             "b": rng.exponential(size=n),
-            "colour": rng.choice(["red", "blue", "green"], n),
+            "color": rng.choice(["red", "blue", "green"], n),
             "flag": rng.random(n) < 0.3,
         }
     )
     frame.loc[:20, "a"] = np.nan
-    frame.loc[30:60, "colour"] = None
+    frame.loc[30:60, "color"] = None
     return frame
 
 
@@ -61,11 +61,11 @@ def test_plain_columns_have_mean_0_and_variance_1_in_all(mixed):
     table = PlainColumns().fit(mixed).transform(mixed)
     assert np.isfinite(table).all()
     np.testing.assert_allclose(np.delete(table, 1, axis=1).mean(axis=0), 0, atol=1e-9)  # b is cut off
-    a, colour = table[20:, 0], table[:, 3:6]
+    a, color = table[20:, 0], table[:, 3:6]
     assert a.std() == pytest.approx(1, abs=0.1)
-    filled = mixed["colour"].notna().to_numpy()
-    assert colour[filled].var(axis=0).sum() == pytest.approx(1, abs=0.02)
-    assert (colour[~filled] == 0).all()
+    filled = mixed["color"].notna().to_numpy()
+    assert color[filled].var(axis=0).sum() == pytest.approx(1, abs=0.02)
+    assert (color[~filled] == 0).all()
     marks = table[:, 6:]
     assert marks.shape[1] == 2
     assert PlainColumns(mark_missing=False).fit(mixed).transform(mixed).shape[1] == 6
@@ -144,7 +144,7 @@ def test_every_kind_of_table_is_represented(mixed, rng):
     table = small().fit(mixed).transform(mixed)
     assert np.isfinite(table).all()
     np.testing.assert_allclose(table.sum(axis=1), table.sum(axis=1)[0], atol=1e-9)
-    new = mixed.head(5).assign(colour="violet", extra=1.0)
+    new = mixed.head(5).assign(color="violet", extra=1.0)
     assert np.isfinite(small().fit(mixed).transform(new)).all()
     words = csr_array(rng.poisson(0.5, size=(80, 60)).astype(float))
     documents = small().fit(words)
@@ -169,7 +169,7 @@ def test_no_time_leaves_four_mixtures(rng):
     assert len(features.members_) <= 4
 
 
-def test_the_classifier_is_that_of_the_labelled_rows_features(rng):
+def test_the_classifier_is_that_of_the_labeled_rows_features(rng):
     X = rng.normal(size=(100, 4))
     y = np.where(np.arange(100) < 30, (X[:, 0] > 0).astype(int), -1)
     hybrid = HybridClassifier(PCA(2), KNeighborsClassifier(3)).fit(X, y)

@@ -10,6 +10,7 @@ from scipy.stats import chi2, kstest
 
 from laws import CASES, N_COMPONENTS, Trial, assert_same_record, mixture_data, naive_objective
 from semigen import MixtureClassifier, load, save
+from semigen.data.labels import encode
 from semigen.em import (
     ClassPrior,
     Data,
@@ -26,10 +27,9 @@ from semigen.em import (
     start,
 )
 from semigen.em.kernel import label_evidence, log_prior
+from semigen.evaluation.intervals import QUANTILE
 from semigen.exceptions import ParameterError
 from semigen.families import Gaussian
-from semigen.intervals import QUANTILE
-from semigen.labels import encode
 from semigen.mixture import criteria
 from semigen.mixture.proportions import class_proportions
 from twins import naive_log_joint
@@ -103,7 +103,7 @@ def test_the_e_step_with_noise_is_the_naive_one(group, make_problem, rng):
     np.testing.assert_allclose(stats.noise, counts, atol=1e-9)
 
 
-def test_evidence_of_an_unlabelled_row_is_exactly_nothing():
+def test_evidence_of_an_unlabeled_row_is_exactly_nothing():
     table = np.log(np.array([[1.0, 1.0, 1.0], [1.0, 1e-300, 0.3]]))
     noise = np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [1 / 3, 1 / 3, 1 / 3]])
     found = label_evidence(noise, table, np.array([False, True]))
@@ -251,7 +251,7 @@ def test_what_is_no_noise_matrix_is_refused(value, told):
 
 
 def shifted(seed, *, per_class=30, n_unlabeled=1000, share=0.1, distance=3.0):
-    """Labelled rows in equal numbers, unlabelled ones with another share of class 1."""
+    """Labeled rows in equal numbers, unlabeled ones with another share of class 1."""
     rng = np.random.default_rng(seed)
     y = np.r_[np.arange(2 * per_class) % 2, (rng.random(n_unlabeled) < share).astype(int)]
     X = rng.normal(size=(len(y), 2)) + distance * np.eye(2)[0] * y[:, None]
@@ -259,7 +259,7 @@ def shifted(seed, *, per_class=30, n_unlabeled=1000, share=0.1, distance=3.0):
 
 
 def test_shifted_proportions_are_found_and_lower_the_error():
-    """Labelled half and half, unlabelled 90 to 10."""
+    """Labeled half and half, unlabeled 90 to 10."""
     found, errors = [], []
     for seed in range(8):
         X, y, truth = shifted(seed)
@@ -325,7 +325,7 @@ def test_at_both_ends_twice_the_fall_is_the_quantile():
             assert fall == pytest.approx(chi2.ppf(0.95, 1), rel=0.05)
 
 
-def test_a_class_that_no_unlabelled_row_belongs_to_has_an_interval_from_zero():
+def test_a_class_that_no_unlabeled_row_belongs_to_has_an_interval_from_zero():
     X, y, _ = shifted(1, share=0.0, distance=12.0, n_unlabeled=400)
     found = MixtureClassifier(class_prior="unlabeled").fit(X, y).class_proportions_
     assert found.low[1] == 0.0
@@ -334,7 +334,7 @@ def test_a_class_that_no_unlabelled_row_belongs_to_has_an_interval_from_zero():
     assert found.high[1] == pytest.approx(1 - np.exp(-(QUANTILE**2) / 800), rel=0.05)
 
 
-def test_without_unlabelled_rows_there_are_no_proportions():
+def test_without_unlabeled_rows_there_are_no_proportions():
     X, _, truth = shifted(0, n_unlabeled=20, share=0.5)
     assert MixtureClassifier(class_prior="unlabeled").fit(X, truth).class_proportions_ is None
     y = np.where(np.arange(80) < 60, truth, -1)
@@ -524,7 +524,7 @@ def test_a_weight_of_two_is_a_row_given_twice_to_the_mechanism():
     assert weighted.label_mechanism_.slope == pytest.approx(doubled.label_mechanism_.slope, rel=1e-6)
 
 
-def test_where_nothing_or_everything_is_labelled_there_is_no_mechanism():
+def test_where_nothing_or_everything_is_labeled_there_is_no_mechanism():
     X, y, truth = hard_to_tell(0, n=100)
     plain = MixtureClassifier().fit(X, truth)
     clf = MixtureClassifier(label_mechanism="entropy").fit(X, truth)
@@ -593,9 +593,9 @@ def test_imputed_cells_weigh_the_components_by_the_cells_that_are_there(case, rn
 def test_drawn_cells_have_the_distribution_of_the_mixture(rng):
     """A hole next to a cell that leaves two components possible, 20,000 times."""
     engine, family = ThreadEngine(1), Gaussian("full")
-    centres = np.array([[0.0, 0.0], [1.0, 6.0]])
+    centers = np.array([[0.0, 0.0], [1.0, 6.0]])
     group = rng.integers(2, size=4000)
-    X = centres[group] + rng.normal(size=(4000, 2))
+    X = centers[group] + rng.normal(size=(4000, 2))
     data = Data(X, encode(group), np.ones(4000))
     prior = family.fit_prior(X, data.weight, None, lambda f: engine.map_rows(f, data.used))
     mixture = Mixture(family, np.arange(2), 2)

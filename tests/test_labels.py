@@ -14,8 +14,9 @@ from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import DataConversionWarning
 
+from semigen.data.labels import Labels, encode, is_unlabeled, labeled_values
+from semigen.data.weights import check_weights
 from semigen.exceptions import LabelError
-from semigen.labels import Labels, check_weights, encode, is_unlabeled, labeled_values
 
 
 def objects(*items):
@@ -216,7 +217,7 @@ def test_a_tiny_probability_is_still_possible():
     assert_array_equal(encode([[1e-320, 1e300], [0, 1]]).hard, [-1, 1])
 
 
-def test_rows_that_do_not_count_are_read_as_unlabelled():
+def test_rows_that_do_not_count_are_read_as_unlabeled():
     counted = np.array([True, True, False, True])
     labels = encode(["a", "b", "c", None], counted=counted)
     assert labels.classes.tolist() == ["a", "b"]
@@ -254,7 +255,7 @@ def test_columns_of_a_frame_go_by_their_name(frame):
         encode(frame({"a": [1], "b": [0], "x": [0]}), classes=CLASSES)
 
 
-def test_one_class_is_enough_to_be_labelled_but_not_to_learn():
+def test_one_class_is_enough_to_be_labeled_but_not_to_learn():
     assert not is_unlabeled([1, 1]).any()
     assert labeled_values([1, -1])[0].tolist() == [1]
     assert labeled_values([None, -1])[0].size == 0
@@ -262,11 +263,11 @@ def test_one_class_is_enough_to_be_labelled_but_not_to_learn():
 
 BAD = {
     "nothing": (None, "requires y to be passed"),
-    "no label": ([-1, None, NAN], "no labelled row: all 3 rows are unlabelled \\(-1, None, NaN or NA\\)"),
-    "no rows": ([], "no labelled row: all 0 rows"),
-    "no label in a matrix": ([[1, 1], [NAN, NAN]], "no labelled row: all 2 rows of the label matrix"),
-    "one class": ([1, 1, 1], "only one class, 1, among its labelled rows, and at least two are needed.$"),
-    "classes -1 and +1": ([-1, 1, -1], "only one class, 1.* 2 row.s. are unlabelled .*unlabeled=None"),
+    "no label": ([-1, None, NAN], "no labeled row: all 3 rows are unlabeled \\(-1, None, NaN or NA\\)"),
+    "no rows": ([], "no labeled row: all 0 rows"),
+    "no label in a matrix": ([[1, 1], [NAN, NAN]], "no labeled row: all 2 rows of the label matrix"),
+    "one class": ([1, 1, 1], "only one class, 1, among its labeled rows, and at least two are needed.$"),
+    "classes -1 and +1": ([-1, 1, -1], "only one class, 1.* 2 row.s. are unlabeled .*unlabeled=None"),
     "text -1": (np.array(["a", "b", "-1"]), "text '-1' in 1 row.s., the first in row 2.*unlabeled='-1'"),
     "text -1.0": (np.array(["a", -1.0, "b"]), "text '-1.0' in 1 row.s., the first in row 1"),
     "text -1 in objects": (objects("a", "b", "-1", "-1"), "text '-1' in 2 row.s., the first in row 2"),
@@ -284,7 +285,7 @@ BAD = {
     "infinite": ([0.0, 1.0, np.inf], "infinity"),
     "regression": (
         np.linspace(0, 1, 50) + 0.001,
-        "Unknown label type: continuous.*50 distinct.* 50 labelled",
+        "Unknown label type: continuous.*50 distinct.* 50 labeled",
     ),
     "a number": (3, "single value \\(type int\\)"),
     "text": ("abc", "single value \\(type str\\)"),

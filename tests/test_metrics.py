@@ -1,4 +1,4 @@
-"""Metrics: unlabelled rows never count, and what counts agrees with scikit-learn and with a pencil."""
+"""Metrics: unlabeled rows never count, and what counts agrees with scikit-learn and with a pencil."""
 
 from __future__ import annotations
 
@@ -17,17 +17,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
+from semigen.data.rows import take_rows
+from semigen.evaluation.metrics import CLIP, align_probabilities, row_log_loss
 from semigen.exceptions import LabelError, ParameterError
-from semigen.metrics import (
-    CLIP,
-    accuracy_score,
-    align_probabilities,
-    brier_score,
-    get_scorer,
-    log_loss,
-    row_log_loss,
-    take_rows,
-)
+from semigen.metrics import accuracy_score, brier_score, get_scorer, log_loss
 
 
 class Fixed(ClassifierMixin, BaseEstimator):
@@ -82,7 +75,7 @@ def test_laws_of_every_metric(metric, problem):
 
 
 @given(problems())
-def test_scikit_learn_agrees_on_labelled_rows(problem):
+def test_scikit_learn_agrees_on_labeled_rows(problem):
     y, probabilities, weight = problem
     keep = y >= 0
     if np.unique(y[keep]).size < 2:
@@ -142,8 +135,8 @@ def test_a_matrix_of_labels_counts_its_certain_rows():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: accuracy_score([-1, None], [0, 0]), LabelError, "no labelled row to score: all 2 rows"),
-        (lambda: log_loss([-1], [[1, 0]], classes=[0, 1]), LabelError, "no labelled row to score"),
+        (lambda: accuracy_score([-1, None], [0, 0]), LabelError, "no labeled row to score: all 2 rows"),
+        (lambda: log_loss([-1], [[1, 0]], classes=[0, 1]), LabelError, "no labeled row to score"),
         (lambda: accuracy_score([0, 1], [0]), LabelError, "y has 2 rows and y_pred 1"),
         (lambda: accuracy_score([0, 1], [0, None]), LabelError, "y_pred has 1 missing .* row 1"),
         (lambda: accuracy_score([0, 1], ["0", "1"]), LabelError, "y holds int64 and y_pred <U1"),
@@ -157,11 +150,11 @@ def test_a_matrix_of_labels_counts_its_certain_rows():
             "in 1 row.s., the first is row 1: .-0.1, -2.0",
         ),
         (lambda: log_loss([0], [[np.nan, 1]], classes=[0, 1]), ParameterError, "not probabilities"),
-        (lambda: brier_score([0], [[2.0, 3.0]], classes=[0, 1]), ParameterError, "normalise"),
+        (lambda: brier_score([0], [[2.0, 3.0]], classes=[0, 1]), ParameterError, "normalize"),
         (
             lambda: accuracy_score([0, -1], [0, 0], sample_weight=[0, 1]),
             LabelError,
-            "0 for every labelled row",
+            "0 for every labeled row",
         ),
         (lambda: accuracy_score([0, 1], [0, 0], sample_weight=[1]), LabelError, "sample_weight has shape"),
     ],
@@ -215,7 +208,7 @@ FITTED = Fixed().fit(X, None)
     ],
 )
 @pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, lambda x: pl.DataFrame(x)])
-def test_scorers_drop_unlabelled_rows_of_any_table(y, container):
+def test_scorers_drop_unlabeled_rows_of_any_table(y, container):
     rows = container(X)
     assert get_scorer("accuracy")(FITTED, rows, y) == 2 / 3
     assert_allclose(get_scorer("neg_log_loss")(FITTED, rows, y), np.log(0.9 * 0.6 * 0.2) / 3, rtol=1e-5)
@@ -223,7 +216,7 @@ def test_scorers_drop_unlabelled_rows_of_any_table(y, container):
 
 
 @pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "recall"])
-def test_scorers_of_scikit_learn_see_only_labelled_rows(name):
+def test_scorers_of_scikit_learn_see_only_labeled_rows(name):
     y, weight = np.array([0, 1, 0, -1, -1]), np.array([1.0, 2, 3, 4, 5])
     theirs = sklearn.metrics.get_scorer(name)
     assert get_scorer(name)(FITTED, X, y) == theirs(FITTED, X[:3], y[:3])
@@ -272,7 +265,7 @@ def test_scorers_refuse_what_they_cannot_score():
         get_scorer("acuracy")
     with pytest.raises(ParameterError, match="use one such as 'accuracy', 'neg_log_loss'"):
         get_scorer("§§§")
-    with pytest.raises(LabelError, match="no labelled row to score: all 5 rows"):
+    with pytest.raises(LabelError, match="no labeled row to score: all 5 rows"):
         get_scorer("accuracy")(FITTED, X, [-1] * 5)
     with pytest.raises(LabelError, match="y has 2 rows and X 5"):
         get_scorer("accuracy")(FITTED, X, [0, 1])

@@ -6,11 +6,11 @@ What holds for every family with missing cells stands in ``test_family_laws.py``
 import numpy as np
 import pytest
 
+from semigen.data.labels import encode
 from semigen.em import Data, Mixture, ThreadEngine, fit, start
 from semigen.exceptions import ColumnError
 from semigen.families import Gaussian, LowRank
 from semigen.families.covariance import missing as module
-from semigen.labels import encode
 from twins import N_COMPONENTS, SHAPES, blank, conditional, correlated, in_shape, moments
 
 
@@ -117,7 +117,7 @@ def run(family, x, y, weight, shrinkage=None, *, max_iter=25, block_rows=32768, 
 
 
 def table(rng, n=150, d=4):
-    """Rows with holes, labels with unlabelled rows, weights."""
+    """Rows with holes, labels with unlabeled rows, weights."""
     truth = np.arange(n) % 3
     x = rng.normal(size=(n, d)) @ (np.eye(d) + 0.4) + 2.5 * rng.normal(size=(3, d))[truth]
     x = blank(x, rng, 0.2)

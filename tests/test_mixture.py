@@ -31,7 +31,7 @@ from semigen.model_selection import SemiSupervisedSplit
 from twins import SHAPES
 
 EXPECTED = {
-    "check_classifiers_classes": "uses labels {-1, 1}; -1 is the unlabelled marker, and a class -1 taken "
+    "check_classifiers_classes": "uses labels {-1, 1}; -1 is the unlabeled marker, and a class -1 taken "
     "for a missing label in silence would be worse than the error, which names unlabeled=None as the cure"
 }
 
@@ -60,7 +60,7 @@ def same_model(a, b, X, *, rtol=1e-9, atol=1e-9):
     np.testing.assert_allclose(a.objective_, b.objective_, rtol=rtol, atol=atol)
 
 
-def test_all_rows_labelled_is_quadratic_discriminant_analysis(iris):
+def test_all_rows_labeled_is_quadratic_discriminant_analysis(iris):
     X, _, y = iris
     ours = MixtureClassifier(shrinkage=0).fit(X, y)
     peer = QuadraticDiscriminantAnalysis(store_covariance=True).fit(X, y)
@@ -71,7 +71,7 @@ def test_all_rows_labelled_is_quadratic_discriminant_analysis(iris):
     np.testing.assert_allclose(ours.class_prior_, counts / len(y))
 
 
-def test_all_rows_labelled_and_tied_is_linear_discriminant_analysis(iris):
+def test_all_rows_labeled_and_tied_is_linear_discriminant_analysis(iris):
     X, _, y = iris
     ours = MixtureClassifier(covariance="tied", shrinkage=0).fit(X, y)
     peer = LinearDiscriminantAnalysis(solver="lsqr", store_covariance=True).fit(X, y)
@@ -79,7 +79,7 @@ def test_all_rows_labelled_and_tied_is_linear_discriminant_analysis(iris):
     np.testing.assert_allclose(ours.predict_proba(X), peer.predict_proba(X), atol=1e-8)
 
 
-def test_all_rows_labelled_and_diagonal_is_gaussian_naive_bayes(iris):
+def test_all_rows_labeled_and_diagonal_is_gaussian_naive_bayes(iris):
     X, _, y = iris
     ours = MixtureClassifier(covariance="diag", shrinkage=0).fit(X, y)
     peer = GaussianNB(var_smoothing=0).fit(X, y)
@@ -105,13 +105,13 @@ def test_map_estimate_is_its_formula(iris):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_lambda_zero_is_supervised(shape, iris):
     X, marked, _ = iris
-    labelled = marked != -1
-    without = MixtureClassifier(covariance=shape).fit(X[labelled], marked[labelled])
+    labeled = marked != -1
+    without = MixtureClassifier(covariance=shape).fit(X[labeled], marked[labeled])
     ignoring = MixtureClassifier(covariance=shape, unlabeled_weight=0).fit(X, marked)
     same_model(without, ignoring, X)
 
 
-def test_lambda_is_a_weight_of_the_unlabelled_rows(iris):
+def test_lambda_is_a_weight_of_the_unlabeled_rows(iris):
     X, marked, _ = iris
     by_lambda = MixtureClassifier(unlabeled_weight=0.3).fit(X, marked)
     by_weight = MixtureClassifier().fit(X, marked, sample_weight=np.where(marked == -1, 0.3, 1.0))
@@ -184,10 +184,10 @@ def test_one_label_a_class_is_enough(shape, iris):
     assert model.predict(X[[0, 50, 100]]).tolist() == [0, 1, 2]
 
 
-def test_a_class_known_only_by_its_column_takes_unlabelled_rows(rng):
-    centres = np.array([[0.0, 0.0], [12.0, 0.0], [0.0, 12.0]])
+def test_a_class_known_only_by_its_column_takes_unlabeled_rows(rng):
+    centers = np.array([[0.0, 0.0], [12.0, 0.0], [0.0, 12.0]])
     truth = np.repeat([0, 1, 2], 80)
-    X = centres[truth] + rng.normal(size=(240, 2))
+    X = centers[truth] + rng.normal(size=(240, 2))
     y = np.ones((240, 3))
     y[:5] = [1, 0, 0]
     y[80:85] = [0, 1, 0]
@@ -232,7 +232,7 @@ def test_class_prior_forms(rng):
     np.testing.assert_allclose(proba[:, 1] / proba[:, 0], ratio)
 
 
-def test_class_prior_reaches_predict_proba_with_every_row_labelled(rng):
+def test_class_prior_reaches_predict_proba_with_every_row_labeled(rng):
     X = np.concatenate([rng.normal(size=(300, 1)), rng.normal(size=(100, 1)) + 1])
     y = np.repeat([0, 1], [300, 100])
     shared = MixtureClassifier("gaussian", covariance="tied").fit(X, y)
@@ -243,9 +243,9 @@ def test_class_prior_reaches_predict_proba_with_every_row_labelled(rng):
 
 
 def test_several_components_follow_a_class_in_two_clumps(rng):
-    centres = np.array([[-6.0, 0.0], [6.0, 0.0], [0.0, 0.0]])
+    centers = np.array([[-6.0, 0.0], [6.0, 0.0], [0.0, 0.0]])
     clump = np.repeat([0, 1, 2], 150)
-    X = centres[clump] + rng.normal(size=(450, 2))
+    X = centers[clump] + rng.normal(size=(450, 2))
     truth = (clump == 2).astype(int)
     y = np.full(450, -1)
     y[[0, 1, 150, 151]] = 0
@@ -259,9 +259,9 @@ def test_several_components_follow_a_class_in_two_clumps(rng):
 
 
 def test_novel_components_take_rows_of_no_known_class(rng):
-    centres = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    centers = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
     kind = np.repeat([0, 1, 2], 100)
-    X = centres[kind] + rng.normal(size=(300, 2))
+    X = centers[kind] + rng.normal(size=(300, 2))
     y = np.full(300, -1)
     y[:5], y[100:105] = 0, 1
     model = MixtureClassifier(n_novel_components=1, random_state=0).fit(X, y)
@@ -349,15 +349,15 @@ def test_sampled_then_fitted_recovers_the_model(iris):
 def test_bic_and_icl_are_their_formulas(iris):
     X, marked, _ = iris
     model = MixtureClassifier(class_prior="unlabeled").fit(X, marked)
-    labelled = marked != -1
+    labeled = marked != -1
     joint = model.log_joint(X)
-    proportion = np.bincount(marked[labelled]) / labelled.sum()
-    own = joint[labelled, marked[labelled]] - np.log(model.class_prior_[marked[labelled]])
-    log_lik = model.score_samples(X[~labelled]).sum() + (own + np.log(proportion[marked[labelled]])).sum()
+    proportion = np.bincount(marked[labeled]) / labeled.sum()
+    own = joint[labeled, marked[labeled]] - np.log(model.class_prior_[marked[labeled]])
+    log_lik = model.score_samples(X[~labeled]).sum() + (own + np.log(proportion[marked[labeled]])).sum()
     n_free = 3 * (4 + 10) + 2 * 2
     bic = -2 * log_lik + n_free * np.log(len(X))
     assert model.bic(X, marked) == pytest.approx(bic, rel=1e-10)
-    probs = model.predict_proba(X[~labelled])
+    probs = model.predict_proba(X[~labeled])
     entropy = -(probs * np.log(np.maximum(probs, 1e-300))).sum()
     assert model.icl(X, marked) == pytest.approx(bic + 2 * entropy, rel=1e-10)
 
@@ -374,14 +374,14 @@ def test_bic_reads_the_labels_with_the_classes_of_the_fit(iris):
         model.bic(X, np.full(len(X), 9))
 
 
-def test_score_ignores_unlabelled_rows(iris):
+def test_score_ignores_unlabeled_rows(iris):
     X, marked, y = iris
     model = MixtureClassifier().fit(X, marked)
-    labelled = marked != -1
-    assert model.score(X, marked) == pytest.approx((model.predict(X[labelled]) == y[labelled]).mean())
+    labeled = marked != -1
+    assert model.score(X, marked) == pytest.approx((model.predict(X[labeled]) == y[labeled]).mean())
 
 
-def test_grid_search_in_a_pipeline_scores_labelled_rows(iris):
+def test_grid_search_in_a_pipeline_scores_labeled_rows(iris):
     X, marked, _ = iris
     pipe = make_pipeline(StandardScaler(), MixtureClassifier(max_iter=30, tol=1e-4))
     grid = {"mixtureclassifier__covariance": ["tied", "diag"]}
@@ -458,7 +458,7 @@ def test_a_bad_parameter_is_named(options, message, iris):
 
 def test_bad_rows_and_labels_are_named(iris):
     X, _marked, y = iris
-    with pytest.raises(LabelError, match="no labelled row"):
+    with pytest.raises(LabelError, match="no labeled row"):
         MixtureClassifier().fit(X, np.full(150, -1))
     with pytest.raises(LabelError, match="unlabeled=None"):
         MixtureClassifier().fit(X, np.where(y == 0, 1, -1))
@@ -477,7 +477,7 @@ def test_bad_rows_and_labels_are_named(iris):
         _ = MixtureClassifier().means_
 
 
-def test_wine_with_few_labels_gains_from_unlabelled_rows():
+def test_wine_with_few_labels_gains_from_unlabeled_rows():
     """A sanity check of the whole on real rows, not a benchmark: paired over ten draws of labels."""
     X, y = load_wine(return_X_y=True)
     gains = []

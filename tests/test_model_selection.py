@@ -25,14 +25,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from semigen.comparison import Comparison
+from semigen.evaluation.metrics import CLIP
 from semigen.exceptions import LabelError, ParameterError
-from semigen.metrics import CLIP, get_scorer, log_loss
-from semigen.model_selection import CrossValidation, SemiSupervisedSplit, cross_validate
+from semigen.metrics import get_scorer, log_loss
+from semigen.model_selection import SemiSupervisedSplit, cross_validate
 
 
 @st.composite
-def labellings(draw):
-    """y of 2 to 4 classes and unlabelled rows, and a number of folds that its labels allow."""
+def labelings(draw):
+    """y of 2 to 4 classes and unlabeled rows, and a number of folds that its labels allow."""
     counts = draw(st.lists(st.integers(1, 9), min_size=2, max_size=4))
     testable = sum(n for n in counts if n > 1)
     if testable < 2:
@@ -42,9 +44,9 @@ def labellings(draw):
     return y, draw(st.integers(2, min(testable, 6))), draw(st.integers(1, 3)), draw(st.integers(0, 10**6))
 
 
-@given(labellings())
-def test_laws_of_the_split(labelling):
-    y, n_splits, n_repeats, seed = labelling
+@given(labelings())
+def test_laws_of_the_split(labeling):
+    y, n_splits, n_repeats, seed = labeling
     split = SemiSupervisedSplit(n_splits, n_repeats=n_repeats, random_state=seed)
     folds = list(split.split(None, y))
     assert len(folds) == split.get_n_splits() == n_splits * n_repeats
@@ -62,17 +64,17 @@ def test_laws_of_the_split(labelling):
         assert (np.bincount(y[train][y[train] >= 0], minlength=counts.size) >= 1).all()
 
 
-@given(labellings())
-def test_every_prefix_of_train_resembles_the_whole(labelling):
-    y, n_splits, n_repeats, seed = labelling
+@given(labelings())
+def test_every_prefix_of_train_resembles_the_whole(labeling):
+    y, n_splits, n_repeats, seed = labeling
     for train, _ in SemiSupervisedSplit(n_splits, n_repeats=n_repeats, random_state=seed).split(None, y):
-        labelled = y[train] >= 0
+        labeled = y[train] >= 0
         K = np.unique(y[y >= 0]).size
         assert_array_equal(np.sort(y[train[:K]]), np.arange(K))
         size = np.arange(1, train.size + 1)
-        wanted = np.maximum(np.minimum(size, K), size * labelled.mean())
-        assert (np.abs(np.cumsum(labelled) - wanted) <= 1).all()
-        order = y[train][labelled]
+        wanted = np.maximum(np.minimum(size, K), size * labeled.mean())
+        assert (np.abs(np.cumsum(labeled) - wanted) <= 1).all()
+        order = y[train][labeled]
         for k in range(K):
             wanted = np.arange(1, order.size + 1) * (order == k).mean()
             assert (np.abs(np.cumsum(order == k) - wanted) <= K + 1).all()
@@ -156,7 +158,7 @@ def test_bad_splits_are_refused():
         SemiSupervisedSplit(5).split(None, [0, 0, 1, 1, 2, -1, -1])
     with pytest.raises(LabelError, match="X has 3 rows and y 4"):
         SemiSupervisedSplit(2).split(np.zeros((3, 1)), [0, 0, 1, 1])
-    with pytest.raises(LabelError, match="no labelled row"):
+    with pytest.raises(LabelError, match="no labeled row"):
         SemiSupervisedSplit(2).split(None, [-1, -1])
     with pytest.warns(UserWarning, match="groups is ignored"):
         SemiSupervisedSplit(2).split(None, [0, 0, 1, 1], groups=[0, 0, 1, 1])
@@ -175,7 +177,7 @@ def pipeline(C=1.0):
 
 
 def by_hand(model, train, test):
-    """Accuracy over the labelled test rows, with no machinery."""
+    """Accuracy over the labeled test rows, with no machinery."""
     predicted = clone(model).fit(X[train], FEW[train]).predict(X[test])
     hits = [guess == label for guess, label in zip(predicted, FEW[test], strict=True) if label != -1]
     return sum(hits) / len(hits)
@@ -215,7 +217,7 @@ def test_scikit_learns_own_split_and_scorer_report_a_good_model_as_bad():
     model = pipeline().fit(X, FEW)
     assert np.mean(model.predict(X) == TRUTH) > 0.95
     theirs = cross_val_score(pipeline(), X, FEW, cv=StratifiedKFold(3), scoring="accuracy")
-    assert theirs.mean() < 0.15  # about the labelled share, 0.12
+    assert theirs.mean() < 0.15  # about the labeled share, 0.12
     ours = cross_val_score(pipeline(), X, FEW, cv=SPLIT, scoring=get_scorer("accuracy")).mean()
     assert ours > 0.95
 
@@ -250,7 +252,7 @@ def floats(columns):
 def results(correct, losses, weight=None):
     m = len(losses["a"])
     weight = np.ones(m) if weight is None else np.asarray(weight, dtype=float)
-    return CrossValidation(tuple(correct), 5, 1, np.arange(m), weight, floats(correct), floats(losses))
+    return Comparison(tuple(correct), 5, 1, np.arange(m), weight, floats(correct), floats(losses))
 
 
 RANDOM = np.random.default_rng(3)

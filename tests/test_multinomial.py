@@ -9,11 +9,11 @@ from scipy.sparse import random as random_sparse
 
 from laws import fit_prior, stats_of
 from semigen import MixtureClassifier, load, save
+from semigen.data.labels import encode
 from semigen.em import Data, Mixture, ThreadEngine, fit, start
 from semigen.exceptions import ColumnError, ParameterError
 from semigen.families import Multinomial
 from semigen.families.multinomial import EQUAL_LENGTH
-from semigen.labels import encode
 
 
 def topics(rng, n=300, n_words=200, n_topics=3):

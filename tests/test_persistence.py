@@ -24,9 +24,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import semigen
-from semigen import persistence
 from semigen.exceptions import ModelFileError
-from semigen.persistence import load, read_notes, save
+from semigen.io import models as persistence
+from semigen.io.migrations import FORMAT
+from semigen.io.models import load, read_notes, save
 
 
 @dataclass(frozen=True)
@@ -349,9 +350,9 @@ def test_wrong_checksums_and_newer_formats(tmp_path):
     replace_payload(path, skops.io.dumps(Dummy(weights=5)), sha256="0" * 64)
     with pytest.raises(ModelFileError, match="checksum"):
         load(path)
-    replace_payload(path, b"from the future", format=2, semigen="9.0")
+    replace_payload(path, b"from the future", format=FORMAT + 1, semigen="9.0")
     for call in (load, read_notes):
-        with pytest.raises(ModelFileError, match=r"format 2, written by semigen 9\.0.*upgrade"):
+        with pytest.raises(ModelFileError, match=rf"format {FORMAT + 1}, written by semigen 9\.0.*upgrade"):
             call(path)
 
 
@@ -438,13 +439,13 @@ HOSTILE = {
     "function of semigen as a constructor": node(
         "ConstructorFromReduceNode", "semigen.dummy", "a_function", content=COMMAND
     ),
-    "semigen.save": node("FunctionNode", "semigen.persistence", "save"),
+    "semigen.save": node("FunctionNode", "semigen.io.models", "save"),
     "semigen.save by its public name": node("FunctionNode", "semigen", "save"),
     "function that semigen imported": node(
         "ConstructorFromReduceNode", "semigen.dummy", "system", content=COMMAND
     ),
     "class that semigen imported": node("ObjectNode", "semigen.dummy", "OtherEstimator"),
-    "module that semigen imported": node("TypeNode", "semigen.persistence", "os"),
+    "module that semigen imported": node("TypeNode", "semigen.io.models", "os"),
     "exception of semigen": node(
         "ConstructorFromReduceNode", "semigen.exceptions", "SemigenError", content=COMMAND
     ),

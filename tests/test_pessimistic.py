@@ -1,4 +1,4 @@
-"""Laws of maximum contrastive pessimistic likelihood: no labelling of the unlabelled rows undoes its gain."""
+"""Laws of maximum contrastive pessimistic likelihood: no labeling of the unlabeled rows undoes its gain."""
 
 import warnings
 from dataclasses import replace
@@ -101,7 +101,7 @@ def fitted(model, X, y, **options):
         return SafeClassifier(model, pessimistic=True).fit(X, y, **options)
 
 
-def unlabelled(y):
+def unlabeled(y):
     return np.array([label is None or label == -1 for label in y])
 
 
@@ -112,8 +112,8 @@ def prior_of(alone, X, y):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_no_labelling_undoes_the_gain(name):
-    """Row by row from the two models' log p(x, y): hard, soft and adversarial labellings."""
+def test_no_labeling_undoes_the_gain(name):
+    """Row by row from the two models' log p(x, y): hard, soft and adversarial labelings."""
     model, make = TABLES[name]
     X, y = make()
     rng = np.random.default_rng(0)
@@ -127,7 +127,7 @@ def test_no_labelling_undoes_the_gain(name):
     family, of = alone.mixture_.family, prior_of(alone, X, y)
     prior = family.log_prior(of, safe.estimator_.params_.family)
     prior -= family.log_prior(of, alone.params_.family)
-    hidden = unlabelled(y)
+    hidden = unlabeled(y)
     n_classes = after.shape[1]
     code = np.array([0 if h else list(alone.classes_).index(k) for k, h in zip(y, hidden, strict=True)])
 
@@ -150,7 +150,7 @@ def test_no_labelling_undoes_the_gain(name):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_no_parameters_guarantee_more_than_the_bound(name):
-    """The returned labelling proves it: parameters fitted to it gain ``gain_ + gap_``, and none gain more."""
+    """The returned labeling proves it: parameters fitted to it gain ``gain_ + gap_``, and none gain more."""
     model, make = TABLES[name]
     X, y = make()
     safe = fitted(model, X, y)
@@ -186,7 +186,7 @@ def test_twin_with_one_poisson_column():
     safe = fitted(MixtureClassifier("poisson", shrinkage=0, max_iter=2000), X, y)
     alone = MixtureClassifier("poisson", shrinkage=0, unlabeled_weight=0).fit(X, y)
     before = alone.log_joint(X)
-    hidden = unlabelled(y)
+    hidden = unlabeled(y)
 
     def guaranteed(value):
         share = 1 / (1 + np.exp(-value[0]))
@@ -221,14 +221,14 @@ def test_gaussian_likelihood_by_hand():
         ])  # fmt: skip
 
     change = log_joint(safe.estimator_) - log_joint(alone)
-    hidden = unlabelled(y)
+    hidden = unlabeled(y)
     code = np.searchsorted(alone.classes_, np.where(hidden, alone.classes_[0], y))
     known = change[~hidden, code[~hidden]].sum()
     assert (known + change[hidden].min(axis=1).sum()) / len(X) == pytest.approx(safe.gain_, rel=1e-6)
 
 
 def test_the_supervised_fit_is_kept_where_nothing_can_be_gained():
-    """Unlabelled rows like the labelled ones: labelled like them, they want the same parameters."""
+    """Unlabeled rows like the labeled ones: labeled like them, they want the same parameters."""
     X, y = counts()
     X, y = X[:24], y[:24]
     safe = SafeClassifier(MixtureClassifier("poisson", shrinkage=0), pessimistic=True)
@@ -253,17 +253,17 @@ def test_a_solver_that_is_cut_short_says_so():
         np.testing.assert_array_equal(safe.predict_proba(X), alone.predict_proba(X))
 
 
-def test_more_labellings_never_lower_the_gain():
+def test_more_labelings_never_lower_the_gain():
     X, y = counts()
     gains = [fitted(MixtureClassifier("poisson", max_iter=n), X, y).gain_ for n in (1, 3, 10, 30, 100)]
     assert gains == sorted(gains)
 
 
-def test_every_row_labelled_is_supervised_learning():
+def test_every_row_labeled_is_supervised_learning():
     X, y = counts()
     safe = SafeClassifier(MixtureClassifier("poisson"), pessimistic=True).fit(X[:24], y[:24])
     assert (safe.gain_, safe.gap_, safe.unlabeled_weight_) == (0, 0, 0)
-    assert "every row is labelled" in safe.fallback_
+    assert "every row is labeled" in safe.fallback_
 
 
 def test_a_weight_of_two_is_a_repeated_row():
@@ -293,7 +293,7 @@ def test_the_fitted_estimator_tells_its_own_objective():
     model = fitted(MixtureClassifier(shrinkage=0), X, y).estimator_
     assert model.unlabeled_weight == 1
     rows = model.score_samples(X)
-    for i in np.flatnonzero(~unlabelled(y)):
+    for i in np.flatnonzero(~unlabeled(y)):
         rows[i] = model.log_joint(X[i : i + 1])[0, list(model.classes_).index(y[i])]
     assert model.objective_ == pytest.approx(rows.mean())
 
@@ -305,7 +305,7 @@ def test_it_is_saved_and_loaded(tmp_path):
     back = semigen.load(tmp_path / "safe.semigen")
     np.testing.assert_array_equal(back.predict_proba(X), safe.predict_proba(X))
     assert (back.gain_, back.gap_, back.fallback_) == (safe.gain_, safe.gap_, safe.fallback_)
-    known = ~unlabelled(y)
+    known = ~unlabeled(y)
     assert safe.score(X, y) == (safe.predict(X) == np.asarray(y))[known].mean()
 
 
@@ -344,7 +344,7 @@ def test_rows_without_the_guarantee_are_refused():
         safe.fit(X, labels)
     labels[3] = labels[4]
     labels[:24] = np.eye(3)[y[:24] % 2]
-    with pytest.raises(LabelError, match="class 2 has no labelled row"):
+    with pytest.raises(LabelError, match="class 2 has no labeled row"):
         safe.fit(X, labels)
 
 

@@ -15,16 +15,16 @@ from sklearn.semi_supervised import LabelSpreading
 
 from semigen import MixtureClassifier, PoolClassifier, SafeClassifier
 from semigen.datasets import make_gaussian_classes
+from semigen.ensemble.pool import FEW_LABELS, HeldOut, pool_weights
 from semigen.exceptions import LabelError, ParameterError
-from semigen.pool import FEW_LABELS, Hidden, pool_weights
 
 
 @pytest.fixture
 def data():
     made = make_gaussian_classes(8, 150, n_classes=3, distance=3.0, random_state=4)
     _, code = np.unique(made.y_true, return_inverse=True)
-    labelled = np.array([label is not None for label in made.y])
-    return SimpleNamespace(X=made.X, y=np.where(labelled, code, -1), X_test=made.X[-50:])
+    labeled = np.array([label is not None for label in made.y])
+    return SimpleNamespace(X=made.X, y=np.where(labeled, code, -1), X_test=made.X[-50:])
 
 
 @pytest.fixture
@@ -80,23 +80,23 @@ def test_the_pool_is_the_product_of_its_members(data, members):
     )
     wanted = np.exp(total) / np.exp(total).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(pool.predict_proba(data.X_test), wanted, atol=1e-12)
-    assert {member.name for member in pool.members_} == set(pool.weights_)
-    weights = [member.weight for member in pool.members_]
+    assert {member.name for member in pool.models_} == set(pool.weights_)
+    weights = [member.weight for member in pool.models_]
     assert weights == sorted(weights, reverse=True)
 
 
 def test_hidden_rows_are_judged_by_members_that_did_not_see_their_label(data):
-    """A 1-nearest-neighbour member is perfect on rows it has seen; on hidden rows it is not."""
+    """A 1-nearest-neighbor member is perfect on rows it has seen; on hidden rows it is not."""
     y = data.y.copy()
-    labelled = np.flatnonzero(y >= 0)
-    y[labelled] = np.random.default_rng(0).permutation(y[labelled])  # labels that nothing can predict
+    labeled = np.flatnonzero(y >= 0)
+    y[labeled] = np.random.default_rng(0).permutation(y[labeled])  # labels that nothing can predict
     pool = PoolClassifier([("nearest", KNeighborsClassifier(1))]).fit(data.X, y)
-    assert pool.members_[0].accuracy < 0.7
-    hidden = pool.hidden_
-    assert sorted(hidden.rows.tolist()) == labelled.tolist()
+    assert pool.models_[0].accuracy < 0.7
+    hidden = pool.held_out_
+    assert sorted(hidden.rows.tolist()) == labeled.tolist()
     np.testing.assert_array_equal(hidden.code, y[hidden.rows])
-    assert hidden.log_probs.shape == (1, len(labelled), 3)
-    assert pool.validation_.rows.tolist() == labelled.tolist()
+    assert hidden.log_probs.shape == (1, len(labeled), 3)
+    assert pool.validation_.rows.tolist() == labeled.tolist()
 
 
 class Surer(ClassifierMixin, BaseEstimator):
@@ -113,14 +113,14 @@ class Surer(ClassifierMixin, BaseEstimator):
         return np.array([[0.8, 0.1, 0.1] if tuple(row) in self.rows_ else [1 / 3] * 3 for row in X])
 
 
-def test_hidden_rows_are_new_to_members_that_learn_from_unlabelled_rows(data):
+def test_hidden_rows_are_new_to_members_that_learn_from_unlabeled_rows(data):
     pool = PoolClassifier([("surer", Surer())]).fit(data.X, data.y)
-    np.testing.assert_allclose(np.exp(pool.hidden_.log_probs), 1 / 3)
+    np.testing.assert_allclose(np.exp(pool.held_out_.log_probs), 1 / 3)
     assert (pool.estimators_["surer"].predict_proba(data.X)[:, 0] == 0.8).all()
 
 
 @pytest.mark.parametrize("soft", [False, True])
-def test_a_balanced_pool_weighs_labelled_rows_as_if_each_class_had_more_of_them(soft, rng):
+def test_a_balanced_pool_weighs_labeled_rows_as_if_each_class_had_more_of_them(soft, rng):
     X, code = rng.normal(size=(60, 3)), np.repeat([0, 1, -1], [4, 16, 40])
     X[code == 1] += 1
     wanted = np.array([4 + 10, 16 + 10]) / (20 + 2 * 10) * 20 / np.array([4, 16])
@@ -128,7 +128,7 @@ def test_a_balanced_pool_weighs_labelled_rows_as_if_each_class_had_more_of_them(
     y = np.where((code >= 0)[:, None], np.eye(2)[code], np.nan) if soft else code
     pool = PoolClassifier([("logistic", LogisticRegression())], balance=10.0).fit(X, y)
     np.testing.assert_allclose(pool.estimators_["logistic"].coef_, twin.coef_, rtol=1e-6)
-    np.testing.assert_array_equal(pool.hidden_.weight, 1)  # judged as they are
+    np.testing.assert_array_equal(pool.held_out_.weight, 1)  # judged as they are
 
 
 def test_even_labels_are_balanced_already(data, members):
@@ -144,7 +144,7 @@ def test_a_fold_is_judged_by_weights_of_the_other_folds(rng):
     """Changing what is known about a fold's labels changes the weights of others, never its own."""
     log_probs, code = some_log_probs(rng)
     fold = np.arange(len(code)) % 4
-    hidden = Hidden(np.arange(len(code)), code, np.ones(len(code)), fold, log_probs)
+    hidden = HeldOut(np.arange(len(code)), code, np.ones(len(code)), fold, log_probs)
     start = np.array([0.5, 0.3, 0.2])
     pooled = hidden.crossfitted(start, 3.0)
     np.testing.assert_allclose(np.exp(pooled).sum(axis=1), 1, atol=1e-12)
@@ -152,7 +152,7 @@ def test_a_fold_is_judged_by_weights_of_the_other_folds(rng):
     weights = pool_weights(log_probs[:, ~mine], code[~mine], np.ones((~mine).sum()), start, 3.0)
     wanted = log_softmax(np.tensordot(weights, log_probs[:, mine], 1), axis=1)
     np.testing.assert_allclose(pooled[mine], wanted, atol=1e-12)
-    changed = Hidden(hidden.rows, np.where(mine, (code + 1) % 3, code), hidden.weight, fold, log_probs)
+    changed = HeldOut(hidden.rows, np.where(mine, (code + 1) % 3, code), hidden.weight, fold, log_probs)
     np.testing.assert_array_equal(changed.crossfitted(start, 3.0)[mine], pooled[mine])
     assert not np.allclose(changed.crossfitted(start, 3.0)[~mine], pooled[~mine])
 
@@ -165,7 +165,7 @@ def test_a_pool_of_some_members_is_that_of_a_fit_without_the_others(data, member
     pool.restrict(kept)
     twin = PoolClassifier(others, weights=kept).fit(data.X, data.y)
     assert pool.weights_ == pytest.approx({left_out: 0.0, **twin.weights_}, abs=1e-6)
-    assert {one.name: one.weight for one in pool.members_} == pool.weights_
+    assert {one.name: one.weight for one in pool.models_} == pool.weights_
     np.testing.assert_allclose(pool.predict_proba(data.X), twin.predict_proba(data.X), atol=1e-6)
 
 
@@ -221,7 +221,7 @@ def test_one_label_a_class_leaves_the_defaults(data):
     ).fit(data.X, y)
     assert pool.weights_ == {"a": 0.9, "b": 0.3}
     assert pool.validation_ is None
-    assert np.isnan(pool.members_[0].log_loss)
+    assert np.isnan(pool.models_[0].log_loss)
 
 
 def test_a_safe_classifier_can_be_a_member(data):

@@ -125,7 +125,7 @@ def test_an_error_in_a_block_names_its_columns(rows):
 
 
 SCHEMA = Schema(
-    names=("age", "colour", "visits", "member", "height"),
+    names=("age", "color", "visits", "member", "height"),
     kinds=("number", "category", "count", "flag", "number"),
     levels=(None, ("blue", "red"), None, None, None),
     library="pandas",
@@ -173,7 +173,7 @@ def test_columns_are_read_as_their_family_wants_them():
 
 
 def test_levels_are_not_taken_for_numbers():
-    with pytest.raises(ParameterError, match=r"'colour' is a category.*'gaussian'"):
+    with pytest.raises(ParameterError, match=r"'color' is a category.*'gaussian'"):
         choose({"category": "gaussian"}, "full", SCHEMA)
 
 

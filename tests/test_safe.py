@@ -1,4 +1,4 @@
-"""Laws of SafeClassifier: it chooses by hidden labelled rows, leans to supervised learning, and says why."""
+"""Laws of SafeClassifier: it chooses by hidden labeled rows, leans to supervised learning, and says why."""
 
 import warnings
 
@@ -16,9 +16,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import semigen
 from semigen import MixtureClassifier, SafeClassifier
 from semigen.datasets import hide_labels, make_gaussian_classes, make_misspecified, make_mixed
+from semigen.ensemble.safe import PathPoint, _smallest_close
 from semigen.exceptions import ConvergenceWarning, LabelError, NotFittedError, ParameterError
 from semigen.model_selection import cross_validate
-from semigen.safe import PathPoint, _smallest_close
 
 EXPECTED = {
     "check_classifiers_classes": "uses labels {-1, 1}, and -1 is the marker of MixtureClassifier: see there"
@@ -45,7 +45,7 @@ def harmful():
     return make_misspecified(60, 800, cluster_distance=8, random_state=0)
 
 
-def test_unlabelled_rows_that_help_are_used(helpful):
+def test_unlabeled_rows_that_help_are_used(helpful):
     safe = SafeClassifier(MixtureClassifier()).fit(helpful.X, helpful.y)
     alone = MixtureClassifier(unlabeled_weight=0).fit(helpful.X, helpful.y)
     assert safe.unlabeled_weight_ > 0
@@ -55,7 +55,7 @@ def test_unlabelled_rows_that_help_are_used(helpful):
     assert right[0] > right[1]
 
 
-def test_unlabelled_rows_that_hurt_are_not(harmful):
+def test_unlabeled_rows_that_hurt_are_not(harmful):
     safe = SafeClassifier(MixtureClassifier()).fit(harmful.X, harmful.y)
     assert safe.unlabeled_weight_ == 0
     assert "λ = 0" in safe.fallback_
@@ -144,7 +144,7 @@ WARM = {
     "von_mises_fisher": MixtureClassifier("von_mises_fisher"),
     "several components": MixtureClassifier(covariance="tied", components_per_class=2, random_state=0),
     "label noise": MixtureClassifier(covariance="tied", label_noise="estimate"),
-    "unlabelled part": MixtureClassifier(covariance="tied", class_prior="unlabeled"),
+    "unlabeled part": MixtureClassifier(covariance="tied", class_prior="unlabeled"),
 }
 
 
@@ -286,8 +286,8 @@ def test_it_is_not_quietly_worse_than_supervised_on_a_real_table():
 @pytest.mark.parametrize(
     ("y", "reason"),
     [
-        ([0, 1] + [-1] * 8, "only 0 labelled row"),
-        ([0, 1] * 5, "every row is labelled"),
+        ([0, 1] + [-1] * 8, "only 0 labeled row"),
+        ([0, 1] * 5, "every row is labeled"),
     ],
 )
 def test_where_nothing_can_be_shown_it_falls_back_and_says_why(y, reason, rng):
@@ -358,11 +358,11 @@ def test_errors_name_what_is_wrong(helpful):
         SafeClassifier(MixtureClassifier(), unlabeled_weights=(0, 1.5)).fit(helpful.X, helpful.y)
     with pytest.raises(NotFittedError):
         SafeClassifier(MixtureClassifier()).predict(helpful.X)
-    with pytest.raises(LabelError, match="no labelled row"):
+    with pytest.raises(LabelError, match="no labeled row"):
         SafeClassifier(MixtureClassifier()).fit(helpful.X, [None] * len(helpful.X))
 
 
-def test_score_ignores_unlabelled_rows(helpful):
+def test_score_ignores_unlabeled_rows(helpful):
     safe = SafeClassifier(MixtureClassifier(), n_repeats=1).fit(helpful.X, helpful.y)
     known = np.array([label is not None for label in helpful.y])
     right = (safe.predict(helpful.X) == helpful.y_true)[known].mean()

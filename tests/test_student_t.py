@@ -1,4 +1,4 @@
-"""The Student t against SciPy, direct maximisation, and rows with gross outliers.
+"""The Student t against SciPy, direct maximization, and rows with gross outliers.
 
 What holds for every family stands in ``test_family_laws.py``.
 """
@@ -10,11 +10,11 @@ from scipy.special import digamma, gammaln
 from scipy.stats import gamma, kstest, multivariate_t, t
 
 from semigen import MixtureClassifier
+from semigen.data.labels import encode
 from semigen.em import Data, Mixture, ThreadEngine, fit, start
 from semigen.exceptions import ColumnError, ParameterError
 from semigen.families import Gaussian, StudentT
 from semigen.families.student_t import DOF_RANGE
-from semigen.labels import encode
 from twins import N_COMPONENTS, SHAPES, blank, conditional, correlated, in_shape
 
 RATE, SHAPE = 0.1, 2.0
@@ -129,7 +129,7 @@ def run(family, x, y, shrinkage=None, *, max_iter=200, tol=1e-6):
 
 
 @pytest.mark.parametrize("true_dof", [1.5, 6.0])
-def test_one_labelled_class_gives_scipys_maximum_likelihood(true_dof, rng):
+def test_one_labeled_class_gives_scipys_maximum_likelihood(true_dof, rng):
     x = 3.0 + 2.0 * rng.standard_t(true_dof, size=(400, 1))
     result = run(StudentT(), x, np.zeros(400), 0.0, max_iter=500, tol=1e-12)
     dof, location, scale = t.fit(x[:, 0])
@@ -258,7 +258,7 @@ def test_numbers_that_overflow_are_refused(value, rng):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("size", [1e4, 1e9])
-def test_labelled_rows_far_out_leave_a_model(size, shape, dtype, rng):
+def test_labeled_rows_far_out_leave_a_model(size, shape, dtype, rng):
     x = rng.normal(size=(200, 4)).astype(dtype)
     x[3], x[4], x[150:160] = size * x[3], -size * x[4], size * x[150:160]
     y = np.r_[0, 0, 0, 1, 1, 1, np.full(194, -1)]
@@ -277,14 +277,14 @@ def outlying(x, rng):
 
 
 def test_gross_outliers_cost_the_gaussian_much_and_student_t_little():
-    """Three overlapping Gaussian classes, 5 labels a class; the outliers are labelled or not."""
+    """Three overlapping Gaussian classes, 5 labels a class; the outliers are labeled or not."""
     factors = [np.linalg.cholesky(m) for m in (0.6 * np.eye(4) + 0.4, np.eye(4), 1.3 * np.eye(4) - 0.3)]
-    centres = np.sqrt(3.0) * np.array([[0, 1, 0, 0], [0.866, -0.5, 0, 0], [-0.866, -0.5, 0, 0]])
+    centers = np.sqrt(3.0) * np.array([[0, 1, 0, 0], [0.866, -0.5, 0, 0], [-0.866, -0.5, 0, 0]])
     lost = {"gaussian": [], "student_t": []}
     for seed in range(5):
         rng = np.random.default_rng(seed)
         truth = rng.integers(3, size=4000)
-        x = centres[truth] + np.einsum(
+        x = centers[truth] + np.einsum(
             "nij,nj->ni", np.take(factors, truth, axis=0), rng.normal(size=(4000, 4))
         )
         train, test = slice(0, 1200), slice(1200, None)

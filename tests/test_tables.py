@@ -19,7 +19,7 @@ def table(rng):
     frame = pd.DataFrame(
         {
             "age": rng.normal(40 + 15 * truth, 6.0),
-            "colour": pd.Categorical.from_codes(
+            "color": pd.Categorical.from_codes(
                 np.where(rng.random(n) < 0.8, truth, rng.integers(3, size=n)), ["blue", "red", "green"]
             ),
             "visits": rng.poisson(1 + 4 * truth),
@@ -83,7 +83,7 @@ def test_missing_cells_are_filled_in_the_caller_s_types(table, model):
     assert list(filled.columns) == list(frame.columns)
     assert not filled.isna().any().any()
     there = frame.notna()
-    for name in ("colour", "town", "member"):
+    for name in ("color", "town", "member"):
         assert filled[name][there[name]].tolist() == frame[name][there[name]].tolist()
         assert set(filled[name]) <= set(frame[name].dropna())
     for name in ("age", "visits"):

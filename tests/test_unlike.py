@@ -1,10 +1,10 @@
-"""Laws of the test whether columns of unlabelled rows go together as those of labelled rows do."""
+"""Laws of the test whether columns of unlabeled rows go together as those of labeled rows do."""
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris, make_circles
 
-from semigen.unlike import columns_apart
+from semigen.evaluation.dependence import dependence_differs
 
 N_TRIALS = 60
 
@@ -14,11 +14,11 @@ def same(rows):
 
 
 def rate(draw, n_labeled):
-    """How often columns are called apart, where the first rows are the labelled ones."""
+    """How often columns are called apart, where the first rows are the labeled ones."""
     found = []
     for seed in range(N_TRIALS):
         X = draw(np.random.default_rng(seed))
-        found.append(columns_apart(X, np.arange(len(X)) < n_labeled, same, seed))
+        found.append(dependence_differs(X, np.arange(len(X)) < n_labeled, same, seed))
     return np.mean(found)
 
 
@@ -57,13 +57,13 @@ def test_rows_of_one_kind_are_seldom_apart(draw):
     assert rate(draw, 20) <= 0.15
 
 
-def test_labelled_rows_that_are_chosen_are_not_apart():
+def test_labeled_rows_that_are_chosen_are_not_apart():
     """Only the largest of correlated rows, and only rows of one of two far clusters."""
     assert rate(lambda rng: (X := correlated(rng, 300))[np.argsort(-X[:, 0])], 20) <= 0.15
     assert rate(lambda rng: np.vstack([correlated(rng, 20) + 9, correlated(rng, 200) - 9]), 20) <= 0.15
 
 
-def test_labelled_rows_whose_columns_do_not_go_together_are_not_apart():
+def test_labeled_rows_whose_columns_do_not_go_together_are_not_apart():
     draw = lambda rng: np.vstack([rng.standard_normal((20, 5)), correlated(rng, 200)])  # noqa: E731
     assert rate(draw, 20) <= 0.15
 
@@ -73,4 +73,4 @@ def test_too_few_rows_show_nothing(n_labeled, n):
     rng = np.random.default_rng(0)
     X = correlated(rng, n)
     X[n_labeled:] = rng.permuted(X[n_labeled:], axis=0)
-    assert not columns_apart(X, np.arange(n) < n_labeled, same, 0)
+    assert not dependence_differs(X, np.arange(n) < n_labeled, same, 0)

@@ -15,7 +15,7 @@ from semigen.families.von_mises_fisher import (
     Directions,
     bessel,
     concentration,
-    log_normaliser,
+    log_normalizer,
     log_uniform,
     resultant,
 )
@@ -43,8 +43,8 @@ def one(n_features, kappa):
 
 
 @pytest.mark.parametrize(("n_features", "kappa", "log_c", "ratio"), MPMATH)
-def test_the_normaliser_is_mpmaths(n_features, kappa, log_c, ratio):
-    assert log_normaliser(one(n_features, kappa))[0] == pytest.approx(log_c, rel=1e-14, abs=2e-13)
+def test_the_normalizer_is_mpmaths(n_features, kappa, log_c, ratio):
+    assert log_normalizer(one(n_features, kappa))[0] == pytest.approx(log_c, rel=1e-14, abs=2e-13)
     assert resultant(np.array([kappa]), n_features)[0] == pytest.approx(ratio, rel=1e-14)
 
 
@@ -61,7 +61,7 @@ def test_bessel_functions_are_scipys_where_those_are_numbers(order):
 @pytest.mark.parametrize("n_features", [2, 3, 4, 17, 768, 20_000])
 def test_without_concentration_the_density_is_uniform(n_features):
     params = one(n_features, 0.0)
-    assert log_normaliser(params)[0] == pytest.approx(log_uniform(params), rel=1e-13)
+    assert log_normalizer(params)[0] == pytest.approx(log_uniform(params), rel=1e-13)
     assert resultant(np.zeros(1), n_features)[0] == 0.0
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.stats import multivariate_normal
 
+from semigen.data.labels import encode
 from semigen.em import Data, Mixture, Params, ThreadEngine
 from semigen.families import LowRank
-from semigen.labels import encode
 
 SHAPES = ["full", "tied", "diag", "spherical", LowRank(rank=2)]
 N_COMPONENTS = 3
@@ -23,7 +23,7 @@ class Problem:
         d=4,
         group=(0, 1, 2),
         shrinkage=None,
-        labelled=0.3,
+        labeled=0.3,
         weights=True,
         kind=None,
     ):
@@ -32,7 +32,7 @@ class Problem:
         n_classes = 3
         truth = rng.integers(n_classes, size=n)
         self.x = rng.normal(size=(n, d)) + 2.0 * rng.normal(size=(n_classes, d))[truth]
-        y = np.where(rng.random(n) < labelled, truth, -1)
+        y = np.where(rng.random(n) < labeled, truth, -1)
         y[:n_classes] = np.arange(n_classes)
         truth[:n_classes] = np.arange(n_classes)
         weight = rng.uniform(0.3, 2.0, size=n) if weights else np.ones(n)
@@ -79,10 +79,10 @@ def naive_log_joint(problem, params):
     mixture, data = problem.mixture, problem.data
     result = naive_log_prob(problem.family, params.family, data.x)
     for i, pattern in enumerate(data.labels.pattern):
-        labelled = int(pattern != 0)
+        labeled = int(pattern != 0)
         for c, group in enumerate(mixture.group):
-            result[i, c] += params.log_within[c] + params.log_group[labelled, group]
-            if labelled:
+            result[i, c] += params.log_within[c] + params.log_group[labeled, group]
+            if labeled:
                 novel = group == mixture.n_classes
                 result[i, c] += -np.inf if novel else data.labels.log_table[pattern, group]
     return result
@@ -100,8 +100,8 @@ def blank(x, rng, share=0.3):
 
 def correlated(rng, n, d):
     factor = rng.normal(size=(d, d)) / np.sqrt(d) + np.eye(d)
-    centre = 2.0 * rng.normal(size=(N_COMPONENTS, d))
-    return rng.normal(size=(n, d)) @ factor.T + centre[rng.integers(N_COMPONENTS, size=n)]
+    center = 2.0 * rng.normal(size=(N_COMPONENTS, d))
+    return rng.normal(size=(n, d)) @ factor.T + center[rng.integers(N_COMPONENTS, size=n)]
 
 
 def conditional(mean, covariance, row):

@@ -36,7 +36,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sslbook", action="store_true", help="only the sets of the SSL book")
     parser.add_argument("--newsgroups", action="store_true", help="only 20 Newsgroups")
     parser.add_argument(
-        "--permuted", action="store_true", help="only tables whose unlabelled rows are permuted"
+        "--permuted", action="store_true", help="only tables whose unlabeled rows are permuted"
     )
     parser.add_argument("--quick", action="store_true", help="two seeds instead of all")
     parser.add_argument("--jobs", type=int, default=1, help="processes; seconds are fair only with 1")

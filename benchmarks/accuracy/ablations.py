@@ -7,11 +7,11 @@ from typing import Any
 
 from sklearn.base import clone
 
-from semigen.auto import (
-    CLASSES,
+from semigen.ensemble.auto import (
+    GRAPH,
+    MIXTURE_PER_CLASS,
     MIXTURES,
-    NEIGHBOURS,
-    SMOOTH,
+    SPREADING,
     AutoClassifier,
     default_weights,
     supervised_weights,
@@ -29,7 +29,7 @@ def without(*left_out: str) -> Callable[[AutoClassifier], None]:
 
 
 def supervised(auto: AutoClassifier) -> None:
-    """Only members that use labelled rows alone."""
+    """Only members that use labeled rows alone."""
     auto.pool_.restrict(supervised_weights(auto.pool_))
 
 
@@ -40,19 +40,22 @@ def without_hidden_rows(auto: AutoClassifier) -> None:
 
 
 class FullWeight(AutoClassifier):
-    """Class densities trust an unlabelled row as much as a labelled one: λ = 1."""
+    """Class densities trust an unlabeled row as much as a labeled one: λ = 1."""
 
     def _members(self, *args: Any, **kwargs: Any) -> list[tuple[str, Any]]:
         members = super()._members(*args, **kwargs)
         return [
-            (name, clone(one).set_params(classifier__unlabeled_weight=1.0) if name == CLASSES else one)
+            (
+                name,
+                clone(one).set_params(classifier__unlabeled_weight=1.0) if name == MIXTURE_PER_CLASS else one,
+            )
             for name, one in members
         ]
 
 
 CHANGES: dict[str, Callable[[AutoClassifier], None]] = {
     "auto without mixtures": without(MIXTURES),
-    "auto without graph": without(SMOOTH, NEIGHBOURS),
+    "auto without graph": without(GRAPH, SPREADING),
     "auto without pool": without_hidden_rows,
     "auto supervised": supervised,
 }

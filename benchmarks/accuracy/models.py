@@ -19,11 +19,11 @@ from sklearn.svm import SVC
 from benchmarks.accuracy import ablations
 from benchmarks.accuracy.splits import GIVEN, UNLABELED, Split
 from benchmarks.accuracy.textbook import TextbookEM
-from semigen.auto import AutoClassifier
-from semigen.hybrid import HybridClassifier, PlainColumns
-from semigen.hybrid.classifiers import RidgeLogistic, TreeEnsemble
+from semigen.ensemble.auto import AutoClassifier
+from semigen.ensemble.safe import SafeClassifier
+from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
 from semigen.mixture import MixtureClassifier
-from semigen.safe import SafeClassifier
+from semigen.representation import HybridClassifier, PlainColumns
 
 AUTO = "auto"
 SHAPES = ("full", "tied", "diag", "low_rank")
@@ -50,9 +50,9 @@ class Method:
     suites : tuple of str
         Where it runs.
     form : str
-        Of documents: as given (counts), ``"weighted"`` (sublinear tf-idf), or ``"unit"`` for neighbours.
+        Of documents: as given (counts), ``"weighted"`` (sublinear tf-idf), or ``"unit"`` for neighbors.
     labeled_only : bool
-        Whether it is given the labelled rows alone.
+        Whether it is given the labeled rows alone.
     sparse : bool or None
         Whether it reads sparse rows as they are; None: it runs on sparse rows only.
     few_columns : bool

@@ -25,7 +25,7 @@ TITLES = {
     "tables": "bundled tables",
     "sslbook": "SSL book",
     "newsgroups": "20 Newsgroups by date",
-    "permuted": "bundled tables whose unlabelled rows carry nothing",
+    "permuted": "bundled tables whose unlabeled rows carry nothing",
 }
 Given = dict[tuple[str, int, str], dict[str, str]]
 
@@ -170,7 +170,7 @@ def _recipe(results: Results, given: Given) -> list[str]:
     parts = [
         "## The textbook recipe is a special case",
         "",
-        "`MixtureClassifier(shrinkage=0)` beside the published `seed-EM-full` on the same labelled rows, and",
+        "`MixtureClassifier(shrinkage=0)` beside the published `seed-EM-full` on the same labeled rows, and",
         "less an independent implementation: paired mean difference ± standard deviation over seeds.",
         "The twin adds 1e-6 to the diagonal of each covariance, as the published one does; the twin with",
         "floor raises eigenvalues to 1e-6, as semigen does. All stop on a rise below tol=1e-6 nats",

@@ -128,7 +128,7 @@ def score(suite: str, cells: list[Cell]) -> list[dict[str, Any]]:
             change = models.METHODS[cell.method].change
             if change is not None:
                 change(model)
-            # label spreading has 0 / 0 where no labelled row can be reached: equal probabilities, clipped
+            # label spreading has 0 / 0 where no labeled row can be reached: equal probabilities, clipped
             probs = np.clip(np.nan_to_num(model.predict_proba(X_test)), CLIP, None)
             found.append(
                 {
@@ -147,7 +147,7 @@ def score(suite: str, cells: list[Cell]) -> list[dict[str, Any]]:
 def _losses(classes: Any, probs: Any, y_test: Any) -> dict[str, float]:
     probs = probs / probs.sum(axis=1, keepdims=True)
     truth = np.searchsorted(classes, y_test)
-    # a class without a labelled row cannot be predicted: its rows count as wrong
+    # a class without a labeled row cannot be predicted: its rows count as wrong
     known = np.isin(y_test, classes)
     likelihood = np.where(known, probs[np.arange(len(truth)), np.minimum(truth, probs.shape[1] - 1)], CLIP)
     right = known & (probs.argmax(axis=1) == truth)

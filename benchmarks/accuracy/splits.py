@@ -45,7 +45,7 @@ Labels = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Split:
-    """Labels of the rows to fit (-1: unlabelled), classes 0 … K-1 of the rows to judge on, and the rows.
+    """Labels of the rows to fit (-1: unlabeled), classes 0 … K-1 of the rows to judge on, and the rows.
 
     Attributes
     ----------
@@ -64,9 +64,9 @@ class Split:
 
 
 def tables(name: str, n_labeled: int, seed: int) -> Split:
-    """30 % stratified test rows; ``n_labeled`` labelled rows a class, the rest of training unlabelled.
+    """30 % stratified test rows; ``n_labeled`` labeled rows a class, the rest of training unlabeled.
 
-    Columns are standardised on all training rows. These are the baselines' own draws: 1-NN gives their
+    Columns are standardized on all training rows. These are the baselines' own draws: 1-NN gives their
     errors to the last digit.
     """
     X, y = TABLES[name](return_X_y=True)
@@ -80,9 +80,9 @@ def tables(name: str, n_labeled: int, seed: int) -> Split:
 
 
 def permuted(name: str, n_labeled: int, seed: int) -> Split:
-    """The bundled tables with each column of the unlabelled rows permuted by itself: they carry nothing.
+    """The bundled tables with each column of the unlabeled rows permuted by itself: they carry nothing.
 
-    Labelled rows and the rows to judge on are those of :func:`tables`.
+    Labeled rows and the rows to judge on are those of :func:`tables`.
     """
     split = tables(name, n_labeled, seed)
     X, X_test = split.rows(GIVEN)
@@ -95,7 +95,7 @@ def permuted(name: str, n_labeled: int, seed: int) -> Split:
 
 
 def book(name: str, n_labeled: int, seed: int) -> Split:
-    """Split ``seed`` of the book: all rows are fitted, the unlabelled ones are judged."""
+    """Split ``seed`` of the book: all rows are fitted, the unlabeled ones are judged."""
     X, y = _book_rows(name)
     where = _book_folder() / f"splits{BOOK[name]}-labeled{n_labeled}.mat"
     chosen = loadmat(where)["idxLabs"][seed].astype(np.intp) - 1
@@ -133,7 +133,7 @@ def documents(name: str, n_labeled: int, seed: int) -> Split:
 def _unit(rows: csr_array) -> csr_array:
     """Rows of unit length with one more column, 1 for documents without words.
 
-    Without it such a document, at distance 1 from all others, is the nearest neighbour of nearly all.
+    Without it such a document, at distance 1 from all others, is the nearest neighbor of nearly all.
     """
     empty = np.diff(rows.indptr) == 0
     return csr_array(hstack([rows, csr_array(empty[:, None].astype(np.float64))], format="csr"))

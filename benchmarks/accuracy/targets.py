@@ -37,7 +37,7 @@ BOOK_BEST = {
 CELLS_WON = 7
 NEWSGROUPS_ACCURACY = {3: 0.66, 10: 0.74, 30: 0.77}
 MOST_LOST = 0.5
-"""Points of error lost to the best supervised model where unlabelled rows carry nothing."""
+"""Points of error lost to the best supervised model where unlabeled rows carry nothing."""
 
 Lines = list[tuple[str, str, bool]]
 

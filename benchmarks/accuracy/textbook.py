@@ -1,6 +1,6 @@
 """The textbook recipe, written from the formulas alone: an independent twin of ``shrinkage=0``.
 
-A Gaussian with full covariance a class, started from the labelled rows, then EM on all rows (labelled
+A Gaussian with full covariance a class, started from the labeled rows, then EM on all rows (labeled
 rows keep their class), maximum likelihood with 1e-6 added to each covariance's diagonal.
 """
 
@@ -30,12 +30,12 @@ class TextbookEM:
         self.tol = tol
 
     def fit(self, X: Array, y: NDArray[np.intp]) -> Self:
-        """Start from the labelled rows, then EM on all."""
+        """Start from the labeled rows, then EM on all."""
         self.classes_ = np.unique(y[y != UNLABELED])
         labeled = y != UNLABELED
         fixed = np.zeros((len(X), len(self.classes_)))
         fixed[labeled] = y[labeled, None] == self.classes_
-        self._maximise(X[labeled], fixed[labeled])
+        self._maximize(X[labeled], fixed[labeled])
         last = -np.inf
         for iteration in range(self.max_iter + 1):
             log_joint = self._log_joint(X)
@@ -45,7 +45,7 @@ class TextbookEM:
             if abs(objective - last) < self.tol or iteration == self.max_iter:
                 break
             last = objective
-            self._maximise(X, np.where(labeled[:, None], fixed, np.exp(log_joint - log_row[:, None])))
+            self._maximize(X, np.where(labeled[:, None], fixed, np.exp(log_joint - log_row[:, None])))
         return self
 
     def predict_proba(self, X: Array) -> Array:
@@ -53,7 +53,7 @@ class TextbookEM:
         log_joint = self._log_joint(X)
         return np.asarray(np.exp(log_joint - logsumexp(log_joint, axis=1, keepdims=True)))
 
-    def _maximise(self, X: Array, resp: Array) -> None:
+    def _maximize(self, X: Array, resp: Array) -> None:
         rows = resp.sum(axis=0)
         self._log_prior = np.log(rows / rows.sum())
         self._means = (resp.T @ X) / rows[:, None]

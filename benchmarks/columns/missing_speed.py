@@ -14,9 +14,9 @@ from benchmarks.columns.fits import Fits, Study, paragraph
 from benchmarks.markdown import table
 from benchmarks.speed.measure import Ratio
 from benchmarks.speed.problems import Problem, make
+from semigen.data.labels import Labels
 from semigen.em import Data, Mixture, ThreadEngine, fit, start
 from semigen.families import Gaussian
-from semigen.labels import Labels
 
 ROWS, FEATURES, COMPONENTS, SHARE, PATTERNS = 50_000, 16, 5, 0.2, 3
 ITERATIONS = 3

@@ -31,14 +31,14 @@ MODELS: dict[str, dict[str, Any]] = {
 }
 TRUE = f"Poisson counts, {HEADLINE}"
 """The model that the rows are drawn from."""
-ALL_LABELS = f"{TRUE}, all rows labelled"
+ALL_LABELS = f"{TRUE}, all rows labeled"
 FOREST = partial(RandomForestClassifier, random_state=0)
 PEERS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "SimpleImputer, random forest": (SimpleImputer, FOREST),
     "SimpleImputer, logistic regression": (SimpleImputer, LogisticRegression),
     "IterativeImputer, random forest": (IterativeImputer, FOREST),
     "IterativeImputer, logistic regression": (IterativeImputer, LogisticRegression),
-    # 1 / number of columns: the best of gamma 20 (the default), 0.5 and 0.1, and of nearest neighbours
+    # 1 / number of columns: the best of gamma 20 (the default), 0.5 and 0.1, and of nearest neighbors
     "IterativeImputer, LabelSpreading": (IterativeImputer, partial(LabelSpreading, gamma=1 / 12)),
 }
 PARAMETERS = {
@@ -86,11 +86,11 @@ def fits(seeds: int) -> Iterator[dict[str, Any]]:
 
 
 def _predict(data: MixedTable, unlabeled: NDArray[np.bool_], imputer: Any, peer: Any) -> NDArray[Any]:
-    """Categories one-hot, holes filled from all rows, columns standardised, the peer fitted."""
+    """Categories one-hot, holes filled from all rows, columns standardized, the peer fitted."""
     columns = []
     for name in data.frame.columns:
         cells = data.frame[name]
-        if name in ("colour", "size"):
+        if name in ("color", "size"):
             columns.append(pd.get_dummies(cells).astype(float).where(cells.notna()))
         else:
             columns.append(cells.astype(float))
@@ -142,9 +142,9 @@ def page(found: Fits) -> list[str]:
     return [
         paragraph(
             """`make_mixed()`: 3 Gaussian columns, 2 categories, 1 count, 1 flag; 15 % of the cells missing; 4
-            classes, 5 labels each, 5,000 unlabelled rows, which are judged. The Bayes rule knows the density
+            classes, 5 labels each, 5,000 unlabeled rows, which are judged. The Bayes rule knows the density
             and sees the same cells. Peers get categories one-hot, holes filled from all rows, and
-            standardised columns; random forest and logistic regression learn from the labelled rows."""
+            standardized columns; random forest and logistic regression learn from the labeled rows."""
         ),
         "",
         *targets(

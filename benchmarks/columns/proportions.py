@@ -1,4 +1,4 @@
-"""Labelled rows drawn by class, unlabelled rows by nature: whose class proportions predict?"""
+"""Labeled rows drawn by class, unlabeled rows by nature: whose class proportions predict?"""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def page(found: Fits) -> list[str]:
     ]
     return [
         paragraph(
-            f"""Two Gaussian classes in {FEATURES} columns at distance Δ; labelled rows are balanced,
-            {UNLABELED:,} unlabelled and {TESTED:,} test rows are {100 * (1 - RARE):.0f} : {100 * RARE:.0f}.
+            f"""Two Gaussian classes in {FEATURES} columns at distance Δ; labeled rows are balanced,
+            {UNLABELED:,} unlabeled and {TESTED:,} test rows are {100 * (1 - RARE):.0f} : {100 * RARE:.0f}.
             Estimate: of the rare class's share, %; off by: its mean distance from the truth, points;
             covered: how many of 100 intervals (95 %) of `class_proportions_` hold it."""
         ),
@@ -115,4 +115,4 @@ def _covered(found: Fits) -> NDArray[np.bool_]:
     return np.asarray((low <= 100 * RARE) & (high >= 100 * RARE))
 
 
-STUDY = Study("proportions", "Class proportions of the unlabelled rows", 30, fits, page)
+STUDY = Study("proportions", "Class proportions of the unlabeled rows", 30, fits, page)

@@ -82,7 +82,7 @@ def _model(shape: VAEShape, rows: Rows) -> Model:
 
 
 def _problem(n_inputs: int, hidden: tuple[int, ...]) -> tuple[Rows, Rows, VAEShape]:
-    """Random rows from 0 to 1 of ten classes, 100 of them labelled."""
+    """Random rows from 0 to 1 of ten classes, 100 of them labeled."""
     rng = np.random.default_rng(0)
     table, matrix = tables.learn(rng.random((2000, n_inputs)), "bernoulli")
     log_prior = np.full(10, -np.log(10))

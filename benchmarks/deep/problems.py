@@ -37,7 +37,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Problem:
-    """A data set and how many rows of each class are labelled."""
+    """A data set and how many rows of each class are labeled."""
 
     name: str
     n_labeled: int

@@ -15,12 +15,12 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import LabelSpreading
 from torch import Tensor
 
-from semigen.auto import AutoClassifier
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, bounds, gan_losses
 from semigen.deep.bounds import weighted_mean
 from semigen.deep.gan_networks import GAN
 from semigen.deep.records import LossTerms
-from semigen.hybrid import HybridClassifier
+from semigen.ensemble.auto import AutoClassifier
+from semigen.representation import HybridClassifier
 
 Options = Mapping[str, Any]
 
@@ -70,18 +70,18 @@ def on_features(classifier: Any, features: Options) -> Recipe:
 
 
 def labeled_only(classifier: Any) -> Recipe:
-    """A classifier of the labelled rows as they are."""
+    """A classifier of the labeled rows as they are."""
     return Recipe(lambda *_: HybridClassifier(FunctionTransformer(), classifier))
 
 
 def peer(classifier: Any) -> Recipe:
-    """A classifier that takes unlabelled rows, marked -1."""
+    """A classifier that takes unlabeled rows, marked -1."""
     return Recipe(lambda *_: classifier)
 
 
 @contextmanager
 def _sampled_class() -> Iterator[None]:
-    """The unlabelled bound with one class drawn from q(y | x) instead of the sum: no gradient through it."""
+    """The unlabeled bound with one class drawn from q(y | x) instead of the sum: no gradient through it."""
 
     def sampled(log_q: Tensor, bound: Tensor) -> Tensor:
         drawn = torch.multinomial(log_q.detach().exp().T, 1).T

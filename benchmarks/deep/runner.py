@@ -18,7 +18,7 @@ from benchmarks.deep.problems import Draw, NoImagesError
 from benchmarks.deep.profiles import Profile
 from benchmarks.deep.recipes import Recipe
 from semigen.deep import VAEFeatures
-from semigen.members import member_proba
+from semigen.estimators.adapters import class_proba
 
 RESULTS = Path(__file__).resolve().parent / "results"
 COLUMNS = [
@@ -124,7 +124,7 @@ def measure(recipe: Recipe, draw: Draw, seed: int, below: Features) -> dict[str,
         model = recipe.make(seed, features).fit(draw.X, draw.y)
         seconds += time.perf_counter() - begin
         classes = np.unique(draw.y_test)
-        probs = np.clip(member_proba(model, draw.X_test, classes), CLIP, None)
+        probs = np.clip(class_proba(model, draw.X_test, classes), CLIP, None)
     probs /= probs.sum(axis=1, keepdims=True)
     return {
         "err": float(np.mean(classes[probs.argmax(axis=1)] != draw.y_test)),

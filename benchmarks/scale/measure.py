@@ -19,7 +19,7 @@ from sklearn.semi_supervised import LabelSpreading
 from benchmarks import memory
 from benchmarks.environment import ROOT
 from benchmarks.scale.problems import PROBLEMS, UNLABELED, Problem, Table
-from semigen.auto import AutoClassifier
+from semigen.ensemble.auto import AutoClassifier
 
 AUTO, FOREST, SPREADING = "auto", "random forest", "label spreading"
 CONTENDERS: dict[str, Callable[[], Any]] = {
@@ -30,7 +30,7 @@ CONTENDERS: dict[str, Callable[[], Any]] = {
 """With the settings of `benchmarks.accuracy`, on all processors."""
 LABELED_ONLY = (FOREST,)
 MOST_ROWS = {SPREADING: 100_000}
-"""Above, a contender is left out: neighbours of every row among all others take hours."""
+"""Above, a contender is left out: neighbors of every row among all others take hours."""
 TIMEOUT = 1800
 CALLS = 3
 

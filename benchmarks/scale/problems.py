@@ -14,7 +14,7 @@ JUDGED_ROWS = 20_000
 
 @dataclass(frozen=True)
 class Problem:
-    """A table and how many of its rows are labelled.
+    """A table and how many of its rows are labeled.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows to fit with their labels (-1: unlabelled), rows to judge on with their classes."""
+    """Rows to fit with their labels (-1: unlabeled), rows to judge on with their classes."""
 
     X: NDArray[np.float64]
     y: NDArray[np.intp]
@@ -81,6 +81,6 @@ PROBLEMS = {
         Problem("10,000 × 20, 2 classes", 10_000, 20, 2, 40),
         Problem("10,000 × 20, 100 classes", 10_000, 20, 100, 1_000),
         Problem("5,000 × 30, 1 label a class", 5_000, 30, 5, 5),
-        Problem("5,000 × 30, all labelled", 5_000, 30, 5, 5_000),
+        Problem("5,000 × 30, all labeled", 5_000, 30, 5, 5_000),
     )
 }

@@ -17,10 +17,10 @@ import numpy as np
 from sklearn.mixture import GaussianMixture
 
 from benchmarks.speed.problems import Array, Problem
+from semigen.data.labels import Labels
 from semigen.em import Data, Mixture, Params, Stats, ThreadEngine, fit, m_step
 from semigen.families import Gaussian
 from semigen.families.covariance.base import Moments
-from semigen.labels import Labels
 from semigen.mixture import MixtureClassifier
 
 
@@ -129,7 +129,7 @@ def scikit_learn(problem: Problem, n_iter: int, *, covariance: str = "full") -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it did not converge: that is meant
         model.fit(problem.x)
-    # the first M-step of a fit is its initialisation, thrown away because the start is given
+    # the first M-step of a fit is its initialization, thrown away because the start is given
     return Run.of(model.stamps[-n_iter:], model.weights_, model.means_, model.covariances_)
 
 
@@ -188,7 +188,7 @@ def tgmm(problem: Problem, n_iter: int) -> Run:
 
 
 def classifier_fit(problem: Problem, n_iter: int) -> Run:
-    """MixtureClassifier.fit as a user calls it, 100 labelled rows; only its memory is of interest."""
+    """MixtureClassifier.fit as a user calls it, 100 labeled rows; only its memory is of interest."""
     y = np.full(len(problem.x), -1)
     y[:100] = problem.component[:100]
     stamps = [time.perf_counter()]

@@ -38,4 +38,4 @@ PEERS: dict[str, tuple[str, Callable[[], Any]]] = {
 }
 MODELS = {**OURS, **PEERS}
 LABELS_ONLY = ("multinomial naive Bayes", "complement naive Bayes, tf-idf", "logistic regression, tf-idf")
-"""Peers that read the labelled documents alone."""
+"""Peers that read the labeled documents alone."""

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 class NaiveBayesEM:
-    """Start from the labelled documents, then EM on all; ``smoothing`` is added to each word's count.
+    """Start from the labeled documents, then EM on all; ``smoothing`` is added to each word's count.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class NaiveBayesEM:
         known = y != UNLABELED
         self.classes_, code = np.unique(y[known], return_inverse=True)
         fixed = np.eye(len(self.classes_))[code]
-        self._maximise(X[known], fixed)
+        self._maximize(X[known], fixed)
         last: Array = np.zeros(0)
         for iteration in range(self.max_iter):
             resp = self.predict_proba(X)
@@ -42,7 +42,7 @@ class NaiveBayesEM:
             self.n_iter_ = iteration + 1
             if len(last) and np.abs(resp - last).max() < self.tol:
                 break
-            self._maximise(X, resp)
+            self._maximize(X, resp)
             last = resp
         return self
 
@@ -50,7 +50,7 @@ class NaiveBayesEM:
         """p(class | document)."""
         return np.asarray(softmax(X @ self._log_word + self._log_class, axis=1))
 
-    def _maximise(self, X: Any, resp: Array) -> None:
+    def _maximize(self, X: Any, resp: Array) -> None:
         self._log_class = log_softmax(np.log(resp.sum(axis=0)))
         count = X.T @ resp + self.smoothing
         self._log_word = np.log(count) - np.log(count.sum(axis=0))

@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     import semigen.metrics as metrics
     import semigen.model_selection as model_selection
     from semigen import deep as deep
-    from semigen.auto import AutoClassifier
-    from semigen.hybrid import HybridClassifier, MixtureEnsembleFeatures
+    from semigen.ensemble.auto import AutoClassifier
+    from semigen.ensemble.pool import PoolClassifier
+    from semigen.ensemble.safe import SafeClassifier
+    from semigen.io.models import load, save
     from semigen.mixture import MixtureClassifier
-    from semigen.persistence import load, save
-    from semigen.pool import PoolClassifier
-    from semigen.safe import SafeClassifier
+    from semigen.representation import HybridClassifier, MixtureEnsembleFeatures
 
 _WHERE = {
-    "AutoClassifier": "semigen.auto",
-    "HybridClassifier": "semigen.hybrid",
+    "AutoClassifier": "semigen.ensemble.auto",
+    "HybridClassifier": "semigen.representation",
     "MixtureClassifier": "semigen.mixture",
-    "MixtureEnsembleFeatures": "semigen.hybrid",
-    "PoolClassifier": "semigen.pool",
-    "SafeClassifier": "semigen.safe",
-    "load": "semigen.persistence",
-    "save": "semigen.persistence",
+    "MixtureEnsembleFeatures": "semigen.representation",
+    "PoolClassifier": "semigen.ensemble.pool",
+    "SafeClassifier": "semigen.ensemble.safe",
+    "load": "semigen.io.models",
+    "save": "semigen.io.models",
 }
 _MODULES = ("datasets", "deep", "exceptions", "metrics", "model_selection")
 

@@ -57,8 +57,8 @@ class ObjectiveDecreasedWarning(UserWarning):
     """The objective of an EM fit fell by more than rounding: a bug in a family or a covariance shape."""
 
 
-class UnlikeRowsWarning(UserWarning):
-    """Columns go together in the labelled rows, but not in the unlabelled ones."""
+class DatasetShiftWarning(UserWarning):
+    """Columns go together in the labeled rows, but not in the unlabeled ones."""
 
 
 class TrainingWarning(UserWarning):

@@ -15,7 +15,7 @@ RELATIVE_FLOOR = 1e-13
 def floor_eigenvalues(matrices: Array, scale: Array, floor: float) -> tuple[Array, NDArray[np.bool_]]:
     """The nearest matrices Σ ⪰ floor · diag(scale²), in the sense of the Gaussian likelihood.
 
-    Of all Σ with that lower bound, the result maximises ``-log|Σ| - tr(Σ⁻¹ S)`` for the given S: in the
+    Of all Σ with that lower bound, the result maximizes ``-log|Σ| - tr(Σ⁻¹ S)`` for the given S: in the
     coordinates x / scale, eigenvalues below the floor are raised to it and the rest stay. Being the exact
     constrained maximum, it never makes an EM objective fall, and whatever S is, Σ has a Cholesky factor.
 

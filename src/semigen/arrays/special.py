@@ -19,7 +19,7 @@ def log_sum_exp(log_values: Floats) -> Floats:
         return np.asarray(np.log(np.exp(log_values - shift).sum(axis=0)) + shift)
 
 
-def normalise(log_joint: Floats) -> tuple[Floats, Floats]:
+def normalize(log_joint: Floats) -> tuple[Floats, Floats]:
     """Turn log p(x, c) into responsibilities, in place.
 
     Responsibilities below about 1e-20 (1e-19 in float32) become exactly 0: they are far below rounding in

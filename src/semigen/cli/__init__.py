@@ -44,7 +44,7 @@ def _semigen(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Classify tables with few labelled and many unlabelled rows."""
+    """Classify tables with few labeled and many unlabeled rows."""
 
 
 for _command in (fit, predict, demo):

@@ -14,10 +14,10 @@ from semigen import columns
 from semigen.cli.images import ImageForm
 from semigen.cli.models import Judged, Recipe, against, cure, finite
 from semigen.cli.rows import Rows, Task
+from semigen.common.progress import Progress
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures, class_grid
 from semigen.deep.vae_features import COLLAPSED
 from semigen.exceptions import ParameterError
-from semigen.progress import Progress
 
 SAMPLES_A_CLASS = 10
 _FEW_CELLS = 256
@@ -28,7 +28,7 @@ _LEAST_SHOWN = 64  # pixels of an image in a grid
 
 
 def default_steps(model: str) -> int:
-    """Optimiser steps of a fit where the user names none."""
+    """Optimizer steps of a fit where the user names none."""
     return int({"vae": VAEClassifier, "gan": GANClassifier, "flow": FlowMixtureClassifier}[model]().n_steps)
 
 
@@ -80,7 +80,7 @@ def _m2(rows: Rows, task: Task, **options: Any) -> Any:
 
 
 def _supervised_vae(rows: Rows, task: Task) -> Any:
-    """M2 without unlabelled rows; of images on their pixels, as M1 learns its features from all of them."""
+    """M2 without unlabeled rows; of images on their pixels, as M1 learns its features from all of them."""
     return _m2_of_cells(rows, task).set_params(unlabeled_weight=0.0)
 
 
@@ -93,7 +93,7 @@ def _steps(task: Task) -> dict[str, Any]:
 
 
 def _likelihood(form: ImageForm) -> str:
-    """Grey as on handwriting and masks, nearly black and white; of colours the shades themselves matter."""
+    """Gray as on handwriting and masks, nearly black and white; of colors the shades themselves matter."""
     return "bernoulli" if form.channels == 1 else "continuous_bernoulli"
 
 

@@ -45,7 +45,7 @@ def demo(
         from semigen.cli.tables import read_table
         from semigen.cli.training import MODEL, PREDICTIONS, SUMMARY, learn, write
         from semigen.datasets import bundled_table
-        from semigen.metrics import accuracy_score
+        from semigen.evaluation.metrics import accuracy_score
 
         output = Output(as_json=False)
         bundle = bundled_table(table.value)

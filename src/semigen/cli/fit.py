@@ -47,7 +47,7 @@ _WITHOUT_WORDS = _MODELS_WITH["--steps"]
 
 def fit(
     target: Annotated[
-        str, typer.Option(help="Column with the classes; empty cells are unlabelled.", metavar="COL")
+        str, typer.Option(help="Column with the classes; empty cells are unlabeled.", metavar="COL")
     ],
     table: Annotated[
         Path | None, typer.Argument(help="CSV or TSV (plain or .gz) or Parquet.", metavar="TABLE")
@@ -59,7 +59,7 @@ def fit(
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="Table with names of image files and the target; other images are unlabelled.",
+            help="Table with names of image files and the target; other images are unlabeled.",
             metavar="FILE",
         ),
     ] = None,
@@ -105,7 +105,7 @@ def fit(
         Model,
         typer.Option(
             help="auto: a pool of models, weighed by hidden labels; mixture: a density of each class by EM; "
-            "safe: a mixture that uses unlabelled rows as far as hidden labels show that they help; "
+            "safe: a mixture that uses unlabeled rows as far as hidden labels show that they help; "
             "hybrid: regression on clusters of all rows; vae, gan, flow: networks (extra 'deep')."
         ),
     ] = Model.auto,
@@ -117,7 +117,7 @@ def fit(
         int | None, typer.Option(help="Threads; default: one for each processor.", min=1, metavar="N")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Optimiser steps of each fit of vae, gan or flow.", min=1, metavar="N")
+        int | None, typer.Option(help="Optimizer steps of each fit of vae, gan or flow.", min=1, metavar="N")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0, max=2**31 - 1)] = 0,
     unlabeled: Annotated[
@@ -134,7 +134,7 @@ def fit(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing results.")] = False,
 ) -> None:
-    """Learn from the labelled and the unlabelled rows of TABLE, predict every row.
+    """Learn from the labeled and the unlabeled rows of TABLE, predict every row.
 
     Writes model.semigen, predictions.csv (class and probabilities of every row)
     and summary.json. With --images DIR --labels FILE a row is an image.
@@ -143,8 +143,8 @@ def fit(
     (without --text), dates, ids and constants are not; you are told what each
     column was read as, or why it is not used.
 
-    If labelled rows that are hidden in turn show that the unlabelled rows hurt,
-    the saved model learns from the labelled rows only.
+    If labeled rows that are hidden in turn show that the unlabeled rows hurt,
+    the saved model learns from the labeled rows only.
     """
     read_as = tuple(_pair(word) for word in as_ or ())
     _refuse_repeated(

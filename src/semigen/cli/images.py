@@ -43,7 +43,7 @@ class ImageForm:
     height, width : int
         Pixels.
     channels : int
-        1 for grey, 3 for red, green and blue.
+        1 for gray, 3 for red, green and blue.
     resized : bool
         Whether images of another size are brought to this one.
     """
@@ -54,7 +54,7 @@ class ImageForm:
     resized: bool
 
     def __str__(self) -> str:
-        shape = f"{self.height} x {self.width} pixels, {'grey' if self.channels == 1 else 'colour'}"
+        shape = f"{self.height} x {self.width} pixels, {'gray' if self.channels == 1 else 'color'}"
         return f"{shape}, resized" if self.resized else shape
 
     @classmethod
@@ -89,8 +89,8 @@ def read_image_rows(task: Task, output: Output) -> Rows:
     channels = 1 if all(image.ndim == 2 for image in images) else 3
     height, width = images[0].shape[:2]
     form = ImageForm(height, width, channels, resized=task.image_size is not None)
-    labelled = Counter(label for label in labels if label is not None)
-    say_images(output, task.source.name, task.target, len(files), labelled, str(form))
+    labeled = Counter(label for label in labels if label is not None)
+    say_images(output, task.source.name, task.target, len(files), labeled, str(form))
     warn_about_labels(task, labels, output)
     features = _rows_of(images, form)
     if features.shape[1] > _MANY_NUMBERS:
@@ -99,7 +99,7 @@ def read_image_rows(task: Task, output: Output) -> Rows:
         )
     family = "gaussian" if task.has_families else None
     return Rows(
-        pa.array(files), FILE, (), features, "number", family, None, labels, labelled, None, images=form
+        pa.array(files), FILE, (), features, "number", family, None, labels, labeled, None, images=form
     )
 
 
@@ -115,7 +115,7 @@ def read_new_images(folder: Path, form: ImageForm, output: Output) -> tuple[list
     size = (form.height, form.width)
     read = _images(folder, files, size if form.resized else None, output)
     images = []
-    n_coloured = 0
+    n_colored = 0
     for name, image in zip(files, read, strict=True):
         if image.shape[:2] != size:
             raise TableError(
@@ -124,12 +124,12 @@ def read_new_images(folder: Path, form: ImageForm, output: Output) -> tuple[list
                 f"{form.height}x{form.width}, which resizes new images, too."
             )
         if image.ndim == 3 and form.channels == 1:
-            n_coloured += 1
-            image = _as_grey(image)
+            n_colored += 1
+            image = _as_gray(image)
         images.append(image)
-    if n_coloured:
-        what = counted(n_coloured, "image")
-        output.warn(f"{what} in colour read as grey, since the model was fitted on grey ones.")
+    if n_colored:
+        what = counted(n_colored, "image")
+        output.warn(f"{what} in color read as gray, since the model was fitted on gray ones.")
     return files, _rows_of(images, form)
 
 
@@ -191,16 +191,16 @@ def _labels(task: Task, files: Sequence[str], output: Output) -> NDArray[Any]:
     of_name = dict(zip(names, given, strict=True))
     there = set(files)
     absent = [name for name in names if name not in there]
-    labelled = [name for name in absent if of_name[name] is not None]
-    if labelled:
+    labeled = [name for name in absent if of_name[name] is not None]
+    if labeled:
         raise TableError(
-            f"{task.labels} labels {counted(len(labelled), 'file')} that {task.source} does not have: "
-            f"{listing(list(map(repr, labelled)), 3)}. Column {first!r} (--id names another) must have names "
-            f"relative to that folder, with their endings; {hint(labelled[0], files)}"
+            f"{task.labels} labels {counted(len(labeled), 'file')} that {task.source} does not have: "
+            f"{listing(list(map(repr, labeled)), 3)}. Column {first!r} (--id names another) must have names "
+            f"relative to that folder, with their endings; {hint(labeled[0], files)}"
         )
     if absent:
         output.warn(
-            f"{task.source} does not have {counted(len(absent), 'unlabelled file')} of {task.labels.name}: "
+            f"{task.source} does not have {counted(len(absent), 'unlabeled file')} of {task.labels.name}: "
             f"{listing(absent, 3)}."
         )
     labels = np.empty(len(files), dtype=object)
@@ -219,7 +219,7 @@ def _images(
 
 
 def _read(path: Path, size: tuple[int, int] | None) -> Pixels:
-    """Pixels of a file, (height, width), or (height, width, 3) where one of them has a colour."""
+    """Pixels of a file, (height, width), or (height, width, 3) where one of them has a color."""
     from PIL import Image, ImageOps
 
     try:
@@ -233,8 +233,8 @@ def _read(path: Path, size: tuple[int, int] | None) -> Pixels:
             f"{path} cannot be read as an image ({_first_line(error)}): mend it, or take it away."
         ) from error
     pixels: Pixels = np.asarray(image)
-    is_grey = (pixels == pixels[..., :1]).all()
-    return pixels[..., 0].copy() if is_grey else pixels
+    is_gray = (pixels == pixels[..., :1]).all()
+    return pixels[..., 0].copy() if is_gray else pixels
 
 
 def _as_rgb(image: Image) -> Image:
@@ -251,7 +251,7 @@ def _as_rgb(image: Image) -> Image:
     return image.convert("RGB")
 
 
-def _as_grey(pixels: Pixels) -> Pixels:
+def _as_gray(pixels: Pixels) -> Pixels:
     from PIL import Image
 
     return np.asarray(Image.fromarray(pixels).convert("L"))

@@ -11,44 +11,45 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from semigen.auto import ALL_MEMBERS, SUPERVISED_MEMBERS, AutoClassifier
 from semigen.cli.report import WITH, WITHOUT
 from semigen.cli.rows import Rows, Task
+from semigen.common.progress import Progress
+from semigen.comparison import Comparison, cross_validate
+from semigen.data.labels import encode
+from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS, AutoClassifier
+from semigen.ensemble.safe import SafeClassifier
+from semigen.estimators.classifiers import RidgeLogistic
+from semigen.evaluation.splits import count_testable
 from semigen.exceptions import ColumnError
-from semigen.hybrid import HybridClassifier, MixtureEnsembleFeatures, PlainColumns
-from semigen.hybrid.classifiers import RidgeLogistic
-from semigen.labels import encode
 from semigen.mixture import MixtureClassifier
-from semigen.model_selection import CrossValidation, cross_validate, n_hideable
-from semigen.progress import Progress
-from semigen.safe import SafeClassifier
+from semigen.representation import HybridClassifier, MixtureEnsembleFeatures, PlainColumns
 
-Verdict = Literal["helped", "hurt", "mixed", "unknown", "no unlabelled rows"]
+Verdict = Literal["helped", "hurt", "mixed", "unknown", "no unlabeled rows"]
 _FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A fitted model, and what hidden labelled rows say about it.
+    """A fitted model, and what hidden labeled rows say about it.
 
     Attributes
     ----------
     model : classifier
         To be saved.
-    uses_unlabelled : bool
-        Whether it has learned from the unlabelled rows too.
-    validation : CrossValidation or None
+    uses_unlabeled : bool
+        Whether it has learned from the unlabeled rows too.
+    validation : Comparison or None
     pair : tuple of str
-        Names in ``validation`` of learning with the unlabelled rows and without.
+        Names in ``validation`` of learning with the unlabeled rows and without.
     why_not : str or None
         Why there is no validation.
     verdict : str
-        Whether the unlabelled rows helped.
+        Whether the unlabeled rows helped.
     """
 
     model: Any
-    uses_unlabelled: bool
-    validation: CrossValidation | None
+    uses_unlabeled: bool
+    validation: Comparison | None
     pair: tuple[str, str]
     why_not: str | None
     verdict: Verdict
@@ -105,7 +106,7 @@ def about_model(judged: Judged, rows: Rows, task: Task) -> dict[str, Any]:
     return {
         "name": task.model,
         "estimator": type(judged.model).__name__,
-        "learned_from": WITH if judged.uses_unlabelled else WITHOUT,
+        "learned_from": WITH if judged.uses_unlabeled else WITHOUT,
         "seed": task.seed,
         **({} if rows.vectorizer is None else {"n_words": rows.features.shape[1]}),
         **recipe_of(task.model).about(judged.model),
@@ -145,21 +146,21 @@ def _hybrid(rows: Rows, task: Task) -> Any:
 
 
 def _by_itself(model: Any, rows: Rows, task: Task, progress: Progress) -> Judged:
-    """For a model that hides labelled rows while it is fitted."""
+    """For a model that hides labeled rows while it is fitted."""
     _fit(model, rows, task, progress=progress)
-    cv, pair = model.validation_, (ALL_MEMBERS, SUPERVISED_MEMBERS)
+    cv, pair = model.validation_, (ALL_MODELS, SUPERVISED_MODELS)
     why_not = None if cv is not None else _why_nothing_hidden(rows)
-    return Judged(model, model.unlabeled_used_, cv, pair, why_not, _verdict(cv, pair, rows.n_unlabelled))
+    return Judged(model, model.unlabeled_used_, cv, pair, why_not, _verdict(cv, pair, rows.n_unlabeled))
 
 
 def against(
     make_twin: Callable[[Rows, Task], Any],
 ) -> Callable[[Any, Rows, Task, Progress], Judged]:
-    """For a model with a twin that learns from the labelled rows only, which is kept where it is better."""
+    """For a model with a twin that learns from the labeled rows only, which is kept where it is better."""
 
     def judge(model: Any, rows: Rows, task: Task, progress: Progress) -> Judged:
         twin, pair = make_twin(rows, task), (WITH, WITHOUT)
-        judged = {WITH: model, WITHOUT: twin} if rows.n_unlabelled else {WITH: model}
+        judged = {WITH: model, WITHOUT: twin} if rows.n_unlabeled else {WITH: model}
         why_not = _why_not_cross_validate(rows)
         total = n_fits(rows)
 
@@ -181,7 +182,7 @@ def against(
                 unlabeled=None,
                 progress=lambda done, *_: said(1 + done),
             )
-        verdict = _verdict(cv, pair, rows.n_unlabelled)
+        verdict = _verdict(cv, pair, rows.n_unlabeled)
         hurt = verdict == "hurt"
         return Judged(_fit(twin, rows, task) if hurt else model, not hurt, cv, pair, why_not, verdict)
 
@@ -190,7 +191,7 @@ def against(
 
 def n_fits(rows: Rows) -> int:
     """Fits that it takes to judge a model against its twin."""
-    return 1 if _why_not_cross_validate(rows) else 1 + _FOLDS * (1 + (rows.n_unlabelled > 0))
+    return 1 if _why_not_cross_validate(rows) else 1 + _FOLDS * (1 + (rows.n_unlabeled > 0))
 
 
 def _supervised_mixture(rows: Rows, task: Task) -> Any:
@@ -218,34 +219,34 @@ def cure(task: Task) -> Iterator[None]:
 
 
 def _why_nothing_hidden(rows: Rows) -> str:
-    if _n_hideable(rows) > 1:
-        why, cure = "No labelled row was hidden in time", "give it a longer --time-budget"
+    if _n_testable(rows) > 1:
+        why, cure = "No labeled row was hidden in time", "give it a longer --time-budget"
     else:
-        why = "No labelled rows can be hidden without losing a class"
+        why = "No labeled rows can be hidden without losing a class"
         cure = "label two rows or more of each class"
     return f"{why}, so how good the predictions are is unknown, and the weights are the defaults: {cure}."
 
 
-def _n_hideable(rows: Rows) -> int:
+def _n_testable(rows: Rows) -> int:
     counted = True if rows.weight is None else rows.weight > 0
-    return n_hideable(np.where(counted, encode(rows.labels, None).hard, -1))
+    return count_testable(np.where(counted, encode(rows.labels, None).hard, -1))
 
 
 def _why_not_cross_validate(rows: Rows) -> str | None:
-    testable = _n_hideable(rows)
+    testable = _n_testable(rows)
     if testable >= _FOLDS:
         return None
     return (
-        f"Not cross-validated: that needs at least {_FOLDS} labelled rows in classes with two or more, and "
+        f"Not cross-validated: that needs at least {_FOLDS} labeled rows in classes with two or more, and "
         f"there {'is' if testable == 1 else 'are'} {testable}. How good the predictions are is unknown: "
         "label more rows."
     )
 
 
-def _verdict(cv: CrossValidation | None, pair: tuple[str, str], n_unlabelled: int) -> Verdict:
-    """Say whether the unlabelled rows helped, where a paired 95 % interval says so."""
-    if n_unlabelled == 0:
-        return "no unlabelled rows"
+def _verdict(cv: Comparison | None, pair: tuple[str, str], n_unlabeled: int) -> Verdict:
+    """Say whether the unlabeled rows helped, where a paired 95 % interval says so."""
+    if n_unlabeled == 0:
+        return "no unlabeled rows"
     if cv is None:
         return "unknown"
     difference = cv.difference(*pair)
@@ -268,12 +269,12 @@ def _about_pool(model: Any) -> dict[str, Any]:
             "accuracy": finite(one.accuracy),
             "log_loss": finite(one.log_loss),
         }
-        for one in model.members_
+        for one in model.models_
     ]
     return {
         "members": members,
         "stopped_early": model.stopped_early_,
-        "unlike": model.unlike_,
+        "dependence_shift": model.dependence_shift_,
         "explanation": model.explanation_,
     }
 

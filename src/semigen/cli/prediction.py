@@ -17,7 +17,7 @@ from semigen.cli.tables import read_table, require_columns, table_format, write_
 from semigen.cli.training import count_predictions, predict_table
 from semigen.cli.words import documents
 from semigen.exceptions import ModelFileError
-from semigen.persistence import load, read_notes, written_at_once
+from semigen.io.models import load, read_notes, written_at_once
 
 
 def predict_file(

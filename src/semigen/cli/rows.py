@@ -17,9 +17,9 @@ from semigen.cli.tables import counted, labels_of, read_table, require_columns
 from semigen.cli.words import documents, vectorizer
 from semigen.columns import Column, Kind, describe, learn
 from semigen.columns.tables import listing
+from semigen.data.weights import check_weights
 from semigen.exceptions import ColumnError, LabelError, ParameterError
 from semigen.families.registry import FAMILIES, FAMILY_OF_KIND
-from semigen.labels import check_weights
 
 if TYPE_CHECKING:
     from semigen.cli.images import ImageForm
@@ -68,7 +68,7 @@ class Task:
 
     @property
     def is_deep(self) -> bool:
-        """Whether networks are trained, in optimiser steps."""
+        """Whether networks are trained, in optimizer steps."""
         return self.model in DEEP
 
 
@@ -94,7 +94,7 @@ class Rows:
         What made the words.
     labels : ndarray of shape (n,), object
         None where there is no label.
-    labelled : Counter
+    labeled : Counter
         Rows of each class.
     weight : ndarray of shape (n,) or None
     images : ImageForm or None
@@ -109,14 +109,14 @@ class Rows:
     family: Any
     vectorizer: Any
     labels: NDArray[Any]
-    labelled: Counter[Any]
+    labeled: Counter[Any]
     weight: NDArray[np.float64] | None
     images: ImageForm | None = None
 
     @property
-    def n_unlabelled(self) -> int:
+    def n_unlabeled(self) -> int:
         """Rows without a label."""
-        return len(self.labels) - self.labelled.total()
+        return len(self.labels) - self.labeled.total()
 
     def family_of(self, column: Column) -> str | None:
         """The family that models a column, None if none does."""
@@ -141,8 +141,8 @@ def read_rows(task: Task, output: Output) -> Rows:
     labels = labels_of(table, task.target, task.unlabeled)
     columns = _columns(task, table, asked)
     used = [column.name for column in columns if column.use]
-    labelled = Counter(label for label in labels if label is not None)
-    say_table(output, task.source.name, task.target, table.num_rows, labelled, columns)
+    labeled = Counter(label for label in labels if label is not None)
+    say_table(output, task.source.name, task.target, table.num_rows, labeled, columns)
     warn_about_labels(task, labels, output)
     if not used:
         raise ColumnError(
@@ -158,14 +158,14 @@ def read_rows(task: Task, output: Output) -> Rows:
         none = f"; {counted(n_without, 'row')} without any" if n_without else ""
         output.say(f"words     {features.shape[1]:,} different ones{none}")
         family = "multinomial" if task.has_families else None
-        return Rows(*named, features, None, family, words, labels, labelled, weight)
+        return Rows(*named, features, None, family, words, labels, labeled, weight)
     kinds = {column.name: column.kind for column in columns if column.use}
     by_column = None
     if task.has_families:
         # Independent counts say too little of pixels and grades; given latents, they are what counts are.
         usual = _FAMILY_OF_KIND_SAID if task.model == "vae" else FAMILY_OF_KIND
         by_column = {name: families.get(name, usual[kind]) for name, kind in kinds.items()}
-    return Rows(*named, table.select(used), kinds, by_column, None, labels, labelled, weight)
+    return Rows(*named, table.select(used), kinds, by_column, None, labels, labeled, weight)
 
 
 def _families(task: Task) -> dict[str, str]:
@@ -245,9 +245,7 @@ def warn_about_labels(task: Task, labels: NDArray[Any], output: Output) -> None:
     """Say where a class looks like a word for 'no label', or a marker does not occur."""
     plain = [label for label in labels if label is not None]
     if len(plain) == len(labels) and task.unlabeled is not None:
-        output.warn(
-            f"no cell of {task.target!r} is empty or holds {task.unlabeled!r}: every row is labelled."
-        )
+        output.warn(f"no cell of {task.target!r} is empty or holds {task.unlabeled!r}: every row is labeled.")
     suspects = [label for label in (-1, "-1", "?", "unknown", "Unknown", "none", "None") if label in plain]
     for label in suspects:
         output.warn(

@@ -125,7 +125,7 @@ def labels_of(table: pa.Table, name: str, marker: str | None) -> NDArray[Any]:
         )
     cells = column.to_pylist()
     labels = np.empty(len(cells), dtype=object)
-    labels[:] = [None if _is_unlabelled(cell, marker) else cell for cell in cells]
+    labels[:] = [None if _is_unlabeled(cell, marker) else cell for cell in cells]
     return labels
 
 
@@ -139,7 +139,7 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def _is_unlabelled(cell: Any, marker: str | None) -> bool:
+def _is_unlabeled(cell: Any, marker: str | None) -> bool:
     if cell is None or cell != cell:
         return True
     if isinstance(cell, str):

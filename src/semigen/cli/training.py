@@ -25,9 +25,9 @@ from semigen.cli.models import about_model, learn_model, n_fits, recipe_of
 from semigen.cli.report import say_result, verdict_text
 from semigen.cli.rows import Rows, Task, read_rows
 from semigen.cli.tables import cell_text, counted, write_table
-from semigen.exceptions import ConvergenceWarning, TrainingWarning, UnlikeRowsWarning
-from semigen.persistence import save
-from semigen.unlike import UNLIKE
+from semigen.evaluation.dependence import DEPENDENCE_SHIFT
+from semigen.exceptions import ConvergenceWarning, DatasetShiftWarning, TrainingWarning
+from semigen.io.models import save
 
 MODEL, PREDICTIONS, SUMMARY, SAMPLES = "model.semigen", "predictions.csv", "summary.json", "samples.png"
 
@@ -63,8 +63,8 @@ def learn(task: Task, output: Output) -> Learned:
     with output.progress("learning") as progress, _training_warnings():
         judged = learn_model(rows, task, progress)
     about = about_model(judged, rows, task)
-    text = verdict_text(judged, rows.n_unlabelled, with_covariance="covariance" in about)
-    say_result(output, judged, about, text, with_twin=rows.n_unlabelled > 0)
+    text = verdict_text(judged, rows.n_unlabeled, with_covariance="covariance" in about)
+    say_result(output, judged, about, text, with_twin=rows.n_unlabeled > 0)
     _warn_about_training(about, output)
     with output.progress("predicting"):
         predictions = predict_table(judged.model, rows.features, rows.name, rows.names, rows.labels)
@@ -74,13 +74,13 @@ def learn(task: Task, output: Output) -> Learned:
         **_about_source(rows, task),
         "target": task.target,
         "n_rows": len(rows.labels),
-        "labelled": [{"class": label, "rows": count} for label, count in sorted(rows.labelled.items())],
-        "n_unlabelled": rows.n_unlabelled,
+        "labeled": [{"class": label, "rows": count} for label, count in sorted(rows.labeled.items())],
+        "n_unlabeled": rows.n_unlabeled,
         "columns": [{**vars(column), "family": rows.family_of(column)} for column in rows.columns],
         "model": about,
         "cross_validation": None if judged.validation is None else judged.validation.to_dict(),
         "not_cross_validated": judged.why_not,
-        "unlabelled_rows": {"verdict": judged.verdict, "text": text},
+        "unlabeled_rows": {"verdict": judged.verdict, "text": text},
         "predicted": count_predictions(predictions),
     }
     whole = judged.model
@@ -137,7 +137,7 @@ def _training_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # said for the model that is kept
         warnings.simplefilter("ignore", TrainingWarning)
-        warnings.simplefilter("ignore", UnlikeRowsWarning)
+        warnings.simplefilter("ignore", DatasetShiftWarning)
         warnings.filterwarnings("error", "stopped by Ctrl-C", TrainingWarning)
         try:
             yield
@@ -163,8 +163,8 @@ def _say_work(rows: Rows, task: Task, output: Output) -> None:
 def _warn_about_training(about: dict[str, Any], output: Output) -> None:
     if about.get("converged") is False:
         output.warn(f"EM stopped after {about['n_iter']} iterations before its objective settled.")
-    if about.get("unlike"):
-        output.warn(UNLIKE)
+    if about.get("dependence_shift"):
+        output.warn(DEPENDENCE_SHIFT)
     if about.get("stopped_early"):
         output.warn("The time budget ended the fit: mixtures, folds or members may be missing.")
     if "not finite" in (about.get("outcome"), about.get("features", {}).get("outcome")):

@@ -10,7 +10,7 @@ import numpy as np
 import sklearn.datasets
 from numpy.typing import ArrayLike, NDArray
 
-from semigen import checks
+from semigen.common import checks
 from semigen.datasets.drawing import generator
 from semigen.exceptions import ParameterError
 
@@ -26,13 +26,13 @@ _BUNDLED: dict[str, tuple[Callable[[], Any], str]] = {
 
 @dataclass(frozen=True)
 class PartlyLabeled:
-    """A table of which some rows are labelled, with the labels of all rows beside it.
+    """A table of which some rows are labeled, with the labels of all rows beside it.
 
     Attributes
     ----------
     X : ndarray of shape (n, D)
     y : ndarray of shape (n,), object
-        Label of a labelled row, None for an unlabelled one.
+        Label of a labeled row, None for an unlabeled one.
     y_true : ndarray of shape (n,)
         Label of every row.
     feature_names : tuple of str
@@ -56,7 +56,7 @@ def bundled_table(name: str, labels_per_class: int = 10, random_state: Any = Non
     Parameters
     ----------
     name : {"iris", "wine", "breast_cancer", "digits"}
-        150 flowers × 4, 178 wines × 13, 569 tumours × 30, 1797 images × 64.
+        150 flowers × 4, 178 wines × 13, 569 tumors × 30, 1797 images × 64.
     labels_per_class : int, default=10
         Rows of each class that keep their label, drawn at random.
     random_state : int, RandomState or None

@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import multivariate_normal, poisson
 
-from semigen import checks
 from semigen.arrays.special import log_sum_exp
 from semigen.columns import Schema, read, restore
+from semigen.common import checks
 from semigen.datasets.drawing import Array, class_proportions, generator
 
 _NUMBERS = slice(0, 3)
 _CATEGORIES = (3, 4)
 _COUNT, _FLAG = 5, 6
 _SCHEMA = Schema(
-    names=("length", "width", "weight", "colour", "size", "visits", "member"),
+    names=("length", "width", "weight", "color", "size", "visits", "member"),
     kinds=("number", "number", "number", "category", "category", "count", "flag"),
-    levels=(None, None, None, ("blue", "green", "grey", "red"), ("large", "medium", "small"), None, None),
+    levels=(None, None, None, ("blue", "green", "orange", "red"), ("large", "medium", "small"), None, None),
     library="pandas",
 )
 
@@ -40,7 +40,7 @@ class MixedTruth:
     covariance : ndarray of shape (3, 3)
         Σ, the same for all classes.
     level_probabilities : tuple of ndarrays of shape (K, 4) and (K, 3)
-        θ of "colour" and "size", levels in the order of the alphabet.
+        θ of "color" and "size", levels in the order of the alphabet.
     rates : ndarray of shape (K,)
         λ of "visits".
     flag_probabilities : ndarray of shape (K,)
@@ -87,15 +87,15 @@ class MixedTruth:
 
 @dataclass(frozen=True)
 class MixedTable:
-    """A simulated table with columns of every kind, of which some rows are labelled and some cells missing.
+    """A simulated table with columns of every kind, of which some rows are labeled and some cells missing.
 
     Attributes
     ----------
     frame : data frame of n rows
-        Three columns of numbers ("length", "width", "weight"), two categories ("colour", "size"), a count
+        Three columns of numbers ("length", "width", "weight"), two categories ("color", "size"), a count
         ("visits") and a flag ("member").
     y : ndarray of shape (n,), object
-        Label of a labelled row, None for an unlabelled one.
+        Label of a labeled row, None for an unlabeled one.
     y_true : ndarray of shape (n,)
         Label of every row.
     truth : MixedTruth
@@ -103,7 +103,7 @@ class MixedTable:
     posterior : ndarray of shape (n, K)
         p(class | the cells that are there) under ``truth``: the Bayes rule takes the largest.
     bayes_error : float
-        Expected error of the Bayes rule on the unlabelled rows, with the holes that they have; no classifier
+        Expected error of the Bayes rule on the unlabeled rows, with the holes that they have; no classifier
         can expect less.
     """
 
@@ -135,14 +135,14 @@ def make_mixed(
     Parameters
     ----------
     n_unlabeled : int, default=5000
-        Unlabelled rows, drawn from ``class_prior``; they come last.
+        Unlabeled rows, drawn from ``class_prior``; they come last.
     n_labeled_per_class : int, default=5
     n_classes : int, default=4
         K. Classes are 0 … K-1.
     missing : float in [0, 1), default=0.15
         Share of the cells that are missing.
     distance : float, default=2.0
-        Distance of the class means from the centre, in standard deviations of the numbers.
+        Distance of the class means from the center, in standard deviations of the numbers.
     class_prior : array-like of shape (K,), optional
         π; equal by default.
     library : {"pandas", "polars", "pyarrow"}, default="pandas"
@@ -164,7 +164,7 @@ def make_mixed(
     >>> from semigen.datasets import make_mixed
     >>> data = make_mixed(200, library="pyarrow", random_state=0)
     >>> data.frame.column_names
-    ['length', 'width', 'weight', 'colour', 'size', 'visits', 'member']
+    ['length', 'width', 'weight', 'color', 'size', 'visits', 'member']
     >>> data.posterior.shape, sum(label is not None for label in data.y)
     ((220, 4), 20)
     """
@@ -186,8 +186,8 @@ def make_mixed(
     given = np.full(len(y), None, dtype=object)
     given[: n_classes * n_labeled_per_class] = y[: n_classes * n_labeled_per_class].tolist()
     posterior = truth._posterior(x)
-    unlabelled = posterior[n_classes * n_labeled_per_class :]
-    error = float(1 - unlabelled.max(axis=1).mean()) if n_unlabeled else float("nan")
+    unlabeled = posterior[n_classes * n_labeled_per_class :]
+    error = float(1 - unlabeled.max(axis=1).mean()) if n_unlabeled else float("nan")
     frame = restore(replace(_SCHEMA, library=library), x)
     return MixedTable(frame, given, y, truth, posterior, error)
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from semigen import checks
+from semigen.common import checks
 from semigen.datasets.bundled import Array, PartlyLabeled
 from semigen.datasets.drawing import class_proportions, generator
 from semigen.exceptions import ParameterError
@@ -29,7 +29,7 @@ def make_gaussian_classes(
     """Draw rows of Gaussian classes with one covariance: linear discriminant analysis is the true model.
 
     ``p(x, y = k) = π_k N(x; μ_k, Σ)``, where every two means have the Mahalanobis distance
-    ``Δ = ((μ_j - μ_k)ᵀ Σ⁻¹ (μ_j - μ_k))^½``. Which rows are labelled says nothing about them.
+    ``Δ = ((μ_j - μ_k)ᵀ Σ⁻¹ (μ_j - μ_k))^½``. Which rows are labeled says nothing about them.
 
     The smallest possible error is ``1 - Σ_k π_k ∫ φ(z) Π_{j≠k} Φ(z + a + log(π_k / π_j) / a) dz`` with
     ``a = Δ / √2``; for two classes with equal priors it is ``Φ(-Δ/2)``.
@@ -37,7 +37,7 @@ def make_gaussian_classes(
     Parameters
     ----------
     n_labeled : int
-        Labelled rows; they come first. Drawn again until every class has one.
+        Labeled rows; they come first. Drawn again until every class has one.
     n_unlabeled : int
     n_features : int, default=2
         D, at least ``n_classes - 1``.
@@ -62,7 +62,7 @@ def make_gaussian_classes(
 
     References
     ----------
-    Efron (1975), *JASA* 70:892; O'Neill (1978), *JASA* 73:821, whose relative efficiency of unlabelled
+    Efron (1975), *JASA* 70:892; O'Neill (1978), *JASA* 73:821, whose relative efficiency of unlabeled
     rows refers to this density.
 
     Examples
@@ -96,24 +96,24 @@ def make_misspecified(
     noise: float = 0.2,
     random_state: Any = None,
 ) -> PartlyLabeled:
-    """Draw rows whose clusters are not the classes: unlabelled rows mislead one Gaussian per class.
+    """Draw rows whose clusters are not the classes: unlabeled rows mislead one Gaussian per class.
 
     Two clusters, each cut in two by the classes:
     ``p(x) = [N(x₁; -d/2, 1) + N(x₁; d/2, 1)] / 2 Π_{j≥2} N(x_j; 0, 1)`` and
-    ``p(y = 1 | x) = Φ(x₂ / τ)``, so each class has one half of each cluster. The labelled rows show that the
+    ``p(y = 1 | x) = Φ(x₂ / τ)``, so each class has one half of each cluster. The labeled rows show that the
     second column tells the class. The density of all rows has no valley there, but one between the clusters,
-    and two Gaussians fitted to it turn towards the clusters, which tell nothing about the class. The smallest
+    and two Gaussians fitted to it turn toward the clusters, which tell nothing about the class. The smallest
     possible error is ``arctan(τ) / π``.
 
     Parameters
     ----------
     n_labeled : int
-        Labelled rows; they come first. Drawn again until both classes have one.
+        Labeled rows; they come first. Drawn again until both classes have one.
     n_unlabeled : int
     n_features : int, default=2
         D, at least 2.
     cluster_distance : float, default=6.0
-        d, between the centres of the clusters.
+        d, between the centers of the clusters.
     noise : float, default=0.2
         τ; at 0 the second column's sign is the class.
     random_state : int, RandomState or None
@@ -130,7 +130,7 @@ def make_misspecified(
 
     References
     ----------
-    Cozman, Cohen & Cirelo (2003), *ICML*: unlabelled rows can raise the error of a wrong model.
+    Cozman, Cohen & Cirelo (2003), *ICML*: unlabeled rows can raise the error of a wrong model.
 
     Examples
     --------
@@ -145,11 +145,11 @@ def make_misspecified(
     checks.real("cluster_distance", cluster_distance, minimum=0)
     checks.real("noise", noise, minimum=0)
     rng = generator(random_state)
-    labelled = _misspecified_rows(n_labeled, n_features, cluster_distance, noise, rng)
-    while len(np.unique(labelled[1])) < 2:
-        labelled = _misspecified_rows(n_labeled, n_features, cluster_distance, noise, rng)
-    unlabelled = _misspecified_rows(n_unlabeled, n_features, cluster_distance, noise, rng)
-    X, y = (np.concatenate(parts) for parts in zip(labelled, unlabelled, strict=True))
+    labeled = _misspecified_rows(n_labeled, n_features, cluster_distance, noise, rng)
+    while len(np.unique(labeled[1])) < 2:
+        labeled = _misspecified_rows(n_labeled, n_features, cluster_distance, noise, rng)
+    unlabeled = _misspecified_rows(n_unlabeled, n_features, cluster_distance, noise, rng)
+    X, y = (np.concatenate(parts) for parts in zip(labeled, unlabeled, strict=True))
     return _simulated(X, y, n_labeled, float(np.arctan(noise) / np.pi))
 
 
@@ -172,17 +172,17 @@ def _simulated(X: Array, y_true: NDArray[np.intp], n_labeled: int, bayes_error: 
 def _draw_classes(
     n_labeled: int, n_unlabeled: int, prior: Array, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    labelled = rng.choice(len(prior), size=n_labeled, p=prior)
-    while len(np.unique(labelled)) < len(prior):
-        labelled = rng.choice(len(prior), size=n_labeled, p=prior)
-    return np.concatenate([labelled, rng.choice(len(prior), size=n_unlabeled, p=prior)])
+    labeled = rng.choice(len(prior), size=n_labeled, p=prior)
+    while len(np.unique(labeled)) < len(prior):
+        labeled = rng.choice(len(prior), size=n_labeled, p=prior)
+    return np.concatenate([labeled, rng.choice(len(prior), size=n_unlabeled, p=prior)])
 
 
 def _simplex(n_classes: int) -> Array:
     """Corners at distance √2 from each other and 0 on average, (K, K-1)."""
-    centred = np.eye(n_classes) - 1 / n_classes
-    _, _, axes = np.linalg.svd(centred)
-    return np.asarray(centred @ axes[:-1].T)
+    centerd = np.eye(n_classes) - 1 / n_classes
+    _, _, axes = np.linalg.svd(centerd)
+    return np.asarray(centerd @ axes[:-1].T)
 
 
 def _error_of_equidistant_classes(a: float, prior: Array) -> float:

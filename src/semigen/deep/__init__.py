@@ -1,4 +1,4 @@
-"""Deep generative classifiers: autoencoders, the K+1-class GAN and flows of labelled and unlabelled rows.
+"""Deep generative classifiers: autoencoders, the K+1-class GAN and flows of labeled and unlabeled rows.
 
 Needs the extra ``deep``: ``pip install "semigen[deep]"``.
 """

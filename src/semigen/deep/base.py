@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor
 
-from semigen import checks, columns
+from semigen import columns
 from semigen.columns import Schema
+from semigen.common import checks
+from semigen.data.labels import encode, labeled_examples
+from semigen.data.weights import check_weights
 from semigen.deep.checkpoints import Checkpoint, fingerprint
 from semigen.deep.devices import check_device, check_precision, common_seed
 from semigen.deep.fitted import Networks, VAEShape, as_networks, new_models
@@ -25,7 +28,6 @@ from semigen.deep.streams import Stream, Streams, mix
 from semigen.deep.tables import Table, refuse_unbounded
 from semigen.deep.trainer import Trained, Training, train
 from semigen.exceptions import LabelError, ParameterError
-from semigen.labels import check_weights, encode, labeled_examples
 
 Array = NDArray[np.float64]
 
@@ -94,7 +96,7 @@ class DeepEstimator:
         )
 
     def _train(self, shape: VAEShape, training: Training, labeled: Rows, unlabeled: Rows) -> Trained:
-        """Train the networks and store them; early stopping holds out a tenth of the unlabelled rows."""
+        """Train the networks and store them; early stopping holds out a tenth of the unlabeled rows."""
         held_out = None
         seen = unlabeled
         if training.patience is not None:
@@ -173,7 +175,7 @@ def training_rows(
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Which rows of a fit are labelled and which are not.
+    """Which rows of a fit are labeled and which are not.
 
     Attributes
     ----------
@@ -185,11 +187,11 @@ class Split:
     weight : ndarray of shape (L,)
         Their weights.
     unlabeled : ndarray of int, shape (U,)
-        Unlabelled rows that count.
+        Unlabeled rows that count.
     unlabeled_weight : ndarray of shape (U,)
         Their weights, without λ.
     labeled_share : float
-        The labelled rows' share of the total weight, with λ.
+        The labeled rows' share of the total weight, with λ.
     """
 
     classes: NDArray[Any]
@@ -202,12 +204,12 @@ class Split:
 
 
 def split_rows(n_rows: int, y: Any, sample_weight: Any, unlabeled: Any, share: float) -> Split:
-    """Read labels and weights; ``share`` is λ, and with 0 no unlabelled row counts.
+    """Read labels and weights; ``share`` is λ, and with 0 no unlabeled row counts.
 
     Raises
     ------
     LabelError
-        If there are not as many labels as rows, or no labelled row counts.
+        If there are not as many labels as rows, or no labeled row counts.
     """
     labels = encode(y, unlabeled)
     if len(labels.pattern) != n_rows:
@@ -218,7 +220,7 @@ def split_rows(n_rows: int, y: Any, sample_weight: Any, unlabeled: Any, share: f
     weight = check_weights(sample_weight, n_rows)
     rows, code, row_weight = labeled_examples(labels, weight)
     if not len(rows):
-        raise LabelError("every labelled row has sample_weight 0: at least one must count.")
+        raise LabelError("every labeled row has sample_weight 0: at least one must count.")
     others = np.flatnonzero(~labels.is_labeled & (weight * share > 0))
     labeled_share = row_weight.sum() / (row_weight.sum() + share * weight[others].sum())
     return Split(labels.classes, rows, code, row_weight, others, weight[others], float(labeled_share))
@@ -293,13 +295,13 @@ def _for_members(rows: Rows, n_members: int) -> Rows:
 
 
 def _hold_out(labeled: Rows, unlabeled: Rows, seed: int) -> tuple[Rows, Batch]:
-    """Unlabelled rows without a tenth of them, and a batch of that tenth and no labels."""
+    """Unlabeled rows without a tenth of them, and a batch of that tenth and no labels."""
     n_rows = len(unlabeled.x)
     n_held = max(1, n_rows // 10)
     if n_rows < 2:
         raise ParameterError(
-            f"patience is set, and there are {n_rows} unlabelled row(s) to hold out from: early stopping "
-            "looks at unlabelled rows only. Use patience=None."
+            f"patience is set, and there are {n_rows} unlabeled row(s) to hold out from: early stopping "
+            "looks at unlabeled rows only. Use patience=None."
         )
     order = torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))
     kept, held = order[n_held:].sort().values, order[:n_held]

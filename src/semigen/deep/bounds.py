@@ -50,7 +50,7 @@ def unlabeled_bound(log_q: Tensor, bound: Tensor) -> Tensor:
     Parameters
     ----------
     log_q : Tensor of shape (K, n)
-        log q(y | x), normalised over the first axis.
+        log q(y | x), normalized over the first axis.
     bound : Tensor of shape (K, n)
         L(x, y).
 
@@ -77,7 +77,7 @@ def truncate(log_q: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
     Returns
     -------
     log_q : Tensor of shape (k, n)
-        log q̃, normalised.
+        log q̃, normalized.
     classes : Tensor of shape (k, n), int64
         Which classes these are.
     log_mass : Tensor of shape (n,)
@@ -93,10 +93,10 @@ def semi_supervised_loss(
 ) -> Tensor:
     """−[s · mean L(x, y) + (1 − s) · mean U(x)] + α · mean cross-entropy, nats a row.
 
-    s is the labelled rows' share of the total weight, so the bracket estimates the mean bound over all
-    rows whatever the sizes of the two batches are. α weighs the mean cross-entropy of the labelled rows,
+    s is the labeled rows' share of the total weight, so the bracket estimates the mean bound over all
+    rows whatever the sizes of the two batches are. α weighs the mean cross-entropy of the labeled rows,
     −log q(y | x), against that mean bound: one scale for all models and numbers of rows. (Kingma et al.
-    2014, eq. 9, add ``0.1 N · mean`` to a *sum* of bounds, which is 0.1 here; with a sum of the N_l labelled
+    2014, eq. 9, add ``0.1 N · mean`` to a *sum* of bounds, which is 0.1 here; with a sum of the N_l labeled
     cross-entropies, as in much code, it is 0.1 N / N_l.)
 
     Without the cross-entropy nothing but L(x, y), in which q(y | x) does not occur, would tell q which
@@ -121,9 +121,9 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
 
 
 def kl_weight(step: int, warmup_steps: int, start: float = 0.0) -> float:
-    """Weight of the KL term after ``step`` optimiser steps: from ``start`` to 1 in a straight line.
+    """Weight of the KL term after ``step`` optimizer steps: from ``start`` to 1 in a straight line.
 
-    A pure function of the optimiser's steps: evaluating the model cannot move it on.
+    A pure function of the optimizer's steps: evaluating the model cannot move it on.
     """
     if step >= warmup_steps:
         return 1.0

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semigen import checks
+from semigen.common import checks
 from semigen.deep.bounds import importance_weighted_bound, importance_weighted_error
 from semigen.deep.fitted import Networks
 from semigen.deep.records import Rows

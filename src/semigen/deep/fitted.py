@@ -22,6 +22,9 @@ from semigen.deep.vae import VAE, ClassVAE
 CELLS_A_BLOCK = 2**22
 """Cells, over classes, whose densities are held at once in an answer."""
 
+OLD_WEIGHTS = {"inputs.centre": "inputs.center"}
+"""Weights of files of semigen 0.1 that have other names now."""
+
 
 @dataclass(frozen=True, eq=False)
 class VAEShape:
@@ -161,7 +164,7 @@ class Networks:
         members: list[dict[str, NDArray[Any]]] = [{} for _ in range(state["n_members"])]
         for name, value in read_tensors(np.asarray(state["safetensors"]).tobytes()).items():
             member, own = name.split("/", 1)
-            members[int(member)][own] = value.numpy()
+            members[int(member)][OLD_WEIGHTS.get(own, own)] = value.numpy()
         object.__setattr__(self, "shape", state["shape"])
         object.__setattr__(self, "weights", tuple(members))
         self.__post_init__()

@@ -22,7 +22,7 @@ from semigen.deep.records import Batch, LossTerms
 from semigen.deep.tables import Table
 
 BOUND = 6.0
-"""Splines bend standardised cells and latents up to here; outside they are the identity."""
+"""Splines bend standardized cells and latents up to here; outside they are the identity."""
 
 
 class ClassFlow(Model):
@@ -39,15 +39,15 @@ class ClassFlow(Model):
     log_prior : Tensor of shape (K,)
         log p(y).
     spread : Tensor of shape (D,)
-        Sd of the Gaussian noise that a training step adds to standardised cells.
+        Sd of the Gaussian noise that a training step adds to standardized cells.
     width : Tensor of shape (D,)
         Width of the uniform noise about them: that of one unit for whole numbers, 0 for others.
     labeled_share : float in [0, 1]
-        The labelled rows' share of the total weight.
+        The labeled rows' share of the total weight.
     alpha : float
         Weight of the mean cross-entropy.
     warmup_steps : int
-        Steps in which unlabelled rows let go of the classes that they start with.
+        Steps in which unlabeled rows let go of the classes that they start with.
     """
 
     log_prior: Tensor
@@ -90,17 +90,17 @@ class ClassFlow(Model):
             self.log_sd.copy_(torch.from_numpy(components.log_sd))
 
     def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """f(x) (n, D) and log |det ∂f/∂x| (n,) of standardised rows (n, D)."""
+        """f(x) (n, D) and log |det ∂f/∂x| (n,) of standardized rows (n, D)."""
         found: tuple[Tensor, Tensor] = self.flow().call_and_ladj(x)
         return found
 
     def rows(self, z: Tensor) -> Tensor:
-        """f⁻¹(z), standardised rows (n, D)."""
+        """f⁻¹(z), standardized rows (n, D)."""
         found: Tensor = self.flow().inv(z)
         return found
 
     def log_joint(self, x: Tensor) -> Tensor:
-        """Log p(x, k) of standardised rows, (K, n)."""
+        """Log p(x, k) of standardized rows, (K, n)."""
         z, log_det = self.latents(x)
         precision = (-2.0 * self.log_sd).exp()
         square = z.square() @ precision.transpose(1, 2) - 2.0 * z @ (precision * self.mean).transpose(1, 2)
@@ -111,15 +111,15 @@ class ClassFlow(Model):
         return self.log_prior[:, None] + within + log_det
 
     def sample(self, y: Tensor) -> Tensor:
-        """Standardised rows of classes (n,), drawn at random, (n, D)."""
+        """Standardized rows of classes (n,), drawn at random, (n, D)."""
         part = torch.multinomial(self.share_logits.softmax(dim=-1)[y], 1)[:, 0]
         mean, log_sd = self.mean[y, part], self.log_sd[y, part]
         return self.rows(mean + log_sd.exp() * torch.randn_like(mean))
 
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
-        """−mean log-likelihood of labelled and unlabelled rows + α · mean cross-entropy of the labelled ones.
+        """−mean log-likelihood of labeled and unlabeled rows + α · mean cross-entropy of the labeled ones.
 
-        During the warm-up an unlabelled row counts with ``(1 − t) log p(x) + t log p(x, ŷ)``, t from 1 to 0
+        During the warm-up an unlabeled row counts with ``(1 − t) log p(x) + t log p(x, ŷ)``, t from 1 to 0
         and ŷ the class that it starts with: a lower bound of log p(x).
         """
         labeled, unlabeled = batch

@@ -12,9 +12,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from semigen import checks, columns
-from semigen.base import TableClassifier
+from semigen import columns
 from semigen.columns import Schema
+from semigen.common import checks
 from semigen.deep import tables
 from semigen.deep.base import (
     Array,
@@ -31,6 +31,7 @@ from semigen.deep.flow import ClassFlow, FlowShape
 from semigen.deep.flow_start import grow_labels, start_components
 from semigen.deep.members import Model
 from semigen.deep.records import Rows
+from semigen.estimators.base import TableClassifier
 from semigen.exceptions import ColumnError, ParameterError
 
 STARTS = {"density": 0.05, "labels": 0.5}
@@ -46,20 +47,20 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
 
     ``p(x, k) = p(k) Σ_m π_km N(f(x); μ_km, diag σ²_km) |det ∂f/∂x|``,
 
-    so densities and class probabilities are exact. The fit maximises, per unit of weight,
+    so densities and class probabilities are exact. The fit maximizes, per unit of weight,
 
-    ``[Σ_labelled w log p(x, y) + λ Σ_unlabelled w log Σ_k p(x, k)] / total weight
-    − α · mean_labelled [−log p(y | x)]``.
+    ``[Σ_labeled w log p(x, y) + λ Σ_unlabeled w log Σ_k p(x, k)] / total weight
+    − α · mean_labeled [−log p(y | x)]``.
 
     This objective has many maxima, and most call regions by the wrong class: which one a fit finds is decided
-    by its start. With ``start="density"`` labels first grow from the labelled rows along dense regions, and
+    by its start. With ``start="density"`` labels first grow from the labeled rows along dense regions, and
     meet where rows are sparse (:func:`semigen.deep.flow_start.grow_labels`). f starts as the identity and
-    the components as a Gaussian mixture of each class of these rows. While the warm-up lasts, an unlabelled
+    the components as a Gaussian mixture of each class of these rows. While the warm-up lasts, an unlabeled
     row counts with ``(1 − t) log p(x) + t log p(x, ŷ) ≤ log p(x)``, with ŷ the class that grew to it and t
     from 1 down to 0; afterwards only the likelihood counts, and a row may change sides. So the start assumes
-    that classes are separated by sparse regions, in standardised columns; the model itself does not.
+    that classes are separated by sparse regions, in standardized columns; the model itself does not.
 
-    For columns of numbers. Columns of whole numbers are dequantised: each step of training adds uniform noise
+    For columns of numbers. Columns of whole numbers are dequantized: each step of training adds uniform noise
     as wide as one unit, so that a density at a whole number stands for its probability. Missing cells and
     categories are refused, because no invertible function takes them.
 
@@ -74,20 +75,20 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
     hidden : int or tuple of int, default=(64, 64)
         Units of the hidden layers of each layer's network.
     start : {"density", "labels"}, default="density"
-        "labels": components start from the labelled rows alone, and there is no warm-up.
+        "labels": components start from the labeled rows alone, and there is no warm-up.
     noise : float, default=0.03
         Sd of the noise that training adds to other numbers, in standard deviations of a column. It bounds the
         density at rows that are there several times.
     alpha : float, default=1.0
-        Weight of the mean cross-entropy of labelled rows against the mean log-likelihood, nats a row.
+        Weight of the mean cross-entropy of labeled rows against the mean log-likelihood, nats a row.
     class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
-        p(y). "labeled": the shares of the labelled rows, with one more row a class.
+        p(y). "labeled": the shares of the labeled rows, with one more row a class.
     unlabeled_weight : float in [0, 1], default=1.0
-        λ: how much an unlabelled row counts. 0 is supervised learning.
+        λ: how much an unlabeled row counts. 0 is supervised learning.
     unlabeled : scalar or None, default=-1
-        The marker in y. None, NaN and NA always count as unlabelled. None here turns the marker off.
+        The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
     warmup_steps : int, default=200
-        Steps in which unlabelled rows let go of the classes that they start with.
+        Steps in which unlabeled rows let go of the classes that they start with.
     n_steps, batch_size, learning_rate, weight_average, patience, device, checkpoint
         As in :class:`VAEClassifier`.
     n_members : int, default=1
@@ -102,8 +103,8 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
     classes_ : ndarray of shape (K,)
     class_prior_ : ndarray of shape (K,)
     history_ : dict {str: ndarray}
-        "step" and means at each report, nats a row of standardised columns: "log_joint" and "cross_entropy"
-        of labelled rows, "log_density" of unlabelled ones and the "entropy" of their p(y | x).
+        "step" and means at each report, nats a row of standardized columns: "log_joint" and "cross_entropy"
+        of labeled rows, "log_density" of unlabeled ones and the "entropy" of their p(y | x).
     n_steps_ : int
     outcome_ : {"finished", "no improvement", "not finite", "interrupted"}
     schema_ : Schema
@@ -185,7 +186,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         return tags
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Learn from labelled and unlabelled rows.
+        """Learn from labeled and unlabeled rows.
 
         Parameters
         ----------
@@ -254,7 +255,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
 
     def predict_proba(self, X: Any) -> Array:
         """p(class | x) ∝ p(x, class), (n, K), in the order of ``classes_``."""
-        return _normalised(self.log_joint(X), axis=1)
+        return _normalized(self.log_joint(X), axis=1)
 
     def uncertainty(self, X: Any) -> tuple[Array, Array]:
         """How uncertain the class is, and how far the members disagree, nats, each (n,).
@@ -263,9 +264,9 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         entropy of the members by, each counted by how probable it finds the row. 0 for a single member.
         """
         joint = self._member_joint(X)
-        total = entropy(_normalised(self._mixed(joint), axis=1))
-        member = _normalised(np.logaddexp.reduce(joint, axis=2), axis=0)
-        return total, np.maximum(total - (member * entropy(_normalised(joint, axis=2))).sum(axis=0), 0.0)
+        total = entropy(_normalized(self._mixed(joint), axis=1))
+        member = _normalized(np.logaddexp.reduce(joint, axis=2), axis=0)
+        return total, np.maximum(total - (member * entropy(_normalized(joint, axis=2))).sum(axis=0), 0.0)
 
     def transform(self, X: Any) -> Array:
         """Latents f(x), member by member, (n, members · D)."""
@@ -378,6 +379,6 @@ def _refuse_categories(schema: Schema) -> None:
         )
 
 
-def _normalised(log: Array, axis: int) -> Array:
+def _normalized(log: Array, axis: int) -> Array:
     """Shares along an axis, of their logs."""
     return np.asarray(np.exp(log - np.logaddexp.reduce(log, axis=axis, keepdims=True)))

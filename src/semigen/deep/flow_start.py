@@ -26,21 +26,21 @@ MOST_ROWS = 20_000
 
 
 def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
-    """Labels of unlabelled rows, grown from the labelled ones along dense regions.
+    """Labels of unlabeled rows, grown from the labeled ones along dense regions.
 
-    With c(i) the root mean square distance of row i to its nearest rows, a step between neighbours i and j
-    costs max(c(i), c(j)): it is cheap where rows are dense. Every row takes the label of the labelled row to
+    With c(i) the root mean square distance of row i to its nearest rows, a step between neighbors i and j
+    costs max(c(i), c(j)): it is cheap where rows are dense. Every row takes the label of the labeled row to
     which the worst step of the best path is cheapest, so that labels meet in the valleys of the density (the
     minimum spanning forest of density-based distances, Gertrudes et al. 2019, *Data Min. Knowl. Discov.*
-    33:1894). A label also holds for the denser rows uphill from its row, because a labelled row at the edge
+    33:1894). A label also holds for the denser rows uphill from its row, because a labeled row at the edge
     of its class would else be cut off by its own first step.
 
     Parameters
     ----------
     x : ndarray of shape (n, D)
-        Standardised rows.
+        Standardized rows.
     code : ndarray of int, shape (n,)
-        Class, -1 where unlabelled.
+        Class, -1 where unlabeled.
     seed : int
         Of the draw of rows where there are too many.
 
@@ -87,7 +87,7 @@ def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
     label_of_tree[tree[source]] = seeds[source]
     found = np.where(code >= 0, code, label_of_tree[tree])
     left = np.flatnonzero(found < 0)
-    if len(left):  # trees that no neighbour links to a label: each takes that of the row nearest to it
+    if len(left):  # trees that no neighbor links to a label: each takes that of the row nearest to it
         reached = np.flatnonzero(found >= 0)
         away, nearest = NearestNeighbors(n_neighbors=1).fit(x[reached]).kneighbors(x[left])
         order = np.argsort(-away[:, 0], kind="stable")  # the least distance of a tree is written last
@@ -97,7 +97,7 @@ def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
 
 
 def _uphill(core: Array, links: Codes, code: Codes) -> Codes:
-    """Labels, and those of the rows on the way from a labelled row to the densest one uphill, (n,)."""
+    """Labels, and those of the rows on the way from a labeled row to the densest one uphill, (n,)."""
     itself = np.arange(len(core))
     around = np.concatenate([itself[:, None], links], axis=1)
     above = around[itself, core[around].argmin(axis=1)]
@@ -148,7 +148,7 @@ def start_components(
     Parameters
     ----------
     x : ndarray of shape (n, D)
-        Standardised rows.
+        Standardized rows.
     code : ndarray of int, shape (n,)
         Class, -1 for rows that are left out. A class without rows starts anywhere.
     n_classes, n_components : int
@@ -183,16 +183,16 @@ def start_components(
             warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not have converged
             if len(own) > 1:
                 found.fit(own)
-                shares, centres, variances = found.weights_, found.means_, found.covariances_
+                shares, centers, variances = found.weights_, found.means_, found.covariances_
             else:
-                shares, centres, variances = (
+                shares, centers, variances = (
                     np.ones(1),
                     own,
                     np.full((1, n_features), max(least_sd, 0.5) ** 2),
                 )
         copy = np.arange(n_components) % n
         apart = 0.1 * rng.normal(size=(n_components, n_features)) * (np.arange(n_components) >= n)[:, None]
-        mean[k] = centres[copy] + np.sqrt(variances[copy]) * apart
+        mean[k] = centers[copy] + np.sqrt(variances[copy]) * apart
         log_sd[k] = 0.5 * np.log(variances[copy])
         share = shares[copy] / np.bincount(copy, minlength=n)[copy]
         log_share[k] = np.log(np.maximum(share, 1e-6))

@@ -13,8 +13,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from semigen import checks, columns
-from semigen.base import TableClassifier
+from semigen import columns
+from semigen.common import checks
 from semigen.deep import tables
 from semigen.deep.base import (
     Array,
@@ -33,6 +33,7 @@ from semigen.deep.members import Model
 from semigen.deep.records import Rows
 from semigen.deep.streams import mix
 from semigen.deep.tables import Table
+from semigen.estimators.base import TableClassifier
 from semigen.exceptions import ClassNotMadeError, ColumnError, ParameterError
 
 _MOST_DRAWS = 1000  # rows drawn for each one wanted of a class
@@ -44,10 +45,10 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
     The discriminator has K logits l_k(x); with ``Z = Σ_k exp l_k`` a row is real with probability
     ``D(x) = Z / (Z + 1)`` and, if it is, of class k with ``exp l_k / Z``, which predicts. It lowers
 
-    ``α · mean_labelled [−log p(y | x, real)] + ½ mean_real [−log D(x)] + ½ mean [−log(1 − D(G(z)))]``
+    ``α · mean_labeled [−log p(y | x, real)] + ½ mean_real [−log D(x)] + ½ mean [−log(1 − D(G(z)))]``
 
     and the generator lowers the squared distance between the mean last hidden layer of real and of generated
-    rows. All rows are real ones, labelled rows too; their weights count.
+    rows. All rows are real ones, labeled rows too; their weights count.
 
     There is no p(x): a GAN has no ``score_samples``, and no ``class_prior``. For densities use
     :class:`VAEClassifier` or :class:`~semigen.MixtureClassifier`.
@@ -55,9 +56,9 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
     Parameters
     ----------
     unit_cells : bool or "auto", default="auto"
-        Whether columns of numbers are from 0 to 1, as images are. They are then not standardised, and the
+        Whether columns of numbers are from 0 to 1, as images are. They are then not standardized, and the
         generator's outputs for them end in a sigmoid. "auto": whether all of them are. Otherwise numbers are
-        standardised. Counts are standardised as log(1 + count); flags, levels and holes are drawn.
+        standardized. Counts are standardized as log(1 + count); flags, levels and holes are drawn.
     network : {"mlp", "conv"}, default="mlp"
         "conv": two convolutions of the discriminator come before its hidden layers, with ``image_shape``. The
         generator has no convolutions.
@@ -77,7 +78,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
     hidden_noise : float, default=0.5
         The same for hidden layers, whose units start with standard deviation 1.
     alpha : float, default=1.0
-        Weight of the mean cross-entropy of labelled rows.
+        Weight of the mean cross-entropy of labeled rows.
     entropy_weight : float, default=0.0
         Weight of the mean entropy of p(y | x, real) of all rows in the discriminator's loss (Dai et al.
         2017): keeps boundaries away from rows.
@@ -85,14 +86,14 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         Weight of the pull-away term in the generator's loss (Dai et al. 2017): spreads generated rows to
         where data are rare.
     unlabeled_weight : float in [0, 1], default=1.0
-        λ: how much an unlabelled row counts. 0 is supervised learning.
+        λ: how much an unlabeled row counts. 0 is supervised learning.
     unlabeled : scalar or None, default=-1
-        The marker in y. None, NaN and NA always count as unlabelled. None here turns the marker off.
+        The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
     n_steps : int, default=2000
-        Optimiser steps, one for each network. The learning rate falls to 0 over the last third. The published
+        Optimizer steps, one for each network. The learning rate falls to 0 over the last third. The published
         fit of MNIST has 180,000.
     batch_size : int, default=100
-        Real and generated rows of a step, and labelled ones, all of them if there are no more.
+        Real and generated rows of a step, and labeled ones, all of them if there are no more.
     learning_rate : float, default=3e-3
         Of Adam with β₁ = 0.5.
     weight_average : float in [0, 1), default=0.9999
@@ -114,7 +115,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
     ----------
     classes_ : ndarray of shape (K,)
     history_ : dict {str: ndarray}
-        "step" and means at each report, nats a row: "cross_entropy" of labelled rows, "real" (−log D) and
+        "step" and means at each report, nats a row: "cross_entropy" of labeled rows, "real" (−log D) and
         "entropy" of all rows, "generated" (−log(1 − D)); "feature_matching", and "pull_away" with its weight.
     n_steps_ : int
     outcome_ : {"finished", "not finite", "interrupted"}
@@ -192,7 +193,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Learn from labelled and unlabelled rows.
+        """Learn from labeled and unlabeled rows.
 
         Parameters
         ----------
@@ -311,9 +312,9 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         as_is = unit | np.array([name == "bernoulli" for name in table.likelihoods])
         return replace(
             table,
-            centre=np.where(unit, 0.0, table.centre),
+            center=np.where(unit, 0.0, table.center),
             scale=np.where(unit, 1.0, table.scale),
-            input_centre=np.where(as_is, 0.0, table.input_centre),
+            input_center=np.where(as_is, 0.0, table.input_center),
             input_scale=np.where(as_is, 1.0, table.input_scale),
         ), tuple(unit.tolist())
 

@@ -151,7 +151,7 @@ class Discriminator(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Standardises units over the batch in training, and then by moments that :meth:`calibrate` sets.
+    """Standardizes units over the batch in training, and then by moments that :meth:`calibrate` sets.
 
     Running moments would be those of the last weights, and the weights that are kept are averages.
     """
@@ -173,7 +173,7 @@ class BatchNorm(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, x: Tensor) -> Tensor:
-        """Keep the moments of these inputs, and standardise by them."""
+        """Keep the moments of these inputs, and standardize by them."""
         self.mean.copy_(x.mean(dim=0))
         self.variance.copy_(x.var(dim=0))
         return batch_norm(x, self.mean, self.variance, bias=self.shift)

@@ -17,7 +17,7 @@ from torch.nn.functional import normalize, softplus
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
-    """−log p(y | x, real) = log Z − l_y of labelled rows, (n,).
+    """−log p(y | x, real) = log Z − l_y of labeled rows, (n,).
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def feature_matching(mean_real: Tensor, mean_generated: Tensor) -> Tensor:
 def conditional_entropy(logits: Tensor) -> Tensor:
     """H(p(y | x, real)) = −Σ_k p_k log p_k, (n, K) → (n,).
 
-    Lowered on unlabelled rows it keeps boundaries between classes away from them (Dai, Yang, Yang, Cohen &
+    Lowered on unlabeled rows it keeps boundaries between classes away from them (Dai, Yang, Yang, Cohen &
     Salakhutdinov 2017, *NeurIPS* 30, eq. 6).
     """
     log_p = logits.log_softmax(dim=-1)

@@ -24,7 +24,7 @@ _CALIBRATION_ROWS = 10_000
 class Cells(nn.Module):
     """Outputs of a generator as rows, as :class:`Inputs` shows rows of the table to a discriminator.
 
-    Numbers and counts (as standardised log(1 + count)) are the outputs, numbers from 0 to 1 a sigmoid
+    Numbers and counts (as standardized log(1 + count)) are the outputs, numbers from 0 to 1 a sigmoid
     of them. Flags, levels and holes are drawn, 0 or 1 as in the data, because probabilities would give
     generated rows away; the gradient is that of the probabilities (straight through).
 
@@ -62,7 +62,7 @@ class Cells(nn.Module):
         plain, levels, _ = self._split(outputs)
         plain = self._plain(plain)
         x = outputs.new_zeros(len(outputs), self.n_columns)
-        x[:, self.plain] = plain / inputs.inverse[self.plain] + inputs.centre[self.plain]
+        x[:, self.plain] = plain / inputs.inverse[self.plain] + inputs.center[self.plain]
         x[:, self.counts] = torch.expm1(x[:, self.counts].clamp(max=30.0)).round().clamp(min=0.0)
         for j, one in levels.items():
             x[:, j] = one.argmax(dim=-1).to(x.dtype)
@@ -157,7 +157,7 @@ class GAN(Model):
         return torch.optim.Adam(parameters, lr=learning_rate, betas=(0.5, 0.999), eps=1e-4, fused=True)
 
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
-        """The discriminator's or the generator's loss; a batch's unlabelled rows are rows of all data."""
+        """The discriminator's or the generator's loss; a batch's unlabeled rows are rows of all data."""
         real = self.inputs(batch.unlabeled.x, batch.unlabeled.mask)
         if objective == "generator":
             return self._generator_loss(real, batch.unlabeled.weight)
@@ -204,7 +204,7 @@ class GAN(Model):
 
     @torch.no_grad()
     def start(self, x: Tensor, mask: Tensor) -> None:
-        """Data-dependent initialisation from rows of the table."""
+        """Data-dependent initialization from rows of the table."""
         self.discriminator.start(self.inputs(x, mask))
 
     @torch.no_grad()

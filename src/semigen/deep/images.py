@@ -1,6 +1,6 @@
 """Rows that are images, put together into one image: what a model makes of classes and rows.
 
-A grid is an array of numbers from 0 (black) to 1 (white), (height, width) or, in colours, (height, width, 3):
+A grid is an array of numbers from 0 (black) to 1 (white), (height, width) or, in colors, (height, width, 3):
 what matplotlib's ``imshow(grid, cmap="gray", vmin=0, vmax=1)`` draws and :func:`save_image` writes.
 """
 
@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from semigen import checks, columns
+from semigen import columns
+from semigen.common import checks
 from semigen.deep.base import Array, random_seed
 from semigen.deep.vae_classifier import VAEClassifier
 from semigen.exceptions import ClassNotMadeError, MissingExtraError, ParameterError, TrainingWarning
 
 MISSING = 0.5
-"""The grey of missing cells."""
+"""The gray of missing cells."""
 
 
 def image_grid(
@@ -41,17 +42,17 @@ def image_grid(
     Parameters
     ----------
     images : array of shape (n, H, W), (n, H, W, 3) or, with ``image_shape``, (n, D)
-        Grey or coloured images, or flat rows. Missing cells (NaN) are drawn in grey.
+        Gray or colored images, or flat rows. Missing cells (NaN) are drawn in gray.
     n_columns : int or None, default=None
         Images in a row; None makes about as many as there are rows.
     image_shape : (height, width), (1, height, width), (3, height, width) or None, default=None
-        How flat rows form an image, row by row, colour after colour.
+        How flat rows form an image, row by row, color after color.
     value_range : (float, float) or None, default=None
         The values that are black and white; None: 0 and 255 for bytes, 0 and 1 for other numbers.
     gap : int, default=1
         Cells between images.
     background : float in [0, 1], default=1.0
-        The grey of gaps and of places without an image.
+        The gray of gaps and of places without an image.
 
     Returns
     -------
@@ -67,14 +68,14 @@ def image_grid(
     stack = _unit(_stack(images, image_shape), value_range)
     checks.integer("gap", gap, minimum=0)
     checks.real("background", background, minimum=0.0, maximum=1.0)
-    n, height, width, *colours = stack.shape
+    n, height, width, *colors = stack.shape
     n_columns = math.isqrt(n - 1) + 1 if n_columns is None else n_columns
     checks.integer("n_columns", n_columns, minimum=1)
     n_rows = -(-n // n_columns)
-    tiles = np.full((n_rows * n_columns, height + gap, width + gap, *colours), float(background))
+    tiles = np.full((n_rows * n_columns, height + gap, width + gap, *colors), float(background))
     tiles[:n, :height, :width] = stack
     tiles = tiles.reshape(n_rows, n_columns, *tiles.shape[1:]).swapaxes(1, 2)
-    grid = tiles.reshape(n_rows * (height + gap), n_columns * (width + gap), *colours)
+    grid = tiles.reshape(n_rows * (height + gap), n_columns * (width + gap), *colors)
     return grid[: len(grid) - gap, : grid.shape[1] - gap]
 
 
@@ -83,7 +84,7 @@ def class_grid(model: Any, n: int = 10, *, random_state: Any = None, **layout: A
 
     Of a :class:`VAEClassifier` they are expected cells, and the images of a column have the same latents.
     Whatever is drawn beyond ``value_range`` is black or white. A class that a GAN's generator makes too
-    rarely is a grey row.
+    rarely is a gray row.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def class_grid(model: Any, n: int = 10, *, random_state: Any = None, **layout: A
             rows, _ = model.sample(n, y=y, random_state=seed, **expected)
             made.append(_made(model, rows, layout))
         except ClassNotMadeError:
-            message = f"the generator makes too few rows of class {y!r}: its images are grey."
+            message = f"the generator makes too few rows of class {y!r}: its images are gray."
             warnings.warn(message, TrainingWarning, stacklevel=2)
             made.append(np.full((n, math.prod(layout["image_shape"])), np.nan))
     return image_grid(np.concatenate(made), n, **layout)

@@ -76,9 +76,9 @@ class Likelihood(nn.Module, ABC):
 
 
 class GaussianLikelihood(Likelihood):
-    """Numbers: N(output, sd²) with one learned sd a column, at least 0.02 of the standardised column's.
+    """Numbers: N(output, sd²) with one learned sd a column, at least 0.02 of the standardized column's.
 
-    Cells are standardised; one sd for all rows cannot shrink around single rows.
+    Cells are standardized; one sd for all rows cannot shrink around single rows.
     """
 
     def __init__(self, n_columns: int) -> None:
@@ -105,9 +105,9 @@ class GaussianLikelihood(Likelihood):
 
 
 class BernoulliLikelihood(Likelihood):
-    """Flags, and grey values as probabilities of white: logit P(cell = 1) is the output.
+    """Flags, and gray values as probabilities of white: logit P(cell = 1) is the output.
 
-    A grey value g in (0, 1) is no flag: each training step draws 1 with probability g, so the model is one
+    A gray value g in (0, 1) is no flag: each training step draws 1 with probability g, so the model is one
     of black and white pictures. Elsewhere g stands for that draw's expectation:
     ``g log p + (1 − g) log(1 − p)``.
     """
@@ -134,7 +134,7 @@ class BernoulliLikelihood(Likelihood):
 class ContinuousBernoulliLikelihood(BernoulliLikelihood):
     """Numbers from 0 to 1 with density ``l e^{l x} / (e^l − 1)``; l is the output.
 
-    The Bernoulli formula normalised over [0, 1] (Loaiza-Ganem & Cunningham 2019, *NeurIPS*), so grey values
+    The Bernoulli formula normalized over [0, 1] (Loaiza-Ganem & Cunningham 2019, *NeurIPS*), so gray values
     are the data themselves and log p(x) is a density.
     """
 

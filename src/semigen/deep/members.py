@@ -27,7 +27,7 @@ class Model(nn.Module):
     objectives: ClassVar[Mapping[str, tuple[str, ...]]] = {"bound": ("",)}
 
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
-        """The loss of a batch after ``step`` optimiser steps.
+        """The loss of a batch after ``step`` optimizer steps.
 
         Written for one model. It must not depend on values of tensors in Python (no ``item()``, no ``if`` on
         a tensor), so that several models can be computed at once; random numbers differ between them.
@@ -37,7 +37,7 @@ class Model(nn.Module):
     def optimizer(
         self, objective: str, parameters: list[nn.Parameter], learning_rate: float
     ) -> torch.optim.Optimizer:
-        """The optimiser of an objective's parameters."""
+        """The optimizer of an objective's parameters."""
         return torch.optim.Adam(parameters, lr=learning_rate, fused=True)
 
     def forward(self, batch: Batch, step: int, objective: str) -> LossTerms:
@@ -54,7 +54,7 @@ class Members(nn.Module):
     Parameters
     ----------
     models : sequence of Model
-        Differently initialised copies.
+        Differently initialized copies.
     """
 
     def __init__(self, models: Sequence[Model]) -> None:

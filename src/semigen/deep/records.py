@@ -17,7 +17,7 @@ class Rows(NamedTuple):
     mask : Tensor of shape (n, D), or (n, 1) where no cell of the table is missing
         1 where a cell is there, 0 where it is missing.
     y : Tensor of shape (n,), int64
-        Class index; 0 in unlabelled rows, where nothing reads it.
+        Class index; 0 in unlabeled rows, where nothing reads it.
     weight : Tensor of shape (n,)
     sd : Tensor of shape (n, D), or (n, 1) where cells are exact
         Cells of a training step are drawn from N(x, sd²).
@@ -31,7 +31,7 @@ class Rows(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """The rows of one optimiser step. Either part may have no rows.
+    """The rows of one optimizer step. Either part may have no rows.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class LossTerms(NamedTuple):
     Attributes
     ----------
     loss : Tensor of shape ()
-        What the optimiser lowers.
+        What the optimizer lowers.
     parts : dict of str to Tensor
         Named parts, one value a row (n,) (or a single one), nats, for the record of progress; their means
         are reported and nothing is computed from them.

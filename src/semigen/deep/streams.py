@@ -1,4 +1,4 @@
-"""Which rows are in which step: shuffled streams of labelled and of unlabelled rows."""
+"""Which rows are in which step: shuffled streams of labeled and of unlabeled rows."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Streams:
-    """Labelled and unlabelled rows side by side.
+    """Labeled and unlabeled rows side by side.
 
     Attributes
     ----------
@@ -98,5 +98,5 @@ class Streams:
 
 
 def mix(seed: int, number: int) -> int:
-    """A seed for the ``number``-th thing of a seed; neighbours get unlike ones."""
+    """A seed for the ``number``-th thing of a seed; neighbors get unlike ones."""
     return (seed * 0x9E3779B97F4A7C15 + (number + 1) * 0xBF58476D1CE4E5B9) % 2**63

@@ -1,4 +1,4 @@
-"""Tables as tensors: numbers standardised, levels by number, missing cells marked."""
+"""Tables as tensors: numbers standardized, levels by number, missing cells marked."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class Table:
     schema : Schema
     likelihoods : tuple of str
         Name of each column's likelihood.
-    centre, scale : ndarray of shape (D,)
-        Gaussian columns become (x − centre) / scale; 0 and 1 for the others.
-    input_centre, input_scale : ndarray of shape (D,)
+    center, scale : ndarray of shape (D,)
+        Gaussian columns become (x − center) / scale; 0 and 1 for the others.
+    input_center, input_scale : ndarray of shape (D,)
         The same for what networks see: of log(1 + x) for counts; columns from 0 to 1 share one scale.
     has_missing : bool
         Whether networks see which cells are missing.
@@ -68,9 +68,9 @@ class Table:
 
     schema: Schema
     likelihoods: tuple[str, ...]
-    centre: Array
+    center: Array
     scale: Array
-    input_centre: Array
+    input_center: Array
     input_scale: Array
     has_missing: bool
 
@@ -80,14 +80,14 @@ class Table:
         for j, levels in enumerate(self.schema.levels):
             if levels is not None:  # a level that training did not know says as little as a missing cell
                 there[:, j] &= matrix[:, j] < len(levels)
-        x = np.where(there, (matrix - self.centre) / self.scale, 0.0)
+        x = np.where(there, (matrix - self.center) / self.scale, 0.0)
         mask = there if not there.all() else np.ones((len(x), 1))
         # Aligned, row by row: products of other memory differ in the last digit, which a fit amplifies.
         return _aligned(x), _aligned(np.asarray(mask, dtype=np.float64))
 
     def matrix(self, x: Tensor) -> Array:
         """Cells of tensors in the units of the table, (n, D)."""
-        return np.asarray(x.double().cpu().numpy() * self.scale + self.centre, dtype=np.float64)
+        return np.asarray(x.double().cpu().numpy() * self.scale + self.center, dtype=np.float64)
 
     def log_volume(self, mask: Tensor) -> Tensor:
         """Log of the units' size, summed over cells that are there, (n,): what a density is per."""
@@ -146,9 +146,9 @@ def learn(X: Any, likelihood: Any = "auto") -> tuple[Table, Any]:
     if bounded.any():
         seen_mean[bounded] = mean[bounded]
         seen_sd[bounded] = np.sqrt(np.mean(sd[bounded] ** 2)) if (sd[bounded] != 1).any() else 1.0
-    centre, scale = np.where(gaussian, mean, 0.0), np.where(gaussian, sd, 1.0)
+    center, scale = np.where(gaussian, mean, 0.0), np.where(gaussian, sd, 1.0)
     has_missing = columns.missing_columns(matrix) is not None
-    return Table(schema, names, centre, scale, seen_mean, seen_sd, has_missing), matrix
+    return Table(schema, names, center, scale, seen_mean, seen_sd, has_missing), matrix
 
 
 class Inputs(nn.Module):
@@ -159,7 +159,7 @@ class Inputs(nn.Module):
     table : Table
     """
 
-    centre: Tensor
+    center: Tensor
     inverse: Tensor
 
     def __init__(self, table: Table) -> None:
@@ -169,13 +169,13 @@ class Inputs(nn.Module):
         self.plain = [j for j, name in enumerate(names) if name != "categorical"]
         self.levels = {j: len(one) for j, one in enumerate(table.schema.levels) if one is not None}
         self.shows_missing = table.has_missing
-        self.register_buffer("centre", torch.from_numpy(table.input_centre).float())
+        self.register_buffer("center", torch.from_numpy(table.input_center).float())
         self.register_buffer("inverse", torch.from_numpy(1.0 / table.input_scale).float())
 
     @property
     def n_outputs(self) -> int:
         """Numbers that a network sees of a row."""
-        n_columns = len(self.centre)
+        n_columns = len(self.center)
         return len(self.plain) + sum(self.levels.values()) + self.shows_missing * n_columns
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
@@ -184,7 +184,7 @@ class Inputs(nn.Module):
         if self.counts:
             seen = x.clone()
             seen[:, self.counts] = torch.log1p(x[:, self.counts])
-        seen = (seen - self.centre) * self.inverse * mask
+        seen = (seen - self.center) * self.inverse * mask
         if not self.levels and not self.shows_missing:
             return seen
         there = mask.expand_as(x)
@@ -223,7 +223,7 @@ def _moments(matrix: Any) -> tuple[Array, Array]:
 
 
 def _wanted_kinds(likelihood: Any) -> Any:
-    """How columns are read. Grey values are numbers although "bernoulli" models flags."""
+    """How columns are read. Gray values are numbers although "bernoulli" models flags."""
     if isinstance(likelihood, Mapping):
         kinds = get_args(Kind)
         return {key: _read_as(value) for key, value in likelihood.items() if key not in kinds}

@@ -33,14 +33,14 @@ class Training:
     Attributes
     ----------
     n_steps : int
-        Optimiser steps.
+        Optimizer steps.
     learning_rate : float
         Constant for two thirds of the steps, then in a straight line to 0.
     weight_average : float in [0, 1)
         Decay of the moving average of the weights that is the result; 0: the last weights. The average
         starts at the first weights and forgets them: after t steps the decay is at most (1 + t) / (10 + t).
     patience : int or None
-        Stop after so many rounds in which the loss of held-out unlabelled rows did not fall, and keep the
+        Stop after so many rounds in which the loss of held-out unlabeled rows did not fall, and keep the
         weights of the best round. None: all steps.
     n_rounds : int
         Reports in a fit.
@@ -63,7 +63,7 @@ class Training:
 
     @property
     def round_steps(self) -> int:
-        """Optimiser steps of a round."""
+        """Optimizer steps of a round."""
         return max(1, math.ceil(self.n_steps / self.n_rounds))
 
 
@@ -78,7 +78,7 @@ class Trained:
     history : dict {str: list of float}
         "step", and the mean of each named part of the loss over each round; "held_out" with early stopping.
     n_steps : int
-        Optimiser steps that the weights have had.
+        Optimizer steps that the weights have had.
     outcome : {"finished", "no improvement", "not finite", "interrupted"}
     """
 
@@ -105,7 +105,7 @@ def train(
     streams : Streams
     training : Training
     held_out : Batch, optional
-        Unlabelled rows for early stopping; labels are never held out.
+        Unlabeled rows for early stopping; labels are never held out.
     checkpoint : Checkpoint, optional
         Where to write after each round, and to resume from if it is there.
 

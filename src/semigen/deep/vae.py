@@ -111,11 +111,11 @@ class ClassVAE(VAE):
     log_prior : Tensor of shape (K,)
         log p(y).
     labeled_share : float in [0, 1]
-        The labelled rows' share of the total weight in the mean bound.
+        The labeled rows' share of the total weight in the mean bound.
     alpha : float
         Weight of the mean cross-entropy.
     top_k : int or None
-        Sum the unlabelled bound over so many classes of each row; None: over all.
+        Sum the unlabeled bound over so many classes of each row; None: over all.
     **options
         As :class:`VAE`.
     """
@@ -145,7 +145,7 @@ class ClassVAE(VAE):
         self.top_k = top_k if top_k is not None and top_k < len(log_prior) else None
 
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
-        """−mean bound of labelled and unlabelled rows + α · mean cross-entropy of the labelled ones."""
+        """−mean bound of labeled and unlabeled rows + α · mean cross-entropy of the labeled ones."""
         labeled, unlabeled = batch
         weight = bounds.kl_weight(step, self.warmup_steps)
         x, seen = self.observe(labeled)

@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from semigen import checks, columns
-from semigen.base import TableClassifier
+from semigen import columns
+from semigen.common import checks
 from semigen.deep import tables
 from semigen.deep.base import (
     Array,
@@ -29,15 +29,16 @@ from semigen.deep.base import (
 )
 from semigen.deep.density import LogDensity, log_density
 from semigen.deep.records import Rows
+from semigen.estimators.base import TableClassifier
 
 
 class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstimator):
     """M2: a variational autoencoder with the class as one of its latents (Kingma et al. 2014).
 
     The model is ``p(x, y) = p(y) ∫ p(x | y, z) N(z; 0, I) dz``: z is what differs within a class. The fit
-    maximises, per unit of weight,
+    maximizes, per unit of weight,
 
-    ``[Σ_labelled w L(x, y) + λ Σ_unlabelled w U(x)] / total weight − α · mean_labelled [−log q(y | x)]``
+    ``[Σ_labeled w L(x, y) + λ Σ_unlabeled w U(x)] / total weight − α · mean_labeled [−log q(y | x)]``
 
     with ``L(x, y) = E_q(z|x,y)[log p(x | y, z)] + log p(y) − KL(q(z | x, y) ‖ p(z)) ≤ log p(x, y)`` and
     ``U(x) = Σ_y q(y | x) L(x, y) + H(q(y | x)) ≤ log p(x)``, summed over all y. q(y | x) predicts.
@@ -56,17 +57,17 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
     network : {"mlp", "conv"} or callable, default="mlp"
     image_shape : tuple of int or None, default=None
     alpha : float, default=1.0
-        Weight of the mean cross-entropy of labelled rows against the mean bound, nats a row.
+        Weight of the mean cross-entropy of labeled rows against the mean bound, nats a row.
     class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
-        p(y). "labeled": the shares of the labelled rows, with one more row a class.
+        p(y). "labeled": the shares of the labeled rows, with one more row a class.
     unlabeled_weight : float in [0, 1], default=1.0
-        λ: how much an unlabelled row counts. 0 is supervised learning.
+        λ: how much an unlabeled row counts. 0 is supervised learning.
     unlabeled : scalar or None, default=-1
-        The marker in y. None, NaN and NA always count as unlabelled. None here turns the marker off.
+        The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
     top_k : int or None, default=None
         Sum U over the k most probable classes of each row only, which is a bound, too. For many classes.
     warmup_steps, n_steps, batch_size, learning_rate, weight_average, patience, device, precision, checkpoint
-        As in :class:`VAEFeatures`. A batch has ``batch_size`` unlabelled rows and as many labelled ones, all
+        As in :class:`VAEFeatures`. A batch has ``batch_size`` unlabeled rows and as many labeled ones, all
         of them if there are no more.
     n_members : int, default=1
         Models trained at once from different seeds. Their mean probabilities predict, and
@@ -82,7 +83,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
     features_ : fitted transformer, with ``features``
     history_ : dict {str: ndarray}
         "step" and means at each report: "labeled_bound", "unlabeled_bound", "cross_entropy", and of the
-        unlabelled rows the "kl" of their latents and the "entropy" of q(y | x), nats a row; with ``top_k``
+        unlabeled rows the "kl" of their latents and the "entropy" of q(y | x), nats a row; with ``top_k``
         "log_mass", the log probability of the classes that are summed over.
     n_steps_ : int
     outcome_ : {"finished", "no improvement", "not finite", "interrupted"}
@@ -156,7 +157,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Learn from labelled and unlabelled rows.
+        """Learn from labeled and unlabeled rows.
 
         Parameters
         ----------
@@ -231,7 +232,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
             Draw rows of this class; None draws classes from ``class_prior_``.
         random_state : int, RandomState or None
         expected : bool, default=False
-            Draw class and latents only, and return the cells that they lead one to expect: grey images
+            Draw class and latents only, and return the cells that they lead one to expect: gray images
             instead of black and white draws. Such rows vary less than those of the table.
 
         Returns

@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from semigen import checks, columns
+from semigen import columns
+from semigen.common import checks
 from semigen.deep import tables
 from semigen.deep.base import Array, DeepEstimator, drawing, random_seed, training_rows
 from semigen.deep.bounds import gaussian_kl
@@ -25,7 +26,7 @@ COLLAPSED = 0.01
 
 
 class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """M1: features of rows learned from all of them, labelled or not, by a variational autoencoder.
+    """M1: features of rows learned from all of them, labeled or not, by a variational autoencoder.
 
     The model is ``p(x) = ∫ p(x | z) N(z; 0, I) dz`` with a decoder network for p(x | z); an encoder network
     gives q(z | x) = N(m(x), diag s(x)²), and both climb the mean of
@@ -38,7 +39,7 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
     Parameters
     ----------
     likelihood : str or dict {column or kind: str}, default="auto"
-        p(cell | z): "gaussian" (one learned sd a column), "bernoulli" (flags; grey values from 0 to 1 are
+        p(cell | z): "gaussian" (one learned sd a column), "bernoulli" (flags; gray values from 0 to 1 are
         drawn black or white anew in each step), "continuous_bernoulli" (numbers from 0 to 1 as they are),
         "categorical", "poisson" or "negative_binomial"; or a dict from column names (numbers, for an array)
         or kinds. "auto": numbers are Gaussian, counts negative binomial, flags Bernoulli, categories
@@ -53,9 +54,9 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
     image_shape : (height, width) or (channels, height, width) or None, default=None
         How the columns form an image, row by row.
     warmup_steps : int, default=0
-        Optimiser steps in which the weight of the KL term rises from 0 to 1.
+        Optimizer steps in which the weight of the KL term rises from 0 to 1.
     n_steps : int, default=2000
-        Optimiser steps.
+        Optimizer steps.
     batch_size : int, default=200
         Rows of a step.
     learning_rate : float, default=0.001
@@ -224,7 +225,7 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
         n : int, default=1
         random_state : int, RandomState or None
         expected : bool, default=False
-            Draw latents only, and return the cells that they lead one to expect: grey images instead of black
+            Draw latents only, and return the cells that they lead one to expect: gray images instead of black
             and white draws. Such rows vary less than those of the table.
 
         Returns

@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.threads import available_cpus, one_blas_thread
+from semigen.common.threads import available_cpus, one_blas_thread
 
 Rows = NDArray[np.intp]
 

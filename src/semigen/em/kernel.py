@@ -1,11 +1,11 @@
-"""The formulas of EM on labelled and unlabelled rows. Pure functions of records; no engine in them.
+"""The formulas of EM on labeled and unlabeled rows. Pure functions of records; no engine in them.
 
-For row i with label evidence ``ℓ_ik = log p(label_i | k)`` (0 where unlabelled) the E-step has
+For row i with label evidence ``ℓ_ik = log p(label_i | k)`` (0 where unlabeled) the E-step has
 
     log p(x_i, label_i, c) = ℓ_i,class(c) + log p(class(c)) + log p(c | class(c)) + log p(x_i | c)
 
 and the M-step takes weighted averages with the responsibilities p(c | x_i, label_i) · w_i, w_i being the
-row's weight, times λ if it is unlabelled. Where labels are noisy, the evidence is that of the label seen
+row's weight, times λ if it is unlabeled. Where labels are noisy, the evidence is that of the label seen
 through p(label | class), :func:`label_evidence`.
 """
 
@@ -19,30 +19,30 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from semigen.arrays.pieces import chunks
-from semigen.arrays.special import Floats, log_sum_exp, normalise
+from semigen.arrays.special import Floats, log_sum_exp, normalize
+from semigen.data.labels import UNLABELED_PATTERN, Labels
 from semigen.em.records import LABELED, UNLABELED, Array, Data, Mixture, Params, Rows, Stats
 from semigen.families import Missing, Walk
-from semigen.labels import UNLABELED_PATTERN, Labels
 
 MAX_NOVEL_SHARE = 1.0 - 1e-9
 """Known classes keep a probability, so that a row's known class is defined where every row is novel."""
 
 
-def label_evidence(noise: Array | None, log_table: Array, labelled: NDArray[np.bool_]) -> Array:
-    """Log p(label | true class) of P label rows (P, K), ``log Σ_j T[k, j] exp(ℓ_j)``; 0 where unlabelled."""
+def label_evidence(noise: Array | None, log_table: Array, labeled: NDArray[np.bool_]) -> Array:
+    """Log p(label | true class) of P label rows (P, K), ``log Σ_j T[k, j] exp(ℓ_j)``; 0 where unlabeled."""
     if noise is None:
         return log_table
     with np.errstate(divide="ignore"):
         seen = np.log(np.exp(log_table) @ noise.T)
-    return np.where(labelled[:, None], seen, 0.0)
+    return np.where(labeled[:, None], seen, 0.0)
 
 
-def log_offsets(mixture: Mixture, params: Params, log_table: Array, labelled: NDArray[np.bool_]) -> Array:
+def log_offsets(mixture: Mixture, params: Params, log_table: Array, labeled: NDArray[np.bool_]) -> Array:
     """Everything in log p(x, label, c) but log p(x | c), (P, C), of P label rows (P, K)."""
-    part = np.where(labelled, LABELED, UNLABELED)
+    part = np.where(labeled, LABELED, UNLABELED)
     by_group = params.log_group[part][:, mixture.group]
-    evidence = label_evidence(params.noise, log_table, labelled)
-    return np.asarray(mixture.log_label(evidence, labelled) + params.log_within + by_group)
+    evidence = label_evidence(params.noise, log_table, labeled)
+    return np.asarray(mixture.log_label(evidence, labeled) + params.log_within + by_group)
 
 
 def responsibilities(
@@ -63,7 +63,7 @@ def responsibilities(
         else:
             offsets = log_offsets(mixture, params, labels.log_table[pattern], pattern != UNLABELED_PATTERN)
         values += offsets.T.astype(values.dtype, copy=False)
-        yield piece, *normalise(values)
+        yield piece, *normalize(values)
 
 
 def e_step(mixture: Mixture, params: Params, data: Data, rows: Rows) -> Stats:
@@ -107,10 +107,10 @@ def given_stats(mixture: Mixture, params: Params, data: Data, rows: Rows, resp: 
 
 
 def add_parts(parts: Array, resp: Floats, pattern: NDArray[np.intp]) -> None:
-    """Add the responsibilities (C, rows) of labelled and of unlabelled rows to ``parts`` (2, C)."""
-    labelled = pattern != UNLABELED_PATTERN
+    """Add the responsibilities (C, rows) of labeled and of unlabeled rows to ``parts`` (2, C)."""
+    labeled = pattern != UNLABELED_PATTERN
     total = resp.sum(axis=1, dtype=np.float64)
-    part = resp[:, labelled].sum(axis=1, dtype=np.float64) if labelled.any() else 0.0
+    part = resp[:, labeled].sum(axis=1, dtype=np.float64) if labeled.any() else 0.0
     parts[LABELED] += part
     parts[UNLABELED] += total - part
 
@@ -126,19 +126,19 @@ def label_counts(
     mixture: Mixture, params: Params, labels: Labels, pattern: NDArray[np.intp], resp: Floats
 ) -> Array:
     """Expected weight of rows of class k with label j, (K, K): r_k T[k, j] e_j / Σ_j T[k, j] e_j."""
-    labelled = pattern != UNLABELED_PATTERN
+    labeled = pattern != UNLABELED_PATTERN
     noise = np.asarray(params.noise)
-    of_class = np.zeros((mixture.n_classes, int(labelled.sum())))
+    of_class = np.zeros((mixture.n_classes, int(labeled.sum())))
     known = mixture.group < mixture.n_classes
-    np.add.at(of_class, mixture.group[known], resp[known][:, labelled])
-    likelihood = np.exp(labels.log_table[pattern[labelled]])
+    np.add.at(of_class, mixture.group[known], resp[known][:, labeled])
+    likelihood = np.exp(labels.log_table[pattern[labeled]])
     seen = likelihood @ noise.T
     share = np.divide(of_class.T, seen, out=np.zeros_like(seen), where=seen > 0)
     return np.asarray(noise * (share.T @ likelihood))
 
 
 def m_step(mixture: Mixture, prior: Any, stats: Stats, params: Params) -> Params:
-    """Parameters that maximise (or at least do not lower) the expected log posterior."""
+    """Parameters that maximize (or at least do not lower) the expected log posterior."""
     log_within, log_group = _weights(mixture, stats.weight)
     noise = params.noise
     if mixture.label_noise is not None and stats.noise is not None:
@@ -221,7 +221,7 @@ def _joint_of_unlabeled(
 
 
 def log_joint(mixture: Mixture, params: Params, x: Any, rows: Rows, missing: Missing = None) -> Array:
-    """Log p(x, group) of unlabelled rows, (len(rows), G), nats."""
+    """Log p(x, group) of unlabeled rows, (len(rows), G), nats."""
     result = np.empty((len(rows), mixture.n_groups))
     members = [mixture.group == group for group in range(mixture.n_groups)]
     for here, _, by_component in _joint_of_unlabeled(mixture, params, x, rows, missing):
@@ -264,7 +264,7 @@ def impute(
     result = np.empty((len(rows), x.shape[1]))
     for here, chunk, by_component in _joint_of_unlabeled(mixture, params, x, rows, missing):
         cells = np.asarray(chunk, dtype=np.float64)
-        resp, _ = normalise(by_component)
+        resp, _ = normalize(by_component)
         if rng is None:
             result[here] = family.expect_missing(params.family, cells, np.asarray(resp, dtype=np.float64))
         else:

@@ -55,11 +55,11 @@ def fit(
     tol: float = 1e-6,
     on_iteration: Callable[[int, float], None] | None = None,
 ) -> Fit:
-    """Maximise the objective from a start.
+    """Maximize the objective from a start.
 
-    ``L(θ) = [Σ_labelled w log p(x, y) + λ Σ_unlabelled w log p(x) + log prior(θ)] / total weight``
+    ``L(θ) = [Σ_labeled w log p(x, y) + λ Σ_unlabeled w log p(x) + log prior(θ)] / total weight``
 
-    (total weight: Σ w over labelled plus λ Σ w over unlabelled rows) never falls; Dempster, Laird & Rubin
+    (total weight: Σ w over labeled plus λ Σ w over unlabeled rows) never falls; Dempster, Laird & Rubin
     (1977), *JRSS B* 39:1. Statistics of rows whose component is known are computed once.
 
     Parameters

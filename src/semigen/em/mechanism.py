@@ -1,12 +1,12 @@
 """Labels that are missing where a row's class is hard to tell: the indicator of a missing label as data.
 
-With H_i the entropy of p(class | x_i) under the current parameters, a row is unlabelled with probability
+With H_i the entropy of p(class | x_i) under the current parameters, a row is unlabeled with probability
 ``q_i = logistic(ξ₀ + ξ₁ log(H_i + 10⁻⁴))``, and the objective gains
 
-    M(θ, ξ) = Σ_unlabelled w log q_i + Σ_labelled w log(1 - q_i).
+    M(θ, ξ) = Σ_unlabeled w log q_i + Σ_labeled w log(1 - q_i).
 
 Since ``∂M/∂ log p(x_i, c) = g_ic = -w_i (m_i - q_i) ξ₁ / (H_i + 10⁻⁴) · τ_ic (log τ_i,class(c) + H_i)``, with
-τ = p(c | x_i) and m_i = 1 for unlabelled rows, a stationary point of the whole objective is a fixed point of
+τ = p(c | x_i) and m_i = 1 for unlabeled rows, a stationary point of the whole objective is a fixed point of
 the M-step with responsibilities r + g in place of r, whatever the family. An M-step from statistics that
 move part of the way to those of r + g climbs if the part is small enough, so it is halved until the
 objective does not fall. ξ is at its maximum for each θ.
@@ -25,14 +25,14 @@ from scipy.special import expit, log_expit, logit, xlogy
 from scipy.stats import chi2
 
 from semigen.arrays.pieces import chunks
-from semigen.arrays.special import Floats, normalise
+from semigen.arrays.special import Floats, normalize
+from semigen.data.labels import UNLABELED_PATTERN
 from semigen.em.engines import Engine
 from semigen.em.kernel import add_parts, label_counts, log_offsets, log_prior, m_step, no_label_counts
 from semigen.em.loop import Fit
 from semigen.em.loop import fit as fit_at_random
 from semigen.em.records import UNLABELED, Array, Data, Mixture, Params, Rows, Stats
 from semigen.families import Walk
-from semigen.labels import UNLABELED_PATTERN
 
 ENTROPY_FLOOR = 1e-4
 """Nats. Rows whose class is surer are all alike: their entropies say how thin the densities' tails are."""
@@ -53,7 +53,7 @@ class LabelMechanism:
     Attributes
     ----------
     intercept, slope : float
-        ξ₀ and ξ₁ of ``P(unlabelled | x) = logistic(ξ₀ + ξ₁ log(H + 10⁻⁴))``, H the entropy of the class
+        ξ₀ and ξ₁ of ``P(unlabeled | x) = logistic(ξ₀ + ξ₁ log(H + 10⁻⁴))``, H the entropy of the class
         posterior in nats. A positive slope: labels are missing where classes are hard to tell.
     log_likelihood_at_random, log_likelihood : float
         Maximum of the whole log posterior, nats: with a slope of 0, which is labels missing completely at
@@ -89,10 +89,10 @@ def fit(
     max_iter: int = 200,
     tol: float = 1e-6,
 ) -> tuple[Fit, LabelMechanism | None]:
-    """Maximise the objective of :func:`semigen.em.fit` plus M(θ, ξ) / total weight, from that fit.
+    """Maximize the objective of :func:`semigen.em.fit` plus M(θ, ξ) / total weight, from that fit.
 
     With labels missing completely at random, ξ₁ = 0, M does not depend on θ: the path is the fit's, then
-    further to its maximum, then that with the mechanism. Where every row is labelled or none is, there is no
+    further to its maximum, then that with the mechanism. Where every row is labeled or none is, there is no
     mechanism.
 
     Ahfock & McLachlan (2020), *Statistics and Computing* 30:1779; log H as in Lyu, Ahfock, Thompson &
@@ -235,9 +235,9 @@ class Posteriors:
     resp : ndarray of shape (C, rows)
         p(c | x, label).
     log_prob : ndarray of shape (rows,)
-        log p(x, label), or log p(x) where unlabelled.
+        log p(x, label), or log p(x) where unlabeled.
     tau : ndarray of shape (C, rows)
-        p(c | x), as if no row were labelled.
+        p(c | x), as if no row were labeled.
     log_class : ndarray of shape (C, rows)
         log p(class(c) | x).
     entropy : ndarray of shape (rows,)
@@ -253,7 +253,7 @@ class Posteriors:
 
 
 def posteriors(mixture: Mixture, params: Params, data: Data, rows: Rows, walk: Walk) -> Iterator[Posteriors]:
-    """Chunk by chunk what rows say, labelled ones with and without their label."""
+    """Chunk by chunk what rows say, labeled ones with and without their label."""
     labels = data.labels
     no_label = (params.log_within + params.log_group[UNLABELED][mixture.group])[:, None]
     members = np.equal(mixture.group, np.arange(mixture.n_classes)[:, None]).astype(np.float64)
@@ -261,8 +261,8 @@ def posteriors(mixture: Mixture, params: Params, data: Data, rows: Rows, walk: W
         pattern = labels.pattern[piece]
         log_prob = walk.log_prob(data.x[piece])
         offsets = log_offsets(mixture, params, labels.log_table[pattern], pattern != UNLABELED_PATTERN)
-        tau, _ = normalise(np.asarray(log_prob + no_label))
-        resp, log_row = normalise(np.asarray(log_prob + offsets.T))
+        tau, _ = normalize(np.asarray(log_prob + no_label))
+        resp, log_row = normalize(np.asarray(log_prob + offsets.T))
         classes = members @ tau
         entropy = -xlogy(classes, classes).sum(axis=0)
         with np.errstate(divide="ignore"):
@@ -293,7 +293,7 @@ def gradient(
 def logistic_maximum(
     scores: Array, unlabeled: NDArray[np.bool_], weight: Array
 ) -> tuple[tuple[float, float], float]:
-    """Maximum likelihood of ``P(unlabelled) = logistic(ξ₀ + ξ₁ score)``: (ξ₀, ξ₁) and the log likelihood.
+    """Maximum likelihood of ``P(unlabeled) = logistic(ξ₀ + ξ₁ score)``: (ξ₀, ξ₁) and the log likelihood.
 
     Newton's method, halving steps that fall. Where the scores separate the two kinds of rows, ξ₁ is large
     but finite; where all scores are equal, it is 0.

@@ -1,8 +1,8 @@
 """Parameters that beat a supervised fit whatever the missing labels are, and a certificate of by how much.
 
-A labelling q gives each unlabelled row class probabilities. The penalised complete log likelihood
+A labeling q gives each unlabeled row class probabilities. The penalized complete log likelihood
 
-    ℓ(θ; q) = Σ_labelled w log p(x, y) + Σ_unlabelled w Σ_k q_k log p(x, k) + log prior(θ)
+    ℓ(θ; q) = Σ_labeled w log p(x, y) + Σ_unlabeled w Σ_k q_k log p(x, k) + log prior(θ)
 
 is linear in q and, for an exponential family in its natural parameters, concave in θ. The contrast with the
 supervised fit, C(θ; q) = ℓ(θ; q) - ℓ(θ_sup; q), therefore has a saddle point, at which θ has the largest
@@ -26,7 +26,7 @@ SHARE_OF_GAIN = 1e-2
 """A solution is found when no parameters can guarantee more than this share of the gain beyond it."""
 
 EVEN = 0.01
-"""Weight of even class probabilities in the first labelling, which so rules out no class of any row."""
+"""Weight of even class probabilities in the first labeling, which so rules out no class of any row."""
 
 LEAST_PROBABILITY = 1e-15
 """Class probabilities below it count as it where they are multiplied: none is lost for good."""
@@ -39,21 +39,21 @@ SMALLEST_STEP = 2.0**-30
 
 @dataclass(frozen=True)
 class Pessimistic:
-    """A fit that no labelling of the unlabelled rows makes worse than the supervised one.
+    """A fit that no labeling of the unlabeled rows makes worse than the supervised one.
 
     Attributes
     ----------
     params : Params
         θ; the supervised ones where ``gain`` is 0.
     gain : float
-        Least ``C(θ; q)`` over all labellings q, nats per row (of total weight), computed for these
+        Least ``C(θ; q)`` over all labelings q, nats per row (of total weight), computed for these
         parameters: it holds even where ``converged`` is False.
     gap : float
         No parameters guarantee more than ``gain + gap``, nats per row.
     labels : ndarray of shape (n, K)
-        The labelling that proves it; labelled rows as they are labelled.
+        The labeling that proves it; labeled rows as they are labeled.
     n_iter : int
-        Labellings tried.
+        Labelings tried.
     converged : bool
         ``gap`` is at most a hundredth of ``gain``, or ``gain + gap`` is at most ``tol``.
     """
@@ -76,9 +76,9 @@ def fit(
     max_iter: int = 200,
     tol: float = 1e-6,
 ) -> Pessimistic:
-    """Maximise the gain over a supervised fit that every labelling of the unlabelled rows guarantees.
+    """Maximize the gain over a supervised fit that every labeling of the unlabeled rows guarantees.
 
-    The saddle point is found from the side of the labelling: ``G(q) = max_θ C(θ; q)``, one M-step, is convex
+    The saddle point is found from the side of the labeling: ``G(q) = max_θ C(θ; q)``, one M-step, is convex
     with the gradient ``c = w log p(x, k | θ(q)) - w log p(x, k | θ_sup)``, so q goes to ``q exp(-η c)``
     (exponentiated gradient; Kivinen & Warmuth 1997, *Information and Computation* 132:1), with smaller steps
     for rows whose c changes much, and as much of the way as G falls, which the sums of statistics tell
@@ -92,13 +92,13 @@ def fit(
         statistics do not depend on the parameters.
     prior
     data
-        All rows with the weights that they have here; every class has a labelled row, and labels are of one
+        All rows with the weights that they have here; every class has a labeled row, and labels are of one
         class each.
     supervised : Params
-        θ_sup: the maximum of the objective without the unlabelled rows, under the same ``prior``.
+        θ_sup: the maximum of the objective without the unlabeled rows, under the same ``prior``.
     engine : Engine
     max_iter : int, default=200
-        At most this many labellings, each two passes over the unlabelled rows.
+        At most this many labelings, each two passes over the unlabeled rows.
     tol : float, default=1e-6
         Where no parameters guarantee more than this, nats per row, the supervised ones are returned.
     """
@@ -112,7 +112,7 @@ def fit(
     n_iter, converged = 0, False
     while n_iter < max_iter:
         n_iter += 1
-        params = contrast.maximise(stats)
+        params = contrast.maximize(stats)
         by_class = contrast.by_class(params)
         upper, lower = contrast.value(params, stats), contrast.least(params, by_class)
         if upper < bound:
@@ -142,11 +142,11 @@ class _Contrast:
         self.mixture, self.prior, self.data, self.engine = mixture, prior, data, engine
         self.supervised = supervised
         used = data.used
-        labelled = data.labels.is_labeled[used]
-        self.rows: Rows = used[~labelled]
+        labeled = data.labels.is_labeled[used]
+        self.rows: Rows = used[~labeled]
         self.weight = data.weight[self.rows]
         self.total_weight = float(data.weight.sum())
-        self.known = self._sums(used[labelled], data.labels.probabilities[used[labelled]])
+        self.known = self._sums(used[labeled], data.labels.probabilities[used[labeled]])
         self.joint = self._log_joint(supervised)
 
     def first_labels(self) -> Array:
@@ -156,23 +156,23 @@ class _Contrast:
         return np.asarray((1.0 - EVEN) * likely + EVEN / self.mixture.n_classes)
 
     def stats(self, labels: Array) -> Stats:
-        """Statistics of all rows, the unlabelled ones as labelled with q (len(rows), K)."""
+        """Statistics of all rows, the unlabeled ones as labeled with q (len(rows), K)."""
         sums = self._sums(self.rows, labels)
         return self.known.merge(replace(sums, weight=sums.weight[::-1]))
 
-    def maximise(self, stats: Stats) -> Params:
+    def maximize(self, stats: Stats) -> Params:
         """θ(q)."""
         return m_step(self.mixture, self.prior, stats, self.supervised)
 
     def value(self, params: Params, stats: Stats) -> float:
-        """C(θ; q) of the labelling that gave ``stats``."""
+        """C(θ; q) of the labeling that gave ``stats``."""
         gain = self._log_likelihood(params, stats) - self._log_likelihood(self.supervised, stats)
         gain += log_prior(self.mixture, self.prior, params)
         gain -= log_prior(self.mixture, self.prior, self.supervised)
         return gain / self.total_weight
 
     def by_class(self, params: Params) -> Array:
-        """What each class of each unlabelled row adds, log p(x, k | θ) - log p(x, k | θ_sup), (rows, K)."""
+        """What each class of each unlabeled row adds, log p(x, k | θ) - log p(x, k | θ_sup), (rows, K)."""
         return self._log_joint(params) - self.joint
 
     def least(self, params: Params, by_class: Array) -> float:
@@ -181,10 +181,10 @@ class _Contrast:
         return self.value(params, self.known) + worst / self.total_weight
 
     def line_search(self, here: Stats, there: Stats) -> float:
-        """How much of the way to a labelling to go so that G falls: 1, ½, ¼, …; 0 where it cannot fall."""
+        """How much of the way to a labeling to go so that G falls: 1, ½, ¼, …; 0 where it cannot fall."""
         size = 1.0
         while size >= SMALLEST_STEP:
-            params = self.maximise(here.scaled(1.0 - size).merge(there.scaled(size)))
+            params = self.maximize(here.scaled(1.0 - size).merge(there.scaled(size)))
             # G is convex: where it still falls at the end of a step, it fell all the way
             if self.value(params, there) <= self.value(params, here):
                 return size
@@ -211,7 +211,7 @@ class _Contrast:
 
 
 class _Steps:
-    """Steps of a labelling against what each class adds, at a pace of its own for each row."""
+    """Steps of a labeling against what each class adds, at a pace of its own for each row."""
 
     def __init__(self, labels: Array, weight: Array) -> None:
         self.labels, self.share = labels, weight / weight.sum()

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.data.labels import Labels
 from semigen.families import Family, Missing
-from semigen.labels import Labels
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -29,13 +29,13 @@ class ClassPrior:
     Attributes
     ----------
     kind : str
-        "shared": one p(y), learned from labelled and unlabelled rows. "unlabeled": the two parts have class
-        proportions of their own, each learned from its part; predictions use the unlabelled part's.
+        "shared": one p(y), learned from labeled and unlabeled rows. "unlabeled": the two parts have class
+        proportions of their own, each learned from its part; predictions use the unlabeled part's.
         "fixed": ``values``.
     values : ndarray of shape (K,) or None
         The fixed class probabilities, > 0, sum 1.
     held : (int, float) or None
-        A class and its probability in the unlabelled part, which stays: for a profile likelihood.
+        A class and its probability in the unlabeled part, which stays: for a profile likelihood.
     """
 
     kind: str = "shared"
@@ -75,7 +75,7 @@ class Mixture:
         Of p(x | component).
     group : ndarray of shape (C,), intp
         The group of each component: classes 0 … K-1, then, if there are novel components, K for all of
-        them: a group that no labelled row can belong to.
+        them: a group that no labeled row can belong to.
     n_classes : int
         K.
     class_prior : ClassPrior
@@ -99,10 +99,10 @@ class Mixture:
         """K, or K + 1 with novel components."""
         return self.n_classes + bool((self.group == self.n_classes).any())
 
-    def log_label(self, log_table: Array, labelled: NDArray[np.bool_]) -> Array:
+    def log_label(self, log_table: Array, labeled: NDArray[np.bool_]) -> Array:
         """Log label evidence by component, (P, C), of P label rows (P, K); a label excludes novel ones."""
         if self.n_groups > self.n_classes:
-            log_table = np.column_stack([log_table, np.where(labelled, -np.inf, 0.0)])
+            log_table = np.column_stack([log_table, np.where(labeled, -np.inf, 0.0)])
         return np.asarray(log_table[:, self.group])
 
 
@@ -113,7 +113,7 @@ class Params:
     Attributes
     ----------
     log_group : ndarray of shape (2, G)
-        log p(group), of unlabelled rows (0) and of labelled rows (1).
+        log p(group), of unlabeled rows (0) and of labeled rows (1).
     log_within : ndarray of shape (C,)
         log p(component | group).
     family : record
@@ -135,7 +135,7 @@ class Stats:
     Attributes
     ----------
     weight : ndarray of shape (2, C)
-        Responsibilities times row weights, summed over unlabelled (0) and labelled (1) rows.
+        Responsibilities times row weights, summed over unlabeled (0) and labeled (1) rows.
     log_lik : float
         ``Σ w log p(row)``, nats, under the parameters of the E-step.
     family : record
@@ -184,7 +184,7 @@ class Data:
     x : array of n rows
     labels : Labels
     weight : ndarray of shape (n,)
-        Row weights, those of unlabelled rows times λ. Rows of weight 0 are never visited.
+        Row weights, those of unlabeled rows times λ. Rows of weight 0 are never visited.
     missing : ndarray of shape (D,), bool, or None
         Columns with missing cells; None if no cell is missing.
     """

@@ -20,7 +20,7 @@ from semigen.families.negative_binomial import NegativeBinomial
 from semigen.families.poisson import Poisson
 from semigen.families.product import Product
 from semigen.families.protocol import Family, Missing, Walk, among
-from semigen.families.registry import FAMILIES, FAMILY_OF_KIND, as_family, as_modelled, choose, wanted_kinds
+from semigen.families.registry import FAMILIES, FAMILY_OF_KIND, as_family, as_modeled, choose, wanted_kinds
 from semigen.families.student_t import StudentT
 from semigen.families.von_mises_fisher import VonMisesFisher
 
@@ -49,7 +49,7 @@ __all__ = [
     "among",
     "as_covariance",
     "as_family",
-    "as_modelled",
+    "as_modeled",
     "choose",
     "wanted_kinds",
 ]

@@ -147,7 +147,7 @@ class Categorical(Discrete):
     def walk(self, params: Levels, dtype: Any, missing: Missing = None) -> LevelWalk:
         return LevelWalk(params, looked_at(missing))
 
-    def maximise(self, stats: CellCounts, params: Levels) -> Levels:
+    def maximize(self, stats: CellCounts, params: Levels) -> Levels:
         sizes = params.sizes
         total = column_sums(stats.count, sizes)
         share = stats.count / np.repeat(np.where(total > 0, total, 1.0), sizes, axis=1)

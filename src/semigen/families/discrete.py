@@ -31,7 +31,7 @@ _LOG_FACTORIAL: Array = gammaln(np.arange(1, 1025, dtype=np.float64))
 
 @dataclass(frozen=True)
 class Standard:
-    """How rows become points: some columns, centred, each with variance 1 over all rows.
+    """How rows become points: some columns, centerd, each with variance 1 over all rows.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Standard:
         return cls(columns, center[columns], np.where(spread > 0, spread, 1.0))
 
     def points(self, x: Any) -> Array:
-        """Points (rows, F); a missing cell stands at the centre."""
+        """Points (rows, F); a missing cell stands at the center."""
         chosen = x[:, self.columns]
         dense = np.asarray(chosen.toarray() if is_sparse(chosen) else chosen, dtype=np.float64)
         points = (dense - self.center) / self.scale
@@ -112,7 +112,7 @@ class Discrete(Family):
         """How rows become points."""
 
     @abstractmethod
-    def maximise(self, stats: Any, params: Any) -> Any:
+    def maximize(self, stats: Any, params: Any) -> Any:
         """Maximum likelihood; columns of components without weight stay as in ``params``."""
 
     def fit_prior(self, x: Any, weight: Array, shrinkage: float | None, map_rows: MapRows) -> PseudoRows:
@@ -137,10 +137,10 @@ class Discrete(Family):
         return PseudoRows(row, strength, params, self.standard(x, weight, map_rows, row, params))
 
     def reference(self, prior: PseudoRows, n_components: int) -> Any:
-        return self.maximise(prior.row.times(np.ones((n_components, 1))), prior.neutral)
+        return self.maximize(prior.row.times(np.ones((n_components, 1))), prior.neutral)
 
     def m_step(self, prior: PseudoRows, stats: Any, params: Any) -> Any:
-        return self.maximise(stats.merge(prior.sums), params)
+        return self.maximize(stats.merge(prior.sums), params)
 
     def log_prior(self, prior: PseudoRows, params: Any) -> float:
         return self.log_likelihood(params, prior.sums) if prior.strength > 0 else 0.0

@@ -106,7 +106,7 @@ class Linear(Discrete):
     def walk(self, params: Means, dtype: Any, missing: Missing = None) -> LinearWalk:
         return LinearWalk(self, params, looked_at(missing))
 
-    def maximise(self, stats: LinearSums, params: Means) -> Means:
+    def maximize(self, stats: LinearSums, params: Means) -> Means:
         there = stats.weight > 0
         mean = np.where(there, stats.first / np.where(there, stats.weight, 1.0), params.mean)
         return Means(np.clip(mean, *self.bounds))

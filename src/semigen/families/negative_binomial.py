@@ -138,7 +138,7 @@ class NegativeBinomial(Discrete):
     def walk(self, params: MeansSizes, dtype: Any, missing: Missing = None) -> Walk:
         return CountWalk(params, looked_at(missing))
 
-    def maximise(self, stats: CellCounts, params: MeansSizes) -> MeansSizes:
+    def maximize(self, stats: CellCounts, params: MeansSizes) -> MeansSizes:
         values = params.values
         rows = column_sums(stats.count, values.sizes)
         there = rows > 0

@@ -124,7 +124,7 @@ class Family(ABC):
         """Parameters that do not lower the expected log posterior given ``stats``.
 
         ``params`` are those that ``stats`` were computed with: a component without rows and without a prior
-        keeps its parameters, and generalised M-steps start from them.
+        keeps its parameters, and generalized M-steps start from them.
         """
 
     @abstractmethod

@@ -69,7 +69,7 @@ def as_family(family: Any, covariance: Any = "full") -> Family:
 def wanted_kinds(family: Any, covariance: Any = "full") -> Kind | dict[Any, Kind] | None:
     """What kinds a ``family`` setting wants columns to be read as; None: as they look.
 
-    Keys of a dict that are kinds say how columns are modelled, not how they are read.
+    Keys of a dict that are kinds say how columns are modeled, not how they are read.
     """
     if isinstance(family, str) and family == "auto":
         return None
@@ -125,7 +125,7 @@ def choose(family: Any, covariance: Any, schema: Schema, *, sparse: bool = False
     return _sparse_too(Product(found), sparse)
 
 
-def as_modelled(family: Family, schema: Schema) -> Schema:
+def as_modeled(family: Family, schema: Schema) -> Schema:
     """The schema with what ``family`` models as numbers read as numbers.
 
     Counts and flags that a Gaussian models were whole when the model was fitted; rows to predict need not be.

@@ -161,11 +161,11 @@ class VonMisesFisher(Family):
 
     def log_prior(self, prior: DirectionPrior, params: Directions) -> float:
         pull = params.concentration * (params.mean_direction @ prior.mean)
-        return prior.strength * float((log_normaliser(params) + pull).sum())
+        return prior.strength * float((log_normalizer(params) + pull).sum())
 
     def log_likelihood(self, params: Directions, stats: DirectionSums) -> float:
         along_mean = (params.mean_direction * stats.first).sum(axis=1)
-        each = stats.weight * log_normaliser(params) + params.concentration * along_mean
+        each = stats.weight * log_normalizer(params) + params.concentration * along_mean
         return float(each.sum()) + stats.aimless * log_uniform(params)
 
     def points(self, prior: DirectionPrior, x: Any) -> Array:
@@ -206,7 +206,7 @@ class DirectionWalk(ScaledWalk):
 
     def __init__(self, params: Directions) -> None:
         super().__init__(params.concentration[:, None] * params.mean_direction)
-        self._constant = log_normaliser(params)[:, None]
+        self._constant = log_normalizer(params)[:, None]
         self._uniform = log_uniform(params)
         self._weight = np.zeros(len(params.concentration))
         self._aimless = 0.0
@@ -282,7 +282,7 @@ def _sample_cosines(kappa: Array, n_features: int, rng: np.random.Generator) -> 
     return cosine
 
 
-def log_normaliser(params: Directions) -> Array:
+def log_normalizer(params: Directions) -> Array:
     """Log C_D(κ), (C,)."""
     n_features = params.mean_direction.shape[1]
     log_bessel, _ = bessel(0.5 * n_features - 1, params.concentration)

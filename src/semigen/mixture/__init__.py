@@ -1,4 +1,4 @@
-"""Mixture classifiers: EM over labelled and unlabelled rows."""
+"""Mixture classifiers: EM over labeled and unlabeled rows."""
 
 from semigen.mixture.classifier import MixtureClassifier
 

@@ -13,8 +13,9 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from semigen import checks, columns
-from semigen.base import TableClassifier
+from semigen import columns
+from semigen.common import checks
+from semigen.comparison import cross_validate
 from semigen.em import (
     Data,
     Engine,
@@ -28,25 +29,25 @@ from semigen.em import (
     restart,
     start,
 )
+from semigen.estimators.base import TableClassifier
 from semigen.exceptions import ConvergenceWarning, ParameterError
-from semigen.families import COVARIANCES, Family, as_modelled, choose, wanted_kinds
+from semigen.families import COVARIANCES, Family, as_modeled, choose, wanted_kinds
 from semigen.mixture import criteria, parameters, selection
 from semigen.mixture.fitted import Before, FittedMixture, missing_refused
 from semigen.mixture.proportions import ClassProportions, class_proportions
 from semigen.mixture.selection import Candidate
-from semigen.model_selection import cross_validate
 
 
 class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
-    """Classes as mixtures of densities, learned by EM from labelled and unlabelled rows.
+    """Classes as mixtures of densities, learned by EM from labeled and unlabeled rows.
 
-    The model is ``p(x, y) = p(y) Σ_{c of class y} p(c | y) p(x | c)``; the fit maximises
+    The model is ``p(x, y) = p(y) Σ_{c of class y} p(c | y) p(x | c)``; the fit maximizes
 
-    ``[Σ_labelled w log p(x, y) + λ Σ_unlabelled w log Σ_y p(x, y) + log prior] / total weight``
+    ``[Σ_labeled w log p(x, y) + λ Σ_unlabeled w log Σ_y p(x, y) + log prior] / total weight``
 
     over the rows with weights w (Nigam et al. 2000, *Machine Learning* 39:103, eq. 8, who introduce λ;
-    Dempster, Laird & Rubin 1977). Unlabelled rows help where the classes are about as the model says and
-    can hurt where they are not: compare with ``unlabeled_weight=0`` on the labelled rows.
+    Dempster, Laird & Rubin 1977). Unlabeled rows help where the classes are about as the model says and
+    can hurt where they are not: compare with ``unlabeled_weight=0`` on the labeled rows.
 
     Parameters
     ----------
@@ -67,15 +68,15 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         the columns' variances, 1e-4 in float32).
     components_per_class : int, dict {class: int} or {"bic", "icl", "cv"}, default=1
         Components of each class; classes absent from the dict have one. Or the criterion that finds them:
-        the Bayesian information criterion, the integrated completed likelihood, or the log-loss of labelled
+        the Bayesian information criterion, the integrated completed likelihood, or the log-loss of labeled
         rows in cross-validation.
     n_novel_components : int, default=0
-        Components that belong to no known class, for unlabelled rows of unknown kinds. Predictions are
+        Components that belong to no known class, for unlabeled rows of unknown kinds. Predictions are
         about known classes only; :meth:`novelty` says how likely a row is of another kind. Where these
         components start is chance: use ``n_init`` of 5 or more.
     class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
-        p(y). "shared": learned from both parts. "unlabeled": the unlabelled rows have class proportions of
-        their own, learned from them and used to predict; the labelled rows' proportions say nothing about
+        p(y). "shared": learned from both parts. "unlabeled": the unlabeled rows have class proportions of
+        their own, learned from them and used to predict; the labeled rows' proportions say nothing about
         them. "uniform" or an array (in the order of ``classes_``): fixed.
     label_noise : array of shape (K, K), "estimate" or None, default=None
         T[k, j] = p(label j | true class k) where labels may be wrong, in the order of ``classes_``; rows sum
@@ -83,16 +84,16 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         class, nine of them right. None: every label is right.
     label_mechanism : {"entropy"} or None, default=None
         Why labels are missing. None: completely at random. "entropy": the harder a class is to tell, the
-        likelier (or unlikelier) a row is unlabelled, P(unlabelled | x) = logistic(ξ₀ + ξ₁ log(H + 10⁻⁴)) with
+        likelier (or unlikelier) a row is unlabeled, P(unlabeled | x) = logistic(ξ₀ + ξ₁ log(H + 10⁻⁴)) with
         H the entropy of p(class | x), and its log likelihood joins the objective (Ahfock & McLachlan 2020,
         *Statistics and Computing* 30:1779).
     unlabeled_weight : float in [0, 1], default=1.0
-        λ: how much an unlabelled row counts. 0 is supervised learning.
+        λ: how much an unlabeled row counts. 0 is supervised learning.
     unlabeled : scalar or None, default=-1
-        The marker in y. None, NaN and NA always count as unlabelled. None here turns the marker off.
+        The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
     n_init : int, default=1
-        Starts; the best objective wins. The first is from the labelled rows, the others add a random half
-        of the unlabelled rows, each as one of the class of its nearest labelled row.
+        Starts; the best objective wins. The first is from the labeled rows, the others add a random half
+        of the unlabeled rows, each as one of the class of its nearest labeled row.
     max_iter : int, default=200
         At most this many EM iterations a start.
     tol : float, default=1e-6
@@ -119,7 +120,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
     means_ : ndarray of shape (C, D)
     covariances_ : ndarray of shape (C, D, D)
     class_proportions_ : ClassProportions or None
-        With class_prior="unlabeled": proportions of the classes among unlabelled rows, with 95 % intervals
+        With class_prior="unlabeled": proportions of the classes among unlabeled rows, with 95 % intervals
         from the profile likelihood. They take about as long as the fit.
     label_noise_ : ndarray of shape (K, K) or None
         p(label | true class).
@@ -200,7 +201,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Learn from labelled and unlabelled rows.
+        """Learn from labeled and unlabeled rows.
 
         Parameters
         ----------
@@ -227,7 +228,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
             self.selection_ = self._search(criterion, data, X, y, sample_weight)
             covariance, setting = self.selection_[0].covariance, self.selection_[0].components_per_class
         mixture, prior, found = self._learn(data, covariance, setting, before)
-        self.schema_ = as_modelled(mixture.family, self.schema_)
+        self.schema_ = as_modeled(mixture.family, self.schema_)
         found = self._explain(mixture, prior, data, found)
         self._store(mixture, prior, found, data.labels.classes)
         self._warn_unless_converged(found)
@@ -276,7 +277,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         return family.fit_prior(data.x, data.weight, strength, lambda f: engine.map_rows(f, used))
 
     def _explain(self, mixture: Mixture, prior: Any, data: Data, found: Fit) -> Fit:
-        """What the fit says of the labels that are missing; modelling them changes it."""
+        """What the fit says of the labels that are missing; modeling them changes it."""
         self.class_proportions_: ClassProportions | None = None
         self.label_mechanism_: LabelMechanism | None = None
         with ThreadEngine() as engine:

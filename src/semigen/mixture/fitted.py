@@ -11,13 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from semigen import checks, columns
-from semigen import labels as label_reader
+from semigen import columns
 from semigen.arrays.special import log_sum_exp
 from semigen.columns import Schema
+from semigen.common import checks
+from semigen.data.labels import encode
+from semigen.data.weights import check_weights
 from semigen.em import Data, Mixture, Params, ThreadEngine, impute, log_joint, restartable
 from semigen.exceptions import ParameterError
-from semigen.families import Family, as_modelled
+from semigen.families import Family, as_modeled
 from semigen.mixture import criteria
 
 Array = NDArray[np.float64]
@@ -39,7 +41,7 @@ class Before:
 
     def serves(self, mixture: Mixture, prior: Any, data: Data, schema: Schema) -> bool:
         """Whether it is about the same columns, classes and components, so that EM can go on from it."""
-        now, then = as_modelled(mixture.family, schema), self.schema
+        now, then = as_modeled(mixture.family, schema), self.schema
         return (
             np.array_equal(self.classes, data.labels.classes)
             and np.array_equal(self.mixture.group, mixture.group)
@@ -160,7 +162,7 @@ class FittedMixture:
     def bic(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion, ``-2 log L + n_free log n``; lower is better.
 
-        L has the labelled rows' p(x, y) and the unlabelled rows' p(x), with λ as fitted; n is the total
+        L has the labeled rows' p(x, y) and the unlabeled rows' p(x), with λ as fitted; n is the total
         weight. Schwarz (1978), *Annals of Statistics* 6:461.
         """
         return criteria.bic(self.mixture_, self.params_, self._scored(X, y, sample_weight))
@@ -233,8 +235,8 @@ class FittedMixture:
     def _with_labels(
         self, matrix: Any, y: Any, sample_weight: Any, classes: NDArray[Any] | None = None
     ) -> Data:
-        weight = label_reader.check_weights(sample_weight, matrix.shape[0])
-        labels = label_reader.encode(y, self.unlabeled, counted=weight > 0, classes=classes)
+        weight = check_weights(sample_weight, matrix.shape[0])
+        labels = encode(y, self.unlabeled, counted=weight > 0, classes=classes)
         weight = np.where(labels.is_labeled, weight, float(self.unlabeled_weight) * weight)
         return Data(matrix, labels, weight, columns.missing_columns(matrix))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.checks import integer, real
+from semigen.common.checks import integer, real
 from semigen.em import ClassPrior, LabelNoise
 from semigen.exceptions import ParameterError
 
@@ -96,7 +96,7 @@ def label_noise(value: Any, classes: Classes) -> LabelNoise | None:
 
 
 def label_mechanism(value: Any, class_prior: Any, n_novel: Any) -> bool:
-    """Whether missing labels are modelled; the other settings have to leave p(y) the same in both parts."""
+    """Whether missing labels are modeled; the other settings have to leave p(y) the same in both parts."""
     if value is None:
         return False
     if not (isinstance(value, str) and value == "entropy"):

@@ -1,4 +1,4 @@
-"""A mixture classifier that no labelling of the unlabelled rows makes worse than its supervised fit."""
+"""A mixture classifier that no labeling of the unlabeled rows makes worse than its supervised fit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from semigen import labels as label_reader
+from semigen.data.weights import check_weights
 from semigen.em import Data, Fit, Mixture, ThreadEngine, pessimistic
 from semigen.em import fit as climb
 from semigen.em.pessimistic import Pessimistic
@@ -41,13 +41,13 @@ def fit_pessimistic(
 ) -> tuple[MixtureClassifier, Pessimistic]:
     """The estimator fitted by maximum contrastive pessimistic likelihood, and what is guaranteed.
 
-    See :func:`semigen.em.pessimistic.fit`. Unlabelled rows count in full, and the prior is the supervised
-    fit's: its location and scale come from the labelled rows.
+    See :func:`semigen.em.pessimistic.fit`. Unlabeled rows count in full, and the prior is the supervised
+    fit's: its location and scale come from the labeled rows.
 
     Parameters
     ----------
     estimator : MixtureClassifier
-        Its ``unlabeled_weight`` does not count; ``max_iter`` is the most labellings that are tried. It is
+        Its ``unlabeled_weight`` does not count; ``max_iter`` is the most labelings that are tried. It is
         cloned.
     X, y, sample_weight
         As in :meth:`MixtureClassifier.fit`.
@@ -63,13 +63,13 @@ def fit_pessimistic(
     ParameterError
         If complete rows do not have a likelihood that is concave in the parameters.
     LabelError
-        If a class has no labelled row, or labels are soft.
+        If a class has no labeled row, or labels are soft.
     """
     _check_settings(estimator)
     model = clone(estimator).set_params(unlabeled_weight=0.0, warm_start=False).fit(X, y, sample_weight)
     mixture, classes = model.mixture_, model.classes_
     supervised = model._with_labels(model._matrix(X), y, sample_weight, classes)
-    everything = replace(supervised, weight=label_reader.check_weights(sample_weight, supervised.x.shape[0]))
+    everything = replace(supervised, weight=check_weights(sample_weight, supervised.x.shape[0]))
     _check_rows(mixture, everything)
     with ThreadEngine() as engine:
         prior = model._prior(mixture.family, supervised, engine)
@@ -83,7 +83,7 @@ def fit_pessimistic(
     model.set_params(warm_start=estimator.warm_start)
     if not found.converged:
         warnings.warn(
-            f"after {found.n_iter} labellings the fit guarantees a gain of {found.gain:.3g} nats per row, "
+            f"after {found.n_iter} labelings the fit guarantees a gain of {found.gain:.3g} nats per row, "
             f"and parameters may exist that guarantee {found.gap:.2g} more: raise max_iter or shrinkage.",
             ConvergenceWarning,
             stacklevel=3,
@@ -104,7 +104,7 @@ def _check_settings(estimator: Any) -> None:
             raise ParameterError(f"{name}={seen!r} does not go with pessimistic=True: leave it out.")
     if isinstance(estimator.class_prior, str) and estimator.class_prior == "unlabeled":
         raise ParameterError(
-            "class_prior='unlabeled' does not go with pessimistic=True, which labels the unlabelled rows: "
+            "class_prior='unlabeled' does not go with pessimistic=True, which labels the unlabeled rows: "
             "use 'shared', 'uniform' or an array."
         )
 
@@ -115,7 +115,7 @@ def _check_rows(mixture: Mixture, data: Data) -> None:
     if mixture.n_components > mixture.n_classes:
         raise ParameterError(
             f"{mixture.n_components} components for {mixture.n_classes} classes: pessimistic=True needs "
-            "components_per_class=1, because which component a labelled row belongs to is not known."
+            "components_per_class=1, because which component a labeled row belongs to is not known."
         )
     stuck = _not_concave(mixture.family, data.missing)
     if stuck is not None:
@@ -133,7 +133,7 @@ def _check_rows(mixture: Mixture, data: Data) -> None:
     nameless = np.setdiff1d(np.arange(len(classes)), code[counts])
     if nameless.size:
         raise LabelError(
-            f"class {classes[nameless[0]]!r} has no labelled row, so there is no supervised fit to improve: "
+            f"class {classes[nameless[0]]!r} has no labeled row, so there is no supervised fit to improve: "
             "label a row of it, or leave the class out."
         )
 

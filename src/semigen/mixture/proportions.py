@@ -1,4 +1,4 @@
-"""Class proportions of the unlabelled rows, with intervals from the profile likelihood."""
+"""Class proportions of the unlabeled rows, with intervals from the profile likelihood."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from semigen.em import ClassPrior, Data, Engine, Fit, Mixture, Params, fit
 from semigen.em.kernel import hold
 from semigen.em.records import UNLABELED, Array
-from semigen.intervals import QUANTILE, wilson
+from semigen.evaluation.intervals import QUANTILE, wilson
 
 MAX_FITS = 8
 """EM runs for one end of an interval; three are usual."""
@@ -27,7 +27,7 @@ FARTHEST = 20.0
 
 @dataclass(frozen=True)
 class ClassProportions:
-    """Class proportions of the unlabelled rows.
+    """Class proportions of the unlabeled rows.
 
     Attributes
     ----------
@@ -55,12 +55,12 @@ class ClassProportions:
 def class_proportions(
     mixture: Mixture, prior: Any, data: Data, params: Params, engine: Engine
 ) -> ClassProportions | None:
-    """Proportions of the classes among unlabelled rows, and their profile likelihood intervals.
+    """Proportions of the classes among unlabeled rows, and their profile likelihood intervals.
 
     The interval of class k is ``{π : 2 [L(θ̂) - max L(θ | π_k = π)] ≤ χ²₁ quantile}`` (Venzon & Moolgavkar
-    1988, *Applied Statistics* 37:87), with L the log posterior that the fit maximises: everything else, the
+    1988, *Applied Statistics* 37:87), with L the log posterior that the fit maximizes: everything else, the
     class densities included, is fitted anew for each π, so their uncertainty is in the interval. It is that
-    of a model that is right. Where unlabelled rows count λ < 1, it is wider than it need be.
+    of a model that is right. Where unlabeled rows count λ < 1, it is wider than it need be.
 
     An end takes about three short EM runs from the fit, at most 8 of 100 iterations each; two classes have
     two ends, K > 2 classes 2 K.
@@ -76,7 +76,7 @@ def class_proportions(
     Returns
     -------
     ClassProportions or None
-        None where no unlabelled row counts.
+        None where no unlabeled row counts.
     """
     n_unlabeled = float(data.weight[~data.labels.is_labeled].sum())
     if n_unlabeled == 0:
@@ -102,7 +102,7 @@ class _Profile:
         self.best = self._fit(mixture, params)
 
     def known(self, params: Params) -> Array:
-        """p(class | known class) of the unlabelled rows, (K,)."""
+        """p(class | known class) of the unlabeled rows, (K,)."""
         probs = np.exp(params.log_group[UNLABELED, : self.mixture.n_classes])
         return np.asarray(probs / probs.sum())
 
@@ -138,7 +138,7 @@ class _Profile:
         return float(expit(side * point))
 
     def _fit_held(self, k: int, value: float, params: Params) -> Fit:
-        """Everything else fitted, with class k's share of the unlabelled rows held."""
+        """Everything else fitted, with class k's share of the unlabeled rows held."""
         n_classes = self.mixture.n_classes
         log_group = params.log_group.copy()
         share = np.exp(log_group[UNLABELED, :n_classes]).sum()

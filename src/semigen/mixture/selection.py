@@ -27,7 +27,7 @@ class Candidate:
     components_per_class : dict {class: int}
     value : float
         The criterion, lower is better; infinite where the components have too few rows to start from.
-        BIC and ICL are in nats, "cv" in nats per labelled row.
+        BIC and ICL are in nats, "cv" in nats per labeled row.
     n_free : int
         Free parameters; 0 where they were not counted.
     """

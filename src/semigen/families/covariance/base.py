@@ -28,7 +28,7 @@ class LocationShape:
     Attributes
     ----------
     center : ndarray of shape (D,)
-        Where the origin lies: the weighted mean of all rows. Rows are centred before anything is squared.
+        Where the origin lies: the weighted mean of all rows. Rows are centerd before anything is squared.
     mean : ndarray of shape (C, D)
         Component means less ``center``.
     shape : record
@@ -131,7 +131,7 @@ class ScatterWalk(ABC):
 class CompleteWalk(ScatterWalk):
     """A walk over rows without missing cells.
 
-    Subclasses say how, for rows ``y`` (D, rows), centred and column-major, which stay in ``self.y`` from
+    Subclasses say how, for rows ``y`` (D, rows), centerd and column-major, which stay in ``self.y`` from
     :meth:`distances` to :meth:`add`.
     """
 
@@ -148,7 +148,7 @@ class CompleteWalk(ScatterWalk):
         self.first = np.zeros((n_components, n_features))
 
     def load(self, x: NDArray[Any]) -> Floats:
-        """Centre a chunk of rows (rows, D) into ``y`` (D, rows), below a row of ones."""
+        """Center a chunk of rows (rows, D) into ``y`` (D, rows), below a row of ones."""
         n_rows, n_features = x.shape
         size = (n_features + 1) * n_rows
         if self._buffer.size < size:

@@ -1,4 +1,4 @@
-"""Few directions plus noise: the mixture of factor analysers."""
+"""Few directions plus noise: the mixture of factor analyzers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.arrays.linalg import whitener
-from semigen.checks import integer
+from semigen.common.checks import integer
 from semigen.families.covariance.base import Array, NormalInverseWishart, Second
 from semigen.families.covariance.full import DenseShape, Full
 
@@ -41,10 +41,10 @@ def _factor_shape(loading: Array, noise: Array, raised: NDArray[np.bool_]) -> Fa
 
 
 class LowRank(Full):
-    """``Σ_c = W_c W_cᵀ + diag(ψ_c)`` with W_c (D, rank): a mixture of factor analysers.
+    """``Σ_c = W_c W_cᵀ + diag(ψ_c)`` with W_c (D, rank): a mixture of factor analyzers.
 
     Between diagonal and full: C · D · (rank + 1) parameters, about, and as much time as full. The M-step
-    climbs by steps that maximise over W exactly (Lawley & Maxwell 1971, *Factor Analysis as a Statistical
+    climbs by steps that maximize over W exactly (Lawley & Maxwell 1971, *Factor Analysis as a Statistical
     Method*) and then improve ψ (Rubin & Thayer 1982, *Psychometrika* 47:69); the mixture is that of
     Ghahramani & Hinton (1996, CRG-TR-96-1).
 

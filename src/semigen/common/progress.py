@@ -1,0 +1,61 @@
+"""Who is told about the steps of a fit, and how much time is left for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from semigen.common.checks import real
+
+Progress = Callable[[int, int, str], None]
+"""Called with the steps done, the steps in all, and what was done."""
+
+LINES = 16
+"""Lines that ``verbose`` prints at most."""
+
+
+class Steps:
+    """Tells of steps: calls ``progress``, and with ``verbose`` prints some of them."""
+
+    def __init__(self, verbose: int, progress: Progress | None) -> None:
+        self._begin = time.perf_counter()
+        self._verbose, self._progress = verbose, progress
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.perf_counter() - self._begin
+
+    def __call__(self, done: int, total: int, name: str) -> None:
+        """One more step is done."""
+        if self._progress is not None:
+            self._progress(done, total, name)
+        if self._verbose and done * LINES // total > (done - 1) * LINES // total:
+            print(f"{self.seconds:6.1f} s  {done}/{total}  {name}")
+
+
+class Clock(Steps):
+    """Steps within a time budget, seconds; None: as long as it takes."""
+
+    def __init__(self, budget: float | None, verbose: int, progress: Progress | None) -> None:
+        super().__init__(verbose, progress)
+        self.budget = None if budget is None else real("time_budget", budget, minimum=0)
+
+    @property
+    def over(self) -> bool:
+        """Whether the budget is nearly spent."""
+        return self.budget is not None and self.seconds > 0.9 * self.budget
+
+    def left(self, share: float = 1.0) -> float | None:
+        """A share of the seconds that are left."""
+        return None if self.budget is None else share * max(self.budget - self.seconds, 0.0)
+
+    def first(self, n_mixtures: int) -> Callable[[int, int], None]:
+        """Tells of steps of the mixtures; how many fits follow is not known yet."""
+        return lambda done, total: self(done, 2 * n_mixtures, "mixture")
+
+    def after(self, n_mixtures: int) -> Progress:
+        """Tells of fits that follow the mixtures, as a second half."""
+        return lambda done, total, name: self(
+            n_mixtures + round(n_mixtures * done / total), 2 * n_mixtures, name
+        )

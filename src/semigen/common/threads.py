@@ -1,0 +1,53 @@
+"""How many threads there are, and small computations in several of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+from semigen.common.checks import integer
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """While it is open, the linear algebra library has one thread."""
+    limited: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
+    return limited
+
+
+def available_cpus() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def thread_count(n_jobs: int | None) -> int:
+    """Threads that an estimator's ``n_jobs`` asks for; None and -1: one for each processor.
+
+    Raises
+    ------
+    ParameterError
+        If it is none of these.
+    """
+    if n_jobs is None or n_jobs == -1:
+        return available_cpus()
+    return integer("n_jobs", n_jobs, minimum=1, more="None, -1 (both: one thread for each processor) or ")
+
+
+def map_threads(
+    function: Callable[..., Any], *items: Iterable[Any], n_jobs: int | None
+) -> Generator[Any, None, None]:
+    """``map`` in threads, for small computations: the linear algebra library has one thread in each."""
+    with one_blas_thread(), ThreadPoolExecutor(thread_count(n_jobs)) as pool:
+        yield from pool.map(function, *items)

@@ -1,0 +1,6 @@
+"""One record of how fits compare on held-out rows, and one rule that says what it means."""
+
+from semigen.comparison.cross_validation import cross_validate
+from semigen.comparison.record import Comparison, Score
+
+__all__ = ["Comparison", "Score", "cross_validate"]

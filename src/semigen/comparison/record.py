@@ -1,0 +1,123 @@
+"""How good named fits are on the same held-out rows, paired row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.evaluation import intervals
+from semigen.evaluation.intervals import Estimate
+from semigen.evaluation.metrics import CLIP
+from semigen.exceptions import ParameterError
+
+_Floats = NDArray[np.float64]
+_Rows = NDArray[np.intp]
+_MAX_LOSS = -float(np.log(CLIP)) + 1e-3  # renormalizing after the clip adds at most K · CLIP
+
+
+@dataclass(frozen=True)
+class Score:
+    """Accuracy and log-loss in nats per row, of one estimator or of one minus another.
+
+    A row counts as right if its true class has the highest probability.
+    """
+
+    accuracy: Estimate
+    log_loss: Estimate
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Out-of-fold results of several estimators on the same folds.
+
+    All intervals are 95 % and treat the tested rows as independent; folds share training rows, so they are
+    somewhat too narrow. Weights count by their ratios only: m rows of weights w stand for
+    (Σ w)² / Σ w² rows.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The estimators, in the caller's order.
+    n_splits, n_repeats : int
+        The folds.
+    rows : ndarray of shape (m,)
+        The tested rows, in increasing order.
+    weight : ndarray of shape (m,)
+        Their weights.
+    correct : dict of ndarray of shape (m,)
+        For each estimator the share of repeats in which each row was classified right.
+    row_losses : dict of ndarray of shape (m,)
+        For each estimator each row's mean log-loss over repeats, in nats.
+    """
+
+    names: tuple[str, ...]
+    n_splits: int
+    n_repeats: int
+    rows: _Rows
+    weight: _Floats
+    correct: Mapping[str, _Floats]
+    row_losses: Mapping[str, _Floats]
+
+    def score(self, name: str) -> Score:
+        """Accuracy with a Wilson interval and log-loss with a Student t interval over rows.
+
+        Raises
+        ------
+        ParameterError
+            If no estimator has that name.
+
+        References
+        ----------
+        Wilson (1927), Probable inference, the law of succession, and statistical inference.
+        """
+        correct, row_losses = self._rows_of(name)
+        return Score(
+            intervals.of_share(correct, self.weight),
+            intervals.of_mean(row_losses, self.weight, 0.0, _MAX_LOSS),
+        )
+
+    def difference(self, name_a: str, name_b: str) -> Score:
+        """Score of ``name_a`` minus that of ``name_b``, paired by row.
+
+        Below 0 the log-loss of ``name_a`` is better, above 0 its accuracy is. The log-loss has a Student t
+        interval over rows. The accuracy has the interval of Agresti and Min (half a row added to each of the
+        four outcomes), which stays honest when both are right or wrong together in every row.
+
+        Raises
+        ------
+        ParameterError
+            If no estimator has that name.
+
+        References
+        ----------
+        Agresti and Min (2005), Simple improved confidence intervals for comparing matched proportions.
+        """
+        correct_a, losses_a = self._rows_of(name_a)
+        correct_b, losses_b = self._rows_of(name_b)
+        return Score(
+            intervals.of_paired_shares(correct_a - correct_b, self.weight),
+            intervals.of_mean(losses_a - losses_b, self.weight, -_MAX_LOSS, _MAX_LOSS),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the single rows, as plain Python values that JSON can hold."""
+        return {
+            "n_splits": self.n_splits,
+            "n_repeats": self.n_repeats,
+            "n_rows": int(self.rows.shape[0]),
+            "confidence": intervals.CONFIDENCE,
+            "scores": {name: asdict(self.score(name)) for name in self.names},
+            "differences": [
+                {"a": a, "b": b, **asdict(self.difference(a, b))} for a, b in combinations(self.names, 2)
+            ],
+        }
+
+    def _rows_of(self, name: str) -> tuple[_Floats, _Floats]:
+        if name not in self.names:
+            raise ParameterError(f"there is no estimator {name!r}: use one of {', '.join(self.names)}.")
+        return self.correct[name], self.row_losses[name]

@@ -1,0 +1,1 @@
+"""What is learned from: labels, and vectors and frames of any library."""

@@ -1,0 +1,290 @@
+"""What a label is: ``y`` becomes classes and a log label matrix.
+
+A label is evidence about the class of its row, written as the log matrix ``log_label`` (n, K) whose entry
+is ``log p(label of row i | class k)`` up to a constant of the row. A hard label is 0 at its class and
+``-inf`` elsewhere; an unlabeled row is 0 everywhere; a candidate set is 0 at its members; a soft label
+(a row of class probabilities) lies between. Rows are scaled so that their largest entry is 0, so a row of
+equal probabilities *is* an unlabeled row.
+
+The matrix is held as a table of distinct rows and one index per row: n hard labels cost n integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from semigen.data.containers import as_matrix, as_vector, plain_dtype
+from semigen.exceptions import LabelError
+
+UNLABELED_PATTERN = 0
+_EQUAL_LOG = 1e-9  # entries of a matrix row that differ by less are equal: 1/3 and 1 - 2/3 say nothing
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of n rows over K classes.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (K,)
+        The classes, in the caller's type: sorted for a vector of labels, in column order for a matrix.
+    log_table : ndarray of shape (P, K)
+        The distinct rows of the log label matrix, each with maximum 0. Row 0 is the unlabeled row.
+    pattern : ndarray of shape (n,), intp
+        Which row of ``log_table`` each row of the data has.
+    """
+
+    classes: NDArray[Any]
+    log_table: NDArray[np.float64]
+    pattern: NDArray[np.intp]
+
+    @property
+    def is_labeled(self) -> NDArray[np.bool_]:
+        """Which rows say anything about their class."""
+        return np.asarray(self.pattern != UNLABELED_PATTERN)
+
+    @property
+    def pattern_labeled(self) -> NDArray[np.bool_]:
+        """Which rows of ``log_table`` say anything about a class, (P,)."""
+        return np.asarray(np.arange(len(self.log_table)) != UNLABELED_PATTERN)
+
+    @property
+    def hard(self) -> NDArray[np.intp]:
+        """Class index of each row with exactly one possible class, -1 for every other row, (n,)."""
+        possible = np.isfinite(self.log_table)
+        code = np.where(possible.sum(axis=1) == 1, possible.argmax(axis=1), -1)
+        code[UNLABELED_PATTERN] = -1
+        return np.asarray(code[self.pattern], dtype=np.intp)
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Class probabilities that the labels alone give, (n, K); equal where a row is unlabeled."""
+        table = np.exp(self.log_table)
+        return np.asarray((table / table.sum(axis=1, keepdims=True))[self.pattern])
+
+    def take(self, rows: NDArray[Any]) -> Labels:
+        """Take the labels of some rows, in their order; classes stay as they are."""
+        return Labels(self.classes, self.log_table, self.pattern[rows])
+
+
+def encode(
+    y: Any,
+    unlabeled: Any = -1,
+    *,
+    counted: NDArray[np.bool_] | None = None,
+    classes: NDArray[Any] | None = None,
+) -> Labels:
+    """Read labels.
+
+    Parameters
+    ----------
+    y : array-like or series of shape (n,), or array-like or data frame of shape (n, K)
+        One label a row, or one row of label probabilities or candidate sets (any non-negative numbers, at
+        least one positive) over K classes. In a vector ``None``, NaN, ``pd.NA`` and the marker are
+        unlabeled; in a matrix a row of NaN or of equal numbers is. A data frame's column names are its
+        classes; for an array they are 0 … K-1.
+    unlabeled : scalar or None, default=-1
+        The marker. ``None`` turns it off, so that -1 can be a class.
+    counted : ndarray of shape (n,), bool, or None
+        Rows that count; the others are read as unlabeled, so a class that only they have does not exist.
+    classes : ndarray of shape (K,) or None
+        The classes of a fit: labels are read as these, and there may be none.
+
+    Returns
+    -------
+    Labels
+
+    Raises
+    ------
+    LabelError
+        If no row is labeled, there are fewer than two classes, a row of a matrix sums to 0, or the values
+        cannot be labels.
+    """
+    if y is None:
+        raise LabelError("requires y to be passed, but the target y is None")
+    matrix = as_matrix(y)
+    if matrix is not None:
+        return _encode_matrix(*matrix, counted, classes)
+    values, mask = as_vector(y, unlabeled)
+    n_unlabeled = int(mask.sum())
+    if counted is not None:
+        mask |= ~_of_length(counted, mask.size)
+    labeled = plain_dtype(values[~mask])
+    _refuse_unusable(labeled)
+    try:
+        found, code = np.unique(labeled, return_inverse=True)
+    except TypeError as error:
+        kind = type(labeled[0]).__name__
+        raise LabelError(f"y holds labels of type {kind}, which have no order: use text.") from error
+    if classes is None:
+        classes = found
+        if classes.size < 2:
+            raise LabelError(_too_few_classes(classes, mask.size, n_unlabeled, unlabeled))
+    elif found.size:
+        code = _positions(found, classes)[code]
+    log_table = np.full((classes.size + 1, classes.size), -np.inf)
+    log_table[UNLABELED_PATTERN] = 0.0
+    log_table[np.arange(1, classes.size + 1), np.arange(classes.size)] = 0.0
+    pattern = np.full(mask.size, UNLABELED_PATTERN, dtype=np.intp)
+    pattern[~mask] = code + 1
+    return Labels(classes, log_table, pattern)
+
+
+def is_unlabeled(y: Any, unlabeled: Any = -1) -> NDArray[np.bool_]:
+    """Which rows of ``y`` have no label, (n,); unlike :func:`encode` it accepts any number of classes."""
+    matrix = as_matrix(y)
+    if matrix is not None:
+        return ~_read_matrix(matrix[1])[1]
+    return as_vector(y, unlabeled)[1]
+
+
+def labeled_values(y: Any, unlabeled: Any = -1) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Find the labels of the rows with one label, in a plain type, and their row numbers.
+
+    Of a matrix these are the rows with exactly one possible class.
+    """
+    matrix = as_matrix(y)
+    if matrix is not None:
+        possible = np.isfinite(_read_matrix(matrix[1])[0])
+        rows = np.flatnonzero(possible.sum(axis=1) == 1)
+        return matrix[0][possible[rows].argmax(axis=1)], rows
+    values, mask = as_vector(y, unlabeled)
+    rows = np.flatnonzero(~mask)
+    return plain_dtype(values[rows]), rows
+
+
+def labeled_examples(
+    labels: Labels, weight: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Labels as a classifier takes them that knows one class a row: row numbers, class indices and weights.
+
+    A row with soft labels or a candidate set appears once for each possible class, with its probability as
+    weight. Rows of weight 0 are left out.
+    """
+    rows = np.flatnonzero(labels.is_labeled & (weight > 0))
+    share = labels.take(rows).probabilities * weight[rows, None]
+    which, code = np.nonzero(share)
+    return rows[which], code, share[which, code]
+
+
+def class_columns(values: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+    """Position of each value in ``classes``, −1 where it is none of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semigen.data.labels import class_columns
+    >>> class_columns(np.array(["b", "x", "a"]), np.array(["a", "b"]))
+    array([ 1, -1,  0])
+    """
+    position = {name: column for column, name in enumerate(classes.tolist())}
+    return np.array([position.get(value, -1) for value in values.tolist()], dtype=np.intp)
+
+
+def refuse_rows(where: str, bad: ArrayLike, what: str, cure: str) -> None:
+    """Raise if some rows are ``bad``, naming the first of them and the cure."""
+    rows = np.flatnonzero(bad)
+    if rows.size:
+        raise LabelError(f"{where} is {what} in {rows.size} row(s), the first is row {rows[0]}: {cure}.")
+
+
+def _refuse_unusable(labeled: NDArray[Any]) -> None:
+    if labeled.dtype.kind != "f":
+        return
+    if np.isinf(labeled).any():
+        raise LabelError("Input y contains infinity or a value too large for a label.")
+    fractional = labeled != np.floor(labeled)
+    n_distinct = np.unique(labeled).size
+    if fractional.any() and n_distinct > max(20, labeled.size // 2):
+        raise LabelError(
+            f"Unknown label type: continuous. y has {n_distinct} distinct fractional values in "
+            f"{labeled.size} labeled rows, which looks like a regression target; semigen classifies. "
+            "Bin the values, or pass them as text."
+        )
+
+
+def _too_few_classes(classes: NDArray[Any], n_rows: int, n_unlabeled: int, unlabeled: Any) -> str:
+    marker = "None, NaN or NA" if unlabeled is None else f"{unlabeled!r}, None, NaN or NA"
+    if classes.size == 0:
+        return (
+            f"y has no labeled row: all {n_rows} rows are unlabeled ({marker}). "
+            "Label at least one row of each class."
+        )
+    only = classes.tolist()[0]
+    message = f"y has only one class, {only!r}, among its labeled rows, and at least two are needed."
+    if n_unlabeled and unlabeled is not None:
+        message += (
+            f" {n_unlabeled} row(s) are unlabeled ({marker}). If {unlabeled!r} is a class, as in labels "
+            "{-1, +1}, say unlabeled=None and mark unlabeled rows with None or NaN."
+        )
+    return message
+
+
+def _read_matrix(table: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Log label matrix (n, K) and which rows are labeled, (n,)."""
+    try:
+        weight = np.array(table, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        what = f"y has {table.shape[1]} columns that are not all numbers"
+        raise LabelError(f"{what}: a matrix has one column of label probabilities a class.") from error
+    missing = np.isnan(weight)
+    empty = missing.all(axis=1)
+    partly = missing.any(axis=1) & ~empty
+    where = "label matrix y"
+    refuse_rows(where, partly, "NaN beside numbers", "use NaN for a whole row that is unlabeled, or 0")
+    refuse_rows(where, np.isinf(weight).any(axis=1), "infinite", "use finite numbers")
+    refuse_rows(where, (weight < 0).any(axis=1), "negative", "label probabilities are 0 or more")
+    refuse_rows(where, (weight == 0).all(axis=1), "0 for every class", "use 1 for every candidate class")
+    weight[empty] = 1.0
+    with np.errstate(divide="ignore"):
+        log_label = np.log(weight) - np.log(weight.max(axis=1, keepdims=True))
+    return log_label, np.asarray((log_label < -_EQUAL_LOG).any(axis=1))
+
+
+def _encode_matrix(
+    names: NDArray[Any],
+    table: NDArray[Any],
+    counted: NDArray[np.bool_] | None,
+    classes: NDArray[Any] | None,
+) -> Labels:
+    log_label, labeled = _read_matrix(table)
+    if counted is not None:
+        labeled &= _of_length(counted, labeled.size)
+    if classes is not None and len(classes) != table.shape[1]:
+        raise LabelError(
+            f"y has {table.shape[1]} columns for the {len(classes)} classes {classes.tolist()!r}."
+        )
+    if classes is not None and names.tolist() != list(range(len(names))):
+        log_label = log_label[:, np.argsort(_positions(names, classes))]  # columns go by name, not by place
+    if classes is None and not labeled.any():
+        raise LabelError(
+            f"y has no labeled row: all {table.shape[0]} rows of the label matrix allow all classes alike. "
+            "Label at least one row."
+        )
+    distinct, code = np.unique(log_label[labeled], axis=0, return_inverse=True)
+    pattern = np.full(table.shape[0], UNLABELED_PATTERN, dtype=np.intp)
+    pattern[labeled] = code.reshape(-1) + 1
+    log_table = np.vstack([np.zeros((1, table.shape[1])), distinct])
+    return Labels(names if classes is None else classes, log_table, pattern)
+
+
+def _positions(found: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+    """Where each label stands among the classes of a fit."""
+    position = class_columns(found, classes)
+    stray = found[position < 0].tolist()
+    if stray:
+        raise LabelError(f"y has labels {stray!r}, which are not among the classes {classes.tolist()!r}.")
+    return position
+
+
+def _of_length(counted: NDArray[np.bool_], n_rows: int) -> NDArray[np.bool_]:
+    if counted.size != n_rows:
+        raise LabelError(
+            f"Found input variables with inconsistent numbers of samples: X has {counted.size} rows and y "
+            f"has {n_rows}. Give one label a row, with the marker where there is none."
+        )
+    return counted

@@ -1,0 +1,61 @@
+"""Rows of any table: how many there are, some of them, and predictions block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import indexable
+
+Array = NDArray[np.float64]
+
+
+def take_rows(data: Any, rows: NDArray[np.intp]) -> Any:
+    """Rows of an array, sparse matrix, data frame, series or list by position, in the caller's type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semigen.data.rows import take_rows
+    >>> take_rows(["a", None, "b"], np.array([2, 0]))
+    ['b', 'a']
+    """
+    if isinstance(data, list | tuple):
+        return [data[row] for row in rows]
+    table = nw.from_native(data, eager_only=True, allow_series=True, pass_through=True)
+    if isinstance(table, nw.DataFrame | nw.Series):
+        return table[rows].to_native()
+    return indexable(data)[0][rows]
+
+
+BLOCK_ROWS = 4096
+"""Rows whose features are held at once in a prediction, at most."""
+
+
+BLOCK_PROBABILITIES = 100_000
+"""Class probabilities that each part of a model gives at once, at most: with many classes, fewer rows."""
+
+
+def by_blocks(function: Callable[[Any], Array], X: Any, n_classes: int, n_threads: int = 1) -> Array:
+    """Class probabilities of the rows of any table, block by block, one below the other."""
+    n_rows = count_rows(X)
+    size = max(1, min(BLOCK_ROWS, BLOCK_PROBABILITIES // n_classes))
+    if n_rows <= size:
+        return function(X)
+
+    def block(begin: int) -> Array:
+        return function(take_rows(X, np.arange(begin, min(begin + size, n_rows))))
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        return np.concatenate(list(pool.map(block, range(0, n_rows, size))))
+
+
+def count_rows(X: Any) -> int:
+    """Number of rows of any table."""
+    if hasattr(X, "shape"):
+        return int(X.shape[0])
+    return len(X) if hasattr(X, "__len__") else len(np.asarray(X))

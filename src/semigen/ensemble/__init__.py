@@ -1,0 +1,1 @@
+"""Classifiers made of several fits: the pool, the safe weight of unlabeled rows, the default."""

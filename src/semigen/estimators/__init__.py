@@ -1,0 +1,1 @@
+"""What estimators share, and how any classifier is fitted on partly labeled rows."""

@@ -1,0 +1,48 @@
+"""What estimators of tables share: the input that they take, and predictions from probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+
+from semigen.evaluation.metrics import accuracy_score
+
+Array = NDArray[np.float64]
+
+
+class TableInput:
+    """Tells scikit-learn that rows may be sparse and cells missing."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+class ProbabilityClassifier(ClassifierMixin):
+    """A classifier whose class is the most probable one."""
+
+    classes_: NDArray[Any]
+
+    def predict_proba(self, X: Any) -> Array:
+        """Class probabilities, (n, K), in the order of ``classes_``."""
+        raise NotImplementedError
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Most probable class of each row, (n,)."""
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
+
+
+class TableClassifier(TableInput, ProbabilityClassifier):
+    """A classifier of tables whose labels have a marker for unlabeled rows."""
+
+    unlabeled: Any
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Accuracy on the labeled rows of (X, y); unlabeled rows do not count."""
+        return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self.unlabeled)

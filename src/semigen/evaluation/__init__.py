@@ -1,0 +1,1 @@
+"""Splits, scores and intervals that are right where some rows are unlabeled."""

@@ -1,0 +1,75 @@
+"""Confidence intervals of means over weighted rows. Rows of weights w count as (Σ w)² / Σ w² rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
+
+Array = NDArray[np.float64]
+
+CONFIDENCE = 0.95
+TAIL = (1 + CONFIDENCE) / 2
+QUANTILE = float(ndtri(TAIL))
+"""Of the standard normal distribution."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A weighted mean over tested rows with the ends of its 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def wilson(share: float, n_rows: float) -> tuple[float, float]:
+    """Interval of a proportion (Wilson 1927, *JASA* 22:209)."""
+    z = QUANTILE**2 / n_rows
+    half = np.sqrt(z * share * (1.0 - share) + z**2 / 4)
+    low, high = (share + z / 2 - half) / (1 + z), (share + z / 2 + half) / (1 + z)
+    return max(float(low), 0.0), min(float(high), 1.0)
+
+
+def of_share(value: Array, weight: Array) -> Estimate:
+    """Mean of shares from 0 to 1, with the interval of :func:`wilson`."""
+    mean, _, n = _moments(value, weight)
+    mean = min(mean, 1.0)
+    return _estimate(mean, *wilson(mean, n))
+
+
+def of_mean(value: Array, weight: Array, least: float, most: float) -> Estimate:
+    """Mean of numbers that lie between ``least`` and ``most``, with Student's t interval."""
+    mean, _, n = _moments(value, weight)
+    if n < 1.01:  # about one row: it says nothing of the spread
+        return Estimate(mean, least, most)
+    error = np.linalg.norm(weight / weight.sum() * (value - mean)) * np.sqrt(n / (n - 1))
+    half = float(stdtrit(n - 1, TAIL) * error)
+    return _estimate(mean, max(mean - half, least), min(mean + half, most))
+
+
+def of_paired_shares(value: Array, weight: Array) -> Estimate:
+    """Mean difference of two shares, from -1 to 1, with the interval of Agresti & Min.
+
+    *Statistics in Medicine* 24:729 (2005): half a row is added to each of the four outcomes, so it
+    stays honest where both are right or wrong together in every row.
+    """
+    mean, square, n = _moments(value, weight)
+    center = mean * n / (n + 2)
+    spread = (square * n + 1) / (n + 2) - center**2
+    half = QUANTILE * float(np.sqrt(spread / (n + 2)))
+    return _estimate(mean, max(center - half, -1.0), min(center + half, 1.0))
+
+
+def _moments(value: Array, weight: Array) -> tuple[float, float, float]:
+    """Weighted mean, weighted mean square and effective number of rows."""
+    weight = weight / weight.max()
+    total = float(weight.sum())
+    return float(weight @ value) / total, float(weight @ value**2) / total, total**2 / float(weight @ weight)
+
+
+def _estimate(mean: float, low: float, high: float) -> Estimate:
+    """With an interval around the mean also where rounding pushes it out."""
+    return Estimate(mean, min(low, mean), max(high, mean))

@@ -1,0 +1,173 @@
+"""Cross-validation when only some rows are labeled: which labeled rows to hold out.
+
+Only labeled rows can be tested, and a class must keep a label to be learned. Unlabeled rows belong to
+every training part: they are what a semi-supervised model learns from.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.common.checks import integer
+from semigen.data.labels import Labels, encode
+from semigen.exceptions import LabelError
+
+_Floats = NDArray[np.float64]
+_Rows = NDArray[np.intp]
+
+
+class SemiSupervisedSplit:
+    """Folds of the labeled rows, stratified by class; unlabeled rows are always in train, never in test.
+
+    Rows with exactly one possible class are tested; rows with soft or candidate labels are always in train.
+    Each class is shuffled and dealt to the folds round robin, starting where the class before stopped, so
+    fold sizes differ by at most 1 per class and at most 1 in total. Every class keeps a labeled row in every
+    train part. **A class with a single labeled row is therefore never tested**; every other labeled row is
+    tested exactly once a repeat.
+
+    The order of the train rows is made for :func:`sklearn.model_selection.learning_curve`, which trains on
+    prefixes: the first K are one labeled row of each class, and after them every prefix has the labeled
+    share of the whole to within one row, and each class its share of the labeled rows as nearly.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, 2 or more.
+    n_repeats : int, default=1
+        How often to deal anew.
+    random_state : int, Generator, RandomState or None, default=None
+        Where the shuffles come from; an int gives the same folds at every call.
+    unlabeled : scalar or None, default=-1
+        The marker in y; ``None``, NaN and NA always count as unlabeled.
+
+    Raises
+    ------
+    ParameterError
+        If ``n_splits`` or ``n_repeats`` is no integer or too small.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semigen.model_selection import SemiSupervisedSplit
+    >>> y = np.array(["a", "b", None, "a", "b", None], dtype=object)
+    >>> for train, test in SemiSupervisedSplit(2, random_state=0).split(None, y):
+    ...     print(sorted(train.tolist()), test)
+    [2, 3, 4, 5] [0 1]
+    [0, 1, 2, 5] [3 4]
+    """
+
+    def __init__(
+        self, n_splits: int = 5, *, n_repeats: int = 1, random_state: Any = None, unlabeled: Any = -1
+    ) -> None:
+        for name, value, least in (("n_splits", n_splits, 2), ("n_repeats", n_repeats, 1)):
+            integer(name, value, minimum=least)
+        self.n_splits = n_splits
+        self.n_repeats = n_repeats
+        self.random_state = random_state
+        self.unlabeled = unlabeled
+
+    def __repr__(self) -> str:
+        return (
+            f"SemiSupervisedSplit(n_splits={self.n_splits}, n_repeats={self.n_repeats}, "
+            f"random_state={self.random_state!r}, unlabeled={self.unlabeled!r})"
+        )
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Number of (train, test) pairs, ``n_splits · n_repeats``."""
+        return int(self.n_splits * self.n_repeats)
+
+    def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[_Rows, _Rows]]:
+        """Yield the row numbers of each train part, in the order described above, and of each test part.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D), or None
+            Only its length is looked at.
+        y : array-like or series of shape (n,), or array-like or data frame of shape (n, K)
+            Labels, as :func:`semigen.data.labels.encode` reads them.
+        groups : object
+            Ignored, with a warning, as in scikit-learn's stratified splitters.
+
+        Yields
+        ------
+        train : ndarray of shape (n_train,)
+        test : ndarray of shape (n_test,)
+            In increasing order.
+
+        Raises
+        ------
+        LabelError
+            If y cannot be read, its length is not that of X, or too few rows can be tested.
+        """
+        if groups is not None:
+            warnings.warn(
+                "groups is ignored: SemiSupervisedSplit may split a group.", UserWarning, stacklevel=2
+            )
+        labels = encode(y, self.unlabeled)
+        code = labels.hard
+        n_rows = None if X is None else X.shape[0] if hasattr(X, "shape") else len(X)
+        if n_rows not in (None, code.shape[0]):
+            raise LabelError(f"X has {n_rows} rows and y {code.shape[0]}: give one label or marker a row.")
+        count = np.bincount(code[code >= 0], minlength=labels.classes.shape[0])
+        n_testable = count_testable(code)
+        if n_testable < self.n_splits:
+            raise LabelError(
+                f"n_splits={self.n_splits} folds need as many labeled rows that can be tested, and y has "
+                f"{n_testable}: of {count.sum()} rows with one certain class {(count == 1).sum()} are alone "
+                "in their class and must stay in train. Label more rows or lower n_splits."
+            )
+        return self._folds(code, np.flatnonzero(count))
+
+    def _folds(self, code: _Rows, seen: _Rows) -> Iterator[tuple[_Rows, _Rows]]:
+        random = np.random.default_rng(self.random_state)
+        for _ in range(self.n_repeats):
+            fold = np.full(code.shape[0], -1, dtype=np.intp)
+            dealt = 0
+            for k in random.permutation(seen):
+                rows = random.permutation(np.flatnonzero(code == k))
+                if rows.size > 1:
+                    fold[rows] = (dealt + np.arange(rows.size)) % self.n_splits
+                    dealt += rows.size
+            for test in range(self.n_splits):
+                yield _train_order(np.flatnonzero(fold != test), code, random), np.flatnonzero(fold == test)
+
+
+def _train_order(rows: _Rows, code: _Rows, random: np.random.Generator) -> _Rows:
+    """Order train rows so that prefixes resemble the whole: one label a class, then an even mixture."""
+    rows = random.permutation(rows)
+    k = code[rows]
+    labeled, rest = rows[k >= 0], rows[k < 0]
+    k = k[k >= 0]
+    # Row j of the n rows of a class sits at (j + u) / n of the labeled rows, its first row before all.
+    place = np.empty(labeled.shape[0])
+    for each in np.unique(k):
+        of_class = np.flatnonzero(k == each)
+        place[of_class] = (np.arange(of_class.size) + random.random()) / of_class.size
+        place[of_class[0]] = -random.random()
+    labeled = labeled[np.argsort(place, kind="stable")]
+    at = (np.arange(labeled.size) + 0.5) / max(labeled.size, 1)
+    at[: np.unique(k).size] = -1.0
+    at_rest = (np.arange(rest.size) + 0.5) / max(rest.size, 1)
+    order = np.argsort(np.concatenate([at, at_rest]), kind="stable")
+    return np.asarray(np.concatenate([labeled, rest])[order])
+
+
+def count_testable(code: _Rows) -> int:
+    """Rows of which each can be hidden without losing its class; codes are -1 where there is no one class."""
+    count = np.bincount(code[code >= 0], minlength=1)
+    return int(count[count > 1].sum())
+
+
+def held_out_folds(labels: Labels, weight: _Floats, n_splits: int, random_state: Any) -> list[_Rows]:
+    """Labeled rows to hide in turn: up to ``n_splits`` folds, none if no row can be hidden."""
+    counted = np.where(weight > 0, labels.hard, -1)
+    testable = count_testable(counted)
+    if testable < 2:
+        return []
+    split = SemiSupervisedSplit(min(n_splits, testable), random_state=random_state, unlabeled=-1)
+    return [test for _, test in split.split(None, counted)]

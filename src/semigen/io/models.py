@@ -1,0 +1,338 @@
+"""Saved models: files that hold data and no code.
+
+A model file is a zip with two members. ``semigen.json`` says what the model is: format number, versions,
+features, classes, notes and the checksum of the other member. ``model.skops`` is the estimator in the format
+of skops, which stores types by name and contents as JSON and NumPy arrays: no pickle. Reading builds only
+types that skops trusts by default (NumPy, SciPy, scikit-learn's estimators) and semigen's own estimators and
+records; a file that names anything else is refused before any of it is built.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import os
+import secrets
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from semigen._version import __version__
+from semigen.exceptions import MissingExtraError, ModelFileError
+from semigen.families import Covariance, Family
+from semigen.io.migrations import FORMAT, name_now, upgrade
+
+JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
+
+_HEADER, _PAYLOAD = "semigen.json", "model.skops"
+_DEPENDENCIES = ("numpy", "scipy", "scikit-learn", "skops", "narwhals")
+_BASES = (BaseEstimator, Family, Covariance)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, ValueError)
+
+
+def save(
+    estimator: BaseEstimator,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    notes: Mapping[str, JSON] | None = None,
+) -> None:
+    """Save an estimator, or a pipeline that contains one, to a file without code.
+
+    The file is written beside ``path`` under another name and moved there when it is complete, so an
+    interrupted save leaves ``path`` as it was.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted or not; an estimator of semigen or scikit-learn, or a ``Pipeline`` of them.
+    path : str or path
+        The file; the extension ``.semigen`` is the custom.
+    overwrite : bool, default=False
+        Whether an existing file may be replaced.
+    notes : mapping, optional
+        Anything that JSON can hold, to be stored with the model and read by :func:`read_notes`.
+
+    Raises
+    ------
+    FileExistsError
+        If ``path`` exists and ``overwrite`` is false.
+    ModelFileError
+        If the estimator holds something that :func:`load` would refuse, such as a function or an object of
+        another library, or the notes are not JSON.
+    """
+    path = Path(path)
+    _refuse_existing(path, overwrite)
+    payload = _dump(estimator)
+    header = {
+        "format": FORMAT,
+        "semigen": __version__,
+        "dependencies": _versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "estimator": _name_of(type(estimator)),
+        "features": _features(estimator),
+        "classes": _plain_list(getattr(estimator, "classes_", None)),
+        "notes": dict(notes or {}),
+        "sha256": hashlib.sha256(payload).hexdigest(),
+    }
+    try:
+        text = json.dumps(header, indent=2, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(f"the notes of the model cannot be written as JSON: {error}.") from error
+    with (
+        written_at_once(path, overwrite=overwrite) as unfinished,
+        zipfile.ZipFile(unfinished, "w", compression=zipfile.ZIP_DEFLATED) as archive,
+    ):
+        archive.writestr(_HEADER, text)
+        archive.writestr(_PAYLOAD, payload)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Load an estimator that :func:`save` wrote. No code in the file is run, whoever wrote it.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Returns
+    -------
+    estimator
+        Its predictions are those of the saved one, bit for bit.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    MissingExtraError
+        If the model needs libraries that are not installed.
+    ModelFileError
+        If the file is damaged, truncated or no model file, was written in a newer format, or holds a type
+        that is neither semigen's nor trusted by skops.
+    """
+    path = Path(path)
+    header, payload = _read(path, with_payload=True)
+    if hashlib.sha256(payload).hexdigest() != header.get("sha256"):
+        raise ModelFileError(
+            f"{path}: the model does not match its checksum, so the file is damaged or was changed. "
+            "Save it again."
+        )
+    from skops.io import get_untrusted_types, loads  # skops imports every estimator of scikit-learn: seconds
+
+    version = header["format"]
+    try:
+        payload = upgrade(payload, version)
+        asked = get_untrusted_types(data=payload)
+        refused = _refused(asked)
+        if not refused:
+            estimator = loads(payload, trusted=asked)
+    except MissingExtraError:
+        raise
+    # skops raises whatever a wrong content leads it to.
+    except Exception as error:
+        raise ModelFileError(
+            f"{path}: the model cannot be rebuilt ({type(error).__name__}: {error}). "
+            f"{_version_advice(header)}"
+        ) from error
+    if refused:
+        raise ModelFileError(
+            f"{path} holds {_listing(refused)}, which is not part of a semigen model and could run code: the "
+            "file is not loaded. If you trust it, ask its author for a file that semigen.save wrote."
+        )
+    said, found = name_now(str(header.get("estimator"))), _name_of(type(estimator))
+    if not isinstance(estimator, BaseEstimator) or said != found:
+        raise ModelFileError(
+            f"{path} says that it holds {said!r} but holds {found!r}: the file is damaged or was changed."
+        )
+    return estimator
+
+
+def read_notes(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the notes that were saved with a model, without building the model.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelFileError
+        If the file is damaged, no model file, or of a newer format.
+    """
+    notes = _read(Path(path), with_payload=False)[0].get("notes")
+    return notes if isinstance(notes, dict) else {}
+
+
+@contextmanager
+def written_at_once(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a path beside ``path`` to write to, and move it there when the block ends without an error.
+
+    Raises
+    ------
+    FileExistsError
+        If ``path`` exists and ``overwrite`` is false, before and after the block.
+    """
+    _refuse_existing(path, overwrite)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the folder {path.parent} for {path.name} does not exist: create it first.")
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.unfinished")
+    try:
+        yield unfinished
+        _refuse_existing(path, overwrite)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _refuse_existing(path: Path, overwrite: bool) -> None:
+    if path.is_dir():
+        raise FileExistsError(f"{path} is a folder: give the name of a file.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"{path} exists and is not overwritten: choose another name or allow overwriting."
+        )
+
+
+def _dump(estimator: BaseEstimator) -> bytes:
+    from skops.io import dumps, get_untrusted_types  # skops imports every estimator of scikit-learn: seconds
+
+    if not isinstance(estimator, BaseEstimator):
+        raise ModelFileError(f"only estimators can be saved, and this is {_name_of(type(estimator))}.")
+    _refuse_flag_keys(estimator)
+    try:
+        payload = bytes(dumps(estimator))
+        refused = _refused(get_untrusted_types(data=payload))
+    # skops raises whatever an unusual object leads it to.
+    except Exception as error:
+        raise ModelFileError(
+            f"{type(estimator).__name__} cannot be saved without pickle ({type(error).__name__}: {error})."
+        ) from error
+    if refused:
+        raise ModelFileError(
+            f"{type(estimator).__name__} holds {_listing(refused)}, which a file without code cannot hold "
+            "and semigen.load would refuse. Use an estimator of semigen or scikit-learn in its place."
+        )
+    return payload
+
+
+def _refuse_flag_keys(estimator: BaseEstimator) -> None:
+    """Refuse dicts with the keys True and False, which skops reads back as True both."""
+    for name, value in estimator.get_params(deep=True).items():
+        if isinstance(value, Mapping) and any(isinstance(key, bool | np.bool_) for key in value):
+            raise ModelFileError(
+                f"{name}={value!r} has True or False as a key, which the file format cannot hold: use one "
+                "value for all classes, or classes that are text or integers."
+            )
+
+
+def _refused(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not _is_own_type(name)]
+
+
+def _is_own_type(name: str) -> bool:
+    """Whether a name is that of an estimator, family, covariance or record that semigen defines.
+
+    Functions, methods and imported names do not pass: what skops would call must be a class that is defined
+    where its name says. The command line's modules are left out, as no model has anything from there.
+    """
+    module_name, _, class_name = name.rpartition(".")
+    parts = module_name.split(".")
+    if (
+        parts[0] != "semigen"
+        or len(parts) < 2
+        or parts[1] == "cli"
+        or any(part.startswith("__") for part in parts)
+    ):
+        return False
+    try:
+        module = sys.modules.get(module_name) or importlib.import_module(module_name)
+    except MissingExtraError:
+        raise
+    except ImportError:
+        return False
+    found = vars(module).get(class_name)
+    return (
+        isinstance(found, type)
+        and found.__module__ == module_name
+        and (issubclass(found, _BASES) or is_dataclass(found))
+    )
+
+
+def _read(path: Path, *, with_payload: bool) -> tuple[dict[str, Any], bytes]:
+    """Read the header, its format checked, and the payload if it is wanted."""
+    not_a_model = f"{path} is not a semigen model, or is damaged or cut off"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            header = json.loads(archive.read(_HEADER))
+            version = header.get("format") if isinstance(header, dict) else None
+            if type(version) is not int or version < 1:
+                raise ModelFileError(f"{not_a_model}: it states no format number.")
+            if version > FORMAT:
+                raise ModelFileError(
+                    f"{path} has format {version}, written by semigen {header.get('semigen')}; this is "
+                    f"semigen {__version__}, which reads formats up to {FORMAT}: upgrade semigen."
+                )
+            return header, archive.read(_PAYLOAD) if with_payload else b""
+    except ModelFileError:
+        raise
+    except _DAMAGED as error:
+        raise ModelFileError(f"{not_a_model} ({type(error).__name__}: {error}).") from error
+
+
+def _features(estimator: BaseEstimator) -> list[dict[str, JSON]] | None:
+    """Names, and kinds if the estimator tells them, of the columns that the estimator was fitted on."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return None
+    kinds = getattr(estimator, "feature_kinds_", None) or [None] * len(names)
+    return [{"name": str(name), "kind": kind} for name, kind in zip(names, kinds, strict=True)]
+
+
+def _plain_list(values: Any) -> list[JSON] | None:
+    if values is None:
+        return None
+    return [
+        value if isinstance(value, str | int | float | bool) else str(value)
+        for value in np.asarray(values).tolist()
+    ]
+
+
+def _name_of(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in _DEPENDENCIES}
+
+
+def _version_advice(header: Mapping[str, Any]) -> str:
+    then, now = header.get("dependencies"), _versions()
+    changed = [
+        f"{name} {then[name]} (here {now[name]})"
+        for name in now
+        if isinstance(then, dict) and then.get(name) not in (None, now[name])
+    ]
+    if not changed:
+        return "The file is damaged or was changed."
+    return f"It was saved with {', '.join(changed)}: load it with these versions and save it again."
+
+
+def _listing(names: Sequence[str], most: int = 5) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,16 @@
+"""Hybrids: a representation learned from all rows, a classifier trained on the labeled ones."""
+
+from semigen.representation.axes import PrincipalAxes
+from semigen.representation.graph import GraphSpreading, NeighborGraph
+from semigen.representation.hybrid import HybridClassifier
+from semigen.representation.mixtures import MixtureEnsembleFeatures
+from semigen.representation.plain import PlainColumns
+
+__all__ = [
+    "GraphSpreading",
+    "HybridClassifier",
+    "MixtureEnsembleFeatures",
+    "NeighborGraph",
+    "PlainColumns",
+    "PrincipalAxes",
+]

@@ -1,0 +1,219 @@
+"""The graph of nearest neighbors of all rows: smooth functions on it, and labels spread over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh
+from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import eigsh
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils.validation import check_is_fitted
+
+from semigen.common.checks import integer, real
+from semigen.data.weights import check_weights
+from semigen.estimators.base import ProbabilityClassifier
+
+Array = NDArray[np.float64]
+
+DENSE = 4
+"""With fewer rows than so many times the eigenvectors wanted, all of them are computed."""
+CONVERGED = 1e-6
+"""Spreading ends when no label changes by more than this share of the largest."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """Nearest rows of the graph, the nearest first, of m rows.
+
+    Attributes
+    ----------
+    distance : ndarray of shape (m, k)
+    row : ndarray of shape (m, k), intp
+        Their numbers.
+    """
+
+    distance: Array
+    row: NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(m, k)."""
+        return self.row.shape
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def __getitem__(self, rows: Any) -> Near:
+        return Near(self.distance[rows], self.row[rows])
+
+    def weights(self, n_neighbors: int, n_rows: int) -> csr_array:
+        """``exp(-(d / d_k)²)`` for the first k neighbors, (n, n_rows)."""
+        k = min(n_neighbors, self.row.shape[1])
+        distance, row = self.distance[:, :k], self.row[:, :k]
+        weight = np.exp(-((distance / np.maximum(distance[:, -1:], 1e-300)) ** 2))
+        return csr_array((weight.ravel(), row.ravel(), np.arange(0, row.size + 1, k)), (len(row), n_rows))
+
+
+class NeighborGraph(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+    """Smoothest functions on the graph of nearest neighbors of all rows, the smoother the larger.
+
+    With W the symmetric graph of ``n_neighbors`` nearest rows, weighted ``exp(-(d / d_k)²)`` for a distance d
+    and that of the last neighbor d_k, and D its row sums, ``D⁻¹ W`` has eigenvectors u_j with eigenvalues
+    ``1 - γ_j`` (Laplacian eigenmaps: Belkin & Niyogi 2003, *Neural Computation* 15:1373). Feature j is
+    ``u_j / (1 + γ_j / smoothness)``, so that ridge regression on the features takes labels to vary little
+    between neighbors: the inner product of two rows is the kernel of the operator ``(I + L / smoothness)⁻²``
+    (Smola & Kondor 2003, *Learning Theory and Kernel Machines*:144). A row has the weighted mean of its
+    nearest rows, so new rows have features, too.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=12
+    n_components : int, default=80
+        Eigenvectors.
+    smoothness : float, default=0.1
+    max_rows : int, default=8000
+        Rows in the graph; of more, as many are drawn.
+    random_state : int, default=0
+        Of the rows drawn.
+
+    Attributes
+    ----------
+    rows_ : ndarray of shape (n, D)
+        Rows in the graph.
+    near_ : Near
+        Their nearest rows, themselves left out.
+    features_ : ndarray of shape (n, q)
+        Their features, before they are averaged.
+    """
+
+    def __init__(
+        self,
+        n_neighbors: int = 12,
+        n_components: int = 80,
+        *,
+        smoothness: float = 0.1,
+        max_rows: int = 8000,
+        random_state: int = 0,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.n_components = n_components
+        self.smoothness = smoothness
+        self.max_rows = max_rows
+        self.random_state = random_state
+
+    def fit(self, X: Array, y: Any = None) -> Self:
+        """Build the graph of rows (n, D) and find its smoothest functions; y is not used."""
+        for name in ("n_neighbors", "n_components", "max_rows"):
+            integer(name, getattr(self, name), minimum=1)
+        real("smoothness", self.smoothness, minimum=1e-12)
+        self.rows_ = np.asarray(X)
+        if len(X) > self.max_rows:
+            drawn = np.random.default_rng(self.random_state).choice(len(X), self.max_rows, replace=False)
+            self.rows_ = self.rows_[np.sort(drawn)]
+        n_rows = len(self.rows_)
+        if n_rows < 2:
+            self.near_ = Near(np.empty((n_rows, 0)), np.empty((n_rows, 0), dtype=np.intp))
+            self.features_ = np.ones((n_rows, 1))
+            return self
+        near = NearestNeighbors(n_neighbors=min(self.n_neighbors, n_rows - 1)).fit(self.rows_)
+        self.near_ = Near(*near.kneighbors())
+        similar, degree = self.similarity(self.n_neighbors)
+        value, vector = _largest(similar, min(self.n_components, n_rows))
+        unscaled = vector * np.sqrt(degree.sum() / degree)[:, None]
+        self.features_ = unscaled / (1 + np.maximum(1 - value, 0) / self.smoothness)
+        return self
+
+    def similarity(self, n_neighbors: int) -> tuple[csr_array, Array]:
+        """``D^{-1/2} W D^{-1/2}`` (n, n) of the graph of so many neighbors, and the diagonal of D (n,)."""
+        n_rows = len(self.rows_)
+        if n_rows < 2:
+            return csr_array((n_rows, n_rows)), np.ones(n_rows)
+        graph = self.near_.weights(n_neighbors, n_rows)
+        graph = graph.maximum(graph.T)
+        degree: Array = np.asarray(graph.sum(axis=1))
+        root = diags_array(1 / np.sqrt(degree))
+        return csr_array(root @ graph @ root), degree
+
+    def nearest(self, X: Array) -> Near:
+        """Nearest rows of the graph of rows (m, D)."""
+        check_is_fitted(self)
+        near = NearestNeighbors(n_neighbors=min(self.n_neighbors, len(self.rows_))).fit(self.rows_)
+        return Near(*near.kneighbors(X))
+
+    def features(self, near: Near) -> Array:
+        """Weighted mean of the features of nearest rows, (m, q)."""
+        weight = near.weights(self.n_neighbors, len(self.rows_))
+        return np.asarray((weight @ self.features_) / weight.sum(axis=1)[:, None])
+
+    def transform(self, X: Array) -> Array:
+        """Features of rows (m, D): (m, q)."""
+        return self.features(self.nearest(X))
+
+
+class GraphSpreading(ProbabilityClassifier, BaseEstimator):
+    """Labels spread over a graph of nearest neighbors.
+
+    ``F = α S F + (1 - α) Y`` with ``S = D^{-1/2} W D^{-1/2}`` and W the graph's similarities to the
+    ``n_neighbors`` nearest rows (Zhou et al. 2004, *Advances in Neural Information Processing Systems*
+    16:321). A labeled row gives its label to the nearest row of the graph, itself if it is in it; a row to
+    predict has the weighted mean of its nearest rows.
+
+    Parameters
+    ----------
+    graph : NeighborGraph in FrozenEstimator
+        Of all rows.
+    n_neighbors : int, default=5
+        At most as many as the graph knows.
+    alpha : float in [0, 1), default=0.9
+        How much a row takes over from its neighbors.
+    max_iter : int, default=50
+    """
+
+    def __init__(self, graph: Any, *, n_neighbors: int = 5, alpha: float = 0.9, max_iter: int = 50) -> None:
+        self.graph = graph
+        self.n_neighbors = n_neighbors
+        self.alpha = alpha
+        self.max_iter = max_iter
+
+    def fit(self, X: Near, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Spread the labels ``y`` (m,) of rows whose nearest rows are ``X``, each as heavy as its weight."""
+        for name in ("n_neighbors", "max_iter"):
+            integer(name, getattr(self, name), minimum=1)
+        real("alpha", self.alpha, minimum=0, maximum=1 - 1e-9)
+        self.classes_, code = np.unique(np.asarray(y), return_inverse=True)
+        weight = check_weights(sample_weight, len(code))
+        similar, _ = self.graph.similarity(self.n_neighbors)
+        given = np.zeros((similar.shape[0], len(self.classes_)))
+        np.add.at(given, (X.row[:, 0], code), weight)
+        self.share_ = given.sum(axis=0) / given.sum()
+        spread = given
+        for _ in range(self.max_iter):
+            spread, last = self.alpha * (similar @ spread) + (1 - self.alpha) * given, spread
+            if np.abs(spread - last).max() < CONVERGED * spread.max():
+                break
+        self.spread_ = spread
+        return self
+
+    def predict_proba(self, X: Near) -> Array:
+        """Class probabilities, (m, K); the labeled rows' shares where no label is near."""
+        check_is_fitted(self)
+        found = X.weights(self.n_neighbors, len(self.spread_)) @ self.spread_
+        total = found.sum(axis=1, keepdims=True)
+        near_labels = total > 1e-12 * self.spread_.max()
+        return np.asarray(np.where(near_labels, found / np.where(total > 0, total, 1.0), self.share_))
+
+
+def _largest(matrix: csr_array, n_values: int) -> tuple[Array, Array]:
+    """The largest eigenvalues of a symmetric matrix, in falling order, and their eigenvectors."""
+    n_rows = matrix.shape[0]
+    if n_rows < DENSE * n_values + DENSE:
+        value, vector = eigh(matrix.toarray(), subset_by_index=[n_rows - n_values, n_rows - 1])
+    else:
+        value, vector = eigsh(matrix, k=n_values, which="LA", v0=np.ones(n_rows), tol=1e-4)
+    order = np.argsort(-value, kind="stable")
+    return value[order], vector[:, order]

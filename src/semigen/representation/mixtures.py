@@ -1,0 +1,354 @@
+"""Many label-free mixtures: two rows are alike if many of them put both in the same cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from semigen import columns
+from semigen.columns import Schema
+from semigen.common.checks import integer, real
+from semigen.common.threads import map_threads, thread_count
+from semigen.data.labels import Labels
+from semigen.em import Data, Mixture, Params, ThreadEngine, fit
+from semigen.em.kernel import e_step, given_stats, m_step, responsibilities
+from semigen.estimators.base import TableInput
+from semigen.families import Family, Gaussian, among, as_family, as_modeled, choose
+from semigen.representation.axes import PrincipalAxes
+
+Array = NDArray[np.float64]
+
+LEAST_DIMENSIONS, MOST_DIMENSIONS = 2, 30
+LEAST_COLUMNS = 4
+GAUSSIAN_SHARES = (1.0, 0.5)
+"""Views: normal scores; and their mean with clipped standardized numbers, which keep some distances."""
+ROWS_A_COMPONENT = 8
+LEAST_MIXTURES = 4
+SEED_ROWS = 2000
+DOCUMENTS = 4000
+"""Documents that a mixture of words is fitted on; of more, each draws its own."""
+DOUBT = 0.05
+"""A mixture that is worse than one component by this much, nats a row, counts e times less."""
+NEGLIGIBLE = 1e-3
+"""Mixtures that count less than this share of the best one are dropped."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One mixture of the ensemble.
+
+    Attributes
+    ----------
+    view : int
+        Which view of the columns it sees; -1: the columns as they are.
+    columns : ndarray of shape (D,), intp
+        Which columns of that view.
+    mixture : Mixture
+    params : Params
+    evidence : float
+        How much better its log-likelihood is than that of a single component, nats a row, less the price of
+        its parameters (half of the difference of the Bayesian information criteria, Schwarz 1978).
+    share : float
+        How much it counts in the similarity; all of them sum to 1.
+    """
+
+    view: int
+    columns: NDArray[np.intp]
+    mixture: Mixture
+    params: Params
+    evidence: float
+    share: float = 1.0
+
+
+class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
+    """Responsibilities of many mixtures, fitted without labels, as features.
+
+    Feature (m, c) of a row is ``√s_m p_m(component c | row)`` for mixtures m = 1 … M with shares s_m that sum
+    to 1, so the inner product of two rows is the mean probability that a mixture puts both in the same
+    component, a similarity learned from all rows. Each mixture has a random view of the columns (normal
+    scores, or their mean with clipped standardized numbers, rotated to principal axes, of which it sees the
+    first few; where there are categories, flags or missing cells every other mixture sees some of the columns
+    as they are, each kind with its own family), a random number of components, and a diagonal or tied
+    covariance with the conjugate prior of :class:`semigen.families.Gaussian`. Mixtures count alike unless the
+    rows speak against their clusters: one whose evidence e_m is below that of a single component counts
+    ``exp(e_m / 0.05)`` times as much. Sparse rows are seen on the principal axes of their weighted words, and
+    by every fourth mixture as documents (multinomial); their mixtures count alike.
+
+    Parameters
+    ----------
+    n_mixtures : int, default=48
+        M.
+    min_components, max_components : int, default=2 and 60
+        Numbers of components are drawn log-uniformly between them; at most one for eight rows.
+    n_iter : int, default=20
+        EM iterations of each mixture: the clusters need not be settled to tell rows apart.
+    max_rows : int, default=10000
+        Rows to fit on; of more, as many are drawn.
+    time_budget : float or None, default=None
+        Seconds after which no further mixture is begun, once there are four. None: as long as it takes.
+    kinds : str, dict {column: kind} or None, default=None
+        How columns are read, where it is not as they look; see :func:`semigen.columns.learn`.
+    n_jobs : int or None, default=None
+        Threads; None or -1: one for each processor. Results do not depend on it.
+    random_state : int, RandomState or None, default=0
+
+    Attributes
+    ----------
+    members_ : tuple of Member
+        Those that count, at most M.
+    views_ : tuple of PrincipalAxes
+    schema_ : Schema
+    n_features_in_ : int
+
+    References
+    ----------
+    The similarity is that of evidence accumulation (Fred & Jain 2005, *IEEE PAMI* 27:835) with soft clusters.
+    """
+
+    def __init__(
+        self,
+        n_mixtures: int = 48,
+        *,
+        min_components: int = 2,
+        max_components: int = 60,
+        n_iter: int = 20,
+        max_rows: int = 10000,
+        time_budget: float | None = None,
+        kinds: Any = None,
+        n_jobs: int | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_mixtures = n_mixtures
+        self.min_components = min_components
+        self.max_components = max_components
+        self.n_iter = n_iter
+        self.max_rows = max_rows
+        self.time_budget = time_budget
+        self.kinds = kinds
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, *, progress: Callable[[int, int], None] | None = None) -> Self:
+        """Fit the mixtures on all rows; y is not used.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (n, D)
+            NaN, None and NA are missing cells.
+        y : None
+        progress : callable, optional
+            Called as ``progress(mixtures done, mixtures in all)`` after each, from the thread that fitted it.
+
+        Returns
+        -------
+        self
+        """
+        begin = time.perf_counter()
+        for name, least in (("n_mixtures", 1), ("min_components", 1), ("max_components", 2), ("n_iter", 1)):
+            integer(name, getattr(self, name), minimum=least)
+        integer("max_rows", self.max_rows, minimum=2)
+        thread_count(self.n_jobs)
+        budget = np.inf if self.time_budget is None else real("time_budget", self.time_budget, minimum=0)
+        schema, matrix = columns.learn(X, self.kinds, sparse=True)
+        self.schema_ = as_modeled(choose("auto", "full", schema, sparse=issparse(matrix)), schema)
+        validate_data(self, X, skip_check_array=True)
+        seed = check_random_state(self.random_state).randint(2**31)
+        if matrix.shape[0] > self.max_rows:
+            chosen = np.random.default_rng(seed).choice(matrix.shape[0], self.max_rows, replace=False)
+            matrix = matrix[np.sort(chosen)]
+        self.views_ = tuple(
+            PrincipalAxes(self.schema_.special_kinds, gaussian=share, n_axes=MOST_DIMENSIONS).fit(matrix)
+            for share in (GAUSSIAN_SHARES[:1] if issparse(matrix) else GAUSSIAN_SHARES)
+        )
+        seen = [view.transform(matrix) for view in self.views_]
+        missing = columns.missing_columns(matrix)
+        raw = issparse(matrix) or missing is not None or {*self.schema_.kinds} != {"number"}
+
+        fitted: list[Member] = []
+
+        def learn(m: int) -> Member | None:
+            if m >= LEAST_MIXTURES and time.perf_counter() - begin > budget:
+                return None
+            rng = np.random.default_rng([seed, m])
+            own = raw and m % (4 if issparse(matrix) else 2) == 1
+            member = self._as_they_are(matrix, missing, rng) if own else self._rotated(seen, rng)
+            fitted.append(member)
+            if progress is not None:
+                progress(len(fitted), self.n_mixtures)
+            return member
+
+        members = [one for one in self._map(learn, range(self.n_mixtures)) if one is not None]
+        self.members_ = _shared(members, alike=issparse(matrix))
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """Responsibilities of rows, each mixture's times the root of its share, (n, features)."""
+        matrix = columns.read_like(self, X)
+        return self.responsibilities(matrix, [view.transform(matrix) for view in self.views_])
+
+    def responsibilities(self, matrix: Any, seen: list[Array]) -> Array:
+        """The same of rows that are read already, whose views are known.
+
+        Parameters
+        ----------
+        matrix : array or sparse matrix of shape (n, D)
+        seen : list of ndarray of shape (n, axes)
+            What each of ``views_`` makes of it.
+        """
+        missing = columns.missing_columns(matrix)
+        rows = np.arange(matrix.shape[0])
+
+        def fill(member: Member, part: Array) -> None:
+            x = matrix if member.view < 0 else seen[member.view]
+            holes = missing if member.view < 0 else None
+            x, holes = _take(x, member.columns), among(holes, member.columns)
+            walk = member.mixture.family.walk(member.params.family, x.dtype, holes)
+            found = responsibilities(member.mixture, member.params, _unlabeled(x, holes), rows, walk)
+            for piece, resp, _ in found:
+                part[:, piece] = np.sqrt(member.share) * resp
+
+        result = np.empty((self.n_features_out_, matrix.shape[0]))
+        ends = np.cumsum([member.mixture.n_components for member in self.members_])[:-1]
+        self._map(fill, self.members_, np.split(result, ends))
+        return result.T
+
+    @property
+    def n_features_out_(self) -> int:
+        """Number of features: components of all mixtures."""
+        check_is_fitted(self)
+        return sum(member.mixture.n_components for member in self.members_)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """``mixture<m>_<c>`` for every component."""
+        check_is_fitted(self)
+        names = [
+            f"mixture{m}_{c}" for m, one in enumerate(self.members_) for c in range(one.mixture.n_components)
+        ]
+        return np.array(names, dtype=object)
+
+    def _map(self, function: Callable[..., Any], *items: Iterable[Any]) -> list[Any]:
+        return list(map_threads(function, *items, n_jobs=self.n_jobs))
+
+    def _components(self, n_rows: int, rng: np.random.Generator) -> int:
+        low = max(2, self.min_components)
+        high = max(low + 1, min(self.max_components, n_rows // ROWS_A_COMPONENT))
+        return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))))
+
+    def _rotated(self, seen: list[Array], rng: np.random.Generator) -> Member:
+        view = int(rng.integers(len(seen)))
+        x = seen[view]
+        least = min(LEAST_DIMENSIONS, x.shape[1])
+        n_dims = round(float(np.exp(rng.uniform(np.log(least), np.log(x.shape[1])))))
+        family = Gaussian("tied" if rng.random() < 0.5 else "diag")
+        return self._fit_one(view, np.arange(n_dims), np.ascontiguousarray(x[:, :n_dims]), None, family, rng)
+
+    def _as_they_are(self, matrix: Any, missing: Any, rng: np.random.Generator) -> Member:
+        n_columns = matrix.shape[1]
+        if issparse(matrix):
+            some: Any = matrix
+            some = some[np.sort(rng.permutation(some.shape[0])[:DOCUMENTS])]
+            return self._fit_one(-1, np.arange(n_columns), some, None, as_family("multinomial"), rng)
+        size = int(rng.integers(min(n_columns, max(LEAST_COLUMNS, n_columns // 2)), n_columns + 1))
+        chosen = np.sort(rng.choice(n_columns, size, replace=False))
+        kinds = tuple(self.schema_.kinds[j] for j in chosen)
+        schema = Schema(None, kinds, tuple(self.schema_.levels[j] for j in chosen), None)
+        family = choose("auto", "tied" if rng.random() < 0.5 else "diag", schema)
+        return self._fit_one(-1, chosen, matrix[:, chosen], among(missing, chosen), family, rng)
+
+    def _fit_one(
+        self,
+        view: int,
+        chosen: NDArray[np.intp],
+        x: Any,
+        missing: NDArray[np.bool_] | None,
+        family: Family,
+        rng: np.random.Generator,
+    ) -> Member:
+        n_rows = x.shape[0]
+        engine = ThreadEngine(n_threads=1, block_rows=max(n_rows, 1))
+        data = _unlabeled(x, missing)
+        prior = family.fit_prior(x, data.weight, None, lambda f: engine.map_rows(f, data.used))
+        rows, cell = _cells(family.points(prior, x), self._components(n_rows, rng), rng)
+        n_components = int(cell.max()) + 1
+        mixture, params = _started(family, prior, data, rows, np.eye(n_components)[cell])
+        params = fit(mixture, prior, data, params, engine, max_iter=self.n_iter, tol=1e-4).params
+        whole, whole_params = _started(family, prior, data, data.used, np.ones((n_rows, 1)))
+        evidence = _evidence(mixture, params, data) - _evidence(whole, whole_params, data)
+        return Member(view, chosen, mixture, params, evidence)
+
+
+def _started(
+    family: Family, prior: Any, data: Data, rows: NDArray[np.intp], resp: Array
+) -> tuple[Mixture, Params]:
+    """A mixture with the parameters of given responsibilities (len(rows), C)."""
+    n_components = resp.shape[1]
+    mixture = Mixture(family, np.zeros(n_components, dtype=np.intp), 1)
+    blank = Params(
+        np.zeros((2, 1)),
+        np.full(n_components, -np.log(n_components)),
+        family.reference(prior, n_components),
+    )
+    return mixture, m_step(mixture, prior, given_stats(mixture, blank, data, rows, resp), blank)
+
+
+def _evidence(mixture: Mixture, params: Params, data: Data) -> float:
+    """Log-likelihood less half a log n for each free parameter, nats a row."""
+    n_rows = len(data.used)
+    n_free = mixture.n_components - 1 + mixture.family.n_free(params.family)
+    log_lik = e_step(mixture, params, data, data.used).log_lik
+    return float((log_lik - 0.5 * n_free * np.log(n_rows)) / n_rows)
+
+
+def _shared(members: list[Member], *, alike: bool) -> tuple[Member, ...]:
+    """The members that count, with their shares.
+
+    Evidence is compared among mixtures of rotated columns, and among those of columns as they are.
+    """
+    rotated = np.array([member.view >= 0 for member in members])
+    against = np.minimum([0.0 if alike else member.evidence for member in members], 0.0)
+    share = np.zeros(len(members))
+    for group in (rotated, ~rotated):
+        if group.any():
+            relative = np.exp((against[group] - against[group].max()) / DOUBT)
+            share[group] = np.where(relative > NEGLIGIBLE, relative, 0.0) / relative.sum() * group.mean()
+    share /= share.sum()
+    return tuple(replace(one, share=float(s)) for one, s in zip(members, share, strict=True) if s > 0)
+
+
+def _cells(
+    points: Array, n_components: int, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and the nearest of some centers far apart (k-means++: Arthur & Vassilvitskii 2007)."""
+    rows = np.sort(rng.permutation(len(points))[:SEED_ROWS])
+    points = points[rows]
+    nearest = np.zeros(len(points), dtype=np.intp)
+    distance = ((points - points[rng.integers(len(points))]) ** 2).sum(axis=1)
+    for c in range(1, n_components):
+        total = distance.sum()
+        if not total > 0:
+            break
+        center = points[rng.choice(len(points), p=distance / total)]
+        to_center = ((points - center) ** 2).sum(axis=1)
+        nearest[to_center < distance] = c
+        distance = np.minimum(distance, to_center)
+    _, cell = np.unique(nearest, return_inverse=True)
+    return rows, cell
+
+
+def _unlabeled(x: Any, missing: NDArray[np.bool_] | None) -> Data:
+    n_rows = x.shape[0]
+    labels = Labels(np.zeros(1, dtype=np.intp), np.zeros((1, 1)), np.zeros(n_rows, dtype=np.intp))
+    return Data(x, labels, np.ones(n_rows), missing)
+
+
+def _take(x: Any, chosen: NDArray[np.intp]) -> Any:
+    return x if len(chosen) == x.shape[1] else np.ascontiguousarray(x[:, chosen])

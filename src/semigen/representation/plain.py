@@ -1,0 +1,143 @@
+"""Columns of every kind as plain numbers of comparable size, for classifiers that know only numbers."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.preprocessing import normalize
+from sklearn.utils.validation import check_is_fitted
+
+from semigen import columns
+from semigen.arrays.special import NormalScores
+from semigen.estimators.base import TableInput
+
+Array = NDArray[np.float64]
+
+CLIP = 4.0
+"""Standardized numbers are cut here: beyond it a cell says "far out" and no more."""
+RARE = 0.01
+"""A column with a larger share of missing cells gets a column that says where they are."""
+
+
+class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+    """Numbers standardized, levels as indicator columns, missing cells filled with the mean and marked.
+
+    Every column of the table has variance 1 in all, however many levels it has. Sparse rows of counts are
+    weighed by ``log(1 + count)`` and inverse document frequency, other sparse rows not at all; both are
+    scaled to unit length and stay sparse.
+
+    Parameters
+    ----------
+    kinds : str, dict {column: kind} or None, default=None
+        How columns are read, where it is not as they look; see :func:`semigen.columns.learn`.
+    gaussian : float in [0, 1], default=0
+        Share of the normal scores of a number, Φ⁻¹(rank / n), in a mean with the standardized number: 1
+        makes every column of numbers normal, whatever its distribution.
+    mark_missing : bool, default=True
+        Whether columns say where cells are missing.
+
+    Attributes
+    ----------
+    schema_ : Schema
+    n_features_in_ : int
+    """
+
+    def __init__(self, kinds: Any = None, *, gaussian: float = 0.0, mark_missing: bool = True) -> None:
+        self.kinds = kinds
+        self.gaussian = gaussian
+        self.mark_missing = mark_missing
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn scales, ranks and levels from all rows; y is not used."""
+        self.schema_, matrix = columns.learn(X, self.kinds, sparse=True)
+        self.n_features_in_ = self.schema_.n_features
+        self.sparse_ = issparse(matrix)
+        if self.sparse_:
+            self._fit_sparse(matrix)
+            return self
+        numbers = [j for j, kind in enumerate(self.schema_.kinds) if kind != "category"]
+        self.numbers_ = np.array(numbers, dtype=np.intp)
+        values = matrix[:, numbers].astype(np.float64)
+        holes = np.isnan(values)
+        filled = np.maximum((~holes).sum(axis=0), 1)
+        self.center_ = np.where(holes, 0.0, values).sum(axis=0) / filled
+        deviation = np.where(holes, 0.0, values - self.center_)
+        spread = np.sqrt((deviation**2).sum(axis=0) / filled)
+        self.scale_ = np.where(spread > 1e-12 * (1 + np.abs(self.center_)), spread, 1.0)
+        self.scores_ = tuple(NormalScores.of(column) for column in values.T) if self.gaussian else ()
+        self.frequencies_ = tuple(
+            None if levels is None else _frequencies(matrix[:, j], len(levels))
+            for j, levels in enumerate(self.schema_.levels)
+        )
+        share = np.isnan(matrix).mean(axis=0)
+        marked = self.mark_missing & (share > RARE) & (share < 1 - RARE)
+        self.marked_ = np.flatnonzero(marked)
+        self.missing_share_ = share[self.marked_]
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Rows as numbers, (n, columns), without missing cells; sparse if the rows are."""
+        check_is_fitted(self)
+        matrix = columns.read(self.schema_, X, sparse=self.sparse_)
+        if self.sparse_:
+            return self._transform_sparse(matrix)
+        values = matrix[:, self.numbers_].astype(np.float64)
+        plain = np.clip((values - self.center_) / self.scale_, -CLIP, CLIP)
+        if self.gaussian:
+            ranked = (
+                np.column_stack([score(values[:, i]) for i, score in enumerate(self.scores_)])
+                if len(self.numbers_)
+                else plain
+            )
+            plain = self.gaussian * ranked + (1 - self.gaussian) * plain
+        parts = [np.nan_to_num(plain, nan=0.0)]
+        for j, frequencies in enumerate(self.frequencies_):
+            if frequencies is not None:
+                parts.append(_indicators(matrix[:, j], frequencies))
+        if len(self.marked_):
+            there = self.missing_share_
+            marks = np.isnan(matrix[:, self.marked_]) - there
+            parts.append(marks / np.sqrt(there * (1 - there)))
+        return np.hstack(parts)
+
+    def missing_after(self, X: Any) -> NDArray[np.bool_]:
+        """Which transformed cells stand for missing ones, (n, columns); marks are never missing."""
+        check_is_fitted(self)
+        holes = np.isnan(columns.read(self.schema_, X))
+        parts = [holes[:, self.numbers_]]
+        for j, frequencies in enumerate(self.frequencies_):
+            if frequencies is not None:
+                parts.append(np.repeat(holes[:, [j]], len(frequencies), axis=1))
+        parts.append(np.zeros((len(holes), len(self.marked_)), dtype=bool))
+        return np.hstack(parts)
+
+    def _fit_sparse(self, matrix: csr_array) -> None:
+        cells = matrix.data
+        self.counts_ = bool(len(cells)) and bool((cells >= 0).all() and (cells == np.floor(cells)).all())
+        if self.counts_:
+            in_documents = np.bincount(matrix.indices[cells > 0], minlength=matrix.shape[1])
+            self.idf_ = np.log((1 + matrix.shape[0]) / (1 + in_documents)) + 1.0
+
+    def _transform_sparse(self, matrix: csr_array) -> csr_array:
+        if not self.counts_:
+            return csr_array(normalize(matrix))
+        cells = np.log1p(np.maximum(matrix.data, 0.0)) * self.idf_[matrix.indices]
+        return csr_array(normalize(csr_array((cells, matrix.indices, matrix.indptr), shape=matrix.shape)))
+
+
+def _frequencies(codes: Array, n_levels: int) -> Array:
+    known = codes[codes < n_levels].astype(np.intp)  # NaN is not below anything
+    counts = np.bincount(known, minlength=n_levels)
+    return np.asarray(counts / max(counts.sum(), 1))
+
+
+def _indicators(codes: Array, frequencies: Array) -> Array:
+    """Indicators of the levels less their frequencies; 0 for a missing cell."""
+    variance = (frequencies * (1 - frequencies)).sum()
+    found = (codes[:, None] == np.arange(len(frequencies))) - frequencies
+    filled = np.where(np.isnan(codes)[:, None], 0.0, found)
+    return np.asarray(filled / np.sqrt(variance if variance > 0 else 1.0))
