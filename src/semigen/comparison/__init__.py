@@ -2,5 +2,6 @@
 
 from semigen.comparison.cross_validation import cross_validate
 from semigen.comparison.record import Comparison, Score
+from semigen.comparison.rule import Verdict, explain, judge
 
-__all__ = ["Comparison", "Score", "cross_validate"]
+__all__ = ["Comparison", "Score", "Verdict", "cross_validate", "explain", "judge"]

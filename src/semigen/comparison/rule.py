@@ -1,0 +1,100 @@
+"""Did the unlabeled rows help? One rule, read by estimators, the command line and reports alike."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from semigen.comparison.record import Comparison, Score
+from semigen.evaluation.intervals import Estimate
+
+Outcome = Literal["helped", "hurt", "unclear", "not compared", "no unlabeled rows"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a model is better with the unlabeled rows than the same model without them.
+
+    The rule: the log-loss on held-out labeled rows of the model with the unlabeled rows, minus that of the
+    model without them, paired row by row. ``"hurt"`` if the 95 % interval of the mean difference lies above
+    0, ``"helped"`` if it lies below, ``"unclear"`` if it holds 0. Unlabeled rows are left out where they
+    hurt; where it is unclear, the model that was asked for is kept. Accuracy is reported and does not decide:
+    a model may be right as often and far too sure.
+
+    Attributes
+    ----------
+    outcome : str
+        Or ``"not compared"``, where no labeled row could be held out, and ``"no unlabeled rows"``.
+    n_rows : int
+        Held-out labeled rows.
+    change : Score or None
+        With minus without: log-loss in nats per row (below 0 is better), accuracy (above 0 is better).
+    """
+
+    outcome: Outcome
+    n_rows: int = 0
+    change: Score | None = None
+
+    @property
+    def helped(self) -> bool:
+        """Whether the unlabeled rows made the model better beyond chance."""
+        return self.outcome == "helped"
+
+    @property
+    def hurt(self) -> bool:
+        """Whether the unlabeled rows made the model worse beyond chance."""
+        return self.outcome == "hurt"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values that JSON can hold."""
+        change = None if self.change is None else asdict(self.change)
+        return {"outcome": self.outcome, "n_rows": self.n_rows, "change": change}
+
+
+def judge(comparison: Comparison | None, with_unlabeled: str, without: str, *, n_unlabeled: int) -> Verdict:
+    """The verdict on two fits of one comparison.
+
+    Parameters
+    ----------
+    comparison : Comparison or None
+        None where no labeled row could be held out.
+    with_unlabeled, without : str
+        Names in ``comparison`` of the model with the unlabeled rows and without them.
+    n_unlabeled : int
+        Unlabeled rows of positive weight.
+    """
+    if n_unlabeled == 0:
+        return Verdict("no unlabeled rows")
+    if comparison is None:
+        return Verdict("not compared")
+    change = comparison.difference(with_unlabeled, without)
+    loss = change.log_loss
+    outcome: Outcome = "hurt" if loss.low > 0 else "helped" if loss.high < 0 else "unclear"
+    return Verdict(outcome, comparison.rows.size, change)
+
+
+def explain(verdict: Verdict, n_unlabeled: int) -> str:
+    """The verdict in one or two sentences for a person."""
+    rows = f"the {n_unlabeled:,} unlabeled row{'' if n_unlabeled == 1 else 's'}"
+    if verdict.outcome == "no unlabeled rows":
+        return "Every row is labeled: there are no unlabeled rows to learn from."
+    if verdict.change is None:
+        return f"Whether {rows} helped cannot be told: no labeled row could be held out."
+    tested = f"{verdict.n_rows:,} held-out labeled row{'' if verdict.n_rows == 1 else 's'}"
+    change = (
+        f"on {tested} they changed the log-loss by {_interval(verdict.change.log_loss, 1, '.3f')} nats per row "
+        f"and the accuracy by {_interval(verdict.change.accuracy, 100, '.1f')} points (95 % intervals)"
+    )
+    return {
+        "helped": f"Unlabeled rows helped: {rows} made predictions better; {change}.",
+        "hurt": (
+            f"Unlabeled rows hurt: {rows} made predictions worse, so the model's assumptions do not fit these "
+            f"classes; {change}."
+        ),
+        "unclear": f"Whether {rows} helped cannot be told from these labels; {change}.",
+    }[verdict.outcome]
+
+
+def _interval(estimate: Estimate, scale: float, form: str) -> str:
+    value, low, high = (f"{scale * one:+{form}}" for one in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low} to {high})"
