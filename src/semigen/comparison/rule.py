@@ -82,14 +82,14 @@ def explain(verdict: Verdict, n_unlabeled: int) -> str:
         return f"Whether {rows} helped cannot be told: no labeled row could be held out."
     tested = f"{verdict.n_rows:,} held-out labeled row{'' if verdict.n_rows == 1 else 's'}"
     change = (
-        f"on {tested} they changed the log-loss by {_interval(verdict.change.log_loss, 1, '.3f')} nats per row "
-        f"and the accuracy by {_interval(verdict.change.accuracy, 100, '.1f')} points (95 % intervals)"
+        f"on {tested} they changed the log-loss by {_interval(verdict.change.log_loss, 1, '.3f')} nats per "
+        f"row and the accuracy by {_interval(verdict.change.accuracy, 100, '.1f')} points (95 % intervals)"
     )
     return {
         "helped": f"Unlabeled rows helped: {rows} made predictions better; {change}.",
         "hurt": (
-            f"Unlabeled rows hurt: {rows} made predictions worse, so the model's assumptions do not fit these "
-            f"classes; {change}."
+            f"Unlabeled rows hurt: {rows} made predictions worse, so the model's assumptions do not fit "
+            f"these classes; {change}."
         ),
         "unclear": f"Whether {rows} helped cannot be told from these labels; {change}.",
     }[verdict.outcome]
