@@ -16,7 +16,7 @@ from semigen.cli.models import Judged, Recipe, against, cure, finite
 from semigen.cli.rows import Rows, Task
 from semigen.common.progress import Progress
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures, class_grid
-from semigen.deep.vae_features import COLLAPSED
+from semigen.deep.vae.features import COLLAPSED
 from semigen.exceptions import ParameterError
 
 SAMPLES_A_CLASS = 10

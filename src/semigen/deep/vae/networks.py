@@ -4,8 +4,8 @@ A *body* is any module from (n, inputs) to (n, outputs): an MLP, a small convolu
 from a factory ``network(n_inputs, n_outputs)``. Bodies never see the class. It enters by a table with one
 row of numbers a class that is added to hidden units, so a body runs once a row and not once a row and class.
 
-Every module is written for one model; :mod:`semigen.deep.members` runs several at once. What leaves a network
-has the precision of what enters it: products may be in bfloat16, densities never.
+Every module is written for one model; :mod:`semigen.deep.training.members` runs several at once. What leaves
+a network has the precision of what enters it: products may be in bfloat16, densities never.
 """
 
 from __future__ import annotations

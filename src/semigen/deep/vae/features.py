@@ -14,18 +14,20 @@ from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
-from semigen.deep import tables
-from semigen.deep.base import Array, DeepEstimator, drawing, random_seed, training_rows
 from semigen.deep.bounds import gaussian_kl
-from semigen.deep.density import LogDensity, log_density
-from semigen.deep.records import Rows
+from semigen.deep.data import tables
+from semigen.deep.data.rows import TensorRows, training_rows
+from semigen.deep.draws import drawing, random_seed
+from semigen.deep.estimator import Array
+from semigen.deep.vae.density import LogDensity, log_density
+from semigen.deep.vae.estimator import VAEEstimator
 from semigen.exceptions import ConvergenceWarning
 
 COLLAPSED = 0.01
 """A latent whose posterior is the prior's to within this mean KL divergence, nats, says nothing of a row."""
 
 
-class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """M1: features of rows learned from all of them, labeled or not, by a variational autoencoder.
 
     The model is ``p(x) = ∫ p(x | z) N(z; 0, I) dz`` with a decoder network for p(x | z); an encoder network
@@ -166,8 +168,7 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
         self.schema_ = table.schema
         validate_data(self, X, skip_check_array=True)
         rows = training_rows(table, matrix)
-        none = Rows(*(value[:0] for value in rows))
-        self._train(self._shape(table, np.empty(0)), training, none, rows)
+        self._train_from(self._architecture(table, np.empty(0)), training, rows.take(slice(0)), rows)
         self._find_active(self._as_rows(matrix))
         return self
 
@@ -281,10 +282,10 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
         return z
 
     def _restored(self, rows: Tensor) -> Any:
-        return columns.restore(self.schema_, self.networks_.shape.table.matrix(rows))
+        return columns.restore(self.schema_, self.networks_.architecture.table.matrix(rows))
 
-    def _find_active(self, rows: Rows) -> None:
-        def divergence(model: Any, block: Rows) -> Tensor:
+    def _find_active(self, rows: TensorRows) -> None:
+        def divergence(model: Any, block: TensorRows) -> Tensor:
             return gaussian_kl(*model.encoder(model.inputs(block.x, block.mask))).T
 
         self.kl_ = self.networks_.ask_each(rows, divergence).mean(axis=1)
@@ -298,8 +299,8 @@ class VAEFeatures(DeepEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMix
             )
             self.active_[np.unravel_index(self.kl_.argmax(), self.kl_.shape)] = True
 
-    def _posterior(self, rows: Rows) -> tuple[Array, Array]:
-        def question(model: Any, block: Rows) -> Tensor:
+    def _posterior(self, rows: TensorRows) -> tuple[Array, Array]:
+        def question(model: Any, block: TensorRows) -> Tensor:
             mean, log_sd = model.encoder(model.inputs(block.x, block.mask))
             return torch.stack([mean, log_sd.exp()]).transpose(1, 2)
 

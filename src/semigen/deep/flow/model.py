@@ -16,10 +16,10 @@ from zuko.lazy import LazyComposedTransform
 from zuko.transforms import MonotonicRQSTransform
 
 from semigen.deep import bounds
-from semigen.deep.flow_start import Components
-from semigen.deep.members import Model
-from semigen.deep.records import Batch, LossTerms
-from semigen.deep.tables import Table
+from semigen.deep.data.rows import Batch
+from semigen.deep.data.tables import Table
+from semigen.deep.flow.start import Components
+from semigen.deep.training.model import LossTerms, Model
 
 BOUND = 6.0
 """Splines bend standardized cells and latents up to here; outside they are the identity."""
@@ -154,7 +154,7 @@ class ClassFlow(Model):
 
 
 @dataclass(frozen=True, eq=False)
-class FlowShape:
+class FlowArchitecture:
     """All that it takes to build a :class:`ClassFlow`.
 
     Attributes

@@ -14,25 +14,18 @@ from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
-from semigen.deep import tables
-from semigen.deep.base import (
-    Array,
-    DeepEstimator,
-    class_index,
-    class_prior,
-    disagreement,
-    draw_classes,
-    drawing,
-    random_seed,
-    split_rows,
-    training_rows,
-)
-from semigen.deep.density import LogDensity, log_density
-from semigen.deep.records import Rows
+from semigen.deep.data import tables
+from semigen.deep.data.labels import class_prior, split_rows
+from semigen.deep.data.rows import TensorRows, training_rows
+from semigen.deep.draws import class_index, draw_classes, drawing, random_seed
+from semigen.deep.estimator import Array
+from semigen.deep.uncertainty import disagreement
+from semigen.deep.vae.density import LogDensity, log_density
+from semigen.deep.vae.estimator import VAEEstimator
 from semigen.estimators.base import TableClassifier
 
 
-class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstimator):
+class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimator):
     """M2: a variational autoencoder with the class as one of its latents (Kingma et al. 2014).
 
     The model is ``p(x, y) = p(y) ∫ p(x | y, z) N(z; 0, I) dz``: z is what differs within a class. The fit
@@ -174,18 +167,15 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
         """
         training = self._training()
         alpha = checks.real("alpha", self.alpha, minimum=0.0)
-        share = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
+        lam = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
         if self.top_k is not None:
             checks.integer("top_k", self.top_k, minimum=1)
         table, matrix, sd = self._learn_columns(X, training.seed)
         validate_data(self, X, skip_check_array=True)
-        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, share)
+        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, lam)
         prior = class_prior(self.class_prior, split)
-        shape = replace(
-            self._shape(table, np.log(prior)),
-            labeled_share=split.labeled_share,
-            alpha=alpha,
-            top_k=self.top_k,
+        architecture = self._architecture(
+            table, np.log(prior), labeled_share=split.labeled_share, alpha=alpha, top_k=self.top_k
         )
         labeled, unlabeled = (
             training_rows(table, matrix[rows], code, weight, None if sd is None else sd[rows])
@@ -194,7 +184,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
                 (split.unlabeled, None, split.unlabeled_weight),
             )
         )
-        self._train(shape, training, labeled, unlabeled)
+        self._train_from(architecture, training, labeled, unlabeled)
         self.classes_ = split.classes
         return self
 
@@ -213,7 +203,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
     def transform(self, X: Any) -> Array:
         """Posterior means of z given the most probable class, member by member, (n, latents)."""
 
-        def mean(model: Any, block: Rows) -> Tensor:
+        def mean(model: Any, block: TensorRows) -> Tensor:
             seen = model.inputs(block.x, block.mask)
             latent: Tensor = model.encoder(seen, model.log_q(seen).argmax(dim=-1))[0]
             return latent.T
@@ -291,7 +281,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
     def class_prior_(self) -> Array:
         """p(y), (K,)."""
         check_is_fitted(self)
-        return np.asarray(np.exp(self.networks_.shape.log_prior))
+        return np.asarray(np.exp(self.networks_.architecture.log_prior))
 
     def _learn_columns(self, X: Any, seed: int) -> tuple[tables.Table, Any, Array | None]:
         """Columns and rows to learn from, of X or of its features, and how uncertain those are."""
@@ -312,22 +302,24 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
         scale = np.sqrt(mean.var(axis=0) + np.mean(sd**2, axis=0))  # of the draws, not of their means
         return replace(table, scale=scale), matrix, sd
 
-    def _rows(self, X: Any) -> Rows:
+    def _rows(self, X: Any) -> TensorRows:
         check_is_fitted(self)
         if self.features is None:
             return super()._rows(X)
-        return self._as_rows(columns.read(self.networks_.shape.table.schema, self.features_.transform(X)))
+        return self._as_rows(
+            columns.read(self.networks_.architecture.table.schema, self.features_.transform(X))
+        )
 
     def _restored(self, x: Tensor, *, expected: bool = True) -> Any:
         """A table of cells or, with ``features``, of features that cells are expected or drawn from."""
-        matrix = self.networks_.shape.table.matrix(x)
+        matrix = self.networks_.architecture.table.matrix(x)
         if self.features is None:
             return columns.restore(self.schema_, matrix)
         if not expected and hasattr(self.features_, "draw"):
             return self.features_.draw(matrix, int(torch.randint(2**31, ())))
         return self.features_.inverse_transform(matrix)
 
-    def _member_proba(self, rows: Rows) -> Array:
+    def _member_proba(self, rows: TensorRows) -> Array:
         """q(class | x) of each member, (members, n, K)."""
         return self.networks_.ask_each(
             rows, lambda model, block: model.log_q(model.inputs(block.x, block.mask)).exp().T
@@ -338,7 +330,7 @@ class VAEClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstima
         rows = self._rows(X)
         model: Any = self.networks_.models[0]
 
-        def decoded(block: Rows) -> Tensor:
+        def decoded(block: TensorRows) -> Tensor:
             seen = model.inputs(block.x, block.mask)
             own = model.log_q(seen).argmax(dim=-1)
             wanted = own if code is None else torch.full_like(own, code)

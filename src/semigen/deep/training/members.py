@@ -3,46 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from semigen.deep.records import Batch, LossTerms
-
-
-class Model(nn.Module):
-    """A deep model: what the trainer needs to know of it.
-
-    Attributes
-    ----------
-    objectives : dict {name: prefixes}
-        The losses of one training step in their order, and the parameters that each moves, by the
-        beginnings of their names. One objective moves all by default; a GAN has two, ``{"discriminator":
-        ("discriminator",), "generator": ("generator",)}``, and :meth:`loss` is asked for each in turn.
-    """
-
-    objectives: ClassVar[Mapping[str, tuple[str, ...]]] = {"bound": ("",)}
-
-    def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
-        """The loss of a batch after ``step`` optimizer steps.
-
-        Written for one model. It must not depend on values of tensors in Python (no ``item()``, no ``if`` on
-        a tensor), so that several models can be computed at once; random numbers differ between them.
-        """
-        raise NotImplementedError
-
-    def optimizer(
-        self, objective: str, parameters: list[nn.Parameter], learning_rate: float
-    ) -> torch.optim.Optimizer:
-        """The optimizer of an objective's parameters."""
-        return torch.optim.Adam(parameters, lr=learning_rate, fused=True)
-
-    def forward(self, batch: Batch, step: int, objective: str) -> LossTerms:
-        """:meth:`loss`, where PyTorch looks for it."""
-        return self.loss(batch, step, objective)
+from semigen.deep.data.rows import Batch
+from semigen.deep.training.model import LossTerms, Model
 
 
 class Members(nn.Module):
@@ -91,12 +59,9 @@ class Members(nn.Module):
             return terms
 
         if self.n_members == 1:  # a view of one member costs nothing, a batch of one does
-            terms = one({name: value[0] for name, value in state.items()}, _first(batch))
+            terms = one(
+                {name: value[0] for name, value in state.items()}, Batch(*(rows.take(0) for rows in batch))
+            )
         else:
             terms = torch.vmap(one, randomness="different")(state, batch)
         return terms.loss.sum(), {name: part.detach().mean() for name, part in terms.parts.items()}
-
-
-def _first(batch: Batch) -> Batch:
-    """The batch of the first member."""
-    return Batch(*(type(rows)(*(value[0] for value in rows)) for rows in batch))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from semigen import columns
 from semigen.columns import Kind, Schema
-from semigen.deep.likelihoods import (
+from semigen.deep.data.likelihoods import (
     BernoulliLikelihood,
     CategoricalLikelihood,
     ContinuousBernoulliLikelihood,

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from semigen.deep import bounds
-from semigen.deep.likelihoods import Likelihood
-from semigen.deep.members import Model
-from semigen.deep.networks import Decoder, Encoder
-from semigen.deep.records import Batch, LossTerms, Rows
-from semigen.deep.tables import Inputs
+from semigen.deep.data.likelihoods import Likelihood
+from semigen.deep.data.rows import Batch, TensorRows
+from semigen.deep.data.tables import Inputs
+from semigen.deep.training.model import LossTerms, Model
+from semigen.deep.vae.networks import Decoder, Encoder
 
 
 class VAE(Model):
@@ -46,7 +46,7 @@ class VAE(Model):
         self.n_latent = n_latent
         self.warmup_steps = warmup_steps
 
-    def observe(self, rows: Rows) -> tuple[Tensor, Tensor]:
+    def observe(self, rows: TensorRows) -> tuple[Tensor, Tensor]:
         """Cells as the likelihood sees them in this step, and as networks do."""
         x = rows.x
         if self.training:
@@ -55,7 +55,9 @@ class VAE(Model):
             x = self.likelihood.observe(x)
         return x, self.inputs(x, rows.mask)
 
-    def bound_parts(self, rows: Rows, x: Tensor, seen: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    def bound_parts(
+        self, rows: TensorRows, x: Tensor, seen: Tensor, y: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Log p(x | y, z) for one z from q(z | x, y), and KL(q(z | x, y) ‖ p(z)), each (…, n).
 
         ``x`` are the cells as the likelihood sees them, ``seen`` as networks do, ``y`` classes (…, n).
@@ -85,13 +87,13 @@ class VAE(Model):
         outputs = self.decoder(z, y)
         return self.likelihood.mean(outputs) if expected else self.likelihood.sample(outputs)
 
-    def log_weights(self, rows: Rows, noise: Tensor) -> Tensor:
+    def log_weights(self, rows: TensorRows, noise: Tensor) -> Tensor:
         """Log p(x, z) − log q(z | x) for z from noise (S, latents), the same for every row, (S, n)."""
         mean, log_sd = self.encoder(self.inputs(rows.x, rows.mask))
         return self._log_weights(rows, mean, log_sd, noise, None)
 
     def _log_weights(
-        self, rows: Rows, mean: Tensor, log_sd: Tensor, noise: Tensor, y: Tensor | None
+        self, rows: TensorRows, mean: Tensor, log_sd: Tensor, noise: Tensor, y: Tensor | None
     ) -> Tensor:
         found = []
         for one in noise:
@@ -185,7 +187,7 @@ class ClassVAE(VAE):
         n_classes = len(self.log_prior)
         return torch.arange(n_classes, device=self.log_prior.device)[:, None].expand(n_classes, n_rows)
 
-    def log_weights(self, rows: Rows, noise: Tensor) -> Tensor:
+    def log_weights(self, rows: TensorRows, noise: Tensor) -> Tensor:
         """Log Σ_y p(x, y, z_y) / q(z_y | x, y) for z from noise (S, latents), (S, n)."""
         classes = self.every_class(len(rows.x))
         mean, log_sd = self.encoder(self.inputs(rows.x, rows.mask), classes)

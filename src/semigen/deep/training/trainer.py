@@ -16,11 +16,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from semigen.deep.checkpoints import Checkpoint
-from semigen.deep.devices import autocast, device_for, new_accelerator
-from semigen.deep.members import Members, Model
-from semigen.deep.records import Batch
-from semigen.deep.streams import Streams, mix
+from semigen.deep.data.rows import Batch
+from semigen.deep.draws import mix
+from semigen.deep.training.checkpoints import Checkpoint
+from semigen.deep.training.devices import autocast, device_for, new_accelerator
+from semigen.deep.training.members import Members
+from semigen.deep.training.model import Model
+from semigen.deep.training.streams import Streams
 from semigen.exceptions import TrainingWarning
 
 Outcome = Literal["finished", "no improvement", "not finite", "interrupted"]

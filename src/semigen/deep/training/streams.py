@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from semigen.deep.records import Batch, Rows
+from semigen.deep.data.rows import Batch, TensorRows
+from semigen.deep.draws import mix
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Stream:
 
     Attributes
     ----------
-    rows : Rows
+    rows : TensorRows
     size : int
         Rows of a batch.
     seed : int
@@ -31,7 +32,7 @@ class Stream:
         Which share of each batch this process takes, of how many. Shares differ by one row at most.
     """
 
-    rows: Rows
+    rows: TensorRows
     size: int
     seed: int
     n_members: int = 1
@@ -43,10 +44,10 @@ class Stream:
         """Rows in the stream."""
         return len(self.rows.x)
 
-    def batches(self, step: int) -> Iterator[Rows]:
+    def batches(self, step: int) -> Iterator[TensorRows]:
         """Batches from ``step`` on, each tensor (members, rows, …)."""
         if self.n_rows <= self.size:
-            always = self._take(torch.arange(self.n_rows).expand(self.n_members, -1))
+            always = self.rows.take(torch.arange(self.n_rows).expand(self.n_members, -1))
             while True:
                 yield always
         turn, order = -1, torch.empty(0, dtype=torch.int64)
@@ -61,7 +62,7 @@ class Stream:
                 pieces.append(order[:, first : first + wanted])
                 wanted -= pieces[-1].shape[1]
                 position += pieces[-1].shape[1]
-            yield self._take(torch.cat(pieces, dim=1)[:, self.part :: self.n_parts])
+            yield self.rows.take(torch.cat(pieces, dim=1)[:, self.part :: self.n_parts])
             step += 1
 
     def _order(self, turn: int) -> Tensor:
@@ -69,10 +70,6 @@ class Stream:
         generator = torch.Generator().manual_seed(mix(self.seed, turn))
         orders = [torch.randperm(self.n_rows, generator=generator) for _ in range(self.n_members)]
         return torch.stack(orders)
-
-    def _take(self, index: Tensor) -> Rows:
-        index = index.to(self.rows.x.device)
-        return Rows(*(value[index] for value in self.rows))
 
 
 @dataclass(frozen=True)
@@ -95,8 +92,3 @@ class Streams:
         """The batches that one of several processes takes."""
         both = (self.labeled, self.unlabeled)
         return Streams(*(replace(one, part=part, n_parts=n_parts) for one in both))
-
-
-def mix(seed: int, number: int) -> int:
-    """A seed for the ``number``-th thing of a seed; neighbors get unlike ones."""
-    return (seed * 0x9E3779B97F4A7C15 + (number + 1) * 0xBF58476D1CE4E5B9) % 2**63

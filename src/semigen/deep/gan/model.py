@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from semigen.deep import gan_losses as losses
 from semigen.deep.bounds import weighted_mean
-from semigen.deep.gan_layers import Discriminator, Generator
-from semigen.deep.likelihoods import is_level
-from semigen.deep.members import Model
-from semigen.deep.records import Batch, LossTerms, Rows
-from semigen.deep.tables import Inputs, Table
+from semigen.deep.data.likelihoods import is_level
+from semigen.deep.data.rows import Batch, TensorRows
+from semigen.deep.data.tables import Inputs, Table
+from semigen.deep.gan import losses
+from semigen.deep.gan.layers import Discriminator, Generator
+from semigen.deep.training.model import LossTerms, Model
 
 _CALIBRATION_ROWS = 10_000
 
@@ -85,7 +85,7 @@ class Cells(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class GANShape:
+class GANArchitecture:
     """All that it takes to build the networks.
 
     Attributes
@@ -122,33 +122,33 @@ class GANShape:
 
 
 class GAN(Model):
-    """K+1-class GAN with feature matching; see :mod:`semigen.deep.gan_losses`.
+    """K+1-class GAN with feature matching; see :mod:`semigen.deep.gan.losses`.
 
     Parameters
     ----------
-    shape : GANShape
+    architecture : GANArchitecture
     """
 
     objectives = {"discriminator": ("discriminator",), "generator": ("generator",)}  # noqa: RUF012
 
-    def __init__(self, shape: GANShape) -> None:
+    def __init__(self, architecture: GANArchitecture) -> None:
         super().__init__()
-        self.inputs = Inputs(shape.table)
-        self.cells = Cells(self.inputs, shape.table, shape.unit)
+        self.inputs = Inputs(architecture.table)
+        self.cells = Cells(self.inputs, architecture.table, architecture.unit)
         n_seen = self.inputs.n_outputs
         self.discriminator = Discriminator(
             n_seen,
-            shape.hidden,
-            len(shape.log_prior),
-            shape.input_noise,
-            shape.hidden_noise,
-            shape.image_shape,
+            architecture.hidden,
+            len(architecture.log_prior),
+            architecture.input_noise,
+            architecture.hidden_noise,
+            architecture.image_shape,
         )
-        self.generator = Generator(shape.n_latent, shape.generator_hidden, n_seen)
-        self.n_generated = shape.n_generated
-        self.alpha = shape.alpha
-        self.entropy_weight = shape.entropy_weight
-        self.pull_away_weight = shape.pull_away_weight
+        self.generator = Generator(architecture.n_latent, architecture.generator_hidden, n_seen)
+        self.n_generated = architecture.n_generated
+        self.alpha = architecture.alpha
+        self.entropy_weight = architecture.entropy_weight
+        self.pull_away_weight = architecture.pull_away_weight
 
     def optimizer(
         self, objective: str, parameters: list[nn.Parameter], learning_rate: float
@@ -196,7 +196,7 @@ class GAN(Model):
         found: Tensor = self.cells(self.generator(self.generator.latents(self.n_generated)))
         return found
 
-    def log_probs(self, rows: Rows) -> Tensor:
+    def log_probs(self, rows: TensorRows) -> Tensor:
         """Log p(class | x, real), (n, K)."""
         logits, _ = self.discriminator(self.inputs(rows.x, rows.mask))
         found: Tensor = logits.log_softmax(dim=-1)

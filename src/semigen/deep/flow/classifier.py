@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Self, cast
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,22 +15,15 @@ from torch import Tensor
 from semigen import columns
 from semigen.columns import Schema
 from semigen.common import checks
-from semigen.deep import tables
-from semigen.deep.base import (
-    Array,
-    DeepEstimator,
-    class_prior,
-    draw_classes,
-    drawing,
-    entropy,
-    hidden_sizes,
-    split_rows,
-    training_rows,
-)
-from semigen.deep.flow import ClassFlow, FlowShape
-from semigen.deep.flow_start import grow_labels, start_components
-from semigen.deep.members import Model
-from semigen.deep.records import Rows
+from semigen.deep.data import tables
+from semigen.deep.data.labels import class_prior, split_rows
+from semigen.deep.data.rows import TensorRows, training_rows
+from semigen.deep.draws import draw_classes, drawing
+from semigen.deep.estimator import Array, DeepEstimator
+from semigen.deep.flow.model import ClassFlow, FlowArchitecture
+from semigen.deep.flow.start import grow_labels, start_components
+from semigen.deep.parameters import hidden_sizes
+from semigen.deep.uncertainty import entropy
 from semigen.estimators.base import TableClassifier
 from semigen.exceptions import ColumnError, ParameterError
 
@@ -54,7 +47,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
 
     This objective has many maxima, and most call regions by the wrong class: which one a fit finds is decided
     by its start. With ``start="density"`` labels first grow from the labeled rows along dense regions, and
-    meet where rows are sparse (:func:`semigen.deep.flow_start.grow_labels`). f starts as the identity and
+    meet where rows are sparse (:func:`semigen.deep.flow.start.grow_labels`). f starts as the identity and
     the components as a Gaussian mixture of each class of these rows. While the warm-up lasts, an unlabeled
     row counts with ``(1 − t) log p(x) + t log p(x, ŷ) ≤ log p(x)``, with ŷ the class that grew to it and t
     from 1 down to 0; afterwards only the likelihood counts, and a row may change sides. So the start assumes
@@ -208,7 +201,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         """
         training = self._training()
         alpha = checks.real("alpha", self.alpha, minimum=0.0)
-        share = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
+        lam = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
         noise = checks.real("noise", self.noise, minimum=0.0)
         if self.start not in STARTS:
             raise ParameterError(f"start={self.start!r}: use {' or '.join(map(repr, STARTS))}.")
@@ -217,9 +210,9 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         _refuse_categories(table.schema)
         columns.refuse_missing(table.schema, matrix, _CURE)
         validate_data(self, X, skip_check_array=True)
-        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, share)
+        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, lam)
         is_whole = (matrix == np.rint(matrix)).all(axis=0)
-        shape = FlowShape(
+        architecture = FlowArchitecture(
             table,
             np.log(class_prior(self.class_prior, split)),
             spread=np.where(is_whole, 0.0, noise),
@@ -240,7 +233,21 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
             code = np.concatenate([split.code, np.full(len(unlabeled.x), -1)])
             grown = grow_labels(x, code, training.seed)[len(split.code) :]
             unlabeled = unlabeled._replace(y=torch.from_numpy(grown))
-        self._train(cast(Any, shape), training, labeled, unlabeled)
+        x, code = self._started_from(labeled, unlabeled)
+
+        def start(model: ClassFlow, seed: int) -> None:
+            model.start_at(
+                start_components(
+                    x,
+                    code,
+                    len(split.classes),
+                    architecture.n_components,
+                    least_sd=architecture.least_sd,
+                    seed=seed,
+                )
+            )
+
+        self._train(architecture, training, labeled, unlabeled, start)
         self.schema_ = table.schema
         self.classes_ = split.classes
         return self
@@ -290,11 +297,12 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         """
         check_is_fitted(self)
         checks.integer("n", n, minimum=1)
-        table = self.networks_.shape.table
+        table = self.networks_.architecture.table
         with drawing(random_state):
             code = draw_classes(n, y, self.classes_, self.class_prior_)
             x = self.networks_.draw(n, lambda model, which: model.sample(code[which]))
-        whole = self._shape_of_flow.width > 0
+        architecture: Any = self.networks_.architecture
+        whole = architecture.width > 0
         matrix = table.matrix(x)
         matrix[:, whole] = np.rint(matrix[:, whole])
         for j, kind in enumerate(table.schema.kinds):
@@ -306,42 +314,16 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
     def class_prior_(self) -> Array:
         """p(y), (K,)."""
         check_is_fitted(self)
-        return np.asarray(np.exp(self.networks_.shape.log_prior))
+        return np.asarray(np.exp(self.networks_.architecture.log_prior))
 
-    @property
-    def _models(self) -> Sequence[ClassFlow]:
-        return cast(Sequence[ClassFlow], self.networks_.models)
-
-    @property
-    def _shape_of_flow(self) -> FlowShape:
-        return cast(FlowShape, self.networks_.shape)
-
-    def _new_models(
-        self, shape: Any, labeled: Rows, unlabeled: Rows, seeds: Sequence[int]
-    ) -> Sequence[Model]:
-        """Identity flows, and components that start from the rows of each class."""
+    def _started_from(self, labeled: TensorRows, unlabeled: TensorRows) -> tuple[Array, NDArray[np.int64]]:
+        """The rows that the components start from, float64, and their classes."""
         parts = [labeled, unlabeled] if self.start == "density" else [labeled]
         x = np.concatenate([one.x.numpy() for one in parts]).astype(np.float64)
-        code = np.concatenate([one.y.numpy() for one in parts])
-        models = []
-        for seed in seeds:
-            torch.manual_seed(seed)
-            model = shape.build().float()
-            model.start_at(
-                start_components(
-                    x,
-                    code,
-                    len(shape.log_prior),
-                    shape.n_components,
-                    least_sd=shape.least_sd,
-                    seed=seed,
-                )
-            )
-            models.append(model)
-        return models
+        return x, np.concatenate([one.y.numpy() for one in parts])
 
-    def _as_rows(self, matrix: Any) -> Rows:
-        columns.refuse_missing(self.networks_.shape.table.schema, matrix, _CURE)
+    def _as_rows(self, matrix: Any) -> TensorRows:
+        columns.refuse_missing(self.networks_.architecture.table.schema, matrix, _CURE)
         return super()._as_rows(matrix)
 
     def _ask(self, X: Any, question: Callable[[ClassFlow, Tensor], Tensor]) -> list[Array]:
@@ -351,13 +333,13 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         with torch.no_grad():
             return [
                 np.concatenate([question(model, block).numpy() for block in torch.split(x, ROWS_A_BLOCK)])
-                for model in self._models
+                for model in self.networks_.models
             ]
 
     def _member_joint(self, X: Any) -> Array:
         """Log p(x, class) of each member, per unit of the columns, (members, n, K)."""
         joint = np.stack(self._ask(X, lambda model, x: model.log_joint(x).T))
-        return np.asarray(joint - np.log(self.networks_.shape.table.scale).sum())
+        return np.asarray(joint - np.log(self.networks_.architecture.table.scale).sum())
 
     def _mixed(self, joint: Array) -> Array:
         return np.asarray(np.logaddexp.reduce(joint, axis=0) - np.log(len(joint)))

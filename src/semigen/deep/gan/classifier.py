@@ -15,24 +15,16 @@ from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
-from semigen.deep import tables
-from semigen.deep.base import (
-    Array,
-    DeepEstimator,
-    class_index,
-    disagreement,
-    drawing,
-    hidden_sizes,
-    image_sizes,
-    split_rows,
-    training_rows,
-)
-from semigen.deep.fitted import as_networks
-from semigen.deep.gan_networks import GAN, GANShape
-from semigen.deep.members import Model
-from semigen.deep.records import Rows
-from semigen.deep.streams import mix
-from semigen.deep.tables import Table
+from semigen.deep.data import tables
+from semigen.deep.data.labels import split_rows
+from semigen.deep.data.rows import TensorRows, rows_to_predict, training_rows
+from semigen.deep.data.tables import Table
+from semigen.deep.draws import class_index, drawing, mix
+from semigen.deep.estimator import Array, DeepEstimator
+from semigen.deep.fitted import Networks
+from semigen.deep.gan.model import GAN, GANArchitecture
+from semigen.deep.parameters import hidden_sizes, image_sizes
+from semigen.deep.uncertainty import disagreement
 from semigen.estimators.base import TableClassifier
 from semigen.exceptions import ClassNotMadeError, ColumnError, ParameterError
 
@@ -127,7 +119,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from semigen.deep.gan_classifier import GANClassifier
+    >>> from semigen.deep.gan.classifier import GANClassifier
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 3)) + np.repeat([[0.0], [4.0]], 100, axis=0)
     >>> y = np.full(200, None)
@@ -209,18 +201,22 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         self
         """
         training = self._training()
-        share = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
+        lam = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
         table, matrix = tables.learn(X)
         table, unit = self._with_unit_cells(table, matrix)
         validate_data(self, X, skip_check_array=True)
-        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, share)
-        shape: Any = self._gan_shape(table, unit, len(split.classes))
+        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, lam)
+        architecture = self._architecture(table, unit, len(split.classes))
         labeled = training_rows(table, matrix[split.labeled], split.code, split.weight)
         real = np.concatenate([split.labeled, split.unlabeled])
-        weight = np.concatenate([split.weight, share * split.unlabeled_weight])
+        weight = np.concatenate([split.weight, lam * split.unlabeled_weight])
+        rows = training_rows(table, matrix[real], None, weight)
         self.schema_ = table.schema
-        trained = self._train(shape, training, labeled, training_rows(table, matrix[real], None, weight))
-        self.networks_ = as_networks(shape, _calibrated(shape, trained.states, mix(training.seed, 0)))
+        trained = self._train(
+            architecture, training, labeled, rows, lambda model, _: model.start(rows.x, rows.mask)
+        )
+        states = _calibrated(architecture, trained.states, mix(training.seed, 0))
+        self.networks_ = Networks.of(architecture, states)
         self.classes_ = split.classes
         return self
 
@@ -274,26 +270,23 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
                         "rows of any class (y=None), label more rows of this one, or raise n_steps."
                     )
                 x = self.networks_.draw(n, _generated)
-                code = torch.from_numpy(self._member_proba_of(self._tensors(x)).mean(axis=0).argmax(axis=1))
+                proba = self._member_proba_of(rows_to_predict(x, torch.ones(n, 1, dtype=x.dtype)))
+                code = torch.from_numpy(proba.mean(axis=0).argmax(axis=1))
                 kept = torch.ones(n, dtype=torch.bool) if wanted is None else code == wanted
                 found.append(x[kept])
                 codes.append(code[kept])
                 n_drawn += n
                 n_found += int(kept.sum())
         x, code = torch.cat(found)[:n], torch.cat(codes)[:n]
-        rows = columns.restore(self.schema_, self.networks_.shape.table.matrix(x))
+        rows = columns.restore(self.schema_, self.networks_.architecture.table.matrix(x))
         return rows, self.classes_[code.numpy()]
-
-    def _tensors(self, x: Tensor) -> Rows:
-        one = torch.ones(len(x), 1, dtype=torch.float64)
-        return Rows(x, one, torch.zeros(len(x), dtype=torch.int64), one[:, 0], 0.0 * one)
 
     def _member_proba(self, X: Any) -> Array:
         """p(class | x, real) of each member, (members, n, K)."""
         check_is_fitted(self)
         return self._member_proba_of(self._rows(X))
 
-    def _member_proba_of(self, rows: Rows) -> Array:
+    def _member_proba_of(self, rows: TensorRows) -> Array:
         return self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp().T)
 
     def _with_unit_cells(self, table: Table, matrix: Any) -> tuple[Table, tuple[bool, ...]]:
@@ -318,18 +311,22 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
             input_scale=np.where(as_is, 1.0, table.input_scale),
         ), tuple(unit.tolist())
 
-    def _gan_shape(self, table: Table, unit: tuple[bool, ...], n_classes: int) -> GANShape:
-        """The networks' shape, checked."""
+    def _architecture(self, table: Table, unit: tuple[bool, ...], n_classes: int) -> GANArchitecture:
+        """The networks' architecture from the parameters, checked."""
         if self.network not in ("mlp", "conv"):
             raise ParameterError(f"network={self.network!r}: use 'mlp' or 'conv'.")
-        image = image_sizes(self.image_shape, self.network, table) if self.network == "conv" else None
+        image = (
+            image_sizes(self.image_shape, self.network, table.schema.n_features)
+            if self.network == "conv"
+            else None
+        )
         widest = min(1000, 4 * tables.Inputs(table).n_outputs)
         hidden, generator = (
             tuple(max(100, widest // share) for share in shares)
             for shares in ((4,) if image else (1, 2, 4, 4, 4), (2, 2))
         )
         noise = (0.3 if any(unit) else 0.1) if self.input_noise == "auto" else self.input_noise
-        return GANShape(
+        return GANArchitecture(
             table,
             unit,
             np.zeros(n_classes),
@@ -345,18 +342,6 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
             },
         )
 
-    def _new_models(
-        self, shape: Any, labeled: Rows, unlabeled: Rows, seeds: Sequence[int]
-    ) -> Sequence[Model]:
-        """Models with random weights whose discriminators' scales and biases come from the rows."""
-        models = []
-        for seed in seeds:
-            torch.manual_seed(seed)
-            model = shape.build()
-            model.start(unlabeled.x, unlabeled.mask)
-            models.append(model)
-        return models
-
 
 def _generated(model: Any, which: Tensor) -> Tensor:
     """Rows of a generator as tensors of the table, (n, D)."""
@@ -371,13 +356,15 @@ def _sizes(name: str, value: Any, automatic: tuple[int, ...]) -> tuple[int, ...]
     return hidden_sizes(name, value)
 
 
-def _calibrated(shape: GANShape, states: Sequence[dict[str, Tensor]], seed: int) -> list[dict[str, Tensor]]:
+def _calibrated(
+    architecture: GANArchitecture, states: Sequence[dict[str, Tensor]], seed: int
+) -> list[dict[str, Tensor]]:
     """Weights with the moments of batch norm that go with them."""
     found = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for state in states:
-            model: GAN = shape.build()
+            model: GAN = architecture.build()
             model.load_state_dict(state)
             model.calibrate()
             found.append({name: value.detach() for name, value in model.state_dict().items()})
