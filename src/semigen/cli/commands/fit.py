@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +27,7 @@ class Model(StrEnum):
 
 
 class CovarianceShape(StrEnum):
-    """Covariance of the Gaussian of each class."""
+    """Covariance of the Gaussians of a mixture."""
 
     full = "full"
     tied = "tied"
@@ -54,29 +54,32 @@ def fit(
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(help="Learn from the images in a folder instead, with --labels.", metavar="DIR"),
+        typer.Option(
+            help="Learn from the images in this folder instead of a table; needs --labels.", metavar="DIR"
+        ),
     ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="Table with names of image files and the target; other images are unlabeled.",
-            metavar="FILE",
+            help="Table of image file names and their classes; other images are unlabeled.", metavar="FILE"
         ),
     ] = None,
     image_size: Annotated[
         str | None,
-        typer.Option(help="Pixels that every image is resized to.", metavar="HEIGHTxWIDTH"),
+        typer.Option(help="Resize every image to this many pixels.", metavar="HEIGHTxWIDTH"),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for the results; default: <table>-semigen here.", metavar="DIR"),
+        typer.Option(
+            help="Folder for the results; default: <table>-semigen in the current folder.", metavar="DIR"
+        ),
     ] = None,
     id_: Annotated[
         str | None,
         typer.Option(
             "--id",
-            help="Column that names the rows; kept, not learned from. With --labels: the files; default: the "
-            "first.",
+            help="Column that identifies the rows: copied to the predictions, not used as a feature. With "
+            "--labels, the column of file names; default: the first one.",
             metavar="COL",
         ),
     ] = None,
@@ -87,15 +90,15 @@ def fit(
         list[str] | None,
         typer.Option(
             "--as",
-            help="How to read a column: number, count, flag, category, or for a mixture a family "
-            "(poisson …); repeatable.",
+            help="How to read a column: number, count, flag or category; for mixture, safe and vae also a "
+            "family such as poisson; repeatable.",
             metavar="COL=KIND",
         ),
     ] = None,
     text: Annotated[
         list[str] | None,
         typer.Option(
-            help="Column of text to learn from its words, and from nothing else; repeatable.", metavar="COL"
+            help="Text column: learn from its words, and from nothing else; repeatable.", metavar="COL"
         ),
     ] = None,
     weight: Annotated[
@@ -104,56 +107,58 @@ def fit(
     model: Annotated[
         Model,
         typer.Option(
-            help="auto: a pool of models, weighed by hidden labels; mixture: a density of each class by EM; "
-            "safe: a mixture that uses unlabeled rows as far as hidden labels show that they help; "
-            "hybrid: regression on clusters of all rows; vae, gan, flow: networks (extra 'deep')."
+            help="auto: an ensemble, weighted by performance on held-out labels; mixture: one mixture per "
+            "class, fitted by EM; safe: a mixture that uses the unlabeled rows only as far as held-out "
+            "labels show that they help; hybrid: logistic regression on mixture features of all rows; vae, "
+            "gan, flow: neural networks (extra 'deep')."
         ),
     ] = Model.auto,
     time_budget: Annotated[
         float | None,
-        typer.Option(help="Seconds that the models of auto may take.", min=0, metavar="SECONDS"),
+        typer.Option(help="Seconds that auto may take, roughly.", min=0, metavar="SECONDS"),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(help="Threads; default: one for each processor.", min=1, metavar="N")
+        int | None, typer.Option(help="Threads; default: one per processor.", min=1, metavar="N")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Optimizer steps of each fit of vae, gan or flow.", min=1, metavar="N")
+        int | None, typer.Option(help="Optimizer steps per fit of vae, gan or flow.", min=1, metavar="N")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0, max=2**31 - 1)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1)] = 0,
     unlabeled: Annotated[
         str | None, typer.Option(help="A cell that means 'no label', such as -1 or '?'.", metavar="TEXT")
     ] = None,
     covariance: Annotated[
         CovarianceShape | None,
         typer.Option(
-            help="Of a mixture's numbers; default: tied, one for all classes, the safest with few labels."
+            help="Covariance of the numeric columns in a mixture; default: tied (one for all classes), the "
+            "safest with few labels."
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")
+        bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing results.")] = False,
 ) -> None:
-    """Learn from the labeled and the unlabeled rows of TABLE, predict every row.
+    """Learn from the labeled and unlabeled rows of TABLE and predict every row.
 
     Writes model.semigen, predictions.csv (class and probabilities of every row)
-    and summary.json. With --images DIR --labels FILE a row is an image.
+    and summary.json. With --images DIR --labels FILE, each row is an image.
 
-    Numbers, true/false and categories are used, with their missing cells. Text
-    (without --text), dates, ids and constants are not; you are told what each
-    column was read as, or why it is not used.
+    Numbers, true/false values and categories are used, and may be missing. Text
+    (without --text), dates, identifiers and constants are not used; the output
+    says how each column was read, or why it was left out.
 
-    If labeled rows that are hidden in turn show that the unlabeled rows hurt,
-    the saved model learns from the labeled rows only.
+    If held-out labeled rows show that the unlabeled rows make predictions worse,
+    the saved model is trained on the labeled rows alone.
     """
-    read_as = tuple(_pair(word) for word in as_ or ())
+    read_as = dict(_pair(word) for word in as_ or ())
     _refuse_repeated(
         {
             "--target": [target],
             "--id": [id_] if id_ else [],
             "--weight": [weight] if weight else [],
             "--drop": drop or [],
-            "--as": [name for name, _ in read_as],
+            "--as": [_pair(word)[0] for word in as_ or ()],
             "--text": text or [],
         }
     )
@@ -162,51 +167,49 @@ def fit(
         {"--covariance": covariance, "--time-budget": time_budget, "--jobs": jobs, "--steps": steps},
     )
     if text and covariance:
-        raise typer.BadParameter("with --text only words are learned from, and --covariance is for numbers.")
+        raise typer.BadParameter("with --text only words are used, and --covariance is for numeric columns.")
     if text and model in _WITHOUT_WORDS:
         raise typer.BadParameter(
-            f"--model {model.value} does not learn from words (--text): use --model auto, "
-            "mixture, safe or hybrid."
+            f"--model {model.value} does not learn from words (--text): use --model auto, mixture, safe or "
+            "hybrid."
         )
     columns = {"--drop": drop, "--as": as_, "--text": text, "--weight": weight}
     _refuse_unlike_source(table, images, {"--labels": labels, "--image-size": image_size}, columns)
     size = None if image_size is None else _size(image_size)
     with exit_codes():
         from semigen.cli.outputs import complete_folder
-        from semigen.cli.rows import Task
-        from semigen.cli.tables import table_format
-        from semigen.cli.training import MODEL, learn, results_of, write
+        from semigen.cli.recipes import Options, recipe_of, refuse_families
+        from semigen.cli.sources import ImageSource, Source, TableSource, TextSource
+        from semigen.cli.training import MODEL, learn, result_names, write
+        from semigen.io.tables import table_format
+
+        source = images or table
+        assert source is not None  # by now, one of them is given
+        left_out = tuple(drop or ())
+
+        def read(progress: Callable[[int, int, str], None]) -> Source:
+            given = {"id_name": id_, "unlabeled": unlabeled}
+            if labels is not None:  # and then images are given, too
+                return ImageSource.read(source, target, labels=labels, size=size, progress=progress, **given)
+            if text:
+                return TextSource.read(source, target, texts=text, drop=left_out, weight=weight, **given)
+            return TableSource.read(source, target, read_as=read_as, drop=left_out, weight=weight, **given)
 
         output = Output(as_json)
-        source = images or table
-        assert source is not None
-        name = source.name[: -len(table_format(source))] if table else source.resolve().name
+        name = source.resolve().name if images else source.name[: -len(table_format(source))]
         folder = out or Path(f"{name}-semigen")
         if images and folder.resolve().is_relative_to(images.resolve()):
             raise typer.BadParameter(
-                f"{folder} is in the folder of the images, which the next fit reads: choose another --out."
+                f"{folder} is inside the folder of images, which the next fit reads: choose another --out."
             )
-        task = Task(
-            source,
-            target,
-            labels=labels,
-            image_size=size,
-            id=id_,
-            drop=tuple(drop or ()),
-            read_as=read_as,
-            text=tuple(text or ()),
-            weight=weight,
-            unlabeled=unlabeled,
-            model=model.value,
-            covariance=(covariance or CovarianceShape.tied).value,
-            time_budget=time_budget,
-            jobs=jobs,
-            steps=steps,
-            seed=seed,
-        )
-        results = results_of(task)
+        shape = (covariance or CovarianceShape.tied).value
+        options = Options(model.value, shape, time_budget, jobs, steps, seed)
+        results = result_names(model.value, images=images is not None)
         with complete_folder(folder, results, force=force) as unfinished:
-            learned = learn(task, output)
+            with output.progress("loading"):
+                recipe = recipe_of(model.value)  # what is not installed is told before anything is read
+            refuse_families(model.value, recipe, read_as)
+            learned = learn(recipe, options, read, output)
             with output.progress("writing"):
                 write(learned, unfinished)
         output.say()
@@ -226,12 +229,16 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _refuse_repeated(columns: dict[str, list[str]]) -> None:
-    """Refuse a column that several options, or one option twice, say something about."""
+    """Refuse a column that two options name, or one option twice."""
     said: dict[str, str] = {}
     for option, names in columns.items():
         for name in names:
+            if said.get(name) == option:
+                raise typer.BadParameter(f"column {name!r} is given twice to {option}.")
             if name in said:
-                raise typer.BadParameter(f"column {name!r} cannot be in {said[name]} and in {option}.")
+                raise typer.BadParameter(
+                    f"column {name!r} cannot be given to both {said[name]} and {option}."
+                )
             said[name] = option
 
 
@@ -248,15 +255,15 @@ def _refuse_unlike_source(
 ) -> None:
     """Refuse two sources or none, and options of the other one."""
     if table is None and images is None:
-        raise typer.BadParameter("say what to learn from: TABLE, or --images DIR with --labels FILE.")
+        raise typer.BadParameter("nothing to learn from: give TABLE, or --images DIR with --labels FILE.")
     if table is not None and images is not None:
-        raise typer.BadParameter("TABLE and --images are both given: learn from one of them.")
+        raise typer.BadParameter("TABLE and --images are both given: use one of them.")
     if images is not None and of_images["--labels"] is None:
         raise typer.BadParameter("--images needs --labels FILE, a table of file names and their classes.")
     stray = [option for option, value in (of_tables if images else of_images).items() if value]
     if stray:
-        which = "the columns of TABLE, and images have none" if images else "images: add --images DIR"
-        raise typer.BadParameter(f"{', '.join(stray)} is for {which}.")
+        which = "the columns of a table, not for images." if images else "images: add --images DIR."
+        raise typer.BadParameter(f"{', '.join(stray)} {'is' if len(stray) == 1 else 'are'} for {which}")
 
 
 def _refuse_for_another(model: Model, given: dict[str, object]) -> None:
@@ -265,5 +272,6 @@ def _refuse_for_another(model: Model, given: dict[str, object]) -> None:
         if value is not None and model not in _MODELS_WITH[option]:
             able = " or ".join(f"--model {one.value}" for one in _MODELS_WITH[option])
             raise typer.BadParameter(
-                f"{option} is for {able}, and the model is {model.value!r}: add that, or leave {option} out."
+                f"{option} is for {able}, not for --model {model.value}: choose one of these, or leave out "
+                f"{option}."
             )

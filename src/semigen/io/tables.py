@@ -8,16 +8,14 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-from numpy.typing import NDArray
 
-from semigen.columns.tables import hint, listing
+from semigen.columns.tables import listing
 from semigen.exceptions import TableError
+from semigen.io.files import first_line
 
 _FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 _BLOCK_LIMIT = 2**31 - 1
@@ -34,9 +32,7 @@ def table_format(path: Path) -> str:
     for ending in _FORMATS:
         if path.name.lower().endswith(ending):
             return ending
-    raise TableError(
-        f"{path}: the format is told by the name, which must end in one of {', '.join(_FORMATS)}."
-    )
+    raise TableError(f"{path} has no known table format: its name must end in one of {', '.join(_FORMATS)}.")
 
 
 def read_table(path: Path, text_columns: Sequence[str] = ()) -> pa.Table:
@@ -58,7 +54,7 @@ def read_table(path: Path, text_columns: Sequence[str] = ()) -> pa.Table:
     """
     ending = table_format(path)
     if not path.exists():
-        raise TableError(f"{path}: there is no such file.")
+        raise TableError(f"{path} does not exist: check the path.")
     if path.is_dir():
         raise TableError(f"{path} is a folder: give a file.")
     table = _read_parquet(path) if ending == ".parquet" else _read_text(path, ending, text_columns)
@@ -85,80 +81,22 @@ def write_table(table: pa.Table, path: Path, ending: str) -> None:
         pyarrow.csv.write_csv(table, file, write_options=options)
 
 
-def require_columns(table: pa.Table, names: Sequence[str], path: Path, wanted_by: str) -> None:
-    """Raise TableError if a column is not in the table, with the names that come close."""
-    absent = [name for name in names if name not in table.column_names]
-    if not absent:
-        return
-    raise TableError(
-        f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): "
-        f"{hint(absent[0], table.column_names)}"
-    )
+def is_text(kind: pa.DataType) -> bool:
+    """Whether cells of a type are text, categories of text included."""
+    kind = value_type(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def labels_of(table: pa.Table, name: str, marker: str | None) -> NDArray[Any]:
-    """Return the labels in a column in their own type, None where a row has none, (n,).
-
-    Parameters
-    ----------
-    table : pyarrow table
-    name : str
-        The column.
-    marker : str or None
-        A text that means "no label", besides an empty cell.
-
-    Raises
-    ------
-    TableError
-        If the cells are neither text nor numbers nor booleans.
-    """
-    column = table[name]
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    is_label = is_text or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-    if pa.types.is_null(kind):
-        raise TableError(f"column {name!r} is empty in every row: label at least one row of each class.")
-    if not is_label:
-        raise TableError(
-            f"column {name!r} has cells of type {kind}, and classes are text, integers or booleans: "
-            "write them as text."
-        )
-    cells = column.to_pylist()
-    labels = np.empty(len(cells), dtype=object)
-    labels[:] = [None if _is_unlabeled(cell, marker) else cell for cell in cells]
-    return labels
-
-
-def cell_text(value: Any) -> str:
-    """Return a value as the tables that are written here show it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def counted(number: int, thing: str) -> str:
-    """Return a number of things in words that agree: ``1 row``, ``2 rows``."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def _is_unlabeled(cell: Any, marker: str | None) -> bool:
-    if cell is None or cell != cell:
-        return True
-    if isinstance(cell, str):
-        return not cell.strip() or cell == marker
-    if marker is None:
-        return False
-    if isinstance(cell, bool):
-        return cell_text(cell) == marker.lower()
-    try:
-        return bool(float(marker) == cell)
-    except ValueError:
-        return False
+def value_type(kind: pa.DataType) -> pa.DataType:
+    """The type of the cells, for categories that of their levels."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _read_parquet(path: Path) -> pa.Table:
     try:
         return pyarrow.parquet.ParquetFile(path).read()
     except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{path} cannot be read as Parquet: {_first_line(error)}") from error
+        raise TableError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
 
 
 def _read_text(path: Path, ending: str, text_columns: Sequence[str]) -> pa.Table:
@@ -167,7 +105,7 @@ def _read_text(path: Path, ending: str, text_columns: Sequence[str]) -> pa.Table
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
-            raise TableError(f"{path} is not gzip, or is damaged or cut off: {_first_line(error)}") from error
+            raise TableError(f"{path} is not gzip, or is damaged or cut off: {first_line(error)}") from error
     if not content or content.isspace():
         raise TableError(f"{path} is empty.")
     not_utf8 = f"{path} is not a text table in UTF-8: save it as CSV with the encoding UTF-8."
@@ -194,7 +132,7 @@ def _read_text(path: Path, ending: str, text_columns: Sequence[str]) -> pa.Table
     except UnicodeDecodeError as error:
         raise TableError(not_utf8) from error
     except pa.ArrowException as error:
-        raise TableError(f"{path} cannot be read as a table: {_first_line(error)}") from error
+        raise TableError(f"{path} cannot be read as a table: {first_line(error)}") from error
     if binary:
         raise TableError(f"{not_utf8} Other bytes are in column {listing(binary)}.")
     return table
@@ -204,7 +142,3 @@ def _delimiter(content: bytes) -> str:
     """Comma, unless the line of names has none but semicolons or tabs."""
     header = content[: 2**20].lstrip().split(b"\n", 1)[0]
     return next((mark for mark in (",", ";", "\t") if mark.encode() in header), ",")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

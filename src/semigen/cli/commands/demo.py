@@ -1,4 +1,4 @@
-"""``semigen demo``: the whole way on a bundled real table whose hidden labels are known."""
+"""``semigen demo``: fit and predict on a bundled real table whose true labels are known."""
 
 from __future__ import annotations
 
@@ -27,56 +27,63 @@ class BundledTable(StrEnum):
 
 
 def demo(
-    table: Annotated[BundledTable, typer.Option(help="The bundled table.")] = BundledTable.wine,
+    table: Annotated[BundledTable, typer.Option(help="Which bundled table.")] = BundledTable.wine,
     out: Annotated[Path, typer.Option(help="Folder for the tables and the results.", metavar="DIR")] = Path(
         "semigen-demo"
     ),
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0, max=2**31 - 1)] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the results of another demo.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1)] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the results of an earlier demo.")] = False,
 ) -> None:
-    """Show the whole way on a real table of which 10 rows a class keep their label.
+    """Fit and predict a real table in which only 10 rows per class keep their label.
 
-    Writes the tables, fits a model to one, predicts the other, and compares with the labels that were hidden.
+    Writes the tables, fits a model to one, predicts the other, and compares the
+    predictions with the true labels.
     """
     with exit_codes():
         from semigen.cli.outputs import complete_folder
         from semigen.cli.prediction import predict_file
-        from semigen.cli.rows import Task
-        from semigen.cli.tables import read_table
+        from semigen.cli.recipes import Options, recipe_of
+        from semigen.cli.sources import TableSource
         from semigen.cli.training import MODEL, PREDICTIONS, SUMMARY, learn, write
         from semigen.datasets import bundled_table
         from semigen.evaluation.metrics import accuracy_score
+        from semigen.io.tables import read_table
 
         output = Output(as_json=False)
         bundle = bundled_table(table.value)
+        target = bundle.target_name
         known, new, truth, predicted = (
             f"{table.value}{part}.csv" for part in ("", "_new", "_new_truth", "_new_predicted")
         )
         results = [f"results/{name}" for name in (MODEL, PREDICTIONS, SUMMARY)]
         with complete_folder(out, [known, new, truth, *results, predicted], force=force) as unfinished:
             _write_tables(bundle, [unfinished / name for name in (known, new, truth)], seed)
-            task = Task(unfinished / known, bundle.target_name, id=_ID, seed=seed)
-            learned = learn(task, output)
+            learned = learn(
+                recipe_of("auto"),
+                Options(seed=seed),
+                lambda _: TableSource.read(unfinished / known, target, id_name=_ID),
+                output,
+            )
             learned.summary["table"] = str(out / known)
             (unfinished / "results").mkdir()
             write(learned, unfinished / "results")
             paths = (unfinished / "results" / MODEL, unfinished / new, unfinished / predicted)
-            predict_file(*paths, _ID, output, force=False)
-            hidden = read_table(unfinished / truth)[bundle.target_name].to_pylist()
+            predict_file(*paths, output, images=False, id_name=_ID, force=False)
+            true = read_table(unfinished / truth)[target].to_pylist()
             guesses = read_table(unfinished / predicted)["predicted"].to_pylist()
         output.say()
         output.say(
-            f"The demo knows what it hid: of {len(hidden)} new rows, which the model never saw, "
-            f"{accuracy_score(hidden, guesses, unlabeled=None):.1%} are predicted right.",
+            f"The demo knows the true labels: of {len(true)} new rows, which were not used for training, "
+            f"{accuracy_score(true, guesses, unlabeled=None):.1%} are predicted correctly.",
             style="bold",
         )
         output.say()
-        output.say(f"Everything is in {out}. The commands for it (--force, since the results are there):")
-        for command, options, target in (
-            (["fit", out / known], ["--target", task.target, "--id", _ID, "--seed", seed], out / "results"),
+        output.say(f"Everything is in {out}. To repeat it (--force, since the results exist):")
+        for command, options, written in (
+            (["fit", out / known], ["--target", target, "--id", _ID, "--seed", seed], out / "results"),
             (["predict", out / "results" / MODEL, out / new], ["--id", _ID], out / predicted),
         ):
-            words = ["semigen", *command, *options, "--out", target, "--force"]
+            words = ["semigen", *command, *options, "--out", written, "--force"]
             output.say(f"  {shlex.join(map(str, words))}", wrap=False)
 
 
@@ -85,8 +92,8 @@ def _write_tables(bundle: PartlyLabeled, paths: list[Path], seed: int) -> None:
     import numpy as np
     import pyarrow as pa
 
-    from semigen.cli.tables import write_table
     from semigen.datasets import hide_labels
+    from semigen.io.tables import write_table
 
     names = np.array([f"{_ID} {number:04d}" for number in range(len(bundle.y_true))])
     shuffled = np.random.default_rng(seed).permutation(len(names))
