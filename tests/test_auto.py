@@ -30,7 +30,7 @@ def small(**options):
 
 
 @parametrize_with_checks(
-    # A budget that is over at once leaves out the folds: they cost ten times the rest and have their own tests.
+    # A budget that is over at once leaves out the folds, which cost ten times the rest; they have tests.
     [
         small(time_budget=1e-9),
         HybridClassifier(MixtureEnsembleFeatures(4, n_iter=5)),
