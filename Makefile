@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test test-long lint docs benchmark lock clean
+.PHONY: demo test test-long lint docs wheel smoke lowest mutants benchmark lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -12,15 +13,15 @@ help:  ## list the commands
 # One stamp per requirements file: a changed pin reinstalls, anything else is instant.
 $(VENV)/stamp-%: requirements/%.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/$*.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python $(PIP) -r requirements/$*.txt
+	$(BIN)/python $(PIP) --no-deps -e .
 	@touch $@
 
 demo: $(VENV)/stamp-base  ## install semigen and run the main job on a bundled real table
 	$(BIN)/semigen demo --force
 
 test: $(VENV)/stamp-test  ## install what the tests need and run them
-	$(BIN)/python -m pytest -n logical
+	$(BIN)/python -m pytest -n logical --dist worksteal
 
 test-long: $(VENV)/stamp-test  ## the statistical tests that take minutes
 	$(BIN)/python -m pytest --long
@@ -34,6 +35,24 @@ lint: $(VENV)/stamp-test  ## style, format, types, import floors
 docs: $(VENV)/stamp-docs  ## build the documentation; every example in it runs
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
 
+wheel: $(VENV)/stamp-release  ## build wheel and sdist into dist/ and check what an index would show of them
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+
+smoke: wheel  ## install the wheel alone into an empty environment and use it
+	$(PYTHON) -m venv --clear .venv-smoke
+	.venv-smoke/bin/python $(PIP) -r requirements/base.txt
+	.venv-smoke/bin/python $(PIP) --no-deps dist/*.whl
+	.venv-smoke/bin/python -I tests/smoke.py
+
+lowest:  ## the tests with the lowest versions that pyproject.toml allows, in .venv-lowest
+	$(MAKE) VENV=.venv-lowest .venv-lowest/stamp-lowest
+	.venv-lowest/bin/python -m pytest -n logical --dist worksteal tests
+
+mutants: $(VENV)/stamp-test  ## break the code in some hundred places; do the tests notice? (an hour)
+	$(BIN)/python -m benchmarks.mutants
+
 benchmark: $(VENV)/stamp-benchmark  ## speed against peers, accuracy against the baselines, every kind of column, size, deep models
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.accuracy
@@ -46,4 +65,5 @@ lock:  ## refresh the pinned versions under requirements/
 	$(PYTHON) requirements/lock.py
 
 clean:  ## remove what the other commands made
-	rm -rf $(VENV) docs/_build docs/api/generated semigen-demo .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-lowest .venv-smoke .mutants dist docs/_build docs/api/generated semigen-demo
+	rm -rf .mypy_cache .pytest_cache .ruff_cache

@@ -1,28 +1,33 @@
-"""Refresh the pinned versions under requirements/ from pyproject.toml (needs uv on the PATH)."""
+"""Refresh the pinned versions under requirements/ from pyproject.toml, all or the named (needs uv on the PATH)."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 GPU_LIBRARIES = ("nvidia-", "cuda-", "triton")
 """What a GPU build of torch wants beside it: the benchmarks run on its CPU build, which does not."""
+PROJECT = "pyproject.toml"
+PINNED = ["--constraints", str(HERE / "base.txt"), "--universal", "--upgrade"]
 SETS = {
-    "base": [],
-    "test": ["--group", "test"],
-    "docs": ["--group", "docs"],
-    "benchmark": ["--group", "benchmark"],
+    "base": [PROJECT, "--universal", "--upgrade"],
+    "test": [PROJECT, "--group", "test", *PINNED],
+    "docs": [PROJECT, "--group", "docs", *PINNED],
+    "benchmark": [PROJECT, "--group", "benchmark", *PINNED],
+    "release": ["--group", "release", *PINNED],
+    "lowest": [PROJECT, "--all-extras", "--group", "test", "--resolution", "lowest-direct", "--upgrade"],
 }
+"""What uv resolves for each file. The lowest versions are those of what pyproject.toml names itself."""
 
 
 def main() -> None:
-    """Resolve each set for Python 3.11 and later; later sets keep the versions of the earlier ones."""
-    for name, groups in SETS.items():
+    """Resolve the named sets, or all, for Python 3.11 and later; all but the lowest keep the versions of the base."""
+    for name in sys.argv[1:] or SETS:
         target = HERE / f"{name}.txt"
-        earlier = [] if name == "base" else ["--constraints", str(HERE / "base.txt")]
-        command = ["uv", "pip", "compile", "pyproject.toml", *groups, *earlier, "--python-version", "3.11"]
-        options = ["--universal", "--no-header", "--no-emit-index-url", "--upgrade", "--quiet"]
-        subprocess.run([*command, *options, "--no-annotate", "-o", str(target)], check=True, cwd=ROOT)
+        options = ["--python-version", "3.11", "--no-header", "--no-emit-index-url", "--no-annotate", "--quiet"]
+        command = ["uv", "pip", "compile", *SETS[name], *options, "-o", str(target)]
+        subprocess.run(command, check=True, cwd=ROOT)
         kept = [line for line in target.read_text().splitlines() if not line.startswith(GPU_LIBRARIES)]
         target.write_text("\n".join(kept) + "\n")
         print(f"{target.relative_to(ROOT)}: {len(kept)} packages")

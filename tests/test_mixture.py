@@ -36,10 +36,7 @@ EXPECTED = {
 }
 
 
-@parametrize_with_checks(
-    [MixtureClassifier(covariance=shape) for shape in ("full", "tied", "diag", "spherical", "low_rank")],
-    expected_failed_checks=lambda estimator: EXPECTED,
-)
+@parametrize_with_checks([MixtureClassifier()], expected_failed_checks=lambda estimator: EXPECTED)
 def test_scikit_learns_checks(estimator, check):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -46,12 +46,6 @@ def test_importing_semigen_is_light():
     assert not {"torch", "accelerate", "safetensors"} & set(loaded)
 
 
-def test_importing_semigen_takes_no_second():
-    """A warm import takes hundredths of a second; the bound is for the slowest machine."""
-    took = run("import time; t = time.perf_counter(); import semigen; print(time.perf_counter() - t)")
-    assert float(took) < 1.0
-
-
 @pytest.mark.parametrize("module", MODULES)
 def test_every_public_thing_says_what_it_is(module):
     """Functions, classes and their methods have a docstring, their own or that of the base they override."""
@@ -81,10 +75,3 @@ def test_import_floors():
     command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert result.returncode == 0, result.stdout[-3000:]
-
-
-def test_the_version_is_in_the_changelogs_reach():
-    assert (
-        "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
-        or semigen.__version__ in (ROOT / "CHANGELOG.md").read_text()
-    )

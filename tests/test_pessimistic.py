@@ -11,7 +11,6 @@ from scipy.stats import multivariate_normal, poisson
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import semigen
 from semigen import MixtureClassifier, SafeClassifier
@@ -21,21 +20,6 @@ from semigen.em.kernel import given_stats, log_likelihood, m_step
 from semigen.em.kernel import log_prior as kernel_log_prior
 from semigen.em.pessimistic import SHARE_OF_GAIN
 from semigen.exceptions import ConvergenceWarning, LabelError, ParameterError
-
-EXPECTED = {
-    "check_classifiers_classes": "uses labels {-1, 1}, and -1 is the marker of MixtureClassifier",
-    "check_estimators_nan_inf": "rows to predict may have missing cells, rows to fit may not",
-}
-
-
-@parametrize_with_checks(
-    [SafeClassifier(MixtureClassifier(covariance="tied"), pessimistic=True)],
-    expected_failed_checks=lambda estimator: EXPECTED,
-)
-def test_scikit_learns_checks(estimator, check):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        check(estimator)
 
 
 def misspecified():
