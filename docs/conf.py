@@ -46,7 +46,7 @@ autodoc_default_options = {"members": True}
 
 # Formulas: MathJax and its fonts come from the package django-static-mathjax (which needs no Django), see setup.
 mathjax_path = "mathjax/tex-chtml-full.js"
-mathjax3_config = {"chtml": {"displayAlign": "left", "displayIndent": "1.5em"}}
+mathjax3_config = {"chtml": {"displayAlign": "left", "displayIndent": "0"}}
 
 html_theme = "pydata_sphinx_theme"
 html_title = "semigen"
