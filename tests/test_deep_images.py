@@ -32,8 +32,6 @@ from semigen.exceptions import (  # noqa: E402
     TrainingWarning,
 )
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 
 def tile(grid, row, column, height=8, width=8, gap=1):
     """One image of a grid."""
@@ -56,8 +54,8 @@ def model(digits):
         likelihood="bernoulli",
         n_latent=2,
         hidden=32,
-        n_steps=250,
-        learning_rate=0.01,
+        n_steps=100,
+        learning_rate=0.02,
         alpha=10,
         random_state=0,
     ).fit(*digits)

@@ -93,7 +93,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
     >>> X = rng.normal(size=(200, 3)) + np.repeat([[0.0], [4.0]], 100, axis=0)
     >>> y = np.full(200, None)
     >>> y[[3, 20, 120, 150]] = ["low", "low", "high", "high"]
-    >>> clf = VAEClassifier(n_latent=2, hidden=20, n_steps=300, random_state=0).fit(X, y)
+    >>> clf = VAEClassifier(n_latent=2, hidden=20, n_steps=150, random_state=0).fit(X, y)
     >>> clf.predict([[0.3, 0.0, 0.1], [4.2, 3.8, 4.0]]).tolist()
     ['low', 'high']
     """
