@@ -15,7 +15,7 @@ from semigen.deep.data import tables  # noqa: E402
 from semigen.deep.gan import losses  # noqa: E402
 from semigen.deep.gan.classifier import GANClassifier  # noqa: E402
 from semigen.deep.gan.layers import Discriminator, Generator, WeightNormConv  # noqa: E402
-from semigen.deep.gan.model import Cells  # noqa: E402
+from semigen.deep.gan.model import OutputLayer  # noqa: E402
 from semigen.exceptions import ColumnError, ParameterError  # noqa: E402
 
 SMALL = {"hidden": (32, 32), "generator_hidden": 16, "n_latent": 8, "device": "cpu"}
@@ -26,7 +26,7 @@ def classifier(**options):
 
 
 @parametrize_with_checks(
-    [classifier(n_steps=30, learning_rate=0.02, batch_size=20, hidden=16, hidden_noise=0.1)],
+    [classifier(n_steps=15, learning_rate=0.1, batch_size=20, hidden=32, hidden_noise=0.1)],
     expected_failed_checks=lambda estimator: DEEP_EXPECTED,
 )
 def test_scikit_learns_checks(estimator, check):
@@ -187,11 +187,11 @@ def test_generated_rows_look_like_rows_of_the_table(mixed):
     X, _, _ = mixed
     table, matrix = tables.learn(X)
     inputs = tables.Inputs(table)
-    cells = Cells(inputs, table, [False] * 4)
+    layer = OutputLayer(inputs, table, [False] * 4)
     real = inputs(*(one.float() for one in table.tensors(matrix)))
     torch.manual_seed(0)
-    outputs = torch.randn(500, cells.n_outputs, requires_grad=True)
-    made = cells(outputs)
+    outputs = torch.randn(500, layer.n_outputs, requires_grad=True)
+    made = layer(outputs)
     assert made.shape[1] == real.shape[1]
     for j in range(real.shape[1]):
         found = set(real[:, j].unique().tolist())
@@ -200,7 +200,7 @@ def test_generated_rows_look_like_rows_of_the_table(mixed):
     holes = made[:, -4:].detach() == 1
     assert (made[:, 0].detach()[holes[:, 0]] == 0).all()
     assert torch.autograd.grad(made.square().sum(), outputs)[0].abs().sum(dim=0).gt(0).all()
-    rows = cells.rows(outputs.detach(), inputs)
+    rows = layer.rows(outputs.detach(), inputs)
     assert rows.shape == (500, 4)
     assert (rows[:, 1] >= 0).all()
     assert torch.equal(rows[:, 1], rows[:, 1].round())

@@ -83,9 +83,9 @@ def test_missing_cells_drop_out(likelihood, rng):
     outputs = outputs_for(likelihood, 6, rng)
     x = likelihood.sample(outputs)
     mask = torch.from_numpy((rng.random((6, 2)) < 0.5).astype(float))
-    cells = likelihood.cells(outputs, x)
-    torch.testing.assert_close(likelihood.log_prob(outputs, x, mask), (cells * mask).sum(dim=-1))
-    torch.testing.assert_close(likelihood.log_prob(outputs, x, ONE), cells.sum(dim=-1))
+    each = likelihood.log_prob_each(outputs, x)
+    torch.testing.assert_close(likelihood.log_prob(outputs, x, mask), (each * mask).sum(dim=-1))
+    torch.testing.assert_close(likelihood.log_prob(outputs, x, ONE), each.sum(dim=-1))
 
 
 def test_a_class_axis_goes_through(likelihood, rng):
@@ -122,9 +122,9 @@ def test_reference_values_of_scipy(rng):
         one.log_r.fill_(0.7)
     r, m = np.exp(0.7), outputs.exp().numpy()
     wanted = stats.nbinom.logpmf(x.numpy(), r, r / (r + m))
-    np.testing.assert_allclose(one.cells(outputs, x).detach().numpy(), wanted, rtol=1e-10)
+    np.testing.assert_allclose(one.log_prob_each(outputs, x).detach().numpy(), wanted, rtol=1e-10)
     wanted = stats.poisson.logpmf(x.numpy(), m)
-    np.testing.assert_allclose(PoissonLikelihood(1).cells(outputs, x).numpy(), wanted, rtol=1e-10)
+    np.testing.assert_allclose(PoissonLikelihood(1).log_prob_each(outputs, x).numpy(), wanted, rtol=1e-10)
 
 
 def test_gray_values_are_drawn_black_or_white_and_stand_for_their_expectation():
@@ -133,8 +133,8 @@ def test_gray_values_are_drawn_black_or_white_and_stand_for_their_expectation():
     one, outputs = BernoulliLikelihood(1), torch.full((1, 1), 0.8, dtype=F64)
     drawn = one.observe(gray)
     assert set(drawn.unique().tolist()) == {0.0, 1.0}
-    mean = one.cells(outputs, drawn).mean()
-    assert float(mean) == pytest.approx(float(one.cells(outputs, gray[:1])), abs=0.01)
+    mean = one.log_prob_each(outputs, drawn).mean()
+    assert float(mean) == pytest.approx(float(one.log_prob_each(outputs, gray[:1])), abs=0.01)
     assert ContinuousBernoulliLikelihood(1).observe(gray) is gray
 
 
@@ -142,7 +142,7 @@ def test_gray_values_are_drawn_black_or_white_and_stand_for_their_expectation():
 def test_the_continuous_bernoulli_is_smooth_through_0_and_far_out(logit):
     outputs = torch.tensor([[logit]], dtype=F64, requires_grad=True)
     one = ContinuousBernoulliLikelihood(1)
-    density = one.cells(outputs, torch.tensor([[0.25]], dtype=F64))
+    density = one.log_prob_each(outputs, torch.tensor([[0.25]], dtype=F64))
     wanted = np.log(logit / np.expm1(logit)) + 0.25 * logit if abs(logit) > 1e-9 else 0.0
     assert float(density.detach()) == pytest.approx(wanted, abs=1e-6)
     density.sum().backward()
@@ -157,8 +157,8 @@ def test_mixed_columns_are_their_blocks(rng):
     blocks = outputs.split([2, 1, 3], dim=-1)
     wanted = torch.empty(5, 4, dtype=F64)
     for part, columns, block in zip(one.parts, [[3, 0], [2], [1]], blocks, strict=True):
-        wanted[:, columns] = part.cells(block, x[:, columns])
-    torch.testing.assert_close(one.cells(outputs, x), wanted)
+        wanted[:, columns] = part.log_prob_each(block, x[:, columns])
+    torch.testing.assert_close(one.log_prob_each(outputs, x), wanted)
     assert one.start(x, ONE).shape == (one.n_outputs,)
     torch.testing.assert_close(one.mean(outputs)[:, 2], outputs[:, 2].exp())
     assert one.observe(x).equal(x)
