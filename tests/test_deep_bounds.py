@@ -121,6 +121,8 @@ def test_the_error_of_importance_weighting_is_that_of_repeated_estimates(model):
     assert float(estimates.std() / errors.mean()) == pytest.approx(1, abs=0.12)
     assert float(estimates.mean()) == pytest.approx(float(exact), abs=0.01)
     assert torch.isnan(bounds.importance_weighted_error(sampled[:1])).all()
+    tiny = bounds.importance_weighted_error(sampled - 5000)  # weights of 0 in float64
+    torch.testing.assert_close(tiny, errors)
 
 
 def test_gaussian_kl_is_torch_s(rng):

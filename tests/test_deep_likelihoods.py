@@ -71,8 +71,11 @@ def test_draws_have_the_mean_that_is_said(likelihood, rng):
     torch.manual_seed(0)
     drawn = likelihood.sample(outputs.expand(40000, -1))
     if likelihood.kind == "category":
-        levels = [np.bincount(drawn[:, j].numpy().astype(int)).argmax() for j in range(2)]
-        np.testing.assert_array_equal(levels, likelihood.mean(outputs)[0].numpy())
+        levels = likelihood.mean(outputs)[0].numpy()
+        for j, logits in enumerate(outputs[0].split(likelihood.n_levels)):
+            shares = np.bincount(drawn[:, j].numpy().astype(int), minlength=len(logits)) / 40000
+            np.testing.assert_allclose(shares, logits.softmax(0), atol=0.01)
+            assert levels[j] == shares.argmax()
     else:
         error = 5 * drawn.std(dim=0).numpy() / np.sqrt(40000)
         difference = drawn.mean(dim=0).numpy() - likelihood.mean(outputs)[0].detach().numpy()
@@ -110,8 +113,38 @@ def test_the_start_fits_the_columns(rng):
     torch.testing.assert_close(found, torch.stack([flags[100:, 0].mean(), flags[:, 1].mean()]))
     levels = CategoricalLikelihood([3, 3])
     start = levels.start(x.clamp(max=2), mask)
-    assert start.softmax(0).shape == (6,)
-    np.testing.assert_array_equal(levels.mean(start[None]).numpy()[0], [2, 0])
+    for j, (seen, found) in enumerate(zip((x[100:, 0], x[:, 1]), start.exp().split([3, 3]), strict=True)):
+        counts = np.bincount(seen.clamp(max=2).int(), minlength=3) + 1.0
+        np.testing.assert_allclose(found, counts / counts.sum())
+        assert levels.mean(start[None])[0, j] == counts.argmax()
+    empty = PoissonLikelihood(1)
+    assert empty.start(0 * x[:, :1], ONE).exp() == pytest.approx(1e-3)
+    zeros, ones = 0 * x[:, :1], 0 * x[:, :1] + 1
+    for flags, least in ((zeros, 0.01), (ones, 0.99)):
+        assert float(BernoulliLikelihood(1).start(flags, ONE).sigmoid()) == pytest.approx(least)
+
+
+def test_no_density_grows_without_bound(rng):
+    """The sd of a column is at least 0.02, and a rate at most e¹⁵, whatever a network says."""
+    one = GaussianLikelihood(1).double().requires_grad_(False)
+    torch.testing.assert_close(one.sd, torch.full((1,), 1.02, dtype=F64))
+    one.raw_scale.fill_(-1e3)
+    zero = torch.zeros(1, 1, dtype=F64)
+    assert float(one.log_prob_each(zero, zero)) == pytest.approx(stats.norm.logpdf(0, 0, 0.02))
+    far = torch.full((1, 1), 1e6, dtype=F64)
+    for one in (PoissonLikelihood(1), NegativeBinomialLikelihood(1).double()):
+        assert float(one.mean(far)) == pytest.approx(np.exp(15))
+        near = one.log_prob_each(torch.full((1, 1), 15.0, dtype=F64), zero)
+        torch.testing.assert_close(one.log_prob_each(far, zero), near)
+
+
+def test_a_continuous_bernoulli_has_the_mean_of_its_density(rng):
+    grid = (np.arange(20000) + 0.5) / 20000
+    one = ContinuousBernoulliLikelihood(1)
+    for logit in (-4.0, -0.2, -0.04, 0.02, 0.04, 0.06, 1.0):
+        outputs = torch.full((1, 1), logit, dtype=F64)
+        density = one.log_prob_each(outputs, torch.from_numpy(grid)[:, None]).exp().numpy()[:, 0]
+        assert float(one.mean(outputs)) == pytest.approx(np.mean(grid * density), abs=2e-6)
 
 
 def test_reference_values_of_scipy(rng):
@@ -161,4 +194,13 @@ def test_mixed_columns_are_their_blocks(rng):
     torch.testing.assert_close(one.log_prob_each(outputs, x), wanted)
     assert one.start(x, ONE).shape == (one.n_outputs,)
     torch.testing.assert_close(one.mean(outputs)[:, 2], outputs[:, 2].exp())
+    shape = (2, 5, one.n_outputs)  # with an axis of classes
+    torch.testing.assert_close(one.log_prob_each(outputs.expand(shape), x), wanted.expand(2, 5, 4))
+    torch.testing.assert_close(one.mean(outputs.expand(shape))[1], one.mean(outputs))
+    assert one.sample(outputs.expand(shape)).shape == (2, 5, 4)
+    flags = MixedLikelihood([[1], [0]], [BernoulliLikelihood(1), GaussianLikelihood(1)])
+    gray = torch.full((500, 2), 0.5, dtype=F64)
+    drawn = flags.observe(gray)
+    assert set(drawn[:, 1].unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(drawn[:, 0], gray[:, 0])
     assert one.observe(x).equal(x)
