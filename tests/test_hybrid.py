@@ -294,13 +294,19 @@ def test_a_classifier_on_the_log_probabilities_of_a_mixture_is_less_sure_where_t
     assert losses[1] < 0.8 * losses[0]
 
 
-@pytest.mark.parametrize("name", ["FlowMixtureClassifier", "VAEFeatures"])
-def test_deep_representations(name, rng):
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("FlowMixtureClassifier", {"components_per_class": 1, "n_transforms": 1, "n_steps": 3}),
+        ("VAEFeatures", {"n_latent": 2, "n_steps": 40, "learning_rate": 0.02}),
+    ],
+)
+def test_deep_representations(name, options, rng):
     deep = pytest.importorskip("semigen.deep")
     X = rng.normal(size=(100, 2)) + np.repeat([[0.0], [5.0]], 50, axis=0)
     y = np.full(100, -1)
     y[[0, 1, 50, 51]] = [0, 0, 1, 1]
-    hybrid = HybridClassifier(getattr(deep, name)(n_steps=40, hidden=10, random_state=0)).fit(X, y)
+    hybrid = HybridClassifier(getattr(deep, name)(hidden=10, random_state=0, **options)).fit(X, y)
     assert hybrid.score(X, np.repeat([0, 1], 50)) > 0.95
 
 
