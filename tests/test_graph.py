@@ -1,4 +1,4 @@
-"""The graph of nearest neighbors: graph features, label spreading, and the forms of rows that models share."""
+"""The nearest-neighbor graph: graph features, label spreading, and the forms of rows that models share."""
 
 import numpy as np
 import pytest
