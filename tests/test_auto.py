@@ -89,7 +89,7 @@ def test_unlabeled_rows_with_shuffled_columns_are_told_of_and_not_used():
     X, y = load_breast_cancer(return_X_y=True)
     y = np.where(np.arange(len(y)) < 40, y, -1)
     X[y == -1] = np.random.default_rng(1).permuted(X[y == -1], axis=0)
-    with pytest.warns(DatasetShiftWarning, match="check where these rows come from"):
+    with pytest.warns(DatasetShiftWarning, match="check where the unlabeled rows come from"):
         auto = small().fit(X, y)
     assert auto.dependence_shift_
     assert not auto.unlabeled_used_

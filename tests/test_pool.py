@@ -134,6 +134,20 @@ def test_a_balanced_ensemble_weights_labeled_rows_as_if_each_class_had_more_of_t
     np.testing.assert_array_equal(pool.held_out_.weight, 1)  # scored with their own weights
 
 
+def test_balanced_weights_reach_semi_supervised_models(data):
+    y = np.where((data.y == 0) & (np.cumsum(data.y == 0) > 2), -1, data.y)
+    count = np.bincount(y[y >= 0])
+    wanted = np.where(
+        y >= 0, ((count + 10) / (count + 10).sum() * count.sum() / count)[np.maximum(y, 0)], 1.0
+    )
+    twin = MixtureClassifier(covariance="tied").fit(data.X, y, wanted)
+    assert np.ptp(wanted[y >= 0]) > 0.5
+    pool = PoolClassifier([("mixture", MixtureClassifier(covariance="tied"))], balance=10.0).fit(data.X, y)
+    np.testing.assert_allclose(
+        pool.estimators_["mixture"].predict_proba(data.X), twin.predict_proba(data.X), atol=1e-9
+    )
+
+
 def test_even_labels_are_balanced_already(data, models):
     y = data.y.copy()
     y[np.flatnonzero(y == 0)[2:]] = y[np.flatnonzero(y == 1)[2:]] = y[np.flatnonzero(y == 2)[2:]] = -1
