@@ -141,7 +141,7 @@ def test_balanced_weights_reach_semi_supervised_models(data):
         y >= 0, ((count + 10) / (count + 10).sum() * count.sum() / count)[np.maximum(y, 0)], 1.0
     )
     twin = MixtureClassifier(covariance="tied").fit(data.X, y, wanted)
-    assert np.ptp(wanted[y >= 0]) > 0.5
+    assert np.ptp(wanted[y >= 0]) > 0.25
     pool = PoolClassifier([("mixture", MixtureClassifier(covariance="tied"))], balance=10.0).fit(data.X, y)
     np.testing.assert_allclose(
         pool.estimators_["mixture"].predict_proba(data.X), twin.predict_proba(data.X), atol=1e-9
