@@ -30,7 +30,7 @@ from semigen._version import __version__
 from semigen.exceptions import MissingExtraError, ModelFileError
 from semigen.families import Covariance, Family
 from semigen.io.files import refuse_existing, written_at_once
-from semigen.io.migrations import FORMAT, name_now, upgrade
+from semigen.io.migrations import FORMAT, finish, name_now, upgrade
 
 JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 
@@ -134,7 +134,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         asked = get_untrusted_types(data=payload)
         refused = _refused(asked)
         if not refused:
-            estimator = loads(payload, trusted=asked)
+            estimator = finish(loads(payload, trusted=asked), version)
     except MissingExtraError:
         raise
     # skops raises whatever a wrong content leads it to.
