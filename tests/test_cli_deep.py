@@ -14,11 +14,25 @@ import pytest
 from PIL import Image
 
 import semigen
-from semigen.cli.console import Output
-from semigen.cli.images import ImageForm, image_files, read_new_images
-from test_cli import RESULTS, error_of, here, make_notes, make_table, run, shown
+from semigen.cli.recipes import Options, learn_model, recipe_of
+from semigen.cli.sources import ImageSource, TableSource
+from semigen.io.images import ImageForm, image_files
+from test_cli import (
+    RESULTS,
+    error_of,
+    here,
+    make_notes,
+    make_table,
+    outcome_of,
+    run,
+    said_verdict,
+    shown,
+    small,
+)
 
-__all__ = ["here"]  # a fixture
+__all__ = ["here", "small"]  # fixtures
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 DEEP = ("vae", "gan", "flow")
 FEW = ("--steps", 4)
@@ -37,14 +51,10 @@ def test_deep_models_are_judged_against_their_supervised_twin(here, model):
     assert about["n_steps"] == 4
     assert about["outcome"] == "finished"
     assert "11 fits of 4 steps each" in result.stderr
-    (difference,) = summary["cross_validation"]["differences"]
-    accuracy, loss = difference["accuracy"], difference["log_loss"]
-    helped, hurt = accuracy["low"] > 0 or loss["high"] < 0, accuracy["high"] < 0 or loss["low"] > 0
-    expected = {(1, 0): "helped", (0, 1): "hurt", (1, 1): "mixed", (0, 0): "unknown"}[helped, hurt]
-    assert summary["unlabeled_rows"]["verdict"] == expected
+    assert said_verdict(summary) == outcome_of(summary)
     clf = semigen.load("data-semigen/model.semigen")
     assert about["estimator"] == type(clf).__name__
-    assert clf.unlabeled_weight == (0.0 if expected == "hurt" else 1.0)
+    assert clf.unlabeled_weight == (0.0 if summary["verdict"]["outcome"] == "hurt" else 1.0)
     assert about["last_report"] == {
         name: values[-1] for name, values in clf.history_.items() if name != "step"
     }
@@ -67,24 +77,25 @@ def test_without_unlabeled_rows_or_labels_to_hide_there_are_fewer_fits(here):
 
 
 def test_progress_counts_every_fit(here):
-    from semigen.cli.models import learn_model
-    from semigen.cli.rows import Task, read_rows
-
     make_table()[0].to_csv("data.csv", index=False)
-    task = Task(Path("data.csv"), "y", model="flow", steps=1)
+    source = TableSource.read(Path("data.csv"), "y")
     said = []
-    learn_model(read_rows(task, Output(as_json=True)), task, lambda *step: said.append(step))
+    options = Options(model="flow", steps=1)
+    learn_model(recipe_of("flow"), source, options, lambda *step: said.append(step))
     expected = [(done, 11, f"fit {min(done + 1, 11)} of 11") for done in range(12)]
     assert list(dict.fromkeys(said)) == expected
 
 
 def test_steps_are_the_models_own_by_default(here):
-    from semigen.cli.deep_models import default_steps
     from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier
 
+    make_table(labeled=2)[0].to_csv("data.csv", index=False)
+    source = TableSource.read(Path("data.csv"), "y")
     classes = {"vae": VAEClassifier, "gan": GANClassifier, "flow": FlowMixtureClassifier}
     for name, made in classes.items():
-        assert default_steps(name) == made().n_steps
+        recipe, options = recipe_of(name), Options(model=name)
+        assert recipe.make(source, options).n_steps == made().n_steps
+        assert recipe.announce(source, options) == f"1 fit of {made().n_steps:,} steps each (--steps)"
 
 
 def test_the_warm_up_of_a_flow_stays_a_third(here):
@@ -141,7 +152,7 @@ def test_a_vae_models_columns_as_the_user_says(here):
         run("fit", "data.csv", "--target", "y", "--model", "vae", "--as", "u=student_t", "--out", "o", code=1)
     )
     assert "--as u=student_t" in message
-    assert "'vae' has gaussian, categorical" in message
+    assert "--model vae has only the families gaussian, categorical" in message
 
 
 def test_a_gan_knows_categories_and_says_what_it_cannot_be_told(here):
@@ -152,7 +163,7 @@ def test_a_gan_knows_categories_and_says_what_it_cannot_be_told(here):
     assert schema.names == ("u", "v", "w", "zip", "grade", "member")
     assert schema.kinds == ("number",) * 3 + ("category",) * 2 + ("flag",)
     message = error_of(run("fit", "data.csv", *options, "--as", "member=number", "--out", "o", code=1))
-    assert "--as member=number: --model gan reads this column as flag" in message
+    assert "--as member=number: --model gan always reads this column as flag" in message
     assert "--drop member" in message
 
 
@@ -200,7 +211,7 @@ def test_what_is_not_installed_is_said_before_work_and_not_missed_by_others(here
     make_table()[0].to_csv("data.csv", index=False)
     for name in ("zuko", "PIL"):
         monkeypatch.setitem(sys.modules, name, None)
-    for name in ("semigen.deep", "semigen.cli.deep_models"):
+    for name in ("semigen.deep", "semigen.cli.recipes.deep"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     result = run("fit", "data.csv", "--target", "y", "--model", "vae", code=1)
     assert 'needs zuko, which the extra "deep" installs: pip install "semigen[deep]"' in error_of(result)
@@ -290,7 +301,7 @@ def test_images_are_rows_of_pixels(pictures):
     ("model", "color"),
     [*((model, False) for model in ("auto", "hybrid", "safe", *DEEP)), *((model, True) for model in DEEP)],
 )
-def test_every_model_learns_from_images_and_reads_new_ones_alike(here, model, color):
+def test_every_model_learns_from_images_and_reads_new_ones_alike(here, small, model, color):
     frame, _ = make_images(color=color)
     frame[:2].to_csv("labels.csv", index=False)
     fit_images(*(FEW if model in DEEP else ()), "--out", "out", model=model)
@@ -306,17 +317,20 @@ def test_every_model_learns_from_images_and_reads_new_ones_alike(here, model, co
             assert samples.size == (enlarged * (10 * 7 - 1), enlarged * (2 * 5 - 1))
 
 
+def read_pictures():
+    labels = {"labels": Path("labels.csv"), "progress": lambda *_: None}
+    return ImageSource.read(Path("pictures"), "side", **labels)
+
+
 @pytest.mark.filterwarnings("ignore:all 20 latents have collapsed")  # after three steps
 def test_a_vae_of_images_learns_features_first_and_its_twin_from_labeled_rows_only(here):
-    from semigen.cli.deep_models import _supervised_vae, _vae
-    from semigen.cli.images import read_image_rows
-    from semigen.cli.rows import Task
+    from semigen.cli.recipes.deep import _supervised_vae, _vae, announcement
 
     frame, _ = make_images(color=True, size=(9, 10))
     frame[:2].to_csv("labels.csv", index=False)
-    task = Task(Path("pictures"), "side", labels=Path("labels.csv"), model="vae", steps=3, seed=5)
-    rows = read_image_rows(task, Output(as_json=True))
-    model, twin = _vae(rows, task), _supervised_vae(rows, task)
+    options, source = Options(model="vae", steps=3, seed=5), read_pictures()
+    assert announcement(source, options) == "features of all images, then 1 fit of 3 steps each (--steps)"
+    model, twin = _vae(source, options), _supervised_vae(source, options)
     assert model.features.likelihood == twin.likelihood == "continuous_bernoulli"
     assert model.unlabeled_weight == 1.0
     assert (twin.features, twin.unlabeled_weight) == (None, 0.0)
@@ -325,20 +339,15 @@ def test_a_vae_of_images_learns_features_first_and_its_twin_from_labeled_rows_on
 
 
 def test_a_vae_of_small_images_learns_from_their_pixels(here):
-    from semigen.cli.deep_models import _vae
-    from semigen.cli.images import read_image_rows
-    from semigen.cli.rows import Task
-
     frame, _ = make_images()
     frame[:2].to_csv("labels.csv", index=False)
-    task = Task(Path("pictures"), "side", labels=Path("labels.csv"), model="vae")
-    model = _vae(read_image_rows(task, Output(as_json=True)), task)
+    model = recipe_of("vae").make(read_pictures(), Options(model="vae"))
     assert (model.features, model.likelihood, model.unlabeled_weight) == (None, "bernoulli", 1.0)
 
 
 def pixel_rows(folder, **form):
-    files, rows = read_new_images(Path(folder), ImageForm(**form, resized=False), Output(as_json=True))
-    return files, np.rint(255 * rows).astype(int)
+    rows = ImageSource.read_new(Path(folder), ImageForm(**form, resized=False), lambda *_: None)
+    return rows.ids.to_pylist(), np.rint(255 * rows.features).astype(int)
 
 
 def test_images_of_every_format_are_read(here):
@@ -390,7 +399,7 @@ def test_one_image_in_color_makes_all_of_them_color_and_new_ones_follow_the_mode
     Path("new").mkdir()
     Image.fromarray(red).save("new/red.png")
     result = run("predict", "pictures-semigen/model.semigen", "--images", "new", "--out", "new.csv")
-    assert "1 image in color read as gray" in result.stderr
+    assert "1 color image converted to gray" in result.stderr
     Image.fromarray(red).save("pictures/zz.png")
     assert "4 x 6 pixels, color" in shown(fit_images("--out", "colored"))
     summary = json.loads(Path("colored/summary.json").read_text())
@@ -459,7 +468,7 @@ def test_labels_that_cannot_be_used(pictures, what):
 
 def test_an_unlabeled_name_without_a_file_is_only_noted(pictures):
     Path("labels.csv").write_text("file,side\n00.png,above\n01.png,below\ngone.png,\n")
-    assert "pictures does not have 1 unlabeled file of labels.csv: gone.png" in fit_images().stderr
+    assert "pictures does not contain 1 unlabeled file of labels.csv: gone.png" in fit_images().stderr
 
 
 def test_folders_and_images_that_cannot_be_used(pictures):
@@ -473,27 +482,27 @@ def test_folders_and_images_that_cannot_be_used(pictures):
         assert words in error_of(fit_images(code=1))
     Image.fromarray(np.ones((4, 6), dtype=np.float32)).save("pictures/04.tif")
     Path("pictures/03.png").write_bytes(png)
-    assert re.search(r"04.tif cannot be read .*32 bits", error_of(fit_images(code=1)))
+    assert re.search(r"04.tif cannot be read .*32-bit", error_of(fit_images(code=1)))
     for folder, words in (
         ("none", "none does not exist"),
         ("labels.csv", "labels.csv is a file, not a folder"),
-        ("empty", r"empty has no image: files that end in .png"),
+        ("empty", r"empty contains no image: files ending in .png"),
     ):
         Path("empty").mkdir(exist_ok=True)
         arguments = ("--images", folder, "--labels", "labels.csv", "--target", "side")
         assert words in error_of(run("fit", *arguments, code=1))
     arguments = ("--images", "pictures", "--labels", "none.csv", "--target", "side")
-    assert "none.csv: there is no such file" in error_of(run("fit", *arguments, code=1))
+    assert "none.csv does not exist" in error_of(run("fit", *arguments, code=1))
     assert set(os.listdir()) == {"pictures", "labels.csv", "empty"}
 
 
 def test_too_many_pixels_are_refused_before_they_are_read(pictures, monkeypatch):
-    monkeypatch.setattr("semigen.cli.images._MOST_CELLS", 24 * 24 - 1)
+    monkeypatch.setattr("semigen.cli.sources.images._MOST_CELLS", 24 * 24 - 1)
     assert "24 images of 4 x 6 pixels are more than 575 numbers" in error_of(fit_images(code=1))
 
 
 def test_large_images_are_noted(pictures, monkeypatch):
-    monkeypatch.setattr("semigen.cli.images._MANY_NUMBERS", 20)
+    monkeypatch.setattr("semigen.cli.sources.images._MANY_NUMBERS", 20)
     assert "24 numbers. --image-size" in fit_images().stderr
 
 

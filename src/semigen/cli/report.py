@@ -41,8 +41,8 @@ def say_result(output: Output, judged: Judged, about: dict[str, Any], verdict: s
         output.say(judged.why_not)
     output.say(verdict)
     if "unlabeled_weight" in about:
-        why = f": {about['fallback']}" if about["fallback"] else "."
-        output.say(f"Selected: an unlabeled row counts {about['unlabeled_weight']:g} of a labeled one{why}")
+        chosen = f"Weight of an unlabeled row, where a labeled one has 1: {about['unlabeled_weight']:g}"
+        output.say(f"{chosen}; {about['fallback']}" if about["fallback"] else f"{chosen}.")
 
 
 def verdict_text(judged: Judged, n_unlabeled: int, *, with_covariance: bool) -> str:
