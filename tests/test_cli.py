@@ -745,7 +745,7 @@ def test_several_text_columns_are_joined(here):
     assert (predictions["predicted"] == truth).mean() > 0.95
     frame.drop(columns="title").to_csv("new.csv", index=False)
     message = error_of(run("predict", "notes-semigen/model.semigen", "new.csv", "--out", "o.csv", code=1))
-    assert "no column 'title' (the model was fitted on it)" in message
+    assert "no column 'title' (needed by the model)" in message
 
 
 def test_text_columns_that_cannot_be_used(here):

@@ -123,7 +123,9 @@ def fit(
     steps: Annotated[
         int | None, typer.Option(help="Optimizer steps per fit of vae, gan or flow.", min=1, metavar="N")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1, metavar="N")
+    ] = 0,
     unlabeled: Annotated[
         str | None, typer.Option(help="A cell that means 'no label', such as -1 or '?'.", metavar="TEXT")
     ] = None,

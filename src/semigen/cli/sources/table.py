@@ -29,7 +29,9 @@ class TableSource(Source):
 
     families: dict[str, str]
 
-    cure: ClassVar[str] = " Here --drop COLUMN leaves a column out."
+    cure: ClassVar[str] = (
+        " With semigen fit: --as COLUMN=KIND reads it as something else, --drop COLUMN leaves it out."
+    )
 
     @classmethod
     def read(
@@ -107,7 +109,7 @@ class TableSource(Source):
                 "fit it on a data frame, or with 'semigen fit'."
             )
         ids = [id_name] if id_name else []
-        options = {"the model was fitted on it": names, "--id": ids}
+        options = {"needed by the model": names, "--id": ids}
         table = open_table(path, options, [*ids, *text_levels])
         return Rows(table.select(names), *row_ids(table, id_name))
 

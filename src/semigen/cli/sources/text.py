@@ -82,7 +82,7 @@ class TextSource(Source):
             If the table cannot be used.
         """
         ids = [id_name] if id_name else []
-        options = {"the model was fitted on it": texts, "--id": ids}
+        options = {"needed by the model": texts, "--id": ids}
         table = open_table(path, options, [*ids, *texts])
         return Rows(_documents(table, texts), *row_ids(table, id_name))
 
