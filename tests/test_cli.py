@@ -844,6 +844,7 @@ def test_unknown_columns_get_close_names(table):
         ["fit", "data.csv", "--target", "y", "--as", "u"],
         ["fit", "data.csv", "--target", "y", "--as", "=count"],
         ["fit", "data.csv", "--target", "y", "--text", "y"],
+        ["fit", "data.csv", "--target", "y", "--text", "u", "--as", "v=number"],
         ["fit", "data.csv", "--target", "y", "--text", "u", "--text", "u"],
         ["fit", "data.csv", "--target", "y", "--model", "mixture", "--text", "u", "--covariance", "full"],
         ["fit", "data.csv", "--target", "y", "--model", "mixture", "--covariance", "round"],
