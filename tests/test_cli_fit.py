@@ -102,7 +102,7 @@ def test_columns_that_are_not_used_are_named_with_reasons(here):
         "same: every row has the value 7",
         "nothing: no cell is filled",
         "number: every row has its own number, as an identifier has (--as number=number uses it)",
-        "patient: names the rows (--id)",
+        "patient: identifies the rows (--id)",
         "old: left out (--drop)",
         "3 numeric columns: u, v, w",
     ):

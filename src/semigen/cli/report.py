@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
+from itertools import islice
 from typing import Any
 
 from rich import box
@@ -107,11 +108,10 @@ def _say_ensemble(output: Output, judged: Judged, models: Sequence[dict[str, Any
         )
     held_out = ""
     if comparison is not None:
-        for name, rows in zip(judged.pair, _ROWS.values(), strict=True):
-            if (
-                rows == _ROWS[WITH] or judged.verdict.change is not None
-            ):  # without unlabeled rows, they are one
-                table.add_row(name, rows, "", *_scores(comparison, name))
+        both = zip(judged.pair, _ROWS.values(), strict=True)
+        n_unlike = 1 if judged.verdict.outcome == "no unlabeled rows" else 2  # without these, both are one
+        for name, rows in islice(both, n_unlike):
+            table.add_row(name, rows, "", *_scores(comparison, name))
         _add_class_shares(table, comparison, 2)
         held_out = f" on {counted(comparison.rows.size, 'held-out labeled row')} (95 % intervals)"
     output.say(f"Models of the ensemble{held_out}", style="bold")
@@ -120,7 +120,7 @@ def _say_ensemble(output: Output, judged: Judged, models: Sequence[dict[str, Any
 
 
 def _add_class_shares(table: Table, comparison: Comparison, n_empty: int) -> None:
-    """The zero line: what it takes no model to predict."""
+    """The zero line: what needs no column to predict."""
     if CLASS_SHARES in comparison.names:
         table.add_row(f"{CLASS_SHARES} alone", *[""] * n_empty, *_scores(comparison, CLASS_SHARES))
 

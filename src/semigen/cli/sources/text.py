@@ -60,7 +60,10 @@ class TextSource(Source):
         options = {"--target": [target], "--id": ids, "--weight": weights, "--drop": drop, "--text": texts}
         table = open_table(path, options, [*ids, *texts])
         labels = read_labels(table, target, weight, unlabeled)
-        reasons = {**dict.fromkeys(ids, "names the rows (--id)"), **dict.fromkeys(drop, "left out (--drop)")}
+        reasons = {
+            **dict.fromkeys(ids, "identifies the rows (--id)"),
+            **dict.fromkeys(drop, "left out (--drop)"),
+        }
 
         def sorted_out(column: Column) -> Column:
             if column.name in texts:
