@@ -121,7 +121,7 @@ def _say_ensemble(output: Output, judged: Judged, models: Sequence[dict[str, Any
 
 def _add_class_shares(table: Table, comparison: Comparison, n_empty: int) -> None:
     """The zero line: what needs no column to predict."""
-    if CLASS_SHARES in comparison.names:
+    if CLASS_SHARES in comparison.correct:
         table.add_row(f"{CLASS_SHARES} alone", *[""] * n_empty, *_scores(comparison, CLASS_SHARES))
 
 
