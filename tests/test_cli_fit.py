@@ -235,8 +235,9 @@ def test_the_log_loss_decides_and_not_the_accuracy(table, monkeypatch, change, o
     kept = semigen.load("data-semigen/model.semigen").unlabeled_weight
     assert kept == (0 if outcome == "hurt" else 1)
     lines = result.stdout.splitlines()
-    shares = [number for number, line in enumerate(lines) if line.startswith("class shares alone ")]
+    shares = [number for number, line in enumerate(lines) if line.startswith("class shares")]
     assert [lines[shares[0] + 1], len(shares)] == ["", 1]  # the last line of the table
+    assert lines[shares[0]].startswith("class shares alone")
     assert "2.000 (2.000-2.000)" in lines[shares[0]]
 
 
