@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
+import mathjax
 import semigen
 
 project = "semigen"
@@ -33,13 +36,17 @@ myst_heading_anchors = 3
 
 # API pages: numpydoc docstrings; types stand in the docstrings.
 napoleon_google_docstring = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]  # "Attributes", with the underscore of fitted ones
 napoleon_use_rtype = False
 autosummary_generate = False
 autodoc_typehints = "none"
 toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
+
+# Formulas: MathJax and its fonts come from the package django-static-mathjax (which needs no Django), see setup.
+mathjax_path = "mathjax/tex-chtml-full.js"
+mathjax3_config = {"chtml": {"displayAlign": "left", "displayIndent": "0"}}
 
 html_theme = "pydata_sphinx_theme"
 html_title = "semigen"
@@ -66,5 +73,16 @@ def _escape_fitted_names(app: Any, what: str, name: str, obj: Any, options: Any,
             lines[number] = re.sub(r"(?<=\w)_(?=[\s,)])(?!\s*:)", r"\\_", line)
 
 
+def _copy_mathjax(app: Any, exception: Exception | None) -> None:
+    """Put MathJax beside the pages, so that they show formulas without a network."""
+    if exception is None and app.builder.format == "html":
+        source = Path(mathjax.__file__).parent / "static/mathjax/es5"
+        target = Path(app.outdir) / "_static/mathjax"
+        fonts = "output/chtml/fonts/woff-v2"
+        shutil.copytree(source / fonts, target / fonts, dirs_exist_ok=True)
+        shutil.copy(source / "tex-chtml-full.js", target)
+
+
 def setup(app: Any) -> None:
+    app.connect("build-finished", _copy_mathjax)
     app.connect("autodoc-process-docstring", _escape_fitted_names, priority=400)  # before napoleon

@@ -120,7 +120,7 @@ def test_a_vae_models_columns_as_the_user_says(here):
     said = ["zip=category", "grade=category", "visits=poisson", "member=flag", "number=number"]
     words = [word for one in said for word in ("--as", one)]
     run("fit", "data.csv", "--target", "y", "--model", "vae", *FEW, *words)
-    table = semigen.load("data-semigen/model.semigen").networks_.shape.table
+    table = semigen.load("data-semigen/model.semigen").networks_.architecture.table
     expected = {
         "u": "gaussian", "v": "gaussian", "w": "gaussian", "zip": "categorical", "grade": "categorical",
         "visits": "poisson", "member": "bernoulli", "number": "gaussian",
@@ -134,7 +134,7 @@ def test_a_vae_models_columns_as_the_user_says(here):
     first = pd.read_csv("data-semigen/predictions.csv")
     np.testing.assert_allclose(pd.read_csv("out.csv")["p_no"], first["p_no"], rtol=1e-9)
     run("fit", "data.csv", "--target", "y", "--model", "vae", *FEW, "--as", "visits=count", "--out", "plain")
-    table = semigen.load("plain/model.semigen").networks_.shape.table
+    table = semigen.load("plain/model.semigen").networks_.architecture.table
     likelihoods = dict(zip(table.schema.names, table.likelihoods, strict=True))
     assert likelihoods["visits"] == "negative_binomial"
     message = error_of(
@@ -214,7 +214,7 @@ def test_ctrl_c_in_training_ends_the_command(here, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("semigen.deep.trainer._Loop._round", interrupt)
+    monkeypatch.setattr("semigen.deep.training.trainer._Loop._round", interrupt)
     result = run("fit", "data.csv", "--target", "y", "--model", "vae", code=130)
     assert "interrupted; nothing was written" in result.stderr
     assert os.listdir() == ["data.csv"]
@@ -222,7 +222,7 @@ def test_ctrl_c_in_training_ends_the_command(here, monkeypatch):
 
 def test_a_training_that_breaks_down_is_noted(here, monkeypatch):
     make_table(labeled=2)[0].to_csv("data.csv", index=False)
-    monkeypatch.setattr("semigen.deep.trainer._Loop._is_finite", lambda *_: False)
+    monkeypatch.setattr("semigen.deep.training.trainer._Loop._is_finite", lambda *_: False)
     result = run("fit", "data.csv", "--target", "y", "--model", "vae", *FEW)
     assert "not finite" in result.stderr
     summary = json.loads(Path("data-semigen/summary.json").read_text())

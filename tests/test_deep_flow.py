@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch")
 
 import semigen  # noqa: E402
 from laws import DEEP_EXPECTED  # noqa: E402
-from semigen.deep import FlowMixtureClassifier, flow_start  # noqa: E402
+from semigen.deep import FlowMixtureClassifier  # noqa: E402
+from semigen.deep.flow import start as flow_start  # noqa: E402
 from semigen.exceptions import ColumnError, LabelError, ParameterError  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -93,7 +94,7 @@ def test_change_of_variables_against_the_jacobian_of_autograd(bent):
 
 def test_log_joint_against_brute_force(bent):
     model, X = bent
-    table = model.networks_.shape.table
+    table = model.networks_.architecture.table
     found = []
     for one in model._models:
         x = torch.from_numpy((X[:9] - table.center) / table.scale)
@@ -219,7 +220,7 @@ def test_counts_and_flags_are_dequantized(rng):
     )
     y = pd.Series(np.where(truth, "new", "old")).where(np.arange(n) < 60)
     model = flow(n_steps=100).fit(X, y)
-    assert model.networks_.shape.width[1] * X["visits"].std(ddof=0) == pytest.approx(1)
+    assert model.networks_.architecture.width[1] * X["visits"].std(ddof=0) == pytest.approx(1)
     drawn, classes = model.sample(500, random_state=0)
     assert list(drawn.columns) == list(X.columns)
     assert (drawn["visits"] >= 0).all()

@@ -11,11 +11,11 @@ torch = pytest.importorskip("torch")
 
 import semigen  # noqa: E402
 from laws import DEEP_EXPECTED  # noqa: E402
-from semigen.deep import gan_losses as losses  # noqa: E402
-from semigen.deep import tables  # noqa: E402
-from semigen.deep.gan_classifier import GANClassifier  # noqa: E402
-from semigen.deep.gan_layers import Discriminator, Generator, WeightNormConv  # noqa: E402
-from semigen.deep.gan_networks import Cells  # noqa: E402
+from semigen.deep.data import tables  # noqa: E402
+from semigen.deep.gan import losses  # noqa: E402
+from semigen.deep.gan.classifier import GANClassifier  # noqa: E402
+from semigen.deep.gan.layers import Discriminator, Generator, WeightNormConv  # noqa: E402
+from semigen.deep.gan.model import Cells  # noqa: E402
 from semigen.exceptions import ColumnError, LabelError, ParameterError  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -260,7 +260,7 @@ def test_digits_with_five_labels_a_class_and_two_members():
         y[np.flatnonzero(truth == k)[:5]] = k
     model = classifier(hidden=(100, 50), n_steps=250, n_members=2, random_state=0).fit(X, y)
     assert model.score(X[y < 0], truth[y < 0]) > 0.75
-    assert model.networks_.shape.unit == (True,) * 64
+    assert model.networks_.architecture.unit == (True,) * 64
     images, _ = model.sample(100, random_state=0)
     assert images.min() >= 0
     assert images.max() <= 1
@@ -338,7 +338,7 @@ def test_sizes_follow_the_table(rng):
 
     def shape(n_columns, **options):
         model = GANClassifier(n_steps=1, device="cpu", **options)
-        return model.fit(rng.random((20, n_columns)), y).networks_.shape
+        return model.fit(rng.random((20, n_columns)), y).networks_.architecture
 
     wide = shape(784)
     assert wide.hidden == (1000, 500, 250, 250, 250)

@@ -23,7 +23,7 @@ from semigen.deep import (  # noqa: E402
     save_image,
     transfer_grid,
 )
-from semigen.deep.base import random_seed  # noqa: E402
+from semigen.deep.draws import random_seed  # noqa: E402
 from semigen.exceptions import (  # noqa: E402
     ClassNotMadeError,
     MissingExtraError,

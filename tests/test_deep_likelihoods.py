@@ -6,7 +6,7 @@ from scipy import stats
 
 torch = pytest.importorskip("torch")
 
-from semigen.deep.likelihoods import (  # noqa: E402
+from semigen.deep.data.likelihoods import (  # noqa: E402
     BernoulliLikelihood,
     CategoricalLikelihood,
     ContinuousBernoulliLikelihood,

@@ -11,11 +11,13 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from semigen.deep.checkpoints import Checkpoint, fingerprint  # noqa: E402
-from semigen.deep.members import Members, Model  # noqa: E402
-from semigen.deep.records import Batch, LossTerms, Rows  # noqa: E402
-from semigen.deep.streams import Stream, Streams  # noqa: E402
-from semigen.deep.trainer import Training, learning_rate_factor, train  # noqa: E402
+from semigen.deep.data.rows import Batch, for_members, rows_to_predict  # noqa: E402
+from semigen.deep.draws import mix  # noqa: E402
+from semigen.deep.training.checkpoints import Checkpoint, fingerprint  # noqa: E402
+from semigen.deep.training.members import Members  # noqa: E402
+from semigen.deep.training.model import LossTerms, Model  # noqa: E402
+from semigen.deep.training.streams import Stream, Streams  # noqa: E402
+from semigen.deep.training.trainer import Training, learning_rate_factor, train  # noqa: E402
 from semigen.exceptions import ParameterError, TrainingWarning  # noqa: E402
 
 
@@ -37,7 +39,7 @@ class Line(Model):
 
 def rows(n=57, seed=0):
     x = torch.randn(n, 3, generator=torch.Generator().manual_seed(seed))
-    return Rows(x, torch.ones(n, 1), torch.zeros(n, dtype=torch.int64), torch.ones(n), torch.zeros(n, 1))
+    return rows_to_predict(x, torch.ones(n, 1))
 
 
 def streams(n_members=1, n_labeled=4, n_rows=57, size=10):
@@ -104,8 +106,7 @@ def test_members_are_their_models():
     loss, parts = members(batch, 0, "bound")
     loss.backward()
     single = [
-        model.loss(Batch(*(Rows(*(value[m] for value in part)) for part in batch)), 0, "bound")
-        for m, model in enumerate(models)
+        model.loss(Batch(*(part.take(m) for part in batch)), 0, "bound") for m, model in enumerate(models)
     ]
     torch.testing.assert_close(loss, sum(terms.loss for terms in single))
     torch.testing.assert_close(
@@ -123,12 +124,10 @@ def test_training_is_that_of_a_bare_loop():
     model, stream = Line(), streams()
     adam = torch.optim.Adam(model.parameters(), lr=1.0)
     with torch.random.fork_rng():
-        from semigen.deep.streams import mix
-
         torch.manual_seed(mix(0, 0) % 2**62)
         batches = stream.batches(0)
         for step in range(60):
-            one = Batch(*(Rows(*(value[0] for value in part)) for part in next(batches)))
+            one = Batch(*(part.take(0) for part in next(batches)))
             adam.param_groups[0]["lr"] = 0.05 * learning_rate_factor(step, 60)
             adam.zero_grad()
             model.loss(one, step, "bound").loss.backward()
@@ -247,8 +246,7 @@ def test_early_stopping_keeps_the_best_round(patience, outcome, n_seen):
             error = (self.linear(rows.x)[:, 0] - target).square()
             return LossTerms(error.mean(), {"error": error})
 
-    none = Rows(*(value[None, :0] for value in rows()))
-    held = Batch(none, Rows(*(value[None] for value in rows(20, 9))))
+    held = for_members(Batch(rows(0), rows(20, 9)), 1)
     plan = replace(PLAN, n_steps=100, n_rounds=10, patience=patience, weight_average=0.0, learning_rate=0.1)
     found = train([Drifts()], streams(), plan, held_out=held)
     assert found.outcome == outcome
@@ -258,9 +256,8 @@ def test_early_stopping_keeps_the_best_round(patience, outcome, n_seen):
 
 
 def test_held_out_rows_judge_the_weights_that_are_kept():
-    none = Rows(*(value[None, :0] for value in rows()))
     held = rows(20, 9)
-    batch = Batch(none, Rows(*(value[None] for value in held)))
+    batch = for_members(Batch(rows(0), held), 1)
     found = train([Line(noise=0.0)], streams(), replace(PLAN, patience=99), held_out=batch)
     model = Line(noise=0.0)
     model.load_state_dict(found.states[0])
@@ -305,8 +302,7 @@ def test_each_objective_moves_its_own_parameters():
 
 def test_evaluating_does_not_move_the_training_on():
     """Held-out rows are looked at after each round, and the weights are those of a fit without them."""
-    none = Rows(*(value[None, :0] for value in rows()))
-    held = Batch(none, Rows(*(value[None] for value in rows(20, 9))))
+    held = for_members(Batch(rows(0), rows(20, 9)), 1)
     plan = replace(PLAN, patience=1000)
     assert same(train([Line()], streams(), plan, held_out=held), train([Line()], streams(), PLAN))
 

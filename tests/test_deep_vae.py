@@ -70,7 +70,7 @@ def test_tables_of_every_kind_with_holes_and_text_labels(mixed):
     assert model.score(X[rest], truth[rest]) > 0.85
     assert model.classes_.tolist() == ["new", "old"]
     kinds = ("gaussian", "negative_binomial", "bernoulli", "categorical")
-    assert model.networks_.shape.table.likelihoods == kinds
+    assert model.networks_.architecture.table.likelihoods == kinds
     np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(X))
     reordered = X[X.columns[::-1]].assign(other=1.0)
     np.testing.assert_array_equal(model.predict_proba(reordered), model.predict_proba(X))
@@ -325,7 +325,7 @@ def test_classes_and_likelihoods_are_known_by_name(rng):
     X = rng.poisson(3.0, size=(40, 2))
     y = np.where(np.arange(40) < 10, np.arange(40) % 2, -1)
     model = classifier(likelihood={0: "poisson", 1: "categorical"}, n_steps=5).fit(X, y)
-    assert model.networks_.shape.table.likelihoods == ("poisson", "categorical")
+    assert model.networks_.architecture.table.likelihoods == ("poisson", "categorical")
     for method in (model.sample, lambda y: model.transfer(X, y)):
         with pytest.raises(ParameterError, match="y=7 is not among the classes"):
             method(y=7)

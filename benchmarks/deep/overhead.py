@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from benchmarks import environment
-from semigen.deep import tables
-from semigen.deep.base import training_rows
-from semigen.deep.fitted import VAEShape, new_models
-from semigen.deep.members import Model
-from semigen.deep.records import Batch, Rows
-from semigen.deep.streams import Stream, Streams
-from semigen.deep.trainer import Training, train
+from semigen.deep.data import tables
+from semigen.deep.data.rows import Batch, TensorRows, training_rows
+from semigen.deep.training.model import Model
+from semigen.deep.training.streams import Stream, Streams
+from semigen.deep.training.trainer import Training, train
+from semigen.deep.vae.architecture import VAEArchitecture, start_decoder
 
 FILE = Path(__file__).resolve().parent / "results" / "overhead.json"
 BATCH = 200
@@ -39,14 +38,14 @@ def measure(n_rounds: int) -> None:
 
 def _round(n_inputs: int, hidden: tuple[int, ...], n_steps: int, seed: int) -> float:
     """Processor seconds a step of the trainer over those of the loop; the first steps of both warm up."""
-    labeled, unlabeled, shape = _problem(n_inputs, hidden)
+    labeled, unlabeled, architecture = _problem(n_inputs, hidden)
 
     def trainer(steps: int) -> None:
         streams = Streams(Stream(labeled, BATCH, 1), Stream(unlabeled, BATCH, 2))
-        train([_model(shape, unlabeled)], streams, Training(steps, RATE, device="cpu", seed=seed))
+        train([_model(architecture, unlabeled)], streams, Training(steps, RATE, device="cpu", seed=seed))
 
     def loop(steps: int) -> None:
-        _bare(_model(shape, unlabeled), labeled, unlabeled, steps)
+        _bare(_model(architecture, unlabeled), labeled, unlabeled, steps)
 
     runs = (trainer, loop) if seed % 2 else (loop, trainer)
     seconds = {run: -_seconds(run, 2) for run in runs}
@@ -61,7 +60,7 @@ def _seconds(run: object, steps: int) -> float:
     return time.process_time() - begin
 
 
-def _bare(model: Model, labeled: Rows, unlabeled: Rows, n_steps: int) -> None:
+def _bare(model: Model, labeled: TensorRows, unlabeled: TensorRows, n_steps: int) -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
     model.train()
     for step in range(n_steps):
@@ -72,20 +71,22 @@ def _bare(model: Model, labeled: Rows, unlabeled: Rows, n_steps: int) -> None:
         optimizer.step()
 
 
-def _some(rows: Rows) -> Rows:
-    index = torch.randint(len(rows.x), (min(BATCH, len(rows.x)),))
-    return Rows(*(value[index] for value in rows))
+def _some(rows: TensorRows) -> TensorRows:
+    return rows.take(torch.randint(len(rows.x), (min(BATCH, len(rows.x)),)))
 
 
-def _model(shape: VAEShape, rows: Rows) -> Model:
-    return new_models(shape, rows.x, rows.mask, [0])[0]
+def _model(architecture: VAEArchitecture, rows: TensorRows) -> Model:
+    torch.manual_seed(0)
+    model = architecture.build()
+    start_decoder(model, rows)
+    return model
 
 
-def _problem(n_inputs: int, hidden: tuple[int, ...]) -> tuple[Rows, Rows, VAEShape]:
+def _problem(n_inputs: int, hidden: tuple[int, ...]) -> tuple[TensorRows, TensorRows, VAEArchitecture]:
     """Random rows from 0 to 1 of ten classes, 100 of them labeled."""
     rng = np.random.default_rng(0)
     table, matrix = tables.learn(rng.random((2000, n_inputs)), "bernoulli")
     log_prior = np.full(10, -np.log(10))
-    shape = VAEShape(table, 20, hidden, "mlp", None, log_prior, labeled_share=0.05, alpha=1.0)
+    architecture = VAEArchitecture(table, 20, hidden, "mlp", None, log_prior, labeled_share=0.05, alpha=1.0)
     labeled = training_rows(table, matrix[:100], np.arange(100) % 10)
-    return labeled, training_rows(table, matrix[100:]), shape
+    return labeled, training_rows(table, matrix[100:]), architecture

@@ -15,10 +15,11 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import LabelSpreading
 from torch import Tensor
 
-from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, bounds, gan_losses
+from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, bounds
 from semigen.deep.bounds import weighted_mean
-from semigen.deep.gan_networks import GAN
-from semigen.deep.records import LossTerms
+from semigen.deep.gan.losses import real_loss
+from semigen.deep.gan.model import GAN
+from semigen.deep.training.model import LossTerms
 from semigen.ensemble.auto import AutoClassifier
 from semigen.representation import HybridClassifier
 
@@ -97,7 +98,7 @@ def _deceiving_generator() -> Iterator[None]:
 
     def loss(model: GAN, real: Tensor, weight: Tensor) -> LossTerms:
         logits, _ = model.discriminator(model.generated())
-        value = gan_losses.real_loss(logits)
+        value = real_loss(logits)
         return LossTerms(weighted_mean(value, torch.ones_like(value)), {"deceived": value})
 
     with patch.object(GAN, "_generator_loss", loss):

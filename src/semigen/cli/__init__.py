@@ -1,4 +1,4 @@
-"""The command line: ``semigen fit``, ``semigen predict``, ``semigen demo``; one file per command.
+"""The command line: ``semigen fit``, ``semigen predict``, ``semigen demo``.
 
 What a command prints is for people, on stdout; with ``--json`` stdout has one JSON document and nothing else.
 Heavy modules load when a command runs, so that ``--help`` and usage errors answer at once.
@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from semigen._version import __version__
-from semigen.cli.demo import demo
-from semigen.cli.fit import fit
-from semigen.cli.predict import predict
+from semigen.cli.commands.demo import demo
+from semigen.cli.commands.fit import fit
+from semigen.cli.commands.predict import predict
 
 __all__ = ["app", "main"]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import typer
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 INPUT_ERROR, INTERRUPTED = 1, 130
 
@@ -31,7 +32,17 @@ class Output:
         """Print a message; ``wrap=False`` keeps commands and paths in one piece."""
         self._messages.print(message, style=style, soft_wrap=not wrap)
 
-    def warn(self, message: str) -> None:
+    def say_lines(self, title: str, lines: Sequence[tuple[str, str]]) -> None:
+        """Print lines of a topic and what there is to say about it, under a title."""
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True)
+        grid.add_column()
+        for line in lines:
+            grid.add_row(*line)
+        self.say(title, style="bold")
+        self.say(grid)
+
+    def note(self, message: str) -> None:
         """Print a yellow line to stderr."""
         _console(stderr=True).print(f"note: {message}", style="yellow", soft_wrap=True)
 

@@ -16,12 +16,12 @@ def refuse_existing(paths: Sequence[Path], *, force: bool) -> None:
     folders = [path for path in there if path.is_dir()]
     if folders:
         raise FileExistsError(
-            f"{folders[0]} is a folder, and a file is to be written there: choose another --out."
+            f"{folders[0]} is a folder, where a file would be written: choose another --out."
         )
     if there and not force:
         more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
         raise FileExistsError(
-            f"{there[0]} exists{more} and is not overwritten: choose another --out, or say --force."
+            f"{there[0]} exists{more} and is not overwritten: choose another --out, or add --force."
         )
 
 
@@ -45,9 +45,7 @@ def complete_folder(folder: Path, names: Sequence[str], *, force: bool) -> Itera
     """
     targets = [folder / name for name in names]
     if folder.exists() and not folder.is_dir():
-        raise FileExistsError(
-            f"{folder} is a file, and a folder is to be written there: choose another --out."
-        )
+        raise FileExistsError(f"{folder} is a file, where a folder would be written: choose another --out.")
     refuse_existing(targets, force=force)
     absolute = folder.absolute()
     parent = absolute.parent

@@ -1,76 +1,27 @@
-"""How tables, results and verdicts are worded in the terminal."""
+"""How good a model is, in tables and sentences."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich import box
 from rich.table import Table
 
 from semigen.cli.console import Output
-from semigen.cli.tables import cell_text, counted
-from semigen.columns import Column
-from semigen.columns.tables import listing
-from semigen.comparison import Comparison
+from semigen.cli.recipes.records import CLASS_SHARES, WITH, WITHOUT, Judged
+from semigen.cli.wording import counted
+from semigen.comparison import Comparison, explain
+from semigen.evaluation.dependence import DEPENDENCE_SHIFT
 from semigen.evaluation.intervals import Estimate
 
-if TYPE_CHECKING:
-    from semigen.cli.models import Judged
-
-WITH, WITHOUT = "all rows", "labeled rows only"
-"""What a model has learned from."""
-
-_MOST_LINES = 12
-_PLURAL = {
-    "number": "numbers",
-    "count": "counts",
-    "flag": "true/false",
-    "category": "categories",
-    "text": "text",
-}
+_ROWS = {WITH: "all", WITHOUT: "labeled"}
+"""What a model is trained on, in a narrow column."""
 
 
-def say_table(
-    output: Output, name: str, target: str, n_rows: int, labeled: Counter[Any], columns: Sequence[Column]
-) -> None:
-    """Say what is in a table: rows, labels, and which columns are used, which are not and why."""
-    grid = _labels("rows", target, n_rows, labeled)
-    used = Counter(column.kind for column in columns if column.use)
-    for number, (kind, count) in enumerate(used.items()):
-        which = listing([_with_holes(column) for column in columns if column.use and column.kind == kind])
-        grid.add_row("" if number else "used", f"{counted(count, 'column')} of {_PLURAL[kind]}: {which}")
-    if not used:
-        grid.add_row("used", "no column")
-    reasons: dict[str, list[str]] = {}
-    for column in columns:
-        if not column.use:
-            reasons.setdefault(column.reason, []).append(column.name)
-    for number, (reason, names) in enumerate(list(reasons.items())[:_MOST_LINES]):
-        grid.add_row("" if number else "not used", f"{listing(names)}: {reason}")
-    if len(reasons) > _MOST_LINES:
-        n_more = sum(map(len, list(reasons.values())[_MOST_LINES:]))
-        grid.add_row("", f"and {counted(n_more, 'more column')} (all are in summary.json)")
-    output.say(name, style="bold")
-    output.say(grid)
-
-
-def say_images(
-    output: Output, name: str, target: str, n_images: int, labeled: Counter[Any], form: str
-) -> None:
-    """Say what is in a folder of images: images, labels, and their size."""
-    grid = _labels("images", target, n_images, labeled)
-    grid.add_row("size", form)
-    output.say(name, style="bold")
-    output.say(grid)
-
-
-def say_result(
-    output: Output, judged: Judged, about: dict[str, Any], verdict: str, *, with_twin: bool
-) -> None:
-    """Say how good a model is on hidden labeled rows, what it consists of, and the verdict.
+def say_result(output: Output, judged: Judged, about: dict[str, Any], verdict: str) -> None:
+    """Say how good a model is on held-out labeled rows, what it consists of, and the verdict.
 
     Parameters
     ----------
@@ -80,92 +31,98 @@ def say_result(
         What the summary says about the model.
     verdict : str
         In words.
-    with_twin : bool
-        Whether there are unlabeled rows, without which a pool and its supervised twin are one.
     """
     output.say()
-    if "members" in about:
-        _say_members(output, judged, about["members"], with_twin)
-    elif judged.validation is not None:
-        _say_twins(output, judged.validation)
+    if "models" in about:
+        _say_ensemble(output, judged, about["models"])
+    elif judged.comparison is not None:
+        _say_twins(output, judged.comparison)
     if judged.why_not is not None:
         output.say(judged.why_not)
     output.say(verdict)
     if "unlabeled_weight" in about:
-        chosen = f"Chosen: an unlabeled row counts {about['unlabeled_weight']:g} of a labeled one"
-        output.say(f"{chosen}: {about['fallback']}" if about["fallback"] else f"{chosen}.")
+        why = f": {about['fallback']}" if about["fallback"] else "."
+        output.say(f"Selected: an unlabeled row counts {about['unlabeled_weight']:g} of a labeled one{why}")
 
 
 def verdict_text(judged: Judged, n_unlabeled: int, *, with_covariance: bool) -> str:
-    """Say in plain words whether the unlabeled rows helped."""
-    verdict, cv = judged.verdict, judged.validation
-    if verdict == "no unlabeled rows":
-        return "Every row is labeled, so there are no unlabeled rows to learn from."
-    rows = f"the {counted(n_unlabeled, 'unlabeled row')}"
-    if cv is None:
-        return f"Whether {rows} helped cannot be told without labeled rows to hide."
-    difference = cv.difference(*judged.pair)
-    tested = counted(cv.rows.size, "labeled row")
-    change = (
-        f"with them accuracy changes by {_points(difference.accuracy)} points and log-loss by "
-        f"{_signed(difference.log_loss)} nats a row (95% intervals)"
-    )
-    said = {
-        "helped": f"Here {rows} helped: {change}.",
-        "hurt": f"Here {rows} hurt, as they do where the classes are not as the model takes them: {change}.",
-        "mixed": f"Here {rows} helped by one measure and hurt by the other: {change}.",
-        "unknown": f"Whether {rows} helped cannot be told from {tested}: {change}.",
-    }[verdict]
-    if not judged.uses_unlabeled:
-        so = "So" if verdict == "hurt" else "To be safe,"
-        said += f" {so} the saved model has learned from the labeled rows only."
-    elif verdict == "hurt":
-        said += " The saved model uses them all the same, since its log-loss does not show it."
-    if verdict == "hurt" and with_covariance:
-        said += " Another --covariance may fit better."
-    return said
+    """The verdict in words, and what it means for the model that is saved.
+
+    Parameters
+    ----------
+    judged : Judged
+    n_unlabeled : int
+        Unlabeled rows that the model could learn from.
+    with_covariance : bool
+        Whether ``--covariance`` is an option of the model.
+    """
+    said = [explain(judged.verdict, n_unlabeled)]
+    if n_unlabeled and not judged.uses_unlabeled:
+        said.append("The saved model is trained on the labeled rows alone.")
+    if judged.verdict.hurt and with_covariance:
+        said.append("Another --covariance may fit better.")
+    return " ".join(said)
 
 
-def _labels(what: str, target: str, n_rows: int, labeled: Counter[Any]) -> Table:
-    """Lines that say how many rows there are, and how many of each class are labeled."""
-    n_labeled = sum(labeled.values())
-    classes = listing([f"{cell_text(label)} {count}" for label, count in sorted(labeled.items())])
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column()
-    grid.add_row(what, f"{n_rows:,}: {n_labeled:,} labeled, {n_rows - n_labeled:,} unlabeled")
-    grid.add_row("target", f"{target} ({classes or 'no label'})")
-    return grid
+def training_notes(about: dict[str, Any]) -> Iterator[str]:
+    """What the user should know about how the training of the saved model went."""
+    if about.get("converged") is False:
+        yield f"EM stopped after {about['n_iter']} iterations, before it converged."
+    if about.get("dependence_shift"):
+        yield DEPENDENCE_SHIFT
+    if about.get("stopped_early"):
+        yield "the time budget ended the fit early: some mixtures, folds or models may be missing."
+    if "not finite" in (about.get("outcome"), about.get("features", {}).get("outcome")):
+        yield (
+            "the training diverged: its loss was not finite. The last finite weights are kept; look for "
+            "extreme values in the columns."
+        )
+    if about.get("features", {}).get("collapsed"):
+        yield "the learned features carry no information about the images: train for more --steps."
 
 
-def _say_twins(output: Output, cv: Comparison) -> None:
+def _say_twins(output: Output, comparison: Comparison) -> None:
     """A model and its supervised twin."""
-    table = _table(["learned from"], with_scores=True)
-    for name in cv.names:
-        table.add_row(name, *_scores(cv, name))
-    rows = counted(cv.rows.size, "labeled row")
-    output.say(f"{cv.n_splits}-fold cross-validation on {rows} (95% intervals)", style="bold")
+    table = _table(["trained on"], with_scores=True)
+    for name in comparison.names:
+        if name != CLASS_SHARES:
+            table.add_row(name, *_scores(comparison, name))
+    _add_class_shares(table, comparison, 0)
+    rows = counted(comparison.rows.size, "labeled row")
+    output.say(f"{comparison.n_splits}-fold cross-validation on {rows} (95 % intervals)", style="bold")
     output.say(table)
     output.say()
 
 
-def _say_members(output: Output, judged: Judged, members: Sequence[dict[str, Any]], with_twin: bool) -> None:
-    """Members of a pool with their weights, and below them the pool and its supervised twin."""
-    cv = judged.validation
-    hidden = "" if cv is None else f" on {counted(cv.rows.size, 'hidden labeled row')} (95% intervals)"
-    table = _table(["member", "rows", "weight"], with_scores=cv is not None)
-    total = sum(one["weight"] for one in members) or 1.0
-    for number, one in enumerate(members, start=1):
-        rows = "all" if one["learned_from"] == WITH else "labeled"
-        scores = () if cv is None else _scores(cv, one["name"])
+def _say_ensemble(output: Output, judged: Judged, models: Sequence[dict[str, Any]]) -> None:
+    """The models of an ensemble with their weights, and below them the ensemble and its supervised twin."""
+    comparison = judged.comparison
+    table = _table(["model", "rows", "weight"], with_scores=comparison is not None)
+    total = sum(one["weight"] for one in models) or 1.0
+    for number, one in enumerate(models, start=1):
+        scores = () if comparison is None else _scores(comparison, one["name"])
         share = f"{one['weight'] / total:.0%}"
-        table.add_row(one["name"], rows, share, *scores, end_section=number == len(members))
-    if cv is not None:
-        for name, rows in list(zip(judged.pair, ("all", "labeled"), strict=True))[: 1 + with_twin]:
-            table.add_row(name, rows, "", *_scores(cv, name))
-    output.say(f"Members of the pool{hidden}", style="bold")
+        table.add_row(
+            one["name"], _ROWS[one["trained_on"]], share, *scores, end_section=number == len(models)
+        )
+    held_out = ""
+    if comparison is not None:
+        for name, rows in zip(judged.pair, _ROWS.values(), strict=True):
+            if (
+                rows == _ROWS[WITH] or judged.verdict.change is not None
+            ):  # without unlabeled rows, they are one
+                table.add_row(name, rows, "", *_scores(comparison, name))
+        _add_class_shares(table, comparison, 2)
+        held_out = f" on {counted(comparison.rows.size, 'held-out labeled row')} (95 % intervals)"
+    output.say(f"Models of the ensemble{held_out}", style="bold")
     output.say(table)
     output.say()
+
+
+def _add_class_shares(table: Table, comparison: Comparison, n_empty: int) -> None:
+    """The zero line: what it takes no model to predict."""
+    if CLASS_SHARES in comparison.names:
+        table.add_row(f"{CLASS_SHARES} alone", *[""] * n_empty, *_scores(comparison, CLASS_SHARES))
 
 
 def _table(columns: Sequence[str], *, with_scores: bool) -> Table:
@@ -177,8 +134,8 @@ def _table(columns: Sequence[str], *, with_scores: bool) -> Table:
     return table
 
 
-def _scores(cv: Comparison, name: str) -> tuple[str, str]:
-    score = cv.score(name)
+def _scores(comparison: Comparison, name: str) -> tuple[str, str]:
+    score = comparison.score(name)
     percent = Estimate(*(100 * value for value in astuple(score.accuracy)))
     return _interval(percent, ".1f"), _interval(score.log_loss, ".3f")
 
@@ -186,19 +143,3 @@ def _scores(cv: Comparison, name: str) -> tuple[str, str]:
 def _interval(estimate: Estimate, form: str) -> str:
     """A number that is not negative, and its interval."""
     return f"{estimate.value:{form}} ({estimate.low:{form}}-{estimate.high:{form}})"
-
-
-def _with_holes(column: Column) -> str:
-    notes = [f"{column.n_distinct:,} values"] if column.kind == "category" else []
-    notes += [f"{column.n_missing:,} missing"] if column.n_missing else []
-    return f"{column.name} ({', '.join(notes)})" if notes else column.name
-
-
-def _points(estimate: Estimate) -> str:
-    return " ".join(
-        (f"{100 * estimate.value:+.1f}", f"({100 * estimate.low:+.1f} to {100 * estimate.high:+.1f})")
-    )
-
-
-def _signed(estimate: Estimate) -> str:
-    return f"{estimate.value:+.3f} ({estimate.low:+.3f} to {estimate.high:+.3f})"

@@ -13,12 +13,13 @@ from semigen.columns.fitted import read_like
 from semigen.columns.kinds import Column, Kind, describe, infer
 from semigen.columns.reading import learn, read
 from semigen.columns.restoring import restore
-from semigen.columns.schema import Schema
+from semigen.columns.schema import ReadTable, Schema
 
 __all__ = [
     "Column",
     "Kind",
     "Matrix",
+    "ReadTable",
     "Schema",
     "describe",
     "infer",

@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from semigen.columns.reading import read
+from semigen.columns.schema import ReadTable
 from semigen.columns.tables import as_frame
 
 
@@ -21,6 +22,6 @@ def read_like(estimator: Any, X: Any, *, sparse: bool = True) -> Any:
         As :func:`semigen.columns.read`.
     """
     check_is_fitted(estimator)
-    if as_frame(X) is None and getattr(X, "ndim", 2) != 1:
+    if not isinstance(X, ReadTable) and as_frame(X) is None and getattr(X, "ndim", 2) != 1:
         validate_data(estimator, X, skip_check_array=True, reset=False)
     return read(estimator.schema_, X, sparse=sparse)

@@ -14,7 +14,7 @@ from sklearn.utils import check_array
 from semigen.columns.checks import PLURAL, Matrix, check_cells, check_sparse
 from semigen.columns.kinds import USED, Kind, infer, kind_by_type
 from semigen.columns.levels import declared_levels, encode, find_levels
-from semigen.columns.schema import Schema
+from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.tables import (
     Series,
     as_floats,
@@ -38,7 +38,8 @@ def learn(X: Any, kinds: Kinds = None, *, sparse: bool = False) -> tuple[Schema,
 
     Parameters
     ----------
-    X : array-like or sparse matrix of shape (n, D), or pandas, polars or pyarrow table
+    X : array-like or sparse matrix of shape (n, D), pandas, polars or pyarrow table, or ReadTable
+        One that is read already stays as it is, unless ``kinds`` asks for other kinds.
     kinds : str, mapping or None, default=None
         A kind for all columns, or for some by name (of an array by number): "number", "count" (whole numbers
         from 0), "flag" (booleans, or 0 and 1) or "category" (any repeated text, numbers or booleans).
@@ -63,6 +64,12 @@ def learn(X: Any, kinds: Kinds = None, *, sparse: bool = False) -> tuple[Schema,
     ValueError, TypeError
         If ``X`` is not two-dimensional, is empty or complex.
     """
+    if isinstance(X, ReadTable):
+        asked = _asked(kinds, X.schema.names, X.schema.n_features)
+        alike = all(kind in (None, own) for kind, own in zip(asked, X.schema.kinds, strict=True))
+        if alike and (sparse or not issparse(X.matrix)):
+            return X.schema, X.matrix
+        X, kinds = X.matrix, {j: kind for j, kind in enumerate(asked) if kind}
     if issparse(X):
         matrix = _read_sparse(X, sparse)
         asked = _asked(kinds, None, matrix.shape[1])
@@ -102,7 +109,7 @@ def read(schema: Schema, X: Any, *, sparse: bool = False) -> Any:
     Parameters
     ----------
     schema : Schema
-    X : array-like or sparse matrix of shape (n, D), or pandas, polars or pyarrow table
+    X : array-like or sparse matrix of shape (n, D), pandas, polars or pyarrow table, or ReadTable
     sparse : bool, default=False
         Whether rows may be sparse.
 
@@ -118,6 +125,11 @@ def read(schema: Schema, X: Any, *, sparse: bool = False) -> Any:
     ValueError, TypeError
         If ``X`` has another number of columns, is not two-dimensional, is empty or complex.
     """
+    if isinstance(X, ReadTable):
+        alike = (X.schema.kinds, X.schema.levels) == (schema.kinds, schema.levels)
+        if alike and (sparse or not issparse(X.matrix)):
+            return X.matrix
+        X = X.matrix
     if issparse(X):
         matrix = _read_sparse(X, sparse)
         _check_width(schema, matrix.shape[1])

@@ -1,4 +1,4 @@
-"""What the columns of a fit were."""
+"""What the columns of a fit were, and rows that are read already."""
 
 from __future__ import annotations
 
@@ -36,11 +36,6 @@ class Schema:
         """Number of columns."""
         return len(self.kinds)
 
-    @property
-    def special_kinds(self) -> dict[int, Kind]:
-        """Columns that are no numbers, and their kinds: how to read the matrix of this table once more."""
-        return {j: kind for j, kind in enumerate(self.kinds) if kind != "number"}
-
     def name(self, column: int) -> Any:
         """Name of a column, its number where it has none."""
         return column if self.names is None else self.names[column]
@@ -60,3 +55,30 @@ class Schema:
         levels = tuple(state["levels"].get(j) for j in range(len(kinds)))
         for name, value in {**state, "kinds": tuple(kinds), "levels": levels}.items():
             object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadTable:
+    """Rows of a table that are read already: estimators take it as X and do not read it again.
+
+    Attributes
+    ----------
+    schema : Schema
+    matrix : ndarray or csr_array of shape (n, D)
+        As :func:`semigen.columns.learn` and :func:`semigen.columns.read` return it.
+    """
+
+    schema: Schema
+    matrix: Any
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, D)."""
+        n_rows, n_columns = self.matrix.shape
+        return n_rows, n_columns
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> ReadTable:
+        return ReadTable(self.schema, self.matrix[rows])

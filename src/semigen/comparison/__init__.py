@@ -1,7 +1,16 @@
 """One record of how fits compare on held-out rows, and one rule that says what it means."""
 
 from semigen.comparison.cross_validation import cross_validate
-from semigen.comparison.record import Comparison, Score
-from semigen.comparison.rule import Verdict, explain, judge
+from semigen.comparison.record import CLASS_SHARES, Comparison, Score
+from semigen.comparison.rule import Verdict, decide, explain, judge
 
-__all__ = ["Comparison", "Score", "Verdict", "cross_validate", "explain", "judge"]
+__all__ = [
+    "CLASS_SHARES",
+    "Comparison",
+    "Score",
+    "Verdict",
+    "cross_validate",
+    "decide",
+    "explain",
+    "judge",
+]

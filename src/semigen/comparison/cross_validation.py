@@ -14,10 +14,10 @@ from sklearn.base import BaseEstimator, clone
 
 from semigen.common.progress import Progress
 from semigen.common.threads import map_threads, thread_count
-from semigen.comparison.record import Comparison
+from semigen.comparison.record import CLASS_SHARES, Comparison, stated_seed
 from semigen.data.labels import encode
 from semigen.data.rows import take_rows
-from semigen.data.weights import check_weights
+from semigen.data.weights import check_weights, class_shares
 from semigen.evaluation.metrics import align_probabilities, row_log_loss
 from semigen.evaluation.splits import SemiSupervisedSplit
 from semigen.exceptions import LabelError, ParameterError
@@ -39,13 +39,14 @@ def cross_validate(
     n_jobs: int | None = 1,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Fit every estimator on every train part and judge it on the labeled rows that were hidden from it.
+    """Fit every estimator on the train part of every fold and score it on the held-out labeled rows.
 
     Parameters
     ----------
     estimators : mapping of str to classifier
         Cloned before each fit; ``fit(X, y)`` gets y as it was given, markers included, and
-        ``predict_proba`` and ``classes_`` are used.
+        ``predict_proba`` and ``classes_`` are used. The name ``"class shares"`` is taken: it is the zero line
+        of every comparison (:class:`Comparison`).
     X : array-like, sparse matrix or data frame of shape (n, D)
         All rows.
     y : array-like or series of shape (n,), or array-like or data frame of shape (n, K)
@@ -55,10 +56,10 @@ def cross_validate(
     n_splits, n_repeats, random_state, unlabeled
         As in :class:`SemiSupervisedSplit`.
     n_jobs : int or None, default=1
-        Fits at a time, in threads; None or -1: one for each processor. Results do not depend on it, but for
-        rounding, unless an estimator draws from a random state that all share, as PyTorch's.
+        Fits at a time, in threads; None or -1: one for each processor. Apart from rounding, results do not
+        depend on it, unless an estimator draws from a random state that all fits share, as PyTorch's.
     progress : callable, optional
-        Called as ``progress(fits done, fits in all, name of the estimator)`` after each fit.
+        Called as ``progress(fits done, all fits, name of the estimator)`` after each fit.
 
     Returns
     -------
@@ -69,7 +70,8 @@ def cross_validate(
     LabelError
         If y or the weights cannot be used, or too few rows are labeled.
     ParameterError
-        If ``estimators`` is empty, ``n_jobs`` is 0, or probabilities are not probabilities.
+        If ``estimators`` is empty or has a reserved name, ``n_jobs`` is 0, or probabilities are not
+        probabilities.
 
     Examples
     --------
@@ -88,26 +90,39 @@ def cross_validate(
     """
     if not estimators:
         raise ParameterError("estimators is empty: give at least one, by name.")
+    if CLASS_SHARES in estimators:
+        raise ParameterError(f"the name {CLASS_SHARES!r} is reserved for the zero line: choose another name.")
     split = SemiSupervisedSplit(n_splits, n_repeats=n_repeats, random_state=random_state, unlabeled=unlabeled)
-    folds = list(split.split(X, y))
     labels = encode(y, unlabeled)
-    code, n_rows = labels.hard, labels.pattern.shape[0]
+    folds = list(split.split(X, labels))
+    code, n_rows = labels.hard, len(labels)
     weight = check_weights(sample_weight, n_rows)
     rows = np.unique(np.concatenate([test for _, test in folds]))
     if not weight[rows].any():
         raise LabelError("sample_weight is 0 for every row that can be tested: at least one must count.")
 
     def judged(fold: tuple[_Rows, _Rows], name: str) -> tuple[NDArray[np.bool_], _Floats]:
-        """Which hidden rows one fit has right, and their losses."""
+        """Which held-out rows one fit has right, and their losses."""
         train, test = fold
         weighted = {} if sample_weight is None else {"sample_weight": weight[train]}
         fitted = clone(estimators[name]).fit(take_rows(X, train), take_rows(y, train), **weighted)
         given = fitted.predict_proba(take_rows(X, test))
-        probabilities = align_probabilities(given, fitted.classes_, labels.classes)
+        return scored(align_probabilities(given, fitted.classes_, labels.classes), test)
+
+    def scored(probabilities: _Floats, test: _Rows) -> tuple[NDArray[np.bool_], _Floats]:
         return probabilities.argmax(axis=1) == code[test], row_log_loss(probabilities, code[test])
 
-    correct = {name: np.zeros(n_rows) for name in estimators}
-    row_losses = {name: np.zeros(n_rows) for name in estimators}
+    names_and_zero = (*estimators, CLASS_SHARES)
+    correct = {name: np.zeros(n_rows) for name in names_and_zero}
+    row_losses = {name: np.zeros(n_rows) for name in names_and_zero}
+
+    def add(name: str, test: _Rows, found: tuple[NDArray[np.bool_], _Floats]) -> None:
+        correct[name][test] += found[0]
+        row_losses[name][test] += found[1]
+
+    for train, test in folds:
+        shares = class_shares(labels.take(train), weight[train])
+        add(CLASS_SHARES, test, scored(np.tile(shares, (len(test), 1)), test))
     of_fold, names = zip(*product(folds, estimators), strict=True)
     with ExitStack() as stack:
         if thread_count(n_jobs) == 1:
@@ -116,13 +131,20 @@ def cross_validate(
             stack.enter_context(warnings.catch_warnings())  # fits that overlap would leave filters changed
             found = stack.enter_context(closing(map_threads(judged, of_fold, names, n_jobs=n_jobs)))
         for done, ((_, test), name, said) in enumerate(zip(of_fold, names, found, strict=True), start=1):
-            right, losses = said
-            correct[name][test] += right
-            row_losses[name][test] += losses
+            add(name, test, said)
             if progress is not None:
                 progress(done, len(names), name)
     share = {name: value[rows] / n_repeats for name, value in correct.items()}
     mean_losses = {name: value[rows] / n_repeats for name, value in row_losses.items()}
     return Comparison(
-        tuple(estimators), int(n_splits), int(n_repeats), rows, weight[rows], share, mean_losses
+        tuple(estimators),
+        int(n_splits),
+        int(n_repeats),
+        rows,
+        weight[rows],
+        share,
+        mean_losses,
+        n_labeled=int((labels.is_labeled & (weight > 0)).sum()),
+        n_unlabeled=int((~labels.is_labeled & (weight > 0)).sum()),
+        random_state=stated_seed(random_state),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,14 @@ from semigen.exceptions import ParameterError
 _Floats = NDArray[np.float64]
 _Rows = NDArray[np.intp]
 _MAX_LOSS = -float(np.log(CLIP)) + 1e-3  # renormalizing after the clip adds at most K · CLIP
+
+CLASS_SHARES = "class shares"
+"""The zero line of every comparison: the class shares of the labeled training rows, predicted for each row."""
+
+
+def stated_seed(random_state: Any) -> int | None:
+    """The seed as a comparison states it: None where the folds cannot be drawn again from a number."""
+    return int(random_state) if isinstance(random_state, Integral) else None
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,12 @@ class Score:
 class Comparison:
     """Out-of-fold results of several estimators on the same folds.
 
+    ``score`` and ``difference`` also take the name ``"class shares"``: what predicting the shares of the
+    classes among the labeled training rows would score, without looking at X. Who is not better than this
+    zero line has learned nothing from the columns. It is not among ``names``.
+
     All intervals are 95 % and treat the tested rows as independent; folds share training rows, so they are
-    somewhat too narrow. Weights count by their ratios only: m rows of weights w stand for
+    somewhat too narrow. Weights count by their ratios only: m rows of weights w count as
     (Σ w)² / Σ w² rows.
 
     Attributes
@@ -44,15 +57,20 @@ class Comparison:
     names : tuple of str
         The estimators, in the caller's order.
     n_splits, n_repeats : int
-        The folds.
+        Folds, and how many times the rows were dealt into folds.
     rows : ndarray of shape (m,)
-        The tested rows, in increasing order.
+        Row numbers of the held-out rows in the table of the fit, in increasing order.
     weight : ndarray of shape (m,)
         Their weights.
     correct : dict of ndarray of shape (m,)
-        For each estimator the share of repeats in which each row was classified right.
+        For each estimator and the class shares, the fraction of repeats in which each row was classified
+        right.
     row_losses : dict of ndarray of shape (m,)
-        For each estimator each row's mean log-loss over repeats, in nats.
+        For each estimator and the class shares, the mean log-loss of each row over repeats, in nats.
+    n_labeled, n_unlabeled : int or None
+        Labeled and unlabeled rows of positive weight that were there to learn from; None where unknown.
+    random_state : int or None
+        Seed of the folds; None where they cannot be drawn again.
     """
 
     names: tuple[str, ...]
@@ -62,6 +80,9 @@ class Comparison:
     weight: _Floats
     correct: Mapping[str, _Floats]
     row_losses: Mapping[str, _Floats]
+    n_labeled: int | None = None
+    n_unlabeled: int | None = None
+    random_state: int | None = None
 
     def score(self, name: str) -> Score:
         """Accuracy with a Wilson interval and log-loss with a Student t interval over rows.
@@ -105,19 +126,26 @@ class Comparison:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the single rows, as plain Python values that JSON can hold."""
+        """Everything but the single rows, as plain Python values that JSON can hold.
+
+        ``"scores"`` ends with the class shares; ``"differences"`` are those of the estimators.
+        """
+        with_zero = (*self.names, *(name for name in self.correct if name not in self.names))
         return {
             "n_splits": self.n_splits,
             "n_repeats": self.n_repeats,
+            "random_state": self.random_state,
             "n_rows": int(self.rows.shape[0]),
+            "n_labeled": self.n_labeled,
+            "n_unlabeled": self.n_unlabeled,
             "confidence": intervals.CONFIDENCE,
-            "scores": {name: asdict(self.score(name)) for name in self.names},
+            "scores": {name: asdict(self.score(name)) for name in with_zero},
             "differences": [
                 {"a": a, "b": b, **asdict(self.difference(a, b))} for a, b in combinations(self.names, 2)
             ],
         }
 
     def _rows_of(self, name: str) -> tuple[_Floats, _Floats]:
-        if name not in self.names:
-            raise ParameterError(f"there is no estimator {name!r}: use one of {', '.join(self.names)}.")
+        if name not in self.correct:
+            raise ParameterError(f"there is no estimator {name!r}: use one of {', '.join(self.correct)}.")
         return self.correct[name], self.row_losses[name]

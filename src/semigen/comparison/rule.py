@@ -8,6 +8,7 @@ from typing import Any, Literal
 from semigen.comparison.record import Comparison, Score
 from semigen.evaluation.intervals import Estimate
 
+Decided = Literal["helped", "hurt", "unclear"]
 Outcome = Literal["helped", "hurt", "unclear", "not compared", "no unlabeled rows"]
 
 
@@ -17,9 +18,9 @@ class Verdict:
 
     The rule: the log-loss on held-out labeled rows of the model with the unlabeled rows, minus that of the
     model without them, paired row by row. ``"hurt"`` if the 95 % interval of the mean difference lies above
-    0, ``"helped"`` if it lies below, ``"unclear"`` if it holds 0. Unlabeled rows are left out where they
+    0, ``"helped"`` if it lies below, ``"unclear"`` if it contains 0. Unlabeled rows are left out where they
     hurt; where it is unclear, the model that was asked for is kept. Accuracy is reported and does not decide:
-    a model may be right as often and far too sure.
+    a model may be right as often and far too confident.
 
     Attributes
     ----------
@@ -51,6 +52,12 @@ class Verdict:
         return {"outcome": self.outcome, "n_rows": self.n_rows, "change": change}
 
 
+def decide(change: Score) -> Decided:
+    """The rule itself, for a score with the unlabeled rows minus one without them."""
+    loss = change.log_loss
+    return "hurt" if loss.low > 0 else "helped" if loss.high < 0 else "unclear"
+
+
 def judge(comparison: Comparison | None, with_unlabeled: str, without: str, *, n_unlabeled: int) -> Verdict:
     """The verdict on two fits of one comparison.
 
@@ -68,9 +75,7 @@ def judge(comparison: Comparison | None, with_unlabeled: str, without: str, *, n
     if comparison is None:
         return Verdict("not compared")
     change = comparison.difference(with_unlabeled, without)
-    loss = change.log_loss
-    outcome: Outcome = "hurt" if loss.low > 0 else "helped" if loss.high < 0 else "unclear"
-    return Verdict(outcome, comparison.rows.size, change)
+    return Verdict(decide(change), comparison.rows.size, change)
 
 
 def explain(verdict: Verdict, n_unlabeled: int) -> str:

@@ -66,9 +66,25 @@ class Labels:
         table = np.exp(self.log_table)
         return np.asarray((table / table.sum(axis=1, keepdims=True))[self.pattern])
 
+    def __len__(self) -> int:
+        return len(self.pattern)
+
     def take(self, rows: NDArray[Any]) -> Labels:
         """Take the labels of some rows, in their order; classes stay as they are."""
         return Labels(self.classes, self.log_table, self.pattern[rows])
+
+    def to_array(self) -> NDArray[Any]:
+        """Return what :func:`encode` reads as these labels.
+
+        A vector (n,) of classes with None where unlabeled, or, if some labels are soft, a matrix (n, K) of
+        probabilities with NaN where unlabeled.
+        """
+        labeled = self.is_labeled
+        if (self.hard[labeled] >= 0).all():
+            y = np.full(len(self), None, dtype=object)
+            y[labeled] = self.classes[self.hard[labeled]]
+            return y
+        return np.where(labeled[:, None], self.probabilities, np.nan)
 
 
 def encode(
@@ -78,19 +94,20 @@ def encode(
     counted: NDArray[np.bool_] | None = None,
     classes: NDArray[Any] | None = None,
 ) -> Labels:
-    """Read labels.
+    """Read labels; labels that are read already stay as they are.
 
     Parameters
     ----------
-    y : array-like or series of shape (n,), or array-like or data frame of shape (n, K)
-        One label a row, or one row of label probabilities or candidate sets (any non-negative numbers, at
+    y : array-like or series of shape (n,), array-like or data frame of shape (n, K), or Labels
+        One label per row, or one row of label probabilities or candidate sets (any non-negative numbers, at
         least one positive) over K classes. In a vector ``None``, NaN, ``pd.NA`` and the marker are
         unlabeled; in a matrix a row of NaN or of equal numbers is. A data frame's column names are its
         classes; for an array they are 0 … K-1.
     unlabeled : scalar or None, default=-1
         The marker. ``None`` turns it off, so that -1 can be a class.
     counted : ndarray of shape (n,), bool, or None
-        Rows that count; the others are read as unlabeled, so a class that only they have does not exist.
+        Rows that count; the others are read as unlabeled, so a class that only they have does not exist
+        (unless ``y`` is a matrix or ``Labels``, which state their classes).
     classes : ndarray of shape (K,) or None
         The classes of a fit: labels are read as these, and there may be none.
 
@@ -106,6 +123,8 @@ def encode(
     """
     if y is None:
         raise LabelError("requires y to be passed, but the target y is None")
+    if isinstance(y, Labels):
+        return _as_read(y, counted, classes)
     matrix = as_matrix(y)
     if matrix is not None:
         return _encode_matrix(*matrix, counted, classes)
@@ -134,6 +153,15 @@ def encode(
     return Labels(classes, log_table, pattern)
 
 
+def _as_read(y: Labels, counted: NDArray[np.bool_] | None, classes: NDArray[Any] | None) -> Labels:
+    """Labels that are read already, those of rows that do not count left out."""
+    if classes is not None and classes.tolist() != y.classes.tolist():
+        raise LabelError(f"y has the classes {y.classes.tolist()!r}, not {classes.tolist()!r}.")
+    if counted is None or _of_length(counted, len(y)).all():
+        return y
+    return Labels(y.classes, y.log_table, np.where(counted, y.pattern, UNLABELED_PATTERN))
+
+
 def is_unlabeled(y: Any, unlabeled: Any = -1) -> NDArray[np.bool_]:
     """Which rows of ``y`` have no label, (n,); unlike :func:`encode` it accepts any number of classes."""
     matrix = as_matrix(y)
@@ -160,7 +188,7 @@ def labeled_values(y: Any, unlabeled: Any = -1) -> tuple[NDArray[Any], NDArray[n
 def labeled_examples(
     labels: Labels, weight: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Labels as a classifier takes them that knows one class a row: row numbers, class indices and weights.
+    """Row numbers, classes (as indices) and weights for a classifier that takes one class per row.
 
     A row with soft labels or a candidate set appears once for each possible class, with its probability as
     weight. Rows of weight 0 are left out.

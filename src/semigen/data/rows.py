@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import indexable
 
+from semigen.data.labels import Labels
+
 Array = NDArray[np.float64]
 
 
 def take_rows(data: Any, rows: NDArray[np.intp]) -> Any:
-    """Rows of an array, sparse matrix, data frame, series or list by position, in the caller's type.
+    """Rows of an array, sparse matrix, data frame, series, list or Labels by position, in the caller's type.
 
     Examples
     --------
@@ -24,6 +26,8 @@ def take_rows(data: Any, rows: NDArray[np.intp]) -> Any:
     >>> take_rows(["a", None, "b"], np.array([2, 0]))
     ['b', 'a']
     """
+    if isinstance(data, Labels):
+        return data.take(rows)
     if isinstance(data, list | tuple):
         return [data[row] for row in rows]
     table = nw.from_native(data, eager_only=True, allow_series=True, pass_through=True)

@@ -1,4 +1,4 @@
-"""Row weights, and how much of each class is labeled."""
+"""Row weights, and the weight of the labeled rows of each class."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.fl
     try:
         weight = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise LabelError(f"sample_weight is no vector of numbers ({error}): give one a row.") from error
+        raise LabelError(f"sample_weight is no vector of numbers ({error}): give one per row.") from error
     if weight.ndim == 0:
         weight = np.full(n_rows, float(weight))
     if weight.shape != (n_rows,):
-        raise LabelError(f"sample_weight has shape {weight.shape}, but X has {n_rows} rows: give one a row.")
+        raise LabelError(
+            f"sample_weight has shape {weight.shape}, but X has {n_rows} rows: give one per row."
+        )
     refuse_rows("sample_weight", ~np.isfinite(weight), "NaN or infinite", "use 0 for a row not to count")
     refuse_rows("sample_weight", weight < 0, "negative", "weights must be 0 or more")
     if not weight.any():
@@ -37,14 +39,20 @@ def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.fl
 
 
 def class_rows(labels: Labels, weight: Array) -> Array:
-    """Weight of the labeled rows of each class, (K,); soft labels in parts."""
+    """Weight of the labeled rows of each class, (K,); a soft label counts in proportion."""
     return np.asarray((weight * labels.is_labeled) @ labels.probabilities)
 
 
-def balanced(labels: Labels, weight: Array, pseudo_rows: float) -> Array:
-    """Row weights by which labeled rows count as if each class had ``pseudo_rows`` more of them, (n,).
+def class_shares(labels: Labels, weight: Array) -> Array:
+    """Share of each class among the labeled rows, (K,), sum 1; equal where no labeled row has weight."""
+    count = class_rows(labels, weight)
+    return np.asarray(count / count.sum() if count.any() else np.full(len(count), 1 / len(count)))
 
-    The sum over labeled rows stays what it is.
+
+def balanced(labels: Labels, weight: Array, pseudo_rows: float) -> Array:
+    """Row weights with which labeled rows count as if each class had ``pseudo_rows`` more of them, (n,).
+
+    Their sum over the labeled rows does not change.
     """
     count = class_rows(labels, weight)
     if not pseudo_rows or not np.ptp(count):

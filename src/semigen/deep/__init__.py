@@ -15,11 +15,10 @@ except ImportError as error:
         f'semigen.deep needs {error.name}, which the extra "deep" installs: pip install "semigen[deep]".'
     ) from error
 
-from semigen.deep.flow_mixture import FlowMixtureClassifier
-from semigen.deep.gan_classifier import GANClassifier
+from semigen.deep.flow import FlowMixtureClassifier
+from semigen.deep.gan import GANClassifier
 from semigen.deep.images import class_grid, image_grid, reconstruction_grid, save_image, transfer_grid
-from semigen.deep.vae_classifier import VAEClassifier
-from semigen.deep.vae_features import VAEFeatures
+from semigen.deep.vae import VAEClassifier, VAEFeatures
 
 __all__ = [
     "FlowMixtureClassifier",

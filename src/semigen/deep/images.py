@@ -20,8 +20,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
 from semigen.common import checks
-from semigen.deep.base import Array, random_seed
-from semigen.deep.vae_classifier import VAEClassifier
+from semigen.deep.draws import random_seed
+from semigen.deep.estimator import Array
+from semigen.deep.vae.classifier import VAEClassifier
 from semigen.exceptions import ClassNotMadeError, MissingExtraError, ParameterError, TrainingWarning
 
 MISSING = 0.5

@@ -1,16 +1,16 @@
-"""Rows of a table in the forms that classifiers read, each computed when it is first asked for, and once."""
+"""The representations that the models of an ensemble share: each computed once, when it is first needed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
 
-from semigen.representation.graph import Near, NeighborGraph
+from semigen.columns import ReadTable
+from semigen.representation.graph import NeighborGraph, Neighbors
 from semigen.representation.mixtures import MixtureEnsembleFeatures
 from semigen.representation.plain import PlainColumns
 
@@ -19,94 +19,76 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Forms:
-    """Fitted representations of all rows.
+    """Representations fitted to all rows.
 
     Attributes
     ----------
     plain : PlainColumns
     mixtures : MixtureEnsembleFeatures
     graph : NeighborGraph
-        On the axes of the mixtures' last view; not fitted for sparse rows, which have neither ``near`` nor
-        ``smooth``.
+        On the principal axes of the last view of the mixtures; not fitted for sparse rows, which have neither
+        ``neighbors`` nor ``graph_features``.
     """
 
     plain: PlainColumns
     mixtures: MixtureEnsembleFeatures
     graph: NeighborGraph
 
-    def of(self, matrix: Any) -> Rows:
-        """The rows of a matrix."""
-        return Rows(self, matrix)
+    def of(self, table: ReadTable) -> FormedRows:
+        """The rows of a table."""
+        return FormedRows(self, table)
 
 
-class Rows:
-    """Rows of a matrix in every form; part of them by ``rows[numbers]``."""
+class FormedRows:
+    """Rows of a table in every form that a model may read; ``rows[numbers]`` are some of them."""
 
-    def __init__(self, forms: Forms, given: Any) -> None:
+    def __init__(self, forms: Forms, table: ReadTable) -> None:
         self.forms = forms
-        self.given = given
-        self.shape = given.shape
+        self.table = table
+        self.shape = table.shape
 
     def __len__(self) -> int:
-        return int(self.shape[0])
+        return len(self.table)
 
-    def __getitem__(self, rows: Any) -> Rows:
-        return Rows(self.forms, self.given[rows])
+    def __getitem__(self, rows: Any) -> FormedRows:
+        return FormedRows(self.forms, self.table[rows])
+
+    @cached_property
+    def words(self) -> ReadTable:
+        """Documents for a density, sparse: counts as log(1 + count), other weights as they are.
+
+        A word that occurs again says less than its first occurrence (Rennie et al. 2003, *ICML*:616).
+        """
+        if not self.forms.plain.counts_:
+            return self.table
+        return ReadTable(self.table.schema, self.table.matrix.log1p())
 
     @cached_property
     def plain(self) -> Any:
-        """Columns as plain numbers, (n, columns); sparse if the matrix is."""
-        return self.forms.plain.transform(self.given)
-
-    @property
-    def words(self) -> Any:
-        """Documents for densities, sparse: counts as log(1 + count), other weights as they are.
-
-        A word that is repeated says less than as many words (Rennie et al. 2003, *ICML*:616).
-        """
-        return self.given.log1p() if self.forms.plain.counts_ else self.given
+        """Columns as plain numbers, (n, P); sparse if the matrix is."""
+        return self.forms.plain.transform(self.table)
 
     @cached_property
-    def axes(self) -> list[Array]:
+    def views(self) -> list[Array]:
         """Principal axes of each view of the mixtures, (n, q) each."""
-        return [view.transform(self.given) for view in self.forms.mixtures.views_]
+        return [view.transform(self.table) for view in self.forms.mixtures.views_]
 
     @property
-    def view(self) -> Array:
+    def principal_axes(self) -> Array:
         """Principal axes of the last view, (n, q)."""
-        return self.axes[-1]
+        return self.views[-1]
 
     @cached_property
     def responsibilities(self) -> Array:
-        """Of the components of all mixtures, (n, features)."""
-        return self.forms.mixtures.responsibilities(self.given, self.axes)
+        """Responsibilities of all mixtures, (n, features)."""
+        return self.forms.mixtures.responsibilities(self.table.matrix, self.views)
 
     @cached_property
-    def near(self) -> Near:
+    def neighbors(self) -> Neighbors:
         """Nearest rows of the graph."""
-        return self.forms.graph.nearest(self.view)
+        return self.forms.graph.nearest(self.principal_axes)
 
     @cached_property
-    def smooth(self) -> Array:
-        """Smoothest functions on the graph, (n, q)."""
-        return self.forms.graph.features(self.near)
-
-
-class Form(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Takes one form of :class:`Rows`.
-
-    Parameters
-    ----------
-    name : {"given", "words", "plain", "view", "responsibilities", "near", "smooth"}
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def fit(self, X: Rows, y: Any = None) -> Self:
-        """Nothing is learned."""
-        return self
-
-    def transform(self, X: Rows) -> Any:
-        """The form of the rows."""
-        return getattr(X, self.name)
+    def graph_features(self) -> Array:
+        """Graph features, (n, q)."""
+        return self.forms.graph.features(self.neighbors)

@@ -1,4 +1,4 @@
-"""A pool of classifiers: their probabilities multiplied, each to a power learned from hidden labels."""
+"""An ensemble of any classifiers: a weighted geometric mean, with weights learned on held-out labels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils.validation import check_is_fitted
@@ -17,35 +16,33 @@ from sklearn.utils.validation import check_is_fitted
 from semigen.common.checks import integer, real
 from semigen.common.progress import Progress
 from semigen.comparison import Comparison
+from semigen.comparison.record import stated_seed
 from semigen.data.labels import Labels, encode
 from semigen.data.rows import by_blocks, count_rows, take_rows
-from semigen.data.weights import balanced, check_weights
-from semigen.estimators.adapters import class_log_proba, fit_classifier, takes_unlabeled, without
+from semigen.data.weights import balanced, check_weights, class_shares
+from semigen.ensemble.held_out import HeldOut
+from semigen.estimators.adapters import class_log_proba, fit_classifier, takes_unlabeled
 from semigen.estimators.base import TableClassifier
-from semigen.evaluation.metrics import row_log_loss
 from semigen.evaluation.splits import held_out_folds
 from semigen.exceptions import ParameterError
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-FEW_LABELS = 3.0
-"""With n hidden rows of K classes weights hold to their defaults 1 + FEW_LABELS · K² / n times as much."""
-
 
 @dataclass(frozen=True)
 class PoolModel:
-    """What a member contributes.
+    """A model of the ensemble: its weight and its held-out scores.
 
     Attributes
     ----------
     name : str
     weight : float
-        Power of its probabilities in the pool, ≥ 0.
+        Exponent of its probabilities, ≥ 0.
     log_loss : float
-        On hidden labeled rows, nats a row; NaN where none could be hidden.
+        On held-out labeled rows, nats per row; NaN where none could be held out.
     accuracy : float
-        On hidden labeled rows.
+        On held-out labeled rows.
     uses_unlabeled : bool
         Whether it learns from unlabeled rows.
     seconds : float
@@ -60,117 +57,63 @@ class PoolModel:
     seconds: float
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """What members said about labeled rows whose label they did not see.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (m,), intp
-        Row numbers.
-    code : ndarray of shape (m,), intp
-        True classes.
-    weight : ndarray of shape (m,)
-        Row weights.
-    fold : ndarray of shape (m,), intp
-        With which other rows they were hidden.
-    log_probs : ndarray of shape (M, m, K)
-        Log probabilities.
-    """
-
-    rows: Rows
-    code: Rows
-    weight: Array
-    fold: Rows
-    log_probs: Array
-
-    def only(self, members: NDArray[np.bool_]) -> HeldOut:
-        """The same of some members (M,)."""
-        return replace(self, log_probs=self.log_probs[members])
-
-    def pool_weights(self, start: Array, ridge: float) -> Array:
-        """Weights of the pool, (M,): see :func:`pool_weights`."""
-        return pool_weights(self.log_probs, self.code, self.weight, start, ridge)
-
-    def crossfitted(self, start: Array, ridge: float) -> Array:
-        """Log probabilities of the pool, (m, K), whose weights for a fold come from the other folds."""
-        result = np.empty(self.log_probs.shape[1:])
-        for fold in np.unique(self.fold):
-            mine = self.fold == fold
-            others = self.log_probs[:, ~mine]
-            found = pool_weights(others, self.code[~mine], self.weight[~mine], start, ridge)
-            result[mine] = log_softmax(np.tensordot(found, self.log_probs[:, mine], 1), axis=1)
-        return result
-
-    def validation(self, log_probs: Mapping[str, Array]) -> Comparison | None:
-        """Accuracy and log-loss of log probabilities (m, K) by name; None without hidden rows."""
-        if not self.weight.any():
-            return None
-        order = np.argsort(self.rows)
-        code = self.code[order]
-        correct, losses = {}, {}
-        for name, values in log_probs.items():
-            correct[name] = (values[order].argmax(axis=1) == code).astype(float)
-            losses[name] = row_log_loss(np.exp(values[order]), code)
-        n_splits = len(np.unique(self.fold))
-        return Comparison(
-            tuple(log_probs), n_splits, 1, self.rows[order], self.weight[order], correct, losses
-        )
-
-
 class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
-    """Log-linear pool of any classifiers: ``p(k | x) ∝ Π_m p_m(k | x)^{w_m}`` with w_m ≥ 0.
+    """Weighted geometric mean of any classifiers: ``p(k | x) ∝ Π_m p_m(k | x)^{w_m}`` with w_m ≥ 0.
 
-    The weights minimize ``Σ_hidden -log p(y | x) + r Σ_m (w_m - w⁰_m)²`` over labeled rows that each member
-    did not see: fold by fold they are left out altogether, because a member that has seen a row without its
-    label can still be surer of it than of new rows. Weights are blend and temperature in one: their sum says
-    how sure the pool is. With few labels they stay near w⁰: ``r = ridge (1 + 3 K² / n)`` for n hidden rows of
-    K classes, because members miss a good part of a small class while one of its rows is hidden, and look
-    worse than they are (Genest & Zidek 1986, *Statistical Science* 1:114, on log-linear pools; Wolpert 1992,
-    *Neural Networks* 5:241, on stacking).
+    The weights minimize ``Σ_held-out -log p(y | x) + r Σ_m (w_m - w⁰_m)²``. Each fold of labeled rows is left
+    out of the fits altogether, because a model that has seen a row without its label can still be more
+    confident about it than about new rows. The weights both blend and calibrate: their sum says how confident
+    the ensemble is. With few labels they stay near w⁰: ``r = ridge (1 + 3 K² / n)`` for n held-out rows of K
+    classes, because while one row of a small class is held out, the models miss much of what there is to
+    learn about it and look worse than they are (Genest & Zidek 1986, *Statistical Science* 1:114, on
+    log-linear pools; Wolpert 1992, *Neural Networks* 5:241, on stacking).
 
     Parameters
     ----------
-    estimators : list of (name, classifier)
-        With ``predict_proba``. Those with a parameter ``unlabeled`` (all of semigen's), and scikit-learn's
-        own semi-supervised ones, are given all rows; others the labeled rows.
+    estimators : list of (name, classifier) or (name, form, classifier)
+        Classifiers with ``predict_proba``. Those with a parameter ``unlabeled`` (all of semigen's), and
+        scikit-learn's own semi-supervised ones, are given all rows; others the labeled rows. With a ``form``
+        the classifier reads that attribute of X, where X has its rows in several forms
+        (:class:`semigen.ensemble.forms.FormedRows`).
     weights : dict {name: float} or None, default=None
         w⁰; None: 1 / M each. Names left out have 1 / M.
     ridge : float, default=3.0
-        How strongly weights hold to w⁰ where labels are many, in nats a squared unit.
+        How strongly weights are held to w⁰ where labels are many, in nats per squared unit.
     balance : float, default=0.0
-        Members learn from labeled rows that are weighted as if each class had so many more of them. A few
-        labels drawn at random say little about the shares of the classes, and members that take uneven ones
-        at their word all lean to the same side; with many labels it changes nothing. Members must take
-        ``sample_weight`` then, but for scikit-learn's semi-supervised ones, which stay as they are.
+        Models learn from labeled rows that are weighted as if each class had this many more of them. A few
+        labels drawn at random say little about the class shares, and models that take uneven ones at face
+        value all err to the same side; with many labels it changes nothing. The models must then accept
+        ``sample_weight``, except scikit-learn's semi-supervised ones, which ignore it.
     n_splits : int, default=5
         Folds.
     time_budget : float or None, default=None
-        Seconds. Every member is fitted on all rows first, then fold by fold; what cannot be finished in time
-        is left out, later members and later folds first. The first member is always fitted. Results then
-        depend on the machine's speed.
+        Seconds. Every model is fitted on all rows first, then fold by fold; what cannot be finished in time
+        is left out, later models and later folds first. The first model is always fitted. Results then
+        depend on the speed of the machine.
     unlabeled : scalar or None, default=-1
         The marker in y.
     random_state : int, RandomState or None, default=0
-        Of the folds.
+        Seed of the folds.
 
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
     estimators_ : dict {name: fitted classifier}
+    forms_ : dict {name: str or None}
+        The form of the rows that each classifier reads.
     weights_ : dict {name: float}
     models_ : tuple of PoolModel
-        By weight, the largest first.
+        The models with their weights and held-out scores, by weight, the largest first.
     validation_ : Comparison or None
-        Accuracy and log-loss on hidden rows of the members and of ``"pool"``, whose weights come from the
-        other folds for this purpose. None if no row could be hidden.
+        Accuracy and log-loss on held-out rows of the models and of ``"pool"``, the ensemble, whose weights
+        for each fold are learned on the other folds. None if no row could be held out.
     held_out_ : HeldOut
-        What the members said about hidden rows.
+        Predictions of the models for held-out rows.
     """
 
     def __init__(
         self,
-        estimators: Sequence[tuple[str, Any]],
+        estimators: Sequence[tuple[Any, ...]],
         *,
         weights: Mapping[str, float] | None = None,
         ridge: float = 3.0,
@@ -197,73 +140,76 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         *,
         progress: Progress | None = None,
     ) -> Self:
-        """Fit every member on all rows and on every fold, and weigh them.
+        """Fit every model on all rows and on every fold, and learn the weights.
 
         Parameters
         ----------
         X : array, sparse matrix or data frame of shape (n, D)
-        y : array-like of shape (n,) or (n, K)
+        y : array-like of shape (n,) or (n, K), or Labels
             Labels with markers, or label probabilities.
         sample_weight : array-like of shape (n,) or None
             Row weights.
         progress : callable, optional
-            Called as ``progress(fits done, fits in all, name of the member)`` after each fit.
+            Called as ``progress(fits done, all fits, name of the model)`` after each fit.
 
         Returns
         -------
         self
         """
         begin = time.perf_counter()
-        start = self._start()
+        entries = self._entries()
+        start = self._start([name for name, _, _ in entries])
         budget = np.inf if self.time_budget is None else self.time_budget
-        labels = encode(y, self.unlabeled)
-        weight = check_weights(sample_weight, len(labels.pattern))
+        weight = check_weights(sample_weight, count_rows(X))
+        labels = encode(y, self.unlabeled, counted=weight > 0)
         folds = held_out_folds(labels, weight, self.n_splits, self.random_state)
-        n_fits, done = len(self.estimators) * (len(folds) + 1), 0
+        train = _Training(X, labels, weight, self.balance)
+        n_fits, done = len(entries) * (len(folds) + 1), 0
         seconds: dict[str, float] = {}
 
-        def fitted(name: str, estimator: Any, X: Any, labels: Labels, weight: Array) -> Any:
+        def fitted(name: str, form: str | None, estimator: Any, part: _Part) -> Any:
             nonlocal done
             since = time.perf_counter()
-            model = fit_classifier(clone(estimator), X, labels, weight)
+            model = part.fit(clone(estimator), form)
             seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - since
             done += 1
             if progress is not None:
                 progress(done, n_fits, name)
             return model
 
-        balanced_weight = balanced(labels, weight, self.balance)
+        everything = train.without(np.empty(0, dtype=np.intp))
         self.classes_ = labels.classes
         self.estimators_: dict[str, Any] = {}
-        for name, estimator in self.estimators:
+        for name, form, estimator in entries:
             if self.estimators_ and time.perf_counter() - begin > budget:
                 break
-            self.estimators_[name] = fitted(name, estimator, X, labels, balanced_weight)
-        members = [(name, estimator) for name, estimator in self.estimators if name in self.estimators_]
-        finished: list[Array] = []
+            self.estimators_[name] = fitted(name, form, estimator, everything)
+        entries = entries[: len(self.estimators_)]
+        self.forms_ = {name: form for name, form, _ in entries}
+        finished: list[tuple[Array, Array]] = []
         round_seconds = time.perf_counter() - begin
         for rows in folds:
             since = time.perf_counter()
             if since - begin + round_seconds > budget:
                 break
-            rest, shown, shown_weight = without(X, labels, weight, rows)
-            shown_weight, hidden = balanced(shown, shown_weight, self.balance), take_rows(X, rows)
-            said = [
-                class_log_proba(fitted(name, one, rest, shown, shown_weight), hidden, labels.classes)
-                for name, one in members
+            part = train.without(rows)
+            predicted = [
+                class_log_proba(fitted(*entry, part), train.labeled(entry[1], rows), labels.classes)
+                for entry in entries
             ]
-            finished.append(np.stack(said))
+            shares = np.tile(class_shares(part.labels, part.row_weight), (len(rows), 1))
+            finished.append((np.stack(predicted), shares))
             round_seconds = time.perf_counter() - since
-        self.held_out_ = _hidden(labels, weight, folds[: len(finished)], finished, len(members))
-        found = self.held_out_.pool_weights(start[: len(members)], self.ridge)
+        self.held_out_ = _held_out(train, folds, finished, len(entries), stated_seed(self.random_state))
+        found = self.held_out_.pool_weights(start[: len(entries)], self.ridge)
         self.validation_ = self.held_out_.validation(
             {
-                "pool": self.held_out_.crossfitted(start[: len(members)], self.ridge),
+                "pool": self.held_out_.crossfitted(start[: len(entries)], self.ridge),
                 **dict(zip(self.estimators_, self.held_out_.log_probs, strict=True)),
             }
         )
-        self.models_ = tuple(_member(name, one, seconds[name], self.validation_) for name, one in members)
-        self.reweigh(dict(zip(self.estimators_, found.tolist(), strict=True)))
+        self.models_ = tuple(_model(name, one, seconds[name], self.validation_) for name, _, one in entries)
+        self.reweight(dict(zip(self.estimators_, found.tolist(), strict=True)))
         first = next(iter(self.estimators_.values()))
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(first, name):
@@ -271,7 +217,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         return self
 
     def restrict(self, start: Mapping[str, float]) -> None:
-        """Pool only some of the fitted members, with weights found anew on the same hidden rows.
+        """Keep only some of the fitted models, with weights learned anew on the same held-out rows.
 
         Parameters
         ----------
@@ -282,13 +228,13 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         weights = np.zeros(len(kept))
         given = np.array([start[name] for name in self.estimators_ if name in start])
         weights[kept] = self.held_out_.only(kept).pool_weights(given, self.ridge)
-        self.reweigh(dict(zip(self.estimators_, weights.tolist(), strict=True)))
+        self.reweight(dict(zip(self.estimators_, weights.tolist(), strict=True)))
 
-    def reweigh(self, weights: Mapping[str, float]) -> None:
-        """Pool the fitted members with other weights, one for each by name."""
+    def reweight(self, weights: Mapping[str, float]) -> None:
+        """Give the fitted models other weights, one for each by name."""
         self.weights_ = {name: weights[name] for name in self.estimators_}
-        members = (replace(one, weight=self.weights_[one.name]) for one in self.models_)
-        self.models_ = tuple(sorted(members, key=lambda one: -one.weight))
+        models = (replace(one, weight=self.weights_[one.name]) for one in self.models_)
+        self.models_ = tuple(sorted(models, key=lambda one: -one.weight))
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
@@ -299,26 +245,32 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         total: Any = 0.0
         for name, weight in self.weights_.items():
             if weight > 0:
-                total = total + weight * class_log_proba(self.estimators_[name], X, self.classes_)
-        if np.isscalar(total):  # every weight is 0: the members know nothing
+                rows = _read(X, self.forms_[name])
+                total = total + weight * class_log_proba(self.estimators_[name], rows, self.classes_)
+        if np.isscalar(total):  # every weight is 0: no model can tell the classes apart
             total = np.zeros((count_rows(X), len(self.classes_)))
         return np.asarray(np.exp(log_softmax(total, axis=1)))
 
-    def _start(self) -> Array:
-        """The default weights, in the order of the members."""
+    def _entries(self) -> list[tuple[str, str | None, Any]]:
+        """Name, form and classifier of each model, checked."""
+        names = [one[0] for one in self.estimators]
+        if not names or len(set(names)) < len(names):
+            raise ParameterError(
+                f"estimators are named {names!r}: give at least one, each with a name of its own."
+            )
+        entries = [(one[0], one[1] if len(one) > 2 else None, one[-1]) for one in self.estimators]
+        for name, _, estimator in entries:
+            if not hasattr(estimator, "predict_proba"):
+                raise ParameterError(f"estimator {name!r} has no predict_proba: a pool needs probabilities.")
+        return entries
+
+    def _start(self, names: list[str]) -> Array:
+        """The default weights, in the order of the models."""
         real("ridge", self.ridge, minimum=0)
         real("balance", self.balance, minimum=0)
         integer("n_splits", self.n_splits, minimum=2)
         if self.time_budget is not None:
             real("time_budget", self.time_budget, minimum=0)
-        names = [name for name, _ in self.estimators]
-        if not names or len(set(names)) < len(names):
-            raise ParameterError(
-                f"estimators are named {names!r}: give at least one, each with a name of its own."
-            )
-        for name, estimator in self.estimators:
-            if not hasattr(estimator, "predict_proba"):
-                raise ParameterError(f"estimator {name!r} has no predict_proba: a pool needs probabilities.")
         given = dict(self.weights or {})
         stray = [name for name in given if name not in names]
         if stray:
@@ -326,46 +278,74 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         return np.array([real(f"weights[{n!r}]", given.get(n, 1 / len(names)), minimum=0) for n in names])
 
 
-def pool_weights(log_probs: Array, code: Rows, weight: Array, start: Array, ridge: float) -> Array:
-    """Weights ≥ 0 that minimize the loss of the pool plus ``r |w - start|²``; convex, so there is one.
+class _Training:
+    """All rows of a fit. Forms of the labeled rows are computed once, for all models and folds."""
 
-    Parameters
-    ----------
-    log_probs : ndarray of shape (M, m, K)
-    code : ndarray of shape (m,)
-        True classes.
-    weight : ndarray of shape (m,)
-        Row weights.
-    start : ndarray of shape (M,)
-    ridge : float
-    """
-    if not len(code):
-        return start
-    ridge *= 1 + FEW_LABELS * log_probs.shape[2] ** 2 / len(code)
-    rows = np.arange(len(code))
-    true = log_probs[:, rows, code]
+    def __init__(self, X: Any, labels: Labels, weight: Array, balance: float) -> None:
+        self.X, self.labels, self.weight, self.balance = X, labels, weight, balance
+        self.labeled_rows = np.flatnonzero(labels.is_labeled & (weight > 0))
+        self.X_labeled = take_rows(X, self.labeled_rows)
 
-    def loss(w: Array) -> tuple[float, Array]:
-        log_pool = log_softmax(np.tensordot(w, log_probs, 1), axis=1)
-        expected = (np.exp(log_pool) * log_probs).sum(axis=2)
-        value = -float(weight @ log_pool[rows, code]) + ridge * float(((w - start) ** 2).sum())
-        return value, (expected - true) @ weight + 2 * ridge * (w - start)
+    def labeled(self, form: str | None, rows: Rows) -> Any:
+        """What a model reads of some labeled rows."""
+        return take_rows(_read(self.X_labeled, form), np.searchsorted(self.labeled_rows, rows))
 
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(start))
-    return np.asarray(found.x)
+    def without(self, rows: Rows) -> _Part:
+        """The rows that are not held out."""
+        rest = np.delete(np.arange(len(self.weight)), rows)
+        labels, weight = self.labels.take(rest), self.weight[rest]
+        return _Part(self, rest, labels, weight, balanced(labels, weight, self.balance))
 
 
-def _hidden(
-    labels: Labels, weight: Array, folds: list[Rows], finished: list[Array], n_members: int
+@dataclass(frozen=True)
+class _Part:
+    """The rows that the models of one fold learn from."""
+
+    train: _Training
+    rows: Rows
+    labels: Labels
+    row_weight: Array
+    balanced_weight: Array
+
+    def fit(self, model: Any, form: str | None) -> Any:
+        """Fit a model on the rows that it can use."""
+        if takes_unlabeled(model):
+            X = (
+                self.train.X
+                if len(self.rows) == len(self.train.weight)
+                else take_rows(self.train.X, self.rows)
+            )
+            return fit_classifier(model, _read(X, form), self.labels, self.balanced_weight)
+        mine = np.flatnonzero(self.labels.is_labeled & (self.row_weight > 0))
+        X = self.train.labeled(form, self.rows[mine])
+        return fit_classifier(model, X, self.labels.take(mine), self.balanced_weight[mine])
+
+
+def _read(X: Any, form: str | None) -> Any:
+    return X if form is None else getattr(X, form)
+
+
+def _held_out(
+    train: _Training, folds: list[Rows], finished: list[tuple[Array, Array]], n_models: int, seed: int | None
 ) -> HeldOut:
+    folds = folds[: len(finished)]
     rows = np.concatenate(folds) if folds else np.empty(0, dtype=np.intp)
-    nothing = np.empty((n_members, 0, len(labels.classes)))
-    fold = np.repeat(np.arange(len(folds)), [len(one) for one in folds])
-    return HeldOut(rows, labels.hard[rows], weight[rows], fold, np.concatenate([nothing, *finished], axis=1))
+    n_classes, counted = len(train.labels.classes), train.weight > 0
+    return HeldOut(
+        rows,
+        train.labels.hard[rows],
+        train.weight[rows],
+        np.repeat(np.arange(len(folds)), [len(one) for one in folds]),
+        np.concatenate([np.empty((n_models, 0, n_classes)), *(one for one, _ in finished)], axis=1),
+        np.concatenate([np.empty((0, n_classes)), *(shares for _, shares in finished)]),
+        len(train.labeled_rows),
+        int((~train.labels.is_labeled & counted).sum()),
+        seed,
+    )
 
 
-def _member(name: str, estimator: Any, seconds: float, validation: Comparison | None) -> PoolModel:
-    """What a member is on its own, not weighed yet."""
+def _model(name: str, estimator: Any, seconds: float, validation: Comparison | None) -> PoolModel:
+    """A model before it has its weight."""
     log_loss = accuracy = float("nan")
     if validation is not None:
         score = validation.score(name)

@@ -1,4 +1,4 @@
-"""How much to trust the unlabeled rows, decided by the labeled ones."""
+"""How much weight the unlabeled rows get, decided by held-out labeled rows."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from semigen.common.checks import integer
 from semigen.common.progress import Progress, Steps
 from semigen.common.threads import thread_count
-from semigen.comparison import Comparison, cross_validate
+from semigen.comparison import Comparison, cross_validate, judge
+from semigen.comparison.one_standard_error import Excess, excess_losses, first_close
 from semigen.data.labels import Labels, encode
 from semigen.em.pessimistic import Pessimistic
-from semigen.evaluation.metrics import accuracy_score
+from semigen.estimators.base import TableClassifier
 from semigen.evaluation.splits import count_testable
 from semigen.exceptions import ConvergenceWarning, ParameterError
 from semigen.mixture.pessimistic import fit_pessimistic
@@ -29,44 +30,40 @@ Array = NDArray[np.float64]
 LEAST_TESTED_ROWS = 2
 MOST_REPEATS = 4
 ENOUGH_TESTED_ROWS = 200
-"""With fewer labeled rows than so many, they are dealt into folds anew, up to ``MOST_REPEATS`` times."""
+"""Fewer labeled rows are dealt into folds again, up to ``MOST_REPEATS`` times."""
 
 
 @dataclass(frozen=True)
-class PathPoint:
-    """One candidate for the weight of the unlabeled rows.
+class PathPoint(Excess):
+    """One candidate for the weight of the unlabeled rows, and its held-out scores.
 
     Attributes
     ----------
     unlabeled_weight : float
         λ.
     log_loss : float
-        Mean over hidden labeled rows, nats.
+        Mean over held-out labeled rows, nats.
     accuracy : float
-        Share of hidden labeled rows predicted right.
+        Fraction of held-out labeled rows predicted right.
     excess : float
-        Log-loss less that of the best candidate, nats; 0 for the best.
+        Log-loss minus that of the best candidate, nats per row; 0 for the best.
     standard_error : float
         Of ``excess``, from the paired differences row by row, nats.
     """
 
     unlabeled_weight: float
-    log_loss: float
-    accuracy: float
-    excess: float
-    standard_error: float
 
 
-class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     """A classifier that uses unlabeled rows only as far as the labeled rows show that they help.
 
-    Every candidate weight λ of the unlabeled rows is judged by repeated cross-validation on the labeled
-    rows, all on the same folds; hidden rows are left out of the fit altogether. Of the candidates whose
+    Every candidate weight λ of the unlabeled rows is scored by repeated cross-validation on the labeled
+    rows, all on the same folds; held-out rows are left out of the fit altogether. Among the candidates whose
     log-loss is within one standard error of the best one's (of the paired difference) and not above that of
-    λ = 0, which is supervised learning, the smallest λ is taken: the one-standard-error rule (Breiman et al.
-    1984, *Classification and Regression Trees*, §3.4.3) toward λ = 0. So where few labels can show nothing,
-    it falls back on the supervised fit and says so. Every candidate is fitted anew: gone on from the fit of a
-    smaller λ, one that leads EM astray would take all larger ones along.
+    λ = 0, which is supervised learning, the smallest λ is chosen: the one-standard-error rule (Breiman et al.
+    1984, *Classification and Regression Trees*, §3.4.3) toward λ = 0. So where too few labels show nothing,
+    it falls back on the supervised fit and says so. Every candidate is fitted from scratch: if each fit
+    started from that of the smaller λ, one that leads EM astray would spoil all larger ones.
 
     With ``pessimistic=True`` nothing is chosen. The fit maximizes what it gains over the supervised one under
     the worst labeling q of the unlabeled rows (Loog 2016, *IEEE TPAMI* 38:462),
@@ -75,11 +72,11 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     + Σ_unlabeled w Σ_k q_k [log p(x, k | θ) - log p(x, k | θ_sup)] + log prior(θ) - log prior(θ_sup)``,
 
     so whatever the missing labels are, soft or hard, the penalized likelihood of all rows is at least that of
-    the supervised fit, by ``gain_``; with the estimator's ``shrinkage=0`` it is the likelihood itself. It
-    says nothing of errors, nor of other rows. The prior is the supervised fit's, with location and scale
-    from the labeled rows. ``estimator`` is a :class:`semigen.MixtureClassifier` with one component a class
-    of Gaussian (full, tied, diag, spherical; no missing cells), Bernoulli, categorical, multinomial or
-    Poisson columns, right labels and one class prior for all rows; its ``max_iter`` bounds the labelings
+    the supervised fit, by ``gain_``; with the estimator's ``shrinkage=0`` it is the likelihood itself. The
+    guarantee is about neither errors nor other rows. The prior is the supervised fit's, with location and
+    scale from the labeled rows. ``estimator`` is a :class:`semigen.MixtureClassifier` with one component per
+    class of Gaussian (full, tied, diag, spherical; no missing values), Bernoulli, categorical, multinomial or
+    Poisson columns, correct labels and one class prior for all rows; its ``max_iter`` bounds the labelings
     tried. See :doc:`/theory/pessimistic`.
 
     Parameters
@@ -90,17 +87,16 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     unlabeled_weights : sequence of float, default=(0, 0.01, 0.03, 0.1, 0.3, 1)
         Candidates λ; 0 is always one.
     n_splits : int, default=5
-        Folds; as many as labeled rows that can be tested where there are fewer.
+        Folds; as many as there are labeled rows that can be tested, if these are fewer.
     n_repeats : int or "auto", default="auto"
-        How often rows are dealt into folds. "auto": until 200 rows have been hidden, at most 4 times.
+        How many times rows are dealt into folds. "auto": until 200 rows have been held out, at most 4 times.
     pessimistic : bool, default=False
-        Maximum contrastive pessimistic likelihood instead of a choice; of the other parameters only
-        ``estimator`` counts then.
+        Maximum contrastive pessimistic likelihood instead of a choice of λ; only ``estimator`` matters then.
     n_jobs : int or None, default=1
-        Fits at a time, in threads; None or -1: one for each processor. Results do not depend on it, but for
-        rounding, unless the estimator draws from a random state that all share, as PyTorch's.
+        Fits at a time, in threads; None or -1: one for each processor. Apart from rounding, results do not
+        depend on it, unless the estimator draws from a random state that all fits share, as PyTorch's.
     random_state : int or None, default=0
-        Of the folds.
+        Seed of the folds.
     verbose : int, default=0
         1 prints the steps.
 
@@ -111,14 +107,22 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     unlabeled_weight_ : float
         The chosen λ; with ``pessimistic`` 1, or 0 where nothing is gained.
     path_ : tuple of PathPoint
-        What cross-validation found for each candidate, in rising order; empty where it was impossible, and
+        What cross-validation found for each candidate, by increasing λ; empty where it was impossible, and
         with ``pessimistic``.
+    comparison_ : Comparison or None
+        The cross-validation: candidates by name (``"0"``, ``"0.1"``, …) on the same held-out rows. None where
+        ``path_`` is empty.
+    verdict_ : Verdict
+        Whether the unlabeled rows helped: the chosen λ, or, where that is 0, the best of the other
+        candidates, against λ = 0 by the rule that all of semigen follows. λ is chosen by the stricter
+        one-standard-error rule, so it can be above 0 where the verdict is ``"unclear"``; the candidates have
+        been compared on the rows that chose among them, which favors the best one a little.
     fallback_ : str or None
         Why λ is 0, in plain words; None if it is not.
     gain_, gap_ : float
         With ``pessimistic``: the least gain over the supervised fit under any labeling, nats per row
-        (labeled or not, by weight), computed for the parameters that are kept; and how much more any
-        parameters could guarantee at most. ``gain_`` is 0 where the supervised fit is kept.
+        (labeled or not, by weight), for the parameters that are kept; and an upper bound on how much more
+        other parameters could guarantee. ``gain_`` is 0 where the supervised fit is kept.
     pessimistic_labels_ : ndarray of shape (n, K)
         With ``pessimistic``: the labeling that proves the bound, ``gain_ + gap_``.
     classes_ : ndarray of shape (K,)
@@ -138,7 +142,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> safe.unlabeled_weight_
     0.0
     >>> print(safe.fallback_)  # doctest: +ELLIPSIS
-    supervised learning (λ = 0) has the lowest log-loss ... unlabeled rows do not help this model here.
+    supervised learning (λ = 0) has the lowest log-loss ... the unlabeled rows do not help this model here.
     """
 
     def __init__(
@@ -170,11 +174,11 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : array or data frame of shape (n, D)
-        y : array-like of shape (n,) or (n, K)
+        y : array-like of shape (n,) or (n, K), or Labels
             Labels with markers, as the estimator reads them.
         sample_weight : array-like of shape (n,) or None
         progress : callable, optional
-            Called as ``progress(fits done, fits in all, what was fitted)`` after each fit of the choice.
+            Called as ``progress(fits done, all fits, what was fitted)`` after each fit of the choice.
 
         Returns
         -------
@@ -182,6 +186,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
         self.path_: tuple[PathPoint, ...] = ()
+        self.comparison_: Comparison | None = None
         if self.pessimistic:
             self._fit_pessimistic(X, y, sample_weight)
         else:
@@ -195,7 +200,8 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _fit_chosen(self, X: Any, y: Any, weighted: dict[str, Any], steps: Steps) -> None:
         candidates = self._candidates()
         settings = [clone(self.estimator).set_params(unlabeled_weight=value) for value in candidates]
-        model = settings[0].fit(X, y, **weighted)  # what cannot be read is told before any folds
+        names = [f"{value:g}" for value in candidates]
+        model = settings[0].fit(X, y, **weighted)  # input that cannot be read is refused before any folds
         labels = encode(y, self.unlabeled)
         n_testable = count_testable(labels.hard)
         why_not = _why_not(labels, n_testable)
@@ -205,9 +211,9 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             n_fits = 2 + n_splits * n_repeats * len(candidates)
             steps(1, n_fits, "λ = 0 on all rows")
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)  # told below, for the fit that is kept
-                found = cross_validate(
-                    {f"{value:g}": one for value, one in zip(candidates, settings, strict=True)},
+                warnings.simplefilter("ignore", ConvergenceWarning)  # raised below, for the fit that is kept
+                self.comparison_ = cross_validate(
+                    dict(zip(names, settings, strict=True)),
                     X,
                     y,
                     **weighted,
@@ -218,12 +224,23 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                     n_jobs=self.n_jobs,
                     progress=lambda done, _, name: steps(1 + done, n_fits, f"λ = {name}"),
                 )
-            self.path_ = _path(found, candidates)
-            chosen = self.path_.index(_smallest_close(self.path_))
+            found = excess_losses(self.comparison_, names)
+            self.path_ = tuple(
+                PathPoint(**vars(one), unlabeled_weight=value)
+                for one, value in zip(found, candidates, strict=True)
+            )
+            chosen = first_close(self.path_)
             if chosen > 0:
                 model = settings[chosen].fit(X, y, **weighted)
             else:
                 why_not = _no_gain(self.path_)
+        best = chosen or min(range(1, len(self.path_)), key=lambda i: self.path_[i].log_loss, default=0)
+        self.verdict_ = judge(
+            self.comparison_ if best else None,
+            names[best],
+            names[0],
+            n_unlabeled=np.count_nonzero(~labels.is_labeled),
+        )
         steps(n_fits, n_fits, f"λ = {candidates[chosen]:g} on all rows")
         self.estimator_, self.unlabeled_weight_, self.fallback_ = model, candidates[chosen], why_not
 
@@ -232,6 +249,7 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.gain_, self.gap_, self.pessimistic_labels_ = found.gain, found.gap, found.labels
         self.estimator_, self.unlabeled_weight_ = model, float(model.unlabeled_weight)
         self.fallback_ = _nothing_guaranteed(found) if found.gain == 0 else None
+        self.verdict_ = judge(None, "", "", n_unlabeled=found.n_iter)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class of each row, (n,)."""
@@ -243,33 +261,29 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict_proba(X))
 
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy on the labeled rows of (X, y)."""
-        return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self.unlabeled)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
-        tags.input_tags.allow_nan &= not self.pessimistic  # rows of Gaussians with holes are not complete
+        tags.input_tags.allow_nan &= not self.pessimistic  # the guarantee needs complete rows
         return tags
 
     @property
-    def unlabeled(self) -> Any:
+    def unlabeled(self) -> Any:  # type: ignore[override]
         """The estimator's marker of unlabeled rows."""
         return getattr(self.estimator, "unlabeled", -1)
 
     def _candidates(self) -> list[float]:
         if "unlabeled_weight" not in self.estimator.get_params():
             raise ParameterError(
-                f"{type(self.estimator).__name__} has no parameter unlabeled_weight: SafeClassifier chooses "
-                "that of an estimator which has one, such as semigen.MixtureClassifier."
+                f"{type(self.estimator).__name__} has no parameter unlabeled_weight, which SafeClassifier "
+                "chooses: use an estimator that has one, such as semigen.MixtureClassifier."
             )
         if self.n_repeats != "auto":
             integer("n_repeats", self.n_repeats, minimum=1, more="'auto' or ")
         thread_count(self.n_jobs)
         for value in self.unlabeled_weights:
             if not isinstance(value, Real) or not 0 <= float(value) <= 1:
-                raise ParameterError(f"unlabeled_weights holds {value!r}: numbers from 0 to 1 are wanted.")
+                raise ParameterError(f"unlabeled_weights holds {value!r}: give numbers from 0 to 1.")
         return sorted({0.0, *map(float, self.unlabeled_weights)})
 
     def _repeats(self, n_testable: int) -> int:
@@ -279,51 +293,28 @@ class SafeClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 
 def _why_not(labels: Labels, n_testable: int) -> str | None:
-    """Why there is nothing to choose or to choose by, if so."""
+    """Why λ cannot be chosen, if it cannot."""
     if labels.is_labeled.all():
-        return "every row is labeled, so there is nothing to weigh."
+        return "every row is labeled, so there are no unlabeled rows to weight."
     if n_testable < LEAST_TESTED_ROWS:
         return (
-            f"only {n_testable} labeled row(s) can be hidden without losing a class, so nothing can be "
-            "shown: label two rows or more of some classes."
+            f"only {n_testable} labeled row(s) can be held out without losing a class, so whether unlabeled "
+            "rows help is unknown: label two rows or more of some classes."
         )
     return None
-
-
-def _path(found: Comparison, candidates: list[float]) -> tuple[PathPoint, ...]:
-    share = found.weight / found.weight.sum()
-    losses = np.array([found.row_losses[f"{value:g}"] for value in candidates])
-    mean = losses @ share
-    best = int(mean.argmin())
-    difference = losses - losses[best]
-    excess = difference @ share
-    effective = 1.0 / (share**2).sum()
-    spread = np.sqrt((difference - excess[:, None]) ** 2 @ share)
-    error = spread / np.sqrt(max(effective - 1.0, 1.0))
-    accuracy = [float(found.correct[f"{value:g}"] @ share) for value in candidates]
-    return tuple(
-        PathPoint(value, float(mean[i]), accuracy[i], float(excess[i]), float(error[i]))
-        for i, value in enumerate(candidates)
-    )
-
-
-def _smallest_close(path: tuple[PathPoint, ...]) -> PathPoint:
-    """The smallest weight within one standard error of the best and no worse than supervised learning."""
-    close = (p for p in path if p.excess <= p.standard_error and p.log_loss <= path[0].log_loss)
-    return next(close)
 
 
 def _no_gain(path: tuple[PathPoint, ...]) -> str:
     supervised, best = path[0], min(path, key=lambda point: point.log_loss)
     if best is supervised:
         return (
-            f"supervised learning (λ = 0) has the lowest log-loss of all candidates on hidden labeled rows, "
-            f"{supervised.log_loss:.3g} nats: unlabeled rows do not help this model here."
+            "supervised learning (λ = 0) has the lowest log-loss of all candidates on held-out labeled rows, "
+            f"{supervised.log_loss:.3g} nats per row: the unlabeled rows do not help this model here."
         )
     return (
-        f"the best candidate, λ = {best.unlabeled_weight:g}, lowers the log-loss on hidden labeled rows by "
-        f"{supervised.excess:.2g} nats, which is within one standard error ({supervised.standard_error:.2g}) "
-        "of supervised learning (λ = 0): too little to rely on."
+        f"the best candidate, λ = {best.unlabeled_weight:g}, lowers the log-loss on held-out labeled rows by "
+        f"{supervised.excess:.2g} nats per row, which is within one standard error "
+        f"({supervised.standard_error:.2g}) of supervised learning (λ = 0): too little to rely on."
     )
 
 
@@ -332,10 +323,10 @@ def _nothing_guaranteed(found: Pessimistic) -> str:
         return "every row is labeled, so there is nothing to gain."
     if found.converged:
         return (
-            "under some labeling of the unlabeled rows the supervised fit is the best there is: no "
-            f"parameters guarantee a gain of more than {found.gap:.2g} nats a row."
+            "under some labeling of the unlabeled rows the supervised fit is optimal: no parameters "
+            f"guarantee a gain of more than {found.gap:.2g} nats per row."
         )
     return (
         f"after {found.n_iter} labelings no parameters with a guaranteed gain were found, and a gain of up "
-        f"to {found.gap:.2g} nats a row is not ruled out: raise the estimator's max_iter."
+        f"to {found.gap:.2g} nats per row is not ruled out: raise the estimator's max_iter."
     )

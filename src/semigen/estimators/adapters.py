@@ -1,4 +1,4 @@
-"""Classifiers as parts of another one: the rows that each can use, and its probabilities."""
+"""Any classifier as part of another one: the rows that it can use, and its probabilities."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from sklearn.utils.validation import has_fit_parameter
 
 from semigen.data.labels import Labels, labeled_examples
 from semigen.data.rows import take_rows
+from semigen.estimators.base import TableClassifier
 from semigen.evaluation.metrics import align_probabilities
 from semigen.exceptions import ConvergenceWarning, ParameterError
 
 Array = NDArray[np.float64]
-Rows = NDArray[np.intp]
-
-
 FLOOR = 1e-3
-"""Every member's probabilities are mixed with so much of equal ones: a member that is sure and wrong once may
-not outvote all others."""
+"""Share of equal probabilities that is mixed into those of every model: one that is once confidently wrong
+must not outvote all others."""
 
 MARKED = (LabelPropagation, LabelSpreading, SelfTrainingClassifier)
-"""Classifiers of scikit-learn that take unlabeled rows, marked -1."""
+"""Classifiers of scikit-learn that take unlabeled rows, marked -1, and whose classes are codes here."""
 
 
 def takes_unlabeled(model: Any) -> bool:
@@ -35,8 +33,8 @@ def takes_unlabeled(model: Any) -> bool:
 def fit_classifier(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
     """Fit a classifier on the rows that it can use.
 
-    Semi-supervised ones get all rows; others the labeled ones, a row with soft labels or candidates once
-    for each possible class, weighted.
+    A semi-supervised one gets all rows; any other the labeled rows, one with soft labels or candidates once
+    for each possible class, weighted by its probability.
 
     Raises
     ------
@@ -44,12 +42,14 @@ def fit_classifier(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
         If rows are weighted and the classifier takes no weights.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # one that is not settled is used as it is
+        warnings.simplefilter("ignore", ConvergenceWarning)  # one that has not converged is used as it is
         if isinstance(model, MARKED):
             return model.fit(X, labels.hard)
         if takes_unlabeled(model):
             weighted = {} if (weight == 1).all() else {"sample_weight": weight}
-            return model.fit(X, given_labels(labels), **weighted)
+            return model.fit(
+                X, labels if isinstance(model, TableClassifier) else labels.to_array(), **weighted
+            )
         rows, code, share = labeled_examples(labels, weight)
         X_labeled, y = take_rows(X, rows), labels.classes[code]
         if (share == 1).all():
@@ -62,20 +62,10 @@ def fit_classifier(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
         return model.fit(X_labeled, y, sample_weight=share)
 
 
-def given_labels(labels: Labels) -> Any:
-    """Labels as an estimator of semigen reads them: a vector with None, or a matrix if some are soft."""
-    labeled = labels.is_labeled
-    if (labels.hard[labeled] >= 0).all():
-        y = np.full(len(labeled), None, dtype=object)
-        y[labeled] = labels.classes[labels.hard[labeled]]
-        return y
-    return np.where(labeled[:, None], labels.probabilities, np.nan)
-
-
 def class_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
-    """Probabilities of a classifier that :func:`fit_classifier` fitted over ``classes``, (n, K).
+    """Probabilities over ``classes`` of a classifier that :func:`fit_classifier` fitted, (n, K).
 
-    A row that it knows nothing about (no labeled row can be reached in its graph) has equal ones.
+    They are equal for a row about which it says nothing (no labeled row can be reached in its graph).
     """
     known = classes[model.classes_] if isinstance(model, MARKED) else model.classes_
     with np.errstate(invalid="ignore"):  # 0 / 0 where no labeled row can be reached
@@ -86,11 +76,11 @@ def class_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
 
 
 def class_log_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
-    """Log probabilities over ``classes``, mixed with ``FLOOR`` of equal ones, (n, K)."""
+    """Log probabilities over ``classes`` after mixing in ``FLOOR`` of equal ones, (n, K)."""
     return np.asarray(np.log((1 - FLOOR) * class_proba(model, X, classes) + FLOOR / len(classes)))
 
 
-def without(X: Any, labels: Labels, weight: Array, rows: Rows) -> tuple[Any, Labels, Array]:
+def without(X: Any, labels: Labels, weight: Array, rows: NDArray[np.intp]) -> tuple[Any, Labels, Array]:
     """The table, its labels and its weights without some rows."""
     rest = np.delete(np.arange(len(weight)), rows)
     return take_rows(X, rest), labels.take(rest), weight[rest]

@@ -1,4 +1,4 @@
-"""What estimators of tables share: the input that they take, and predictions from probabilities."""
+"""What classifiers of tables share: their input tags, and predictions from probabilities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 class TableInput:
-    """Tells scikit-learn that rows may be sparse and cells missing."""
+    """Tells scikit-learn that rows may be sparse and values missing."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()  # type: ignore[misc]
@@ -24,7 +24,7 @@ class TableInput:
 
 
 class ProbabilityClassifier(ClassifierMixin):
-    """A classifier whose class is the most probable one."""
+    """A classifier that predicts the most probable class."""
 
     classes_: NDArray[Any]
 
@@ -39,10 +39,10 @@ class ProbabilityClassifier(ClassifierMixin):
 
 
 class TableClassifier(TableInput, ProbabilityClassifier):
-    """A classifier of tables whose labels have a marker for unlabeled rows."""
+    """A classifier of partly labeled tables, whose ``fit`` also takes ``Labels`` as y."""
 
     unlabeled: Any
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy on the labeled rows of (X, y); unlabeled rows do not count."""
+        """Accuracy on the labeled rows of (X, y)."""
         return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self.unlabeled)

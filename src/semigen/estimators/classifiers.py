@@ -1,4 +1,4 @@
-"""Classifiers of a representation whose fitted state is plain arrays, to be saved without code."""
+"""Classifiers of numbers whose fitted state is plain arrays, so that model files hold no code."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ MOST_ROWS_TO_ROTATE = 1500
 class RidgeLogistic(ProbabilityClassifier, BaseEstimator):
     """Logistic regression with the penalty ``|β|² / (2 C)``, for many more features than labeled rows.
 
-    The best coefficients lie in the span of the rows, so rows are first expressed in a basis of it: the
-    solution is scikit-learn's, found much sooner.
+    The best coefficients lie in the span of the rows, so the rows are first expressed in a basis of it: the
+    solution is scikit-learn's, computed much faster.
 
     Parameters
     ----------
     C : float, default=1.0
-        Inverse strength of the penalty.
+        Inverse regularization strength.
 
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
     coef_ : ndarray of shape (P, K)
-        β; the first of two classes has zeros.
+        β; zeros for the first of two classes.
     intercept_ : ndarray of shape (K,)
     """
 
@@ -77,14 +77,15 @@ class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
     ----------
     classes_ : ndarray of shape (K,)
     feature_ : ndarray of shape (nodes,), intp
-        Column that a node asks for, negative in a leaf.
+        Column that a node splits on, negative in a leaf.
     threshold_ : ndarray of shape (nodes,)
-        What the number in that column is compared with.
+        Where it splits.
     child_ : ndarray of shape (2 nodes,), intp
-        Two for each node: the node that follows if the number is above the threshold, and if it is not.
+        Two for each node: the child for numbers above the threshold, and the other one.
     proba_ : ndarray of shape (nodes, K)
-        Class probabilities of the rows in a node.
+        Class shares of the training rows in a node.
     root_ : ndarray of shape (n_trees,), intp
+        First node of each tree.
     """
 
     def __init__(self, n_trees: int = 100, *, random_state: Any = 0) -> None:
@@ -108,15 +109,15 @@ class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
         return self
 
     def predict_proba(self, X: Array) -> Array:
-        """Class probabilities, the mean over trees, (n, K)."""
+        """Class probabilities, the mean over the trees, (n, K)."""
         check_is_fitted(self)
-        X = np.asarray(X, dtype=np.float32)  # as the trees compare numbers
+        X = np.asarray(X, dtype=np.float32)  # scikit-learn's trees compare float32
         result = np.empty((len(X), len(self.classes_)))
         rows = max(1, 2**18 // len(self.root_))
         for begin in range(0, len(X), rows):
             x = X[begin : begin + rows]
             node = np.tile(self.root_, len(x))
-            going = np.arange(len(node))  # numbers of pairs of row and tree that have not reached a leaf
+            going = np.arange(len(node))  # pairs of row and tree that have not reached a leaf
             while len(going):
                 here = node[going]
                 inner = self.feature_[here] >= 0

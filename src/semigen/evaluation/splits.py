@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from semigen.common.checks import integer
 from semigen.data.labels import Labels, encode
+from semigen.data.rows import count_rows
 from semigen.exceptions import LabelError
 
 _Floats = NDArray[np.float64]
@@ -28,7 +29,7 @@ class SemiSupervisedSplit:
     Each class is shuffled and dealt to the folds round robin, starting where the class before stopped, so
     fold sizes differ by at most 1 per class and at most 1 in total. Every class keeps a labeled row in every
     train part. **A class with a single labeled row is therefore never tested**; every other labeled row is
-    tested exactly once a repeat.
+    tested exactly once per repeat.
 
     The order of the train rows is made for :func:`sklearn.model_selection.learning_curve`, which trains on
     prefixes: the first K are one labeled row of each class, and after them every prefix has the labeled
@@ -39,9 +40,9 @@ class SemiSupervisedSplit:
     n_splits : int, default=5
         Number of folds, 2 or more.
     n_repeats : int, default=1
-        How often to deal anew.
+        How many times the rows are dealt into folds.
     random_state : int, Generator, RandomState or None, default=None
-        Where the shuffles come from; an int gives the same folds at every call.
+        Source of the shuffles; an int gives the same folds at every call.
     unlabeled : scalar or None, default=-1
         The marker in y; ``None``, NaN and NA always count as unlabeled.
 
@@ -88,7 +89,7 @@ class SemiSupervisedSplit:
         ----------
         X : array-like of shape (n, D), or None
             Only its length is looked at.
-        y : array-like or series of shape (n,), or array-like or data frame of shape (n, K)
+        y : array-like or series of shape (n,), array-like or data frame of shape (n, K), or Labels
             Labels, as :func:`semigen.data.labels.encode` reads them.
         groups : object
             Ignored, with a warning, as in scikit-learn's stratified splitters.
@@ -108,37 +109,59 @@ class SemiSupervisedSplit:
             warnings.warn(
                 "groups is ignored: SemiSupervisedSplit may split a group.", UserWarning, stacklevel=2
             )
-        labels = encode(y, self.unlabeled)
-        code = labels.hard
-        n_rows = None if X is None else X.shape[0] if hasattr(X, "shape") else len(X)
+        code = encode(y, self.unlabeled).hard
+        n_rows = None if X is None else count_rows(X)
         if n_rows not in (None, code.shape[0]):
-            raise LabelError(f"X has {n_rows} rows and y {code.shape[0]}: give one label or marker a row.")
-        count = np.bincount(code[code >= 0], minlength=labels.classes.shape[0])
-        n_testable = count_testable(code)
-        if n_testable < self.n_splits:
-            raise LabelError(
-                f"n_splits={self.n_splits} folds need as many labeled rows that can be tested, and y has "
-                f"{n_testable}: of {count.sum()} rows with one certain class {(count == 1).sum()} are alone "
-                "in their class and must stay in train. Label more rows or lower n_splits."
-            )
-        return self._folds(code, np.flatnonzero(count))
+            raise LabelError(f"X has {n_rows} rows and y {code.shape[0]}: give one label or marker per row.")
+        return stratified_folds(code, self.n_splits, self.n_repeats, self.random_state)
 
-    def _folds(self, code: _Rows, seen: _Rows) -> Iterator[tuple[_Rows, _Rows]]:
-        random = np.random.default_rng(self.random_state)
-        for _ in range(self.n_repeats):
-            fold = np.full(code.shape[0], -1, dtype=np.intp)
-            dealt = 0
-            for k in random.permutation(seen):
-                rows = random.permutation(np.flatnonzero(code == k))
-                if rows.size > 1:
-                    fold[rows] = (dealt + np.arange(rows.size)) % self.n_splits
-                    dealt += rows.size
-            for test in range(self.n_splits):
-                yield _train_order(np.flatnonzero(fold != test), code, random), np.flatnonzero(fold == test)
+
+def stratified_folds(
+    code: _Rows, n_splits: int, n_repeats: int, random_state: Any
+) -> Iterator[tuple[_Rows, _Rows]]:
+    """Train and test rows as :class:`SemiSupervisedSplit` makes them.
+
+    Parameters
+    ----------
+    code : ndarray of shape (n,)
+        Class index of each row with one certain class, -1 for every other row.
+    n_splits, n_repeats, random_state
+        As in :class:`SemiSupervisedSplit`.
+
+    Raises
+    ------
+    LabelError
+        If fewer than ``n_splits`` rows can be tested.
+    """
+    count = np.bincount(code[code >= 0], minlength=1)
+    n_testable = count_testable(code)
+    if n_testable < n_splits:
+        raise LabelError(
+            f"n_splits={n_splits} folds need as many labeled rows that can be tested, and y has "
+            f"{n_testable}: of {count.sum()} rows with one certain class {(count == 1).sum()} are alone "
+            "in their class and must stay in train. Label more rows or lower n_splits."
+        )
+    return _folds(code, np.flatnonzero(count), n_splits, n_repeats, random_state)
+
+
+def _folds(
+    code: _Rows, seen: _Rows, n_splits: int, n_repeats: int, random_state: Any
+) -> Iterator[tuple[_Rows, _Rows]]:
+    random = np.random.default_rng(random_state)
+    for _ in range(n_repeats):
+        fold = np.full(code.shape[0], -1, dtype=np.intp)
+        dealt = 0
+        for k in random.permutation(seen):
+            rows = random.permutation(np.flatnonzero(code == k))
+            if rows.size > 1:
+                fold[rows] = (dealt + np.arange(rows.size)) % n_splits
+                dealt += rows.size
+        for test in range(n_splits):
+            yield _train_order(np.flatnonzero(fold != test), code, random), np.flatnonzero(fold == test)
 
 
 def _train_order(rows: _Rows, code: _Rows, random: np.random.Generator) -> _Rows:
-    """Order train rows so that prefixes resemble the whole: one label a class, then an even mixture."""
+    """Order train rows so that prefixes resemble the whole: one label per class, then an even mixture."""
     rows = random.permutation(rows)
     k = code[rows]
     labeled, rest = rows[k >= 0], rows[k < 0]
@@ -158,16 +181,15 @@ def _train_order(rows: _Rows, code: _Rows, random: np.random.Generator) -> _Rows
 
 
 def count_testable(code: _Rows) -> int:
-    """Rows of which each can be hidden without losing its class; codes are -1 where there is no one class."""
+    """How many rows can be held out without losing their class; codes are -1 where no class is certain."""
     count = np.bincount(code[code >= 0], minlength=1)
     return int(count[count > 1].sum())
 
 
 def held_out_folds(labels: Labels, weight: _Floats, n_splits: int, random_state: Any) -> list[_Rows]:
-    """Labeled rows to hide in turn: up to ``n_splits`` folds, none if no row can be hidden."""
+    """Labeled rows to hold out in turn: up to ``n_splits`` folds, none if no row can be held out."""
     counted = np.where(weight > 0, labels.hard, -1)
     testable = count_testable(counted)
     if testable < 2:
         return []
-    split = SemiSupervisedSplit(min(n_splits, testable), random_state=random_state, unlabeled=-1)
-    return [test for _, test in split.split(None, counted)]
+    return [test for _, test in stratified_folds(counted, min(n_splits, testable), 1, random_state)]

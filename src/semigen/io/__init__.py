@@ -1,1 +1,1 @@
-"""Models as files."""
+"""Models, tables and images as files."""

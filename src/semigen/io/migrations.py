@@ -19,6 +19,13 @@ SCHEMA = "schema.json"
 
 MODULES: Mapping[str, str] = {
     "semigen.auto": "semigen.ensemble.auto",
+    "semigen.deep.flow": "semigen.deep.flow.model",
+    "semigen.deep.flow_mixture": "semigen.deep.flow.classifier",
+    "semigen.deep.gan_classifier": "semigen.deep.gan.classifier",
+    "semigen.deep.gan_networks": "semigen.deep.gan.model",
+    "semigen.deep.tables": "semigen.deep.data.tables",
+    "semigen.deep.vae_classifier": "semigen.deep.vae.classifier",
+    "semigen.deep.vae_features": "semigen.deep.vae.features",
     "semigen.hybrid.classifier": "semigen.representation.hybrid",
     "semigen.hybrid.classifiers": "semigen.estimators.classifiers",
     "semigen.hybrid.ensemble": "semigen.representation.mixtures",
@@ -36,14 +43,20 @@ MODULES: Mapping[str, str] = {
 
 CLASSES: Mapping[str, str] = {
     "CrossValidation": "Comparison",
+    "FlowShape": "FlowArchitecture",
+    "GANShape": "GANArchitecture",
     "Hidden": "HeldOut",
     "NeighbourGraph": "NeighborGraph",
     "PoolMember": "PoolModel",
 }
 """Classes of format 1 that have other names."""
 
+MOVED: Mapping[str, str] = {"semigen.deep.fitted.VAEShape": "semigen.deep.vae.architecture.VAEArchitecture"}
+"""Classes of format 1 that have left their module."""
+
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "AutoClassifier": {"members_": "models_", "unlike_": "dependence_shift_"},
+    "Networks": {"shape": "architecture"},
     "PoolClassifier": {"hidden_": "held_out_", "members_": "models_"},
     "Table": {"centre": "center", "input_centre": "input_center"},
 }
@@ -67,7 +80,7 @@ def name_now(name: str) -> str:
     module, _, kind = name.rpartition(".")
     if not module.startswith("semigen"):
         return name
-    return f"{MODULES.get(module, module)}.{CLASSES.get(kind, kind)}"
+    return MOVED.get(name, f"{MODULES.get(module, module)}.{CLASSES.get(kind, kind)}")
 
 
 def _renamed(schema: bytes) -> bytes:

@@ -14,12 +14,10 @@ import importlib
 import importlib.metadata
 import json
 import os
-import secrets
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +29,7 @@ from sklearn.base import BaseEstimator
 from semigen._version import __version__
 from semigen.exceptions import MissingExtraError, ModelFileError
 from semigen.families import Covariance, Family
+from semigen.io.files import refuse_existing, written_at_once
 from semigen.io.migrations import FORMAT, name_now, upgrade
 
 JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
@@ -73,7 +72,7 @@ def save(
         another library, or the notes are not JSON.
     """
     path = Path(path)
-    _refuse_existing(path, overwrite)
+    refuse_existing(path, overwrite)
     payload = _dump(estimator)
     header = {
         "format": FORMAT,
@@ -177,36 +176,6 @@ def read_notes(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     notes = _read(Path(path), with_payload=False)[0].get("notes")
     return notes if isinstance(notes, dict) else {}
-
-
-@contextmanager
-def written_at_once(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to, and move it there when the block ends without an error.
-
-    Raises
-    ------
-    FileExistsError
-        If ``path`` exists and ``overwrite`` is false, before and after the block.
-    """
-    _refuse_existing(path, overwrite)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"the folder {path.parent} for {path.name} does not exist: create it first.")
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.unfinished")
-    try:
-        yield unfinished
-        _refuse_existing(path, overwrite)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _refuse_existing(path: Path, overwrite: bool) -> None:
-    if path.is_dir():
-        raise FileExistsError(f"{path} is a folder: give the name of a file.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(
-            f"{path} exists and is not overwritten: choose another name or allow overwriting."
-        )
 
 
 def _dump(estimator: BaseEstimator) -> bytes:

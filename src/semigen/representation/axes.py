@@ -1,4 +1,4 @@
-"""A view of the columns: numbers of every kind of table on principal axes."""
+"""Tables of every kind on their principal axes."""
 
 from __future__ import annotations
 
@@ -20,26 +20,34 @@ from semigen.representation.plain import PlainColumns
 Array = NDArray[np.float64]
 
 MOST_COLUMNS_TO_FILL = 200
-"""With more columns missing cells are filled with the mean instead of the conditional mean."""
+"""With more columns, missing values are filled with the mean instead of the conditional mean."""
 FLAT = 1e-8
-"""Axes whose variance is a smaller share of the largest are left out."""
+"""Axes with a smaller share of the largest variance are left out."""
 
 
 class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Columns as numbers (:class:`PlainColumns`), rotated to their leading principal axes.
 
-    Missing cells are filled with their conditional means under one Gaussian of all rows. Sparse rows go to
-    the leading singular directions of their weighted words and then to unit length (latent semantic
-    analysis: Deerwester et al. 1990, *JASIS* 41:391).
+    Missing values are filled with their conditional means under one Gaussian of all rows. Sparse rows are
+    projected on the leading singular vectors of their weighted words and scaled to unit length (latent
+    semantic analysis: Deerwester et al. 1990, *JASIS* 41:391).
 
     Parameters
     ----------
     kinds : str, dict {column: kind} or None, default=None
         How columns are read, where it is not as they look.
     gaussian : float in [0, 1], default=0.5
-        Share of normal scores in every number.
+        Share of the normal scores in every number.
     n_axes : int, default=30
-        Axes at most.
+        Number of axes, at most.
+
+    Attributes
+    ----------
+    plain_ : PlainColumns
+    mean_ : ndarray of shape (P,), axes_ : ndarray of shape (P, q)
+        Of dense rows.
+    svd_ : TruncatedSVD or None
+        Of sparse rows.
     """
 
     def __init__(self, kinds: Any = None, *, gaussian: float = 0.5, n_axes: int = 30) -> None:
@@ -49,21 +57,26 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn scales, ranks, levels and axes from all rows; y is not used."""
+        self.fit_transform(X)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None, **options: Any) -> Array:
+        """Learn from all rows as :meth:`fit`, and return them on the axes, (n, q)."""
         self.plain_ = PlainColumns(self.kinds, gaussian=self.gaussian, mark_missing=False).fit(X)
         table: Any = self.plain_.transform(X)
         self.svd_, self.filler_ = None, None
         if issparse(table):
             self.svd_ = TruncatedSVD(self._most_axes(table), random_state=0).fit(table)
-            return self
-        holes = self.plain_.missing_after(X)
-        if holes.any() and table.shape[1] <= MOST_COLUMNS_TO_FILL:
-            self.filler_ = _one_gaussian(np.where(holes, np.nan, table), np.asarray(holes.any(axis=0)))
-            table = self._filled(table, holes)
+            return np.asarray(normalize(self.svd_.transform(table)))
+        missing = self.plain_.missing_after(X)
+        if missing.any() and table.shape[1] <= MOST_COLUMNS_TO_FILL:
+            self.filler_ = _one_gaussian(np.where(missing, np.nan, table), np.asarray(missing.any(axis=0)))
+            table = self._filled(table, missing)
         self.mean_, self.axes_ = _axes(table, self.n_axes)
-        return self
+        return np.asarray((table - self.mean_) @ self.axes_)
 
     def transform(self, X: Any) -> Array:
-        """Rows on the axes, (n, axes)."""
+        """Return rows on the axes, (n, q)."""
         check_is_fitted(self)
         table: Any = self.plain_.transform(X)
         if self.svd_ is not None:
@@ -75,16 +88,16 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
     def _most_axes(self, table: Any) -> int:
         return int(max(1, min(self.n_axes, min(table.shape) - 1)))
 
-    def _filled(self, table: Array, holes: NDArray[np.bool_]) -> Array:
-        if self.filler_ is None or not holes.any():
+    def _filled(self, table: Array, missing: NDArray[np.bool_]) -> Array:
+        if self.filler_ is None or not missing.any():
             return table
         mixture, params = self.filler_
-        x = np.where(holes, np.nan, table)
-        return impute(mixture, params, x, np.arange(len(x)), np.asarray(holes.any(axis=0)))
+        x = np.where(missing, np.nan, table)
+        return impute(mixture, params, x, np.arange(len(x)), np.asarray(missing.any(axis=0)))
 
 
 def _axes(table: Array, n_axes: int) -> tuple[Array, Array]:
-    """Mean (D,) and the leading principal axes (D, q), signs fixed."""
+    """Mean (D,) and leading principal axes (D, q), their signs fixed."""
     mean = table.mean(axis=0)
     values, vectors = np.linalg.eigh(np.cov(table.T, ddof=0).reshape(table.shape[1], -1))
     order = np.argsort(-values, kind="stable")[:n_axes]
@@ -95,7 +108,7 @@ def _axes(table: Array, n_axes: int) -> tuple[Array, Array]:
 
 
 def _one_gaussian(x: Array, missing: NDArray[np.bool_]) -> tuple[Mixture, Any]:
-    """A Gaussian of rows with missing cells: a mixture of one component."""
+    """Fit one Gaussian, a mixture of one component, to rows with missing values."""
     labels = Labels(np.zeros(1, dtype=np.intp), np.zeros((2, 1)), np.ones(len(x), dtype=np.intp))
     data = Data(x, labels, np.ones(len(x)), missing)
     engine = ThreadEngine(n_threads=1)

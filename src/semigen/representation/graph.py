@@ -1,4 +1,4 @@
-"""The graph of nearest neighbors of all rows: smooth functions on it, and labels spread over it."""
+"""The nearest-neighbor graph of all rows: its Laplacian eigenvectors as features, and label spreading."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from semigen.estimators.base import ProbabilityClassifier
 Array = NDArray[np.float64]
 
 DENSE = 4
-"""With fewer rows than so many times the eigenvectors wanted, all of them are computed."""
+"""With fewer rows than this many times the eigenvectors wanted, a dense solver computes them."""
 CONVERGED = 1e-6
-"""Spreading ends when no label changes by more than this share of the largest."""
+"""Label spreading stops when no label changes by more than this share of the largest."""
 
 
 @dataclass(frozen=True)
-class Near:
-    """Nearest rows of the graph, the nearest first, of m rows.
+class Neighbors:
+    """The nearest rows of the graph to each of m rows, the nearest first.
 
     Attributes
     ----------
     distance : ndarray of shape (m, k)
     row : ndarray of shape (m, k), intp
-        Their numbers.
+        Row numbers in the graph.
     """
 
     distance: Array
@@ -48,11 +48,11 @@ class Near:
     def __len__(self) -> int:
         return len(self.row)
 
-    def __getitem__(self, rows: Any) -> Near:
-        return Near(self.distance[rows], self.row[rows])
+    def __getitem__(self, rows: Any) -> Neighbors:
+        return Neighbors(self.distance[rows], self.row[rows])
 
     def weights(self, n_neighbors: int, n_rows: int) -> csr_array:
-        """``exp(-(d / d_k)²)`` for the first k neighbors, (n, n_rows)."""
+        """Similarities ``exp(-(d / d_k)²)`` to the first k neighbors, (m, n_rows)."""
         k = min(n_neighbors, self.row.shape[1])
         distance, row = self.distance[:, :k], self.row[:, :k]
         weight = np.exp(-((distance / np.maximum(distance[:, -1:], 1e-300)) ** 2))
@@ -60,35 +60,36 @@ class Near:
 
 
 class NeighborGraph(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Smoothest functions on the graph of nearest neighbors of all rows, the smoother the larger.
+    """Graph features: scaled Laplacian eigenvectors of the nearest-neighbor graph of all rows.
 
-    With W the symmetric graph of ``n_neighbors`` nearest rows, weighted ``exp(-(d / d_k)²)`` for a distance d
-    and that of the last neighbor d_k, and D its row sums, ``D⁻¹ W`` has eigenvectors u_j with eigenvalues
-    ``1 - γ_j`` (Laplacian eigenmaps: Belkin & Niyogi 2003, *Neural Computation* 15:1373). Feature j is
-    ``u_j / (1 + γ_j / smoothness)``, so that ridge regression on the features takes labels to vary little
+    With W the symmetric graph of the ``n_neighbors`` nearest rows, weighted ``exp(-(d / d_k)²)`` for a
+    distance d and that of the last neighbor d_k, and D its row sums, ``D⁻¹ W`` has eigenvectors u_j with
+    eigenvalues ``1 - γ_j`` (Laplacian eigenmaps: Belkin & Niyogi 2003, *Neural Computation* 15:1373). Feature
+    j is ``u_j / (1 + γ_j / smoothness)``, so ridge regression on the features assumes that labels vary little
     between neighbors: the inner product of two rows is the kernel of the operator ``(I + L / smoothness)⁻²``
-    (Smola & Kondor 2003, *Learning Theory and Kernel Machines*:144). A row has the weighted mean of its
-    nearest rows, so new rows have features, too.
+    (Smola & Kondor 2003, *Learning Theory and Kernel Machines*:144). The features of a row, new or not, are
+    the weighted mean over its nearest rows in the graph.
 
     Parameters
     ----------
     n_neighbors : int, default=12
     n_components : int, default=80
-        Eigenvectors.
+        Number of eigenvectors, at most.
     smoothness : float, default=0.1
+        The larger, the more the features of small eigenvalues count.
     max_rows : int, default=8000
-        Rows in the graph; of more, as many are drawn.
+        The most rows in the graph; of a larger table, this many are drawn.
     random_state : int, default=0
-        Of the rows drawn.
+        Seed of that draw.
 
     Attributes
     ----------
     rows_ : ndarray of shape (n, D)
         Rows in the graph.
-    near_ : Near
-        Their nearest rows, themselves left out.
+    neighbors_ : Neighbors
+        Their nearest rows, each row itself left out.
     features_ : ndarray of shape (n, q)
-        Their features, before they are averaged.
+        Their features, before the mean over neighbors.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class NeighborGraph(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         self.random_state = random_state
 
     def fit(self, X: Array, y: Any = None) -> Self:
-        """Build the graph of rows (n, D) and find its smoothest functions; y is not used."""
+        """Build the graph of rows (n, D) and compute its eigenvectors; y is not used."""
         for name in ("n_neighbors", "n_components", "max_rows"):
             integer(name, getattr(self, name), minimum=1)
         real("smoothness", self.smoothness, minimum=1e-12)
@@ -117,11 +118,11 @@ class NeighborGraph(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             self.rows_ = self.rows_[np.sort(drawn)]
         n_rows = len(self.rows_)
         if n_rows < 2:
-            self.near_ = Near(np.empty((n_rows, 0)), np.empty((n_rows, 0), dtype=np.intp))
+            self.neighbors_ = Neighbors(np.empty((n_rows, 0)), np.empty((n_rows, 0), dtype=np.intp))
             self.features_ = np.ones((n_rows, 1))
             return self
-        near = NearestNeighbors(n_neighbors=min(self.n_neighbors, n_rows - 1)).fit(self.rows_)
-        self.near_ = Near(*near.kneighbors())
+        search = NearestNeighbors(n_neighbors=min(self.n_neighbors, n_rows - 1)).fit(self.rows_)
+        self.neighbors_ = Neighbors(*search.kneighbors())
         similar, degree = self.similarity(self.n_neighbors)
         value, vector = _largest(similar, min(self.n_components, n_rows))
         unscaled = vector * np.sqrt(degree.sum() / degree)[:, None]
@@ -129,49 +130,57 @@ class NeighborGraph(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         return self
 
     def similarity(self, n_neighbors: int) -> tuple[csr_array, Array]:
-        """``D^{-1/2} W D^{-1/2}`` (n, n) of the graph of so many neighbors, and the diagonal of D (n,)."""
+        """``D^{-1/2} W D^{-1/2}`` (n, n) for a number of neighbors, and the diagonal of D (n,)."""
         n_rows = len(self.rows_)
         if n_rows < 2:
             return csr_array((n_rows, n_rows)), np.ones(n_rows)
-        graph = self.near_.weights(n_neighbors, n_rows)
+        graph = self.neighbors_.weights(n_neighbors, n_rows)
         graph = graph.maximum(graph.T)
         degree: Array = np.asarray(graph.sum(axis=1))
         root = diags_array(1 / np.sqrt(degree))
         return csr_array(root @ graph @ root), degree
 
-    def nearest(self, X: Array) -> Near:
-        """Nearest rows of the graph of rows (m, D)."""
+    def nearest(self, X: Array) -> Neighbors:
+        """Find the nearest rows of the graph to rows (m, D)."""
         check_is_fitted(self)
-        near = NearestNeighbors(n_neighbors=min(self.n_neighbors, len(self.rows_))).fit(self.rows_)
-        return Near(*near.kneighbors(X))
+        search = NearestNeighbors(n_neighbors=min(self.n_neighbors, len(self.rows_))).fit(self.rows_)
+        return Neighbors(*search.kneighbors(X))
 
-    def features(self, near: Near) -> Array:
-        """Weighted mean of the features of nearest rows, (m, q)."""
-        weight = near.weights(self.n_neighbors, len(self.rows_))
+    def features(self, neighbors: Neighbors) -> Array:
+        """Weighted mean of the features over neighbors, (m, q)."""
+        weight = neighbors.weights(self.n_neighbors, len(self.rows_))
         return np.asarray((weight @ self.features_) / weight.sum(axis=1)[:, None])
 
     def transform(self, X: Array) -> Array:
-        """Features of rows (m, D): (m, q)."""
+        """Graph features of rows (m, D), (m, q)."""
         return self.features(self.nearest(X))
 
 
 class GraphSpreading(ProbabilityClassifier, BaseEstimator):
-    """Labels spread over a graph of nearest neighbors.
+    """Label spreading over a nearest-neighbor graph.
 
     ``F = α S F + (1 - α) Y`` with ``S = D^{-1/2} W D^{-1/2}`` and W the graph's similarities to the
     ``n_neighbors`` nearest rows (Zhou et al. 2004, *Advances in Neural Information Processing Systems*
-    16:321). A labeled row gives its label to the nearest row of the graph, itself if it is in it; a row to
-    predict has the weighted mean of its nearest rows.
+    16:321). A labeled row gives its label to the nearest row of the graph, which is itself if the graph has
+    it; the prediction for a row is the weighted mean over its nearest rows.
 
     Parameters
     ----------
     graph : NeighborGraph in FrozenEstimator
-        Of all rows.
+        The graph of all rows.
     n_neighbors : int, default=5
-        At most as many as the graph knows.
+        At most as many as the graph has.
     alpha : float in [0, 1), default=0.9
-        How much a row takes over from its neighbors.
+        Share of a row's label that comes from its neighbors.
     max_iter : int, default=50
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+    spread_ : ndarray of shape (n, K)
+        F, for the rows of the graph.
+    share_ : ndarray of shape (K,)
+        Class shares of the labeled rows.
     """
 
     def __init__(self, graph: Any, *, n_neighbors: int = 5, alpha: float = 0.9, max_iter: int = 50) -> None:
@@ -180,8 +189,8 @@ class GraphSpreading(ProbabilityClassifier, BaseEstimator):
         self.alpha = alpha
         self.max_iter = max_iter
 
-    def fit(self, X: Near, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Spread the labels ``y`` (m,) of rows whose nearest rows are ``X``, each as heavy as its weight."""
+    def fit(self, X: Neighbors, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Spread the labels ``y`` (m,) of rows with the neighbors ``X``, each counted with its weight."""
         for name in ("n_neighbors", "max_iter"):
             integer(name, getattr(self, name), minimum=1)
         real("alpha", self.alpha, minimum=0, maximum=1 - 1e-9)
@@ -199,13 +208,13 @@ class GraphSpreading(ProbabilityClassifier, BaseEstimator):
         self.spread_ = spread
         return self
 
-    def predict_proba(self, X: Near) -> Array:
-        """Class probabilities, (m, K); the labeled rows' shares where no label is near."""
+    def predict_proba(self, X: Neighbors) -> Array:
+        """Class probabilities, (m, K); the class shares of the labeled rows where no label reaches."""
         check_is_fitted(self)
         found = X.weights(self.n_neighbors, len(self.spread_)) @ self.spread_
         total = found.sum(axis=1, keepdims=True)
-        near_labels = total > 1e-12 * self.spread_.max()
-        return np.asarray(np.where(near_labels, found / np.where(total > 0, total, 1.0), self.share_))
+        reached = total > 1e-12 * self.spread_.max()
+        return np.asarray(np.where(reached, found / np.where(total > 0, total, 1.0), self.share_))
 
 
 def _largest(matrix: csr_array, n_values: int) -> tuple[Array, Array]:

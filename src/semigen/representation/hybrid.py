@@ -16,7 +16,6 @@ from semigen.estimators.adapters import class_log_proba, class_proba, fit_classi
 from semigen.estimators.base import TableClassifier
 from semigen.estimators.classifiers import RidgeLogistic
 from semigen.evaluation.splits import held_out_folds
-from semigen.exceptions import LabelError
 from semigen.representation.mixtures import MixtureEnsembleFeatures
 
 Array = NDArray[np.float64]
@@ -27,8 +26,8 @@ _FOLDS = 5
 class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     """Learn features from all rows, labeled or not, and a classifier of the labeled rows on them.
 
-    For data whose classes no simple density describes, such as those of many columns: the generative model
-    only has to say which rows are alike.
+    For data whose classes have no simple density, such as those with many columns: the generative model only
+    has to say which rows are alike.
 
     Parameters
     ----------
@@ -37,11 +36,11 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         transformer in ``sklearn.frozen.FrozenEstimator`` is used as it is. A classifier that takes unlabeled
         rows (:class:`~semigen.MixtureClassifier`, a flow mixture) is fitted on all rows with the labels; its
         log p(k | x) are the features. Those of labeled rows come from fits without these rows, in up to 5
-        folds, so that the classifier sees how far they can be trusted (Wolpert 1992); a class's only
-        label cannot be hidden.
+        folds, so that the classifier learns how far they can be trusted (Wolpert 1992); the only labeled row
+        of a class cannot be held out.
     classifier : classifier or None, default=None
-        Fitted on the labeled rows' features. None: ridge logistic regression, ``C=10``. Rows with soft
-        labels or candidate sets count as one row a possible class, weighted by its probability. A
+        Fitted on the features of the labeled rows. None: ridge logistic regression, ``C=10``. A row with soft
+        labels or a candidate set counts as one row per possible class, weighted by its probability. A
         semi-supervised classifier, such as ``LabelSpreading``, is given the features of all rows.
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabeled.
@@ -78,8 +77,8 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : array, sparse matrix or data frame of shape (n, D)
-            What the representation takes.
-        y : array-like of shape (n,) or (n, K)
+            Any table that the representation takes.
+        y : array-like of shape (n,) or (n, K), or Labels
             Labels with markers, or label probabilities.
         sample_weight : array-like of shape (n,) or None
             Weights of the labeled rows.
@@ -88,13 +87,8 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         -------
         self
         """
-        labels = encode(y, self.unlabeled)
-        if count_rows(X) != len(labels.pattern):
-            raise LabelError(
-                f"Found input variables with inconsistent numbers of samples: X has {count_rows(X)} rows and "
-                f"y has {len(labels.pattern)}."
-            )
-        weight = check_weights(sample_weight, len(labels.pattern))
+        weight = check_weights(sample_weight, count_rows(X))
+        labels = encode(y, self.unlabeled, counted=weight > 0)
         representation = MixtureEnsembleFeatures() if self.representation is None else self.representation
         learns_labels = _learns_labels(representation)
         if learns_labels:
@@ -129,7 +123,7 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         return by_blocks(block, X, len(self.classes_))
 
     def _features(self, X: Any) -> Any:
-        """What the classifier sees of rows."""
+        """The features of rows."""
         if _learns_labels(self.representation_):
             return class_log_proba(self.representation_, X, self.classes_)
         return self.representation_.transform(X)

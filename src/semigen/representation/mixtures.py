@@ -1,4 +1,4 @@
-"""Many label-free mixtures: two rows are alike if many of them put both in the same cluster."""
+"""Many mixtures fitted without labels: two rows are alike if many of them put both in the same cluster."""
 
 from __future__ import annotations
 
@@ -30,35 +30,35 @@ Array = NDArray[np.float64]
 LEAST_DIMENSIONS, MOST_DIMENSIONS = 2, 30
 LEAST_COLUMNS = 4
 GAUSSIAN_SHARES = (1.0, 0.5)
-"""Views: normal scores; and their mean with clipped standardized numbers, which keep some distances."""
+"""The two views: normal scores; and their mean with clipped standardized numbers, which keep distances."""
 ROWS_A_COMPONENT = 8
 LEAST_MIXTURES = 4
 SEED_ROWS = 2000
 DOCUMENTS = 4000
-"""Documents that a mixture of words is fitted on; of more, each draws its own."""
+"""Documents that a mixture of words is fitted on; of more, each mixture draws its own."""
 DOUBT = 0.05
-"""A mixture that is worse than one component by this much, nats a row, counts e times less."""
+"""A mixture that is worse than one component by this much, nats per row, counts e times less."""
 NEGLIGIBLE = 1e-3
-"""Mixtures that count less than this share of the best one are dropped."""
+"""Mixtures that count less than this fraction of the best one are dropped."""
 
 
 @dataclass(frozen=True)
-class Member:
+class FeatureMixture:
     """One mixture of the ensemble.
 
     Attributes
     ----------
     view : int
-        Which view of the columns it sees; -1: the columns as they are.
+        The view of the columns that it is fitted on; -1: the columns as they are.
     columns : ndarray of shape (D,), intp
-        Which columns of that view.
+        The columns of that view that it uses.
     mixture : Mixture
     params : Params
     evidence : float
-        How much better its log-likelihood is than that of a single component, nats a row, less the price of
-        its parameters (half of the difference of the Bayesian information criteria, Schwarz 1978).
+        Half of the difference of the Bayesian information criteria (Schwarz 1978) of a single component and
+        this mixture, nats per row: above 0, the clusters are worth their parameters.
     share : float
-        How much it counts in the similarity; all of them sum to 1.
+        Its weight in the similarity; the weights sum to 1.
     """
 
     view: int
@@ -72,38 +72,39 @@ class Member:
 class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
     """Responsibilities of many mixtures, fitted without labels, as features.
 
-    Feature (m, c) of a row is ``√s_m p_m(component c | row)`` for mixtures m = 1 … M with shares s_m that sum
-    to 1, so the inner product of two rows is the mean probability that a mixture puts both in the same
-    component, a similarity learned from all rows. Each mixture has a random view of the columns (normal
-    scores, or their mean with clipped standardized numbers, rotated to principal axes, of which it sees the
-    first few; where there are categories, flags or missing cells every other mixture sees some of the columns
-    as they are, each kind with its own family), a random number of components, and a diagonal or tied
-    covariance with the conjugate prior of :class:`semigen.families.Gaussian`. Mixtures count alike unless the
-    rows speak against their clusters: one whose evidence e_m is below that of a single component counts
-    ``exp(e_m / 0.05)`` times as much. Sparse rows are seen on the principal axes of their weighted words, and
-    by every fourth mixture as documents (multinomial); their mixtures count alike.
+    Feature (m, c) of a row is ``√s_m p_m(component c | row)`` for mixtures m = 1 … M with weights s_m that
+    sum to 1, so the inner product of two rows is the mean probability that a mixture puts both in the same
+    component, a similarity learned from all rows. Each mixture is fitted on a random view of the columns
+    (normal scores, or their mean with clipped standardized numbers, rotated to principal axes, of which it
+    uses the first few; where there are categories, flags or missing values, every other mixture is fitted on
+    some of the columns as they are, each kind with its own family). It has a random number of components and
+    a diagonal or tied covariance with the conjugate prior of :class:`semigen.families.Gaussian`. All mixtures
+    have the same weight unless the rows contradict their clusters: one whose evidence e_m is below that of a
+    single component counts ``exp(e_m / 0.05)`` times as much. Of sparse rows, every fourth mixture is fitted
+    on the counts (multinomial), the others on the principal axes of the weighted words; all have the same
+    weight.
 
     Parameters
     ----------
     n_mixtures : int, default=48
         M.
     min_components, max_components : int, default=2 and 60
-        Numbers of components are drawn log-uniformly between them; at most one for eight rows.
+        The number of components is drawn log-uniformly between them; at most one for eight rows.
     n_iter : int, default=20
-        EM iterations of each mixture: the clusters need not be settled to tell rows apart.
+        EM iterations of each mixture: the clusters need not have converged to tell rows apart.
     max_rows : int, default=10000
-        Rows to fit on; of more, as many are drawn.
+        The most rows to fit on; of a larger table, this many are drawn.
     time_budget : float or None, default=None
-        Seconds after which no further mixture is begun, once there are four. None: as long as it takes.
+        Seconds after which no further mixture is started, once there are four. None: no limit.
     kinds : str, dict {column: kind} or None, default=None
-        How columns are read, where it is not as they look; see :func:`semigen.columns.learn`.
+        How columns are read, where the inferred kind is wrong; see :func:`semigen.columns.learn`.
     n_jobs : int or None, default=None
-        Threads; None or -1: one for each processor. Results do not depend on it.
+        Number of threads; None or -1: one for each processor. Results do not depend on it.
     random_state : int, RandomState or None, default=0
 
     Attributes
     ----------
-    members_ : tuple of Member
+    mixtures_ : tuple of FeatureMixture
         Those that count, at most M.
     views_ : tuple of PrincipalAxes
     schema_ : Schema
@@ -143,10 +144,10 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array, sparse matrix or data frame of shape (n, D)
-            NaN, None and NA are missing cells.
+            NaN, None and NA are missing values.
         y : None
         progress : callable, optional
-            Called as ``progress(mixtures done, mixtures in all)`` after each, from the thread that fitted it.
+            Called as ``progress(mixtures done, all mixtures)`` after each, from the thread that fitted it.
 
         Returns
         -------
@@ -166,72 +167,73 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
             chosen = np.random.default_rng(seed).choice(matrix.shape[0], self.max_rows, replace=False)
             matrix = matrix[np.sort(chosen)]
         self.views_ = tuple(
-            PrincipalAxes(self.schema_.special_kinds, gaussian=share, n_axes=MOST_DIMENSIONS).fit(matrix)
+            PrincipalAxes(gaussian=share, n_axes=MOST_DIMENSIONS)
             for share in (GAUSSIAN_SHARES[:1] if issparse(matrix) else GAUSSIAN_SHARES)
         )
-        seen = [view.transform(matrix) for view in self.views_]
+        axes = [view.fit_transform(columns.ReadTable(self.schema_, matrix)) for view in self.views_]
         missing = columns.missing_columns(matrix)
         raw = issparse(matrix) or missing is not None or {*self.schema_.kinds} != {"number"}
 
-        fitted: list[Member] = []
+        fitted: list[FeatureMixture] = []
 
-        def learn(m: int) -> Member | None:
+        def learn(m: int) -> FeatureMixture | None:
             if m >= LEAST_MIXTURES and time.perf_counter() - begin > budget:
                 return None
             rng = np.random.default_rng([seed, m])
             own = raw and m % (4 if issparse(matrix) else 2) == 1
-            member = self._as_they_are(matrix, missing, rng) if own else self._rotated(seen, rng)
-            fitted.append(member)
+            one = self._as_they_are(matrix, missing, rng) if own else self._rotated(axes, rng)
+            fitted.append(one)
             if progress is not None:
                 progress(len(fitted), self.n_mixtures)
-            return member
+            return one
 
-        members = [one for one in self._map(learn, range(self.n_mixtures)) if one is not None]
-        self.members_ = _shared(members, alike=issparse(matrix))
+        mixtures = [one for one in self._map(learn, range(self.n_mixtures)) if one is not None]
+        self.mixtures_ = _weighted(mixtures, alike=issparse(matrix))
         return self
 
     def transform(self, X: Any) -> Array:
-        """Responsibilities of rows, each mixture's times the root of its share, (n, features)."""
-        matrix = columns.read_like(self, X)
-        return self.responsibilities(matrix, [view.transform(matrix) for view in self.views_])
+        """Responsibilities of rows, those of each mixture times the root of its weight, (n, features)."""
+        table = columns.ReadTable(self.schema_, columns.read_like(self, X))
+        return self.responsibilities(table.matrix, [view.transform(table) for view in self.views_])
 
-    def responsibilities(self, matrix: Any, seen: list[Array]) -> Array:
-        """The same of rows that are read already, whose views are known.
+    def responsibilities(self, matrix: Any, axes: list[Array]) -> Array:
+        """Return what :meth:`transform` does, for rows whose views are computed already.
 
         Parameters
         ----------
         matrix : array or sparse matrix of shape (n, D)
-        seen : list of ndarray of shape (n, axes)
-            What each of ``views_`` makes of it.
+            The rows as :func:`semigen.columns.read` returns them.
+        axes : list of ndarray of shape (n, q)
+            The rows in each of ``views_``.
         """
         missing = columns.missing_columns(matrix)
         rows = np.arange(matrix.shape[0])
 
-        def fill(member: Member, part: Array) -> None:
-            x = matrix if member.view < 0 else seen[member.view]
-            holes = missing if member.view < 0 else None
-            x, holes = _take(x, member.columns), among(holes, member.columns)
-            walk = member.mixture.family.walk(member.params.family, x.dtype, holes)
-            found = responsibilities(member.mixture, member.params, _unlabeled(x, holes), rows, walk)
+        def fill(one: FeatureMixture, part: Array) -> None:
+            x = matrix if one.view < 0 else axes[one.view]
+            empty = missing if one.view < 0 else None
+            x, empty = _take(x, one.columns), among(empty, one.columns)
+            walk = one.mixture.family.walk(one.params.family, x.dtype, empty)
+            found = responsibilities(one.mixture, one.params, _unlabeled(x, empty), rows, walk)
             for piece, resp, _ in found:
-                part[:, piece] = np.sqrt(member.share) * resp
+                part[:, piece] = np.sqrt(one.share) * resp
 
         result = np.empty((self.n_features_out_, matrix.shape[0]))
-        ends = np.cumsum([member.mixture.n_components for member in self.members_])[:-1]
-        self._map(fill, self.members_, np.split(result, ends))
+        ends = np.cumsum([one.mixture.n_components for one in self.mixtures_])[:-1]
+        self._map(fill, self.mixtures_, np.split(result, ends))
         return result.T
 
     @property
     def n_features_out_(self) -> int:
         """Number of features: components of all mixtures."""
         check_is_fitted(self)
-        return sum(member.mixture.n_components for member in self.members_)
+        return sum(one.mixture.n_components for one in self.mixtures_)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """``mixture<m>_<c>`` for every component."""
         check_is_fitted(self)
         names = [
-            f"mixture{m}_{c}" for m, one in enumerate(self.members_) for c in range(one.mixture.n_components)
+            f"mixture{m}_{c}" for m, one in enumerate(self.mixtures_) for c in range(one.mixture.n_components)
         ]
         return np.array(names, dtype=object)
 
@@ -243,15 +245,15 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         high = max(low + 1, min(self.max_components, n_rows // ROWS_A_COMPONENT))
         return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))))
 
-    def _rotated(self, seen: list[Array], rng: np.random.Generator) -> Member:
-        view = int(rng.integers(len(seen)))
-        x = seen[view]
+    def _rotated(self, axes: list[Array], rng: np.random.Generator) -> FeatureMixture:
+        view = int(rng.integers(len(axes)))
+        x = axes[view]
         least = min(LEAST_DIMENSIONS, x.shape[1])
         n_dims = round(float(np.exp(rng.uniform(np.log(least), np.log(x.shape[1])))))
         family = Gaussian("tied" if rng.random() < 0.5 else "diag")
         return self._fit_one(view, np.arange(n_dims), np.ascontiguousarray(x[:, :n_dims]), None, family, rng)
 
-    def _as_they_are(self, matrix: Any, missing: Any, rng: np.random.Generator) -> Member:
+    def _as_they_are(self, matrix: Any, missing: Any, rng: np.random.Generator) -> FeatureMixture:
         n_columns = matrix.shape[1]
         if issparse(matrix):
             some: Any = matrix
@@ -272,7 +274,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         missing: NDArray[np.bool_] | None,
         family: Family,
         rng: np.random.Generator,
-    ) -> Member:
+    ) -> FeatureMixture:
         n_rows = x.shape[0]
         engine = ThreadEngine(n_threads=1, block_rows=max(n_rows, 1))
         data = _unlabeled(x, missing)
@@ -283,7 +285,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         params = fit(mixture, prior, data, params, engine, max_iter=self.n_iter, tol=1e-4).params
         whole, whole_params = _started(family, prior, data, data.used, np.ones((n_rows, 1)))
         evidence = _evidence(mixture, params, data) - _evidence(whole, whole_params, data)
-        return Member(view, chosen, mixture, params, evidence)
+        return FeatureMixture(view, chosen, mixture, params, evidence)
 
 
 def _started(
@@ -301,33 +303,33 @@ def _started(
 
 
 def _evidence(mixture: Mixture, params: Params, data: Data) -> float:
-    """Log-likelihood less half a log n for each free parameter, nats a row."""
+    """Log-likelihood less half a log n for each free parameter, nats per row."""
     n_rows = len(data.used)
     n_free = mixture.n_components - 1 + mixture.family.n_free(params.family)
     log_lik = e_step(mixture, params, data, data.used).log_lik
     return float((log_lik - 0.5 * n_free * np.log(n_rows)) / n_rows)
 
 
-def _shared(members: list[Member], *, alike: bool) -> tuple[Member, ...]:
-    """The members that count, with their shares.
+def _weighted(mixtures: list[FeatureMixture], *, alike: bool) -> tuple[FeatureMixture, ...]:
+    """The mixtures that count, with their weights.
 
     Evidence is compared among mixtures of rotated columns, and among those of columns as they are.
     """
-    rotated = np.array([member.view >= 0 for member in members])
-    against = np.minimum([0.0 if alike else member.evidence for member in members], 0.0)
-    share = np.zeros(len(members))
+    rotated = np.array([one.view >= 0 for one in mixtures])
+    against = np.minimum([0.0 if alike else one.evidence for one in mixtures], 0.0)
+    share = np.zeros(len(mixtures))
     for group in (rotated, ~rotated):
         if group.any():
             relative = np.exp((against[group] - against[group].max()) / DOUBT)
             share[group] = np.where(relative > NEGLIGIBLE, relative, 0.0) / relative.sum() * group.mean()
     share /= share.sum()
-    return tuple(replace(one, share=float(s)) for one, s in zip(members, share, strict=True) if s > 0)
+    return tuple(replace(one, share=float(s)) for one, s in zip(mixtures, share, strict=True) if s > 0)
 
 
 def _cells(
     points: Array, n_components: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and the nearest of some centers far apart (k-means++: Arthur & Vassilvitskii 2007)."""
+    """Rows, and which of some distant centers is nearest (k-means++: Arthur & Vassilvitskii 2007)."""
     rows = np.sort(rng.permutation(len(points))[:SEED_ROWS])
     points = points[rows]
     nearest = np.zeros(len(points), dtype=np.intp)

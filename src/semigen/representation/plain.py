@@ -18,27 +18,27 @@ from semigen.estimators.base import TableInput
 Array = NDArray[np.float64]
 
 CLIP = 4.0
-"""Standardized numbers are cut here: beyond it a cell says "far out" and no more."""
+"""Standardized numbers are clipped here, so that an outlier has limited influence."""
 RARE = 0.01
-"""A column with a larger share of missing cells gets a column that says where they are."""
+"""A column with a larger share of missing values gets an indicator column that says where they are."""
 
 
 class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Numbers standardized, levels as indicator columns, missing cells filled with the mean and marked.
+    """Numbers standardized, levels as indicator columns, missing values filled with the mean and indicated.
 
-    Every column of the table has variance 1 in all, however many levels it has. Sparse rows of counts are
-    weighed by ``log(1 + count)`` and inverse document frequency, other sparse rows not at all; both are
-    scaled to unit length and stay sparse.
+    Every column of the table contributes a total variance of 1, however many levels it has. Sparse counts are
+    weighted by ``log(1 + count)`` times the inverse document frequency, other sparse rows not at all; both
+    are scaled to unit length and stay sparse.
 
     Parameters
     ----------
     kinds : str, dict {column: kind} or None, default=None
         How columns are read, where it is not as they look; see :func:`semigen.columns.learn`.
     gaussian : float in [0, 1], default=0
-        Share of the normal scores of a number, Φ⁻¹(rank / n), in a mean with the standardized number: 1
+        Weight of the normal scores of a number, Φ⁻¹(rank / n), averaged with the standardized number: 1
         makes every column of numbers normal, whatever its distribution.
     mark_missing : bool, default=True
-        Whether columns say where cells are missing.
+        Whether indicator columns say where values are missing.
 
     Attributes
     ----------
@@ -62,10 +62,10 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         numbers = [j for j, kind in enumerate(self.schema_.kinds) if kind != "category"]
         self.numbers_ = np.array(numbers, dtype=np.intp)
         values = matrix[:, numbers].astype(np.float64)
-        holes = np.isnan(values)
-        filled = np.maximum((~holes).sum(axis=0), 1)
-        self.center_ = np.where(holes, 0.0, values).sum(axis=0) / filled
-        deviation = np.where(holes, 0.0, values - self.center_)
+        missing = np.isnan(values)
+        filled = np.maximum((~missing).sum(axis=0), 1)
+        self.center_ = np.where(missing, 0.0, values).sum(axis=0) / filled
+        deviation = np.where(missing, 0.0, values - self.center_)
         spread = np.sqrt((deviation**2).sum(axis=0) / filled)
         self.scale_ = np.where(spread > 1e-12 * (1 + np.abs(self.center_)), spread, 1.0)
         self.scores_ = tuple(NormalScores.of(column) for column in values.T) if self.gaussian else ()
@@ -80,7 +80,7 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         return self
 
     def transform(self, X: Any) -> Any:
-        """Rows as numbers, (n, columns), without missing cells; sparse if the rows are."""
+        """Rows as numbers, (n, P), without missing values; sparse if the rows are."""
         check_is_fitted(self)
         matrix = columns.read(self.schema_, X, sparse=self.sparse_)
         if self.sparse_:
@@ -99,20 +99,20 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
             if frequencies is not None:
                 parts.append(_indicators(matrix[:, j], frequencies))
         if len(self.marked_):
-            there = self.missing_share_
-            marks = np.isnan(matrix[:, self.marked_]) - there
-            parts.append(marks / np.sqrt(there * (1 - there)))
+            share = self.missing_share_
+            indicators = np.isnan(matrix[:, self.marked_]) - share
+            parts.append(indicators / np.sqrt(share * (1 - share)))
         return np.hstack(parts)
 
     def missing_after(self, X: Any) -> NDArray[np.bool_]:
-        """Which transformed cells stand for missing ones, (n, columns); marks are never missing."""
+        """Which transformed values stand for missing ones, (n, P); indicators of missing values never do."""
         check_is_fitted(self)
-        holes = np.isnan(columns.read(self.schema_, X))
-        parts = [holes[:, self.numbers_]]
+        missing = np.isnan(columns.read(self.schema_, X))
+        parts = [missing[:, self.numbers_]]
         for j, frequencies in enumerate(self.frequencies_):
             if frequencies is not None:
-                parts.append(np.repeat(holes[:, [j]], len(frequencies), axis=1))
-        parts.append(np.zeros((len(holes), len(self.marked_)), dtype=bool))
+                parts.append(np.repeat(missing[:, [j]], len(frequencies), axis=1))
+        parts.append(np.zeros((len(missing), len(self.marked_)), dtype=bool))
         return np.hstack(parts)
 
     def _fit_sparse(self, matrix: csr_array) -> None:
@@ -136,7 +136,7 @@ def _frequencies(codes: Array, n_levels: int) -> Array:
 
 
 def _indicators(codes: Array, frequencies: Array) -> Array:
-    """Indicators of the levels less their frequencies; 0 for a missing cell."""
+    """Indicators of the levels less their frequencies; 0 for a missing value."""
     variance = (frequencies * (1 - frequencies)).sum()
     found = (codes[:, None] == np.arange(len(frequencies))) - frequencies
     filled = np.where(np.isnan(codes)[:, None], 0.0, found)

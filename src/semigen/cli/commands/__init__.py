@@ -1,0 +1,1 @@
+"""The commands, one file each. Heavy modules load when a command runs."""

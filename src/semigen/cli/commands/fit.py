@@ -1,0 +1,277 @@
+"""``semigen fit``: from a table or images with some labels to a model and a prediction for every row."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semigen.cli.console import Output, exit_codes
+
+
+class Model(StrEnum):
+    """What learns."""
+
+    auto = "auto"
+    mixture = "mixture"
+    safe = "safe"
+    hybrid = "hybrid"
+    vae = "vae"
+    gan = "gan"
+    flow = "flow"
+
+
+class CovarianceShape(StrEnum):
+    """Covariance of the Gaussians of a mixture."""
+
+    full = "full"
+    tied = "tied"
+    diag = "diag"
+    spherical = "spherical"
+    low_rank = "low_rank"
+
+
+_MODELS_WITH = {
+    "--covariance": (Model.mixture, Model.safe),
+    "--time-budget": (Model.auto,),
+    "--jobs": (Model.auto, Model.safe, Model.hybrid),
+    "--steps": (Model.vae, Model.gan, Model.flow),
+}
+_WITHOUT_WORDS = _MODELS_WITH["--steps"]
+
+
+def fit(
+    target: Annotated[
+        str, typer.Option(help="Column with the classes; empty cells are unlabeled.", metavar="COL")
+    ],
+    table: Annotated[
+        Path | None, typer.Argument(help="CSV or TSV (plain or .gz) or Parquet.", metavar="TABLE")
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            help="Learn from the images in this folder instead of a table; needs --labels.", metavar="DIR"
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of image file names and their classes; other images are unlabeled.", metavar="FILE"
+        ),
+    ] = None,
+    image_size: Annotated[
+        str | None,
+        typer.Option(help="Resize every image to this many pixels.", metavar="HEIGHTxWIDTH"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the results; default: <table>-semigen in the current folder.", metavar="DIR"
+        ),
+    ] = None,
+    id_: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            help="Column that identifies the rows: copied to the predictions, not used as a feature. With "
+            "--labels, the column of file names; default: the first one.",
+            metavar="COL",
+        ),
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="Column to leave out; repeatable.", metavar="COL")
+    ] = None,
+    as_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--as",
+            help="How to read a column: number, count, flag or category; for mixture, safe and vae also a "
+            "family such as poisson; repeatable.",
+            metavar="COL=KIND",
+        ),
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Text column: learn from its words, and from nothing else; repeatable.", metavar="COL"
+        ),
+    ] = None,
+    weight: Annotated[
+        str | None, typer.Option(help="Column with row weights, 0 or more.", metavar="COL")
+    ] = None,
+    model: Annotated[
+        Model,
+        typer.Option(
+            help="auto: an ensemble, weighted by performance on held-out labels; mixture: one mixture per "
+            "class, fitted by EM; safe: a mixture that uses the unlabeled rows only as far as held-out "
+            "labels show that they help; hybrid: logistic regression on mixture features of all rows; vae, "
+            "gan, flow: neural networks (extra 'deep')."
+        ),
+    ] = Model.auto,
+    time_budget: Annotated[
+        float | None,
+        typer.Option(help="Seconds that auto may take, roughly.", min=0, metavar="SECONDS"),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Threads; default: one per processor.", min=1, metavar="N")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Optimizer steps per fit of vae, gan or flow.", min=1, metavar="N")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1)] = 0,
+    unlabeled: Annotated[
+        str | None, typer.Option(help="A cell that means 'no label', such as -1 or '?'.", metavar="TEXT")
+    ] = None,
+    covariance: Annotated[
+        CovarianceShape | None,
+        typer.Option(
+            help="Covariance of the numeric columns in a mixture; default: tied (one for all classes), the "
+            "safest with few labels."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing results.")] = False,
+) -> None:
+    """Learn from the labeled and unlabeled rows of TABLE and predict every row.
+
+    Writes model.semigen, predictions.csv (class and probabilities of every row)
+    and summary.json. With --images DIR --labels FILE, each row is an image.
+
+    Numbers, true/false values and categories are used, and may be missing. Text
+    (without --text), dates, identifiers and constants are not used; the output
+    says how each column was read, or why it was left out.
+
+    If held-out labeled rows show that the unlabeled rows make predictions worse,
+    the saved model is trained on the labeled rows alone.
+    """
+    read_as = dict(_pair(word) for word in as_ or ())
+    _refuse_repeated(
+        {
+            "--target": [target],
+            "--id": [id_] if id_ else [],
+            "--weight": [weight] if weight else [],
+            "--drop": drop or [],
+            "--as": [_pair(word)[0] for word in as_ or ()],
+            "--text": text or [],
+        }
+    )
+    _refuse_for_another(
+        model,
+        {"--covariance": covariance, "--time-budget": time_budget, "--jobs": jobs, "--steps": steps},
+    )
+    if text and covariance:
+        raise typer.BadParameter("with --text only words are used, and --covariance is for numeric columns.")
+    if text and model in _WITHOUT_WORDS:
+        raise typer.BadParameter(
+            f"--model {model.value} does not learn from words (--text): use --model auto, mixture, safe or "
+            "hybrid."
+        )
+    columns = {"--drop": drop, "--as": as_, "--text": text, "--weight": weight}
+    _refuse_unlike_source(table, images, {"--labels": labels, "--image-size": image_size}, columns)
+    size = None if image_size is None else _size(image_size)
+    with exit_codes():
+        from semigen.cli.outputs import complete_folder
+        from semigen.cli.recipes import Options, recipe_of, refuse_families
+        from semigen.cli.sources import ImageSource, Source, TableSource, TextSource
+        from semigen.cli.training import MODEL, learn, result_names, write
+        from semigen.io.tables import table_format
+
+        source = images or table
+        assert source is not None  # by now, one of them is given
+        left_out = tuple(drop or ())
+
+        def read(progress: Callable[[int, int, str], None]) -> Source:
+            given = {"id_name": id_, "unlabeled": unlabeled}
+            if labels is not None:  # and then images are given, too
+                return ImageSource.read(source, target, labels=labels, size=size, progress=progress, **given)
+            if text:
+                return TextSource.read(source, target, texts=text, drop=left_out, weight=weight, **given)
+            return TableSource.read(source, target, read_as=read_as, drop=left_out, weight=weight, **given)
+
+        output = Output(as_json)
+        name = source.resolve().name if images else source.name[: -len(table_format(source))]
+        folder = out or Path(f"{name}-semigen")
+        if images and folder.resolve().is_relative_to(images.resolve()):
+            raise typer.BadParameter(
+                f"{folder} is inside the folder of images, which the next fit reads: choose another --out."
+            )
+        shape = (covariance or CovarianceShape.tied).value
+        options = Options(model.value, shape, time_budget, jobs, steps, seed)
+        results = result_names(model.value, images=images is not None)
+        with complete_folder(folder, results, force=force) as unfinished:
+            with output.progress("loading"):
+                recipe = recipe_of(model.value)  # what is not installed is told before anything is read
+            refuse_families(model.value, recipe, read_as)
+            learned = learn(recipe, options, read, output)
+            with output.progress("writing"):
+                write(learned, unfinished)
+        output.say()
+        output.say(f"Results are in {folder}: {', '.join(results)}", wrap=False)
+        command = shlex.join(["semigen", "predict", str(folder / MODEL)])
+        new = "--images NEW_DIR" if images else "NEW_TABLE"
+        output.say(f"Next: {command} {new} --out FILE", wrap=False)
+        output.result({**learned.summary, "out": str(folder)})
+
+
+def _pair(word: str) -> tuple[str, str]:
+    """Column and kind of ``column=kind``; the column's name may contain ``=``."""
+    name, separator, kind = word.rpartition("=")
+    if not (separator and name and kind):
+        raise typer.BadParameter(f"--as {word}: write COLUMN=KIND, such as --as zip=category.")
+    return name, kind
+
+
+def _refuse_repeated(columns: dict[str, list[str]]) -> None:
+    """Refuse a column that two options name, or one option twice."""
+    said: dict[str, str] = {}
+    for option, names in columns.items():
+        for name in names:
+            if said.get(name) == option:
+                raise typer.BadParameter(f"column {name!r} is given twice to {option}.")
+            if name in said:
+                raise typer.BadParameter(
+                    f"column {name!r} cannot be given to both {said[name]} and {option}."
+                )
+            said[name] = option
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Height and width of ``28x28``."""
+    found = re.fullmatch(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})", text)
+    if found is None:
+        raise typer.BadParameter(f"--image-size {text}: write HEIGHTxWIDTH in pixels, such as 28x28.")
+    return int(found[1]), int(found[2])
+
+
+def _refuse_unlike_source(
+    table: Path | None, images: Path | None, of_images: Mapping[str, object], of_tables: Mapping[str, object]
+) -> None:
+    """Refuse two sources or none, and options of the other one."""
+    if table is None and images is None:
+        raise typer.BadParameter("nothing to learn from: give TABLE, or --images DIR with --labels FILE.")
+    if table is not None and images is not None:
+        raise typer.BadParameter("TABLE and --images are both given: use one of them.")
+    if images is not None and of_images["--labels"] is None:
+        raise typer.BadParameter("--images needs --labels FILE, a table of file names and their classes.")
+    stray = [option for option, value in (of_tables if images else of_images).items() if value]
+    if stray:
+        which = "the columns of a table, not for images." if images else "images: add --images DIR."
+        raise typer.BadParameter(f"{', '.join(stray)} {'is' if len(stray) == 1 else 'are'} for {which}")
+
+
+def _refuse_for_another(model: Model, given: dict[str, object]) -> None:
+    """Refuse an option that only other models have."""
+    for option, value in given.items():
+        if value is not None and model not in _MODELS_WITH[option]:
+            able = " or ".join(f"--model {one.value}" for one in _MODELS_WITH[option])
+            raise typer.BadParameter(
+                f"{option} is for {able}, not for --model {model.value}: choose one of these, or leave out "
+                f"{option}."
+            )

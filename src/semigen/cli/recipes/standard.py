@@ -1,0 +1,108 @@
+"""The models that need nothing but scikit-learn: the ensemble, and one mixture or classifier alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.frozen import FrozenEstimator
+
+from semigen.cli.recipes.judging import against, cure, finite, judged_by_itself
+from semigen.cli.recipes.records import WITH, WITHOUT, Families, Options, Recipe
+from semigen.cli.sources import Source
+from semigen.ensemble.auto import AutoClassifier
+from semigen.ensemble.safe import SafeClassifier
+from semigen.estimators.classifiers import RidgeLogistic
+from semigen.families.registry import FAMILIES, FAMILY_OF_KIND
+from semigen.mixture import MixtureClassifier
+from semigen.representation import HybridClassifier, MixtureEnsembleFeatures, PlainColumns
+
+_MIXTURES = Families(tuple(FAMILIES), FAMILY_OF_KIND)
+
+
+def _auto(source: Source, options: Options) -> Any:
+    return AutoClassifier(
+        kinds=source.kinds,
+        time_budget=options.time_budget,
+        unlabeled=None,
+        n_jobs=options.jobs,
+        random_state=options.seed,
+    )
+
+
+def _mixture(source: Source, options: Options) -> Any:
+    family = source.family(_MIXTURES.of_kind)
+    return MixtureClassifier(family, covariance=options.covariance, unlabeled=None, random_state=options.seed)
+
+
+def _safe(source: Source, options: Options) -> Any:
+    """With folds dealt once, since cross-validation chooses anew in every fold of its own."""
+    mixture = _mixture(source, options)
+    return SafeClassifier(mixture, n_repeats=1, n_jobs=options.jobs, random_state=options.seed)
+
+
+def _hybrid(source: Source, options: Options) -> Any:
+    """On features of all rows, learned once: no label is in them, so nothing leaks to held-out rows."""
+    features = MixtureEnsembleFeatures(kinds=source.kinds, n_jobs=options.jobs, random_state=options.seed)
+    with cure(source):
+        return HybridClassifier(FrozenEstimator(features.fit(source.rows.features)), unlabeled=None)
+
+
+def _supervised_mixture(source: Source, options: Options) -> Any:
+    return _mixture(source, options).set_params(unlabeled_weight=0.0)
+
+
+def _supervised_hybrid(source: Source, _: Options) -> Any:
+    """The same classifier on the columns themselves, whose scales are those of all rows."""
+    return HybridClassifier(PlainColumns(source.kinds), RidgeLogistic(10.0), unlabeled=None)
+
+
+def _about_ensemble(model: Any) -> dict[str, Any]:
+    models = [
+        {
+            "name": one.name,
+            "weight": one.weight,
+            "trained_on": WITH if one.uses_unlabeled else WITHOUT,
+            "accuracy": finite(one.accuracy),
+            "log_loss": finite(one.log_loss),
+        }
+        for one in model.models_
+    ]
+    return {
+        "models": models,
+        "stopped_early": model.stopped_early_,
+        "dependence_shift": model.dependence_shift_,
+        "explanation": model.explanation_,
+    }
+
+
+def _about_mixture(model: Any) -> dict[str, Any]:
+    shape = {} if model.family == "multinomial" else {"covariance": model.covariance}
+    return {
+        **shape,
+        "objective_nats_per_row": model.objective_,
+        "n_iter": model.n_iter_,
+        "converged": model.converged_,
+    }
+
+
+def _about_safe(model: Any) -> dict[str, Any]:
+    """Of the supervised twin, which chooses no weight, what is said of any mixture."""
+    if not isinstance(model, SafeClassifier):
+        return _about_mixture(model)
+    chosen = {"unlabeled_weight": model.unlabeled_weight_, "fallback": model.fallback_}
+    return {**_about_mixture(model.estimator_), **chosen}
+
+
+def _about_hybrid(model: Any) -> dict[str, Any]:
+    """Of the classifier on mixture features, or of its twin on the columns themselves."""
+    frozen = isinstance(model.representation_, FrozenEstimator)
+    return {"representation": "mixture features of all rows" if frozen else "columns"}
+
+
+RECIPES: dict[str, Recipe] = {
+    "auto": Recipe(_auto, judged_by_itself, _about_ensemble),
+    "mixture": Recipe(_mixture, against(_supervised_mixture), _about_mixture, _MIXTURES),
+    "safe": Recipe(_safe, against(_supervised_mixture), _about_safe, _MIXTURES),
+    "hybrid": Recipe(_hybrid, against(_supervised_hybrid), _about_hybrid),
+}
+"""By the names that ``--model`` takes."""

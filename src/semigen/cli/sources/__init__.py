@@ -1,0 +1,13 @@
+"""Where rows come from: the columns of a table, the words of a table's texts, a folder of images.
+
+``read`` is for learning: with labels, and it finds out what the rows are. ``read_new`` is for predicting: it
+reads other rows as those of the model were. What is to be said about rows is data: ``describe`` gives lines,
+``notes`` warnings.
+"""
+
+from semigen.cli.sources.images import ImageSource
+from semigen.cli.sources.records import Rows, Source
+from semigen.cli.sources.table import TableSource
+from semigen.cli.sources.text import TextSource
+
+__all__ = ["ImageSource", "Rows", "Source", "TableSource", "TextSource"]

@@ -1,0 +1,163 @@
+"""The columns of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pyarrow as pa
+
+from semigen.cli.sources.columns import FAMILY_OF_WORD, kinds_said, open_table, read_labels, row_ids
+from semigen.cli.sources.records import Rows, Source
+from semigen.cli.wording import Lines, column_lines
+from semigen.columns import Column, Kind, describe
+from semigen.columns.tables import listing
+from semigen.exceptions import ColumnError, ModelFileError
+
+
+@dataclass(frozen=True, eq=False)
+class TableSource(Source):
+    """Columns of numbers, counts, true/false and categories.
+
+    Attributes
+    ----------
+    families : dict
+        The families of the columns that the user said how to read, by name.
+    """
+
+    families: dict[str, str]
+
+    cure: ClassVar[str] = " Here --drop COLUMN leaves a column out."
+
+    @classmethod
+    def read(
+        cls,
+        path: Path,
+        target: str,
+        *,
+        id_name: str | None = None,
+        drop: Sequence[str] = (),
+        read_as: Mapping[str, str] | None = None,
+        weight: str | None = None,
+        unlabeled: str | None = None,
+    ) -> Self:
+        """Read a table to learn from, and sort its columns out.
+
+        Parameters
+        ----------
+        path : Path
+        target : str
+            The column of the classes.
+        id_name, weight : str, optional
+            Columns that name and weigh the rows.
+        drop : sequence of str
+            Columns to leave out.
+        read_as : mapping, optional
+            Kinds or families of columns, by name.
+        unlabeled : str, optional
+            A cell that means "no label".
+
+        Raises
+        ------
+        SemigenError
+            If the table, its labels or its columns cannot be used.
+        """
+        read_as = read_as or {}
+        kinds = kinds_said(read_as)
+        ids, weights = ([name] if name else [] for name in (id_name, weight))
+        options = {
+            "--target": [target],
+            "--id": ids,
+            "--weight": weights,
+            "--drop": drop,
+            "--as": list(kinds),
+        }
+        table = open_table(
+            path, options, [*ids, *(name for name, kind in kinds.items() if kind == "category")]
+        )
+        labels = read_labels(table, target, weight, unlabeled)
+        reasons = {**dict.fromkeys(ids, "names the rows (--id)"), **dict.fromkeys(drop, "left out (--drop)")}
+        columns = tuple(
+            _sorted_out(column, reasons, kinds, table)
+            for column in describe(table.drop_columns([target, *weights]))
+        )
+        used = [column.name for column in columns if column.use]
+        if not used:
+            which = listing([f"{column.name} ({column.reason})" for column in columns]) or "only the target"
+            raise ColumnError(f"{path} has no column that a model can use: {which}.")
+        rows = Rows(table.select(used), *row_ids(table, id_name))
+        families = {name: FAMILY_OF_WORD[word] for name, word in read_as.items()}
+        return cls(path, rows, labels, columns, families)
+
+    @staticmethod
+    def read_new(path: Path, model: Any, model_path: Path, id_name: str | None) -> Rows:
+        """Read the rows of another table, with the columns that a model was fitted on.
+
+        Raises
+        ------
+        SemigenError
+            If the model does not know its columns by name, or the table cannot be used.
+        """
+        names, text_levels = _columns_of(model)
+        if not names:
+            raise ModelFileError(
+                f"{model_path} was fitted without column names, so its columns cannot be found in a table: "
+                "fit it on a data frame, or with 'semigen fit'."
+            )
+        ids = [id_name] if id_name else []
+        options = {"the model was fitted on it": names, "--id": ids}
+        table = open_table(path, options, [*ids, *text_levels])
+        return Rows(table.select(names), *row_ids(table, id_name))
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """Of the columns that are used, by name."""
+        return {column.name: column.kind for column in self.columns if column.use}
+
+    def family(self, of_kind: Mapping[Kind, str]) -> dict[str, str]:
+        """One for each column that is used: the user's, or the usual one for its kind."""
+        return {name: self.families.get(name, of_kind[kind]) for name, kind in self.kinds.items()}
+
+    def about(self) -> dict[str, Any]:
+        """The table."""
+        return {"table": str(self.path), "text": []}
+
+    def _describe_features(self) -> Lines:
+        return column_lines(self.columns)
+
+
+def _sorted_out(
+    column: Column, reasons: Mapping[str, str], kinds: Mapping[str, Kind], table: pa.Table
+) -> Column:
+    """A column with what the user said about it, or with what could be said about it."""
+    name = column.name
+    if name in reasons:
+        return replace(column, use=False, reason=reasons[name])
+    if name in kinds:
+        return replace(column, kind=kinds[name], use=True, reason="")
+    if column.reason.startswith("text with"):  # words, not numbers that are written oddly
+        return replace(
+            column, reason=f"{column.reason} (--text learns from its words, --as {name}=category uses it)"
+        )
+    if column.kind == "id" and pa.types.is_integer(table.schema.field(name).type):
+        return replace(column, reason=f"{column.reason} (--as {name}=number uses it)")
+    return column
+
+
+def _columns_of(model: Any) -> tuple[list[str], list[str]]:
+    """The columns that a model was fitted on, none if it does not know their names.
+
+    Beside them those that it knows as categories of text, which may look like numbers elsewhere.
+    """
+    schema = getattr(model, "schema_", None)
+    if schema is None or schema.names is None:
+        names = getattr(model, "feature_names_in_", ()) if schema is None else ()
+        return list(map(str, names)), []
+    text_levels = [
+        str(name)
+        for name, levels in zip(schema.names, schema.levels, strict=True)
+        if levels is not None and any(isinstance(level, str) for level in levels)
+    ]
+    return list(map(str, schema.names)), text_levels

@@ -1,0 +1,1 @@
+"""Tables and labels as tensors, and the likelihoods of columns."""

@@ -1,0 +1,91 @@
+"""Which rows are labeled, how much each counts, and p(y)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.data.labels import encode, labeled_examples
+from semigen.data.weights import check_weights
+from semigen.exceptions import LabelError, ParameterError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The labeled and the unlabeled rows of a training set.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (K,)
+    labeled : ndarray of int, shape (L,)
+        Labeled rows; a row with several possible classes is repeated, once per class.
+    code : ndarray of int, shape (L,)
+        Their classes.
+    weight : ndarray of shape (L,)
+        Their weights.
+    unlabeled : ndarray of int, shape (U,)
+        Unlabeled rows of positive weight; none if λ = 0.
+    unlabeled_weight : ndarray of shape (U,)
+        Their weights, without λ.
+    labeled_share : float
+        The labeled rows' share of the total weight, in which unlabeled rows count λ.
+    """
+
+    classes: NDArray[Any]
+    labeled: NDArray[np.int64]
+    code: NDArray[np.int64]
+    weight: Array
+    unlabeled: NDArray[np.int64]
+    unlabeled_weight: Array
+    labeled_share: float
+
+
+def split_rows(n_rows: int, y: Any, sample_weight: Any, unlabeled: Any, lam: float) -> Split:
+    """Read labels and weights; ``lam`` is λ.
+
+    Raises
+    ------
+    LabelError
+        If the number of labels is not that of the rows, or all labeled rows have weight 0.
+    """
+    labels = encode(y, unlabeled)
+    if len(labels.pattern) != n_rows:
+        raise LabelError(
+            f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows and y "
+            f"has {len(labels.pattern)}."
+        )
+    weight = check_weights(sample_weight, n_rows)
+    rows, code, row_weight = labeled_examples(labels, weight)
+    if not len(rows):
+        raise LabelError("every labeled row has sample_weight 0: at least one must count.")
+    others = np.flatnonzero(~labels.is_labeled & (weight * lam > 0))
+    labeled_share = row_weight.sum() / (row_weight.sum() + lam * weight[others].sum())
+    return Split(labels.classes, rows, code, row_weight, others, weight[others], float(labeled_share))
+
+
+def class_prior(value: Any, split: Split) -> Array:
+    """p(y), (K,), from the parameter ``class_prior``.
+
+    Raises
+    ------
+    ParameterError
+        If it is none of what is allowed.
+    """
+    n_classes = len(split.classes)
+    if isinstance(value, str) and value == "labeled":
+        counts = np.bincount(split.code, weights=split.weight, minlength=n_classes) + 1.0
+        return np.asarray(counts / counts.sum())
+    if isinstance(value, str) and value == "uniform":
+        return np.full(n_classes, 1.0 / n_classes)
+    prior = np.asarray(value, dtype=np.float64) if not isinstance(value, str) else np.empty(0)
+    if prior.shape != (n_classes,) or not (prior > 0).all() or abs(prior.sum() - 1) > 1e-6:
+        raise ParameterError(
+            f"class_prior={value!r}: use 'labeled', 'uniform', or an array of {n_classes} positive "
+            f"probabilities in the order {split.classes.tolist()!r}."
+        )
+    return prior

@@ -1,0 +1,253 @@
+"""Tables as tensors: numbers standardized, levels by number, missing cells marked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from semigen import columns
+from semigen.columns import Kind, Schema
+from semigen.deep.data.likelihoods import (
+    BernoulliLikelihood,
+    CategoricalLikelihood,
+    ContinuousBernoulliLikelihood,
+    GaussianLikelihood,
+    Likelihood,
+    MixedLikelihood,
+    NegativeBinomialLikelihood,
+    PoissonLikelihood,
+    is_level,
+)
+from semigen.exceptions import ColumnError, ParameterError
+
+Array = NDArray[np.float64]
+
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    "gaussian": GaussianLikelihood,
+    "bernoulli": BernoulliLikelihood,
+    "continuous_bernoulli": ContinuousBernoulliLikelihood,
+    "categorical": CategoricalLikelihood,
+    "poisson": PoissonLikelihood,
+    "negative_binomial": NegativeBinomialLikelihood,
+}
+
+LIKELIHOOD_OF_KIND: dict[Kind, str] = {
+    "number": "gaussian",
+    "count": "negative_binomial",
+    "flag": "bernoulli",
+    "category": "categorical",
+}
+"""What ``likelihood="auto"`` takes for each kind of column."""
+
+_BOUNDED = [name for name, made in LIKELIHOODS.items() if made.bounded]
+_LEAST_SCALE = 1e-6  # of a column's largest value: smaller spreads are rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """What the columns of a fit were, and how they become tensors.
+
+    Attributes
+    ----------
+    schema : Schema
+    likelihoods : tuple of str
+        Name of each column's likelihood.
+    center, scale : ndarray of shape (D,)
+        Gaussian columns become (x − center) / scale; 0 and 1 for the others.
+    input_center, input_scale : ndarray of shape (D,)
+        The same for what networks see: of log(1 + x) for counts; columns from 0 to 1 share one scale.
+    has_missing : bool
+        Whether networks see which cells are missing.
+    """
+
+    schema: Schema
+    likelihoods: tuple[str, ...]
+    center: Array
+    scale: Array
+    input_center: Array
+    input_scale: Array
+    has_missing: bool
+
+    def tensors(self, matrix: Any) -> tuple[Tensor, Tensor]:
+        """Cells (n, D) and mask, float64, of rows as :func:`semigen.columns.read` gives them."""
+        there = ~np.isnan(matrix)
+        for j, levels in enumerate(self.schema.levels):
+            if levels is not None:  # a level that training did not know says as little as a missing cell
+                there[:, j] &= matrix[:, j] < len(levels)
+        x = np.where(there, (matrix - self.center) / self.scale, 0.0)
+        mask = there if not there.all() else np.ones((len(x), 1))
+        # Aligned, row by row: products of other memory differ in the last digit, which a fit amplifies.
+        return _aligned(x), _aligned(np.asarray(mask, dtype=np.float64))
+
+    def matrix(self, x: Tensor) -> Array:
+        """Cells of tensors in the units of the table, (n, D)."""
+        return np.asarray(x.double().cpu().numpy() * self.scale + self.center, dtype=np.float64)
+
+    def log_volume(self, mask: Tensor) -> Tensor:
+        """Log of the units' size, summed over cells that are there, (n,): what a density is per."""
+        volume: Tensor = (mask * torch.from_numpy(np.log(self.scale)).to(mask)).sum(dim=-1)
+        return volume
+
+    def likelihood(self) -> Likelihood:
+        """A new likelihood of these columns."""
+        blocks: dict[str, list[int]] = {}
+        for j, name in enumerate(self.likelihoods):
+            blocks.setdefault(name, []).append(j)
+        parts = [self._part(name, block) for name, block in blocks.items()]
+        return parts[0] if len(parts) == 1 else MixedLikelihood(list(blocks.values()), parts)
+
+    def _part(self, name: str, block: list[int]) -> Likelihood:
+        made = LIKELIHOODS[name]
+        if made is CategoricalLikelihood:
+            return CategoricalLikelihood([len(self.schema.levels[j] or ()) for j in block])
+        return made(len(block))
+
+
+def learn(X: Any, likelihood: Any = "auto") -> tuple[Table, Any]:
+    """Find out what the columns of ``X`` are, and read its rows.
+
+    Parameters
+    ----------
+    X : array or data frame of shape (n, D)
+    likelihood : str or dict {column or kind: str}
+        A likelihood for all columns, or for some; "auto", and for columns without an entry: by their kind.
+
+    Returns
+    -------
+    table : Table
+    matrix : ndarray of shape (n, D)
+        As :func:`semigen.columns.learn` gives it.
+
+    Raises
+    ------
+    ColumnError
+        If columns cannot be read, or a likelihood of numbers from 0 to 1 meets others.
+    ParameterError
+        If a name is unknown, or does not go with a kind of column.
+    """
+    schema, matrix = columns.learn(X, _wanted_kinds(likelihood))
+    matrix = np.ascontiguousarray(matrix)  # sums run in the order of memory, and so do their last digits
+    names = tuple(_name_for(likelihood, schema, j) for j in range(schema.n_features))
+    refuse_unbounded(schema, names, matrix)
+    with np.errstate(over="ignore"):
+        mean, sd = _moments(matrix)
+    gaussian = np.array([name == "gaussian" for name in names])
+    bounded = np.array([name in _BOUNDED for name in names])
+    counts = np.array([name in ("poisson", "negative_binomial") for name in names])
+    seen_mean, seen_sd = np.zeros(len(names)), np.ones(len(names))
+    if counts.any():
+        seen_mean[counts], seen_sd[counts] = _moments(np.log1p(matrix[:, counts]))
+    if bounded.any():
+        seen_mean[bounded] = mean[bounded]
+        seen_sd[bounded] = np.sqrt(np.mean(sd[bounded] ** 2)) if (sd[bounded] != 1).any() else 1.0
+    center, scale = np.where(gaussian, mean, 0.0), np.where(gaussian, sd, 1.0)
+    has_missing = columns.missing_columns(matrix) is not None
+    return Table(schema, names, center, scale, seen_mean, seen_sd, has_missing), matrix
+
+
+class Inputs(nn.Module):
+    """What networks see of rows: numbers about 0, one-hot levels, and which cells are missing.
+
+    Parameters
+    ----------
+    table : Table
+    """
+
+    center: Tensor
+    inverse: Tensor
+
+    def __init__(self, table: Table) -> None:
+        super().__init__()
+        names = table.likelihoods
+        self.counts = [j for j, name in enumerate(names) if name in ("poisson", "negative_binomial")]
+        self.plain = [j for j, name in enumerate(names) if name != "categorical"]
+        self.levels = {j: len(one) for j, one in enumerate(table.schema.levels) if one is not None}
+        self.shows_missing = table.has_missing
+        self.register_buffer("center", torch.from_numpy(table.input_center).float())
+        self.register_buffer("inverse", torch.from_numpy(1.0 / table.input_scale).float())
+
+    @property
+    def n_outputs(self) -> int:
+        """Numbers that a network sees of a row."""
+        n_columns = len(self.center)
+        return len(self.plain) + sum(self.levels.values()) + self.shows_missing * n_columns
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(n, n_outputs) of cells (n, D) and their mask; a missing cell is 0."""
+        seen = x
+        if self.counts:
+            seen = x.clone()
+            seen[:, self.counts] = torch.log1p(x[:, self.counts])
+        seen = (seen - self.center) * self.inverse * mask
+        if not self.levels and not self.shows_missing:
+            return seen
+        there = mask.expand_as(x)
+        pieces = [seen[:, self.plain]] if self.plain else []
+        pieces += [is_level(x[:, j], n) * there[:, j, None] for j, n in self.levels.items()]
+        return torch.cat([*pieces, 1.0 - there] if self.shows_missing else pieces, dim=1)
+
+
+def refuse_unbounded(schema: Schema, names: tuple[str, ...], matrix: Any) -> None:
+    """Raise where a likelihood of numbers from 0 to 1 meets others."""
+    bounded = [j for j, name in enumerate(names) if name in _BOUNDED]
+    bad = [
+        j for j in bounded if np.nanmin(matrix[:, j], initial=0) < 0 or np.nanmax(matrix[:, j], initial=1) > 1
+    ]
+    if bad:
+        low, high = np.nanmin(matrix[:, bad]), np.nanmax(matrix[:, bad])
+        raise ColumnError(
+            f"likelihood {names[bad[0]]!r} is one of numbers from 0 to 1, and {len(bad)} column(s) have "
+            f"others (from {low:g} to {high:g}; the first is {schema.name(bad[0])!r}): divide by the largest "
+            "possible value, 255 for images of bytes, or use likelihood='gaussian'."
+        )
+
+
+def _aligned(values: Array) -> Tensor:
+    return torch.from_numpy(values).clone(memory_format=torch.contiguous_format)
+
+
+def _moments(matrix: Any) -> tuple[Array, Array]:
+    """Mean and standard deviation of the cells of each column; 1 where it is constant."""
+    there = ~np.isnan(matrix)
+    n = np.maximum(there.sum(axis=0), 1)
+    mean = np.where(there, matrix, 0.0).sum(axis=0, dtype=np.float64) / n
+    sd = np.sqrt(np.where(there, (matrix - mean) ** 2, 0.0).sum(axis=0, dtype=np.float64) / n)
+    size = np.max(np.abs(np.where(there, matrix, 0.0)), axis=0)
+    return mean, np.where(sd > _LEAST_SCALE * size, sd, 1.0)
+
+
+def _wanted_kinds(likelihood: Any) -> Any:
+    """How columns are read. Gray values are numbers although "bernoulli" models flags."""
+    if isinstance(likelihood, Mapping):
+        kinds = get_args(Kind)
+        return {key: _read_as(value) for key, value in likelihood.items() if key not in kinds}
+    return None if likelihood == "auto" else _read_as(likelihood)
+
+
+def _read_as(name: Any) -> Kind:
+    if not isinstance(name, str) or name not in LIKELIHOODS:
+        raise ParameterError(
+            f"likelihood={name!r} is not available: use 'auto', {', '.join(map(repr, LIKELIHOODS))}, or a "
+            "dict from columns or kinds of columns to these."
+        )
+    return "number" if name == "bernoulli" else LIKELIHOODS[name].kind
+
+
+def _name_for(likelihood: Any, schema: Schema, column: int) -> str:
+    kind = schema.kinds[column]
+    setting = likelihood
+    if isinstance(likelihood, Mapping):
+        setting = likelihood.get(schema.name(column), likelihood.get(kind, "auto"))
+    name = LIKELIHOOD_OF_KIND[kind] if setting == "auto" else setting
+    if (_read_as(name) == "category") != (kind == "category"):
+        raise ParameterError(
+            f"column {schema.name(column)!r} is a {kind}, and the likelihood {name!r} is not one of that: "
+            "name the column itself in likelihood={...}, so that it is read that way."
+        )
+    return str(name)

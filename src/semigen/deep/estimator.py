@@ -1,0 +1,131 @@
+"""What the deep estimators share: the parameters of training, the training, and the way from X to tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from semigen import columns
+from semigen.columns import Schema
+from semigen.common import checks
+from semigen.deep.data.rows import TensorRows, for_members, hold_out, rows_to_predict
+from semigen.deep.data.tables import refuse_unbounded
+from semigen.deep.draws import mix, random_seed
+from semigen.deep.fitted import Architecture, Networks
+from semigen.deep.training.checkpoints import Checkpoint, fingerprint
+from semigen.deep.training.devices import check_device, check_precision, common_seed
+from semigen.deep.training.streams import Stream, Streams
+from semigen.deep.training.trainer import Trained, Training, train
+
+Array = NDArray[np.float64]
+
+
+class DeepEstimator:
+    """The part of an estimator that reads parameters, trains networks and asks them."""
+
+    networks_: Networks
+    schema_: Schema
+
+    warmup_steps: int
+    n_steps: int
+    batch_size: int
+    learning_rate: float
+    weight_average: float
+    patience: int | None
+    n_members: int
+    device: str
+    precision: str
+    checkpoint: Any
+    random_state: Any
+    verbose: int
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = False
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _training(self) -> Training:
+        """The parameters of training, checked; the seed is drawn from ``random_state``."""
+        check_device(self.device)
+        check_precision(self.precision)
+        checks.integer("n_members", self.n_members, minimum=1)
+        checks.integer("batch_size", self.batch_size, minimum=1)
+        checks.integer("warmup_steps", self.warmup_steps, minimum=0)
+        if self.patience is not None:
+            checks.integer("patience", self.patience, minimum=1)
+        return Training(
+            n_steps=checks.integer("n_steps", self.n_steps, minimum=1),
+            learning_rate=checks.real("learning_rate", self.learning_rate, minimum=0.0),
+            weight_average=checks.real("weight_average", self.weight_average, minimum=0.0, maximum=1 - 1e-9),
+            patience=self.patience,
+            device=self.device,
+            precision=self.precision,
+            seed=common_seed(random_seed(self.random_state)),
+            verbose=self.verbose,
+        )
+
+    def _train(
+        self,
+        architecture: Architecture,
+        training: Training,
+        labeled: TensorRows,
+        unlabeled: TensorRows,
+        start: Callable[[Any, int], None],
+    ) -> Trained:
+        """Train the networks and store them; early stopping holds out a tenth of the unlabeled rows.
+
+        ``start(model, seed)`` sets what a new model does not leave to chance.
+        """
+        held_out = None
+        seen = unlabeled
+        if training.patience is not None:
+            unlabeled, batch = hold_out(labeled, unlabeled, training.seed)
+            held_out = for_members(batch, self.n_members)
+        streams = Streams(
+            Stream(labeled, self.batch_size, mix(training.seed, 1), self.n_members),
+            Stream(unlabeled, self.batch_size, mix(training.seed, 2), self.n_members),
+        )
+        models = []
+        with torch.random.fork_rng(devices=[]):
+            for m in range(self.n_members):
+                seed = mix(training.seed, 3 + m)
+                torch.manual_seed(seed)
+                model = architecture.build()
+                start(model, seed)
+                models.append(model.float())
+        trained = train(
+            models,
+            streams,
+            training,
+            held_out=held_out,
+            checkpoint=self._checkpoint(architecture, training, labeled, seen),
+        )
+        self.networks_ = Networks.of(architecture, trained.states)
+        self.history_ = {name: np.array(values) for name, values in trained.history.items()}
+        self.n_steps_ = trained.n_steps
+        self.outcome_ = trained.outcome
+        return trained
+
+    def _checkpoint(
+        self, architecture: Architecture, training: Training, labeled: TensorRows, unlabeled: TensorRows
+    ) -> Checkpoint | None:
+        if self.checkpoint is None:
+            return None
+        settings = (replace(training, verbose=0), architecture, self.batch_size, self.n_members)
+        return Checkpoint(Path(self.checkpoint), fingerprint(settings, [*labeled, *unlabeled]))
+
+    def _rows(self, X: Any) -> TensorRows:
+        """Rows to ask the networks about, float64."""
+        return self._as_rows(columns.read_like(self, X, sparse=False))
+
+    def _as_rows(self, matrix: Any) -> TensorRows:
+        table = self.networks_.architecture.table
+        refuse_unbounded(table.schema, table.likelihoods, matrix)
+        return rows_to_predict(*table.tensors(matrix))

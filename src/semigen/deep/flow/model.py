@@ -1,0 +1,222 @@
+"""A normalizing flow onto a Gaussian mixture of each class: exact log p(x, y)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from zuko.flows import MaskedAutoregressiveTransform
+from zuko.lazy import LazyComposedTransform
+from zuko.transforms import MonotonicRQSTransform
+
+from semigen.deep import bounds
+from semigen.deep.data.rows import Batch
+from semigen.deep.data.tables import Table
+from semigen.deep.flow.start import Components
+from semigen.deep.training.model import LossTerms, Model
+
+BOUND = 6.0
+"""Splines bend standardized cells and latents up to here; outside they are the identity."""
+
+
+class ClassFlow(Model):
+    """z = f(x) and z | y = k ~ Σ_m π_km N(μ_km, diag σ_km²): p(x | k) = p(f(x) | k) |det ∂f/∂x|.
+
+    f is a stack of coupling layers with rational-quadratic splines (Durkan, Bekasov, Murray & Papamakarios
+    2019, *NeurIPS* 32), alternately in one half of the columns given the other. It starts as the identity.
+
+    Parameters
+    ----------
+    n_features, n_components, n_transforms, bins : int
+    hidden : tuple of int
+        Hidden units of each layer's network.
+    log_prior : Tensor of shape (K,)
+        log p(y).
+    spread : Tensor of shape (D,)
+        Sd of the Gaussian noise that a training step adds to standardized cells.
+    width : Tensor of shape (D,)
+        Width of the uniform noise about them: that of one unit for whole numbers, 0 for others.
+    labeled_share : float in [0, 1]
+        The labeled rows' share of the total weight.
+    alpha : float
+        Weight of the mean cross-entropy.
+    warmup_steps : int
+        Steps in which unlabeled rows let go of the classes that they start with.
+    """
+
+    log_prior: Tensor
+    spread: Tensor
+    width: Tensor
+
+    def __init__(
+        self,
+        n_features: int,
+        n_components: int,
+        n_transforms: int,
+        bins: int,
+        hidden: tuple[int, ...],
+        log_prior: Tensor,
+        spread: Tensor,
+        width: Tensor,
+        *,
+        labeled_share: float,
+        alpha: float,
+        warmup_steps: int,
+    ) -> None:
+        super().__init__()
+        self.flow = _identity_flow(n_features, n_transforms, bins, hidden)
+        shape = (len(log_prior), n_components, n_features)
+        self.share_logits = nn.Parameter(torch.zeros(shape[:2]))
+        self.mean = nn.Parameter(torch.zeros(shape))
+        self.log_sd = nn.Parameter(torch.zeros(shape))
+        self.register_buffer("log_prior", log_prior)
+        self.register_buffer("spread", spread)
+        self.register_buffer("width", width)
+        self.labeled_share = labeled_share
+        self.alpha = alpha
+        self.warmup_steps = warmup_steps
+
+    def start_at(self, components: Components) -> None:
+        """Move the latent components."""
+        with torch.no_grad():
+            self.share_logits.copy_(torch.from_numpy(components.log_share))
+            self.mean.copy_(torch.from_numpy(components.mean))
+            self.log_sd.copy_(torch.from_numpy(components.log_sd))
+
+    def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """f(x) (n, D) and log |det ∂f/∂x| (n,) of standardized rows (n, D)."""
+        found: tuple[Tensor, Tensor] = self.flow().call_and_ladj(x)
+        return found
+
+    def rows(self, z: Tensor) -> Tensor:
+        """f⁻¹(z), standardized rows (n, D)."""
+        found: Tensor = self.flow().inv(z)
+        return found
+
+    def log_joint(self, x: Tensor) -> Tensor:
+        """Log p(x, k) of standardized rows, (K, n)."""
+        z, log_det = self.latents(x)
+        precision = (-2.0 * self.log_sd).exp()
+        square = z.square() @ precision.transpose(1, 2) - 2.0 * z @ (precision * self.mean).transpose(1, 2)
+        square = square + (precision * self.mean.square()).sum(dim=-1)[:, None, :]
+        log_size = self.log_sd.sum(dim=-1) + 0.5 * z.shape[-1] * math.log(2.0 * math.pi)
+        log_share = self.share_logits.log_softmax(dim=-1)
+        within = ((log_share - log_size)[:, None, :] - 0.5 * square).logsumexp(dim=-1)
+        return self.log_prior[:, None] + within + log_det
+
+    def sample(self, y: Tensor) -> Tensor:
+        """Standardized rows of classes (n,), drawn at random, (n, D)."""
+        part = torch.multinomial(self.share_logits.softmax(dim=-1)[y], 1)[:, 0]
+        mean, log_sd = self.mean[y, part], self.log_sd[y, part]
+        return self.rows(mean + log_sd.exp() * torch.randn_like(mean))
+
+    def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
+        """−mean log-likelihood of labeled and unlabeled rows + α · mean cross-entropy of the labeled ones.
+
+        During the warm-up an unlabeled row counts with ``(1 − t) log p(x) + t log p(x, ŷ)``, t from 1 to 0
+        and ŷ the class that it starts with: a lower bound of log p(x).
+        """
+        labeled, unlabeled = batch
+        n_labeled = len(labeled.x)
+        both = self.log_joint(
+            self._blurred(torch.cat([labeled.x, unlabeled.x]))
+        )  # one pass costs half of two
+        first, joint = both[:, :n_labeled], both[:, n_labeled:]
+        own = first.gather(0, labeled.y[None])[0]
+        cross_entropy = first.logsumexp(dim=0) - own
+        density = joint.logsumexp(dim=0)
+        free = bounds.kl_weight(step, self.warmup_steps) if self.warmup_steps else 1.0
+        bound = density
+        if free < 1.0:
+            bound = free * density + (1.0 - free) * joint.gather(0, unlabeled.y[None])[0]
+        loss = bounds.semi_supervised_loss(
+            bounds.weighted_mean(own, labeled.weight),
+            bounds.weighted_mean(bound, unlabeled.weight),
+            bounds.weighted_mean(cross_entropy, labeled.weight),
+            labeled_share=self.labeled_share,
+            alpha=self.alpha,
+        )
+        parts = {"log_joint": own, "cross_entropy": cross_entropy, "log_density": density}
+        log_resp = joint.log_softmax(dim=0)
+        parts["entropy"] = -(log_resp.exp() * log_resp).sum(dim=0)
+        return LossTerms(loss, {name: value for name, value in parts.items() if value.shape[-1]})
+
+    def _blurred(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        return x + self.spread * torch.randn_like(x) + self.width * (torch.rand_like(x) - 0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class FlowArchitecture:
+    """All that it takes to build a :class:`ClassFlow`.
+
+    Attributes
+    ----------
+    table : Table
+    log_prior : ndarray of shape (K,)
+    spread, width : ndarray of shape (D,)
+    n_components, n_transforms, bins : int
+    hidden : tuple of int
+    least_sd : float
+        Of a component at the start, in standard deviations of a column.
+    labeled_share, alpha, warmup_steps
+        As :class:`ClassFlow`.
+    """
+
+    table: Table
+    log_prior: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    width: NDArray[np.float64]
+    n_components: int
+    n_transforms: int
+    bins: int
+    hidden: tuple[int, ...]
+    least_sd: float
+    labeled_share: float
+    alpha: float
+    warmup_steps: int
+
+    def build(self) -> ClassFlow:
+        """A flow that is the identity, with all components standard normal."""
+        return ClassFlow(
+            self.table.schema.n_features,
+            self.n_components,
+            self.n_transforms,
+            self.bins,
+            self.hidden,
+            *(torch.from_numpy(one).float() for one in (self.log_prior, self.spread, self.width)),
+            labeled_share=self.labeled_share,
+            alpha=self.alpha,
+            warmup_steps=self.warmup_steps,
+        )
+
+
+def _identity_flow(n_features: int, n_transforms: int, bins: int, hidden: tuple[int, ...]) -> Any:
+    """Coupling layers with splines. A layer and the next swap the halves; each pair has other halves."""
+    layers = []
+    order = torch.arange(n_features)
+    for i in range(n_transforms):
+        if i % 2:
+            order = order.flip(0)
+        elif i:
+            order = torch.randperm(n_features)
+        layer: Any = MaskedAutoregressiveTransform(
+            n_features,
+            passes=2,
+            order=order,
+            univariate=partial(MonotonicRQSTransform, bound=BOUND),
+            shapes=[(bins,), (bins,), (bins - 1,)],
+            hidden_features=hidden,
+        )
+        last = [layer.hyper[-1].weight, layer.hyper[-1].bias] if n_features > 1 else list(layer.phi)
+        for value in last:  # equal bins of slope 1
+            nn.init.zeros_(value)
+        layers.append(layer)
+    return LazyComposedTransform(*layers)

@@ -1,0 +1,371 @@
+"""The K+1 GAN: a discriminator that knows classes, and a generator that shows it what rows are not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from semigen import columns
+from semigen.common import checks
+from semigen.deep.data import tables
+from semigen.deep.data.labels import split_rows
+from semigen.deep.data.rows import TensorRows, rows_to_predict, training_rows
+from semigen.deep.data.tables import Table
+from semigen.deep.draws import class_index, drawing, mix
+from semigen.deep.estimator import Array, DeepEstimator
+from semigen.deep.fitted import Networks
+from semigen.deep.gan.model import GAN, GANArchitecture
+from semigen.deep.parameters import hidden_sizes, image_sizes
+from semigen.deep.uncertainty import disagreement
+from semigen.estimators.base import TableClassifier
+from semigen.exceptions import ClassNotMadeError, ColumnError, ParameterError
+
+_MOST_DRAWS = 1000  # rows drawn for each one wanted of a class
+
+
+class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
+    """K+1 GAN with feature matching (Salimans et al. 2016): a classifier that also tells real from generated.
+
+    The discriminator has K logits l_k(x); with ``Z = Σ_k exp l_k`` a row is real with probability
+    ``D(x) = Z / (Z + 1)`` and, if it is, of class k with ``exp l_k / Z``, which predicts. It lowers
+
+    ``α · mean_labeled [−log p(y | x, real)] + ½ mean_real [−log D(x)] + ½ mean [−log(1 − D(G(z)))]``
+
+    and the generator lowers the squared distance between the mean last hidden layer of real and of generated
+    rows. All rows are real ones, labeled rows too; their weights count.
+
+    There is no p(x): a GAN has no ``score_samples``, and no ``class_prior``. For densities use
+    :class:`VAEClassifier` or :class:`~semigen.MixtureClassifier`.
+
+    Parameters
+    ----------
+    unit_cells : bool or "auto", default="auto"
+        Whether columns of numbers are from 0 to 1, as images are. They are then not standardized, and the
+        generator's outputs for them end in a sigmoid. "auto": whether all of them are. Otherwise numbers are
+        standardized. Counts are standardized as log(1 + count); flags, levels and holes are drawn.
+    network : {"mlp", "conv"}, default="mlp"
+        "conv": two convolutions of the discriminator come before its hidden layers, with ``image_shape``. The
+        generator has no convolutions.
+    image_shape : (height, width) or (channels, height, width) or None, default=None
+        How the columns form an image, row by row.
+    hidden : "auto", int or tuple of int, default="auto"
+        Hidden layers of the discriminator. "auto" is (w, w/2, w/4, w/4, w/4), none below 100, for w = 4 times
+        the numbers that a network sees of a row, at most 1000: the published 1000-500-250-250-250 from 250
+        inputs on, five layers of 100 for small tables; after convolutions w/4 alone.
+    generator_hidden : "auto", int or tuple of int, default="auto"
+        Of the generator; "auto" is (w/2, w/2), none below 100, and the published 500-500 from 250 inputs on.
+    n_latent : int, default=100
+        Uniform numbers that the generator makes a row from.
+    input_noise : float or "auto", default="auto"
+        Standard deviation of the noise that training adds to the discriminator's inputs. "auto": the
+        published 0.3 for numbers from 0 to 1, else 0.1 of a column's standard deviation.
+    hidden_noise : float, default=0.5
+        The same for hidden layers, whose units start with standard deviation 1.
+    alpha : float, default=1.0
+        Weight of the mean cross-entropy of labeled rows.
+    entropy_weight : float, default=0.0
+        Weight of the mean entropy of p(y | x, real) of all rows in the discriminator's loss (Dai et al.
+        2017): keeps boundaries away from rows.
+    pull_away_weight : float, default=0.0
+        Weight of the pull-away term in the generator's loss (Dai et al. 2017): spreads generated rows to
+        where data are rare.
+    unlabeled_weight : float in [0, 1], default=1.0
+        λ: how much an unlabeled row counts. 0 is supervised learning.
+    unlabeled : scalar or None, default=-1
+        The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
+    n_steps : int, default=2000
+        Optimizer steps, one for each network. The learning rate falls to 0 over the last third. The published
+        fit of MNIST has 180,000.
+    batch_size : int, default=100
+        Real and generated rows of a step, and labeled ones, all of them if there are no more.
+    learning_rate : float, default=3e-3
+        Of Adam with β₁ = 0.5.
+    weight_average : float in [0, 1), default=0.9999
+        Decay of the moving average of the weights that is the result; 0: the last weights. The average starts
+        at the first weights, and after t steps the decay is at most (1 + t) / (10 + t): 0.9999 alone would
+        still be at the start after some thousand steps.
+    n_members : int, default=1
+        Models trained at once from different seeds. Their mean probabilities predict, and
+        :meth:`uncertainty` says how far they agree.
+    device : {"auto", "cpu", "cuda", "mps"}, default="auto"
+    precision : {"float32", "bfloat16"}, default="float32"
+    checkpoint : path or None, default=None
+        File to write the training to, and to resume it from.
+    random_state : int, RandomState or None, default=None
+        The same number gives the same result on the same device.
+    verbose : int, default=0
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+    history_ : dict {str: ndarray}
+        "step" and means at each report, nats a row: "cross_entropy" of labeled rows, "real" (−log D) and
+        "entropy" of all rows, "generated" (−log(1 − D)); "feature_matching", and "pull_away" with its weight.
+    n_steps_ : int
+    outcome_ : {"finished", "not finite", "interrupted"}
+    schema_ : Schema
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (D,)
+        Only for data frames with text names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semigen.deep.gan.classifier import GANClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 3)) + np.repeat([[0.0], [4.0]], 100, axis=0)
+    >>> y = np.full(200, None)
+    >>> y[[3, 20, 120, 150]] = ["low", "low", "high", "high"]
+    >>> clf = GANClassifier(hidden=20, n_steps=100, random_state=0).fit(X, y)
+    >>> clf.predict([[0.3, 0.0, 0.1], [4.2, 3.8, 4.0]]).tolist()
+    ['low', 'high']
+    """
+
+    # Other deep models have these; a GAN has no bound to warm up, and no held-out loss that says anything.
+    warmup_steps = 0
+    patience = None
+
+    def __init__(
+        self,
+        *,
+        unit_cells: Any = "auto",
+        network: Any = "mlp",
+        image_shape: Any = None,
+        hidden: Any = "auto",
+        generator_hidden: Any = "auto",
+        n_latent: int = 100,
+        input_noise: Any = "auto",
+        hidden_noise: float = 0.5,
+        alpha: float = 1.0,
+        entropy_weight: float = 0.0,
+        pull_away_weight: float = 0.0,
+        unlabeled_weight: float = 1.0,
+        unlabeled: Any = -1,
+        n_steps: int = 2000,
+        batch_size: int = 100,
+        learning_rate: float = 3e-3,
+        weight_average: float = 0.9999,
+        n_members: int = 1,
+        device: str = "auto",
+        precision: str = "float32",
+        checkpoint: Any = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.unit_cells = unit_cells
+        self.network = network
+        self.image_shape = image_shape
+        self.hidden = hidden
+        self.generator_hidden = generator_hidden
+        self.n_latent = n_latent
+        self.input_noise = input_noise
+        self.hidden_noise = hidden_noise
+        self.alpha = alpha
+        self.entropy_weight = entropy_weight
+        self.pull_away_weight = pull_away_weight
+        self.unlabeled_weight = unlabeled_weight
+        self.unlabeled = unlabeled
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_average = weight_average
+        self.n_members = n_members
+        self.device = device
+        self.precision = precision
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn from labeled and unlabeled rows.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, D)
+        y : array-like of shape (n,) or (n, K)
+            Labels with markers, or label probabilities / candidate sets over K classes; a row of several
+            possible classes counts as one row a class, weighted.
+        sample_weight : array-like of shape (n,) or None
+            Row weights ≥ 0.
+
+        Returns
+        -------
+        self
+        """
+        training = self._training()
+        lam = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
+        table, matrix = tables.learn(X)
+        table, unit = self._with_unit_cells(table, matrix)
+        validate_data(self, X, skip_check_array=True)
+        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, lam)
+        architecture = self._architecture(table, unit, len(split.classes))
+        labeled = training_rows(table, matrix[split.labeled], split.code, split.weight)
+        real = np.concatenate([split.labeled, split.unlabeled])
+        weight = np.concatenate([split.weight, lam * split.unlabeled_weight])
+        rows = training_rows(table, matrix[real], None, weight)
+        self.schema_ = table.schema
+        trained = self._train(
+            architecture, training, labeled, rows, lambda model, _: model.start(rows.x, rows.mask)
+        )
+        states = _calibrated(architecture, trained.states, mix(training.seed, 0))
+        self.networks_ = Networks.of(architecture, states)
+        self.classes_ = split.classes
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """p(class | x, real), the mean over members, (n, K), in the order of ``classes_``."""
+        return np.asarray(self._member_proba(X).mean(axis=0))
+
+    def uncertainty(self, X: Any) -> tuple[Array, Array]:
+        """How uncertain the class is, and how far the members disagree, nats, each (n,).
+
+        The first is the entropy of the mean probabilities; the second, its epistemic part, is what it
+        exceeds the mean entropy of the members by: more data would lower it. 0 for a single member.
+        """
+        return disagreement(self._member_proba(X))
+
+    def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
+        """Draw rows from the generator, which does not know classes: theirs are the most probable ones.
+
+        A generator that was trained by feature matching makes rows that help the classifier; they are not
+        draws from a density, and classes need not have their shares.
+
+        Parameters
+        ----------
+        n : int, default=1
+        y : class or None
+            Keep only rows whose most probable class is this one.
+        random_state : int, RandomState or None
+
+        Returns
+        -------
+        X : ndarray or data frame of shape (n, D)
+            No cell is missing.
+        y : ndarray of shape (n,)
+
+        Raises
+        ------
+        ClassNotMadeError
+            If the generator makes less than one row of class ``y`` in a thousand.
+        """
+        check_is_fitted(self)
+        checks.integer("n", n, minimum=1)
+        wanted = None if y is None else class_index(self.classes_, y)
+        found: list[Tensor] = []
+        codes: list[Tensor] = []
+        n_found, n_drawn = 0, 0
+        with drawing(random_state):
+            while n_found < n:
+                if n_drawn >= _MOST_DRAWS * n:
+                    raise ClassNotMadeError(
+                        f"y={y!r}: the generator made {n_found} rows of this class in {n_drawn}. Take "
+                        "rows of any class (y=None), label more rows of this one, or raise n_steps."
+                    )
+                x = self.networks_.draw(n, _generated)
+                proba = self._member_proba_of(rows_to_predict(x, torch.ones(n, 1, dtype=x.dtype)))
+                code = torch.from_numpy(proba.mean(axis=0).argmax(axis=1))
+                kept = torch.ones(n, dtype=torch.bool) if wanted is None else code == wanted
+                found.append(x[kept])
+                codes.append(code[kept])
+                n_drawn += n
+                n_found += int(kept.sum())
+        x, code = torch.cat(found)[:n], torch.cat(codes)[:n]
+        rows = columns.restore(self.schema_, self.networks_.architecture.table.matrix(x))
+        return rows, self.classes_[code.numpy()]
+
+    def _member_proba(self, X: Any) -> Array:
+        """p(class | x, real) of each member, (members, n, K)."""
+        check_is_fitted(self)
+        return self._member_proba_of(self._rows(X))
+
+    def _member_proba_of(self, rows: TensorRows) -> Array:
+        return self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp().T)
+
+    def _with_unit_cells(self, table: Table, matrix: Any) -> tuple[Table, tuple[bool, ...]]:
+        """The table with numbers from 0 to 1 left as they are, and which columns have such numbers."""
+        if self.unit_cells not in (True, False, "auto"):
+            raise ParameterError(f"unit_cells={self.unit_cells!r}: use True, False or 'auto'.")
+        number = np.array([name == "gaussian" for name in table.likelihoods])
+        cells = matrix[:, number]
+        inside = bool(np.nanmin(cells, initial=0.0) >= 0 and np.nanmax(cells, initial=1.0) <= 1)
+        if self.unit_cells is True and not inside:
+            raise ColumnError(
+                f"unit_cells=True, and numbers go from {np.nanmin(cells):g} to {np.nanmax(cells):g}: divide "
+                "by the largest possible value, 255 for images of bytes, or use unit_cells=False."
+            )
+        unit = number & (inside and self.unit_cells is not False)
+        as_is = unit | np.array([name == "bernoulli" for name in table.likelihoods])
+        return replace(
+            table,
+            center=np.where(unit, 0.0, table.center),
+            scale=np.where(unit, 1.0, table.scale),
+            input_center=np.where(as_is, 0.0, table.input_center),
+            input_scale=np.where(as_is, 1.0, table.input_scale),
+        ), tuple(unit.tolist())
+
+    def _architecture(self, table: Table, unit: tuple[bool, ...], n_classes: int) -> GANArchitecture:
+        """The networks' architecture from the parameters, checked."""
+        if self.network not in ("mlp", "conv"):
+            raise ParameterError(f"network={self.network!r}: use 'mlp' or 'conv'.")
+        image = (
+            image_sizes(self.image_shape, self.network, table.schema.n_features)
+            if self.network == "conv"
+            else None
+        )
+        widest = min(1000, 4 * tables.Inputs(table).n_outputs)
+        hidden, generator = (
+            tuple(max(100, widest // share) for share in shares)
+            for shares in ((4,) if image else (1, 2, 4, 4, 4), (2, 2))
+        )
+        noise = (0.3 if any(unit) else 0.1) if self.input_noise == "auto" else self.input_noise
+        return GANArchitecture(
+            table,
+            unit,
+            np.zeros(n_classes),
+            hidden=_sizes("hidden", self.hidden, hidden),
+            generator_hidden=_sizes("generator_hidden", self.generator_hidden, generator),
+            n_latent=checks.integer("n_latent", self.n_latent, minimum=1),
+            n_generated=self.batch_size,
+            input_noise=checks.real("input_noise", noise, minimum=0.0),
+            image_shape=image,
+            **{
+                name: checks.real(name, getattr(self, name), minimum=0.0)
+                for name in ("hidden_noise", "alpha", "entropy_weight", "pull_away_weight")
+            },
+        )
+
+
+def _generated(model: Any, which: Tensor) -> Tensor:
+    """Rows of a generator as tensors of the table, (n, D)."""
+    found: Tensor = model.cells.rows(model.generator(model.generator.latents(len(which))), model.inputs)
+    return found
+
+
+def _sizes(name: str, value: Any, automatic: tuple[int, ...]) -> tuple[int, ...]:
+    """Sizes of hidden layers, checked."""
+    if isinstance(value, str) and value == "auto":
+        return automatic
+    return hidden_sizes(name, value)
+
+
+def _calibrated(
+    architecture: GANArchitecture, states: Sequence[dict[str, Tensor]], seed: int
+) -> list[dict[str, Tensor]]:
+    """Weights with the moments of batch norm that go with them."""
+    found = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for state in states:
+            model: GAN = architecture.build()
+            model.load_state_dict(state)
+            model.calibrate()
+            found.append({name: value.detach() for name, value in model.state_dict().items()})
+    return found

@@ -1,0 +1,57 @@
+"""Parameters that describe networks, checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from semigen.common import checks
+from semigen.exceptions import ParameterError
+
+
+def hidden_sizes(name: str, value: Any) -> tuple[int, ...]:
+    """Units of each hidden layer; there is at least one layer.
+
+    Raises
+    ------
+    ParameterError
+        This and the other functions here: if the parameter is none of what is allowed.
+    """
+    sizes = (value,) if isinstance(value, int) else tuple(value)
+    if not sizes:
+        raise ParameterError(f"{name}=(): give the number of units of at least one hidden layer.")
+    return tuple(checks.integer(name, one, minimum=1) for one in sizes)
+
+
+def check_network(network: Any) -> Any:
+    """The kind of network, or the function that makes one."""
+    if callable(network) or network in ("mlp", "conv"):
+        return network
+    raise ParameterError(
+        f"network={network!r}: use 'mlp', 'conv', or a function that makes a torch.nn.Module from the "
+        "numbers of its inputs and outputs."
+    )
+
+
+def image_sizes(image_shape: Any, network: Any, n_features: int) -> tuple[int, int, int] | None:
+    """Channels, height and width; None where rows are no images."""
+    if image_shape is None:
+        if network == "conv":
+            raise ParameterError(
+                "network='conv' needs image_shape=(height, width) or (channels, height, width)."
+            )
+        return None
+    sizes: Sequence[int] = [checks.integer("image_shape", one, minimum=1) for one in image_shape]
+    if len(sizes) == 2:
+        sizes = [1, *sizes]
+    if len(sizes) != 3 or math.prod(sizes) != n_features:
+        raise ParameterError(
+            f"image_shape={image_shape!r} does not fit the {n_features} columns of X: use (height, width) or "
+            "(channels, height, width) with that product."
+        )
+    if network == "conv" and (sizes[1] % 4 or sizes[2] % 4):
+        raise ParameterError(
+            f"image_shape={image_shape!r}: network='conv' needs a height and a width that are multiples of 4."
+        )
+    return sizes[0], sizes[1], sizes[2]

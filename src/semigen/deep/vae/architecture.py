@@ -1,0 +1,96 @@
+"""The architecture of M1 and M2: the networks that they are built from, and where the decoder starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from semigen.deep.data.rows import TensorRows
+from semigen.deep.data.tables import Inputs, Table
+from semigen.deep.vae.model import VAE, ClassVAE
+from semigen.deep.vae.networks import MLP, ConvDecoder, ConvEncoder, Decoder, Encoder
+
+
+@dataclass(frozen=True, eq=False)
+class VAEArchitecture:
+    """All that it takes to build the networks of M1 or M2.
+
+    Attributes
+    ----------
+    table : Table
+    n_latent : int
+    hidden : tuple of int
+        Hidden layers of an MLP; every body ends, or for a decoder begins, at the last of these sizes.
+    network : "mlp", "conv" or callable
+    image_shape : (channels, height, width) or None
+    log_prior : ndarray of shape (K,)
+        log p(y); no classes (K = 0) for M1.
+    labeled_share, alpha, warmup_steps, top_k
+        As :class:`semigen.deep.vae.model.ClassVAE`.
+    """
+
+    table: Table
+    n_latent: int
+    hidden: tuple[int, ...]
+    network: Any
+    image_shape: tuple[int, int, int] | None
+    log_prior: NDArray[np.float64]
+    labeled_share: float = 0.0
+    alpha: float = 0.0
+    warmup_steps: int = 0
+    top_k: int | None = None
+
+    def build(self) -> VAE:
+        """New networks with random weights."""
+        inputs, likelihood = Inputs(self.table), self.table.likelihood()
+        width, n_classes = self.hidden[-1], len(self.log_prior)
+        encoder = Encoder(self._body(inputs.n_outputs, width), width, n_classes, self.n_latent)
+        back = self._body(width, likelihood.n_outputs, backwards=True)
+        decoder = Decoder(self.n_latent, n_classes, width, back)
+        if not n_classes:
+            return VAE(
+                inputs, encoder, decoder, likelihood, n_latent=self.n_latent, warmup_steps=self.warmup_steps
+            )
+        return ClassVAE(
+            inputs,
+            encoder,
+            decoder,
+            likelihood,
+            self._body(inputs.n_outputs, n_classes, last=True),
+            torch.from_numpy(self.log_prior).float(),
+            n_latent=self.n_latent,
+            labeled_share=self.labeled_share,
+            alpha=self.alpha,
+            warmup_steps=self.warmup_steps,
+            top_k=self.top_k,
+        )
+
+    def _body(
+        self, n_inputs: int, n_outputs: int, *, backwards: bool = False, last: bool = False
+    ) -> nn.Module:
+        """A body; ``last`` if it ends in outputs and not in hidden units."""
+        if callable(self.network):
+            made: nn.Module = self.network(n_inputs, n_outputs)
+            return made
+        if self.network == "conv" and self.image_shape is not None:
+            if backwards:
+                return ConvDecoder(n_inputs, self.image_shape, n_outputs)
+            return ConvEncoder(n_inputs, self.image_shape, n_outputs)
+        if last:
+            return MLP(n_inputs, self.hidden, n_outputs)
+        inner = self.hidden[:-1]
+        return MLP(n_inputs, inner[::-1] if backwards else inner, n_outputs)
+
+
+def start_decoder(model: VAE, rows: TensorRows) -> None:
+    """Let the decoder start at the columns' own distributions, if its last layer has a bias per output."""
+    start = model.likelihood.start(rows.x, rows.mask)
+    biases = [value for name, value in model.decoder.body.named_parameters() if name.endswith("bias")]
+    if biases and biases[-1].shape == start.shape:  # a convolution has one bias per channel
+        with torch.no_grad():
+            biases[-1].copy_(start)

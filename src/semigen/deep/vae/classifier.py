@@ -1,0 +1,340 @@
+"""M2 and M1+M2: a class and latents make a row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from semigen import columns
+from semigen.common import checks
+from semigen.deep.data import tables
+from semigen.deep.data.labels import class_prior, split_rows
+from semigen.deep.data.rows import TensorRows, training_rows
+from semigen.deep.draws import class_index, draw_classes, drawing, random_seed
+from semigen.deep.estimator import Array
+from semigen.deep.uncertainty import disagreement
+from semigen.deep.vae.density import LogDensity, log_density
+from semigen.deep.vae.estimator import VAEEstimator
+from semigen.estimators.base import TableClassifier
+
+
+class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimator):
+    """M2: a variational autoencoder with the class as one of its latents (Kingma et al. 2014).
+
+    The model is ``p(x, y) = p(y) ∫ p(x | y, z) N(z; 0, I) dz``: z is what differs within a class. The fit
+    maximizes, per unit of weight,
+
+    ``[Σ_labeled w L(x, y) + λ Σ_unlabeled w U(x)] / total weight − α · mean_labeled [−log q(y | x)]``
+
+    with ``L(x, y) = E_q(z|x,y)[log p(x | y, z)] + log p(y) − KL(q(z | x, y) ‖ p(z)) ≤ log p(x, y)`` and
+    ``U(x) = Σ_y q(y | x) L(x, y) + H(q(y | x)) ≤ log p(x)``, summed over all y. q(y | x) predicts.
+
+    Parameters
+    ----------
+    features : VAEFeatures, other transformer or None, default=None
+        M1+M2: learn M2 on these features of all rows, fitted without labels. Those of ``VAEFeatures`` are
+        drawn from q(z | x) anew in each step of training; predictions take their means. A ``random_state``
+        of None is drawn from the classifier's.
+    likelihood : str or dict {column or kind: str}, default="auto"
+        p(cell | y, z), as in :class:`VAEFeatures`; of the features where there are some, "gaussian" for
+        those of ``VAEFeatures``.
+    n_latent : int, default=20
+    hidden : int or tuple of int, default=(300, 300)
+    network : {"mlp", "conv"} or callable, default="mlp"
+    image_shape : tuple of int or None, default=None
+    alpha : float, default=1.0
+        Weight of the mean cross-entropy of labeled rows against the mean bound, nats a row.
+    class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
+        p(y). "labeled": the shares of the labeled rows, with one more row a class.
+    unlabeled_weight : float in [0, 1], default=1.0
+        λ: how much an unlabeled row counts. 0 is supervised learning.
+    unlabeled : scalar or None, default=-1
+        The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
+    top_k : int or None, default=None
+        Sum U over the k most probable classes of each row only, which is a bound, too. For many classes.
+    warmup_steps, n_steps, batch_size, learning_rate, weight_average, patience, device, precision, checkpoint
+        As in :class:`VAEFeatures`. A batch has ``batch_size`` unlabeled rows and as many labeled ones, all
+        of them if there are no more.
+    n_members : int, default=1
+        Models trained at once from different seeds. Their mean probabilities predict, and
+        :meth:`uncertainty` says how far they agree.
+    random_state : int, RandomState or None, default=None
+        The same number gives the same result on the same device.
+    verbose : int, default=0
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+    class_prior_ : ndarray of shape (K,)
+    features_ : fitted transformer, with ``features``
+    history_ : dict {str: ndarray}
+        "step" and means at each report: "labeled_bound", "unlabeled_bound", "cross_entropy", and of the
+        unlabeled rows the "kl" of their latents and the "entropy" of q(y | x), nats a row; with ``top_k``
+        "log_mass", the log probability of the classes that are summed over.
+    n_steps_ : int
+    outcome_ : {"finished", "no improvement", "not finite", "interrupted"}
+    schema_ : Schema
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (D,)
+        Only for data frames with text names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semigen.deep import VAEClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 3)) + np.repeat([[0.0], [4.0]], 100, axis=0)
+    >>> y = np.full(200, None)
+    >>> y[[3, 20, 120, 150]] = ["low", "low", "high", "high"]
+    >>> clf = VAEClassifier(n_latent=2, hidden=20, n_steps=300, random_state=0).fit(X, y)
+    >>> clf.predict([[0.3, 0.0, 0.1], [4.2, 3.8, 4.0]]).tolist()
+    ['low', 'high']
+    """
+
+    def __init__(
+        self,
+        features: Any = None,
+        *,
+        likelihood: Any = "auto",
+        n_latent: int = 20,
+        hidden: Any = (300, 300),
+        network: Any = "mlp",
+        image_shape: Any = None,
+        alpha: float = 1.0,
+        class_prior: Any = "labeled",
+        unlabeled_weight: float = 1.0,
+        unlabeled: Any = -1,
+        top_k: int | None = None,
+        warmup_steps: int = 0,
+        n_steps: int = 2000,
+        batch_size: int = 200,
+        learning_rate: float = 1e-3,
+        weight_average: float = 0.999,
+        patience: int | None = None,
+        n_members: int = 1,
+        device: str = "auto",
+        precision: str = "float32",
+        checkpoint: Any = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.features = features
+        self.likelihood = likelihood
+        self.n_latent = n_latent
+        self.hidden = hidden
+        self.network = network
+        self.image_shape = image_shape
+        self.alpha = alpha
+        self.class_prior = class_prior
+        self.unlabeled_weight = unlabeled_weight
+        self.unlabeled = unlabeled
+        self.top_k = top_k
+        self.warmup_steps = warmup_steps
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_average = weight_average
+        self.patience = patience
+        self.n_members = n_members
+        self.device = device
+        self.precision = precision
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn from labeled and unlabeled rows.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, D)
+        y : array-like of shape (n,) or (n, K)
+            Labels with markers, or label probabilities / candidate sets over K classes; a row of several
+            possible classes counts as one row a class, weighted.
+        sample_weight : array-like of shape (n,) or None
+            Row weights ≥ 0.
+
+        Returns
+        -------
+        self
+        """
+        training = self._training()
+        alpha = checks.real("alpha", self.alpha, minimum=0.0)
+        lam = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
+        if self.top_k is not None:
+            checks.integer("top_k", self.top_k, minimum=1)
+        table, matrix, sd = self._learn_columns(X, training.seed)
+        validate_data(self, X, skip_check_array=True)
+        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, lam)
+        prior = class_prior(self.class_prior, split)
+        architecture = self._architecture(
+            table, np.log(prior), labeled_share=split.labeled_share, alpha=alpha, top_k=self.top_k
+        )
+        labeled, unlabeled = (
+            training_rows(table, matrix[rows], code, weight, None if sd is None else sd[rows])
+            for rows, code, weight in (
+                (split.labeled, split.code, split.weight),
+                (split.unlabeled, None, split.unlabeled_weight),
+            )
+        )
+        self._train_from(architecture, training, labeled, unlabeled)
+        self.classes_ = split.classes
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """q(class | x), the mean over members, (n, K), in the order of ``classes_``."""
+        return np.asarray(self._member_proba(self._rows(X)).mean(axis=0))
+
+    def uncertainty(self, X: Any) -> tuple[Array, Array]:
+        """How uncertain the class is, and how far the members disagree, nats, each (n,).
+
+        The first is the entropy of the mean probabilities; the second, its epistemic part, is what it
+        exceeds the mean entropy of the members by: more data would lower it. 0 for a single member.
+        """
+        return disagreement(self._member_proba(self._rows(X)))
+
+    def transform(self, X: Any) -> Array:
+        """Posterior means of z given the most probable class, member by member, (n, latents)."""
+
+        def mean(model: Any, block: TensorRows) -> Tensor:
+            seen = model.inputs(block.x, block.mask)
+            latent: Tensor = model.encoder(seen, model.log_q(seen).argmax(dim=-1))[0]
+            return latent.T
+
+        return np.hstack(list(self.networks_.ask_each(self._rows(X), mean)))
+
+    def sample(
+        self, n: int = 1, y: Any = None, random_state: Any = None, *, expected: bool = False
+    ) -> tuple[Any, NDArray[Any]]:
+        """Draw rows from the model.
+
+        Parameters
+        ----------
+        n : int, default=1
+        y : class or None
+            Draw rows of this class; None draws classes from ``class_prior_``.
+        random_state : int, RandomState or None
+        expected : bool, default=False
+            Draw class and latents only, and return the cells that they lead one to expect: gray images
+            instead of black and white draws. Such rows vary less than those of the table.
+
+        Returns
+        -------
+        X : ndarray or data frame of shape (n, D)
+        y : ndarray of shape (n,)
+        """
+        check_is_fitted(self)
+        checks.integer("n", n, minimum=1)
+        with drawing(random_state):
+            code = draw_classes(n, y, self.classes_, self.class_prior_)
+            rows = self.networks_.draw(
+                n, lambda model, which: model.sample(len(which), code[which], expected=expected)
+            )
+            drawn = self._restored(rows, expected=expected)
+        return drawn, self.classes_[code.numpy()]
+
+    def reconstruct(self, X: Any) -> Any:
+        """Expected rows given their most probable class and the posterior mean of z, a table like X.
+
+        By the first member, if there are several.
+        """
+        return self._decoded(X, None)
+
+    def transfer(self, X: Any, y: Any) -> Any:
+        """Rows as they would be in another class: the same z, class ``y``, expected cells, a table like X.
+
+        By the first member, if there are several.
+        """
+        check_is_fitted(self)
+        return self._decoded(X, class_index(self.classes_, y))
+
+    def score_samples(self, X: Any) -> Array:
+        """Estimated log p(x), nats per unit of the columns, (n,); see :meth:`log_density`."""
+        return self.log_density(X).value
+
+    def log_density(self, X: Any, *, n_samples: int = 100, random_state: Any = 0) -> LogDensity:
+        """Importance-weighted estimate of log p(x), summed over classes, with its standard error.
+
+        With ``features`` the density is that of the features.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, D)
+        n_samples : int, default=100
+            Draws of z; the same for every row.
+        random_state : int, RandomState or None, default=0
+
+        Returns
+        -------
+        LogDensity
+        """
+        return log_density(self.networks_, self._rows(X), n_samples, random_seed(random_state))
+
+    @property
+    def class_prior_(self) -> Array:
+        """p(y), (K,)."""
+        check_is_fitted(self)
+        return np.asarray(np.exp(self.networks_.architecture.log_prior))
+
+    def _learn_columns(self, X: Any, seed: int) -> tuple[tables.Table, Any, Array | None]:
+        """Columns and rows to learn from, of X or of its features, and how uncertain those are."""
+        if self.features is None:
+            table, matrix = tables.learn(X, self.likelihood)
+            self.schema_ = table.schema
+            return table, matrix, None
+        features = clone(self.features)
+        if features.get_params().get("random_state", 0) is None:  # one seed for both
+            features.set_params(random_state=seed)
+        self.features_ = features.fit(X, None)  # FrozenEstimator wants a y
+        if hasattr(self.features_, "schema_"):
+            self.schema_ = self.features_.schema_
+        if not hasattr(self.features_, "posterior"):
+            return *tables.learn(self.features_.transform(X), self.likelihood), None
+        mean, sd = self.features_.posterior(X)
+        table, matrix = tables.learn(mean, "gaussian")
+        scale = np.sqrt(mean.var(axis=0) + np.mean(sd**2, axis=0))  # of the draws, not of their means
+        return replace(table, scale=scale), matrix, sd
+
+    def _rows(self, X: Any) -> TensorRows:
+        check_is_fitted(self)
+        if self.features is None:
+            return super()._rows(X)
+        return self._as_rows(
+            columns.read(self.networks_.architecture.table.schema, self.features_.transform(X))
+        )
+
+    def _restored(self, x: Tensor, *, expected: bool = True) -> Any:
+        """A table of cells or, with ``features``, of features that cells are expected or drawn from."""
+        matrix = self.networks_.architecture.table.matrix(x)
+        if self.features is None:
+            return columns.restore(self.schema_, matrix)
+        if not expected and hasattr(self.features_, "draw"):
+            return self.features_.draw(matrix, int(torch.randint(2**31, ())))
+        return self.features_.inverse_transform(matrix)
+
+    def _member_proba(self, rows: TensorRows) -> Array:
+        """q(class | x) of each member, (members, n, K)."""
+        return self.networks_.ask_each(
+            rows, lambda model, block: model.log_q(model.inputs(block.x, block.mask)).exp().T
+        )
+
+    def _decoded(self, X: Any, code: int | None) -> Any:
+        """Mean of p(x | y, z) of the first member, at the posterior mean of z given the row's own class."""
+        rows = self._rows(X)
+        model: Any = self.networks_.models[0]
+
+        def decoded(block: TensorRows) -> Tensor:
+            seen = model.inputs(block.x, block.mask)
+            own = model.log_q(seen).argmax(dim=-1)
+            wanted = own if code is None else torch.full_like(own, code)
+            mean: Tensor = model.likelihood.mean(model.decoder(model.encoder(seen, own)[0], wanted))
+            return mean.T
+
+        return self._restored(self.networks_.ask(rows, decoded).T)

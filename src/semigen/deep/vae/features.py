@@ -1,0 +1,311 @@
+"""M1: the latents of a variational autoencoder as features."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from semigen import columns
+from semigen.common import checks
+from semigen.deep.bounds import gaussian_kl
+from semigen.deep.data import tables
+from semigen.deep.data.rows import TensorRows, training_rows
+from semigen.deep.draws import drawing, random_seed
+from semigen.deep.estimator import Array
+from semigen.deep.vae.density import LogDensity, log_density
+from semigen.deep.vae.estimator import VAEEstimator
+from semigen.exceptions import ConvergenceWarning
+
+COLLAPSED = 0.01
+"""A latent whose posterior is the prior's to within this mean KL divergence, nats, says nothing of a row."""
+
+
+class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """M1: features of rows learned from all of them, labeled or not, by a variational autoencoder.
+
+    The model is ``p(x) = ∫ p(x | z) N(z; 0, I) dz`` with a decoder network for p(x | z); an encoder network
+    gives q(z | x) = N(m(x), diag s(x)²), and both climb the mean of
+
+    ``E_q[log p(x | z)] − KL(q(z | x) ‖ N(0, I)) ≤ log p(x)``
+
+    (Kingma & Welling 2014, *ICLR*, eq. 3; Kingma et al. 2014, *NeurIPS* 27, call it M1). The features are
+    m(x), without the latents that no row uses: their posterior has collapsed to the prior.
+
+    Parameters
+    ----------
+    likelihood : str or dict {column or kind: str}, default="auto"
+        p(cell | z): "gaussian" (one learned sd a column), "bernoulli" (flags; gray values from 0 to 1 are
+        drawn black or white anew in each step), "continuous_bernoulli" (numbers from 0 to 1 as they are),
+        "categorical", "poisson" or "negative_binomial"; or a dict from column names (numbers, for an array)
+        or kinds. "auto": numbers are Gaussian, counts negative binomial, flags Bernoulli, categories
+        categorical. Missing cells drop out of it, and the encoder sees which they are.
+    n_latent : int, default=20
+        Latents to start with.
+    hidden : int or tuple of int, default=(300, 300)
+        Units of the hidden layers.
+    network : {"mlp", "conv"} or callable, default="mlp"
+        "conv": two convolutions for images, with ``image_shape``. A callable makes a ``torch.nn.Module`` from
+        the numbers of its inputs and outputs, (n, inputs) → (n, outputs).
+    image_shape : (height, width) or (channels, height, width) or None, default=None
+        How the columns form an image, row by row.
+    warmup_steps : int, default=0
+        Optimizer steps in which the weight of the KL term rises from 0 to 1.
+    n_steps : int, default=2000
+        Optimizer steps.
+    batch_size : int, default=200
+        Rows of a step.
+    learning_rate : float, default=0.001
+        Of Adam; falls to 0 over the last third of the steps.
+    weight_average : float in [0, 1), default=0.999
+        Decay of the moving average of the weights that is kept; 0 keeps the last weights.
+    patience : int or None, default=None
+        Early stopping: hold out a tenth of the rows, and stop after so many of the 50 reports of a fit in
+        which their bound did not rise. None: all steps.
+    n_members : int, default=1
+        Models trained at once from different seeds; their features stand side by side.
+    device : {"auto", "cpu", "cuda", "mps"}, default="auto"
+        Where to train.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the products in training; weights are float32 and answers float64.
+    checkpoint : path or None, default=None
+        A file that the training is written to in the course of a fit. If it is there, the fit goes on from it
+        to the same result.
+    random_state : int, RandomState or None, default=None
+        The same number gives the same result on the same device.
+    verbose : int, default=0
+        1 prints the parts of the loss 50 times in a fit.
+
+    Attributes
+    ----------
+    kl_ : ndarray of shape (n_members, n_latent)
+        Mean KL divergence of each latent, nats: what it says of a row.
+    active_ : ndarray of shape (n_members, n_latent), bool
+        Which latents are features: those of 0.01 nats and more.
+    history_ : dict {str: ndarray}
+        "step", "bound", "log_px" and "kl", nats a row, at each report.
+    n_steps_ : int
+    outcome_ : {"finished", "no improvement", "not finite", "interrupted"}
+        Why the training ended.
+    schema_ : Schema
+    n_features_in_ : int
+
+    Warns
+    -----
+    ConvergenceWarning
+        If all latents have collapsed; the one that says most is kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semigen.deep import VAEFeatures
+    >>> X = np.random.default_rng(0).normal(size=(200, 1)) @ np.ones((1, 5))
+    >>> X += 0.1 * np.random.default_rng(1).normal(size=X.shape)
+    >>> features = VAEFeatures(n_latent=3, hidden=20, n_steps=300, random_state=0).fit(X)
+    >>> features.transform(X).shape
+    (200, 1)
+    """
+
+    def __init__(
+        self,
+        likelihood: Any = "auto",
+        *,
+        n_latent: int = 20,
+        hidden: Any = (300, 300),
+        network: Any = "mlp",
+        image_shape: Any = None,
+        warmup_steps: int = 0,
+        n_steps: int = 2000,
+        batch_size: int = 200,
+        learning_rate: float = 1e-3,
+        weight_average: float = 0.999,
+        patience: int | None = None,
+        n_members: int = 1,
+        device: str = "auto",
+        precision: str = "float32",
+        checkpoint: Any = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.likelihood = likelihood
+        self.n_latent = n_latent
+        self.hidden = hidden
+        self.network = network
+        self.image_shape = image_shape
+        self.warmup_steps = warmup_steps
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_average = weight_average
+        self.patience = patience
+        self.n_members = n_members
+        self.device = device
+        self.precision = precision
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from all rows; y is not looked at.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, D)
+        y : ignored
+
+        Returns
+        -------
+        self
+        """
+        training = self._training()
+        table, matrix = tables.learn(X, self.likelihood)
+        self.schema_ = table.schema
+        validate_data(self, X, skip_check_array=True)
+        rows = training_rows(table, matrix)
+        self._train_from(self._architecture(table, np.empty(0)), training, rows.take(slice(0)), rows)
+        self._find_active(self._as_rows(matrix))
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """Posterior means of the active latents, member by member, (n, features)."""
+        mean, _ = self._posterior(self._rows(X))
+        return mean
+
+    def posterior(self, X: Any) -> tuple[Array, Array]:
+        """Means and standard deviations of q(z | x) of the active latents, each (n, features)."""
+        return self._posterior(self._rows(X))
+
+    def inverse_transform(self, Z: Any) -> Any:
+        """Expected rows for features, by the first member; latents that are not features are 0.
+
+        Parameters
+        ----------
+        Z : array of shape (n, features)
+
+        Returns
+        -------
+        ndarray or data frame of shape (n, D)
+        """
+        check_is_fitted(self)
+        model = self.networks_.models[0]
+        with torch.no_grad():
+            return self._restored(model.likelihood.mean(model.decoder(self._latents(Z, torch.zeros))))
+
+    def draw(self, Z: Any, random_state: Any = None) -> Any:
+        """Draw rows given their features, by the first member; latents that are not features are drawn, too.
+
+        Parameters
+        ----------
+        Z : array of shape (n, features)
+        random_state : int, RandomState or None
+
+        Returns
+        -------
+        ndarray or data frame of shape (n, D)
+        """
+        check_is_fitted(self)
+        model = self.networks_.models[0]
+        with drawing(random_state):
+            return self._restored(model.likelihood.sample(model.decoder(self._latents(Z, torch.randn))))
+
+    def reconstruct(self, X: Any) -> Any:
+        """Expected rows given the posterior means of their latents, as a table like X, (n, D)."""
+        return self.inverse_transform(self.transform(X))
+
+    def sample(self, n: int = 1, random_state: Any = None, *, expected: bool = False) -> Any:
+        """Draw rows from the model, each from a member at random.
+
+        Parameters
+        ----------
+        n : int, default=1
+        random_state : int, RandomState or None
+        expected : bool, default=False
+            Draw latents only, and return the cells that they lead one to expect: gray images instead of black
+            and white draws. Such rows vary less than those of the table.
+
+        Returns
+        -------
+        ndarray or data frame of shape (n, D)
+        """
+        check_is_fitted(self)
+        checks.integer("n", n, minimum=1)
+        with drawing(random_state):
+            rows = self.networks_.draw(n, lambda model, which: model.sample(len(which), expected=expected))
+        return self._restored(rows)
+
+    def score_samples(self, X: Any) -> Array:
+        """Estimated log p(x), nats per unit of the columns, (n,); see :meth:`log_density`."""
+        return self.log_density(X).value
+
+    def log_density(self, X: Any, *, n_samples: int = 100, random_state: Any = 0) -> LogDensity:
+        """Importance-weighted estimate of log p(x) with its standard error.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, D)
+        n_samples : int, default=100
+            Draws of z; the same for every row.
+        random_state : int, RandomState or None, default=0
+
+        Returns
+        -------
+        LogDensity
+        """
+        return log_density(self.networks_, self._rows(X), n_samples, random_seed(random_state))
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean of :meth:`score_samples`, nats a row."""
+        return float(np.mean(self.score_samples(X)))
+
+    @property
+    def n_collapsed_(self) -> int:
+        """Latents that were dropped, over all members."""
+        check_is_fitted(self)
+        return int((~self.active_).sum())
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.active_.sum())
+
+    def _latents(self, Z: Any, others: Callable[..., Tensor]) -> Tensor:
+        """Latents of the first member with these features, (n, latents); the others are made."""
+        features = torch.as_tensor(np.asarray(Z, dtype=np.float64))
+        active = torch.from_numpy(self.active_[0])
+        z = others(len(features), len(active), dtype=torch.float64)
+        z[:, active] = features[:, : int(active.sum())]
+        return z
+
+    def _restored(self, rows: Tensor) -> Any:
+        return columns.restore(self.schema_, self.networks_.architecture.table.matrix(rows))
+
+    def _find_active(self, rows: TensorRows) -> None:
+        def divergence(model: Any, block: TensorRows) -> Tensor:
+            return gaussian_kl(*model.encoder(model.inputs(block.x, block.mask))).T
+
+        self.kl_ = self.networks_.ask_each(rows, divergence).mean(axis=1)
+        self.active_ = self.kl_ >= COLLAPSED
+        if not self.active_.any():
+            warnings.warn(
+                f"all {self.n_latent} latents have collapsed: the decoder does without them. Raise n_steps "
+                "or warmup_steps.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+            self.active_[np.unravel_index(self.kl_.argmax(), self.kl_.shape)] = True
+
+    def _posterior(self, rows: TensorRows) -> tuple[Array, Array]:
+        def question(model: Any, block: TensorRows) -> Tensor:
+            mean, log_sd = model.encoder(model.inputs(block.x, block.mask))
+            return torch.stack([mean, log_sd.exp()]).transpose(1, 2)
+
+        said = self.networks_.ask_each(rows, question)
+        mean, sd = np.concatenate(
+            [one[..., own] for one, own in zip(said, self.active_, strict=True)], axis=2
+        ).swapaxes(0, 1)
+        return np.ascontiguousarray(mean), np.ascontiguousarray(sd)

@@ -1,0 +1,195 @@
+"""The networks of M1 and M2 and their losses: p(x | y, z), q(z | x, y), q(y | x)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from semigen.deep import bounds
+from semigen.deep.data.likelihoods import Likelihood
+from semigen.deep.data.rows import Batch, TensorRows
+from semigen.deep.data.tables import Inputs
+from semigen.deep.training.model import LossTerms, Model
+from semigen.deep.vae.networks import Decoder, Encoder
+
+
+class VAE(Model):
+    """M1: latents z ~ N(0, I) and p(x | z), with q(z | x) (Kingma & Welling 2014, *ICLR*).
+
+    Parameters
+    ----------
+    inputs : Inputs
+        What the encoder sees of rows.
+    encoder : Encoder
+    decoder : Decoder
+    likelihood : Likelihood
+    n_latent : int
+    warmup_steps : int
+        Steps in which the weight of the KL term rises to 1.
+    """
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        encoder: Encoder,
+        decoder: Decoder,
+        likelihood: Likelihood,
+        *,
+        n_latent: int,
+        warmup_steps: int = 0,
+    ) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = likelihood
+        self.n_latent = n_latent
+        self.warmup_steps = warmup_steps
+
+    def observe(self, rows: TensorRows) -> tuple[Tensor, Tensor]:
+        """Cells as the likelihood sees them in this step, and as networks do."""
+        x = rows.x
+        if self.training:
+            if rows.sd.shape == x.shape:  # exact cells have one sd for all columns
+                x = x + rows.sd * torch.randn_like(x)
+            x = self.likelihood.observe(x)
+        return x, self.inputs(x, rows.mask)
+
+    def bound_parts(
+        self, rows: TensorRows, x: Tensor, seen: Tensor, y: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Log p(x | y, z) for one z from q(z | x, y), and KL(q(z | x, y) ‖ p(z)), each (…, n).
+
+        ``x`` are the cells as the likelihood sees them, ``seen`` as networks do, ``y`` classes (…, n).
+        """
+        mean, log_sd = self.encoder(seen, y)
+        z = mean + log_sd.exp() * torch.randn_like(mean)
+        log_px = self.likelihood.log_prob(self.decoder(z, y), x, rows.mask)
+        return log_px, bounds.gaussian_kl(mean, log_sd).sum(dim=-1)
+
+    def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
+        """−mean bound of all rows; labels are not looked at."""
+        rows = batch.unlabeled
+        x, seen = self.observe(rows)
+        log_px, kl = self.bound_parts(rows, x, seen, None)
+        weight = bounds.kl_weight(step, self.warmup_steps)
+        bound = bounds.labeled_bound(log_px, torch.zeros_like(log_px), kl, weight)
+        parts = {"bound": bound, "log_px": log_px, "kl": kl}
+        return LossTerms(-bounds.weighted_mean(bound, rows.weight), parts)
+
+    def sample(self, n: int, y: Tensor | None = None, *, expected: bool = False) -> Tensor:
+        """Rows drawn at random, of classes ``y`` (n,) if there are classes, (n, D).
+
+        ``expected``: only latents are drawn, and cells are their means.
+        """
+        like = self.decoder.first.weight
+        z = torch.randn(n, self.n_latent, dtype=like.dtype, device=like.device)
+        outputs = self.decoder(z, y)
+        return self.likelihood.mean(outputs) if expected else self.likelihood.sample(outputs)
+
+    def log_weights(self, rows: TensorRows, noise: Tensor) -> Tensor:
+        """Log p(x, z) − log q(z | x) for z from noise (S, latents), the same for every row, (S, n)."""
+        mean, log_sd = self.encoder(self.inputs(rows.x, rows.mask))
+        return self._log_weights(rows, mean, log_sd, noise, None)
+
+    def _log_weights(
+        self, rows: TensorRows, mean: Tensor, log_sd: Tensor, noise: Tensor, y: Tensor | None
+    ) -> Tensor:
+        found = []
+        for one in noise:
+            z = mean + log_sd.exp() * one
+            log_ratio = (log_sd + 0.5 * one.square() - 0.5 * z.square()).sum(dim=-1)
+            found.append(self.likelihood.log_prob(self.decoder(z, y), rows.x, rows.mask) + log_ratio)
+        return torch.stack(found)
+
+
+class ClassVAE(VAE):
+    """M2: class y, latents z ~ N(0, I) and p(x | y, z), with q(z | x, y) and q(y | x) (Kingma et al. 2014).
+
+    Parameters
+    ----------
+    classifier : Module
+        Logits of q(y | x) from what networks see of rows.
+    log_prior : Tensor of shape (K,)
+        log p(y).
+    labeled_share : float in [0, 1]
+        The labeled rows' share of the total weight in the mean bound.
+    alpha : float
+        Weight of the mean cross-entropy.
+    top_k : int or None
+        Sum the unlabeled bound over so many classes of each row; None: over all.
+    **options
+        As :class:`VAE`.
+    """
+
+    log_prior: Tensor
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        encoder: Encoder,
+        decoder: Decoder,
+        likelihood: Likelihood,
+        classifier: nn.Module,
+        log_prior: Tensor,
+        *,
+        n_latent: int,
+        labeled_share: float,
+        alpha: float,
+        warmup_steps: int = 0,
+        top_k: int | None = None,
+    ) -> None:
+        super().__init__(inputs, encoder, decoder, likelihood, n_latent=n_latent, warmup_steps=warmup_steps)
+        self.classifier = classifier
+        self.register_buffer("log_prior", log_prior)
+        self.labeled_share = labeled_share
+        self.alpha = alpha
+        self.top_k = top_k if top_k is not None and top_k < len(log_prior) else None
+
+    def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
+        """−mean bound of labeled and unlabeled rows + α · mean cross-entropy of the labeled ones."""
+        labeled, unlabeled = batch
+        weight = bounds.kl_weight(step, self.warmup_steps)
+        x, seen = self.observe(labeled)
+        log_px, kl = self.bound_parts(labeled, x, seen, labeled.y)
+        bound = bounds.labeled_bound(log_px, self.log_prior[labeled.y], kl, weight)
+        cross_entropy = -self.log_q(seen).gather(1, labeled.y[:, None])[:, 0]
+
+        x, seen = self.observe(unlabeled)
+        log_q = self.log_q(seen).T
+        parts = {}
+        if self.top_k is None:
+            classes = self.every_class(len(x))
+        else:
+            log_q, classes, parts["log_mass"] = bounds.truncate(log_q, self.top_k)
+        log_px, kl = self.bound_parts(unlabeled, x, seen, classes)
+        each = bounds.labeled_bound(log_px, self.log_prior[classes], kl, weight)
+        mixed = bounds.unlabeled_bound(log_q, each)
+        loss = bounds.semi_supervised_loss(
+            bounds.weighted_mean(bound, labeled.weight),
+            bounds.weighted_mean(mixed, unlabeled.weight),
+            bounds.weighted_mean(cross_entropy, labeled.weight),
+            labeled_share=self.labeled_share,
+            alpha=self.alpha,
+        )
+        q = log_q.exp()
+        parts |= {"labeled_bound": bound, "unlabeled_bound": mixed, "cross_entropy": cross_entropy}
+        parts |= {"kl": (q * kl).sum(dim=0), "entropy": -(q * log_q).sum(dim=0)}
+        return LossTerms(loss, {name: value for name, value in parts.items() if value.shape[-1]})
+
+    def log_q(self, seen: Tensor) -> Tensor:
+        """Log q(y | x), (n, K)."""
+        found: Tensor = self.classifier(seen).to(seen.dtype).log_softmax(dim=-1)
+        return found
+
+    def every_class(self, n_rows: int) -> Tensor:
+        """All classes beside every row, (K, n)."""
+        n_classes = len(self.log_prior)
+        return torch.arange(n_classes, device=self.log_prior.device)[:, None].expand(n_classes, n_rows)
+
+    def log_weights(self, rows: TensorRows, noise: Tensor) -> Tensor:
+        """Log Σ_y p(x, y, z_y) / q(z_y | x, y) for z from noise (S, latents), (S, n)."""
+        classes = self.every_class(len(rows.x))
+        mean, log_sd = self.encoder(self.inputs(rows.x, rows.mask), classes)
+        each = self._log_weights(rows, mean, log_sd, noise, classes)
+        return (each + self.log_prior[:, None]).logsumexp(dim=1)

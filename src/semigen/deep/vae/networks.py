@@ -1,0 +1,173 @@
+"""Networks: what turns rows into features, and where the class comes in.
+
+A *body* is any module from (n, inputs) to (n, outputs): an MLP, a small convolutional net, or the user's own
+from a factory ``network(n_inputs, n_outputs)``. Bodies never see the class. It enters by a table with one
+row of numbers a class that is added to hidden units, so a body runs once a row and not once a row and class.
+
+Every module is written for one model; :mod:`semigen.deep.training.members` runs several at once. What leaves
+a network has the precision of what enters it: products may be in bfloat16, densities never.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+Factory = Callable[[int, int], nn.Module]
+
+
+class MLP(nn.Sequential):
+    """Linear layers with ReLU between them.
+
+    Parameters
+    ----------
+    n_inputs : int
+    hidden : sequence of int
+        Units of the hidden layers; empty for one linear map.
+    n_outputs : int
+    """
+
+    def __init__(self, n_inputs: int, hidden: Sequence[int], n_outputs: int) -> None:
+        sizes = [n_inputs, *hidden, n_outputs]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(sizes):
+            layers += [nn.Linear(before, after), nn.ReLU()]
+        super().__init__(*layers[:-1])
+
+
+class ConvEncoder(nn.Module):
+    """Two convolutions of stride 2 and a linear map, from flat rows of images.
+
+    Parameters
+    ----------
+    n_inputs : int
+        As many as the image has cells; twice as many where the second half says which are missing.
+    image_shape : (channels, height, width)
+        Height and width are multiples of 4.
+    n_outputs : int
+    n_channels : int, default=32
+        Of the first convolution; the second has twice as many.
+    """
+
+    def __init__(
+        self, n_inputs: int, image_shape: tuple[int, int, int], n_outputs: int, n_channels: int = 32
+    ) -> None:
+        super().__init__()
+        _, height, width = image_shape
+        channels = n_inputs // (height * width)
+        self.image_shape = (channels, height, width)
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(channels, n_channels, 4, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(n_channels, 2 * n_channels, 4, 2, 1),
+            nn.ReLU(),
+        )
+        self.linear = nn.Linear(2 * n_channels * (height // 4) * (width // 4), n_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Flat rows (n, inputs) to (n, outputs)."""
+        found: Tensor = self.linear(self.convolutions(x.reshape(-1, *self.image_shape)).flatten(1))
+        return found
+
+
+class ConvDecoder(nn.Module):
+    """A linear map and two transposed convolutions of stride 2, to flat rows of images.
+
+    Parameters
+    ----------
+    n_inputs : int
+    image_shape : (channels, height, width)
+    n_outputs : int
+    n_channels : int, default=32
+    """
+
+    def __init__(
+        self, n_inputs: int, image_shape: tuple[int, int, int], n_outputs: int, n_channels: int = 32
+    ) -> None:
+        super().__init__()
+        _, height, width = image_shape
+        channels = n_outputs // (height * width)
+        self.small = (2 * n_channels, height // 4, width // 4)
+        self.linear = nn.Linear(n_inputs, math.prod(self.small))
+        self.convolutions = nn.Sequential(
+            nn.ReLU(),
+            nn.ConvTranspose2d(2 * n_channels, n_channels, 4, 2, 1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(n_channels, channels, 4, 2, 1),
+        )
+
+    def forward(self, h: Tensor) -> Tensor:
+        """(…, inputs) to flat images (…, outputs)."""
+        images: Tensor = self.convolutions(self.linear(h).reshape(-1, *self.small))
+        return images.flatten(1).reshape(*h.shape[:-1], images[0].numel())
+
+
+class ClassShift(nn.Module):
+    """One vector a class, added to hidden units: what a one-hot class adds in a linear layer.
+
+    Parameters
+    ----------
+    n_classes : int
+        0 for models without classes: nothing is added.
+    n_hidden : int
+    """
+
+    def __init__(self, n_classes: int, n_hidden: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(n_classes, n_hidden) / math.sqrt(max(n_classes, 1)))
+
+    def forward(self, h: Tensor, y: Tensor | None) -> Tensor:
+        """Add the vectors of classes ``y`` (…, n) to ``h`` (n, hidden) or (…, n, hidden)."""
+        return h if y is None else h + self.table[y]
+
+
+class Encoder(nn.Module):
+    """q(z | x, y): a body of x, the class, then mean and log sd of each latent.
+
+    Parameters
+    ----------
+    body : Module
+        From inputs to ``n_hidden``.
+    n_hidden, n_classes, n_latent : int
+    """
+
+    def __init__(self, body: nn.Module, n_hidden: int, n_classes: int, n_latent: int) -> None:
+        super().__init__()
+        self.body = body
+        self.shift = ClassShift(n_classes, n_hidden)
+        self.head = nn.Linear(n_hidden, 2 * n_latent)
+        with torch.no_grad():
+            self.head.weight.mul_(0.5)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean and log sd, each (…, n, latents), for rows (n, inputs) and classes (…, n)."""
+        hidden = torch.relu(self.shift(self.body(x), y))
+        mean, log_sd = self.head(hidden).to(x.dtype).chunk(2, dim=-1)
+        return mean, log_sd.clamp(-8.0, 4.0)
+
+
+class Decoder(nn.Module):
+    """The parameters of p(x | y, z): a linear map of z plus the class, then a body.
+
+    Parameters
+    ----------
+    n_latent, n_classes, n_hidden : int
+    body : Module
+        From ``n_hidden`` to the likelihood's outputs; the first thing it does is an activation's input.
+    """
+
+    def __init__(self, n_latent: int, n_classes: int, n_hidden: int, body: nn.Module) -> None:
+        super().__init__()
+        self.first = nn.Linear(n_latent, n_hidden)
+        self.shift = ClassShift(n_classes, n_hidden)
+        self.body = body
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Outputs (…, n, outputs) for latents (…, n, latents) and classes (…, n)."""
+        hidden = torch.relu(self.shift(self.first(z), y))
+        flat: Tensor = self.body(hidden.reshape(-1, hidden.shape[-1]))
+        return flat.reshape(*hidden.shape[:-1], flat.shape[-1]).to(z.dtype)
