@@ -9,12 +9,13 @@ import os
 import sys
 import time
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from benchmarks.markdown import table
 from benchmarks.mutants.operators import Mutant, mutants, mutated
-from benchmarks.mutants.running import Chosen, Tracer, forked, replace
+from benchmarks.mutants.running import OPTIONS, InPlace, at_import, forked, traced
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -31,12 +32,11 @@ ROOMS = {
     "deep": (60, ["deep/**/bounds.py", "deep/**/*losses.py", "deep/**/likelihoods.py", "deep/**/density.py"]),
 }
 """For each room how many changes are drawn and from which files."""
-TESTS = [
-    p
-    for p in sorted((ROOT / "tests").glob("test_*.py"))
-    if "cli" not in p.name and p.name != "test_package.py"
-]
-"""Tests of the command line start processes, which a mutated module in memory does not reach."""
+STARTING = {"test_cli.py", "test_cli_deep.py", "test_package.py"}
+"""Start processes, which a change in memory does not reach."""
+TESTS = [path for path in sorted((ROOT / "tests").glob("test_*.py")) if path.name not in STARTING]
+APART = {"test_labels.py", "test_metrics.py", "test_model_selection.py", "test_schema.py"}
+"""Make frames of polars when imported, which starts threads; threads do not live through a fork."""
 
 
 def load(name: str):
@@ -71,7 +71,7 @@ def traces() -> dict[str, tuple[float, set[str]]]:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         if known.get(path.name, {}).get("digest") != digest:
             start = time.perf_counter()
-            _, tests = forked(Tracer(SOURCE), [str(path)], seconds=1200)
+            _, tests = forked(lambda path=path: traced(path, SOURCE), seconds=1200)
             seconds = time.perf_counter() - start
             print(f"{path.name}: {len(tests)} tests traced in {seconds:.0f} s", flush=True)
             known[path.name] = {"digest": digest, "tests": tests}
@@ -116,21 +116,48 @@ def tests_of(mutant: Mutant, traced, budget: float) -> list[str]:
     return chosen
 
 
-def outcome(mutant: Mutant, traced, budget: float) -> dict[str, object]:
-    tests = tests_of(mutant, traced, budget)
-    limit = 30 + 4 * sum(traced[t][0] for t in tests)
-    files = [str(ROOT / file) for file in sorted({t.split("::")[0] for t in tests})]
-    start = time.perf_counter()
-    code, failed = forked(
-        Chosen(tests), ["-x", *files], limit, lambda: replace(mutant.module, mutant.path, mutated(mutant))
-    )
-    verdict = "survived" if code in {0, 5} else "killed" if failed else "time" if code == -14 else "crash"
-    return {
-        "verdict": verdict,
-        "by": failed,
-        "tests": len(tests),
-        "seconds": round(time.perf_counter() - start, 1),
-    }
+class Runs:
+    """The outcomes so far, and how a mutant gets one."""
+
+    def __init__(self, traces, budget: float) -> None:
+        self.traces, self.budget, self.known = traces, budget, load("outcomes")
+
+    def tests(self, mutant: Mutant, apart: bool) -> list[str]:
+        found = tests_of(mutant, self.traces, self.budget)
+        return [test for test in found if (test.split("/")[-1].split("::")[0] in APART) == apart]
+
+    def run(self, mutant: Mutant, tests: list[str], first_failure) -> None:
+        """Killed if a test fails, or a signal ends the process: its time was over, or it broke."""
+        start = time.perf_counter()
+        status, failed = forked(first_failure, 20 + 4 * sum(self.traces[t][0] for t in tests))
+        if status > 0:
+            raise RuntimeError(f"{mutant} could not be tried: run again with LOUD=1 to see why")
+        verdict = "killed" if failed else "time" if status < 0 else "survived"
+        self.known[mutant.key] = {"verdict": verdict, "by": failed}
+        keep("outcomes", self.known)
+        seconds = time.perf_counter() - start
+        os.write(1, f"{verdict:>8} {seconds:6.1f} s  {mutant}  {failed or ''}\n".encode())
+
+    def import_anew(self, mutant: Mutant, tests: list[str]) -> None:
+        code = mutated(mutant)
+        self.run(mutant, tests, lambda: at_import(mutant, code, tests))
+
+    def all(self, mutants: list[Mutant]) -> None:
+        """Functions change in one process that has imported everything; other code is imported anew."""
+        server = os.fork()
+        if not server:
+            files = [str(path) for path in TESTS if path.name not in APART]
+            functions = [m for m in mutants if m.body]
+            plugin = InPlace(functions, lambda m: self.tests(m, False), mutated, self.run)
+            pytest.main([*OPTIONS, *files], plugins=[plugin])
+            os._exit(0)
+        os.waitpid(server, 0)
+        self.known = load("outcomes")
+        for mutant in mutants:
+            if not mutant.body:
+                self.import_anew(mutant, self.tests(mutant, False) + self.tests(mutant, True))
+            elif self.known[mutant.key]["verdict"] == "survived" and (tests := self.tests(mutant, True)):
+                self.import_anew(mutant, tests)
 
 
 def report(results: dict[str, list[tuple[Mutant, dict]]], seed: int) -> str:
@@ -138,42 +165,24 @@ def report(results: dict[str, list[tuple[Mutant, dict]]], seed: int) -> str:
     reasons = tomllib.loads((HERE / "survivors.toml").read_text())
     rows, lines = [], []
     for room, pairs in results.items():
-        verdicts = [r["verdict"] for _, r in pairs]
-        lived = verdicts.count("survived")
-        rows.append(
-            [
-                room,
-                len(pairs),
-                len(pairs) - lived,
-                verdicts.count("time"),
-                lived,
-                f"{1 - lived / len(pairs):.0%}",
-            ]
-        )
+        n, lived = len(pairs), [m for m, r in pairs if r["verdict"] == "survived"]
+        n_late = sum(r["verdict"] == "time" for _, r in pairs)
+        rows.append([room, n, n - len(lived), n_late, len(lived), f"{1 - len(lived) / n:.0%}"])
         lines += [f"\n### {room}\n"] if lived else []
-        lines += [
-            f"- {m} ({m.key}). {reasons.get(m.key, 'No reason yet.')}"
-            for m, r in pairs
-            if r["verdict"] == "survived"
-        ]
+        lines += [f"- {m} ({m.key}). {reasons.get(m.key, 'No reason yet.')}" for m in lived]
     total = [sum(row[i] for row in rows) for i in range(1, 5)]
     rows.append(["**all**", *total, f"{total[1] / total[0]:.0%}"])
     head = ["room", "mutants", "killed", "of these by time", "survived", "share killed"]
-    text = (
-        f"# Mutants\n\nWritten by `make mutants`, seed {seed}; [README.md](README.md) says what it does.\n\n"
-    )
+    text = f"# Mutants\n\nWritten by `make mutants`, seed {seed}; README.md says what it does.\n\n"
     rows = [[str(cell) for cell in row] for row in rows]
     return text + table(head, rows) + "\n\n## Survivors\n" + "\n".join(lines) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants", description=__doc__)
-    parser.add_argument(
-        "rooms", nargs="*", default=list(ROOMS), help=f"of {', '.join(ROOMS)}; all where none is given"
-    )
+    parser.add_argument("rooms", nargs="*", default=list(ROOMS), help=", ".join(ROOMS))
     parser.add_argument("--seed", type=int, default=13)
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="mutants at a time")
-    parser.add_argument("--seconds", type=float, default=30, help="of tests for each mutant")
+    parser.add_argument("--seconds", type=float, default=20, help="of tests for each mutant")
     parser.add_argument("--again", action="store_true", help="run survivors again (for one after new tests)")
     parser.add_argument("--fresh", action="store_true", help="forget earlier runs")
     options = parser.parse_args()
@@ -183,25 +192,15 @@ def main() -> None:
         keep("traces", {})
         keep("outcomes", {})
     preload()
-    traced, known = traces(), load("outcomes")
+    runs = Runs(traces(), options.seconds)
     drawn = {room: sample(room, options.seed) for room in ROOMS}
-    todo = [
-        m for room in options.rooms for m in drawn[room]
-        if m.key not in known or (options.again and known[m.key]["verdict"] == "survived")
-    ]  # fmt: skip
-    with ThreadPoolExecutor(options.jobs) as pool:
-        for mutant, result in zip(
-            todo, pool.map(lambda m: outcome(m, traced, options.seconds), todo), strict=True
-        ):
-            known[mutant.key] = result
-            keep("outcomes", known)
-            print(
-                f"{result['verdict']:>8} {result['seconds']:5} s  {mutant}  {result['by'] or ''}", flush=True
-            )
+    untried = {None, "survived"} if options.again else {None}
+    chosen = [mutant for room in options.rooms for mutant in drawn[room]]
+    runs.all([m for m in chosen if runs.known.get(m.key, {}).get("verdict") in untried])
+    known = runs.known
     done = {room: [(m, known[m.key]) for m in found if m.key in known] for room, found in drawn.items()}
-    (HERE / "results.md").write_text(
-        report({room: pairs for room, pairs in done.items() if pairs}, options.seed)
-    )
+    done = {room: pairs for room, pairs in done.items() if pairs}
+    (HERE / "results.md").write_text(report(done, options.seed))
 
 
 if __name__ == "__main__":

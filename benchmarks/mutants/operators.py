@@ -26,11 +26,15 @@ WORDS = {"warn", "cast", "TypeVar", "ValueError"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: where, what it was, what it is now, and the number of its site in the module."""
+    """One change: where, what it was, what it is now, and the number of its site in the module.
+
+    ``body`` is the outermost function that has the change in its body, "" for code that runs at import.
+    """
 
     module: str
     path: Path
     function: str
+    body: str
     line: int
     before: str
     after: str
@@ -102,18 +106,19 @@ def _children(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST
                 yield node, field, i, child
 
 
-def _sites(tree: ast.AST) -> Iterator[tuple[str, ast.AST, ast.AST, tuple[ast.AST, str, int | None]]]:
-    """All changes in the order of the code: function, node, what it becomes, where it hangs."""
-    stack = [(tree, "", place) for place in _children(tree)][::-1]
+def _sites(tree: ast.AST) -> Iterator[tuple[str, str, ast.AST, ast.AST, tuple[ast.AST, str, int | None]]]:
+    """All changes in the order of the code: function, body, node, what it becomes, where it hangs."""
+    stack = [("", "", place) for place in _children(tree)][::-1]
     while stack:
-        _, scope, (parent, field, i, node) = stack.pop()
+        scope, body, (parent, field, i, node) = stack.pop()
+        if isinstance(parent, ast.FunctionDef) and field == "body":
+            body = body or scope
         inner = scope
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            inside = isinstance(parent, ast.FunctionDef)
-            inner = f"{scope}{'.<locals>' if inside else ''}.{node.name}".removeprefix(".")
+            inner = f"{scope}{'.<locals>' if body else ''}.{node.name}".removeprefix(".")
         for changed in _changes(node):
-            yield inner, node, changed, (parent, field, i)
-        stack.extend([(node, inner, place) for place in _children(node)][::-1])
+            yield inner, body, node, changed, (parent, field, i)
+        stack.extend([(inner, body, place) for place in _children(node)][::-1])
 
 
 def _shown(node: ast.AST) -> str:
@@ -125,18 +130,20 @@ def mutants(path: Path, source: Path) -> list[Mutant]:
     """All changes of one file below ``source``; keys stay as they are while the function around them does."""
     module = ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
     found, seen = [], Counter()
-    for site, (function, node, changed, _) in enumerate(_sites(ast.parse(path.read_text()))):
+    for site, (function, body, node, changed, _) in enumerate(_sites(ast.parse(path.read_text()))):
         what = (module, function, ast.dump(node), ast.dump(changed))
         seen[what] += 1
         key = hashlib.sha256(repr((*what, seen[what])).encode()).hexdigest()[:12]
-        found.append(Mutant(module, path, function, node.lineno, _shown(node), _shown(changed), site, key))
+        found.append(
+            Mutant(module, path, function, body, node.lineno, _shown(node), _shown(changed), site, key)
+        )
     return found
 
 
 def mutated(mutant: Mutant):
     """The code of the module with the change made."""
     tree = ast.parse(mutant.path.read_text())
-    for site, (_, node, changed, (parent, field, i)) in enumerate(_sites(tree)):
+    for site, (_, _, node, changed, (parent, field, i)) in enumerate(_sites(tree)):
         if site == mutant.site:
             changed = ast.copy_location(changed, node)
             if i is None:
