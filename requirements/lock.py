@@ -1,4 +1,4 @@
-"""Refresh the pinned versions under requirements/ from pyproject.toml, all or the named (needs uv on the PATH)."""
+"""Refresh the pinned versions under requirements/ (or some) from pyproject.toml; needs uv on the PATH."""
 
 import subprocess
 import sys
@@ -22,10 +22,17 @@ SETS = {
 
 
 def main() -> None:
-    """Resolve the named sets, or all, for Python 3.11 and later; all but the lowest keep the versions of the base."""
+    """Resolve the named sets, or all, for Python 3.11; all but the lowest keep the versions of the base."""
     for name in sys.argv[1:] or SETS:
         target = HERE / f"{name}.txt"
-        options = ["--python-version", "3.11", "--no-header", "--no-emit-index-url", "--no-annotate", "--quiet"]
+        options = [
+            "--python-version",
+            "3.11",
+            "--no-header",
+            "--no-emit-index-url",
+            "--no-annotate",
+            "--quiet",
+        ]
         command = ["uv", "pip", "compile", *SETS[name], *options, "-o", str(target)]
         subprocess.run(command, check=True, cwd=ROOT)
         kept = [line for line in target.read_text().splitlines() if not line.startswith(GPU_LIBRARIES)]

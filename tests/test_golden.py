@@ -25,6 +25,7 @@ write = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(write)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_file_of_an_older_version_predicts_what_it_did(path, tmp_path):
     with np.load(path.parent / "answers.npz") as answers:

@@ -1,0 +1,1 @@
+"""Do the tests notice broken code? Small changes, each against the tests that run it; see README.md."""

@@ -1,0 +1,207 @@
+"""``make mutants``: draw a sample of changes, run the tests that enter their code, write what survived."""
+
+import argparse
+import ast
+import hashlib
+import importlib
+import json
+import os
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from benchmarks.markdown import table
+from benchmarks.mutants.operators import Mutant, mutants, mutated
+from benchmarks.mutants.running import OPTIONS, InPlace, at_import, forked, traced
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+SOURCE = ROOT / "src"
+CACHE = ROOT / ".mutants"
+ROOMS = {
+    "em": (90, ["em/*.py"]),
+    "families": (120, ["families/**/*.py"]),
+    "ensemble": (70, ["ensemble/*.py"]),
+    "evaluation": (50, ["evaluation/*.py"]),
+    "comparison": (30, ["comparison/*.py"]),
+    "data": (40, ["data/*.py"]),
+    "arrays": (20, ["arrays/*.py"]),
+    "deep": (60, ["deep/**/bounds.py", "deep/**/*losses.py", "deep/**/likelihoods.py", "deep/**/density.py"]),
+}
+"""For each room how many changes are drawn and from which files."""
+STARTING = {"test_cli.py", "test_cli_deep.py", "test_package.py"}
+"""Start processes, which a change in memory does not reach."""
+TESTS = [path for path in sorted((ROOT / "tests").glob("test_*.py")) if path.name not in STARTING]
+APART = {"test_labels.py", "test_metrics.py", "test_model_selection.py", "test_schema.py"}
+"""Make frames of polars when imported, which starts threads; threads do not live through a fork."""
+
+
+def load(name: str):
+    path = CACHE / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def keep(name: str, content) -> None:
+    CACHE.mkdir(exist_ok=True)
+    (CACHE / f"{name}.json").write_text(json.dumps(content, indent=1))
+
+
+def preload() -> None:
+    """Import the libraries that the package and its tests import, once for all forks."""
+    ours = {"semigen", "benchmarks", *(p.stem for p in (ROOT / "tests").glob("*.py"))}
+    for path in [*(SOURCE / "semigen").rglob("*.py"), *TESTS, ROOT / "tests" / "conftest.py"]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            for name in names:
+                if name.split(".")[0] not in ours:
+                    try:
+                        importlib.import_module(name)
+                    except ImportError:
+                        print(f"not installed: {name}", file=sys.stderr)
+
+
+def traces() -> dict[str, tuple[float, set[str]]]:
+    """Of each test its seconds and the functions that it enters; a changed test file is run anew."""
+    known = load("traces")
+    for path in TESTS:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if known.get(path.name, {}).get("digest") != digest:
+            start = time.perf_counter()
+            _, tests = forked(lambda path=path: traced(path, SOURCE), seconds=1200)
+            seconds = time.perf_counter() - start
+            print(f"{path.name}: {len(tests)} tests traced in {seconds:.0f} s", flush=True)
+            known[path.name] = {"digest": digest, "tests": tests}
+            keep("traces", known)
+    return {
+        test: (seconds, set(names))
+        for path in TESTS
+        for test, (seconds, names) in known[path.name]["tests"].items()
+    }
+
+
+def sample(room: str, seed: int) -> list[Mutant]:
+    """The first changes of a room in an order that depends on nothing but the seed and the change itself."""
+    number, patterns = ROOMS[room]
+    paths = sorted({p for pattern in patterns for p in (SOURCE / "semigen").glob(pattern)})
+    found = [m for path in paths for m in mutants(path, SOURCE)]
+    return sorted(found, key=lambda m: hashlib.sha256(f"{seed} {m.key}".encode()).digest())[:number]
+
+
+def tests_of(mutant: Mutant, traced, budget: float) -> list[str]:
+    """The tests that enter the changed function, quick ones first, as many as the seconds allow.
+
+    Code that runs at import is changed for every test of its module, or else of its room.
+    """
+    file = f"{mutant.path.relative_to(SOURCE)}::"
+    starts = [file + mutant.function + "."] * bool(mutant.function) + [
+        file,
+        str(mutant.path.parent.relative_to(SOURCE)),
+    ]
+    covering = [test for test, (_, names) in traced.items() if file + mutant.function in names]
+    for start in starts:
+        covering = covering or [
+            t for t, (_, names) in traced.items() if any(n.startswith(start) for n in names)
+        ]
+    order = sorted(covering, key=lambda t: (int(8 * traced[t][0]).bit_length(), t))
+    chosen, spent = [], 0.0
+    for test in order:
+        spent += traced[test][0]
+        if spent > budget and chosen:
+            break
+        chosen.append(test)
+    return chosen
+
+
+class Runs:
+    """The outcomes so far, and how a mutant gets one."""
+
+    def __init__(self, traces, budget: float) -> None:
+        self.traces, self.budget, self.known = traces, budget, load("outcomes")
+
+    def tests(self, mutant: Mutant, apart: bool) -> list[str]:
+        found = tests_of(mutant, self.traces, self.budget)
+        return [test for test in found if (test.split("/")[-1].split("::")[0] in APART) == apart]
+
+    def run(self, mutant: Mutant, tests: list[str], first_failure) -> None:
+        """Killed if a test fails, or a signal ends the process: its time was over, or it broke."""
+        start = time.perf_counter()
+        status, failed = forked(first_failure, 20 + 4 * sum(self.traces[t][0] for t in tests))
+        if status > 0:
+            raise RuntimeError(f"{mutant} could not be tried: run again with LOUD=1 to see why")
+        verdict = "killed" if failed else "time" if status < 0 else "survived"
+        self.known[mutant.key] = {"verdict": verdict, "by": failed}
+        keep("outcomes", self.known)
+        seconds = time.perf_counter() - start
+        os.write(1, f"{verdict:>8} {seconds:6.1f} s  {mutant}  {failed or ''}\n".encode())
+
+    def import_anew(self, mutant: Mutant, tests: list[str]) -> None:
+        code = mutated(mutant)
+        self.run(mutant, tests, lambda: at_import(mutant, code, tests))
+
+    def all(self, mutants: list[Mutant]) -> None:
+        """Functions change in one process that has imported everything; other code is imported anew."""
+        server = os.fork()
+        if not server:
+            files = [str(path) for path in TESTS if path.name not in APART]
+            functions = [m for m in mutants if m.body]
+            plugin = InPlace(functions, lambda m: self.tests(m, False), mutated, self.run)
+            pytest.main([*OPTIONS, *files], plugins=[plugin])
+            os._exit(0)
+        os.waitpid(server, 0)
+        self.known = load("outcomes")
+        for mutant in mutants:
+            if not mutant.body:
+                self.import_anew(mutant, self.tests(mutant, False) + self.tests(mutant, True))
+            elif self.known[mutant.key]["verdict"] == "survived" and (tests := self.tests(mutant, True)):
+                self.import_anew(mutant, tests)
+
+
+def report(results: dict[str, list[tuple[Mutant, dict]]], seed: int) -> str:
+    """Counts of each room, and each survivor with the reason that ``survivors.toml`` gives."""
+    reasons = tomllib.loads((HERE / "survivors.toml").read_text())
+    rows, lines = [], []
+    for room, pairs in results.items():
+        n, lived = len(pairs), [m for m, r in pairs if r["verdict"] == "survived"]
+        n_late = sum(r["verdict"] == "time" for _, r in pairs)
+        rows.append([room, n, n - len(lived), n_late, len(lived), f"{1 - len(lived) / n:.0%}"])
+        lines += [f"\n### {room}\n"] if lived else []
+        lines += [f"- {m} ({m.key}). {reasons.get(m.key, 'No reason yet.')}" for m in lived]
+    total = [sum(row[i] for row in rows) for i in range(1, 5)]
+    rows.append(["**all**", *total, f"{total[1] / total[0]:.0%}"])
+    head = ["room", "mutants", "killed", "of these by time", "survived", "share killed"]
+    text = f"# Mutants\n\nWritten by `make mutants`, seed {seed}; README.md says what it does.\n\n"
+    rows = [[str(cell) for cell in row] for row in rows]
+    return text + table(head, rows) + "\n\n## Survivors\n" + "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants", description=__doc__)
+    parser.add_argument("rooms", nargs="*", default=list(ROOMS), help=", ".join(ROOMS))
+    parser.add_argument("--seed", type=int, default=13)
+    parser.add_argument("--seconds", type=float, default=20, help="of tests for each mutant")
+    parser.add_argument("--again", action="store_true", help="run survivors again (for one after new tests)")
+    parser.add_argument("--fresh", action="store_true", help="forget earlier runs")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    os.environ["CI"] = "1"
+    if options.fresh:
+        keep("traces", {})
+        keep("outcomes", {})
+    preload()
+    runs = Runs(traces(), options.seconds)
+    drawn = {room: sample(room, options.seed) for room in ROOMS}
+    untried = {None, "survived"} if options.again else {None}
+    chosen = [mutant for room in options.rooms for mutant in drawn[room]]
+    runs.all([m for m in chosen if runs.known.get(m.key, {}).get("verdict") in untried])
+    known = runs.known
+    done = {room: [(m, known[m.key]) for m in found if m.key in known] for room, found in drawn.items()}
+    done = {room: pairs for room, pairs in done.items() if pairs}
+    (HERE / "results.md").write_text(report(done, options.seed))
+
+
+if __name__ == "__main__":
+    main()
