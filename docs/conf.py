@@ -57,13 +57,14 @@ html_copy_source = False
 html_theme_options = {
     "logo": {"text": "semigen"},
     "navigation_with_keys": False,
+    "header_links_before_dropdown": 7,
     "show_nav_level": 2,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "install": [], "tutorial": [], "changelog": []}
+html_sidebars = {"index": [], "glossary": [], "install": [], "tutorial": [], "changelog": []}
 
 
 def _escape_fitted_names(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
