@@ -36,7 +36,9 @@ myst_heading_anchors = 3
 
 # API pages: numpydoc docstrings; types stand in the docstrings.
 napoleon_google_docstring = False
-napoleon_custom_sections = [("Attributes", "params_style")]  # "Attributes", with the underscore of fitted ones
+napoleon_custom_sections = [
+    ("Attributes", "params_style")
+]  # "Attributes", with the underscore of fitted ones
 napoleon_use_rtype = False
 autosummary_generate = False
 autodoc_typehints = "none"

@@ -34,9 +34,7 @@ def main():
 
         def console(match):
             commands = [line for line in match[2].splitlines() if line.startswith("$ semigen ")]
-            printed = [
-                f"{line}\n{run([*SEMIGEN, *shlex.split(line)[2:]], folder)}" for line in commands
-            ]
+            printed = [f"{line}\n{run([*SEMIGEN, *shlex.split(line)[2:]], folder)}" for line in commands]
             return match[1] + "\n".join(printed) + match[3]
 
         README.write_text(CONSOLE.sub(console, EXAMPLE.sub(example, README.read_text())))
