@@ -1,7 +1,7 @@
-"""Run the example and the command in README.md and write their output below them: ``python docs/figures/readme.py``.
+"""Run the examples in README.md and write their output below them: ``python docs/figures/readme.py``.
 
-A block of Python with a block of text after it is run, and the text becomes what it prints. In a console block
-each line after a dollar sign is run, and the lines between become what it prints.
+A block of Python with a block of text after it is run, and the text becomes what it prints. In a console
+block each line after a dollar sign is run, and the lines between become what it prints.
 """
 
 import os
