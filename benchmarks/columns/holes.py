@@ -74,7 +74,7 @@ def _fits(data: str, seed: int) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class _Table:
-    """What a method makes of a table: rows to fit, test rows with missing values, the seconds and RMSE of imputation."""
+    """What a method makes of a table: rows to fit, incomplete test rows, seconds and RMSE of imputation."""
 
     method: str
     X: Array
