@@ -49,6 +49,18 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
 }
 """Attributes of format 1 that have other names, by the name that their class has now."""
 
+NONE = {
+    "__class__": "str",
+    "__module__": "builtins",
+    "__loader__": "JsonNode",
+    "content": "null",
+    "is_json": True,
+}
+"""None, as skops writes it."""
+
+ADDED: Mapping[str, tuple[str, ...]] = {"MixtureClassifier": ("engine",)}
+"""Attributes that format 1 did not have and that are None for its models, by the name of their class."""
+
 
 def upgrade(payload: bytes, version: int) -> bytes:
     """The payload of a file of format ``version`` with today's names."""
@@ -84,6 +96,11 @@ def _walk(node: Any) -> Any:
         name = name_now(f"{node['__module__']}.{node['__class__']}")
         node["__module__"], _, node["__class__"] = name.rpartition(".")
         attributes, state = ATTRIBUTES.get(node["__class__"], {}), node.get("content")
-        if attributes and isinstance(state, dict) and isinstance(state.get("content"), dict):
-            state["content"] = {attributes.get(key, key): value for key, value in state["content"].items()}
+        if isinstance(state, dict) and isinstance(state.get("content"), dict):
+            content = {attributes.get(key, key): value for key, value in state["content"].items()}
+            for name in ADDED.get(node["__class__"], ()):
+                content[name] = NONE
+                types = state["key_types"]["content"]
+                types.append(types[0])  # names of attributes are all text
+            state["content"] = content
     return node
