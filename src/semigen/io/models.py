@@ -1,7 +1,7 @@
 """Saved models: files that hold data and no code.
 
-A model file is a zip with two members. ``semigen.json`` says what the model is: format number, versions,
-features, classes, notes and the checksum of the other member. ``model.skops`` is the estimator in the format
+A model file is a zip archive of two files. ``semigen.json`` says what the model is: format number, versions,
+features, classes, notes and the checksum of the other file. ``model.skops`` is the estimator in the format
 of skops, which stores types by name and contents as JSON and NumPy arrays: no pickle. Reading builds only
 types that skops trusts by default (NumPy, SciPy, scikit-learn's estimators) and semigen's own estimators and
 records; a file that names anything else is refused before any of it is built.
