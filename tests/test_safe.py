@@ -253,7 +253,7 @@ def test_the_smallest_weight_within_one_standard_error_is_taken(helpful):
 
 
 class Known(ClassifierMixin, BaseEstimator):
-    """Log-losses that are known: 1, a shift, and a spread times the noise in a column of X, for each weight."""
+    """Log-losses that are known: for each weight 1, a shift, and a spread times a column of X."""
 
     shift: ClassVar = {0.0: 0.10, 0.1: 0.02, 1.0: 0.0}
     spread: ClassVar = {0.0: 0.0, 0.1: 0.3, 1.0: 0.0}
