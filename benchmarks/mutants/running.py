@@ -156,6 +156,8 @@ class InPlace(Chosen):
         self.n_threads = _n_threads()
 
     def pytest_runtestloop(self, session):
+        if self.failed:
+            raise RuntimeError(f"{self.failed}, with the code as it is")
         if threading.active_count() > 1 or _n_threads() > self.n_threads:
             raise RuntimeError("a test module starts threads as it is imported: add it to APART")
         items = {item.nodeid: item for item in session.items}
