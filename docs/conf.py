@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import mathjax
+
 import semigen
 
 project = "semigen"
@@ -36,7 +37,7 @@ myst_heading_anchors = 3
 
 # API pages: numpydoc docstrings; types stand in the docstrings.
 napoleon_google_docstring = False
-napoleon_custom_sections = [("Attributes", "params_style")]  # "Attributes", with the underscore of fitted ones
+napoleon_custom_sections = [("Attributes", "params_style")]  # fitted ones keep their underscore
 napoleon_use_rtype = False
 autosummary_generate = False
 autodoc_typehints = "none"
@@ -44,7 +45,7 @@ toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 
-# Formulas: MathJax and its fonts come from the package django-static-mathjax (which needs no Django), see setup.
+# Formulas: MathJax and its fonts come from the package django-static-mathjax, which needs no Django.
 mathjax_path = "mathjax/tex-chtml-full.js"
 mathjax3_config = {"chtml": {"displayAlign": "left", "displayIndent": "0"}}
 
@@ -57,13 +58,14 @@ html_copy_source = False
 html_theme_options = {
     "logo": {"text": "semigen"},
     "navigation_with_keys": False,
+    "header_links_before_dropdown": 7,
     "show_nav_level": 2,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "install": [], "tutorial": [], "changelog": []}
+html_sidebars = {"index": [], "glossary": [], "install": [], "tutorial": [], "changelog": []}
 
 
 def _escape_fitted_names(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

@@ -11,6 +11,9 @@ from threadpoolctl import threadpool_limits
 from semigen.families import Gaussian
 from twins import SHAPES, Problem
 
+# PyTorch reads it when it loads: threads of several test processes would wait for each other.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 # The gate draws the same cases every time; elsewhere every run looks for new ones.
 settings.register_profile("gate", derandomize=True)
 if os.environ.get("CI"):
@@ -52,15 +55,6 @@ def make_problem(rng):
         return Problem(family, rng, **options)
 
     return make
-
-
-@pytest.fixture(scope="module")
-def one_torch_thread():
-    torch = pytest.importorskip("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

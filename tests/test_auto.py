@@ -9,10 +9,17 @@ from scipy.sparse import csr_array
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from semigen import AutoClassifier, HybridClassifier, MixtureEnsembleFeatures, load, save
+from semigen import AutoClassifier, HybridClassifier, MixtureEnsembleFeatures, PoolClassifier, load, save
+from semigen.columns import ReadTable, reading
+from semigen.comparison import CLASS_SHARES, Verdict, explain
+from semigen.data import labels as labels_module
 from semigen.datasets import make_mixed
-from semigen.ensemble.auto import ALL_MODELS, SUPERVISED, SUPERVISED_MODELS
+from semigen.ensemble import defaults
+from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
+from semigen.ensemble.defaults import LOGISTIC, SUPERVISED, TREES
+from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
 from semigen.exceptions import DatasetShiftWarning, LabelError, ParameterError
+from semigen.representation import PlainColumns
 
 REDRAWN = "a row given twice is another draw of the random representation than a row of weight 2"
 EXPECTED = {
@@ -64,7 +71,7 @@ def test_wine_from_eight_labels_a_class(wine):
     assert loss < 0.25
 
 
-def test_it_says_what_carried_the_predictions_and_what_unlabeled_rows_changed(wine):
+def test_it_says_which_models_the_predictions_rest_on_and_what_unlabeled_rows_changed(wine):
     X, y, _ = wine
     auto = small().fit(X, y)
     assert set(auto.weights_) == {one.name for one in auto.models_}
@@ -72,23 +79,28 @@ def test_it_says_what_carried_the_predictions_and_what_unlabeled_rows_changed(wi
     assert auto.models_[0].name in auto.explanation_
     judged = auto.validation_
     assert judged.names == (ALL_MODELS, SUPERVISED_MODELS, *auto.pool_.estimators_)
-    assert f"{len(judged.rows)} hidden labeled rows" in auto.explanation_
+    assert f"{len(judged.rows)} held-out labeled rows" in auto.explanation_
+    assert explain(auto.verdict_, 154) in auto.explanation_
+    assert auto.verdict_.change == judged.difference(ALL_MODELS, SUPERVISED_MODELS)
+    assert (judged.n_labeled, judged.n_unlabeled) == (24, 154)
+    assert judged.score(CLASS_SHARES).log_loss.value == pytest.approx(np.log(3), abs=0.05)
     np.testing.assert_array_equal(judged.rows, np.flatnonzero([label is not None for label in y]))
-    for member in auto.models_:
-        assert member.log_loss == pytest.approx(judged.score(member.name).log_loss.value)
-        assert member.uses_unlabeled == (member.name not in SUPERVISED)
+    for one in auto.models_:
+        assert one.log_loss == pytest.approx(judged.score(one.name).log_loss.value)
+        assert one.uses_unlabeled == (one.name not in SUPERVISED)
 
 
 def test_unlabeled_rows_with_shuffled_columns_are_told_of_and_not_used():
     X, y = load_breast_cancer(return_X_y=True)
     y = np.where(np.arange(len(y)) < 40, y, -1)
     X[y == -1] = np.random.default_rng(1).permuted(X[y == -1], axis=0)
-    with pytest.warns(DatasetShiftWarning, match="check where these rows come from"):
+    with pytest.warns(DatasetShiftWarning, match="check where the unlabeled rows come from"):
         auto = small().fit(X, y)
     assert auto.dependence_shift_
     assert not auto.unlabeled_used_
     assert all(one.name in SUPERVISED for one in auto.models_ if one.weight > 0)
-    assert "Members that use unlabeled rows are left out." in auto.explanation_
+    assert not auto.verdict_.helped
+    assert "Models that use unlabeled rows are left out." in auto.explanation_
     given = np.array([auto.pool_.weights[name] for name in auto.pool_.estimators_])
     mine = np.array([name in SUPERVISED for name in auto.pool_.estimators_])
     found = auto.pool_.held_out_.only(mine).pool_weights(given[mine] * given.sum() / given[mine].sum(), 1.0)
@@ -98,16 +110,17 @@ def test_unlabeled_rows_with_shuffled_columns_are_told_of_and_not_used():
 def test_shuffled_columns_that_help_all_the_same_are_used():
     """Columns far enough apart that each alone says where the classes are."""
     table = make_mixed(400, 20, random_state=0)
-    hidden = np.array([label is None for label in table.y])
+    unlabeled = np.array([label is None for label in table.y])
     frame = table.frame.copy()
     for seed, name in enumerate(frame):
         cells = frame[name].to_numpy(copy=True)
-        cells[hidden] = np.random.default_rng(seed).permutation(cells[hidden])
+        cells[unlabeled] = np.random.default_rng(seed).permutation(cells[unlabeled])
         frame[name] = cells
     with pytest.warns(DatasetShiftWarning):
         auto = small(unlabeled=None).fit(frame, table.y)
     assert auto.dependence_shift_
     assert auto.unlabeled_used_
+    assert auto.verdict_.helped
     assert "Unlabeled rows helped" in auto.explanation_
 
 
@@ -139,17 +152,123 @@ def test_a_time_budget_ends_a_fit_and_says_so(wine):
     assert auto.score(X, truth) > 0.5
 
 
-def test_unlabeled_rows_that_mislead_are_left_out(rng):
-    """Class by one column; unlabeled rows from elsewhere, whose clusters cut across the classes."""
-    X = rng.normal(size=(60, 3))
-    y = (X[:, 0] > 0).astype(int)
-    strange = rng.normal(size=(600, 3)) * [8.0, 0.05, 0.05] + rng.choice([-30, 30], size=(600, 1)) * [0, 1, 1]
-    auto = small().fit(np.vstack([X, strange]), np.concatenate([y, np.full(600, -1)]))
-    fresh = rng.normal(size=(400, 3))
-    truth = (fresh[:, 0] > 0).astype(int)
-    assert auto.score(fresh, truth) > 0.85
-    if "left out" in auto.explanation_:
-        assert all(weight == 0 for name, weight in auto.weights_.items() if name not in SUPERVISED)
+def misleading(seed=0, n_clusters=16, n_unlabeled=300):
+    """Classes by bands of four columns, and clusters in four others, each with a labeled row of both classes.
+
+    Whatever the unlabeled rows say of the clusters is wrong about the classes: the only other label in the
+    cluster of a held-out row is that of the other class. Trees see the bands.
+    """
+    rng = np.random.default_rng(seed)
+    center = 4 * rng.normal(size=(n_clusters, 4))
+    y = np.tile([0, 1], n_clusters)
+
+    def bands(k):
+        inner = np.where(k == 0, rng.choice([-1.5, 1.5], size=len(k)), 0.0)
+        return inner + 0.1 * rng.normal(size=len(k))
+
+    def rows(columns, cluster):
+        return np.column_stack([*columns, center[cluster] + 0.3 * rng.normal(size=(len(cluster), 4))])
+
+    labeled = rows([bands(y) for _ in range(4)], np.repeat(np.arange(n_clusters), 2))
+    anywhere = rng.integers(n_clusters, size=n_unlabeled)
+    unlabeled = rows([rng.normal(size=n_unlabeled) for _ in range(4)], anywhere)
+    truth = rng.integers(2, size=400)
+    fresh = rows([bands(truth) for _ in range(4)], rng.integers(n_clusters, size=400))
+    return np.vstack([labeled, unlabeled]), np.concatenate([y, np.full(n_unlabeled, -1)]), fresh, truth
+
+
+def test_unlabeled_rows_that_hurt_are_left_out():
+    X, y, fresh, truth = misleading()
+    auto = small().fit(X, y)
+    harm = auto.validation_.difference(ALL_MODELS, SUPERVISED_MODELS).log_loss
+    assert harm.low > 0.01, "no harm to avoid: the test shows nothing"
+    assert auto.verdict_.outcome == "hurt"
+    assert not auto.unlabeled_used_
+    assert not auto.dependence_shift_
+    assert {one.name for one in auto.models_ if one.weight > 0} <= {*SUPERVISED}
+    assert "Unlabeled rows hurt" in auto.explanation_
+    assert "Models that use unlabeled rows are left out." in auto.explanation_
+    assert auto.score(fresh, truth) > 0.9
+    supervised = supervised_ensemble(auto, X, y)
+    plain = PlainColumns().fit(X)
+    np.testing.assert_allclose(
+        auto.predict_proba(fresh), supervised.predict_proba(plain.transform(fresh)), atol=1e-5
+    )
+
+
+def supervised_ensemble(auto, X, y):
+    """The supervised models of the documented default, pooled by themselves."""
+    models = [
+        (LOGISTIC, RidgeLogistic(1.0)),
+        (TREES, TreeEnsemble(100, random_state=auto.pool_.random_state)),
+    ]
+    weights = {LOGISTIC: 0.05 * 1.65 / 0.25, TREES: 0.2 * 1.65 / 0.25}
+    pool = PoolClassifier(
+        models, weights=weights, ridge=1.0, balance=30.0, random_state=auto.pool_.random_state
+    )
+    return pool.fit(PlainColumns().fit(X).transform(X), y)
+
+
+def test_unlabeled_rows_that_help_are_used(wine):
+    X, y, _ = wine
+    auto = small().fit(X, y)
+    assert auto.verdict_.helped
+    assert auto.unlabeled_used_
+    assert sum(one.weight for one in auto.models_ if one.uses_unlabeled) > 0.5
+    assert "Unlabeled rows helped" in auto.explanation_
+    assert "left out" not in auto.explanation_
+
+
+def test_where_every_row_is_labeled_there_is_no_verdict_on_unlabeled_rows(wine):
+    X, _, truth = wine
+    auto = small().fit(X, truth)
+    assert auto.verdict_ == Verdict("no unlabeled rows")
+    assert "Every row is labeled" in auto.explanation_
+
+
+def test_labels_and_rows_are_read_once(wine, monkeypatch):
+    """All further readers are handed records: Labels and ReadTable."""
+    X, y, _ = wine
+    count = {}
+
+    def counted(module, name):
+        given = getattr(module, name)
+
+        def call(*args, **options):
+            count[name] = count.get(name, 0) + 1
+            return given(*args, **options)
+
+        monkeypatch.setattr(module, name, call)
+
+    counted(labels_module, "as_vector")
+    counted(reading, "as_table")
+    auto = small().fit(X, y)
+    assert count == {"as_vector": 1, "as_table": 1}
+    auto.predict_proba(X[:5])
+    assert count == {"as_vector": 1, "as_table": 2}
+
+
+def test_the_ensemble_has_the_documented_settings(wine, rng):
+    X, y, _ = wine
+    pool = small().fit(X, y).pool_
+    assert (pool.ridge, pool.balance, pool.n_splits) == (1.0, 30.0, 5)
+    assert pool.weights == defaults.DEFAULT_WEIGHTS  # 13 columns
+    wide = defaults.default_weights(sparse=False, n_columns=64)
+    assert wide.pop(defaults.MIXTURE_PER_CLASS) == pytest.approx(0.1)  # half, with four times 16 columns
+    assert wide.items() <= defaults.DEFAULT_WEIGHTS.items()
+    assert defaults.default_weights(sparse=True, n_columns=64) == defaults.DOCUMENT_WEIGHTS
+    alone = defaults.supervised_weights(defaults.DEFAULT_WEIGHTS)
+    assert alone == pytest.approx({LOGISTIC: 0.33, TREES: 1.32})
+    assert defaults.supervised_weights({defaults.MIXTURES: 1.0}) == {}
+
+
+def test_held_out_rows_are_numbered_as_in_the_table(wine):
+    X, y, _ = wine
+    weight = np.ones(len(y))
+    weight[np.flatnonzero([label is None for label in y])[:60]] = 0.0
+    auto = small().fit(X, y, weight)
+    np.testing.assert_array_equal(auto.validation_.rows, np.flatnonzero([label is not None for label in y]))
+    assert auto.validation_.n_unlabeled == 94
 
 
 @pytest.mark.parametrize("per_class", [1, 2, 5])
@@ -161,7 +280,8 @@ def test_few_labels(per_class, wine):
     auto = small().fit(X, y)
     assert auto.score(X, truth) > 0.55
     assert (auto.validation_ is None) == (per_class == 1)
-    assert ("No labeled row could be hidden" in auto.explanation_) == (per_class == 1)
+    assert ("No labeled row could be held out" in auto.explanation_) == (per_class == 1)
+    assert (auto.verdict_.outcome == "not compared") == (per_class == 1)
 
 
 def test_all_rows_labeled_and_many_classes(rng, wine):
@@ -174,7 +294,7 @@ def test_all_rows_labeled_and_many_classes(rng, wine):
     assert small().fit(rows, y).score(rows, code) > 0.6
 
 
-def test_mixed_tables_with_holes_and_new_rows(rng):
+def test_mixed_tables_with_missing_values_and_new_rows(rng):
     n = 240
     truth = rng.integers(2, size=n)
     frame = pd.DataFrame(
@@ -203,10 +323,14 @@ def test_documents(rng):
     auto = small().fit(X, y)
     assert auto.score(X, truth) > 0.9
     assert "extra trees" not in auto.weights_
-    np.testing.assert_allclose(auto.forms_.of(X).words.toarray(), np.log1p(X.toarray()))
+    np.testing.assert_allclose(
+        auto.forms_.of(ReadTable(auto.schema_, X)).words.matrix.toarray(), np.log1p(X.toarray())
+    )
     weighted = csr_array(X / 7)  # not counts: as they are given
     auto.fit(weighted, y)
-    np.testing.assert_array_equal(auto.forms_.of(weighted).words.toarray(), weighted.toarray())
+    np.testing.assert_array_equal(
+        auto.forms_.of(ReadTable(auto.schema_, weighted)).words.matrix.toarray(), weighted.toarray()
+    )
 
 
 def test_a_fit_repeats_and_does_not_depend_on_threads(wine):

@@ -17,8 +17,6 @@ from semigen.deep import FlowMixtureClassifier  # noqa: E402
 from semigen.deep.flow import start as flow_start  # noqa: E402
 from semigen.exceptions import ColumnError, LabelError, ParameterError  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 
 def flow(**options):
     small = {"components_per_class": 2, "n_transforms": 2, "hidden": 16, "n_steps": 20, "device": "cpu"}
@@ -26,7 +24,7 @@ def flow(**options):
 
 
 @parametrize_with_checks(
-    [flow(n_steps=12, warmup_steps=4, learning_rate=0.01, random_state=None)],
+    [flow(n_steps=4, warmup_steps=2, n_transforms=1, learning_rate=0.01, random_state=None)],
     expected_failed_checks=lambda estimator: DEEP_EXPECTED,
 )
 def test_scikit_learns_checks(estimator, check):
@@ -53,13 +51,13 @@ def bent():
     """A model of two moons, in units of 10 and 0.1, whose flow is no longer the identity."""
     X, truth = moons(400, 0.1, 0)
     X = X * [10, 0.1] + [5, 0]
-    model = flow(n_steps=60, learning_rate=0.01, n_members=2).fit(X, np.where(np.arange(400) < 40, truth, -1))
+    model = flow(n_steps=40, learning_rate=0.02, n_members=2).fit(X, np.where(np.arange(400) < 40, truth, -1))
     return model, X
 
 
 def test_the_density_integrates_to_1(bent):
     model, X = bent
-    a, b = (np.linspace(x.min() - 1.5 * np.ptp(x), x.max() + 1.5 * np.ptp(x), 400) for x in X.T)
+    a, b = (np.linspace(x.min() - 1.5 * np.ptp(x), x.max() + 1.5 * np.ptp(x), 160) for x in X.T)
     grid = np.stack(np.meshgrid(a, b, indexing="ij"), axis=-1).reshape(-1, 2)
     density = np.exp(model.log_joint(grid))
     mass = density.sum(axis=0) * (a[1] - a[0]) * (b[1] - b[0])
@@ -79,7 +77,7 @@ def test_one_column_integrates_to_1_too(rng):
 
 def test_change_of_variables_against_the_jacobian_of_autograd(bent):
     model, _ = bent
-    one = model._models[0]
+    one = model.networks_.models[0]
     x = torch.randn(20, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     z, log_det = one.latents(x)
     expected = [
@@ -96,7 +94,7 @@ def test_log_joint_against_brute_force(bent):
     model, X = bent
     table = model.networks_.architecture.table
     found = []
-    for one in model._models:
+    for one in model.networks_.models:
         x = torch.from_numpy((X[:9] - table.center) / table.scale)
         z, log_det = (value.numpy() for value in one.latents(x))
         share = one.share_logits.softmax(dim=1).numpy()
@@ -138,10 +136,10 @@ def test_draws_have_the_model_s_density(bent):
 
 @pytest.mark.parametrize("shape", [moons, rings])
 def test_two_labels_a_class_are_enough(shape, rng):
-    X, truth = shape(600, 0.06, 3)
+    X, truth = shape(400, 0.06, 3)
     y = with_two_labels(truth, rng)
-    model = flow(n_steps=100, components_per_class=6, warmup_steps=40, weight_average=0.9).fit(X, y)
-    fresh, fresh_truth = shape(2000, 0.06, 4)
+    model = flow(n_steps=50, components_per_class=6, warmup_steps=20, weight_average=0.9).fit(X, y)
+    fresh, fresh_truth = shape(1000, 0.06, 4)
     assert model.score(fresh, fresh_truth) >= 0.99
     assert model.history_["log_density"][-1] > model.history_["log_density"][0]
 
@@ -177,20 +175,6 @@ def test_at_the_start_the_flow_is_the_identity_and_nothing_is_lost(rng):
     np.testing.assert_allclose(model.transform(X), (X - X.mean(axis=0)) / X.std(axis=0), atol=1e-6)
 
 
-def test_unlabeled_rows_count_for_nothing_with_weight_0(rng):
-    X = rng.normal(size=(60, 3))
-    y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
-    other = X.copy()
-    other[20:] = X[20:][:, ::-1] * np.array([1, 1, 1])  # other rows; columns keep their mean and scale
-    other[20:, [0, 2]] = X[rng.permutation(np.arange(20, 60))][:, [0, 2]]
-    model = flow(unlabeled_weight=0.0)
-    one, two = clone(model).fit(X, y), clone(model).fit(other, y)
-    assert "log_density" not in one.history_
-    np.testing.assert_allclose(one.predict_proba(X), two.predict_proba(X), rtol=1e-5)
-    full = flow().fit(X, y).predict_proba(X) - flow().fit(other, y).predict_proba(X)
-    assert abs(full).max() > 1e-3
-
-
 def test_the_same_seed_gives_the_same_model(rng, tmp_path):
     X, truth = moons(100, 0.1, 0)
     y = with_two_labels(truth, rng)
@@ -219,7 +203,7 @@ def test_counts_and_flags_are_dequantized(rng):
         {"size": rng.normal(3 * truth), "visits": rng.poisson(1 + 5 * truth), "member": rng.random(n) < 0.5}
     )
     y = pd.Series(np.where(truth, "new", "old")).where(np.arange(n) < 60)
-    model = flow(n_steps=100).fit(X, y)
+    model = flow(n_steps=40).fit(X, y)
     assert model.networks_.architecture.width[1] * X["visits"].std(ddof=0) == pytest.approx(1)
     drawn, classes = model.sample(500, random_state=0)
     assert list(drawn.columns) == list(X.columns)

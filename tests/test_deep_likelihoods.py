@@ -71,8 +71,11 @@ def test_draws_have_the_mean_that_is_said(likelihood, rng):
     torch.manual_seed(0)
     drawn = likelihood.sample(outputs.expand(40000, -1))
     if likelihood.kind == "category":
-        levels = [np.bincount(drawn[:, j].numpy().astype(int)).argmax() for j in range(2)]
-        np.testing.assert_array_equal(levels, likelihood.mean(outputs)[0].numpy())
+        levels = likelihood.mean(outputs)[0].numpy()
+        for j, logits in enumerate(outputs[0].split(likelihood.n_levels)):
+            shares = np.bincount(drawn[:, j].numpy().astype(int), minlength=len(logits)) / 40000
+            np.testing.assert_allclose(shares, logits.softmax(0), atol=0.01)
+            assert levels[j] == shares.argmax()
     else:
         error = 5 * drawn.std(dim=0).numpy() / np.sqrt(40000)
         difference = drawn.mean(dim=0).numpy() - likelihood.mean(outputs)[0].detach().numpy()
@@ -83,9 +86,9 @@ def test_missing_cells_drop_out(likelihood, rng):
     outputs = outputs_for(likelihood, 6, rng)
     x = likelihood.sample(outputs)
     mask = torch.from_numpy((rng.random((6, 2)) < 0.5).astype(float))
-    cells = likelihood.cells(outputs, x)
-    torch.testing.assert_close(likelihood.log_prob(outputs, x, mask), (cells * mask).sum(dim=-1))
-    torch.testing.assert_close(likelihood.log_prob(outputs, x, ONE), cells.sum(dim=-1))
+    each = likelihood.log_prob_each(outputs, x)
+    torch.testing.assert_close(likelihood.log_prob(outputs, x, mask), (each * mask).sum(dim=-1))
+    torch.testing.assert_close(likelihood.log_prob(outputs, x, ONE), each.sum(dim=-1))
 
 
 def test_a_class_axis_goes_through(likelihood, rng):
@@ -110,8 +113,38 @@ def test_the_start_fits_the_columns(rng):
     torch.testing.assert_close(found, torch.stack([flags[100:, 0].mean(), flags[:, 1].mean()]))
     levels = CategoricalLikelihood([3, 3])
     start = levels.start(x.clamp(max=2), mask)
-    assert start.softmax(0).shape == (6,)
-    np.testing.assert_array_equal(levels.mean(start[None]).numpy()[0], [2, 0])
+    for j, (seen, found) in enumerate(zip((x[100:, 0], x[:, 1]), start.exp().split([3, 3]), strict=True)):
+        counts = np.bincount(seen.clamp(max=2).int(), minlength=3) + 1.0
+        np.testing.assert_allclose(found, counts / counts.sum())
+        assert levels.mean(start[None])[0, j] == counts.argmax()
+    empty = PoissonLikelihood(1)
+    assert empty.start(0 * x[:, :1], ONE).exp() == pytest.approx(1e-3)
+    zeros, ones = 0 * x[:, :1], 0 * x[:, :1] + 1
+    for flags, least in ((zeros, 0.01), (ones, 0.99)):
+        assert float(BernoulliLikelihood(1).start(flags, ONE).sigmoid()) == pytest.approx(least)
+
+
+def test_no_density_grows_without_bound(rng):
+    """The sd of a column is at least 0.02, and a rate at most e¹⁵, whatever a network says."""
+    one = GaussianLikelihood(1).double().requires_grad_(False)
+    torch.testing.assert_close(one.sd, torch.full((1,), 1.02, dtype=F64))
+    one.raw_scale.fill_(-1e3)
+    zero = torch.zeros(1, 1, dtype=F64)
+    assert float(one.log_prob_each(zero, zero)) == pytest.approx(stats.norm.logpdf(0, 0, 0.02))
+    far = torch.full((1, 1), 1e6, dtype=F64)
+    for one in (PoissonLikelihood(1), NegativeBinomialLikelihood(1).double()):
+        assert float(one.mean(far)) == pytest.approx(np.exp(15))
+        near = one.log_prob_each(torch.full((1, 1), 15.0, dtype=F64), zero)
+        torch.testing.assert_close(one.log_prob_each(far, zero), near)
+
+
+def test_a_continuous_bernoulli_has_the_mean_of_its_density(rng):
+    grid = (np.arange(20000) + 0.5) / 20000
+    one = ContinuousBernoulliLikelihood(1)
+    for logit in (-4.0, -0.2, -0.04, 0.02, 0.04, 0.06, 1.0):
+        outputs = torch.full((1, 1), logit, dtype=F64)
+        density = one.log_prob_each(outputs, torch.from_numpy(grid)[:, None]).exp().numpy()[:, 0]
+        assert float(one.mean(outputs)) == pytest.approx(np.mean(grid * density), abs=2e-6)
 
 
 def test_reference_values_of_scipy(rng):
@@ -122,9 +155,9 @@ def test_reference_values_of_scipy(rng):
         one.log_r.fill_(0.7)
     r, m = np.exp(0.7), outputs.exp().numpy()
     wanted = stats.nbinom.logpmf(x.numpy(), r, r / (r + m))
-    np.testing.assert_allclose(one.cells(outputs, x).detach().numpy(), wanted, rtol=1e-10)
+    np.testing.assert_allclose(one.log_prob_each(outputs, x).detach().numpy(), wanted, rtol=1e-10)
     wanted = stats.poisson.logpmf(x.numpy(), m)
-    np.testing.assert_allclose(PoissonLikelihood(1).cells(outputs, x).numpy(), wanted, rtol=1e-10)
+    np.testing.assert_allclose(PoissonLikelihood(1).log_prob_each(outputs, x).numpy(), wanted, rtol=1e-10)
 
 
 def test_gray_values_are_drawn_black_or_white_and_stand_for_their_expectation():
@@ -133,8 +166,8 @@ def test_gray_values_are_drawn_black_or_white_and_stand_for_their_expectation():
     one, outputs = BernoulliLikelihood(1), torch.full((1, 1), 0.8, dtype=F64)
     drawn = one.observe(gray)
     assert set(drawn.unique().tolist()) == {0.0, 1.0}
-    mean = one.cells(outputs, drawn).mean()
-    assert float(mean) == pytest.approx(float(one.cells(outputs, gray[:1])), abs=0.01)
+    mean = one.log_prob_each(outputs, drawn).mean()
+    assert float(mean) == pytest.approx(float(one.log_prob_each(outputs, gray[:1])), abs=0.01)
     assert ContinuousBernoulliLikelihood(1).observe(gray) is gray
 
 
@@ -142,7 +175,7 @@ def test_gray_values_are_drawn_black_or_white_and_stand_for_their_expectation():
 def test_the_continuous_bernoulli_is_smooth_through_0_and_far_out(logit):
     outputs = torch.tensor([[logit]], dtype=F64, requires_grad=True)
     one = ContinuousBernoulliLikelihood(1)
-    density = one.cells(outputs, torch.tensor([[0.25]], dtype=F64))
+    density = one.log_prob_each(outputs, torch.tensor([[0.25]], dtype=F64))
     wanted = np.log(logit / np.expm1(logit)) + 0.25 * logit if abs(logit) > 1e-9 else 0.0
     assert float(density.detach()) == pytest.approx(wanted, abs=1e-6)
     density.sum().backward()
@@ -157,8 +190,17 @@ def test_mixed_columns_are_their_blocks(rng):
     blocks = outputs.split([2, 1, 3], dim=-1)
     wanted = torch.empty(5, 4, dtype=F64)
     for part, columns, block in zip(one.parts, [[3, 0], [2], [1]], blocks, strict=True):
-        wanted[:, columns] = part.cells(block, x[:, columns])
-    torch.testing.assert_close(one.cells(outputs, x), wanted)
+        wanted[:, columns] = part.log_prob_each(block, x[:, columns])
+    torch.testing.assert_close(one.log_prob_each(outputs, x), wanted)
     assert one.start(x, ONE).shape == (one.n_outputs,)
     torch.testing.assert_close(one.mean(outputs)[:, 2], outputs[:, 2].exp())
+    shape = (2, 5, one.n_outputs)  # with an axis of classes
+    torch.testing.assert_close(one.log_prob_each(outputs.expand(shape), x), wanted.expand(2, 5, 4))
+    torch.testing.assert_close(one.mean(outputs.expand(shape))[1], one.mean(outputs))
+    assert one.sample(outputs.expand(shape)).shape == (2, 5, 4)
+    flags = MixedLikelihood([[1], [0]], [BernoulliLikelihood(1), GaussianLikelihood(1)])
+    gray = torch.full((500, 2), 0.5, dtype=F64)
+    drawn = flags.observe(gray)
+    assert set(drawn[:, 1].unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(drawn[:, 0], gray[:, 0])
     assert one.observe(x).equal(x)

@@ -25,8 +25,6 @@ from semigen.exceptions import (  # noqa: E402
     ParameterError,
 )
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 SMALL = {"n_latent": 2, "hidden": 16, "device": "cpu"}
 
 
@@ -42,8 +40,8 @@ def classifier(**options):
 @parametrize_with_checks(
     # "auto" would read whole numbers in a data frame as counts, and fit another model than to an array.
     [
-        features(likelihood="gaussian", n_steps=5, hidden=8),
-        classifier(likelihood="gaussian", n_steps=20, hidden=8, learning_rate=0.05),
+        features(likelihood="gaussian", n_steps=2, hidden=8),
+        classifier(likelihood="gaussian", n_steps=10, hidden=8, learning_rate=0.1),
     ],
     expected_failed_checks=lambda estimator: DEEP_EXPECTED,
 )
@@ -65,7 +63,7 @@ def test_a_seed_is_a_result_to_the_last_digit_however_the_table_lies_in_memory(r
 
 def test_tables_of_every_kind_with_holes_and_text_labels(mixed):
     X, labels, truth = mixed
-    model = classifier(n_steps=250, learning_rate=0.02, random_state=0).fit(X, labels)
+    model = classifier(n_steps=80, learning_rate=0.05, random_state=0).fit(X, labels)
     rest = labels.isna().to_numpy()
     assert model.score(X[rest], truth[rest]) > 0.85
     assert model.classes_.tolist() == ["new", "old"]
@@ -93,29 +91,11 @@ def test_tables_of_every_kind_with_holes_and_text_labels(mixed):
     assert model.transform(X).shape == (240, 2)
 
 
-def test_the_density_is_right_where_it_is_known(rng):
-    """x | y ~ N(4 y, 1) in units of 10: the estimate of log p(x) is near the truth."""
-    n = 2000
-    y = rng.integers(2, size=n)
-    X = 10 * (rng.normal(size=(n, 1)) + 4 * y[:, None])
-    model = classifier(n_steps=800, random_state=0, batch_size=100)
-    model.fit(X, np.where(np.arange(n) < 100, y, -1))
-    grid = np.linspace(-60, 100, 801)[:, None]
-    found = model.log_density(grid, n_samples=100)
-    assert np.trapezoid(np.exp(found.value), grid[:, 0]) == pytest.approx(1, abs=0.03)
-    density = (
-        0.5 * (np.exp(-((X / 10) ** 2) / 2) + np.exp(-((X / 10 - 4) ** 2) / 2)) / np.sqrt(2 * np.pi) / 10
-    )
-    assert model.score_samples(X).mean() == pytest.approx(np.log(density).mean(), abs=0.05)
-    assert (found.standard_error >= 0).all()
-    few, many = (model.log_density(X[:200], n_samples=n).standard_error.mean() for n in (50, 800))
-    assert few / many == pytest.approx(4, rel=0.3)
-
-
 def test_members_are_trained_at_once_and_disagree_where_little_is_known(rng):
     X = rng.normal(size=(200, 2)) + np.repeat([[0.0], [5.0]], 100, axis=0)
     y = np.where(np.arange(200) % 20 == 0, np.arange(200) // 100, -1)
-    model = classifier(n_members=4, n_steps=100, learning_rate=0.02, random_state=0).fit(X, y)
+    model = classifier(n_members=4, n_steps=40, learning_rate=0.05, random_state=0).fit(X, y)
+    assert {"labeled_bound", "unlabeled_bound", "cross_entropy", "kl", "entropy"} < set(model.history_)
     assert len(model.networks_.models) == 4
     members = model._member_proba(model._rows(X))
     np.testing.assert_allclose(members.mean(axis=0), model.predict_proba(X))
@@ -123,15 +103,15 @@ def test_members_are_trained_at_once_and_disagree_where_little_is_known(rng):
     total, epistemic = model.uncertainty([[0.0, 0.0], [2.5, 2.5]])
     assert (total >= epistemic).all()
     assert epistemic[1] > epistemic[0]
-    assert (classifier(n_steps=20, random_state=0).fit(X, y).uncertainty(X)[1] == 0).all()
-    both = features(n_members=2, random_state=0).fit(X)
+    assert (classifier(n_steps=2, random_state=0).fit(X, y).uncertainty(X)[1] == 0).all()
+    both = features(n_members=2, n_steps=20, random_state=0).fit(X)
     assert both.transform(X).shape[1] == both.active_.sum() == len(both.get_feature_names_out())
 
 
 def test_collapsed_latents_are_dropped_and_reported(rng):
     """Five columns that one number makes need one latent."""
     X = rng.normal(size=(400, 1)) @ np.ones((1, 5)) + 0.1 * rng.normal(size=(400, 5))
-    model = features(n_latent=4, n_steps=300, learning_rate=0.01, batch_size=100, random_state=0).fit(X)
+    model = features(n_latent=4, n_steps=150, learning_rate=0.03, batch_size=100, random_state=0).fit(X)
     assert model.kl_.shape == (1, 4)
     assert model.n_collapsed_ == 3
     Z = model.transform(X)
@@ -143,41 +123,10 @@ def test_collapsed_latents_are_dropped_and_reported(rng):
     assert 0 < sd.mean() < 0.5
     assert model.sample(3, random_state=0).shape == (3, 5)
     with pytest.warns(ConvergenceWarning, match="all 4 latents have collapsed"):
-        noise = features(n_latent=4, n_steps=400, learning_rate=0.01, batch_size=100, random_state=0).fit(
+        noise = features(n_latent=4, n_steps=100, learning_rate=0.03, batch_size=100, random_state=0).fit(
             rng.normal(size=(400, 2))
         )
     assert noise.transform(X[:, :2]).shape == (400, 1)
-
-
-def test_unlabeled_rows_count_for_nothing_with_weight_0(rng):
-    X = rng.normal(size=(60, 3))
-    y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
-    model = classifier(unlabeled_weight=0.0, n_steps=30, random_state=0)
-    found = clone(model).fit(X, y).predict_proba(X)
-    alone = clone(model)
-    alone.fit(np.vstack([X[:20], X[20:] + 100]), y)
-    scale = model.fit(X[:20], y[:20])
-    assert scale.history_.keys() == clone(model).fit(X, y).history_.keys()
-    assert "unlabeled_bound" not in scale.history_
-    assert found.shape == (60, 2)
-
-
-def test_weights_of_0_are_rows_that_are_not_there(rng):
-    X = rng.normal(size=(60, 3))
-    y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
-    weight = (np.arange(60) % 3 > 0).astype(float)
-    weighted = classifier(n_steps=30, random_state=0).fit(X, y, weight)
-    assert set(weighted.history_) >= {"labeled_bound", "unlabeled_bound", "cross_entropy", "kl", "entropy"}
-    with pytest.raises(LabelError, match="every labeled row has sample_weight 0"):
-        classifier().fit(X, y, np.where(y < 0, 1.0, 0.0))
-
-
-def test_soft_labels_are_weighted_rows(rng):
-    X = rng.normal(size=(80, 2)) + np.repeat([[0.0], [4.0]], 40, axis=0)
-    soft = np.full((80, 2), np.nan)
-    soft[:5], soft[40:45], soft[5] = [0.9, 0.1], [0.2, 0.8], [1, 1]
-    model = classifier(n_steps=100, learning_rate=0.02, random_state=0).fit(X, soft)
-    assert (model.predict(X) == np.repeat([0, 1], 40)).mean() > 0.95
 
 
 def test_many_classes_with_a_truncated_sum(rng):
@@ -186,7 +135,7 @@ def test_many_classes_with_a_truncated_sum(rng):
     X = centers[truth] + rng.normal(size=(360, 4))
     y = np.where(np.arange(360) % 10 == 0, truth, -1)
     model = classifier(
-        top_k=3, n_steps=200, learning_rate=0.02, batch_size=100, hidden=32, random_state=0
+        top_k=3, n_steps=60, learning_rate=0.05, batch_size=100, hidden=32, random_state=0
     ).fit(X, y)
     assert model.score(X, truth) > 0.95
     assert model.history_["log_mass"][0] < model.history_["log_mass"][-1] <= 0
@@ -196,7 +145,7 @@ def test_bfloat16_trains_to_about_the_same(rng):
     X = rng.normal(size=(120, 3)) + np.repeat([[0.0], [3.0]], 60, axis=0)
     y = np.where(np.arange(120) % 6 == 0, np.arange(120) // 60, -1)
     exact, rough = (
-        classifier(precision=precision, n_members=2, n_steps=50, random_state=0).fit(X, y)
+        classifier(precision=precision, n_members=2, n_steps=20, random_state=0).fit(X, y)
         for precision in ("float32", "bfloat16")
     )
     different = np.abs(exact.predict_proba(X) - rough.predict_proba(X))
@@ -229,8 +178,8 @@ def test_images_and_networks_of_one_s_own(rng):
 
 def test_m1_m2_draws_its_features_and_goes_back_to_the_table(mixed):
     X, labels, truth = mixed
-    one = features(n_steps=300, learning_rate=0.02)
-    model = classifier(features=one, n_steps=150, random_state=0).fit(X, labels)
+    one = features(n_steps=100, learning_rate=0.05)
+    model = classifier(features=one, n_steps=50, learning_rate=0.05, random_state=0).fit(X, labels)
     rest = labels.isna().to_numpy()
     assert model.score(X[rest], truth[rest]) > 0.75
     drawn, _ = model.sample(5, random_state=0)
@@ -238,7 +187,7 @@ def test_m1_m2_draws_its_features_and_goes_back_to_the_table(mixed):
     assert model.transfer(X, "old").shape == X.shape
     assert model.schema_ == model.features_.schema_
     assert np.isfinite(model.score_samples(X)).all()
-    plain = classifier(features=PCA(2), n_steps=50).fit(X[["size"]].fillna(0).assign(b=1.0), labels)
+    plain = classifier(features=PCA(2), n_steps=5).fit(X[["size"]].fillna(0).assign(b=1.0), labels)
     assert plain.predict_proba(X[["size"]].fillna(0).assign(b=1.0)).shape == (240, 2)
 
 
@@ -246,7 +195,7 @@ def test_m1_m2_draws_its_features_and_goes_back_to_the_table(mixed):
 def test_saved_models_answer_the_same(mixed, tmp_path, options):
     X, labels, _ = mixed
     one = classifier(
-        features=features(n_steps=100, learning_rate=0.02), n_steps=20, random_state=0, **options
+        features=features(n_steps=20, learning_rate=0.05), n_steps=5, random_state=0, **options
     ).fit(X, labels)
     semigen.save(one, tmp_path / "m.semigen")
     again = semigen.load(tmp_path / "m.semigen")
@@ -273,8 +222,8 @@ def test_without_torch_the_error_names_the_extra(mixed, tmp_path, monkeypatch):
 def test_a_fit_goes_on_from_its_checkpoint(rng, tmp_path):
     X = rng.normal(size=(60, 3))
     y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
-    whole = classifier(n_steps=40, random_state=0).fit(X, y)
-    model = classifier(n_steps=40, random_state=0, checkpoint=tmp_path / "fit.pt")
+    whole = classifier(n_steps=20, random_state=0).fit(X, y)
+    model = classifier(n_steps=20, random_state=0, checkpoint=tmp_path / "fit.pt")
     np.testing.assert_array_equal(clone(model).fit(X, y).predict_proba(X), whole.predict_proba(X))
     np.testing.assert_array_equal(clone(model).fit(X, y).predict_proba(X), whole.predict_proba(X))
     with pytest.raises(ParameterError, match="other settings or data"):
@@ -284,9 +233,9 @@ def test_a_fit_goes_on_from_its_checkpoint(rng, tmp_path):
 def test_early_stopping_looks_at_unlabeled_rows_only(rng):
     X = rng.normal(size=(100, 3))
     y = np.where(np.arange(100) < 20, np.arange(100) % 2, -1)
-    model = classifier(patience=2, n_steps=2000, learning_rate=0.02, random_state=0).fit(X, y)
+    model = classifier(patience=2, n_steps=500, learning_rate=0.05, random_state=0).fit(X, y)
     assert model.outcome_ == "no improvement"
-    assert model.n_steps_ < 2000
+    assert model.n_steps_ < 500
     other = np.where(y >= 0, 1 - y, -1)
     swapped = clone(model).fit(X, other)
     assert len(swapped.history_["held_out"]) > 2
@@ -302,7 +251,7 @@ def test_early_stopping_looks_at_unlabeled_rows_only(rng):
         ({"likelihood": {0: "categorical", 9: "poisson"}}, ColumnError, "no column 9"),
         ({"network": "resnet"}, ParameterError, "network='resnet'"),
         ({"network": "conv"}, ParameterError, "needs image_shape"),
-        ({"image_shape": (2, 2)}, ParameterError, "does not hold the 3 columns"),
+        ({"image_shape": (2, 2)}, ParameterError, "does not fit the 3 columns"),
         ({"hidden": ()}, ParameterError, "at least one hidden layer"),
         ({"n_latent": 0}, ParameterError, "n_latent=0"),
         ({"n_steps": 0}, ParameterError, "n_steps=0"),

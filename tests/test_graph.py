@@ -1,4 +1,4 @@
-"""The graph of nearest neighbors: its smooth functions, labels spread over it, and rows in their forms."""
+"""The nearest-neighbor graph: graph features, label spreading, and the forms of rows that models share."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ from sklearn.datasets import make_moons
 from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import kneighbors_graph
 
-from semigen.ensemble.forms import Form, Forms
+from semigen.columns import ReadTable, learn
+from semigen.ensemble.forms import Forms
 from semigen.estimators.classifiers import RidgeLogistic
 from semigen.exceptions import ParameterError
 from semigen.representation import GraphSpreading, MixtureEnsembleFeatures, NeighborGraph, PlainColumns
@@ -109,13 +110,13 @@ def test_forms_are_those_of_the_representations_and_computed_once(rng):
     mixtures = MixtureEnsembleFeatures(4, n_iter=3).fit(X)
     axes = mixtures.views_[-1].transform(X)
     forms = Forms(PlainColumns().fit(X), mixtures, NeighborGraph().fit(axes))
-    rows = forms.of(X)
-    np.testing.assert_array_equal(Form("given").transform(rows), X)
-    np.testing.assert_array_equal(Form("plain").transform(rows), forms.plain.transform(X))
-    np.testing.assert_array_equal(Form("view").transform(rows), axes)
-    np.testing.assert_array_equal(Form("responsibilities").transform(rows), mixtures.transform(X))
-    np.testing.assert_array_equal(Form("smooth").transform(rows), forms.graph.transform(axes))
-    assert rows.smooth is rows.smooth
+    rows = forms.of(ReadTable(*learn(X)))
+    assert rows.table.matrix is X
+    np.testing.assert_array_equal(rows.plain, forms.plain.transform(X))
+    np.testing.assert_array_equal(rows.principal_axes, axes)
+    np.testing.assert_array_equal(rows.responsibilities, mixtures.transform(X))
+    np.testing.assert_array_equal(rows.graph_features, forms.graph.transform(axes))
+    assert rows.graph_features is rows.graph_features
     some = rows[np.array([5, 7, 80])]
     assert len(some) == 3
-    np.testing.assert_allclose(some.smooth, rows.smooth[[5, 7, 80]], atol=1e-9)
+    np.testing.assert_allclose(some.graph_features, rows.graph_features[[5, 7, 80]], atol=1e-9)

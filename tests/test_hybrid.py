@@ -83,7 +83,7 @@ def test_responsibilities_sum_to_one_in_each_mixture(rng):
     features = small().fit(X)
     table = features.transform(X)
     assert table.shape == (120, features.n_features_out_) == (120, len(features.get_feature_names_out()))
-    shares = np.array([one.share for one in features.members_])
+    shares = np.array([one.share for one in features.mixtures_])
     assert shares.sum() == pytest.approx(1)
     np.testing.assert_allclose(table.sum(axis=1), np.sqrt(shares).sum(), atol=1e-9)
     assert (table >= 0).all()
@@ -94,7 +94,7 @@ def test_evidence_is_half_the_difference_of_the_information_criteria(rng):
     X = rng.normal(size=(200, 3)) + np.repeat([[0.0], [5.0]], 100, axis=0)
     features = small(random_state=1).fit(X)
     checked = 0
-    for one in features.members_:
+    for one in features.mixtures_:
         x = features.views_[one.view].transform(X)[:, one.columns]
         if one.mixture.family.covariance.name != "diag":
             continue
@@ -111,12 +111,12 @@ def test_evidence_is_half_the_difference_of_the_information_criteria(rng):
 
 
 def test_clusters_that_are_not_there_count_less(rng):
-    noise = MixtureEnsembleFeatures(24).fit(rng.normal(size=(300, 5))).members_
+    noise = MixtureEnsembleFeatures(24).fit(rng.normal(size=(300, 5))).mixtures_
     few = sum(one.share for one in noise if one.mixture.n_components <= 4)
     drawn = sum(one.mixture.n_components <= 4 for one in noise) / 24
     assert few > 1.5 * drawn
     clusters = rng.normal(size=(300, 5)) + 20 * rng.normal(size=(12, 5))[np.arange(300) % 12]
-    real = MixtureEnsembleFeatures(24).fit(clusters).members_
+    real = MixtureEnsembleFeatures(24).fit(clusters).mixtures_
     for one in real:
         if one.evidence > 0:
             assert one.share == max(other.share for other in real)
@@ -149,15 +149,15 @@ def test_every_kind_of_table_is_represented(mixed, rng):
     words = csr_array(rng.poisson(0.5, size=(80, 60)).astype(float))
     documents = small().fit(words)
     assert np.isfinite(documents.transform(words)).all()
-    np.testing.assert_allclose([one.share for one in documents.members_], 1 / 6)
-    members = small().fit(mixed).members_
-    assert {"product", "gaussian"} & {one.mixture.family.name for one in members}
+    np.testing.assert_allclose([one.share for one in documents.mixtures_], 1 / 6)
+    mixtures = small().fit(mixed).mixtures_
+    assert {"product", "gaussian"} & {one.mixture.family.name for one in mixtures}
 
 
 def test_large_tables_are_sampled(rng):
     X = rng.normal(size=(500, 3))
     features = small(max_rows=60).fit(X)
-    assert max(one.mixture.n_components for one in features.members_) <= 60 // 8 + 1
+    assert max(one.mixture.n_components for one in features.mixtures_) <= 60 // 8 + 1
     assert features.transform(X).shape[0] == 500
 
 
@@ -166,7 +166,7 @@ def test_no_time_leaves_four_mixtures(rng):
     done = []
     features = small(time_budget=0, n_jobs=1).fit(X, progress=lambda *step: done.append(step))
     assert done == [(1, 6), (2, 6), (3, 6), (4, 6)]
-    assert len(features.members_) <= 4
+    assert len(features.mixtures_) <= 4
 
 
 def test_the_classifier_is_that_of_the_labeled_rows_features(rng):
@@ -294,13 +294,19 @@ def test_a_classifier_on_the_log_probabilities_of_a_mixture_is_less_sure_where_t
     assert losses[1] < 0.8 * losses[0]
 
 
-@pytest.mark.parametrize("name", ["FlowMixtureClassifier", "VAEFeatures"])
-def test_deep_representations(name, rng):
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("FlowMixtureClassifier", {"components_per_class": 1, "n_transforms": 1, "n_steps": 3}),
+        ("VAEFeatures", {"n_latent": 2, "n_steps": 40, "learning_rate": 0.02}),
+    ],
+)
+def test_deep_representations(name, options, rng):
     deep = pytest.importorskip("semigen.deep")
     X = rng.normal(size=(100, 2)) + np.repeat([[0.0], [5.0]], 50, axis=0)
     y = np.full(100, -1)
     y[[0, 1, 50, 51]] = [0, 0, 1, 1]
-    hybrid = HybridClassifier(getattr(deep, name)(n_steps=40, hidden=10, random_state=0)).fit(X, y)
+    hybrid = HybridClassifier(getattr(deep, name)(hidden=10, random_state=0, **options)).fit(X, y)
     assert hybrid.score(X, np.repeat([0, 1], 50)) > 0.95
 
 

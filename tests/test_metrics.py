@@ -142,8 +142,8 @@ def test_a_matrix_of_labels_counts_its_certain_rows():
         (lambda: accuracy_score([0, 1], ["0", "1"]), LabelError, "y holds int64 and y_pred <U1"),
         (lambda: log_loss(["0"], [[1, 0]], classes=[0, 1]), LabelError, "y holds <U1 and classes int64"),
         (lambda: log_loss([0, 1], [[1, 0]], classes=[0, 1]), LabelError, "2 rows and probabilities 1"),
-        (lambda: log_loss([0], [[1, 0]], classes=[0, 1, 2]), ParameterError, "one column a class"),
-        (lambda: brier_score([0], [0.5], classes=[0]), ParameterError, "one column a class"),
+        (lambda: log_loss([0], [[1, 0]], classes=[0, 1, 2]), ParameterError, "one column per class"),
+        (lambda: brier_score([0], [0.5], classes=[0]), ParameterError, "one column per class"),
         (
             lambda: log_loss([0, 1], [[1, 0], [-0.1, -2]], classes=[0, 1]),
             ParameterError,

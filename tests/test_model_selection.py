@@ -390,7 +390,7 @@ def test_the_record_is_json():
     result = cross_validate({"a": GaussianNB(), "b": Recorder(tuple(range(4)))}, X, TRUTH, n_splits=3)
     record = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert record["n_rows"] == 200
-    assert set(record["scores"]) == {"a", "b"}
+    assert list(record["scores"]) == ["a", "b", "class shares"]
     assert [(each["a"], each["b"]) for each in record["differences"]] == [("a", "b")]
     assert_allclose(record["scores"]["a"]["accuracy"]["low"], result.score("a").accuracy.low)
     assert record["differences"][0]["log_loss"]["high"] < 0

@@ -1,5 +1,7 @@
-"""The log-linear pool: its weights against a direct search, what it hides, what it gives its members."""
+"""The ensemble: its weights against a direct search, what is held out, which rows each model gets."""
 
+from dataclasses import replace
+from functools import cached_property
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,8 +16,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
 
 from semigen import MixtureClassifier, PoolClassifier, SafeClassifier
+from semigen.comparison import CLASS_SHARES
 from semigen.datasets import make_gaussian_classes
-from semigen.ensemble.pool import FEW_LABELS, HeldOut, pool_weights
+from semigen.ensemble.held_out import HeldOut, pool_weights
 from semigen.exceptions import LabelError, ParameterError
 
 
@@ -28,7 +31,7 @@ def data():
 
 
 @pytest.fixture
-def members():
+def models():
     return [
         ("mixture", MixtureClassifier(covariance="tied")),
         ("logistic", LogisticRegression()),
@@ -36,8 +39,8 @@ def members():
     ]
 
 
-def some_log_probs(rng, m=40, members=3, classes=3):
-    probs = rng.dirichlet(np.ones(classes), size=(members, m))
+def some_log_probs(rng, m=40, models=3, classes=3):
+    probs = rng.dirichlet(np.ones(classes), size=(models, m))
     code = np.array([rng.choice(classes, p=row) for row in probs[0]])
     return np.log(probs), code
 
@@ -46,7 +49,7 @@ def test_weights_are_the_minimum_of_the_stated_objective(rng):
     log_probs, code = some_log_probs(rng)
     weight = rng.uniform(0.5, 2.0, size=len(code))
     start = np.array([0.5, 0.3, 0.2])
-    ridge = 2.0 * (1 + FEW_LABELS * 9 / len(code))
+    ridge = 2.0 * (1 + 3 * 9 / len(code))  # 3 K² / n, as documented
 
     def objective(w):
         log_pool = log_softmax(np.tensordot(w, log_probs, 1), axis=1)
@@ -58,49 +61,49 @@ def test_weights_are_the_minimum_of_the_stated_objective(rng):
     np.testing.assert_allclose(found, direct.x, atol=1e-4)
 
 
-def test_a_member_that_knows_nothing_loses_its_weight_and_one_that_knows_keeps_it(rng):
-    log_probs, code = some_log_probs(rng, m=3000, members=2)
+def test_a_model_that_knows_nothing_loses_its_weight_and_one_that_knows_keeps_it(rng):
+    log_probs, code = some_log_probs(rng, m=3000, models=2)
     log_probs[1] = np.log(rng.dirichlet(np.ones(3), size=len(code)))
     weights = pool_weights(log_probs, code, np.ones(len(code)), np.array([0.5, 0.5]), 3.0)
     np.testing.assert_allclose(weights, [1.0, 0.0], atol=0.08)
 
 
-def test_without_hidden_rows_and_with_a_stiff_ridge_weights_are_the_defaults(rng):
+def test_without_held_out_rows_and_with_a_stiff_ridge_weights_are_the_defaults(rng):
     log_probs, code = some_log_probs(rng)
     start = np.array([0.7, 0.1, 0.2])
     np.testing.assert_array_equal(pool_weights(log_probs[:, :0], code[:0], np.ones(0), start, 3.0), start)
     np.testing.assert_allclose(pool_weights(log_probs, code, np.ones(40), start, 1e9), start, atol=1e-6)
 
 
-def test_the_pool_is_the_product_of_its_members(data, members):
-    pool = PoolClassifier(members).fit(data.X, data.y)
+def test_the_ensemble_is_the_weighted_product_of_its_models(data, models):
+    pool = PoolClassifier(models).fit(data.X, data.y)
     total = sum(
         pool.weights_[name] * np.log(0.999 * model.predict_proba(data.X_test) + 0.001 / 3)
         for name, model in pool.estimators_.items()
     )
     wanted = np.exp(total) / np.exp(total).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(pool.predict_proba(data.X_test), wanted, atol=1e-12)
-    assert {member.name for member in pool.models_} == set(pool.weights_)
-    weights = [member.weight for member in pool.models_]
+    assert {one.name for one in pool.models_} == set(pool.weights_)
+    weights = [one.weight for one in pool.models_]
     assert weights == sorted(weights, reverse=True)
 
 
-def test_hidden_rows_are_judged_by_members_that_did_not_see_their_label(data):
-    """A 1-nearest-neighbor member is perfect on rows it has seen; on hidden rows it is not."""
+def test_held_out_rows_are_scored_by_models_that_did_not_see_their_label(data):
+    """A 1-nearest-neighbor model is perfect on rows it has seen; on held-out rows it is not."""
     y = data.y.copy()
     labeled = np.flatnonzero(y >= 0)
     y[labeled] = np.random.default_rng(0).permutation(y[labeled])  # labels that nothing can predict
     pool = PoolClassifier([("nearest", KNeighborsClassifier(1))]).fit(data.X, y)
     assert pool.models_[0].accuracy < 0.7
-    hidden = pool.held_out_
-    assert sorted(hidden.rows.tolist()) == labeled.tolist()
-    np.testing.assert_array_equal(hidden.code, y[hidden.rows])
-    assert hidden.log_probs.shape == (1, len(labeled), 3)
+    held_out = pool.held_out_
+    assert sorted(held_out.rows.tolist()) == labeled.tolist()
+    np.testing.assert_array_equal(held_out.code, y[held_out.rows])
+    assert held_out.log_probs.shape == (1, len(labeled), 3)
     assert pool.validation_.rows.tolist() == labeled.tolist()
 
 
-class Surer(ClassifierMixin, BaseEstimator):
-    """Surer of rows that it was fitted on, with or without a label."""
+class Overconfident(ClassifierMixin, BaseEstimator):
+    """More confident about rows that it was fitted on, with or without a label."""
 
     def __init__(self, unlabeled=-1):
         self.unlabeled = unlabeled
@@ -113,14 +116,14 @@ class Surer(ClassifierMixin, BaseEstimator):
         return np.array([[0.8, 0.1, 0.1] if tuple(row) in self.rows_ else [1 / 3] * 3 for row in X])
 
 
-def test_hidden_rows_are_new_to_members_that_learn_from_unlabeled_rows(data):
-    pool = PoolClassifier([("surer", Surer())]).fit(data.X, data.y)
+def test_held_out_rows_are_new_to_models_that_learn_from_unlabeled_rows(data):
+    pool = PoolClassifier([("overconfident", Overconfident())]).fit(data.X, data.y)
     np.testing.assert_allclose(np.exp(pool.held_out_.log_probs), 1 / 3)
-    assert (pool.estimators_["surer"].predict_proba(data.X)[:, 0] == 0.8).all()
+    assert (pool.estimators_["overconfident"].predict_proba(data.X)[:, 0] == 0.8).all()
 
 
 @pytest.mark.parametrize("soft", [False, True])
-def test_a_balanced_pool_weighs_labeled_rows_as_if_each_class_had_more_of_them(soft, rng):
+def test_a_balanced_ensemble_weights_labeled_rows_as_if_each_class_had_more_of_them(soft, rng):
     X, code = rng.normal(size=(60, 3)), np.repeat([0, 1, -1], [4, 16, 40])
     X[code == 1] += 1
     wanted = np.array([4 + 10, 16 + 10]) / (20 + 2 * 10) * 20 / np.array([4, 16])
@@ -128,39 +131,54 @@ def test_a_balanced_pool_weighs_labeled_rows_as_if_each_class_had_more_of_them(s
     y = np.where((code >= 0)[:, None], np.eye(2)[code], np.nan) if soft else code
     pool = PoolClassifier([("logistic", LogisticRegression())], balance=10.0).fit(X, y)
     np.testing.assert_allclose(pool.estimators_["logistic"].coef_, twin.coef_, rtol=1e-6)
-    np.testing.assert_array_equal(pool.held_out_.weight, 1)  # judged as they are
+    np.testing.assert_array_equal(pool.held_out_.weight, 1)  # scored with their own weights
 
 
-def test_even_labels_are_balanced_already(data, members):
+def test_balanced_weights_reach_semi_supervised_models(data):
+    y = np.where((data.y == 0) & (np.cumsum(data.y == 0) > 2), -1, data.y)
+    count = np.bincount(y[y >= 0])
+    wanted = np.where(
+        y >= 0, ((count + 10) / (count + 10).sum() * count.sum() / count)[np.maximum(y, 0)], 1.0
+    )
+    twin = MixtureClassifier(covariance="tied").fit(data.X, y, wanted)
+    assert np.ptp(wanted[y >= 0]) > 0.25
+    pool = PoolClassifier([("mixture", MixtureClassifier(covariance="tied"))], balance=10.0).fit(data.X, y)
+    np.testing.assert_allclose(
+        pool.estimators_["mixture"].predict_proba(data.X), twin.predict_proba(data.X), atol=1e-9
+    )
+
+
+def test_even_labels_are_balanced_already(data, models):
     y = data.y.copy()
     y[np.flatnonzero(y == 0)[2:]] = y[np.flatnonzero(y == 1)[2:]] = y[np.flatnonzero(y == 2)[2:]] = -1
-    plain, balanced = (PoolClassifier(members, balance=b).fit(data.X, y) for b in (0.0, 10.0))
-    for name, member in plain.estimators_.items():
+    plain, balanced = (PoolClassifier(models, balance=b).fit(data.X, y) for b in (0.0, 10.0))
+    for name, one in plain.estimators_.items():
         twin = balanced.estimators_[name]
-        np.testing.assert_array_equal(member.predict_proba(data.X), twin.predict_proba(data.X))
+        np.testing.assert_array_equal(one.predict_proba(data.X), twin.predict_proba(data.X))
 
 
-def test_a_fold_is_judged_by_weights_of_the_other_folds(rng):
+def test_a_fold_is_scored_with_weights_of_the_other_folds(rng):
     """Changing what is known about a fold's labels changes the weights of others, never its own."""
     log_probs, code = some_log_probs(rng)
     fold = np.arange(len(code)) % 4
-    hidden = HeldOut(np.arange(len(code)), code, np.ones(len(code)), fold, log_probs)
+    shares = np.full((len(code), 3), 1 / 3)
+    held_out = HeldOut(np.arange(len(code)), code, np.ones(len(code)), fold, log_probs, shares)
     start = np.array([0.5, 0.3, 0.2])
-    pooled = hidden.crossfitted(start, 3.0)
+    pooled = held_out.crossfitted(start, 3.0)
     np.testing.assert_allclose(np.exp(pooled).sum(axis=1), 1, atol=1e-12)
     mine = fold == 2
     weights = pool_weights(log_probs[:, ~mine], code[~mine], np.ones((~mine).sum()), start, 3.0)
     wanted = log_softmax(np.tensordot(weights, log_probs[:, mine], 1), axis=1)
     np.testing.assert_allclose(pooled[mine], wanted, atol=1e-12)
-    changed = HeldOut(hidden.rows, np.where(mine, (code + 1) % 3, code), hidden.weight, fold, log_probs)
+    changed = replace(held_out, code=np.where(mine, (code + 1) % 3, code))
     np.testing.assert_array_equal(changed.crossfitted(start, 3.0)[mine], pooled[mine])
     assert not np.allclose(changed.crossfitted(start, 3.0)[~mine], pooled[~mine])
 
 
-def test_a_pool_of_some_members_is_that_of_a_fit_without_the_others(data, members):
-    start = {name: 0.2 + 0.1 * i for i, (name, _) in enumerate(members)}
-    pool = PoolClassifier(members, weights=start).fit(data.X, data.y)
-    (left_out, _), *others = members
+def test_an_ensemble_of_some_models_is_that_of_a_fit_without_the_others(data, models):
+    start = {name: 0.2 + 0.1 * i for i, (name, _) in enumerate(models)}
+    pool = PoolClassifier(models, weights=start).fit(data.X, data.y)
+    (left_out, _), *others = models
     kept = {name: start[name] for name, _ in others}
     pool.restrict(kept)
     twin = PoolClassifier(others, weights=kept).fit(data.X, data.y)
@@ -169,21 +187,21 @@ def test_a_pool_of_some_members_is_that_of_a_fit_without_the_others(data, member
     np.testing.assert_allclose(pool.predict_proba(data.X), twin.predict_proba(data.X), atol=1e-6)
 
 
-def test_no_time_leaves_the_first_member_with_its_default_weight(data, members):
+def test_no_time_leaves_the_first_model_with_its_default_weight(data, models):
     steps = []
-    pool = PoolClassifier(members, time_budget=0).fit(
+    pool = PoolClassifier(models, time_budget=0).fit(
         data.X, data.y, progress=lambda *step: steps.append(step)
     )
     assert list(pool.weights_.items()) == [("mixture", 1 / 3)]
     assert steps == [(1, 18, "mixture")]
     assert pool.validation_ is None
-    whole = PoolClassifier(members, time_budget=1e6).fit(data.X, data.y)
+    whole = PoolClassifier(models, time_budget=1e6).fit(data.X, data.y)
     np.testing.assert_array_equal(
-        whole.predict_proba(data.X), PoolClassifier(members).fit(data.X, data.y).predict_proba(data.X)
+        whole.predict_proba(data.X), PoolClassifier(models).fit(data.X, data.y).predict_proba(data.X)
     )
 
 
-def test_members_get_the_rows_they_can_use(data):
+def test_models_get_the_rows_they_can_use(data):
     seen = {}
 
     class Spy(GaussianNB):
@@ -200,15 +218,15 @@ def test_members_get_the_rows_they_can_use(data):
     assert seen == {"rows": int((data.y >= 0).sum()), "all": len(data.X)}
 
 
-def test_text_labels_none_and_soft_labels_give_the_same_pool(data, members):
+def test_text_labels_none_and_soft_labels_give_the_same_ensemble(data, models):
     names = np.array(["ant", "bee", "cow"])
     text = np.where(data.y >= 0, names[np.maximum(data.y, 0)], None).astype(object)
     soft = np.where(data.y[:, None] >= 0, np.eye(3)[np.maximum(data.y, 0)], np.nan)
-    wanted = PoolClassifier(members).fit(data.X, data.y)
-    found = PoolClassifier(members).fit(data.X, text)
+    wanted = PoolClassifier(models).fit(data.X, data.y)
+    found = PoolClassifier(models).fit(data.X, text)
     assert found.classes_.tolist() == names.tolist()
     np.testing.assert_allclose(found.predict_proba(data.X), wanted.predict_proba(data.X), atol=1e-10)
-    again = PoolClassifier(members[:2]).fit(data.X, soft)
+    again = PoolClassifier(models[:2]).fit(data.X, soft)
     assert again.predict_proba(data.X).shape == (len(data.X), 3)
 
 
@@ -224,7 +242,7 @@ def test_one_label_a_class_leaves_the_defaults(data):
     assert np.isnan(pool.models_[0].log_loss)
 
 
-def test_a_safe_classifier_can_be_a_member(data):
+def test_a_safe_classifier_can_be_a_model_of_the_ensemble(data):
     safe = SafeClassifier(MixtureClassifier(covariance="tied"), n_repeats=1)
     assert PoolClassifier([("safe", safe), ("dummy", DummyClassifier())]).fit(data.X, data.y)
 
@@ -247,3 +265,95 @@ def test_bad_parameters_are_named(options, message, data):
         PoolClassifier(**{"estimators": [("nb", GaussianNB())], **options}).fit(data.X, data.y)
     with pytest.raises(LabelError):
         PoolClassifier([("nb", GaussianNB())]).fit(data.X, np.full(len(data.X), -1))
+
+
+def test_the_held_out_scores_of_the_ensemble_do_not_leak_the_labels_of_the_fold():
+    """Models that only guess: learned on all folds, weights find the model that guessed well by luck."""
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.ones(3), size=(40, 60))
+    code = rng.integers(3, size=60)
+    shares = np.full((60, 3), 1 / 3)
+    held_out = HeldOut(np.arange(60), code, np.ones(60), np.arange(60) % 5, np.log(probs), shares)
+    start = np.full(40, 1 / 40)
+    leaky = log_softmax(np.tensordot(held_out.pool_weights(start, 0.1), held_out.log_probs, 1), axis=1)
+    honest = held_out.validation({"pool": held_out.crossfitted(start, 0.1), "leaky": leaky})
+    assert honest.score("pool").log_loss.value > np.log(3) > honest.score("leaky").log_loss.value + 0.1
+    assert honest.difference("pool", "leaky").log_loss.low > 0
+
+
+def test_few_labels_hold_the_weights_near_their_defaults(rng):
+    """The same evidence per row, from ten times as many rows: the weights move further."""
+    log_probs, code = some_log_probs(rng, m=30)
+    start = np.full(3, 1 / 3)
+    few = pool_weights(log_probs, code, np.ones(30), start, 3.0)
+    many = pool_weights(np.tile(log_probs, (1, 10, 1)), np.tile(code, 10), np.ones(300), start, 3.0)
+    assert np.abs(many - start).max() > 1.5 * np.abs(few - start).max()
+
+
+def test_the_class_shares_are_the_zero_line(data, models):
+    y = data.y.copy()
+    y[np.flatnonzero(y == 0)[3:]] = -1
+    pool = PoolClassifier(models).fit(data.X, y)
+    zero = pool.validation_.score(CLASS_SHARES)
+    assert CLASS_SHARES not in pool.validation_.names
+    assert zero.log_loss.value > pool.validation_.score("pool").log_loss.value
+    labeled = np.flatnonzero(y >= 0)
+    assert (pool.validation_.n_labeled, pool.validation_.n_unlabeled) == (len(labeled), (y < 0).sum())
+    assert pool.validation_.random_state == 0
+    for fold in np.unique(pool.held_out_.fold):
+        mine = pool.held_out_.rows[pool.held_out_.fold == fold]
+        rest = y[np.setdiff1d(labeled, mine)]
+        wanted = -np.log(np.bincount(rest)[y[mine]] / len(rest))
+        found = pool.validation_.row_losses[CLASS_SHARES][np.searchsorted(pool.validation_.rows, mine)]
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+class Table:
+    """Rows in two forms, which count how often each is computed."""
+
+    computed: list = []  # noqa: RUF012  shared by the parts on purpose
+
+    def __init__(self, x):
+        self.x, self.shape = x, x.shape
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, rows):
+        return Table(self.x[rows])
+
+    @cached_property
+    def squared(self):
+        self.computed.append(len(self.x))
+        return self.x**2
+
+    @cached_property
+    def plain(self):
+        return self.x
+
+
+def test_models_read_their_form_of_the_rows_and_labeled_rows_are_formed_once(data):
+    Table.computed.clear()
+    entries = [
+        ("squares", "squared", LogisticRegression()),
+        ("trees", "squared", GaussianNB()),
+        ("mixture", "plain", MixtureClassifier(covariance="tied")),
+    ]
+    pool = PoolClassifier(entries).fit(Table(data.X), data.y)
+    assert Table.computed == [(data.y >= 0).sum()]
+    labeled = data.y >= 0
+    twin = PoolClassifier([("squares", LogisticRegression()), ("trees", GaussianNB())]).fit(data.X**2, data.y)
+    for name, one in twin.estimators_.items():
+        np.testing.assert_array_equal(
+            pool.estimators_[name].predict_proba(data.X**2), one.predict_proba(data.X**2)
+        )
+    np.testing.assert_allclose(pool.held_out_.log_probs[:2], twin.held_out_.log_probs, atol=1e-12)
+    assert pool.forms_ == {"squares": "squared", "trees": "squared", "mixture": "plain"}
+    assert pool.predict(Table(data.X))[labeled].shape == (labeled.sum(),)
+
+
+def test_a_class_of_rows_without_weight_does_not_exist(data, models):
+    weight = np.where(data.y == 2, 0.0, 1.0)
+    pool = PoolClassifier([("mixture", MixtureClassifier(covariance="tied"))]).fit(data.X, data.y, weight)
+    assert pool.classes_.tolist() == [0, 1]
+    assert pool.predict_proba(data.X).shape == (len(data.X), 2)

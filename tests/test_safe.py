@@ -1,4 +1,4 @@
-"""Laws of SafeClassifier: it chooses by hidden labeled rows, leans to supervised learning, and says why."""
+"""Laws of SafeClassifier: it chooses by held-out labeled rows, prefers supervised learning, and says why."""
 
 import warnings
 
@@ -15,8 +15,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import semigen
 from semigen import MixtureClassifier, SafeClassifier
+from semigen.comparison import Verdict, judge
 from semigen.datasets import hide_labels, make_gaussian_classes, make_misspecified, make_mixed
-from semigen.ensemble.safe import PathPoint, _smallest_close
 from semigen.exceptions import ConvergenceWarning, LabelError, NotFittedError, ParameterError
 from semigen.model_selection import cross_validate
 
@@ -64,7 +64,7 @@ def test_unlabeled_rows_that_hurt_are_not(harmful):
 
 
 @pytest.mark.parametrize(("n_labeled", "n_repeats"), [(10, 4), (80, 3), (240, 1)])
-def test_by_default_rows_are_dealt_until_200_were_hidden_or_four_times(n_labeled, n_repeats):
+def test_by_default_rows_are_dealt_until_200_were_held_out_or_four_times(n_labeled, n_repeats):
     data = make_gaussian_classes(n_labeled, 50, 3, distance=2.0, random_state=0)
     safe = SafeClassifier(MixtureClassifier(), unlabeled_weights=(0, 1)).fit(data.X, data.y)
     twin = SafeClassifier(MixtureClassifier(), unlabeled_weights=(0, 1), n_repeats=n_repeats)
@@ -204,12 +204,12 @@ def test_a_warm_start_of_something_else_starts_anew(change, helpful):
 
 def test_twin_of_a_warm_start_with_another_weight(helpful):
     """From λ = 0 to 1 the rows' mean, about which parameters are held, moves: the densities do not."""
-    X, hidden = helpful.X + 5 * helpful.X.std(axis=0), np.array([label is None for label in helpful.y])
+    X, unlabeled = helpful.X + 5 * helpful.X.std(axis=0), np.array([label is None for label in helpful.y])
     model = MixtureClassifier(covariance="tied", shrinkage=0, unlabeled_weight=0, warm_start=True)
     model.fit(X[:, :3], helpful.y)
-    code = np.searchsorted(model.classes_, np.where(hidden, model.classes_[0], helpful.y))
+    code = np.searchsorted(model.classes_, np.where(unlabeled, model.classes_[0], helpful.y))
     n_classes = len(model.classes_)
-    resp = np.where(hidden[:, None], model.predict_proba(X[:, :3]), np.eye(n_classes)[code])
+    resp = np.where(unlabeled[:, None], model.predict_proba(X[:, :3]), np.eye(n_classes)[code])
     mean = resp.T @ X[:, :3] / resp.sum(axis=0)[:, None]
     covariance = sum(
         (r[:, None] * (X[:, :3] - m)).T @ (X[:, :3] - m) for r, m in zip(resp.T, mean, strict=True)
@@ -217,7 +217,7 @@ def test_twin_of_a_warm_start_with_another_weight(helpful):
     log_joint = np.log(resp.mean(axis=0)) + np.column_stack(
         [multivariate_normal.logpdf(X[:, :3], m, covariance) for m in mean]
     )
-    rows = np.where(hidden, logsumexp(log_joint, axis=1), log_joint[np.arange(len(X)), code])
+    rows = np.where(unlabeled, logsumexp(log_joint, axis=1), log_joint[np.arange(len(X)), code])
     model.set_params(unlabeled_weight=1.0).fit(X[:, :3], helpful.y)
     assert model.objective_path_[0] == pytest.approx(rows.mean(), rel=1e-10)
 
@@ -251,14 +251,18 @@ def test_the_smallest_weight_within_one_standard_error_is_taken(helpful):
     assert again.path_ == safe.path_
 
 
-def test_a_weight_that_is_worse_than_none_is_never_taken():
-    """0.01 is within its large standard error of the best weight, but loses to supervised learning."""
-    path = (
-        PathPoint(0.0, 0.67, 0.9, 0.23, 0.18),
-        PathPoint(0.01, 0.87, 0.9, 0.43, 0.57),
-        PathPoint(0.1, 0.44, 0.9, 0.0, 0.0),
-    )
-    assert _smallest_close(path) is path[2]
+def test_the_verdict_is_that_of_the_common_rule(helpful, harmful):
+    """Of the chosen weight, or where that is 0 of the best other candidate, against λ = 0."""
+    safe = SafeClassifier(MixtureClassifier()).fit(helpful.X, helpful.y)
+    assert safe.unlabeled_weight_ > 0
+    assert safe.verdict_ == judge(safe.comparison_, f"{safe.unlabeled_weight_:g}", "0", n_unlabeled=600)
+    assert safe.verdict_.change.log_loss.value < 0
+    assert safe.comparison_.names == tuple(f"{point.unlabeled_weight:g}" for point in safe.path_)
+    safe = SafeClassifier(MixtureClassifier()).fit(harmful.X, harmful.y)
+    assert safe.unlabeled_weight_ == 0
+    losses = {f"{point.unlabeled_weight:g}": point.log_loss for point in safe.path_[1:]}
+    assert safe.verdict_ == judge(safe.comparison_, min(losses, key=losses.get), "0", n_unlabeled=800)
+    assert not safe.verdict_.helped
 
 
 def test_it_is_not_quietly_worse_than_supervised_on_a_real_table():
@@ -296,6 +300,8 @@ def test_where_nothing_can_be_shown_it_falls_back_and_says_why(y, reason, rng):
     assert safe.unlabeled_weight_ == 0
     assert reason in safe.fallback_
     assert safe.path_ == ()
+    assert safe.comparison_ is None
+    assert safe.verdict_ == Verdict("not compared" if -1 in y else "no unlabeled rows")
 
 
 def test_few_labels_make_fewer_folds(rng):
@@ -342,7 +348,7 @@ def test_sparse_rows(form, rng):
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
-def test_mixed_tables_with_holes(library):
+def test_mixed_tables_with_missing_values(library):
     data = make_mixed(200, 10, library=library, random_state=0)
     model = MixtureClassifier(covariance="tied", unlabeled=None)
     safe = SafeClassifier(model, n_repeats=1, unlabeled_weights=(0, 1)).fit(data.frame, data.y)

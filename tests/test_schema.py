@@ -162,7 +162,7 @@ def test_infinity_is_refused_where_it_is(frame):
     X = np.zeros((5, 3))
     X[4, 0] = -np.inf
     X[3, 2] = NAN
-    with pytest.raises(ColumnError, match=r"infinity: 1 infinite cell.*in 5 rows.*column number: 0 \(1\)"):
+    with pytest.raises(ColumnError, match=r"infinity: 1 infinite value.*in 5 rows.*column number: 0 \(1\)"):
         learn(X)
     with pytest.raises(ColumnError, match=r"column: 'a' \(1\)"):
         learn(frame({"a": X[:, 0], "b": X[:, 2]}))
@@ -400,9 +400,9 @@ def test_kinds_asked_for_override_what_is_found(frame):
 
 def test_kinds_that_do_not_fit_are_refused_with_the_cell(frame):
     X = frame({"a": [0.0, 2.5, -1.0], "b": ["x", "y", "x"]})
-    with pytest.raises(ColumnError, match=r"'a' is read as counts, and 2 of its cells .* row 1, is 2.5"):
+    with pytest.raises(ColumnError, match=r"'a' is read as counts, and 2 of its values .* row 1, is 2.5"):
         learn(X, {"a": "count"})
-    with pytest.raises(ColumnError, match=r"'a' is read as flags, and 2 of its cells are not 0 or 1"):
+    with pytest.raises(ColumnError, match=r"'a' is read as flags, and 2 of its values are not 0 or 1"):
         learn(X, {"a": "flag"})
     with pytest.raises(ColumnError, match=r"'b' \(text\) cannot be read as numbers.*'x'.*categorical"):
         learn(X, {"b": "number"})
@@ -675,7 +675,7 @@ def test_filling_keeps_index_types_and_library():
 
 def test_refusing_missing_cells_counts_them(frame):
     schema, matrix = learn(frame({"a": [1.0, None, None], "b": [1, 2, None], "c": [1.0, 2.0, 3.0]}), "number")
-    with pytest.raises(ColumnError, match=r"NaN: 3 missing cell.*column: 'a' \(2\), 'b' \(1\)\. Do so\."):
+    with pytest.raises(ColumnError, match=r"NaN: 3 missing value.*column: 'a' \(2\), 'b' \(1\)\. Do so\."):
         refuse_missing(schema, matrix, "Do so.")
     refuse_missing(*learn(np.eye(2)), "Do so.")
 

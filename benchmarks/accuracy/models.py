@@ -130,13 +130,13 @@ BASELINES: dict[str, Method] = {
 }
 """Settings that give the published means. Of documents they read sublinear tf-idf, MultinomialNB counts. The
 published logistic regression of documents has C = 10; C = 1 is better."""
-MEMBERS: dict[str, Method] = {
-    "member: logistic regression": Method(
+SINGLE: dict[str, Method] = {
+    "logistic regression alone": Method(
         lambda: HybridClassifier(PlainColumns(), RidgeLogistic(1.0)), ("permuted",)
     ),
-    "member: extra trees": Method(lambda: HybridClassifier(PlainColumns(), TreeEnsemble()), ("permuted",)),
+    "extra trees alone": Method(lambda: HybridClassifier(PlainColumns(), TreeEnsemble()), ("permuted",)),
 }
-"""The supervised members of the pool, each alone."""
+"""The supervised models of the ensemble, each alone."""
 RECIPE: dict[str, Method] = {
     TEXTBOOK: Method(
         partial(MixtureClassifier, shrinkage=0, covariance="full"),
@@ -153,12 +153,12 @@ GROUPS: dict[str, Mapping[str, Method]] = {
     "semigen": OURS,
     "mixtures": MIXTURES,
     "ablations": ABLATIONS,
-    "members": MEMBERS,
+    "single": SINGLE,
     "baselines": BASELINES,
     "recipe": RECIPE,
 }
 METHODS: dict[str, Method] = {name: one for group in GROUPS.values() for name, one in group.items()}
-RANKED = (*OURS, *MIXTURES, *MEMBERS, *BASELINES)
+RANKED = (*OURS, *MIXTURES, *SINGLE, *BASELINES)
 """Methods that a user could pick: variants of one of them would crowd the ranks."""
 
 

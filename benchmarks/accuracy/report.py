@@ -25,7 +25,7 @@ TITLES = {
     "tables": "bundled tables",
     "sslbook": "SSL book",
     "newsgroups": "20 Newsgroups by date",
-    "permuted": "bundled tables whose unlabeled rows carry nothing",
+    "permuted": "bundled tables with useless unlabeled rows",
 }
 Given = dict[tuple[str, int, str], dict[str, str]]
 
@@ -171,14 +171,14 @@ def _recipe(results: Results, given: Given) -> list[str]:
         "## The textbook recipe is a special case",
         "",
         "`MixtureClassifier(shrinkage=0)` beside the published `seed-EM-full` on the same labeled rows, and",
-        "less an independent implementation: paired mean difference ± standard deviation over seeds.",
-        "The twin adds 1e-6 to the diagonal of each covariance, as the published one does; the twin with",
-        "floor raises eigenvalues to 1e-6, as semigen does. All stop on a rise below tol=1e-6 nats",
-        "a row. The published run stopped earlier: compare it with the column of tol=1e-5.",
+        "minus an independent implementation: paired mean difference ± standard deviation over seeds.",
+        "One implementation adds 1e-6 to the diagonal of each covariance (ridge), as the published one does;",
+        "the other raises eigenvalues to 1e-6 (floor), as semigen does. All stop on a gain below tol=1e-6",
+        "nats per row. The published run stopped earlier: compare it with the column of tol=1e-5.",
         "",
     ]
     for key, name in (("err", "Error"), ("logloss", "Log-loss")):
-        twins = ["less twin with ridge", "less twin with floor"]
+        twins = ["minus ridge", "minus floor"]
         head = [name, "published", models.COARSE, models.TEXTBOOK, *twins]
         lines = []
         for cell in results.cells:

@@ -64,7 +64,7 @@ class Split:
 
 
 def tables(name: str, n_labeled: int, seed: int) -> Split:
-    """30 % stratified test rows; ``n_labeled`` labeled rows a class, the rest of training unlabeled.
+    """30 % stratified test rows; ``n_labeled`` labeled rows per class, the rest of training unlabeled.
 
     Columns are standardized on all training rows. These are the baselines' own draws: 1-NN gives their
     errors to the last digit.

@@ -12,7 +12,7 @@ from benchmarks.markdown import table
 POINT = 100.0
 PEERS = ("RF", "LogReg", "LDA-shrink", "1NN", "LabelSpreading", "SelfTrain-LR")
 """What a user would pick instead."""
-SUPERVISED = ("member: logistic regression", "member: extra trees", "RF", "LogReg", "LDA-shrink")
+SUPERVISED = ("logistic regression alone", "extra trees alone", "RF", "LogReg", "LDA-shrink")
 TABLES_ERROR, TABLES_LOGLOSS, MOST_BEHIND = 0.050, 0.150, 1.0
 DENSE = ("Digit1", "USPS", "COIL", "BCI", "g241c", "g241d")
 DENSE_ERROR = {10: 30.0, 100: 12.0}
@@ -97,7 +97,7 @@ def _tables(results: Results) -> Lines:
     worst = max(behind, key=behind.__getitem__)
     found.append(
         (
-            f"10 or more labels a class: nowhere more than {MOST_BEHIND:g} point behind the best peer",
+            f"10 or more labels per class: nowhere more than {MOST_BEHIND:g} point behind the best peer",
             f"{behind[worst]:+.2f} on {_name(worst)}",
             max(behind.values()) <= MOST_BEHIND,
         )
@@ -127,7 +127,7 @@ def _newsgroups(results: Results) -> Lines:
     for n, least in NEWSGROUPS_ACCURACY.items():
         accuracy = 1.0 - results.values(("newsgroups", n), AUTO, "err")
         good = bool(len(accuracy)) and float(accuracy.mean()) >= least
-        found.append((f"{n} labels a class: accuracy at least {least:g}", mean_sd(accuracy, 3), good))
+        found.append((f"{n} labels per class: accuracy at least {least:g}", mean_sd(accuracy, 3), good))
     return found
 
 

@@ -1,6 +1,6 @@
 """The textbook recipe, written from the formulas alone: an independent twin of ``shrinkage=0``.
 
-A Gaussian with full covariance a class, started from the labeled rows, then EM on all rows (labeled
+A Gaussian with full covariance per class, started from the labeled rows, then EM on all rows (labeled
 rows keep their class), maximum likelihood with 1e-6 added to each covariance's diagonal.
 """
 

@@ -1,4 +1,4 @@
-"""Cells removed at random from real tables: exact EM beside filling the holes first."""
+"""Values removed at random from real tables: exact EM, and imputation before the fit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHARE = 0.2
 SHAPES = ("tied", "full", "diag")
 WEIGHTS = (1.0, 0.1)
 METHODS = {
-    "complete": "no holes",
+    "complete": "no missing values",
     "exact": "exact",
     "iterative": "IterativeImputer",
     "mean": "SimpleImputer",
@@ -74,7 +74,7 @@ def _fits(data: str, seed: int) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class _Table:
-    """What a method makes of a table: rows to fit, test rows with holes, the seconds and RMSE of filling."""
+    """What a method makes of a table: rows to fit, incomplete test rows, seconds and RMSE of imputation."""
 
     method: str
     X: Array
@@ -90,14 +90,14 @@ def _rmse(filled: Array, truth: Array, gone: NDArray[np.bool_]) -> float:
 def page(found: Fits) -> list[str]:
     return [
         paragraph(
-            f"""{LABELS} labels a class; {100 * SHARE:.0f} % of the cells of training rows are removed at
-            random, and of test rows unless these are said to be complete. “No holes” is fitted to complete
-            training rows and “exact” to those with holes; the imputers, fitted on all training rows, fill
-            them first. Seeds: {_seeds(found)}."""
+            f"""{LABELS} labels per class; {100 * SHARE:.0f} % of the values of training rows are removed
+            at random, and of test rows unless these are called complete. “No missing values” is fitted to
+            complete training rows and “exact” to those with missing values; the imputers, fitted on all
+            training rows, fill them in first. Seeds: {_seeds(found)}."""
         ),
         "",
         *targets(_targets(found)),
-        "### Error on test rows with holes",
+        "### Error on test rows with missing values",
         "",
         _errors(found, "err"),
         "",
@@ -105,11 +105,11 @@ def page(found: Fits) -> list[str]:
         "",
         _errors(found, "err_complete"),
         "",
-        "### RMSE of filled training cells, in standard deviations of the columns",
+        "### RMSE of imputed training values, in standard deviations of the columns",
         "",
         _rmses(found),
         "",
-        "### Seconds of filling, fit and prediction",
+        "### Seconds of imputation, fit and prediction",
         "",
         _seconds(found),
         "",
@@ -130,12 +130,12 @@ def _targets(found: Fits) -> list[tuple[str, str, bool]]:
     lines = []
     for data in ("wine", "wdbc"):
         for rows, ours, theirs in (
-            ("both on test rows with holes", "err", "err"),
+            ("both on test rows with missing values", "err", "err"),
             ("both on complete test rows", "err_complete", "err_complete"),
             ("that one on complete test rows", "err", "err_complete"),
         ):
             loss = less(data, "exact", ours, "complete", theirs)
-            what = f"{data}: at most 1 point above the fit without holes, {rows}"
+            what = f"{data}: at most 1 point above the fit to complete rows, {rows}"
             lines.append((what, mean_sd(loss, sign="+"), bool(loss.mean() <= 1)))
     gains = {data: less(data, "exact", "err", "iterative", "err") for data in found.distinct("data")}
     better = [data for data, gain in gains.items() if gain.mean() < 0]
@@ -156,7 +156,7 @@ def _errors(found: Fits, measure: str) -> str:
         exact = errors["exact"]
         extra = [mean_sd(exact - errors[method], sign="+") for method in ("complete", "iterative")]
         lines.append([name, *map(mean_sd, errors.values()), *extra])
-    head = ["data, model", *METHODS.values(), "exact less no holes", "exact less IterativeImputer"]
+    head = ["data, model", *METHODS.values(), "exact minus complete", "exact minus IterativeImputer"]
     return table(head, lines)
 
 
@@ -194,4 +194,4 @@ def _models(found: Fits) -> Iterator[tuple[str, Fits]]:
                 )
 
 
-STUDY = Study("holes", "Holes in real tables", max(DATA.values()), fits, page)
+STUDY = Study("holes", "Missing values in real tables", max(DATA.values()), fits, page)

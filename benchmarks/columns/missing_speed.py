@@ -1,4 +1,4 @@
-"""What missing cells cost: time of an EM iteration without holes, with few patterns and with many."""
+"""What missing values cost: time of an EM iteration on complete rows, with few patterns and with many."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ ROWS, FEATURES, COMPONENTS, SHARE, PATTERNS = 50_000, 16, 5, 0.2, 3
 ITERATIONS = 3
 """A run; the first warms up and is not timed."""
 SHAPES = ("full", "tied", "diag")
-COMPLETE, WATCHED, FEW, MANY = "no holes", "no holes, looked for", f"{PATTERNS} patterns", "20 % of the cells"
+COMPLETE, WATCHED, FEW, MANY = (
+    "complete",
+    "complete, looked for",
+    f"{PATTERNS} patterns",
+    "20 % of the values",
+)
 
 
 def fits(seeds: int) -> Iterator[dict[str, Any]]:
@@ -100,8 +105,8 @@ def page(found: Fits) -> list[str]:
         paragraph(
             f"""One EM iteration of {ROWS:,} × {FEATURES} rows, {COMPONENTS} components. Ratio: to the
             complete table in the same round, median and range over {n_rounds} rounds, and of the quickest
-            rounds. “Looked for”: the complete table, with all columns marked as perhaps having holes. Load
-            {np.median(found.values("load")):.1f}, of which 1 is this benchmark's own."""
+            rounds. “Looked for”: the complete table, with all columns marked as perhaps having missing
+            values. Load {np.median(found.values("load")):.1f}, of which 1 is this benchmark's own."""
         ),
         "",
         table(["covariance, table", "ms", "ratio", "range", "quickest"], lines),
@@ -109,4 +114,4 @@ def page(found: Fits) -> list[str]:
     ]
 
 
-STUDY = Study("missing_speed", "What holes cost", 7, fits, page)
+STUDY = Study("missing_speed", "Cost of missing values", 7, fits, page)

@@ -141,10 +141,10 @@ def page(found: Fits) -> list[str]:
     ratio = float(seen[worst][0].mean() / seen[worst][1].mean())
     return [
         paragraph(
-            """`make_mixed()`: 3 Gaussian columns, 2 categories, 1 count, 1 flag; 15 % of the cells missing; 4
-            classes, 5 labels each, 5,000 unlabeled rows, which are judged. The Bayes rule knows the density
-            and sees the same cells. Peers get categories one-hot, holes filled from all rows, and
-            standardized columns; random forest and logistic regression learn from the labeled rows."""
+            """`make_mixed()`: 3 Gaussian columns, 2 categories, 1 count, 1 flag; 15 % of the values missing;
+            4 classes, 5 labels each, 5,000 unlabeled rows, which are judged. The Bayes rule knows the density
+            and sees the same values. Peers get one-hot categories, missing values imputed from all rows,
+            and standardized columns; random forest and logistic regression learn from the labeled rows."""
         ),
         "",
         *targets(

@@ -69,7 +69,7 @@ def page(found: Fits) -> list[str]:
     return [
         paragraph(
             f"""{CLASSES} Gaussian classes at Mahalanobis distance {DISTANCE:g} in {FEATURES} columns,
-            {LABELED // CLASSES} labels a class on average, {UNLABELED:,} unlabeled rows. Noise of {SIZE:g}
+            {LABELED // CLASSES} labels per class on average, {UNLABELED:,} unlabeled rows. Noise of {SIZE:g}
             standard deviations is added to {100 * SHARE:.0f} % of the training rows, labeled ones too. Test
             rows are clean; the Bayes error is {found.values("bayes")[0]:.2f} %."""
         ),

@@ -79,13 +79,13 @@ def page(found: Fits) -> list[str]:
     judged = []
     for distance in found.distinct("distance"):
         mine = found.where(distance=distance, labels=JUDGED, covariance=HEADLINE)
-        name = f"{HEADLINE}, {JUDGED} labels a class, Δ={distance}"
+        name = f"{HEADLINE}, {JUDGED} labels per class, Δ={distance}"
         off = np.abs(mine.values("estimate", prior="unlabeled") - 100 * RARE).mean()
         judged.append((f"estimate within 2 points ({name})", f"{off:.2f} off", bool(off <= 2)))
         gain = mine.values("err", prior="unlabeled") - mine.values("err", prior="shared")
         judged.append((f"error below the shared prior's ({name})", mean_sd(gain, sign="+"), gain.mean() < 0))
     head = [
-        "classes, labels a class, model",
+        "classes, labels per class, model",
         "Bayes",
         "error, shared",
         "error, unlabeled",
@@ -99,13 +99,13 @@ def page(found: Fits) -> list[str]:
             f"""Two Gaussian classes in {FEATURES} columns at distance Δ; labeled rows are balanced,
             {UNLABELED:,} unlabeled and {TESTED:,} test rows are {100 * (1 - RARE):.0f} : {100 * RARE:.0f}.
             Estimate: of the rare class's share, %; off by: its mean distance from the truth, points;
-            covered: how many of 100 intervals (95 %) of `class_proportions_` hold it."""
+            covered: how many of 100 intervals (95 %) of `class_proportions_` contain it."""
         ),
         "",
         *targets(judged),
         table(head, lines),
         "",
-        f"Of all {_covered(found).size} intervals {100 * _covered(found).mean():.0f} % hold the truth.",
+        f"Of all {_covered(found).size} intervals {100 * _covered(found).mean():.0f} % contain the truth.",
         "",
     ]
 

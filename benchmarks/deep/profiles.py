@@ -49,8 +49,8 @@ class Profile:
 ANY = "the best deep model"
 DEEP = ("M1+M2", "M2", "GAN", "M1 + auto", "GAN with pull-away and entropy")
 MNIST_100 = Problem("MNIST, 100 labels", 10, mnist)
-DIGITS_3 = Problem("digits, 3 labels a class", 3, digits)
-DIGITS_10 = Problem("digits, 10 labels a class", 10, digits)
+DIGITS_3 = Problem("digits, 3 labels per class", 3, digits)
+DIGITS_10 = Problem("digits, 10 labels per class", 10, digits)
 TWO_DIMENSIONS = (
     Problem("two moons, noise .1", 2, moons(0.1)),
     Problem("two rings, noise .05", 2, rings(0.05)),
@@ -80,7 +80,7 @@ PROFILES = {
         ),
         Profile(
             "shapes",
-            "two moons and two rings, two labels a class, 1,000 rows; 2,000 fresh ones are judged.",
+            "two moons and two rings, two labels per class, 1,000 rows; 2,000 fresh ones are judged.",
             TWO_DIMENSIONS,
             SHAPES,
             10,
@@ -88,7 +88,7 @@ PROFILES = {
         ),
         Profile(
             "cpu",
-            "MNIST with 10 labels a class; shortened recipes of at most ten minutes on two cores.",
+            "MNIST with 10 labels per class; shortened recipes of at most ten minutes on two cores.",
             (MNIST_100,),
             MNIST_CPU,
             3,
@@ -99,7 +99,7 @@ PROFILES = {
         ),
         Profile(
             "gpu",
-            "MNIST with 10 labels a class; full recipes, for a GPU.",
+            "MNIST with 10 labels per class; full recipes, for a GPU.",
             (MNIST_100,),
             MNIST_GPU,
             10,

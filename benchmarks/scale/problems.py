@@ -37,7 +37,7 @@ class Problem:
     large: bool = False
 
     def draw(self) -> Table:
-        """The rows to fit and as many to judge on as :data:`JUDGED_ROWS`, two clusters a class."""
+        """The rows to fit and as many to judge on as :data:`JUDGED_ROWS`, two clusters per class."""
         informative = min(self.features, 12)
         X, y = make_classification(
             self.rows + JUDGED_ROWS,
@@ -80,7 +80,7 @@ PROBLEMS = {
         Problem("1,000,000 × 20, 5 classes", 1_000_000, 20, 5, 100, large=True),
         Problem("10,000 × 20, 2 classes", 10_000, 20, 2, 40),
         Problem("10,000 × 20, 100 classes", 10_000, 20, 100, 1_000),
-        Problem("5,000 × 30, 1 label a class", 5_000, 30, 5, 5),
+        Problem("5,000 × 30, 1 label per class", 5_000, 30, 5, 5),
         Problem("5,000 × 30, all labeled", 5_000, 30, 5, 5_000),
     )
 }

@@ -27,7 +27,7 @@ OURS: dict[str, tuple[str, Callable[[], Any]]] = {
     "counts, length='raw'": ("counts", partial(MixtureClassifier, family=Multinomial("raw"))),
     "unlabeled_weight=0.1": ("weighted", partial(_MIXTURE, unlabeled_weight=0.1)),
     "unlabeled_weight=0": ("weighted", partial(_MIXTURE, unlabeled_weight=0.0)),
-    "two components a class": ("weighted", partial(_MIXTURE, components_per_class=2, random_state=0)),
+    "two components per class": ("weighted", partial(_MIXTURE, components_per_class=2, random_state=0)),
 }
 PEERS: dict[str, tuple[str, Callable[[], Any]]] = {
     "multinomial naive Bayes": ("counts", MultinomialNB),

@@ -18,7 +18,7 @@ def page(fits: Fits, cost: dict[str, Any]) -> str:
         "Written by `python -m benchmarks.text`; [what it means](../../README.md), "
         "[what was tried](../NOTES.md).",
         "Measured " + ", ".join(f"{date} at {commit}" for date, commit in stamps) + ".",
-        f"Labels are shown of the training documents, {len(fits.distinct('seed'))} seeds; accuracy and "
+        f"Training documents are labeled, {len(fits.distinct('seed'))} seeds; accuracy and "
         "log-loss are those of the test split.",
         "",
         *targets(_targets(fits, cost)),
@@ -57,11 +57,11 @@ def _targets(fits: Fits, cost: dict[str, Any]) -> list[tuple[str, str, bool]]:
     for goal, values in (("accuracy", TARGETS), ("aim", AIMS)):
         for n_labels, wanted in values.items():
             seen = fits.values("accuracy", model=DEFAULTS, labels=n_labels)
-            text = f"{goal} with {n_labels} labels a class, defaults: at least {wanted:.3f}"
+            text = f"{goal} with {n_labels} labels per class, defaults: at least {wanted:.3f}"
             lines.append((text, mean_sd(seen, 3), bool(seen.mean() >= wanted)))
     for n_labels in LABELS:
         seconds = fits.values("seconds", model=DEFAULTS, labels=n_labels)
-        text = f"seconds of a fit with {n_labels} labels a class: at most 3"
+        text = f"seconds of a fit with {n_labels} labels per class: at most 3"
         lines.append((text, mean_sd(seconds), bool(seconds.mean() <= 3)))
     peak = cost["peak_mb"]
     lines.append(("MB beside the data: at most 200", f"{peak:.0f}", peak <= 200))

@@ -11,9 +11,10 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from semigen import AutoClassifier
 from sklearn.datasets import make_moons
 from sklearn.ensemble import RandomForestClassifier
+
+from semigen import AutoClassifier
 
 N_ROWS, LABELS_PER_CLASS, N_NEW, NOISE, N_TABLES = 600, 4, 2000, 0.12, 20
 BLUE, ORANGE, GRAY = "#2f6db3", "#d9772b", "#9a9a9a"

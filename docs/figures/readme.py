@@ -1,7 +1,7 @@
-"""Run the example and the command in README.md and write their output below them: ``python docs/figures/readme.py``.
+"""Run the examples in README.md and write their output below them: ``python docs/figures/readme.py``.
 
-A block of Python with a block of text after it is run, and the text becomes what it prints. In a console block
-each line after a dollar sign is run, and the lines between become what it prints.
+A block of Python with a block of text after it is run, and the text becomes what it prints. In a console
+block each line after a dollar sign is run, and the lines between become what it prints.
 """
 
 import os
@@ -34,9 +34,7 @@ def main():
 
         def console(match):
             commands = [line for line in match[2].splitlines() if line.startswith("$ semigen ")]
-            printed = [
-                f"{line}\n{run([*SEMIGEN, *shlex.split(line)[2:]], folder)}" for line in commands
-            ]
+            printed = [f"{line}\n{run([*SEMIGEN, *shlex.split(line)[2:]], folder)}" for line in commands]
             return match[1] + "\n".join(printed) + match[3]
 
         README.write_text(CONSOLE.sub(console, EXAMPLE.sub(example, README.read_text())))

@@ -1,7 +1,7 @@
-"""What can go wrong, by name.
+"""Errors and warnings.
 
 Every error that semigen raises on a user's input is a ``ValueError`` or ``TypeError`` as in scikit-learn,
-and one of the names below, so that a program can tell them apart without reading the message.
+and has one of the names below, so that programs can tell errors apart without parsing messages.
 """
 
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -30,19 +30,19 @@ class LabelError(SemigenError, ValueError):
 
 
 class ColumnError(SemigenError, ValueError):
-    """A column of the input cannot be used: text, missing cells, wrong or absent names."""
+    """A column of the input cannot be used: text, missing values, wrong or absent names."""
 
 
 class ParameterError(SemigenError, ValueError):
-    """A parameter of an estimator has a value that does not fit it or the data."""
+    """A parameter of an estimator has an invalid value, or one that does not fit the data."""
 
 
 class ClassNotMadeError(ParameterError):
-    """A GAN's generator makes too few rows of a class."""
+    """The generator of a GAN produces too few rows of a class."""
 
 
 class TableError(SemigenError, ValueError):
-    """A file with a table cannot be read, or lacks what was asked of it."""
+    """A file with a table cannot be read, or lacks something that is needed."""
 
 
 class ModelFileError(SemigenError, ValueError):
@@ -58,8 +58,8 @@ class ObjectiveDecreasedWarning(UserWarning):
 
 
 class DatasetShiftWarning(UserWarning):
-    """Columns go together in the labeled rows, but not in the unlabeled ones."""
+    """Columns are correlated in the labeled rows but not in the unlabeled ones."""
 
 
 class TrainingWarning(UserWarning):
-    """The training of a deep model ended before its last step, or left a class that it makes no rows of."""
+    """The training of a deep model ended before its last step, or it cannot generate rows of a class."""

@@ -1,4 +1,4 @@
-"""Cross-validation that is right where some rows are unlabeled: splits, and paired comparisons."""
+"""Cross-validation of partly labeled data: splits, and paired comparisons."""
 
 from semigen.comparison.cross_validation import cross_validate
 from semigen.comparison.record import Comparison, Score

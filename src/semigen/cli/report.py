@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
+from itertools import islice
 from typing import Any
 
 from rich import box
@@ -41,8 +42,8 @@ def say_result(output: Output, judged: Judged, about: dict[str, Any], verdict: s
         output.say(judged.why_not)
     output.say(verdict)
     if "unlabeled_weight" in about:
-        why = f": {about['fallback']}" if about["fallback"] else "."
-        output.say(f"Selected: an unlabeled row counts {about['unlabeled_weight']:g} of a labeled one{why}")
+        chosen = f"Weight of an unlabeled row, where a labeled one has 1: {about['unlabeled_weight']:g}"
+        output.say(f"{chosen}; {about['fallback']}" if about["fallback"] else f"{chosen}.")
 
 
 def verdict_text(judged: Judged, n_unlabeled: int, *, with_covariance: bool) -> str:
@@ -107,11 +108,10 @@ def _say_ensemble(output: Output, judged: Judged, models: Sequence[dict[str, Any
         )
     held_out = ""
     if comparison is not None:
-        for name, rows in zip(judged.pair, _ROWS.values(), strict=True):
-            if (
-                rows == _ROWS[WITH] or judged.verdict.change is not None
-            ):  # without unlabeled rows, they are one
-                table.add_row(name, rows, "", *_scores(comparison, name))
+        both = zip(judged.pair, _ROWS.values(), strict=True)
+        n_unlike = 1 if judged.verdict.outcome == "no unlabeled rows" else 2  # without these, both are one
+        for name, rows in islice(both, n_unlike):
+            table.add_row(name, rows, "", *_scores(comparison, name))
         _add_class_shares(table, comparison, 2)
         held_out = f" on {counted(comparison.rows.size, 'held-out labeled row')} (95 % intervals)"
     output.say(f"Models of the ensemble{held_out}", style="bold")
@@ -120,8 +120,8 @@ def _say_ensemble(output: Output, judged: Judged, models: Sequence[dict[str, Any
 
 
 def _add_class_shares(table: Table, comparison: Comparison, n_empty: int) -> None:
-    """The zero line: what it takes no model to predict."""
-    if CLASS_SHARES in comparison.names:
+    """The zero line: what needs no column to predict."""
+    if CLASS_SHARES in comparison.correct:
         table.add_row(f"{CLASS_SHARES} alone", *[""] * n_empty, *_scores(comparison, CLASS_SHARES))
 
 

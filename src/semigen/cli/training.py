@@ -63,12 +63,11 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
     """
     with output.progress("reading") as progress:
         source = read(progress)
-    output.say_lines(source.path.name, source.describe())
+    announced = recipe.announce(source, options)
+    work = [("training", announced)] if announced else []
+    output.say_lines(source.path.name, [*source.describe(), *work])
     for note in source.notes:
         output.note(note)
-    announced = recipe.announce(source, options)
-    if announced:
-        output.say(f"training  {announced}")
     with output.progress("learning") as progress, _training_warnings():
         judged = learn_model(recipe, source, options, progress)
     about = _about_model(recipe, judged, source, options)

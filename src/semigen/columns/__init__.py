@@ -1,11 +1,11 @@
-"""What a column is: arrays and data frames become rows of numbers, and every column gets a kind.
+"""Columns of a table: every column gets a kind, and arrays and data frames become matrices of numbers.
 
-:func:`learn` finds out the kinds of the columns of a table and reads its rows; the :class:`Schema` that it
-returns says what it found, so that :func:`read` reads other rows alike and :func:`restore` goes back to a
-table. :func:`describe` looks at a table that nobody has sorted out yet and says what each column is, whether
-a model can use it, and if not, why.
+:func:`learn` infers the kinds of the columns of a table and reads its rows; the :class:`Schema` that it
+returns lets :func:`read` read other rows in the same way and :func:`restore` turn a matrix back into a table.
+:func:`describe` says of each column of an unknown table what it is, whether a model can use it, and if not,
+why.
 
-Data frames are read through narwhals: pandas, polars and pyarrow tables look the same here.
+Data frames are read through narwhals, so pandas, polars and pyarrow tables are treated alike.
 """
 
 from semigen.columns.checks import Matrix, missing_columns, refuse_missing

@@ -1,4 +1,4 @@
-"""Cells that are missing, infinite, or not of their column's kind, found in little memory."""
+"""Values that are missing, infinite, or not of the kind of their column, found without copies."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def missing_columns(matrix: Any) -> NDArray[np.bool_] | None:
 
 
 def refuse_missing(schema: Schema, matrix: Any, cure: str) -> None:
-    """Raise if cells are missing.
+    """Raise if values are missing.
 
     Raises
     ------
     ColumnError
-        With the number of missing cells of each column.
+        With the number of missing values in each column.
     """
     if missing_columns(matrix) is not None:
         _refuse_cells(schema, matrix, np.isnan, "NaN", "missing", cure)
 
 
 def check_sparse(schema: Schema, matrix: csr_array) -> None:
-    """Refuse cells of sparse rows that are missing, infinite, or not of their column's kind."""
+    """Refuse sparse rows with values that are missing, infinite, or not of the kind of their column."""
     if "category" in schema.kinds:
         raise ColumnError("X is sparse, and a sparse column cannot be a category: pass X.toarray().")
     if not np.isfinite(matrix.data.sum(dtype=np.float64)):
@@ -53,7 +53,7 @@ def check_sparse(schema: Schema, matrix: csr_array) -> None:
             if bad:
                 raise ColumnError(
                     f"Input X contains {what} in column number {listing(bad)}: a sparse matrix can have "
-                    "neither missing nor infinite cells."
+                    "neither missing nor infinite values."
                 )
     for kind, (wrong, what) in _WRONG.items():
         if kind in schema.kinds:
@@ -61,12 +61,12 @@ def check_sparse(schema: Schema, matrix: csr_array) -> None:
             bad = np.unique(matrix.indices[wrong(matrix.data) & chosen[matrix.indices]]).tolist()
             if bad:
                 raise ColumnError(
-                    f"X has cells other than {what} in column number {listing(bad)}: correct them."
+                    f"X has values other than {what} in column number {listing(bad)}: correct them."
                 )
 
 
 def check_cells(schema: Schema, matrix: Matrix) -> None:
-    """Refuse infinity, and cells that are not of their column's kind."""
+    """Refuse infinity, and values that are not of the kind of their column."""
     with np.errstate(over="ignore", invalid="ignore"):
         if not np.isfinite(matrix.sum()) and _any_row(matrix, np.isinf).any():
             _refuse_cells(
@@ -87,7 +87,7 @@ def check_cells(schema: Schema, matrix: Matrix) -> None:
             rows = np.flatnonzero(wrong(matrix[:, j]))
             name = schema.name(j)
             raise ColumnError(
-                f"column {name!r} is read as {PLURAL[kind]}, and {rows.size} of its cells are not {what} "
+                f"column {name!r} is read as {PLURAL[kind]}, and {rows.size} of its values are not {what} "
                 f"(the first, in row {rows[0]}, is {matrix[rows[0], j]:g}): correct them, or read it as "
                 f"numbers when the model is fitted (family={{{name!r}: 'gaussian'}})."
             )
@@ -101,13 +101,13 @@ def _refuse_cells(
     where = listing([f"{names[j]!r} ({counts[j]})" for j in np.argsort(counts)[::-1] if counts[j]])
     column = "column number" if schema.names is None else "column"
     raise ColumnError(
-        f"Input X contains {what}: {sum(counts)} {adjective} cell(s) in {len(matrix)} rows, counted by "
+        f"Input X contains {what}: {sum(counts)} {adjective} value(s) in {len(matrix)} rows, counted by "
         f"{column}: {where}. {cure}"
     )
 
 
 def _any_row(matrix: Matrix, test: Callable[..., Any]) -> NDArray[np.bool_]:
-    """Which columns have a cell that passes the test, block by block, (D,)."""
+    """Which columns have a value that passes the test, found block by block, (D,)."""
     found = np.zeros(matrix.shape[1], dtype=bool)
     step = max(1, _BLOCK_CELLS // matrix.shape[1])
     for first in range(0, len(matrix), step):

@@ -1,4 +1,4 @@
-"""Reading the rows that a fitted estimator is asked about."""
+"""Reading rows to predict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from semigen.columns.tables import as_frame
 
 
 def read_like(estimator: Any, X: Any, *, sparse: bool = True) -> Any:
-    """Rows by the ``schema_`` of a fitted estimator: data frames by name, others as scikit-learn checks them.
+    """Read rows by the ``schema_`` of a fitted estimator: data frames by name, arrays as scikit-learn does.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a column is: its kind from the type of its cells, and where that leaves it open from the cells."""
+"""The kind of a column, from the type of its values, and where that leaves it open from the values."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Column:
     reason : str
         Why it is not used; empty if it is.
     n_missing : int
-        Cells that are empty, null or NaN.
+        Values that are empty, null or NaN.
     n_distinct : int
         Distinct values among the other cells.
     """
@@ -113,7 +113,7 @@ def infer(series: Series) -> Kind:
 
 
 def kind_by_type(series: Series) -> Kind:
-    """Tell the kind from the type of the cells, before their values are looked at."""
+    """Infer the kind from the type alone, without looking at the values."""
     dtype = series.dtype
     if dtype.is_numeric():
         return "number"
@@ -182,7 +182,7 @@ def _describe(name: str, series: Series) -> Column:
 
 
 def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:
-    """Set constants and ids apart, and say why a column is not used."""
+    """Recognize constants and ids, and say why a column is not used."""
     if n_distinct == 0:
         return "empty", "no cell is filled"
     if n_distinct == 1:
@@ -228,7 +228,7 @@ def _is_number_text(cell: str) -> bool:
 
 
 def _is_numeric_id(name: str, filled: Series, n_distinct: int, n_rows: int) -> bool:
-    """Integers of which every row has another, and whose name or order says that they only count rows."""
+    """Integers that differ in every row, with a name or an order that suggests that they number the rows."""
     if n_distinct < n_rows or not filled.dtype.is_numeric():
         return False
     named = bool(_LOOKS_LIKE_ID.match(name) or _LOOKS_LIKE_ID.match(name.lower()))

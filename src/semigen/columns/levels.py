@@ -1,4 +1,4 @@
-"""Categories: which levels a column has, and cells as the numbers of their levels."""
+"""Categories: the levels of a column, and its values as numbers of levels."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def find_levels(name: Any, cells: Iterable[Any], declared: Levels = ()) -> Level
 
 
 def encode(name: Any, cells: Sequence[Any], levels: Levels) -> NDArray[np.float64]:
-    """The number of each cell's level, one past the last for an unknown one, NaN for a missing cell, (n,).
+    """The number of the level of each value: one past the last if unknown, NaN if missing, (n,).
 
     Raises
     ------
@@ -67,7 +67,7 @@ def encode(name: Any, cells: Sequence[Any], levels: Levels) -> NDArray[np.float6
 
 
 def decode(codes: NDArray[Any], levels: Levels) -> list[Any]:
-    """The level of each number, None where it is NaN or one past the last."""
+    """The level of each number, None for NaN and one past the last."""
     table = [*levels, None]
     numbers = np.where(np.isnan(codes), len(levels), codes).astype(np.intp)
     return [table[number] for number in numbers.tolist()]

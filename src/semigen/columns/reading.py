@@ -1,4 +1,4 @@
-"""Reading: arrays, sparse matrices and data frames become rows of numbers by a schema."""
+"""Reading: arrays, sparse matrices and data frames become matrices of numbers by a schema."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Kinds: TypeAlias = Kind | Mapping[Any, Kind] | None
 
 
 def learn(X: Any, kinds: Kinds = None, *, sparse: bool = False) -> tuple[Schema, Any]:
-    """Find out what the columns of ``X`` are, and read its rows.
+    """Infer the kinds of the columns of ``X``, and read its rows.
 
     Columns of a data frame have the kinds that :func:`infer` finds, those of an array are numbers, unless
     ``kinds`` says otherwise.
@@ -50,7 +50,7 @@ def learn(X: Any, kinds: Kinds = None, *, sparse: bool = False) -> tuple[Schema,
     -------
     schema : Schema
     matrix : ndarray of shape (n, D), float64 or float32, or csr_array
-        A category is the number of its level, a flag 0 or 1, a missing cell NaN. float32 if the array is, or
+        A category is the number of its level, a flag 0 or 1, a missing value NaN. float32 if the array is, or
         if every column of numbers of the data frame is and there are no categories; float64 otherwise. An
         array that already has such a type is not copied. A sparse matrix has sorted indices.
 
@@ -101,7 +101,7 @@ def learn(X: Any, kinds: Kinds = None, *, sparse: bool = False) -> tuple[Schema,
 
 
 def read(schema: Schema, X: Any, *, sparse: bool = False) -> Any:
-    """Read rows as the columns of a fit.
+    """Read rows in the way of a fit.
 
     A data frame is read by name if the fit had names: the order of its columns and further ones do not
     matter. An array is read by position.
@@ -153,7 +153,7 @@ def read(schema: Schema, X: Any, *, sparse: bool = False) -> Any:
 
 
 def _asked(kinds: Kinds, names: Sequence[Any] | None, n_columns: int) -> list[Kind | None]:
-    """The kind that was asked for each column, None where none was."""
+    """The kind requested for each column, None where none is."""
     for kind in kinds.values() if isinstance(kinds, Mapping) else () if kinds is None else (kinds,):
         if kind not in USED:
             raise ParameterError(f"kind {kind!r} is none of {', '.join(map(repr, USED))}.")

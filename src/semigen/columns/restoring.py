@@ -23,11 +23,10 @@ def restore(schema: Schema, matrix: NDArray[Any], like: Any = None) -> Any:
     ----------
     schema : Schema
     matrix : ndarray of shape (n, D)
-        As :func:`read` returns it; NaN and levels that the schema does not have become missing cells.
+        As :func:`read` returns it; NaN and levels that the schema does not have become missing values.
     like : data frame or array, optional
-        The table that ``matrix`` was read from, some of whose missing cells have a value in ``matrix``. All
-        its other cells are kept as they are, and so are its library, its index, and its types where they can
-        hold the new values.
+        The table that ``matrix`` was read from, with missing values that ``matrix`` fills in. Everything else
+        is kept: the other values, the library, the index, and the types where they can hold the new values.
 
     Returns
     -------
@@ -78,13 +77,13 @@ def _filled_frame(schema: Schema, matrix: NDArray[Any], frame: Frame) -> Any:
 
 
 def _filled(series: Series, values: list[Any], library: Any) -> Series:
-    """A column with its missing cells filled, in its own type where that holds the values."""
+    """A column with its missing values filled in, in its own type where that can hold them."""
     cells = series.to_list()
-    holes = [is_missing(cell) for cell in cells]
-    if not any(holes):
+    missing = [is_missing(cell) for cell in cells]
+    if not any(missing):
         return series
     number = series.dtype.is_numeric()
-    new = [value if hole else cell for cell, value, hole in zip(cells, values, holes, strict=True)]
+    new = [value if gone else cell for cell, value, gone in zip(cells, values, missing, strict=True)]
     if number:
         new = [None if cell is None else float(cell) for cell in new]
     result = nw.new_series(series.name, new, backend=library)

@@ -41,7 +41,7 @@ class Schema:
         return column if self.names is None else self.names[column]
 
     def __getstate__(self) -> dict[str, Any]:
-        """A few objects, however many columns there are: documents have tens of thousands."""
+        """Few objects even for documents, which have tens of thousands of columns."""
         levels = {j: one for j, one in enumerate(self.levels) if one is not None}
         return {
             "names": self.names,

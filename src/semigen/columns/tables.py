@@ -1,4 +1,4 @@
-"""Data frames of any library through narwhals: their names, their columns, their cells as floats."""
+"""Data frames of any library through narwhals: names, columns, and cells as floats."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _refuse_repeated(names: Iterable[Any]) -> None:
 
 
 def positions(wanted: Iterable[Any], names: Sequence[Any]) -> tuple[list[int], list[Any]]:
-    """Where each wanted name stands among ``names``, and the wanted names that are absent."""
+    """Positions of the wanted names among ``names``, and the wanted names that are absent."""
     place = {str(name): j for j, name in enumerate(names)}
     found, absent = [], []
     for name in wanted:
@@ -63,7 +63,7 @@ def positions(wanted: Iterable[Any], names: Sequence[Any]) -> tuple[list[int], l
 
 
 def hint(absent: Any, names: Sequence[Any]) -> str:
-    """The names that come close to one that is absent, or all of them."""
+    """A hint for an absent name: similar names, or all of them."""
     there = list(map(str, names))
     close = get_close_matches(str(absent), there, n=3, cutoff=0.5)
     close += [name for name in there if name.strip().lower() == str(absent).strip().lower()]
@@ -73,7 +73,7 @@ def hint(absent: Any, names: Sequence[Any]) -> str:
 
 
 def listing(items: Sequence[Any], most: int = 8) -> str:
-    """Things in a row, the first few if there are many."""
+    """Items separated by commas, the first few if there are many."""
     shown = ", ".join(map(str, items[:most]))
     return shown if len(items) <= most else f"{shown} and {len(items) - most} more"
 
@@ -88,23 +88,23 @@ def is_missing(cell: Any) -> bool:
 
 
 def filled_cells(series: Series) -> list[Any]:
-    """The cells that are not missing, as Python objects."""
+    """The values that are not missing, as Python objects."""
     cells = series.drop_nulls().to_list()
     return [cell for cell in cells if not is_missing(cell)] if series.dtype == nw.Object else cells
 
 
 def as_floats(series: Series) -> NDArray[Any]:
-    """Cells of a column of numbers or booleans, NaN where there is none, (n,)."""
+    """Values of a column of numbers or booleans, NaN where missing, (n,)."""
     if not (series.dtype.is_numeric() or series.dtype == nw.Boolean):
         cells = series.to_list()
         return np.array([np.nan if is_missing(cell) else float(cell) for cell in cells], dtype=np.float64)
     null = series.is_null()
-    holes = null.any()
+    incomplete = null.any()
     values = np.asarray(
-        (series.fill_null(0 if series.dtype.is_numeric() else False) if holes else series).to_numpy()
+        (series.fill_null(0 if series.dtype.is_numeric() else False) if incomplete else series).to_numpy()
     )
     if values.dtype not in (np.float32, np.float64):
         values = values.astype(np.float64)
-    if holes:
+    if incomplete:
         values = np.where(null.to_numpy(), np.nan, values)
     return values

@@ -1,1 +1,1 @@
-"""What every room may use: checked parameters, progress, threads."""
+"""Checked parameters, progress reports and threads, for every part of the package."""

@@ -1,4 +1,4 @@
-"""Parameters that are numbers, checked in one place."""
+"""Checks of numeric parameters."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from semigen.exceptions import ParameterError
 
 
 def integer(name: str, value: Any, *, minimum: int, more: str = "") -> int:
-    """An integer of at least ``minimum``."""
+    """Return ``value``, an integer of at least ``minimum``, or raise a ParameterError."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < minimum:
         raise ParameterError(f"{name}={value!r}: it must be {more}an integer of at least {minimum}.")
     return int(value)
 
 
 def real(name: str, value: Any, *, minimum: float, maximum: float = np.inf, more: str = "") -> float:
-    """A finite number between two bounds."""
+    """Return ``value``, a finite number within bounds, or raise a ParameterError."""
     number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(float(value))
     if not number or not minimum <= float(value) <= maximum:
         bounds = f"from {minimum:g} to {maximum:g}" if np.isfinite(maximum) else f"of at least {minimum:g}"

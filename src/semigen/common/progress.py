@@ -1,4 +1,4 @@
-"""Who is told about the steps of a fit, and how much time is left for them."""
+"""Progress reports of a fit, and its time budget."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from semigen.common.checks import real
 
 Progress = Callable[[int, int, str], None]
-"""Called with the steps done, the steps in all, and what was done."""
+"""Called with the number of steps done, the number of all steps, and the name of the last one."""
 
 LINES = 16
-"""Lines that ``verbose`` prints at most."""
+"""Lines that ``verbose`` prints, at most."""
 
 
 class Steps:
-    """Tells of steps: calls ``progress``, and with ``verbose`` prints some of them."""
+    """Reports steps: calls ``progress``, and with ``verbose`` prints some of them."""
 
     def __init__(self, verbose: int, progress: Progress | None) -> None:
         self._begin = time.perf_counter()
@@ -23,11 +23,11 @@ class Steps:
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start."""
         return time.perf_counter() - self._begin
 
     def __call__(self, done: int, total: int, name: str) -> None:
-        """One more step is done."""
+        """Report one more step."""
         if self._progress is not None:
             self._progress(done, total, name)
         if self._verbose and done * LINES // total > (done - 1) * LINES // total:
@@ -35,7 +35,7 @@ class Steps:
 
 
 class Clock(Steps):
-    """Steps within a time budget, seconds; None: as long as it takes."""
+    """Steps within a time budget in seconds; None: no limit."""
 
     def __init__(self, budget: float | None, verbose: int, progress: Progress | None) -> None:
         super().__init__(verbose, progress)
@@ -47,15 +47,15 @@ class Clock(Steps):
         return self.budget is not None and self.seconds > 0.9 * self.budget
 
     def left(self, share: float = 1.0) -> float | None:
-        """A share of the seconds that are left."""
+        """A share of the remaining seconds."""
         return None if self.budget is None else share * max(self.budget - self.seconds, 0.0)
 
     def first(self, n_mixtures: int) -> Callable[[int, int], None]:
-        """Tells of steps of the mixtures; how many fits follow is not known yet."""
+        """Report mixtures as the first half of the steps: the number of fits to follow is not known yet."""
         return lambda done, total: self(done, 2 * n_mixtures, "mixture")
 
     def after(self, n_mixtures: int) -> Progress:
-        """Tells of fits that follow the mixtures, as a second half."""
+        """Report the fits that follow the mixtures as the second half."""
         return lambda done, total, name: self(
             n_mixtures + round(n_mixtures * done / total), 2 * n_mixtures, name
         )

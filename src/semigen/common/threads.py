@@ -1,4 +1,4 @@
-"""How many threads there are, and small computations in several of them."""
+"""The number of threads, and small computations in several of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _blas() -> ThreadpoolController:
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:
-    """While it is open, the linear algebra library has one thread."""
+    """Context in which the linear algebra library uses one thread."""
     limited: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
     return limited
 
@@ -33,12 +33,12 @@ def available_cpus() -> int:
 
 
 def thread_count(n_jobs: int | None) -> int:
-    """Threads that an estimator's ``n_jobs`` asks for; None and -1: one for each processor.
+    """Number of threads for an estimator's ``n_jobs``; None and -1: one for each processor.
 
     Raises
     ------
     ParameterError
-        If it is none of these.
+        If it is neither None, -1 nor a positive integer.
     """
     if n_jobs is None or n_jobs == -1:
         return available_cpus()
@@ -48,6 +48,6 @@ def thread_count(n_jobs: int | None) -> int:
 def map_threads(
     function: Callable[..., Any], *items: Iterable[Any], n_jobs: int | None
 ) -> Generator[Any, None, None]:
-    """``map`` in threads, for small computations: the linear algebra library has one thread in each."""
+    """``map`` in threads, for small computations: the linear algebra library uses one thread in each."""
     with one_blas_thread(), ThreadPoolExecutor(thread_count(n_jobs)) as pool:
         yield from pool.map(function, *items)

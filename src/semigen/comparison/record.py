@@ -21,7 +21,7 @@ _Rows = NDArray[np.intp]
 _MAX_LOSS = -float(np.log(CLIP)) + 1e-3  # renormalizing after the clip adds at most K · CLIP
 
 CLASS_SHARES = "class shares"
-"""The zero line of every comparison: the class shares of the labeled training rows, predicted for each row."""
+"""The zero line of every comparison: for each row it predicts the class shares of the training labels."""
 
 
 def stated_seed(random_state: Any) -> int | None:

@@ -1,1 +1,1 @@
-"""What is learned from: labels, and vectors and frames of any library."""
+"""Labels, row weights, and rows of tables of any library."""

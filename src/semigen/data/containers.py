@@ -1,4 +1,4 @@
-"""Containers of labels: arrays, lists, series and frames of any library to values and missing cells."""
+"""Labels as arrays, lists, series or frames of any library, read as values and which are missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def as_matrix(y: Any) -> tuple[NDArray[Any], NDArray[Any]] | None:
     data = _narwhal(y)
     if isinstance(data, nw.DataFrame):
         if not data.columns:
-            raise LabelError("y is a data frame without columns: give one of labels, or one a class.")
+            raise LabelError("y is a data frame without columns: give one of labels, or one per class.")
         if len(data.columns) == 1:
             return None
         return plain_dtype(_objects(data.columns)), np.asarray(data.to_numpy())
@@ -62,7 +62,7 @@ def _as_array(y: Any) -> NDArray[Any]:
     except ValueError as error:
         raise LabelError(f"y is neither a vector nor a matrix: {error}") from error
     if values.ndim == 0:
-        raise LabelError(f"y is a single value (type {type(y).__name__}): give one label a row.")
+        raise LabelError(f"y is a single value (type {type(y).__name__}): give one label per row.")
     if values.dtype.kind == "c":
         raise LabelError("y holds complex numbers. Complex data not supported")
     if isinstance(y, list | tuple) and values.ndim == 1:
@@ -172,7 +172,7 @@ def plain_dtype(values: NDArray[Any]) -> NDArray[Any]:
     collections = [k.__name__ for k in kinds if issubclass(k, Collection) and not issubclass(k, bytes)]
     if collections:
         raise LabelError(
-            f"y holds a {min(collections)} as a label: give one value a row. Candidate sets and label "
-            "probabilities go into a matrix, one column a class."
+            f"y holds a {min(collections)} as a label: give one value per row. Candidate sets and label "
+            "probabilities go into a matrix, one column per class."
         )
     return values

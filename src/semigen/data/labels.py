@@ -1,12 +1,12 @@
-"""What a label is: ``y`` becomes classes and a log label matrix.
+"""Labels: ``y`` becomes classes and a log label matrix.
 
 A label is evidence about the class of its row, written as the log matrix ``log_label`` (n, K) whose entry
 is ``log p(label of row i | class k)`` up to a constant of the row. A hard label is 0 at its class and
-``-inf`` elsewhere; an unlabeled row is 0 everywhere; a candidate set is 0 at its members; a soft label
-(a row of class probabilities) lies between. Rows are scaled so that their largest entry is 0, so a row of
-equal probabilities *is* an unlabeled row.
+``-inf`` elsewhere; an unlabeled row is 0 everywhere; a candidate set is 0 at its classes; a soft label
+(class probabilities) lies between. Rows are scaled so that their largest entry is 0, so equal probabilities
+*are* an unlabeled row.
 
-The matrix is held as a table of distinct rows and one index per row: n hard labels cost n integers.
+The matrix is stored as a table of distinct rows and one index per row: n hard labels take n integers.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Labels:
     log_table : ndarray of shape (P, K)
         The distinct rows of the log label matrix, each with maximum 0. Row 0 is the unlabeled row.
     pattern : ndarray of shape (n,), intp
-        Which row of ``log_table`` each row of the data has.
+        The row of ``log_table`` that each row of the data has.
     """
 
     classes: NDArray[Any]
@@ -44,12 +44,12 @@ class Labels:
 
     @property
     def is_labeled(self) -> NDArray[np.bool_]:
-        """Which rows say anything about their class."""
+        """Which rows are labeled, softly or not, (n,)."""
         return np.asarray(self.pattern != UNLABELED_PATTERN)
 
     @property
     def pattern_labeled(self) -> NDArray[np.bool_]:
-        """Which rows of ``log_table`` say anything about a class, (P,)."""
+        """Which rows of ``log_table`` are labels, (P,)."""
         return np.asarray(np.arange(len(self.log_table)) != UNLABELED_PATTERN)
 
     @property
@@ -62,7 +62,7 @@ class Labels:
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
-        """Class probabilities that the labels alone give, (n, K); equal where a row is unlabeled."""
+        """Class probabilities given the labels alone, (n, K); equal for unlabeled rows."""
         table = np.exp(self.log_table)
         return np.asarray((table / table.sum(axis=1, keepdims=True))[self.pattern])
 
@@ -171,7 +171,7 @@ def is_unlabeled(y: Any, unlabeled: Any = -1) -> NDArray[np.bool_]:
 
 
 def labeled_values(y: Any, unlabeled: Any = -1) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Find the labels of the rows with one label, in a plain type, and their row numbers.
+    """Labels of the rows with one certain class, in a plain type, and their row numbers.
 
     Of a matrix these are the rows with exactly one possible class.
     """
@@ -258,7 +258,7 @@ def _read_matrix(table: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.b
         weight = np.array(table, dtype=np.float64)
     except (TypeError, ValueError) as error:
         what = f"y has {table.shape[1]} columns that are not all numbers"
-        raise LabelError(f"{what}: a matrix has one column of label probabilities a class.") from error
+        raise LabelError(f"{what}: a matrix has one column of label probabilities per class.") from error
     missing = np.isnan(weight)
     empty = missing.all(axis=1)
     partly = missing.any(axis=1) & ~empty
@@ -290,7 +290,7 @@ def _encode_matrix(
         log_label = log_label[:, np.argsort(_positions(names, classes))]  # columns go by name, not by place
     if classes is None and not labeled.any():
         raise LabelError(
-            f"y has no labeled row: all {table.shape[0]} rows of the label matrix allow all classes alike. "
+            f"y has no labeled row: all {table.shape[0]} rows of the label matrix have equal probabilities. "
             "Label at least one row."
         )
     distinct, code = np.unique(log_label[labeled], axis=0, return_inverse=True)
@@ -313,6 +313,6 @@ def _of_length(counted: NDArray[np.bool_], n_rows: int) -> NDArray[np.bool_]:
     if counted.size != n_rows:
         raise LabelError(
             f"Found input variables with inconsistent numbers of samples: X has {counted.size} rows and y "
-            f"has {n_rows}. Give one label a row, with the marker where there is none."
+            f"has {n_rows}. Give one label per row, with the marker where there is none."
         )
     return counted

@@ -1,4 +1,4 @@
-"""Rows of any table: how many there are, some of them, and predictions block by block."""
+"""Rows of any table: counting, taking some of them, and predicting block by block."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def take_rows(data: Any, rows: NDArray[np.intp]) -> Any:
 
 
 BLOCK_ROWS = 4096
-"""Rows whose features are held at once in a prediction, at most."""
+"""Rows whose features are in memory at once in a prediction, at most."""
 
 
 BLOCK_PROBABILITIES = 100_000
-"""Class probabilities that each part of a model gives at once, at most: with many classes, fewer rows."""
+"""Class probabilities in memory at once, at most: with many classes, blocks have fewer rows."""
 
 
 def by_blocks(function: Callable[[Any], Array], X: Any, n_classes: int, n_threads: int = 1) -> Array:
-    """Class probabilities of the rows of any table, block by block, one below the other."""
+    """Class probabilities of the rows of any table, computed block by block, (n, K)."""
     n_rows = count_rows(X)
     size = max(1, min(BLOCK_ROWS, BLOCK_PROBABILITIES // n_classes))
     if n_rows <= size:

@@ -1,4 +1,4 @@
-"""Deep generative classifiers: autoencoders, the K+1-class GAN and flows of labeled and unlabeled rows.
+"""Deep generative classifiers of labeled and unlabeled rows: autoencoders, the K+1 GAN and flow mixtures.
 
 Needs the extra ``deep``: ``pip install "semigen[deep]"``.
 """

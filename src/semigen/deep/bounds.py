@@ -1,7 +1,7 @@
-"""The bounds that deep models climb, as pure functions of tensors.
+"""The bounds that deep models maximize, as pure functions of tensors.
 
 Class-major: a tensor over classes and rows is (K, n), one over importance samples, classes and rows
-(S, K, n). All values are nats a row, and larger is better; only :func:`semi_supervised_loss` is a loss.
+(S, K, n). All values are in nats per row and larger is better; only :func:`semi_supervised_loss` is a loss.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ def labeled_bound(log_px: Tensor, log_py: Tensor, kl: Tensor, kl_weight: float |
     log_px : Tensor
         log p(x | y, z) for z drawn from q(z | x, y), or its mean over several draws.
     log_py : Tensor
-        log p(y). Left out, the classes' shares would not count.
+        log p(y).
     kl : Tensor
         KL divergence of the latents, summed over them.
     kl_weight : float, default=1
-        Below 1 during a warm-up, when the value is no bound; 1 otherwise.
+        Below 1 during a warm-up, when the value is not a bound; 1 otherwise.
 
     Returns
     -------
     Tensor
-        Of the broadcast shape of the three, (n,) or (K, n).
+        (n,) or (K, n), as the three are broadcast.
     """
     return log_px + log_py - kl_weight * kl
 
@@ -44,8 +44,8 @@ def labeled_bound(log_px: Tensor, log_py: Tensor, kl: Tensor, kl_weight: float |
 def unlabeled_bound(log_q: Tensor, bound: Tensor) -> Tensor:
     """U(x) = Σ_y q(y | x) L(x, y) + H(q(y | x)) ≤ log p(x), summed over y, which is never sampled.
 
-    With H(q) = −Σ_y q log q this is ``Σ_y q (L − log q)`` (Kingma et al. 2014, eq. 7). It is largest for
-    q(y | x) ∝ exp L(x, y), where it is ``log Σ_y exp L(x, y)``: the bound itself trains the classifier q.
+    With H(q) = −Σ_y q log q this is ``Σ_y q (L − log q)`` (Kingma et al. 2014, eq. 7). Its maximum over q is
+    ``log Σ_y exp L(x, y)``, at q(y | x) ∝ exp L(x, y): the bound itself trains the classifier q.
 
     Parameters
     ----------
@@ -65,9 +65,9 @@ def truncate(log_q: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
     """Keep the k most probable classes of each row: q̃(y | x) = q(y | x) / m(x) on them, 0 elsewhere.
 
     :func:`unlabeled_bound` of q̃ needs L(x, y) for k classes instead of K and is still a bound, because any
-    distribution over y gives one. What the others can take from it is bounded: where q(y | x) is the
-    model's own p(y | x), the truncated bound is below the full one by exactly −log m(x), with m(x) the
-    probability of the classes that are kept (Lücke & Eggert 2010, *JMLR* 11:2855).
+    distribution over y gives one. The loss is known: if q(y | x) is the model's own p(y | x), the truncated
+    bound is below the full one by exactly −log m(x), where m(x) is the probability of the classes that are
+    kept (Lücke & Eggert 2010, *JMLR* 11:2855).
 
     Parameters
     ----------
@@ -91,16 +91,15 @@ def truncate(log_q: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
 def semi_supervised_loss(
     labeled: Tensor, unlabeled: Tensor, cross_entropy: Tensor, *, labeled_share: float | Tensor, alpha: float
 ) -> Tensor:
-    """−[s · mean L(x, y) + (1 − s) · mean U(x)] + α · mean cross-entropy, nats a row.
+    """−[s · mean L(x, y) + (1 − s) · mean U(x)] + α · mean cross-entropy, nats per row.
 
-    s is the labeled rows' share of the total weight, so the bracket estimates the mean bound over all
-    rows whatever the sizes of the two batches are. α weighs the mean cross-entropy of the labeled rows,
-    −log q(y | x), against that mean bound: one scale for all models and numbers of rows. (Kingma et al.
+    s is the labeled rows' share of the total weight, so the bracket estimates the mean bound over all rows,
+    whatever the sizes of the two batches. α is the weight of the mean cross-entropy of the labeled rows,
+    −log q(y | x), relative to that mean bound: one scale for all models and numbers of rows. (Kingma et al.
     2014, eq. 9, add ``0.1 N · mean`` to a *sum* of bounds, which is 0.1 here; with a sum of the N_l labeled
     cross-entropies, as in much code, it is 0.1 N / N_l.)
 
-    Without the cross-entropy nothing but L(x, y), in which q(y | x) does not occur, would tell q which
-    class is which.
+    Without the cross-entropy, labels would enter through L(x, y) alone, which does not depend on q(y | x).
 
     Parameters
     ----------
@@ -120,14 +119,12 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum(dim=-1) / weight.sum(dim=-1)
 
 
-def kl_weight(step: int, warmup_steps: int, start: float = 0.0) -> float:
-    """Weight of the KL term after ``step`` optimizer steps: from ``start`` to 1 in a straight line.
+def warm_up(step: int, warmup_steps: int) -> float:
+    """How much of a warm-up is over after ``step`` optimizer steps: linear from 0 to 1.
 
-    A pure function of the optimizer's steps: evaluating the model cannot move it on.
+    A pure function of the optimizer's steps: evaluating the model does not advance it.
     """
-    if step >= warmup_steps:
-        return 1.0
-    return start + (1.0 - start) * step / warmup_steps
+    return 1.0 if step >= warmup_steps else step / warmup_steps
 
 
 def importance_weighted_bound(log_weight: Tensor) -> Tensor:

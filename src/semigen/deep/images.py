@@ -1,4 +1,4 @@
-"""Rows that are images, put together into one image: what a model makes of classes and rows.
+"""Grids of images: draws of each class, reconstructions, and rows in other classes.
 
 A grid is an array of numbers from 0 (black) to 1 (white), (height, width) or, in colors, (height, width, 3):
 what matplotlib's ``imshow(grid, cmap="gray", vmin=0, vmax=1)`` draws and :func:`save_image` writes.
@@ -26,7 +26,7 @@ from semigen.deep.vae.classifier import VAEClassifier
 from semigen.exceptions import ClassNotMadeError, MissingExtraError, ParameterError, TrainingWarning
 
 MISSING = 0.5
-"""The gray of missing cells."""
+"""The gray level of missing values."""
 
 
 def image_grid(
@@ -38,22 +38,22 @@ def image_grid(
     gap: int = 1,
     background: float = 1.0,
 ) -> Array:
-    """Put images side by side, row by row, into one.
+    """Arrange images in a grid, row by row.
 
     Parameters
     ----------
     images : array of shape (n, H, W), (n, H, W, 3) or, with ``image_shape``, (n, D)
-        Gray or colored images, or flat rows. Missing cells (NaN) are drawn in gray.
+        Gray or color images, or flat rows. Missing values (NaN) are drawn in gray.
     n_columns : int or None, default=None
-        Images in a row; None makes about as many as there are rows.
+        Images per row; None: a grid that is about square.
     image_shape : (height, width), (1, height, width), (3, height, width) or None, default=None
-        How flat rows form an image, row by row, color after color.
+        Shape of the images that flat rows form, in row-major order, one color channel after the other.
     value_range : (float, float) or None, default=None
-        The values that are black and white; None: 0 and 255 for bytes, 0 and 1 for other numbers.
+        The values of black and white; None: 0 and 255 for bytes, 0 and 1 for other numbers.
     gap : int, default=1
-        Cells between images.
+        Pixels between images.
     background : float in [0, 1], default=1.0
-        The gray of gaps and of places without an image.
+        The gray level of gaps and of places without an image.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def image_grid(
     Raises
     ------
     ParameterError
-        If there is no image, the shape is not one of images, or values are not in ``value_range``.
+        If there is no image, the shape is not that of images, or values are outside ``value_range``.
     """
     stack = _unit(_stack(images, image_shape), value_range)
     checks.integer("gap", gap, minimum=0)
@@ -81,22 +81,22 @@ def image_grid(
 
 
 def class_grid(model: Any, n: int = 10, *, random_state: Any = None, **layout: Any) -> Array:
-    """Draws from each class, a row of ``n`` images a class in the order of ``classes_``.
+    """Draws from each class: a row of ``n`` images per class, in the order of ``classes_``.
 
-    Of a :class:`VAEClassifier` they are expected cells, and the images of a column have the same latents.
-    Whatever is drawn beyond ``value_range`` is black or white. A class that a GAN's generator makes too
-    rarely is a gray row.
+    Those of a :class:`VAEClassifier` are expected images, and the images in a column have the same latents.
+    Values outside ``value_range`` are drawn black or white. If a GAN's generator makes too few rows of a
+    class, its images are gray.
 
     Parameters
     ----------
     model : classifier
-        Fitted to flat images, with ``sample(n, y=, random_state=)``: every generative one of this library.
+        Fitted to flat images. Any classifier with ``sample(n, y=, random_state=)``.
     n : int, default=10
-        Images a class.
+        Images per class.
     random_state : int, RandomState or None
     **layout
-        ``image_shape``, ``value_range``, ``gap`` and ``background`` of :func:`image_grid`. Without
-        ``image_shape`` images have that of the model or, if it has none, are squares.
+        ``image_shape``, ``value_range``, ``gap`` and ``background`` of :func:`image_grid`. The default of
+        ``image_shape`` is the model's or, if it has none, a square.
 
     Returns
     -------
@@ -118,14 +118,14 @@ def class_grid(model: Any, n: int = 10, *, random_state: Any = None, **layout: A
             rows, _ = model.sample(n, y=y, random_state=seed, **expected)
             made.append(_made(model, rows, layout))
         except ClassNotMadeError:
-            message = f"the generator makes too few rows of class {y!r}: its images are gray."
+            message = f"the generator makes too few rows of class {y!r}: its images are drawn gray."
             warnings.warn(message, TrainingWarning, stacklevel=2)
             made.append(np.full((n, math.prod(layout["image_shape"])), np.nan))
     return image_grid(np.concatenate(made), n, **layout)
 
 
 def reconstruction_grid(model: Any, X: Any, **layout: Any) -> Array:
-    """Rows above what the model reconstructs from their latents, a column of the grid for each.
+    """Rows, and below each its reconstruction from its latents.
 
     Parameters
     ----------
@@ -146,10 +146,10 @@ def reconstruction_grid(model: Any, X: Any, **layout: Any) -> Array:
 
 
 def transfer_grid(model: Any, X: Any, **layout: Any) -> Array:
-    """Rows in every class: the same latents, another class.
+    """Rows as they would be in each class, with the same latents.
 
-    A row of the grid begins with a row of ``X``; after it come the row's expected cells in each class, in
-    the order of ``classes_``.
+    A row of the grid begins with a row of ``X``, followed by its expected image in each class, in the order
+    of ``classes_``.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def transfer_grid(model: Any, X: Any, **layout: Any) -> Array:
 
 
 def save_image(image: Any, path: str | os.PathLike[str], *, scale: int = 1, overwrite: bool = False) -> None:
-    """Write an image to a file in the format of its extension, ``.png`` for one without losses.
+    """Save an image in the format that the extension of the file names; ``.png`` is lossless.
 
     Needs the extra ``images``: ``pip install "semigen[images]"``.
 
@@ -181,16 +181,16 @@ def save_image(image: Any, path: str | os.PathLike[str], *, scale: int = 1, over
         Numbers from 0 to 1, or bytes.
     path : str or path
     scale : int, default=1
-        Pixels that a cell is wide and high.
+        Pixels in the file per pixel of the image, in each direction.
     overwrite : bool, default=False
-        Whether an existing file may be replaced.
+        Whether to replace an existing file.
 
     Raises
     ------
     MissingExtraError
         If Pillow is not installed.
     ParameterError
-        If the array is not an image, or the extension is not one of images that Pillow writes.
+        If the array is not an image, or Pillow cannot write it in that format.
     FileExistsError
         If ``path`` exists and ``overwrite`` is false.
     """
@@ -202,16 +202,16 @@ def save_image(image: Any, path: str | os.PathLike[str], *, scale: int = 1, over
             'save_image needs Pillow, which the extra "images" installs: pip install "semigen[images]".'
         ) from error
     checks.integer("scale", scale, minimum=1)
-    cells = _unit(_stack(np.asarray(image)[None], None), None)[0]
+    values = _unit(_stack(np.asarray(image)[None], None), None)[0]
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists and is not overwritten: choose another name or overwrite=True.")
-    pixels = np.rint(255 * cells).astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
+        raise FileExistsError(f"{path} exists: choose another name, or overwrite=True to replace it.")
+    pixels = np.rint(255 * values).astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
     encoded = io.BytesIO()  # a format that cannot hold the image fails before a file is touched
     try:
         Image.fromarray(pixels).save(encoded, format=Image.registered_extensions()[path.suffix.lower()])
     except (KeyError, OSError, ValueError) as error:
         raise ParameterError(
-            f"path={str(path)!r}: {path.suffix!r} is no format that this image can be written in; use '.png'."
+            f"path={str(path)!r}: the image cannot be saved in the format {path.suffix!r}; use '.png'."
         ) from error
     with open(path, "wb" if overwrite else "xb") as file:
         file.write(encoded.getvalue())
@@ -226,30 +226,30 @@ def _stack(images: Any, image_shape: Sequence[int] | None) -> NDArray[Any]:
             sizes = [1, *sizes]
         if stack.ndim != 2 or len(sizes) != 3 or sizes[0] not in (1, 3) or stack.shape[1] != math.prod(sizes):
             raise ParameterError(
-                f"image_shape={tuple(image_shape)!r} does not go with images of shape {stack.shape}: use "
-                "(height, width) or (3, height, width) for rows of so many cells."
+                f"image_shape={tuple(image_shape)!r} does not fit images of shape {stack.shape}: use "
+                "(height, width) or (3, height, width) for flat rows with as many values."
             )
         stack = np.moveaxis(stack.reshape(len(stack), *sizes), 1, -1)
         stack = stack[..., 0] if sizes[0] == 1 else stack
     if stack.ndim not in (3, 4) or stack.shape[3:] not in ((), (3,)) or not stack.size:
         raise ParameterError(
-            f"images of shape {stack.shape}: use (n, height, width), (n, height, width, 3), or flat rows and "
-            "image_shape; one image at least."
+            f"images of shape {stack.shape}: use at least one image, in the shape (n, height, width) or "
+            "(n, height, width, 3), or flat rows with image_shape."
         )
     return stack
 
 
 def _unit(stack: NDArray[Any], value_range: tuple[float, float] | None) -> Array:
-    """Cells from 0 to 1, without missing ones."""
+    """Values from 0 to 1, with gray for missing ones."""
     low, high = (0, 255) if value_range is None and stack.dtype == np.uint8 else _range(value_range)
-    cells = (stack.astype(np.float64) - low) / (high - low)
-    cells[np.isnan(cells)] = MISSING
-    if cells.min() < 0 or cells.max() > 1:
+    values = (stack.astype(np.float64) - low) / (high - low)
+    values[np.isnan(values)] = MISSING
+    if values.min() < 0 or values.max() > 1:
         raise ParameterError(
-            f"images have values from {np.nanmin(stack):g} to {np.nanmax(stack):g}, and black is {low:g} and "
-            f"white {high:g}: say value_range=(black, white)."
+            f"images have values from {np.nanmin(stack):g} to {np.nanmax(stack):g}, but black is {low:g} and "
+            f"white is {high:g}: set value_range=(black, white)."
         )
-    return cells
+    return values
 
 
 def _range(value_range: tuple[float, float] | None) -> tuple[float, float]:
@@ -260,25 +260,25 @@ def _range(value_range: tuple[float, float] | None) -> tuple[float, float]:
 
 
 def _matrix(model: Any, X: Any) -> Array:
-    """Rows of the model's table as numbers, (n, D); missing cells are NaN."""
+    """Rows of the model's table as numbers, (n, D); missing values are NaN."""
     schema = getattr(model, "schema_", None)
     return np.asarray(X if schema is None else columns.read(schema, X, sparse=False), dtype=np.float64)
 
 
 def _made(model: Any, X: Any, layout: Mapping[str, Any]) -> Array:
-    """The same of rows that the model made, which noise may have taken beyond black and white."""
+    """Rows made by the model, clipped to the range from black to white."""
     return np.clip(_matrix(model, X), *_range(layout.get("value_range")))
 
 
 def _layout(model: Any, layout: Mapping[str, Any]) -> dict[str, Any]:
-    """A layout with the shape of the model's images; with features, of those that these are made from."""
+    """The layout, with the shape of the model's images; for M1+M2, of the images that M1 sees."""
     source = getattr(model, "features_", model)
     shape = layout.get("image_shape") or getattr(source, "image_shape", None)
     if shape is None:
         side = math.isqrt(source.n_features_in_)
         if side**2 != source.n_features_in_:
             raise ParameterError(
-                f"the model's rows have {source.n_features_in_} cells, which make no square: say "
+                f"the model's rows have {source.n_features_in_} columns, which do not form a square: set "
                 "image_shape=(height, width)."
             )
         shape = (side, side)

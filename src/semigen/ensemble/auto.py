@@ -256,8 +256,12 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         alone = supervised_weights(start)
         if not alone:  # the time budget left none
             return
-        known = {"rows": rows[pool.held_out_.rows], "n_labeled": n_labeled, "n_unlabeled": n_unlabeled}
-        held_out = replace(pool.held_out_, **known)
+        held_out = replace(
+            pool.held_out_,
+            rows=rows[pool.held_out_.rows],
+            n_labeled=n_labeled,
+            n_unlabeled=n_unlabeled,
+        )
         without = held_out.only(np.array([name in alone for name in names]))
         validation = held_out.validation(
             {
@@ -322,8 +326,8 @@ def _explanation(auto: AutoClassifier, n_unlabeled: int) -> str:
         score, alone = (auto.validation_.score(name) for name in (ALL_MODELS, SUPERVISED_MODELS))
         lines.append(
             f"On {len(auto.validation_.rows):,} held-out labeled rows: log-loss {score.log_loss.value:.3f} "
-            f"nats per row, accuracy {score.accuracy.value:.1%}; the same ensemble trained on the labeled rows "
-            f"alone: {alone.log_loss.value:.3f} and {alone.accuracy.value:.1%}."
+            f"nats per row, accuracy {score.accuracy.value:.1%}; the same ensemble trained on the labeled "
+            f"rows alone: {alone.log_loss.value:.3f} and {alone.accuracy.value:.1%}."
         )
         lines.append(explain(auto.verdict_, n_unlabeled))
     if not auto.unlabeled_used_:

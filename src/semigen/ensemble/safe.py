@@ -239,7 +239,7 @@ class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
             self.comparison_ if best else None,
             names[best],
             names[0],
-            n_unlabeled=np.count_nonzero(~labels.is_labeled),
+            n_unlabeled=int((~labels.is_labeled).sum()),
         )
         steps(n_fits, n_fits, f"λ = {candidates[chosen]:g} on all rows")
         self.estimator_, self.unlabeled_weight_, self.fallback_ = model, candidates[chosen], why_not
@@ -268,7 +268,7 @@ class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         return tags
 
     @property
-    def unlabeled(self) -> Any:  # type: ignore[override]
+    def unlabeled(self) -> Any:
         """The estimator's marker of unlabeled rows."""
         return getattr(self.estimator, "unlabeled", -1)
 

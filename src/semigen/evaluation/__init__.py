@@ -1,1 +1,1 @@
-"""Splits, scores and intervals that are right where some rows are unlabeled."""
+"""Evaluation on partly labeled data: splits, scores, confidence intervals, a test of dependence."""

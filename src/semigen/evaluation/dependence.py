@@ -1,4 +1,4 @@
-"""Whether unlabeled rows are put together as labeled ones are."""
+"""Whether columns are correlated in the labeled rows but not in the unlabeled ones."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 DEPENDENCE_SHIFT = (
-    "Columns go together in the labeled rows, but not in the unlabeled ones, as if each column there had "
-    "been shuffled by itself or joined to other rows: check where these rows come from."
+    "Columns are correlated in the labeled rows but not in the unlabeled ones, as if each column of these "
+    "had been shuffled on its own or joined to other rows: check where the unlabeled rows come from."
 )
 LEAST_LABELED, MOST_LABELED = 5, 100
 LEAST_UNLABELED, MOST_UNLABELED = 30, 1000
 MOST_COLUMNS = 500
-"""Fewer rows show nothing, and more rows and columns are not needed: as many are drawn."""
+"""Fewer rows show nothing; of more rows and columns than are needed, this many are drawn."""
 N_DRAWS, N_SHUFFLES = 199, 19
 LEVEL = 0.05
 
@@ -25,15 +25,16 @@ LEVEL = 0.05
 def dependence_differs(
     matrix: Any, labeled: NDArray[np.bool_], numbers: Callable[[Any], Array], random_state: int
 ) -> bool:
-    """Whether columns go together in the labeled rows, but in the unlabeled rows they do not.
+    """Test whether columns are correlated in the labeled rows but not in the unlabeled ones.
 
-    Such unlabeled rows carry nothing about the classes but what each column carries alone: as if each
-    column had been shuffled by itself, or joined to other rows. Two permutation tests at the level of 5 % of
-    one statistic, the sum of squared correlations of all columns: of the labeled rows against as many
-    unlabeled ones, drawn 199 times; and of the unlabeled rows against 19 copies with every column shuffled
-    by itself (parallel analysis: Horn 1965, *Psychometrika* 30:179). True where the first test says that the
-    labeled rows go together more closely, and the second cannot tell that the unlabeled ones do at all. The
-    second keeps quiet about labeled rows that were chosen, the first about columns that are independent.
+    Such unlabeled rows tell no more about the classes than each column does alone: as if each column had been
+    shuffled on its own, or joined to other rows. Two permutation tests at the 5 % level of one statistic, the
+    sum of the squared correlations of all columns: that of the labeled rows against as many unlabeled ones,
+    drawn 199 times; and that of the unlabeled rows against 19 copies with every column shuffled on its own
+    (parallel analysis: Horn 1965, *Psychometrika* 30:179). True where the first test says that correlations
+    are stronger in the labeled rows, and the second cannot tell that there are any in the unlabeled ones. The
+    second prevents false alarms where the labeled rows were selected, the first where columns are
+    independent.
 
     Parameters
     ----------
@@ -44,21 +45,22 @@ def dependence_differs(
     random_state : int
     """
     rng = np.random.default_rng(random_state)
-    shown = _some(rng, np.flatnonzero(labeled), MOST_LABELED)
-    hidden = _some(rng, np.flatnonzero(~labeled), MOST_UNLABELED)
-    if len(shown) < LEAST_LABELED or len(hidden) < max(LEAST_UNLABELED, 2 * len(shown)):
+    labeled_rows = _some(rng, np.flatnonzero(labeled), MOST_LABELED)
+    unlabeled_rows = _some(rng, np.flatnonzero(~labeled), MOST_UNLABELED)
+    n_labeled = len(labeled_rows)
+    if n_labeled < LEAST_LABELED or len(unlabeled_rows) < max(LEAST_UNLABELED, 2 * n_labeled):
         return False
-    rows = matrix[hidden]
+    rows = matrix[unlabeled_rows]
     table = numbers(rows)
     columns = _some(rng, np.arange(table.shape[1]), MOST_COLUMNS)
     table = table[:, columns]
-    together = _together(numbers(matrix[shown])[:, columns])
-    drawn = [_together(table[rng.permutation(len(table))[: len(shown)]]) for _ in range(N_DRAWS)]
-    if 1 + np.count_nonzero(np.array(drawn) >= together) > LEVEL * (N_DRAWS + 1):
+    observed = _correlation(numbers(matrix[labeled_rows])[:, columns])
+    drawn = [_correlation(table[rng.permutation(len(table))[:n_labeled]]) for _ in range(N_DRAWS)]
+    if 1 + np.count_nonzero(np.array(drawn) >= observed) > LEVEL * (N_DRAWS + 1):
         return False
-    together = _together(table)
+    observed = _correlation(table)
     return any(
-        _together(numbers(rng.permuted(rows, axis=0))[:, columns]) >= together for _ in range(N_SHUFFLES)
+        _correlation(numbers(rng.permuted(rows, axis=0))[:, columns]) >= observed for _ in range(N_SHUFFLES)
     )
 
 
@@ -66,7 +68,7 @@ def _some(rng: np.random.Generator, items: NDArray[np.intp], most: int) -> NDArr
     return items if len(items) <= most else np.sort(rng.choice(items, most, replace=False))
 
 
-def _together(table: Array) -> float:
+def _correlation(table: Array) -> float:
     """Mean over columns of the sum of their squared correlations with all columns."""
     table = table - table.mean(axis=0)
     size = np.sqrt((table**2).sum(axis=0))

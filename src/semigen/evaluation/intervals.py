@@ -1,4 +1,4 @@
-"""Confidence intervals of means over weighted rows. Rows of weights w count as (Σ w)² / Σ w² rows."""
+"""Confidence intervals of means over weighted rows; rows of weights w count as (Σ w)² / Σ w² rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 CONFIDENCE = 0.95
 TAIL = (1 + CONFIDENCE) / 2
 QUANTILE = float(ndtri(TAIL))
-"""Of the standard normal distribution."""
+"""The 97.5 % quantile of the standard normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Estimate:
 
 
 def wilson(share: float, n_rows: float) -> tuple[float, float]:
-    """Interval of a proportion (Wilson 1927, *JASA* 22:209)."""
+    """Confidence interval of a proportion (Wilson 1927, *JASA* 22:209)."""
     z = QUANTILE**2 / n_rows
     half = np.sqrt(z * share * (1.0 - share) + z**2 / 4)
     low, high = (share + z / 2 - half) / (1 + z), (share + z / 2 + half) / (1 + z)
@@ -34,7 +34,7 @@ def wilson(share: float, n_rows: float) -> tuple[float, float]:
 
 
 def of_share(value: Array, weight: Array) -> Estimate:
-    """Mean of shares from 0 to 1, with the interval of :func:`wilson`."""
+    """Mean of proportions from 0 to 1, with the interval of :func:`wilson`."""
     mean, _, n = _moments(value, weight)
     mean = min(mean, 1.0)
     return _estimate(mean, *wilson(mean, n))
@@ -43,7 +43,7 @@ def of_share(value: Array, weight: Array) -> Estimate:
 def of_mean(value: Array, weight: Array, least: float, most: float) -> Estimate:
     """Mean of numbers that lie between ``least`` and ``most``, with Student's t interval."""
     mean, _, n = _moments(value, weight)
-    if n < 1.01:  # about one row: it says nothing of the spread
+    if n < 1.01:  # about one row: its spread is unknown
         return Estimate(mean, least, most)
     error = np.linalg.norm(weight / weight.sum() * (value - mean)) * np.sqrt(n / (n - 1))
     half = float(stdtrit(n - 1, TAIL) * error)
@@ -51,10 +51,10 @@ def of_mean(value: Array, weight: Array, least: float, most: float) -> Estimate:
 
 
 def of_paired_shares(value: Array, weight: Array) -> Estimate:
-    """Mean difference of two shares, from -1 to 1, with the interval of Agresti & Min.
+    """Mean difference of two paired proportions, from -1 to 1, with the interval of Agresti & Min.
 
-    *Statistics in Medicine* 24:729 (2005): half a row is added to each of the four outcomes, so it
-    stays honest where both are right or wrong together in every row.
+    *Statistics in Medicine* 24:729 (2005): half a row is added to each of the four outcomes, so the interval
+    has positive width even where both are right or wrong together in every row.
     """
     mean, square, n = _moments(value, weight)
     center = mean * n / (n + 2)
@@ -71,5 +71,5 @@ def _moments(value: Array, weight: Array) -> tuple[float, float, float]:
 
 
 def _estimate(mean: float, low: float, high: float) -> Estimate:
-    """With an interval around the mean also where rounding pushes it out."""
+    """An estimate whose interval contains the mean in spite of rounding."""
     return Estimate(mean, min(low, mean), max(high, mean))

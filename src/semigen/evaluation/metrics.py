@@ -1,7 +1,7 @@
-"""How good are predictions? Scores over the labeled rows; unlabeled rows are left out, never counted wrong.
+"""Scores over the labeled rows: unlabeled rows are left out, never counted as wrong.
 
-scikit-learn's own scorers take the unlabeled marker for a class, so a model that is right in 95 % of the
-rows can be reported at 9 %. The functions and scorers here drop unlabeled rows first.
+scikit-learn's own scorers take the unlabeled marker for a class, so they can report 9 % accuracy for a model
+that is right in 95 % of the rows. The functions and scorers here drop unlabeled rows first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from semigen.exceptions import LabelError, ParameterError
 __all__ = ["CLIP", "LabeledScorer", "accuracy_score", "brier_score", "get_scorer", "log_loss"]
 
 CLIP = 1e-6
-"""Smallest probability that a log-loss sees: one sure and wrong row costs at most 13.8 nats."""
+"""Probabilities are clipped here before a log-loss: one confidently wrong row costs at most 13.8 nats."""
 
 _SUM_TOLERANCE = 1e-3  # float32 softmax stays far below; logits and log probabilities do not
 
@@ -30,7 +30,7 @@ _SUM_TOLERANCE = 1e-3  # float32 softmax stays far below; logits and log probabi
 def accuracy_score(
     y_true: Any, y_pred: Any, *, sample_weight: ArrayLike | None = None, unlabeled: Any = -1
 ) -> float:
-    """Weighted share of labeled rows that are predicted right, Σ_i w_i [ŷ_i = y_i] / Σ_i w_i.
+    """Weighted share of labeled rows that are predicted correctly, Σ_i w_i [ŷ_i = y_i] / Σ_i w_i.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def align_probabilities(
     if values.ndim != 2 or names.shape != values.shape[1:]:
         raise ParameterError(
             f"probabilities have shape {values.shape} and classes {names.shape}: "
-            "give one column a class and one row a row of y."
+            "give one column per class and one row for each row of y."
         )
     bad = ~(np.abs(values.sum(axis=1) - 1.0) <= _SUM_TOLERANCE) | ~(values >= 0).all(axis=1)
     if bad.any():

@@ -1,7 +1,8 @@
-"""Model files of older versions: the names that their types and attributes have now.
+"""Model files of older versions: what their types, attributes and structure are now.
 
 A payload names the module and class of everything it holds. :func:`upgrade` rewrites these names, and those
-of renamed attributes, before the payload is read, so every version loads the files of all versions before it.
+of renamed attributes, before the payload is read; :func:`finish` gives the model that was read the structure
+that models have now. So every version loads the files of all versions before it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+from semigen.comparison import Verdict, judge
 
 FORMAT = 2
 """Format of the files that are written now. 1: semigen 0.1, before modules moved."""
@@ -35,32 +41,61 @@ MODULES: Mapping[str, str] = {
     "semigen.hybrid.views": "semigen.representation.axes",
     "semigen.labels": "semigen.data.labels",
     "semigen.intervals": "semigen.evaluation.intervals",
-    "semigen.model_selection": "semigen.comparison.record",
     "semigen.pool": "semigen.ensemble.pool",
     "semigen.safe": "semigen.ensemble.safe",
 }
 """Modules of format 1 that have moved."""
 
 CLASSES: Mapping[str, str] = {
-    "CrossValidation": "Comparison",
-    "FlowShape": "FlowArchitecture",
-    "GANShape": "GANArchitecture",
-    "Hidden": "HeldOut",
-    "NeighbourGraph": "NeighborGraph",
-    "PoolMember": "PoolModel",
+    "semigen.deep.fitted.VAEShape": "semigen.deep.vae.architecture.VAEArchitecture",
+    "semigen.deep.flow.FlowShape": "semigen.deep.flow.model.FlowArchitecture",
+    "semigen.deep.gan_networks.GANShape": "semigen.deep.gan.model.GANArchitecture",
+    "semigen.hybrid.ensemble.Member": "semigen.representation.mixtures.FeatureMixture",
+    "semigen.hybrid.forms.Form": "semigen.io.migrations.OldForm",
+    "semigen.hybrid.graph.Near": "semigen.representation.graph.Neighbors",
+    "semigen.hybrid.graph.NeighbourGraph": "semigen.representation.graph.NeighborGraph",
+    "semigen.model_selection.CrossValidation": "semigen.comparison.record.Comparison",
+    "semigen.model_selection.Score": "semigen.comparison.record.Score",
+    "semigen.pool.Hidden": "semigen.ensemble.held_out.HeldOut",
+    "semigen.pool.PoolMember": "semigen.ensemble.pool.PoolModel",
 }
-"""Classes of format 1 that have other names."""
-
-MOVED: Mapping[str, str] = {"semigen.deep.fitted.VAEShape": "semigen.deep.vae.architecture.VAEArchitecture"}
-"""Classes of format 1 that have left their module."""
+"""Classes of format 1 that have another name or left their module."""
 
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "AutoClassifier": {"members_": "models_", "unlike_": "dependence_shift_"},
+    "MixtureEnsembleFeatures": {"members_": "mixtures_"},
+    "NeighborGraph": {"near_": "neighbors_"},
     "Networks": {"shape": "architecture"},
     "PoolClassifier": {"hidden_": "held_out_", "members_": "models_"},
     "Table": {"centre": "center", "input_centre": "input_center"},
 }
 """Attributes of format 1 that have other names, by the name that their class has now."""
+
+MODELS: Mapping[str, str] = {
+    "mixtures": "mixture features",
+    "smooth functions": "graph features",
+    "neighbours": "label spreading",
+    "class densities": "mixture per class",
+    "logistic regression on principal axes": "logistic regression on principal components",
+    "all members": "all models",
+    "supervised members": "supervised models",
+}
+"""Models of AutoClassifier that had other names in format 1."""
+
+FORMS: Mapping[str, str] = {
+    "given": "table",
+    "view": "principal_axes",
+    "near": "neighbors",
+    "smooth": "graph_features",
+}
+"""Forms of rows that had other names in format 1."""
+
+
+@dataclass
+class OldForm:
+    """A transformer of format 1 that took one form of the rows; :func:`finish` replaces it by that name."""
+
+    name: str
 
 
 def upgrade(payload: bytes, version: int) -> bytes:
@@ -75,12 +110,22 @@ def upgrade(payload: bytes, version: int) -> bytes:
     return result.getvalue()
 
 
+def finish(model: Any, version: int) -> Any:
+    """The model that was read from a file of format ``version``, in today's structure."""
+    if version < FORMAT:
+        for one in _parts(model):
+            step = STEPS.get(type(one).__name__)
+            if step is not None:
+                step(one)
+    return model
+
+
 def name_now(name: str) -> str:
     """The name that a type of format 1 has now, module and class."""
     module, _, kind = name.rpartition(".")
     if not module.startswith("semigen"):
         return name
-    return MOVED.get(name, f"{MODULES.get(module, module)}.{CLASSES.get(kind, kind)}")
+    return CLASSES.get(name, f"{MODULES.get(module, module)}.{kind}")
 
 
 def _renamed(schema: bytes) -> bytes:
@@ -100,3 +145,127 @@ def _walk(node: Any) -> Any:
         if attributes and isinstance(state, dict) and isinstance(state.get("content"), dict):
             state["content"] = {attributes.get(key, key): value for key, value in state["content"].items()}
     return node
+
+
+def _parts(model: Any) -> list[Any]:
+    """Every object of semigen or scikit-learn in a model, the parts of an object before the object."""
+    found: dict[int, Any] = {}
+    seen: set[int] = set()
+
+    def visit(value: Any) -> None:
+        if id(value) in seen:
+            return
+        seen.add(id(value))
+        if isinstance(value, Mapping):
+            parts = list(value.values())
+        elif isinstance(value, list | tuple):
+            parts = list(value)
+        elif type(value).__module__.startswith(("semigen.", "sklearn.")):
+            parts = list(vars(value).values()) if hasattr(value, "__dict__") else []
+            found[id(value)] = value
+        else:
+            return
+        for part in parts:
+            visit(part)
+        if id(value) in found:
+            found[id(value)] = found.pop(id(value))
+
+    visit(model)
+    return list(found.values())
+
+
+def _set(record: Any, **values: Any) -> None:
+    """Set attributes of an object, frozen or not."""
+    for name, value in values.items():
+        object.__setattr__(record, name, value)
+
+
+def _provenance(record: Any) -> None:
+    _set(record, n_labeled=None, n_unlabeled=None, random_state=None)
+
+
+def _held_out(record: Any) -> None:
+    """The class shares of format 1 are those of the other folds: of further labeled rows nothing is known."""
+    _provenance(record)
+    n_classes = record.log_probs.shape[2]
+    shares = np.full((len(record.rows), n_classes), 1 / n_classes)
+    for fold in np.unique(record.fold):
+        mine = record.fold == fold
+        count = np.bincount(record.code[~mine], record.weight[~mine], minlength=n_classes)
+        if count.any():
+            shares[mine] = count / count.sum()
+    _set(record, class_shares=shares)
+
+
+def _zero_line(comparison: Any, held_out: Any) -> None:
+    """The class shares as a further entry of a comparison."""
+    if comparison is not None:
+        zero = held_out.validation({})
+        _set(
+            comparison,
+            correct={**comparison.correct, **zero.correct},
+            row_losses={**comparison.row_losses, **zero.row_losses},
+        )
+
+
+def _pool(model: Any) -> None:
+    """A hybrid of a form and a classifier becomes the two."""
+    model.forms_ = {}
+    for name, one in model.estimators_.items():
+        form = getattr(one, "representation_", None)
+        model.forms_[name] = FORMS.get(form.name, form.name) if isinstance(form, OldForm) else None
+    model.estimators = [
+        (
+            name,
+            model.forms_.get(name, FORMS.get(one.representation.name, one.representation.name)),
+            one.classifier,
+        )
+        if isinstance(getattr(one, "representation", None), OldForm)
+        else (name, one)
+        for name, one in model.estimators
+    ]
+    model.estimators_ = {
+        name: one.classifier_ if model.forms_[name] else one for name, one in model.estimators_.items()
+    }
+    _zero_line(model.validation_, model.held_out_)
+
+
+def _auto(model: Any) -> None:
+    """The names of the models, and the verdict, as if some row were unlabeled: the file does not say."""
+    pool = model.pool_
+    pool.estimators = [(MODELS.get(name, name), *rest) for name, *rest in pool.estimators]
+    for owner, names in ((pool, ("weights", "estimators_", "forms_", "weights_")), (model, ("weights_",))):
+        for name in names:
+            setattr(owner, name, _with_names(getattr(owner, name)))
+    for one in {id(one): one for one in (*pool.models_, *model.models_)}.values():
+        _set(one, name=MODELS.get(one.name, one.name))
+    for comparison in (pool.validation_, model.validation_):
+        if comparison is not None:
+            _set(
+                comparison,
+                names=tuple(MODELS.get(name, name) for name in comparison.names),
+                correct=_with_names(comparison.correct),
+                row_losses=_with_names(comparison.row_losses),
+            )
+    _zero_line(model.validation_, pool.held_out_)
+    model.verdict_ = judge(
+        model.validation_, MODELS["all members"], MODELS["supervised members"], n_unlabeled=1
+    )
+
+
+def _with_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {MODELS.get(name, name): value for name, value in values.items()}
+
+
+def _safe(model: Any) -> None:
+    model.comparison_, model.verdict_ = None, Verdict("not compared")
+
+
+STEPS: Mapping[str, Callable[[Any], None]] = {
+    "AutoClassifier": _auto,
+    "Comparison": _provenance,
+    "HeldOut": _held_out,
+    "PoolClassifier": _pool,
+    "SafeClassifier": _safe,
+}
+"""What :func:`finish` does to objects of format 1, by the name of their class."""

@@ -1,10 +1,10 @@
 """Saved models: files that hold data and no code.
 
-A model file is a zip with two members. ``semigen.json`` says what the model is: format number, versions,
-features, classes, notes and the checksum of the other member. ``model.skops`` is the estimator in the format
-of skops, which stores types by name and contents as JSON and NumPy arrays: no pickle. Reading builds only
-types that skops trusts by default (NumPy, SciPy, scikit-learn's estimators) and semigen's own estimators and
-records; a file that names anything else is refused before any of it is built.
+A model file is a zip archive with two entries. ``semigen.json`` says what the model is: format number,
+versions, features, classes, notes and the checksum of the other entry. ``model.skops`` is the estimator in
+the format of skops, which stores types by name and contents as JSON and NumPy arrays: no pickle. Reading
+builds only types that skops trusts by default (NumPy, SciPy, scikit-learn's estimators) and semigen's own
+estimators and records; a file that names anything else is refused before any of it is built.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from semigen._version import __version__
 from semigen.exceptions import MissingExtraError, ModelFileError
 from semigen.families import Covariance, Family
 from semigen.io.files import refuse_existing, written_at_once
-from semigen.io.migrations import FORMAT, name_now, upgrade
+from semigen.io.migrations import FORMAT, finish, name_now, upgrade
 
 JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 
@@ -134,7 +134,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         asked = get_untrusted_types(data=payload)
         refused = _refused(asked)
         if not refused:
-            estimator = loads(payload, trusted=asked)
+            estimator = finish(loads(payload, trusted=asked), version)
     except MissingExtraError:
         raise
     # skops raises whatever a wrong content leads it to.

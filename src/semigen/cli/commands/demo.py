@@ -31,7 +31,9 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the tables and the results.", metavar="DIR")] = Path(
         "semigen-demo"
     ),
-    seed: Annotated[int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1, metavar="N")
+    ] = 0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the results of an earlier demo.")] = False,
 ) -> None:
     """Fit and predict a real table in which only 10 rows per class keep their label.

@@ -123,7 +123,9 @@ def fit(
     steps: Annotated[
         int | None, typer.Option(help="Optimizer steps per fit of vae, gan or flow.", min=1, metavar="N")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1, metavar="N")
+    ] = 0,
     unlabeled: Annotated[
         str | None, typer.Option(help="A cell that means 'no label', such as -1 or '?'.", metavar="TEXT")
     ] = None,
@@ -151,14 +153,14 @@ def fit(
     If held-out labeled rows show that the unlabeled rows make predictions worse,
     the saved model is trained on the labeled rows alone.
     """
-    read_as = dict(_pair(word) for word in as_ or ())
+    pairs = [_pair(word) for word in as_ or ()]
     _refuse_repeated(
         {
             "--target": [target],
             "--id": [id_] if id_ else [],
             "--weight": [weight] if weight else [],
             "--drop": drop or [],
-            "--as": [_pair(word)[0] for word in as_ or ()],
+            "--as": [name for name, _ in pairs],
             "--text": text or [],
         }
     )
@@ -166,8 +168,9 @@ def fit(
         model,
         {"--covariance": covariance, "--time-budget": time_budget, "--jobs": jobs, "--steps": steps},
     )
-    if text and covariance:
-        raise typer.BadParameter("with --text only words are used, and --covariance is for numeric columns.")
+    if text and (covariance or pairs):
+        stray = "--covariance" if covariance else "--as"
+        raise typer.BadParameter(f"with --text only words are used, and {stray} is for other columns.")
     if text and model in _WITHOUT_WORDS:
         raise typer.BadParameter(
             f"--model {model.value} does not learn from words (--text): use --model auto, mixture, safe or "
@@ -185,7 +188,7 @@ def fit(
 
         source = images or table
         assert source is not None  # by now, one of them is given
-        left_out = tuple(drop or ())
+        left_out, read_as = tuple(drop or ()), dict(pairs)
 
         def read(progress: Callable[[int, int, str], None]) -> Source:
             given = {"id_name": id_, "unlabeled": unlabeled}

@@ -112,15 +112,15 @@ def _likelihood(form: ImageForm) -> str:
 
 
 def _as_they_are_read(source: Source, options: Options) -> Source:
-    """Columns that are read as the user said without being told, since a GAN and a flow cannot be told.
+    """Store columns so that they are read as ``--as`` says: a GAN and a flow have no parameter for it.
 
     Raises
     ------
     ColumnError
-        If cells cannot be read as the user said.
+        If values cannot be read in that way.
     ParameterError
-        If a GAN would read a column otherwise. A VAE has a likelihood for it, and a flow takes all numbers
-        alike.
+        If a GAN would read a column as another kind. A VAE has a likelihood for it, and to a flow all
+        numbers are the same.
     """
     if isinstance(source, ImageSource):
         return source

@@ -89,7 +89,7 @@ class Recipe:
     families : Families or None
         None for a model without a density for each column.
     announce : callable
-        What is said before a training that takes long, from source and options.
+        What is printed before a long training, from source and options; None: nothing.
     draw : callable or None
         From the fitted model, the form of images and a seed to a grid of images; None for a model that makes
         none.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from semigen.cli.recipes.records import Recipe
 from semigen.cli.recipes.standard import RECIPES
-from semigen.cli.sources.columns import KINDS, kinds_said
+from semigen.cli.sources.columns import KINDS, named_kinds
 from semigen.columns.tables import listing
 from semigen.exceptions import ParameterError
 
@@ -30,14 +30,14 @@ def recipe_of(name: str) -> Recipe:
 
 
 def refuse_families(name: str, recipe: Recipe, read_as: Mapping[str, str]) -> None:
-    """Refuse words of ``--as`` that mean nothing, and families of columns that a model does not have.
+    """Refuse unknown words of ``--as``, and families that a model does not have.
 
     Raises
     ------
     ParameterError
         With the words that may be used.
     """
-    kinds_said(read_as)
+    named_kinds(read_as)
     able = recipe.families.named if recipe.families else ()
     stray = [f"{column}={word}" for column, word in read_as.items() if word not in (*KINDS, *able)]
     if stray:

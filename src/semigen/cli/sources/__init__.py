@@ -1,8 +1,8 @@
 """Where rows come from: the columns of a table, the words of a table's texts, a folder of images.
 
-``read`` is for learning: with labels, and it finds out what the rows are. ``read_new`` is for predicting: it
-reads other rows as those of the model were. What is to be said about rows is data: ``describe`` gives lines,
-``notes`` warnings.
+``read`` is for learning: it reads labels, too, and decides how the rows are read. ``read_new`` is for
+predicting: it reads other rows in the same way as those of the model. What is printed about rows is data:
+``describe`` gives lines, ``notes`` warnings.
 """
 
 from semigen.cli.sources.images import ImageSource

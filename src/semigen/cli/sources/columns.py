@@ -1,4 +1,4 @@
-"""What the columns of a table are for: names of rows, labels, weights; and how the others are to be read."""
+"""Columns of a table with a role (ids, labels, weights), and the words of ``--as`` for the others."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ KINDS: tuple[str, ...] = tuple(FAMILY_OF_KIND)
 """Words of ``--as`` that name no family."""
 
 
-def kinds_said(read_as: Mapping[str, str]) -> dict[str, Kind]:
-    """What the columns are that the user said how to read.
+def named_kinds(read_as: Mapping[str, str]) -> dict[str, Kind]:
+    """The kinds of the columns that are named with ``--as``.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def open_table(path: Path, options: Mapping[str, Sequence[str]], as_written: Seq
 
 
 def row_ids(table: pa.Table, id_name: str | None) -> tuple[pa.Array, str]:
-    """What rows are called, and the name of that column: their numbers if no column is given."""
+    """The ids of rows, their numbers if no column is given, and the name of that column."""
     return (table[id_name], id_name) if id_name else (pa.array(np.arange(table.num_rows)), "row")
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import pyarrow as pa
 
-from semigen.cli.sources.columns import FAMILY_OF_WORD, kinds_said, open_table, read_labels, row_ids
+from semigen.cli.sources.columns import FAMILY_OF_WORD, named_kinds, open_table, read_labels, row_ids
 from semigen.cli.sources.records import Rows, Source
 from semigen.cli.wording import Lines, column_lines
 from semigen.columns import Column, Kind, describe
@@ -24,12 +24,14 @@ class TableSource(Source):
     Attributes
     ----------
     families : dict
-        The families of the columns that the user said how to read, by name.
+        The families of the columns that are named with ``--as``.
     """
 
     families: dict[str, str]
 
-    cure: ClassVar[str] = " Here --drop COLUMN leaves a column out."
+    cure: ClassVar[str] = (
+        " With semigen fit: --as COLUMN=KIND reads it as something else, --drop COLUMN leaves it out."
+    )
 
     @classmethod
     def read(
@@ -51,7 +53,7 @@ class TableSource(Source):
         target : str
             The column of the classes.
         id_name, weight : str, optional
-            Columns that name and weigh the rows.
+            Columns that identify the rows, and of their weights.
         drop : sequence of str
             Columns to leave out.
         read_as : mapping, optional
@@ -65,7 +67,7 @@ class TableSource(Source):
             If the table, its labels or its columns cannot be used.
         """
         read_as = read_as or {}
-        kinds = kinds_said(read_as)
+        kinds = named_kinds(read_as)
         ids, weights = ([name] if name else [] for name in (id_name, weight))
         options = {
             "--target": [target],
@@ -78,7 +80,10 @@ class TableSource(Source):
             path, options, [*ids, *(name for name, kind in kinds.items() if kind == "category")]
         )
         labels = read_labels(table, target, weight, unlabeled)
-        reasons = {**dict.fromkeys(ids, "names the rows (--id)"), **dict.fromkeys(drop, "left out (--drop)")}
+        reasons = {
+            **dict.fromkeys(ids, "identifies the rows (--id)"),
+            **dict.fromkeys(drop, "left out (--drop)"),
+        }
         columns = tuple(
             _sorted_out(column, reasons, kinds, table)
             for column in describe(table.drop_columns([target, *weights]))
@@ -107,7 +112,7 @@ class TableSource(Source):
                 "fit it on a data frame, or with 'semigen fit'."
             )
         ids = [id_name] if id_name else []
-        options = {"the model was fitted on it": names, "--id": ids}
+        options = {"needed by the model": names, "--id": ids}
         table = open_table(path, options, [*ids, *text_levels])
         return Rows(table.select(names), *row_ids(table, id_name))
 
@@ -131,7 +136,7 @@ class TableSource(Source):
 def _sorted_out(
     column: Column, reasons: Mapping[str, str], kinds: Mapping[str, Kind], table: pa.Table
 ) -> Column:
-    """A column with what the user said about it, or with what could be said about it."""
+    """A column with its role from the options, or with a hint at the option that would use it."""
     name = column.name
     if name in reasons:
         return replace(column, use=False, reason=reasons[name])

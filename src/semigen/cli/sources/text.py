@@ -60,7 +60,10 @@ class TextSource(Source):
         options = {"--target": [target], "--id": ids, "--weight": weights, "--drop": drop, "--text": texts}
         table = open_table(path, options, [*ids, *texts])
         labels = read_labels(table, target, weight, unlabeled)
-        reasons = {**dict.fromkeys(ids, "names the rows (--id)"), **dict.fromkeys(drop, "left out (--drop)")}
+        reasons = {
+            **dict.fromkeys(ids, "identifies the rows (--id)"),
+            **dict.fromkeys(drop, "left out (--drop)"),
+        }
 
         def sorted_out(column: Column) -> Column:
             if column.name in texts:
@@ -82,7 +85,7 @@ class TextSource(Source):
             If the table cannot be used.
         """
         ids = [id_name] if id_name else []
-        options = {"the model was fitted on it": texts, "--id": ids}
+        options = {"needed by the model": texts, "--id": ids}
         table = open_table(path, options, [*ids, *texts])
         return Rows(_documents(table, texts), *row_ids(table, id_name))
 

@@ -1,8 +1,8 @@
-"""p(x | outputs of a decoder): one object for each way that columns can be distributed.
+"""Likelihoods p(x | outputs of a decoder), one class per distribution of columns.
 
 A likelihood of D columns turns the last axis of ``outputs`` (…, n, n_outputs) into D independent
-distributions and is asked for the log density of rows ``x`` (n, D), for means, and for draws. ``mask`` is 1
-where a cell is there and 0 where it is missing, (n, D) or (n, 1): missing cells drop out of the sum.
+distributions, and gives the log density of rows ``x`` (n, D), means and draws. ``mask``, (n, D) or (n, 1), is
+1 where a value is observed and 0 where it is missing: missing values drop out of the sum.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Likelihood(nn.Module, ABC):
     Attributes
     ----------
     kind : str
-        How columns are read: "number", "count", "flag" or "category".
+        Kind of the columns: "number", "count", "flag" or "category".
     bounded : bool
-        Whether cells have to be numbers from 0 to 1.
+        Whether values must be from 0 to 1.
     """
 
     kind: ClassVar[Kind] = "number"
@@ -47,38 +47,38 @@ class Likelihood(nn.Module, ABC):
 
     @property
     def n_outputs(self) -> int:
-        """Numbers that the decoder gives a row."""
+        """Number of outputs of the decoder per row."""
         return self.n_columns
 
     def observe(self, x: Tensor) -> Tensor:
-        """The rows of one training step, (n, D): as they are, unless they are seen through noise."""
+        """The rows as one training step sees them, (n, D): unchanged, unless the likelihood draws them."""
         return x
 
     def log_prob(self, outputs: Tensor, x: Tensor, mask: Tensor) -> Tensor:
-        """Log density of rows, nats, summed over cells that are there, (…, n)."""
-        return (mask * self.cells(outputs, x)).sum(dim=-1)
+        """Log density of rows, nats, summed over observed values, (…, n)."""
+        return (mask * self.log_prob_each(outputs, x)).sum(dim=-1)
 
     @abstractmethod
-    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
-        """Log density of each cell, (…, n, D)."""
+    def log_prob_each(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """Log density of each value, (…, n, D)."""
 
     @abstractmethod
     def mean(self, outputs: Tensor) -> Tensor:
-        """Expected cells, (…, n, D); for categories the number of the most probable level."""
+        """Expected values, (…, n, D); for categories the index of the most probable level."""
 
     @abstractmethod
     def sample(self, outputs: Tensor) -> Tensor:
-        """Cells drawn at random, (…, n, D)."""
+        """Values drawn at random, (…, n, D)."""
 
     @abstractmethod
     def start(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Outputs that fit the columns without looking at a row, (n_outputs,): where a decoder starts."""
+        """The constant outputs that fit the columns best, (n_outputs,): where a decoder starts."""
 
 
 class GaussianLikelihood(Likelihood):
-    """Numbers: N(output, sd²) with one learned sd a column, at least 0.02 of the standardized column's.
+    """Numbers: N(output, sd²) with one learned sd per column, at least 0.02 of the column's own.
 
-    Cells are standardized; one sd for all rows cannot shrink around single rows.
+    Values are standardized. With one sd for all rows, the density cannot collapse onto single rows.
     """
 
     def __init__(self, n_columns: int) -> None:
@@ -90,7 +90,7 @@ class GaussianLikelihood(Likelihood):
         """Standard deviation of each column, (D,)."""
         return self.raw_scale.exp() + _SMALLEST_SD
 
-    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+    def log_prob_each(self, outputs: Tensor, x: Tensor) -> Tensor:
         sd = self.sd
         return -0.5 * (((x - outputs) / sd).square() + math.log(2.0 * math.pi)) - sd.log()
 
@@ -105,11 +105,11 @@ class GaussianLikelihood(Likelihood):
 
 
 class BernoulliLikelihood(Likelihood):
-    """Flags, and gray values as probabilities of white: logit P(cell = 1) is the output.
+    """Flags, and gray values as probabilities of white: the output is logit P(x = 1).
 
-    A gray value g in (0, 1) is no flag: each training step draws 1 with probability g, so the model is one
-    of black and white pictures. Elsewhere g stands for that draw's expectation:
-    ``g log p + (1 − g) log(1 − p)``.
+    A gray value g in (0, 1) is not a flag: each training step replaces it by 1 with probability g and by 0
+    otherwise, so the model is one of black and white images. Outside training its log density is the
+    expectation over that draw, ``g log p + (1 − g) log(1 − p)``.
     """
 
     kind: ClassVar[Kind] = "flag"
@@ -118,7 +118,7 @@ class BernoulliLikelihood(Likelihood):
     def observe(self, x: Tensor) -> Tensor:
         return torch.bernoulli(x)
 
-    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+    def log_prob_each(self, outputs: Tensor, x: Tensor) -> Tensor:
         return x * outputs - softplus(outputs)
 
     def mean(self, outputs: Tensor) -> Tensor:
@@ -132,10 +132,10 @@ class BernoulliLikelihood(Likelihood):
 
 
 class ContinuousBernoulliLikelihood(BernoulliLikelihood):
-    """Numbers from 0 to 1 with density ``l e^{l x} / (e^l − 1)``; l is the output.
+    """Numbers from 0 to 1 with density ``l e^{l x} / (e^l − 1)``; the output is l.
 
-    The Bernoulli formula normalized over [0, 1] (Loaiza-Ganem & Cunningham 2019, *NeurIPS*), so gray values
-    are the data themselves and log p(x) is a density.
+    The Bernoulli formula, normalized over [0, 1] (Loaiza-Ganem & Cunningham 2019, *NeurIPS*): gray values are
+    the data themselves, and log p(x) is a density.
     """
 
     kind: ClassVar[Kind] = "number"
@@ -143,7 +143,7 @@ class ContinuousBernoulliLikelihood(BernoulliLikelihood):
     def observe(self, x: Tensor) -> Tensor:
         return x
 
-    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+    def log_prob_each(self, outputs: Tensor, x: Tensor) -> Tensor:
         size = outputs.abs()
         large = size.clamp(min=0.05)
         log_ratio = torch.where(  # log of sinh(l / 2) / (l / 2)
@@ -164,12 +164,12 @@ class ContinuousBernoulliLikelihood(BernoulliLikelihood):
 
 
 class CategoricalLikelihood(Likelihood):
-    """Categories: a softmax over the levels of each column; cells are the numbers of levels.
+    """Categories: a softmax over the levels of each column; values are indices of levels.
 
     Parameters
     ----------
     n_levels : sequence of int
-        Levels of each column.
+        Number of levels of each column.
     """
 
     kind: ClassVar[Kind] = "category"
@@ -185,7 +185,7 @@ class CategoricalLikelihood(Likelihood):
     def _log_probs(self, outputs: Tensor) -> list[Tensor]:
         return [one.log_softmax(dim=-1) for one in torch.split(outputs, self.n_levels, dim=-1)]
 
-    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+    def log_prob_each(self, outputs: Tensor, x: Tensor) -> Tensor:
         found = [(log_p * is_level(x[..., j], log_p.shape[-1])).sum(-1) for j, log_p in self._each(outputs)]
         return torch.stack(found, dim=-1)
 
@@ -216,7 +216,7 @@ class PoissonLikelihood(Likelihood):
 
     kind: ClassVar[Kind] = "count"
 
-    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+    def log_prob_each(self, outputs: Tensor, x: Tensor) -> Tensor:
         log_rate = outputs.clamp(max=_LARGEST_LOG_RATE)
         return x * log_rate - log_rate.exp() - torch.lgamma(x + 1.0)
 
@@ -231,7 +231,7 @@ class PoissonLikelihood(Likelihood):
 
 
 class NegativeBinomialLikelihood(PoissonLikelihood):
-    """Counts with mean m = exp(output) and variance m + m² / r, with one learned r a column."""
+    """Counts with mean m = exp(output) and variance m + m² / r, with one learned r per column."""
 
     kind: ClassVar[Kind] = "count"
 
@@ -239,7 +239,7 @@ class NegativeBinomialLikelihood(PoissonLikelihood):
         super().__init__(n_columns)
         self.log_r = nn.Parameter(torch.zeros(n_columns))
 
-    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+    def log_prob_each(self, outputs: Tensor, x: Tensor) -> Tensor:
         log_rate = outputs.clamp(max=_LARGEST_LOG_RATE)
         r = self.log_r.exp()
         log_total = torch.logaddexp(log_rate, self.log_r)
@@ -253,12 +253,12 @@ class NegativeBinomialLikelihood(PoissonLikelihood):
 
 
 class MixedLikelihood(Likelihood):
-    """Blocks of columns, each with a likelihood of its own, independent given the outputs.
+    """Blocks of columns, each with its own likelihood, independent given the outputs.
 
     Parameters
     ----------
     columns : sequence of sequence of int
-        Columns of each block; together 0 … D − 1.
+        Columns of each block; 0 … D − 1 in all.
     parts : sequence of Likelihood
     """
 
@@ -281,17 +281,17 @@ class MixedLikelihood(Likelihood):
     def _sizes(self) -> list[int]:
         return [part.n_outputs for part in self._blocks]
 
-    def _join(self, cells: Sequence[Tensor]) -> Tensor:
-        return torch.cat(list(cells), dim=-1)[..., self.back]
+    def _join(self, values: Sequence[Tensor]) -> Tensor:
+        return torch.cat(list(values), dim=-1)[..., self.back]
 
     def observe(self, x: Tensor) -> Tensor:
         return self._join(
             [p.observe(x[..., block]) for p, block in zip(self._blocks, self.columns, strict=True)]
         )
 
-    def cells(self, outputs: Tensor, x: Tensor) -> Tensor:
+    def log_prob_each(self, outputs: Tensor, x: Tensor) -> Tensor:
         split = zip(self._blocks, self.columns, torch.split(outputs, self._sizes, dim=-1), strict=True)
-        return self._join([part.cells(one, x[..., block]) for part, block, one in split])
+        return self._join([part.log_prob_each(one, x[..., block]) for part, block, one in split])
 
     def mean(self, outputs: Tensor) -> Tensor:
         split = zip(self._blocks, torch.split(outputs, self._sizes, dim=-1), strict=True)
@@ -312,7 +312,7 @@ class MixedLikelihood(Likelihood):
 
 
 def is_level(codes: Tensor, n_levels: int) -> Tensor:
-    """One-hot levels (…, L) of the numbers of levels (…); all 0 for a number that is none."""
+    """One-hot encoding (…, L) of the indices of levels (…); all 0 for an index that is none."""
     return (codes[..., None] == torch.arange(n_levels, device=codes.device)).to(codes.dtype)
 
 

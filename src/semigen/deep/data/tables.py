@@ -1,4 +1,4 @@
-"""Tables as tensors: numbers standardized, levels by number, missing cells marked."""
+"""Tables as tensors: standardized numbers, indices of levels, a mask of missing values."""
 
 from __future__ import annotations
 
@@ -43,27 +43,27 @@ LIKELIHOOD_OF_KIND: dict[Kind, str] = {
     "flag": "bernoulli",
     "category": "categorical",
 }
-"""What ``likelihood="auto"`` takes for each kind of column."""
+"""The likelihood of each kind of column with ``likelihood="auto"``."""
 
 _BOUNDED = [name for name, made in LIKELIHOODS.items() if made.bounded]
-_LEAST_SCALE = 1e-6  # of a column's largest value: smaller spreads are rounding
+_LEAST_SCALE = 1e-6  # of a column's largest value: a smaller standard deviation is rounding
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """What the columns of a fit were, and how they become tensors.
+    """The columns of the training set, and how they become tensors.
 
     Attributes
     ----------
     schema : Schema
     likelihoods : tuple of str
-        Name of each column's likelihood.
+        Name of the likelihood of each column.
     center, scale : ndarray of shape (D,)
-        Gaussian columns become (x − center) / scale; 0 and 1 for the others.
+        Columns with a Gaussian likelihood become (x − center) / scale; 0 and 1 for the others.
     input_center, input_scale : ndarray of shape (D,)
-        The same for what networks see: of log(1 + x) for counts; columns from 0 to 1 share one scale.
+        The same for the inputs of networks: of log(1 + x) for counts; columns from 0 to 1 share one scale.
     has_missing : bool
-        Whether networks see which cells are missing.
+        Whether networks are told which values are missing.
     """
 
     schema: Schema
@@ -75,27 +75,27 @@ class Table:
     has_missing: bool
 
     def tensors(self, matrix: Any) -> tuple[Tensor, Tensor]:
-        """Cells (n, D) and mask, float64, of rows as :func:`semigen.columns.read` gives them."""
+        """Values (n, D) and mask, float64, of rows as :func:`semigen.columns.read` returns them."""
         there = ~np.isnan(matrix)
         for j, levels in enumerate(self.schema.levels):
-            if levels is not None:  # a level that training did not know says as little as a missing cell
+            if levels is not None:  # a level that training has not seen counts as missing
                 there[:, j] &= matrix[:, j] < len(levels)
         x = np.where(there, (matrix - self.center) / self.scale, 0.0)
         mask = there if not there.all() else np.ones((len(x), 1))
-        # Aligned, row by row: products of other memory differ in the last digit, which a fit amplifies.
+        # Aligned and row-major: products of other layouts differ in the last digit, which training amplifies.
         return _aligned(x), _aligned(np.asarray(mask, dtype=np.float64))
 
     def matrix(self, x: Tensor) -> Array:
-        """Cells of tensors in the units of the table, (n, D)."""
+        """Values in the units of the table, (n, D)."""
         return np.asarray(x.double().cpu().numpy() * self.scale + self.center, dtype=np.float64)
 
     def log_volume(self, mask: Tensor) -> Tensor:
-        """Log of the units' size, summed over cells that are there, (n,): what a density is per."""
+        """Log of the scales, summed over observed values, (n,): for densities in the units of the table."""
         volume: Tensor = (mask * torch.from_numpy(np.log(self.scale)).to(mask)).sum(dim=-1)
         return volume
 
     def likelihood(self) -> Likelihood:
-        """A new likelihood of these columns."""
+        """A new likelihood for these columns."""
         blocks: dict[str, list[int]] = {}
         for j, name in enumerate(self.likelihoods):
             blocks.setdefault(name, []).append(j)
@@ -110,26 +110,26 @@ class Table:
 
 
 def learn(X: Any, likelihood: Any = "auto") -> tuple[Table, Any]:
-    """Find out what the columns of ``X`` are, and read its rows.
+    """Find out the kinds of the columns of ``X``, and read its rows.
 
     Parameters
     ----------
     X : array or data frame of shape (n, D)
     likelihood : str or dict {column or kind: str}
-        A likelihood for all columns, or for some; "auto", and for columns without an entry: by their kind.
+        A likelihood for all columns, or for some. "auto", or no entry: by the kind of the column.
 
     Returns
     -------
     table : Table
     matrix : ndarray of shape (n, D)
-        As :func:`semigen.columns.learn` gives it.
+        As :func:`semigen.columns.learn` returns it.
 
     Raises
     ------
     ColumnError
-        If columns cannot be read, or a likelihood of numbers from 0 to 1 meets others.
+        If columns cannot be read, or a likelihood of numbers from 0 to 1 is given others.
     ParameterError
-        If a name is unknown, or does not go with a kind of column.
+        If a likelihood is unknown, or is not one for the kind of a column.
     """
     schema, matrix = columns.learn(X, _wanted_kinds(likelihood))
     matrix = np.ascontiguousarray(matrix)  # sums run in the order of memory, and so do their last digits
@@ -152,7 +152,7 @@ def learn(X: Any, likelihood: Any = "auto") -> tuple[Table, Any]:
 
 
 class Inputs(nn.Module):
-    """What networks see of rows: numbers about 0, one-hot levels, and which cells are missing.
+    """The inputs of networks: standardized numbers, one-hot levels, and which values are missing.
 
     Parameters
     ----------
@@ -174,12 +174,12 @@ class Inputs(nn.Module):
 
     @property
     def n_outputs(self) -> int:
-        """Numbers that a network sees of a row."""
+        """Number of inputs per row."""
         n_columns = len(self.center)
         return len(self.plain) + sum(self.levels.values()) + self.shows_missing * n_columns
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(n, n_outputs) of cells (n, D) and their mask; a missing cell is 0."""
+        """Inputs (n, n_outputs) from values (n, D) and their mask; a missing value is 0."""
         seen = x
         if self.counts:
             seen = x.clone()
@@ -194,7 +194,12 @@ class Inputs(nn.Module):
 
 
 def refuse_unbounded(schema: Schema, names: tuple[str, ...], matrix: Any) -> None:
-    """Raise where a likelihood of numbers from 0 to 1 meets others."""
+    """Refuse values outside [0, 1] where the likelihood takes no others.
+
+    Raises
+    ------
+    ColumnError
+    """
     bounded = [j for j, name in enumerate(names) if name in _BOUNDED]
     bad = [
         j for j in bounded if np.nanmin(matrix[:, j], initial=0) < 0 or np.nanmax(matrix[:, j], initial=1) > 1
@@ -202,8 +207,8 @@ def refuse_unbounded(schema: Schema, names: tuple[str, ...], matrix: Any) -> Non
     if bad:
         low, high = np.nanmin(matrix[:, bad]), np.nanmax(matrix[:, bad])
         raise ColumnError(
-            f"likelihood {names[bad[0]]!r} is one of numbers from 0 to 1, and {len(bad)} column(s) have "
-            f"others (from {low:g} to {high:g}; the first is {schema.name(bad[0])!r}): divide by the largest "
+            f"likelihood {names[bad[0]]!r} takes numbers from 0 to 1, and {len(bad)} column(s) have others "
+            f"(from {low:g} to {high:g}; the first is {schema.name(bad[0])!r}): divide by the largest "
             "possible value, 255 for images of bytes, or use likelihood='gaussian'."
         )
 
@@ -213,7 +218,7 @@ def _aligned(values: Array) -> Tensor:
 
 
 def _moments(matrix: Any) -> tuple[Array, Array]:
-    """Mean and standard deviation of the cells of each column; 1 where it is constant."""
+    """Mean and standard deviation of the observed values of each column; 1 for a constant column."""
     there = ~np.isnan(matrix)
     n = np.maximum(there.sum(axis=0), 1)
     mean = np.where(there, matrix, 0.0).sum(axis=0, dtype=np.float64) / n
@@ -223,7 +228,7 @@ def _moments(matrix: Any) -> tuple[Array, Array]:
 
 
 def _wanted_kinds(likelihood: Any) -> Any:
-    """How columns are read. Gray values are numbers although "bernoulli" models flags."""
+    """The kinds to read columns as. Gray values are numbers, although "bernoulli" models flags."""
     if isinstance(likelihood, Mapping):
         kinds = get_args(Kind)
         return {key: _read_as(value) for key, value in likelihood.items() if key not in kinds}
@@ -247,7 +252,7 @@ def _name_for(likelihood: Any, schema: Schema, column: int) -> str:
     name = LIKELIHOOD_OF_KIND[kind] if setting == "auto" else setting
     if (_read_as(name) == "category") != (kind == "category"):
         raise ParameterError(
-            f"column {schema.name(column)!r} is a {kind}, and the likelihood {name!r} is not one of that: "
-            "name the column itself in likelihood={...}, so that it is read that way."
+            f"column {schema.name(column)!r} is a {kind}, and {name!r} is no likelihood for that: name the "
+            "column itself in likelihood={...}, so that it is read as the kind that you mean."
         )
     return str(name)

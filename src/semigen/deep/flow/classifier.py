@@ -1,4 +1,4 @@
-"""FlowGMM: an invertible flow onto a Gaussian mixture of each class."""
+"""FlowGMM: an invertible flow onto a Gaussian mixture per class."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from semigen.estimators.base import TableClassifier
 from semigen.exceptions import ColumnError, ParameterError
 
 STARTS = {"density": 0.05, "labels": 0.5}
-"""Where a fit can start, and the least sd of a component there, in standard deviations of a column."""
-ROWS_A_BLOCK = 8192
-"""Rows that are asked about at once."""
+"""The starts, and the smallest sd of a component in each, in standard deviations of a column."""
+ROWS_PER_BLOCK = 8192
+"""Rows that predictions are computed for at once."""
 
 
 class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstimator):
-    """A normalizing flow onto a Gaussian mixture of each class (FlowGMM, Izmailov et al. 2020).
+    """A normalizing flow onto a Gaussian mixture per class (FlowGMM, Izmailov et al. 2020).
 
     An invertible network z = f(x) makes each class k a mixture of Gaussians with diagonal covariances,
 
@@ -45,48 +45,49 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
     ``[Σ_labeled w log p(x, y) + λ Σ_unlabeled w log Σ_k p(x, k)] / total weight
     − α · mean_labeled [−log p(y | x)]``.
 
-    This objective has many maxima, and most call regions by the wrong class: which one a fit finds is decided
-    by its start. With ``start="density"`` labels first grow from the labeled rows along dense regions, and
-    meet where rows are sparse (:func:`semigen.deep.flow.start.grow_labels`). f starts as the identity and
-    the components as a Gaussian mixture of each class of these rows. While the warm-up lasts, an unlabeled
-    row counts with ``(1 − t) log p(x) + t log p(x, ŷ) ≤ log p(x)``, with ŷ the class that grew to it and t
-    from 1 down to 0; afterwards only the likelihood counts, and a row may change sides. So the start assumes
-    that classes are separated by sparse regions, in standardized columns; the model itself does not.
+    This objective has many local maxima, most of which give dense regions the wrong class; which one is found
+    depends on the start. With ``start="density"``, labels are first propagated from the labeled rows along
+    dense regions, so that they meet where rows are sparse (:func:`semigen.deep.flow.start.grow_labels`). f
+    starts as the identity, and the components as a Gaussian mixture of the rows of each class. During the
+    warm-up an unlabeled row contributes ``(1 − t) log p(x) + t log p(x, ŷ) ≤ log p(x)``, where ŷ is its
+    propagated label and t falls from 1 to 0; afterwards only the likelihood counts, and a row may change its
+    class. So the start assumes that classes are separated by regions of low density in standardized columns;
+    the model itself does not.
 
-    For columns of numbers. Columns of whole numbers are dequantized: each step of training adds uniform noise
-    as wide as one unit, so that a density at a whole number stands for its probability. Missing cells and
-    categories are refused, because no invertible function takes them.
+    All columns must be numbers. Columns of whole numbers are dequantized: each step of training adds uniform
+    noise as wide as one unit, so that the density at a whole number stands for its probability. Missing
+    values and categories are refused, because the flow cannot transform them.
 
     Parameters
     ----------
     components_per_class : int, default=8
-        Gaussians of each class in the space of latents.
+        Gaussian components of each class in latent space.
     n_transforms : int, default=4
         Coupling layers of the flow.
     bins : int, default=8
-        Pieces of each spline.
+        Bins of each spline.
     hidden : int or tuple of int, default=(64, 64)
-        Units of the hidden layers of each layer's network.
+        Number of units of each hidden layer of a coupling layer's network.
     start : {"density", "labels"}, default="density"
-        "labels": components start from the labeled rows alone, and there is no warm-up.
+        "labels": the components start from the labeled rows alone, and there is no warm-up.
     noise : float, default=0.03
-        Sd of the noise that training adds to other numbers, in standard deviations of a column. It bounds the
-        density at rows that are there several times.
+        Standard deviation of the Gaussian noise added to other columns in training, in standard deviations of
+        the column. It bounds the density at repeated rows.
     alpha : float, default=1.0
-        Weight of the mean cross-entropy of labeled rows against the mean log-likelihood, nats a row.
+        Weight of the mean cross-entropy of the labeled rows, relative to the mean log-likelihood per row.
     class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
-        p(y). "labeled": the shares of the labeled rows, with one more row a class.
+        p(y). "labeled": class shares of the labeled rows, with one more row in each class.
     unlabeled_weight : float in [0, 1], default=1.0
-        λ: how much an unlabeled row counts. 0 is supervised learning.
+        λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning.
     unlabeled : scalar or None, default=-1
-        The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
+        Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     warmup_steps : int, default=200
-        Steps in which unlabeled rows let go of the classes that they start with.
+        Optimizer steps over which t falls linearly from 1 to 0.
     n_steps, batch_size, learning_rate, weight_average, patience, device, checkpoint
         As in :class:`VAEClassifier`.
     n_members : int, default=1
-        Flows trained at once from different seeds. The model is their mixture in equal shares, so a member
-        counts more where it finds a row more probable.
+        Flows of a deep ensemble, trained at once from different seeds. The model is their mixture with equal
+        weights, so a member counts more for rows that it finds more probable.
     random_state : int, RandomState or None, default=None
         The same number gives the same result on the same device.
     verbose : int, default=0
@@ -96,8 +97,9 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
     classes_ : ndarray of shape (K,)
     class_prior_ : ndarray of shape (K,)
     history_ : dict {str: ndarray}
-        "step" and means at each report, nats a row of standardized columns: "log_joint" and "cross_entropy"
-        of labeled rows, "log_density" of unlabeled ones and the "entropy" of their p(y | x).
+        At each report: "step", and the means since the last one, nats per row of standardized columns, of
+        "log_joint" and "cross_entropy" of labeled rows, and of "log_density" and the "entropy" of p(y | x) of
+        unlabeled ones.
     n_steps_ : int
     outcome_ : {"finished", "no improvement", "not finite", "interrupted"}
     schema_ : Schema
@@ -108,8 +110,8 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
     References
     ----------
     Izmailov, P., Kirichenko, P., Finzi, M. & Wilson, A. G. (2020). Semi-supervised learning with normalizing
-    flows. *ICML*. Theirs has one Gaussian of fixed mean a class, and a penalty that asks for the same class
-    near a row in place of our start.
+    flows. *ICML*. Theirs has one Gaussian with a fixed mean per class, and a consistency penalty in place of
+    our start.
 
     Examples
     --------
@@ -124,7 +126,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
     1.0
     """
 
-    precision = "float32"  # not a parameter: the pieces of a spline need its digits
+    precision = "float32"  # not a parameter: splines need its digits
 
     def __init__(
         self,
@@ -179,16 +181,16 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         return tags
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Learn from labeled and unlabeled rows.
+        """Fit to labeled and unlabeled rows.
 
         Parameters
         ----------
         X : array or data frame of shape (n, D)
         y : array-like of shape (n,) or (n, K)
-            Labels with markers, or label probabilities / candidate sets over K classes; a row of several
-            possible classes counts as one row a class, weighted.
+            Labels, with markers for unlabeled rows, or label probabilities / candidate sets over K classes; a
+            row with several possible classes counts as one weighted row for each.
         sample_weight : array-like of shape (n,) or None
-            Row weights ≥ 0.
+            Weights of the rows, ≥ 0.
 
         Returns
         -------
@@ -197,7 +199,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         Raises
         ------
         ColumnError
-            If a column has categories or missing cells, with its name.
+            If a column has categories or missing values.
         """
         training = self._training()
         alpha = checks.real("alpha", self.alpha, minimum=0.0)
@@ -265,10 +267,11 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         return _normalized(self.log_joint(X), axis=1)
 
     def uncertainty(self, X: Any) -> tuple[Array, Array]:
-        """How uncertain the class is, and how far the members disagree, nats, each (n,).
+        """Total uncertainty about the class, and its epistemic part, nats, each (n,).
 
-        The first is the entropy of p(class | x); the second, its epistemic part, is what it exceeds the mean
-        entropy of the members by, each counted by how probable it finds the row. 0 for a single member.
+        The total is the entropy of p(class | x). The epistemic part, which more data would reduce, is its
+        excess over the mean entropy of the members, weighted by their densities at the row: 0 for a single
+        member.
         """
         joint = self._member_joint(X)
         total = entropy(_normalized(self._mixed(joint), axis=1))
@@ -276,7 +279,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         return total, np.maximum(total - (member * entropy(_normalized(joint, axis=2))).sum(axis=0), 0.0)
 
     def transform(self, X: Any) -> Array:
-        """Latents f(x), member by member, (n, members · D)."""
+        """Latents f(x), those of each member in turn, (n, members · D)."""
         return np.hstack(self._ask(X, lambda model, x: model.latents(x)[0]))
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
@@ -286,13 +289,13 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         ----------
         n : int, default=1
         y : class or None
-            Draw rows of this class; None draws classes from ``class_prior_``.
+            Class of the rows; None: draw classes from ``class_prior_``.
         random_state : int, RandomState or None
 
         Returns
         -------
         X : ndarray or data frame of shape (n, D)
-            Columns of whole numbers are rounded, counts and flags to what they can be.
+            Columns of whole numbers are rounded; counts are at least 0, and flags 0 or 1.
         y : ndarray of shape (n,)
         """
         check_is_fitted(self)
@@ -327,12 +330,12 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         return super()._as_rows(matrix)
 
     def _ask(self, X: Any, question: Callable[[ClassFlow, Tensor], Tensor]) -> list[Array]:
-        """Each member's answers about rows, (n, …), block by block."""
+        """Each member's answers about rows, (n, …), computed block by block."""
         check_is_fitted(self)
         x = self._rows(X).x
         with torch.no_grad():
             return [
-                np.concatenate([question(model, block).numpy() for block in torch.split(x, ROWS_A_BLOCK)])
+                np.concatenate([question(model, block).numpy() for block in torch.split(x, ROWS_PER_BLOCK)])
                 for model in self.networks_.models
             ]
 
@@ -346,8 +349,8 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
 
 
 _CURE = (
-    "a flow needs every cell: fill them, drop the column, or use VAEClassifier, which leaves missing cells "
-    "out of the likelihood"
+    "a flow needs every value: impute them, drop the column, or use VAEClassifier, which leaves missing "
+    "values out of the likelihood"
 )
 
 
@@ -356,11 +359,11 @@ def _refuse_categories(schema: Schema) -> None:
     if named:
         raise ColumnError(
             f"column(s) {', '.join(named[:5])}{' …' if len(named) > 5 else ''} are categories, and a flow "
-            "takes numbers only: drop them, encode them as numbers with an order, or use VAEClassifier, "
-            "which has a likelihood for them."
+            "takes numbers only: drop them, encode them as ordered numbers, or use VAEClassifier, which has "
+            "a likelihood for them."
         )
 
 
 def _normalized(log: Array, axis: int) -> Array:
-    """Shares along an axis, of their logs."""
+    """Probabilities that sum to 1 along an axis, from their logs up to a constant."""
     return np.asarray(np.exp(log - np.logaddexp.reduce(log, axis=axis, keepdims=True)))

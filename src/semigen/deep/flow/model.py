@@ -1,4 +1,4 @@
-"""A normalizing flow onto a Gaussian mixture of each class: exact log p(x, y)."""
+"""A normalizing flow onto a Gaussian mixture per class: exact log p(x, y)."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from semigen.deep.flow.start import Components
 from semigen.deep.training.model import LossTerms, Model
 
 BOUND = 6.0
-"""Splines bend standardized cells and latents up to here; outside they are the identity."""
+"""Splines transform standardized values from −BOUND to BOUND; outside they are the identity."""
 
 
 class ClassFlow(Model):
     """z = f(x) and z | y = k ~ Σ_m π_km N(μ_km, diag σ_km²): p(x | k) = p(f(x) | k) |det ∂f/∂x|.
 
     f is a stack of coupling layers with rational-quadratic splines (Durkan, Bekasov, Murray & Papamakarios
-    2019, *NeurIPS* 32), alternately in one half of the columns given the other. It starts as the identity.
+    2019, *NeurIPS* 32), which transform one half of the columns given the other. It starts as the identity.
 
     Parameters
     ----------
     n_features, n_components, n_transforms, bins : int
     hidden : tuple of int
-        Hidden units of each layer's network.
+        Hidden layers of each coupling layer's network.
     log_prior : Tensor of shape (K,)
         log p(y).
     spread : Tensor of shape (D,)
-        Sd of the Gaussian noise that a training step adds to standardized cells.
+        Sd of the Gaussian noise that a training step adds to standardized values.
     width : Tensor of shape (D,)
-        Width of the uniform noise about them: that of one unit for whole numbers, 0 for others.
+        Width of the uniform noise that it adds: one unit for columns of whole numbers, 0 for others.
     labeled_share : float in [0, 1]
         The labeled rows' share of the total weight.
     alpha : float
         Weight of the mean cross-entropy.
     warmup_steps : int
-        Steps in which unlabeled rows let go of the classes that they start with.
+        Steps over which the propagated labels of unlabeled rows lose their weight.
     """
 
     log_prior: Tensor
@@ -83,7 +83,7 @@ class ClassFlow(Model):
         self.warmup_steps = warmup_steps
 
     def start_at(self, components: Components) -> None:
-        """Move the latent components."""
+        """Set the latent components."""
         with torch.no_grad():
             self.share_logits.copy_(torch.from_numpy(components.log_share))
             self.mean.copy_(torch.from_numpy(components.mean))
@@ -111,7 +111,7 @@ class ClassFlow(Model):
         return self.log_prior[:, None] + within + log_det
 
     def sample(self, y: Tensor) -> Tensor:
-        """Standardized rows of classes (n,), drawn at random, (n, D)."""
+        """Draw standardized rows of classes (n,), (n, D)."""
         part = torch.multinomial(self.share_logits.softmax(dim=-1)[y], 1)[:, 0]
         mean, log_sd = self.mean[y, part], self.log_sd[y, part]
         return self.rows(mean + log_sd.exp() * torch.randn_like(mean))
@@ -119,22 +119,21 @@ class ClassFlow(Model):
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
         """−mean log-likelihood of labeled and unlabeled rows + α · mean cross-entropy of the labeled ones.
 
-        During the warm-up an unlabeled row counts with ``(1 − t) log p(x) + t log p(x, ŷ)``, t from 1 to 0
-        and ŷ the class that it starts with: a lower bound of log p(x).
+        During the warm-up an unlabeled row contributes ``(1 − t) log p(x) + t log p(x, ŷ)``, a lower bound of
+        log p(x), with its propagated label ŷ and t falling from 1 to 0.
         """
         labeled, unlabeled = batch
         n_labeled = len(labeled.x)
-        both = self.log_joint(
-            self._blurred(torch.cat([labeled.x, unlabeled.x]))
-        )  # one pass costs half of two
+        # One pass over both costs half of two.
+        both = self.log_joint(self._blurred(torch.cat([labeled.x, unlabeled.x])))
         first, joint = both[:, :n_labeled], both[:, n_labeled:]
         own = first.gather(0, labeled.y[None])[0]
         cross_entropy = first.logsumexp(dim=0) - own
         density = joint.logsumexp(dim=0)
-        free = bounds.kl_weight(step, self.warmup_steps) if self.warmup_steps else 1.0
+        warm = bounds.warm_up(step, self.warmup_steps)
         bound = density
-        if free < 1.0:
-            bound = free * density + (1.0 - free) * joint.gather(0, unlabeled.y[None])[0]
+        if warm < 1.0:
+            bound = warm * density + (1.0 - warm) * joint.gather(0, unlabeled.y[None])[0]
         loss = bounds.semi_supervised_loss(
             bounds.weighted_mean(own, labeled.weight),
             bounds.weighted_mean(bound, unlabeled.weight),
@@ -165,7 +164,7 @@ class FlowArchitecture:
     n_components, n_transforms, bins : int
     hidden : tuple of int
     least_sd : float
-        Of a component at the start, in standard deviations of a column.
+        Smallest sd of a component at the start, in standard deviations of a column.
     labeled_share, alpha, warmup_steps
         As :class:`ClassFlow`.
     """
@@ -199,7 +198,7 @@ class FlowArchitecture:
 
 
 def _identity_flow(n_features: int, n_transforms: int, bins: int, hidden: tuple[int, ...]) -> Any:
-    """Coupling layers with splines. A layer and the next swap the halves; each pair has other halves."""
+    """Coupling layers with splines: pairs that swap the halves, each pair with another random split."""
     layers = []
     order = torch.arange(n_features)
     for i in range(n_transforms):

@@ -1,4 +1,4 @@
-"""Where a flow mixture starts: labels grown along dense rows, and a Gaussian mixture of each class."""
+"""Where a flow mixture starts: labels propagated along dense regions, and a Gaussian mixture per class."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 DENSITY_NEIGHBORS = 20
-"""Rows whose distances say how dense it is around a row."""
+"""Nearest rows whose distances measure the density around a row."""
 LINKS = 7
-"""Nearest rows that a label can grow to from a row."""
+"""Nearest rows that a label can move to from a row."""
 MOST_ROWS = 20_000
-"""Rows that labels grow along; the others take the label of the nearest of these."""
+"""Rows that labels are propagated along; the others take the label of the nearest of these."""
 
 
 def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
-    """Labels of unlabeled rows, grown from the labeled ones along dense regions.
+    """Labels of unlabeled rows, propagated from the labeled ones along dense regions.
 
     With c(i) the root mean square distance of row i to its nearest rows, a step between neighbors i and j
-    costs max(c(i), c(j)): it is cheap where rows are dense. Every row takes the label of the labeled row to
-    which the worst step of the best path is cheapest, so that labels meet in the valleys of the density (the
-    minimum spanning forest of density-based distances, Gertrudes et al. 2019, *Data Min. Knowl. Discov.*
-    33:1894). A label also holds for the denser rows uphill from its row, because a labeled row at the edge
-    of its class would else be cut off by its own first step.
+    costs max(c(i), c(j)), which is low where rows are dense. Every row takes the label of the labeled row
+    with the minimax path, whose most expensive step is cheapest, so that labels meet where the density is low
+    (the minimum spanning forest of density-based distances, Gertrudes et al. 2019, *Data Min. Knowl. Discov.*
+    33:1894). A label also holds for the denser rows uphill from its row: otherwise a labeled row at the edge
+    of its class would be cut off by its own first step.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
     code : ndarray of int, shape (n,)
         Class, -1 where unlabeled.
     seed : int
-        Of the draw of rows where there are too many.
+        Seed of the subsample where there are too many rows.
 
     Returns
     -------
@@ -66,13 +66,13 @@ def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
     links, length = index[:, 1 : n_links + 1], distance[:, 1 : n_links + 1].ravel()
     seeds = _uphill(core, links, code)
     rows, others = np.repeat(np.arange(n), n_links), links.ravel()
-    # The cost's rank, ties by length, is the weight: distinct weights make the forest one of its kind.
+    # The cost's rank, ties by length, is the weight: distinct weights make the forest unique.
     weight = np.empty(len(rows))
     weight[np.lexsort((length, np.maximum(core[rows], core[others])))] = 1.0 + np.arange(len(rows))
     low, high = np.minimum(rows, others), np.maximum(rows, others)
-    _, first = np.unique(low * n + high, return_index=True)  # a pair that is there from both sides: once
+    _, first = np.unique(low * n + high, return_index=True)  # a pair may be found from both sides
     low, high, weight = low[first], high[first], weight[first]
-    # A root that is tied to all seeds, at no cost, and cut off again leaves one tree for each seed.
+    # A root that is linked to all seeds at the lowest cost, and then removed, leaves one tree per seed.
     source = np.flatnonzero(seeds >= 0)
     graph = coo_array(
         (
@@ -87,7 +87,7 @@ def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
     label_of_tree[tree[source]] = seeds[source]
     found = np.where(code >= 0, code, label_of_tree[tree])
     left = np.flatnonzero(found < 0)
-    if len(left):  # trees that no neighbor links to a label: each takes that of the row nearest to it
+    if len(left):  # trees without a label: each takes that of the nearest row of the others
         reached = np.flatnonzero(found >= 0)
         away, nearest = NearestNeighbors(n_neighbors=1).fit(x[reached]).kneighbors(x[left])
         order = np.argsort(-away[:, 0], kind="stable")  # the least distance of a tree is written last
@@ -97,7 +97,7 @@ def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
 
 
 def _uphill(core: Array, links: Codes, code: Codes) -> Codes:
-    """Labels, and those of the rows on the way from a labeled row to the densest one uphill, (n,)."""
+    """Labels, also of the rows on the way from a labeled row uphill to a local maximum of density, (n,)."""
     itself = np.arange(len(core))
     around = np.concatenate([itself[:, None], links], axis=1)
     above = around[itself, core[around].argmin(axis=1)]
@@ -114,7 +114,7 @@ def _uphill(core: Array, links: Codes, code: Codes) -> Codes:
 
 
 def _nearest(x: Array, known: Codes, code: Codes) -> Codes:
-    """The codes, and of rows that are not known those of the nearest known row."""
+    """The codes of known rows, and for the others that of the nearest known row."""
     found = code.copy()
     others = np.setdiff1d(np.arange(len(x)), known)
     if not len(others):
@@ -126,7 +126,7 @@ def _nearest(x: Array, known: Codes, code: Codes) -> Codes:
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """A Gaussian mixture of each class: where latent components start.
+    """A Gaussian mixture per class: where the latent components start.
 
     Attributes
     ----------
@@ -143,18 +143,18 @@ class Components:
 def start_components(
     x: Array, code: Codes, n_classes: int, n_components: int, *, least_sd: float, seed: int
 ) -> Components:
-    """Gaussian mixtures, with diagonal covariances, of the rows of each class, by a short EM.
+    """Gaussian mixtures with diagonal covariances of the rows of each class, by a few steps of EM.
 
     Parameters
     ----------
     x : ndarray of shape (n, D)
         Standardized rows.
     code : ndarray of int, shape (n,)
-        Class, -1 for rows that are left out. A class without rows starts anywhere.
+        Class, -1 for rows that are left out. A class without rows starts at random.
     n_classes, n_components : int
-        Components a class (M). A class of fewer rows starts with copies of what it has, a little apart.
+        Components per class (M). A class with fewer distinct rows starts with slightly moved copies.
     least_sd : float
-        Of a component, in standard deviations of a column.
+        Smallest sd of a component, in standard deviations of a column.
     seed : int
 
     Returns

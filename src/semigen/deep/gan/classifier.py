@@ -1,4 +1,4 @@
-"""The K+1 GAN: a discriminator that knows classes, and a generator that shows it what rows are not."""
+"""The K+1 GAN: a discriminator that is also the classifier, and a generator that it is trained against."""
 
 from __future__ import annotations
 
@@ -28,87 +28,85 @@ from semigen.deep.uncertainty import disagreement
 from semigen.estimators.base import TableClassifier
 from semigen.exceptions import ClassNotMadeError, ColumnError, ParameterError
 
-_MOST_DRAWS = 1000  # rows drawn for each one wanted of a class
+_MOST_DRAWS = 1000  # per row of a class that is asked for
 
 
 class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
-    """K+1 GAN with feature matching (Salimans et al. 2016): a classifier that also tells real from generated.
+    """K+1 GAN with feature matching (Salimans et al. 2016): a classifier that also detects generated rows.
 
     The discriminator has K logits l_k(x); with ``Z = Σ_k exp l_k`` a row is real with probability
-    ``D(x) = Z / (Z + 1)`` and, if it is, of class k with ``exp l_k / Z``, which predicts. It lowers
+    ``D(x) = Z / (Z + 1)`` and, if it is real, of class k with ``exp l_k / Z``: the prediction. It minimizes
 
     ``α · mean_labeled [−log p(y | x, real)] + ½ mean_real [−log D(x)] + ½ mean [−log(1 − D(G(z)))]``
 
-    and the generator lowers the squared distance between the mean last hidden layer of real and of generated
-    rows. All rows are real ones, labeled rows too; their weights count.
+    and the generator minimizes the squared distance between the mean activations of the last hidden layer on
+    real and on generated rows. The real rows are all rows of the table, labeled or not, with their weights.
 
-    There is no p(x): a GAN has no ``score_samples``, and no ``class_prior``. For densities use
+    A GAN has no density p(x), hence no ``score_samples``, and no ``class_prior``. For densities use
     :class:`VAEClassifier` or :class:`~semigen.MixtureClassifier`.
 
     Parameters
     ----------
     unit_cells : bool or "auto", default="auto"
-        Whether columns of numbers are from 0 to 1, as images are. They are then not standardized, and the
-        generator's outputs for them end in a sigmoid. "auto": whether all of them are. Otherwise numbers are
-        standardized. Counts are standardized as log(1 + count); flags, levels and holes are drawn.
+        Whether all numbers are from 0 to 1, as the pixels of images are. They are then not standardized, and
+        the generator's outputs for them pass through a sigmoid. "auto": look at the table. Otherwise numbers
+        are standardized. Counts are standardized as log(1 + count); the generator draws flags, categories and
+        which values are missing.
     network : {"mlp", "conv"}, default="mlp"
-        "conv": two convolutions of the discriminator come before its hidden layers, with ``image_shape``. The
-        generator has no convolutions.
+        "conv": two convolutions come before the hidden layers of the discriminator; needs ``image_shape``.
+        The generator has no convolutions.
     image_shape : (height, width) or (channels, height, width) or None, default=None
-        How the columns form an image, row by row.
+        Shape of the image that the columns form, in row-major order.
     hidden : "auto", int or tuple of int, default="auto"
-        Hidden layers of the discriminator. "auto" is (w, w/2, w/4, w/4, w/4), none below 100, for w = 4 times
-        the numbers that a network sees of a row, at most 1000: the published 1000-500-250-250-250 from 250
-        inputs on, five layers of 100 for small tables; after convolutions w/4 alone.
+        Number of units of each hidden layer of the discriminator. "auto": (w, w/2, w/4, w/4, w/4), none below
+        100, where w is 4 times the number of inputs, at most 1000. From 250 inputs on this is the published
+        1000-500-250-250-250; for small tables, five layers of 100. After convolutions, w/4 alone.
     generator_hidden : "auto", int or tuple of int, default="auto"
-        Of the generator; "auto" is (w/2, w/2), none below 100, and the published 500-500 from 250 inputs on.
+        The same for the generator. "auto": (w/2, w/2), none below 100, which is the published 500-500 from
+        250 inputs on.
     n_latent : int, default=100
-        Uniform numbers that the generator makes a row from.
+        Number of uniform random numbers that a row is generated from.
     input_noise : float or "auto", default="auto"
-        Standard deviation of the noise that training adds to the discriminator's inputs. "auto": the
-        published 0.3 for numbers from 0 to 1, else 0.1 of a column's standard deviation.
+        Standard deviation of the Gaussian noise added to the discriminator's inputs in training. "auto": the
+        published 0.3 for numbers from 0 to 1, otherwise 0.1 standard deviations of each column.
     hidden_noise : float, default=0.5
-        The same for hidden layers, whose units start with standard deviation 1.
+        The same for its hidden layers, whose units have standard deviation 1 at the start.
     alpha : float, default=1.0
-        Weight of the mean cross-entropy of labeled rows.
+        Weight of the mean cross-entropy of the labeled rows.
     entropy_weight : float, default=0.0
-        Weight of the mean entropy of p(y | x, real) of all rows in the discriminator's loss (Dai et al.
-        2017): keeps boundaries away from rows.
+        Weight in the discriminator's loss of the mean entropy of p(y | x, real) over all rows (Dai et al.
+        2017), which keeps decision boundaries away from the data.
     pull_away_weight : float, default=0.0
-        Weight of the pull-away term in the generator's loss (Dai et al. 2017): spreads generated rows to
-        where data are rare.
+        Weight of the pull-away term in the generator's loss (Dai et al. 2017), which makes generated rows
+        more diverse.
     unlabeled_weight : float in [0, 1], default=1.0
-        λ: how much an unlabeled row counts. 0 is supervised learning.
+        λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning.
     unlabeled : scalar or None, default=-1
-        The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
+        Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     n_steps : int, default=2000
-        Optimizer steps, one for each network. The learning rate falls to 0 over the last third. The published
-        fit of MNIST has 180,000.
+        Optimizer steps, each of both networks. The published model of MNIST takes 180,000.
     batch_size : int, default=100
-        Real and generated rows of a step, and labeled ones, all of them if there are no more.
+        Real rows per step, and as many generated ones; and as many labeled ones, or all of them if there are
+        fewer.
     learning_rate : float, default=3e-3
-        Of Adam with β₁ = 0.5.
+        Learning rate of Adam with β₁ = 0.5; it falls linearly to 0 over the last third of the steps.
     weight_average : float in [0, 1), default=0.9999
-        Decay of the moving average of the weights that is the result; 0: the last weights. The average starts
-        at the first weights, and after t steps the decay is at most (1 + t) / (10 + t): 0.9999 alone would
-        still be at the start after some thousand steps.
+        Decay of the exponential moving average of the weights, which is the result; 0: the last weights. The
+        average starts at the initial weights, so after t steps the decay is at most (1 + t) / (10 + t):
+        otherwise they would dominate for thousands of steps.
     n_members : int, default=1
-        Models trained at once from different seeds. Their mean probabilities predict, and
-        :meth:`uncertainty` says how far they agree.
-    device : {"auto", "cpu", "cuda", "mps"}, default="auto"
-    precision : {"float32", "bfloat16"}, default="float32"
-    checkpoint : path or None, default=None
-        File to write the training to, and to resume it from.
-    random_state : int, RandomState or None, default=None
-        The same number gives the same result on the same device.
-    verbose : int, default=0
+        Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of their
+        probabilities, and :meth:`uncertainty` measures their disagreement.
+    device, precision, checkpoint, random_state, verbose
+        As in :class:`VAEFeatures`.
 
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
     history_ : dict {str: ndarray}
-        "step" and means at each report, nats a row: "cross_entropy" of labeled rows, "real" (−log D) and
-        "entropy" of all rows, "generated" (−log(1 − D)); "feature_matching", and "pull_away" with its weight.
+        At each report: "step", and the means since the last one of "cross_entropy" of labeled rows, "real"
+        (−log D) and "entropy" of all rows and "generated" (−log(1 − D)), nats per row, of "feature_matching"
+        and, if it has a weight, "pull_away".
     n_steps_ : int
     outcome_ : {"finished", "not finite", "interrupted"}
     schema_ : Schema
@@ -119,7 +117,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from semigen.deep.gan.classifier import GANClassifier
+    >>> from semigen.deep import GANClassifier
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 3)) + np.repeat([[0.0], [4.0]], 100, axis=0)
     >>> y = np.full(200, None)
@@ -129,7 +127,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
     ['low', 'high']
     """
 
-    # Other deep models have these; a GAN has no bound to warm up, and no held-out loss that says anything.
+    # Other deep models have these parameters. A GAN has no KL term, and its held-out loss tells nothing.
     warmup_steps = 0
     patience = None
 
@@ -185,16 +183,16 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Learn from labeled and unlabeled rows.
+        """Fit to labeled and unlabeled rows.
 
         Parameters
         ----------
         X : array or data frame of shape (n, D)
         y : array-like of shape (n,) or (n, K)
-            Labels with markers, or label probabilities / candidate sets over K classes; a row of several
-            possible classes counts as one row a class, weighted.
+            Labels, with markers for unlabeled rows, or label probabilities / candidate sets over K classes; a
+            row with several possible classes counts as one weighted row for each.
         sample_weight : array-like of shape (n,) or None
-            Row weights ≥ 0.
+            Weights of the rows, ≥ 0.
 
         Returns
         -------
@@ -221,40 +219,40 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         return self
 
     def predict_proba(self, X: Any) -> Array:
-        """p(class | x, real), the mean over members, (n, K), in the order of ``classes_``."""
+        """p(class | x, real), averaged over members, (n, K), in the order of ``classes_``."""
         return np.asarray(self._member_proba(X).mean(axis=0))
 
     def uncertainty(self, X: Any) -> tuple[Array, Array]:
-        """How uncertain the class is, and how far the members disagree, nats, each (n,).
+        """Total uncertainty about the class, and its epistemic part, nats, each (n,).
 
-        The first is the entropy of the mean probabilities; the second, its epistemic part, is what it
-        exceeds the mean entropy of the members by: more data would lower it. 0 for a single member.
+        The total is the entropy of the mean probabilities. The epistemic part, which more data would reduce,
+        is its excess over the mean entropy of the members: 0 for a single member.
         """
         return disagreement(self._member_proba(X))
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
-        """Draw rows from the generator, which does not know classes: theirs are the most probable ones.
+        """Draw rows from the generator; each gets the class that the classifier predicts for it.
 
-        A generator that was trained by feature matching makes rows that help the classifier; they are not
-        draws from a density, and classes need not have their shares.
+        Feature matching trains a generator to help the classifier: its rows are not draws from a density, and
+        their class shares need not be those of the data.
 
         Parameters
         ----------
         n : int, default=1
         y : class or None
-            Keep only rows whose most probable class is this one.
+            Keep only rows that are predicted to be of this class.
         random_state : int, RandomState or None
 
         Returns
         -------
         X : ndarray or data frame of shape (n, D)
-            No cell is missing.
+            Without missing values.
         y : ndarray of shape (n,)
 
         Raises
         ------
         ClassNotMadeError
-            If the generator makes less than one row of class ``y`` in a thousand.
+            If fewer than one generated row in a thousand is of class ``y``.
         """
         check_is_fitted(self)
         checks.integer("n", n, minimum=1)
@@ -266,7 +264,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
             while n_found < n:
                 if n_drawn >= _MOST_DRAWS * n:
                     raise ClassNotMadeError(
-                        f"y={y!r}: the generator made {n_found} rows of this class in {n_drawn}. Take "
+                        f"y={y!r}: the generator made {n_found} rows of this class in {n_drawn}. Draw "
                         "rows of any class (y=None), label more rows of this one, or raise n_steps."
                     )
                 x = self.networks_.draw(n, _generated)
@@ -290,16 +288,16 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         return self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp().T)
 
     def _with_unit_cells(self, table: Table, matrix: Any) -> tuple[Table, tuple[bool, ...]]:
-        """The table with numbers from 0 to 1 left as they are, and which columns have such numbers."""
+        """The table without standardization of numbers from 0 to 1, and which columns these are."""
         if self.unit_cells not in (True, False, "auto"):
             raise ParameterError(f"unit_cells={self.unit_cells!r}: use True, False or 'auto'.")
         number = np.array([name == "gaussian" for name in table.likelihoods])
-        cells = matrix[:, number]
-        inside = bool(np.nanmin(cells, initial=0.0) >= 0 and np.nanmax(cells, initial=1.0) <= 1)
+        values = matrix[:, number]
+        inside = bool(np.nanmin(values, initial=0.0) >= 0 and np.nanmax(values, initial=1.0) <= 1)
         if self.unit_cells is True and not inside:
             raise ColumnError(
-                f"unit_cells=True, and numbers go from {np.nanmin(cells):g} to {np.nanmax(cells):g}: divide "
-                "by the largest possible value, 255 for images of bytes, or use unit_cells=False."
+                f"unit_cells=True, but numbers are from {np.nanmin(values):g} to {np.nanmax(values):g}: "
+                "divide by the largest possible value, 255 for images of bytes, or use unit_cells=False."
             )
         unit = number & (inside and self.unit_cells is not False)
         as_is = unit | np.array([name == "bernoulli" for name in table.likelihoods])
@@ -344,8 +342,10 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
 
 
 def _generated(model: Any, which: Tensor) -> Tensor:
-    """Rows of a generator as tensors of the table, (n, D)."""
-    found: Tensor = model.cells.rows(model.generator(model.generator.latents(len(which))), model.inputs)
+    """Rows drawn from a generator, as tensors of the table, (n, D)."""
+    found: Tensor = model.output_layer.rows(
+        model.generator(model.generator.latents(len(which))), model.inputs
+    )
     return found
 
 
@@ -359,7 +359,7 @@ def _sizes(name: str, value: Any, automatic: tuple[int, ...]) -> tuple[int, ...]
 def _calibrated(
     architecture: GANArchitecture, states: Sequence[dict[str, Tensor]], seed: int
 ) -> list[dict[str, Tensor]]:
-    """Weights with the moments of batch norm that go with them."""
+    """The weights, with the moments of batch norm that belong to them."""
     found = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, linear, softplus
 
-_LEAST_SD = 0.05  # of a unit's input at the start: a unit that all rows excite alike is not blown up
+_LEAST_SD = 0.05  # of a unit at the start: a unit that is the same for all rows is not scaled up
 _START_SD = 0.1
 _CHANNELS = (32, 64)
 
@@ -17,13 +17,13 @@ _CHANNELS = (32, 64)
 class WeightNorm(nn.Module):
     """``s · v / ‖v‖ · x + b`` for each unit (Salimans & Kingma 2016, *NeurIPS* 29).
 
-    PyTorch's own weight norm gives each layer a class of its own, so that several members cannot be stacked,
+    PyTorch's weight norm gives each layer a class of its own, so that several members could not be stacked,
     and always learns the scales.
 
     Parameters
     ----------
     *shape : int
-        Of v: outputs first.
+        Shape of v, outputs first.
     learn_scale : bool
         Whether s is learned, or stays where :meth:`start` put it.
     """
@@ -47,7 +47,7 @@ class WeightNorm(nn.Module):
 
     @torch.no_grad()
     def start(self, x: Tensor) -> Tensor:
-        """Set scales and biases so that outputs for these rows have mean 0 and sd 1, and return them."""
+        """Set scales and biases so that outputs for these rows have mean 0 and sd 1; return the outputs."""
         found: Tensor = self(x)
         units = found.transpose(0, 1).flatten(1)
         mean, sd = units.mean(dim=1), units.std(dim=1, correction=0).clamp(min=_LEAST_SD)
@@ -95,7 +95,7 @@ class WeightNormConv(WeightNorm):
 
 
 class Discriminator(nn.Module):
-    """Layers of ReLU units with weight norm; in training each layer's inputs have Gaussian noise.
+    """Layers of ReLU units with weight norm; in training, Gaussian noise is added to each layer's inputs.
 
     Parameters
     ----------
@@ -103,10 +103,10 @@ class Discriminator(nn.Module):
     hidden : tuple of int
     n_classes : int
     input_noise, hidden_noise : float
-        Standard deviations.
+        Standard deviations of the noise.
     image_shape : (channels, height, width) or None, default=None
-        Two convolutions of 32 and 64 channels come first. Twice as many inputs as cells: the second half
-        says which are missing.
+        Two convolutions of 32 and 64 channels come first. If there are twice as many inputs as pixels, the
+        second half indicates missing values.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Discriminator(nn.Module):
 
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
-        """Let rows decide the scales and biases, layer by layer."""
+        """Set scales and biases from these rows, layer by layer."""
         for layer, noise in zip(self.layers, self.noise[:-1], strict=True):
             x = torch.relu(layer.start(self._noisy(x, noise)))  # type: ignore[operator]
         self.head.start(self._noisy(x, self.noise[-1]))
@@ -151,9 +151,9 @@ class Discriminator(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Standardizes units over the batch in training, and then by moments that :meth:`calibrate` sets.
+    """Standardizes units by the batch in training, and afterwards by moments that :meth:`calibrate` sets.
 
-    Running moments would be those of the last weights, and the weights that are kept are averages.
+    Running moments would belong to the last weights, but the weights that are kept are averages.
     """
 
     mean: Tensor
@@ -173,14 +173,14 @@ class BatchNorm(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, x: Tensor) -> Tensor:
-        """Keep the moments of these inputs, and standardize by them."""
+        """Store the moments of these inputs, and standardize by them."""
         self.mean.copy_(x.mean(dim=0))
         self.variance.copy_(x.var(dim=0))
         return batch_norm(x, self.mean, self.variance, bias=self.shift)
 
 
 class Generator(nn.Module):
-    """Uniform numbers to the outputs of :class:`Cells`: softplus units, batch norm, weight norm at the end.
+    """From uniform random numbers to the inputs of the output layer: softplus units with batch norm.
 
     Parameters
     ----------
@@ -206,11 +206,11 @@ class Generator(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, z: Tensor) -> None:
-        """Let these latents decide the moments of batch norm."""
+        """Set the moments of batch norm from these latents."""
         for layer, norm in zip(self.layers, self.norms, strict=True):
             z = softplus(norm.calibrate(layer(z)))  # type: ignore[operator]
 
     def latents(self, n_rows: int) -> Tensor:
-        """Uniform numbers from 0 to 1, (n, latents)."""
+        """Uniform random numbers from 0 to 1, (n, latents)."""
         like = self.head.bias
         return torch.rand(n_rows, self.n_latent, dtype=like.dtype, device=like.device)

@@ -1,12 +1,12 @@
-"""The losses of a classifier whose classes are K real ones and one of generated rows, as pure functions.
+"""The losses of the K+1 GAN, as pure functions: K classes of real rows, and one of generated rows.
 
-K logits l_k are enough for K + 1 classes: adding a number to all K + 1 changes nothing, so the logit of the
-generated class is fixed to 0. With Z = Σ_k exp l_k a row is real with probability ``D(x) = Z / (Z + 1)`` and
-of class k, if it is real, with ``exp l_k / Z`` (Salimans, Goodfellow, Zaremba, Cheung, Radford & Chen 2016,
-*NeurIPS* 29, sec. 5). Adding c to the K logits alone leaves the classes' probabilities as they are and
+K logits l_k are enough for K + 1 classes: adding a constant to all K + 1 changes nothing, so that of the
+generated class is fixed at 0. With Z = Σ_k exp l_k, a row is real with probability ``D(x) = Z / (Z + 1)``
+and, if it is real, of class k with ``exp l_k / Z`` (Salimans, Goodfellow, Zaremba, Cheung, Radford & Chen
+2016, *NeurIPS* 29, sec. 5). Adding c to the K logits alone leaves the classes' probabilities as they are and
 multiplies the odds D / (1 − D) by e^c.
 
-All values are nats, and smaller is better. Rows are on the first axis, (n, K) or (n, F).
+All values are in nats and smaller is better. Rows are on the first axis, (n, K) or (n, F).
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def generated_loss(logits: Tensor) -> Tensor:
 
 
 def feature_matching(mean_real: Tensor, mean_generated: Tensor) -> Tensor:
-    """‖E f(x) − E f(G(z))‖² / F: what the generator lowers, for mean features (F,) of both.
+    """‖E f(x) − E f(G(z))‖² / F from the mean features (F,) of both: what the generator minimizes.
 
-    The discriminator is not asked whether the rows look real. Divided by F, so that the size of gradients
-    does not depend on the layer's width.
+    It does not depend on whether the discriminator finds rows real. Division by F makes the size of gradients
+    independent of the width of the layer.
     """
     return (mean_real - mean_generated).square().mean()
 
@@ -49,7 +49,7 @@ def feature_matching(mean_real: Tensor, mean_generated: Tensor) -> Tensor:
 def conditional_entropy(logits: Tensor) -> Tensor:
     """H(p(y | x, real)) = −Σ_k p_k log p_k, (n, K) → (n,).
 
-    Lowered on unlabeled rows it keeps boundaries between classes away from them (Dai, Yang, Yang, Cohen &
+    Minimized on unlabeled rows, it keeps decision boundaries away from them (Dai, Yang, Yang, Cohen &
     Salakhutdinov 2017, *NeurIPS* 30, eq. 6).
     """
     log_p = logits.log_softmax(dim=-1)
@@ -59,8 +59,8 @@ def conditional_entropy(logits: Tensor) -> Tensor:
 def pull_away(features: Tensor) -> Tensor:
     """Σ_{i ≠ j} cos²(f_i, f_j) / (n (n − 1)) of generated rows' features (n, F).
 
-    Lowered by the generator it spreads generated rows (Zhao, Mathieu & LeCun 2017, *ICLR*, eq. 4), the
-    tractable stand-in for their entropy in Dai et al. (2017). 0 for fewer than two rows.
+    Minimized by the generator, it makes generated rows more diverse (Zhao, Mathieu & LeCun 2017, *ICLR*, eq.
+    4), the tractable stand-in for their entropy in Dai et al. (2017). 0 for fewer than two rows.
     """
     n_rows = len(features)
     unit = normalize(features, dim=-1)

@@ -1,4 +1,4 @@
-"""The networks of the K+1 GAN: a discriminator, and a generator of rows as networks see them."""
+"""The K+1 GAN: a discriminator and a generator, and the loss of each."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from semigen.deep.training.model import LossTerms, Model
 _CALIBRATION_ROWS = 10_000
 
 
-class Cells(nn.Module):
-    """Outputs of a generator as rows, as :class:`Inputs` shows rows of the table to a discriminator.
+class OutputLayer(nn.Module):
+    """The last layer of the generator: its outputs become rows in the encoding of :class:`Inputs`.
 
-    Numbers and counts (as standardized log(1 + count)) are the outputs, numbers from 0 to 1 a sigmoid
-    of them. Flags, levels and holes are drawn, 0 or 1 as in the data, because probabilities would give
-    generated rows away; the gradient is that of the probabilities (straight through).
+    Numbers and counts (as standardized log(1 + count)) are the outputs themselves, numbers from 0 to 1 their
+    sigmoid. Flags, levels and missing values are drawn, 0 or 1 as in the data, because probabilities would
+    give generated rows away; the gradient is that of the probabilities (straight-through estimator).
 
     Parameters
     ----------
@@ -45,20 +45,20 @@ class Cells(nn.Module):
         self.flags = [i for i, j in enumerate(self.plain) if table.likelihoods[j] == "bernoulli"]
 
     def forward(self, outputs: Tensor) -> Tensor:
-        """Rows as networks see them, (n, outputs)."""
-        plain, levels, holes = self._split(outputs)
+        """Encoded rows, (n, outputs)."""
+        plain, levels, missing = self._split(outputs)
         plain = self._plain(plain)
         if not self.levels and not self.shows_missing:
             return plain
-        if holes is not None:
-            there = 1.0 - _flags(holes)
+        if missing is not None:
+            there = 1.0 - _flags(missing)
             plain = plain * there[:, self.plain]
             levels = {j: one * there[:, j, None] for j, one in levels.items()}
         pieces = [plain, *levels.values()]
-        return torch.cat(pieces if holes is None else [*pieces, 1.0 - there], dim=1)
+        return torch.cat(pieces if missing is None else [*pieces, 1.0 - there], dim=1)
 
     def rows(self, outputs: Tensor, inputs: Inputs) -> Tensor:
-        """Whole rows as the table has them, (n, D): the holes that the generator makes are not used."""
+        """Rows of the table, (n, D), without missing values: those that the generator draws are not used."""
         plain, levels, _ = self._split(outputs)
         plain = self._plain(plain)
         x = outputs.new_zeros(len(outputs), self.n_columns)
@@ -69,11 +69,11 @@ class Cells(nn.Module):
         return x
 
     def _split(self, outputs: Tensor) -> tuple[Tensor, dict[int, Tensor], Tensor | None]:
-        """Outputs of plain columns, drawn levels of each categorical column, outputs of holes."""
+        """Outputs of plain columns, drawn levels of categorical columns, outputs of missing values."""
         sizes = [len(self.plain), *self.levels.values(), self.shows_missing * self.n_columns]
-        plain, *found, holes = torch.split(outputs, sizes, dim=1)
+        plain, *found, missing = torch.split(outputs, sizes, dim=1)
         levels = {j: _levels(one) for j, one in zip(self.levels, found, strict=True)}
-        return plain, levels, holes if self.shows_missing else None
+        return plain, levels, missing if self.shows_missing else None
 
     def _plain(self, outputs: Tensor) -> Tensor:
         if len(self.unit) == len(self.plain):
@@ -86,7 +86,7 @@ class Cells(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class GANArchitecture:
-    """All that it takes to build the networks.
+    """All that it takes to build a :class:`GAN`.
 
     Attributes
     ----------
@@ -94,12 +94,12 @@ class GANArchitecture:
     unit : tuple of bool
         Columns of numbers from 0 to 1.
     log_prior : ndarray of shape (K,)
-        0: the model has no log p(y) beside p(y | x).
+        Zeros: a GAN has no p(y) of its own.
     hidden, generator_hidden : tuple of int
     n_latent, n_generated : int
     input_noise, hidden_noise, alpha, entropy_weight, pull_away_weight : float
     image_shape : (channels, height, width) or None
-        Of the convolutions of the discriminator.
+        Images that the discriminator's convolutions see; None: no convolutions.
     """
 
     table: Table
@@ -117,12 +117,12 @@ class GANArchitecture:
     image_shape: tuple[int, int, int] | None = None
 
     def build(self) -> GAN:
-        """New networks with random weights."""
+        """A new GAN with random weights."""
         return GAN(self)
 
 
 class GAN(Model):
-    """K+1-class GAN with feature matching; see :mod:`semigen.deep.gan.losses`.
+    """K+1 GAN with feature matching; see :mod:`semigen.deep.gan.losses`.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class GAN(Model):
     def __init__(self, architecture: GANArchitecture) -> None:
         super().__init__()
         self.inputs = Inputs(architecture.table)
-        self.cells = Cells(self.inputs, architecture.table, architecture.unit)
+        self.output_layer = OutputLayer(self.inputs, architecture.table, architecture.unit)
         n_seen = self.inputs.n_outputs
         self.discriminator = Discriminator(
             n_seen,
@@ -153,11 +153,11 @@ class GAN(Model):
     def optimizer(
         self, objective: str, parameters: list[nn.Parameter], learning_rate: float
     ) -> torch.optim.Optimizer:
-        """Adam with the published memory of .5 and an ε that keeps it from making much of tiny gradients."""
+        """Adam with the published β₁ = 0.5, and an ε that keeps steps small where gradients are tiny."""
         return torch.optim.Adam(parameters, lr=learning_rate, betas=(0.5, 0.999), eps=1e-4, fused=True)
 
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
-        """The discriminator's or the generator's loss; a batch's unlabeled rows are rows of all data."""
+        """The discriminator's or the generator's loss; the unlabeled part of a batch is from all rows."""
         real = self.inputs(batch.unlabeled.x, batch.unlabeled.mask)
         if objective == "generator":
             return self._generator_loss(real, batch.unlabeled.weight)
@@ -192,8 +192,8 @@ class GAN(Model):
         return LossTerms(loss, parts)
 
     def generated(self) -> Tensor:
-        """Generated rows as networks see them, (n_generated, inputs)."""
-        found: Tensor = self.cells(self.generator(self.generator.latents(self.n_generated)))
+        """Generated rows, encoded, (n_generated, inputs)."""
+        found: Tensor = self.output_layer(self.generator(self.generator.latents(self.n_generated)))
         return found
 
     def log_probs(self, rows: TensorRows) -> Tensor:
@@ -204,7 +204,7 @@ class GAN(Model):
 
     @torch.no_grad()
     def start(self, x: Tensor, mask: Tensor) -> None:
-        """Data-dependent initialization from rows of the table."""
+        """Data-dependent initialization, from rows of the table."""
         self.discriminator.start(self.inputs(x, mask))
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""A training on disk, so that it can be resumed."""
+"""The state of training on disk, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -18,55 +18,55 @@ from semigen.exceptions import ParameterError
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file that holds a training after its last round.
+    """A file with the state of training after a round.
 
     Attributes
     ----------
     path : Path
     fingerprint : str
-        Of the settings and the data: another fit's checkpoint is not resumed.
+        Hash of the settings and the data: a checkpoint of others is refused.
     """
 
     path: Path
     fingerprint: str
 
     def write(self, state: dict[str, Any]) -> None:
-        """Replace the file at once, so that an interruption leaves the earlier one."""
+        """Replace the file atomically: an interruption leaves the previous one."""
         unfinished = self.path.with_name(f".{self.path.name}.unfinished")
         torch.save({"fingerprint": self.fingerprint, **state}, unfinished)
         os.replace(unfinished, self.path)
 
     def read(self) -> dict[str, Any] | None:
-        """The training, on the CPU; None if there is no file.
+        """The state of training, on the CPU; None if there is no file.
 
         Raises
         ------
         ParameterError
-            If the file is not a checkpoint, or one of other settings or data.
+            If the file is not a checkpoint, or is of other settings or data.
         """
         if not self.path.exists():
             return None
-        try:  # weights_only: builds tensors and plain containers, and runs no code of the file
+        try:  # weights_only: tensors and plain containers, no code from the file
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             fingerprint = state["fingerprint"]
-        # torch raises whatever a wrong content leads it to.
+        # torch raises many types of errors on wrong content.
         except Exception as error:
             raise ParameterError(
                 f"checkpoint={str(self.path)!r} is not a checkpoint, or is damaged ({type(error).__name__}): "
-                "remove it, or give another name."
+                "remove the file, or choose another path."
             ) from error
         if fingerprint != self.fingerprint:
             raise ParameterError(
-                f"checkpoint={str(self.path)!r} is of a fit with other settings or data: fit with those to "
-                "go on from it, or remove it to start anew."
+                f"checkpoint={str(self.path)!r} was saved with other settings or data: use the same to "
+                "resume, or remove the file to start again."
             )
         return dict(state)
 
 
 def fingerprint(settings: Any, tensors: Iterable[Tensor]) -> str:
-    """A hash of settings and of the data.
+    """A hash of settings and data.
 
-    Settings are numbers, text, arrays, functions (by their names), and records and tuples of such.
+    Settings are numbers, text, arrays, functions (by name), and records and tuples of these.
     """
     digest = hashlib.sha256(repr(_plain(settings)).encode())
     for tensor in tensors:
@@ -76,7 +76,7 @@ def fingerprint(settings: Any, tensors: Iterable[Tensor]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Settings whose repr is the same in every process, with all numbers of arrays."""
+    """Settings with a repr that is the same in every process and has all numbers of arrays."""
     if is_dataclass(value):
         return [type(value).__name__, *(_plain(getattr(value, one.name)) for one in fields(value))]
     if isinstance(value, tuple | list):

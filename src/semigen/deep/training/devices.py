@@ -1,7 +1,7 @@
-"""Where a fit runs: processes by accelerate, the device and the precision by us.
+"""Where training runs: accelerate handles processes, and this module the device and the precision.
 
-accelerate keeps the first device and precision of a process for good, and the next fit may want others. So it
-is asked for what several processes share, and nothing that a fit chooses is left to it.
+accelerate keeps the first device and precision for the life of a process, but the next estimator may ask for
+others. So it only handles what several processes share.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 
 def new_accelerator() -> Any:
-    """An ``Accelerator`` of this process; under ``accelerate launch`` it averages gradients over all."""
+    """An ``Accelerator``; under ``accelerate launch`` it averages gradients over all processes."""
     from accelerate import Accelerator  # takes a second to import
     from accelerate.utils import DistributedDataParallelKwargs
 
@@ -28,7 +28,7 @@ def new_accelerator() -> Any:
 
 
 def common_seed(seed: int) -> int:
-    """The seed of the main process, in all of them: they share one shuffled stream of rows."""
+    """The main process's seed, in all processes: they share one shuffled stream of rows."""
     if new_accelerator().num_processes == 1:
         return seed
     from accelerate.utils import broadcast_object_list
@@ -37,7 +37,7 @@ def common_seed(seed: int) -> int:
 
 
 def device_for(accelerator: Any, device: str) -> torch.device:
-    """The device of a fit: accelerate's for "auto", and of each of several processes.
+    """The device to train on: for "auto", and with several processes, that of accelerate.
 
     Raises
     ------
@@ -50,14 +50,14 @@ def device_for(accelerator: Any, device: str) -> torch.device:
         return own
     if accelerator.num_processes > 1:
         raise ParameterError(
-            f"device={device!r}, and `accelerate launch` gave each of {accelerator.num_processes} processes "
-            f"the device {own.type!r}: use device='auto', and choose by `accelerate launch --cpu` or not."
+            f"device={device!r}, but `accelerate launch` runs {accelerator.num_processes} processes on "
+            f"{own.type!r}: use device='auto', and choose with `accelerate launch --cpu` or without."
         )
     return torch.device(device)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Products inside are computed in that precision."""
+    """A context in which matrix products have this precision."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 

@@ -1,4 +1,4 @@
-"""Several models trained as one: their weights stacked, their losses computed in one batched pass."""
+"""A deep ensemble trained as one: weights are stacked, losses are computed in one batched pass."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from semigen.deep.training.model import LossTerms, Model
 
 
 class Members(nn.Module):
-    """M models of one architecture with weights of their own.
+    """The members of a deep ensemble: models of one architecture, each with its own weights.
 
-    Parameters and buffers have a leading axis of M members. So have the tensors of the batches: every member
-    sees rows of its own. The loss is the sum of the members' losses, so each gets its own gradient.
+    Parameters and buffers have a leading axis of members. So have the tensors of a batch: every member sees
+    its own rows. The loss is the sum of the members' losses, so each gets its own gradient.
 
     Parameters
     ----------
     models : sequence of Model
-        Differently initialized copies.
+        The members, initialized differently.
     """
 
     def __init__(self, models: Sequence[Model]) -> None:
@@ -44,12 +44,12 @@ class Members(nn.Module):
         return [value for name, value in self.named_parameters() if name.startswith(prefixes)]
 
     def states(self) -> list[dict[str, Tensor]]:
-        """A state dict for each member, as its model has it."""
+        """The state dict of each member's model."""
         stacked = {name: getattr(self, own).detach() for name, own in self._names.items()}
         return [{name: value[m].clone() for name, value in stacked.items()} for m in range(self.n_members)]
 
     def forward(self, batch: Batch, step: int, objective: str) -> tuple[Tensor, dict[str, Tensor]]:
-        """The summed loss, and each part's mean over rows and members."""
+        """The sum of the members' losses, and the mean of each part over rows and members."""
         template = self._template[0]
         template.train(self.training)
         state = {name: getattr(self, own) for name, own in self._names.items()}
@@ -58,7 +58,7 @@ class Members(nn.Module):
             terms: LossTerms = functional_call(template, state, (batch, step, objective))
             return terms
 
-        if self.n_members == 1:  # a view of one member costs nothing, a batch of one does
+        if self.n_members == 1:  # a view costs nothing, vmap does
             terms = one(
                 {name: value[0] for name, value in state.items()}, Batch(*(rows.take(0) for rows in batch))
             )

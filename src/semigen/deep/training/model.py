@@ -1,4 +1,4 @@
-"""What the trainer needs to know of a deep model: its losses, and the parameters that each moves."""
+"""The interface between deep models and the trainer: losses, and the parameters that each changes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from semigen.deep.data.rows import Batch
 
 
 class LossTerms(NamedTuple):
-    """A loss and the parts that it is made of.
+    """A loss and its parts.
 
     Attributes
     ----------
     loss : Tensor of shape ()
-        What the optimizer lowers.
+        What the optimizer minimizes.
     parts : dict of str to Tensor
-        Named parts, nats per row, (n,) or (): their means are the record of progress, and nothing is computed
-        from them.
+        Named parts, nats per row, (n,) or (): their means are reported, and nothing else is done with them.
     """
 
     loss: Tensor
@@ -28,14 +27,14 @@ class LossTerms(NamedTuple):
 
 
 class Model(nn.Module):
-    """A deep model: what the trainer needs to know of it.
+    """A deep model, as the trainer sees it.
 
     Attributes
     ----------
     objectives : dict {name: prefixes}
-        The losses of one training step in their order, and the parameters that each moves, by the
-        beginnings of their names. One objective moves all by default; a GAN has two, ``{"discriminator":
-        ("discriminator",), "generator": ("generator",)}``, and :meth:`loss` is asked for each in turn.
+        The objectives of one training step, in this order, each with the prefixes of the names of the
+        parameters that it changes. By default one objective changes all; a GAN has two,
+        ``{"discriminator": ("discriminator",), "generator": ("generator",)}``.
     """
 
     objectives: ClassVar[Mapping[str, tuple[str, ...]]] = {"bound": ("",)}
@@ -43,8 +42,8 @@ class Model(nn.Module):
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
         """The loss of a batch after ``step`` optimizer steps.
 
-        Written for one model. It must not depend on values of tensors in Python (no ``item()``, no ``if`` on
-        a tensor), so that several models can be computed at once; random numbers differ between them.
+        Written for one model and vectorized over several by ``torch.vmap``, so Python code must not depend on
+        values of tensors (no ``item()``, no ``if`` on a tensor). Random numbers differ between members.
         """
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""Which rows are in which step: shuffled streams of labeled and of unlabeled rows."""
+"""Which rows are in which step: shuffled streams of labeled and unlabeled rows."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from semigen.deep.draws import mix
 
 @dataclass(frozen=True)
 class Stream:
-    """Endless batches of some rows, each member's in an order of its own.
+    """Endless batches of rows, in a different order for each member.
 
-    A stream has no state: the batch of a step is a function of the seed and the step, so a fit that is
-    resumed at a step sees the rows that it would have seen. Each pass over the rows has a new order, and a
-    batch may span two passes. Where there are at most ``size`` rows, every batch has all of them, in every
-    process.
+    A stream has no state: the batch of a step is a function of the seed and the step, so training that is
+    resumed sees the same batches. Each epoch has a new order, and a batch may span two epochs. If there are
+    at most ``size`` rows, every batch has all of them, in every process.
 
     Attributes
     ----------
     rows : TensorRows
     size : int
-        Rows of a batch.
+        Rows per batch.
     seed : int
     n_members : int
     part, n_parts : int
-        Which share of each batch this process takes, of how many. Shares differ by one row at most.
+        Number of this process, and of all processes: each takes every ``n_parts``-th row of a batch.
     """
 
     rows: TensorRows
@@ -41,7 +40,7 @@ class Stream:
 
     @property
     def n_rows(self) -> int:
-        """Rows in the stream."""
+        """Number of rows."""
         return len(self.rows.x)
 
     def batches(self, step: int) -> Iterator[TensorRows]:
@@ -50,14 +49,14 @@ class Stream:
             always = self.rows.take(torch.arange(self.n_rows).expand(self.n_members, -1))
             while True:
                 yield always
-        turn, order = -1, torch.empty(0, dtype=torch.int64)
+        epoch, order = -1, torch.empty(0, dtype=torch.int64)
         while True:
             position = step * self.size
             pieces, wanted = [], self.size
             while wanted:
-                if turn != position // self.n_rows:
-                    turn = position // self.n_rows
-                    order = self._order(turn)
+                if epoch != position // self.n_rows:
+                    epoch = position // self.n_rows
+                    order = self._order(epoch)
                 first = position % self.n_rows
                 pieces.append(order[:, first : first + wanted])
                 wanted -= pieces[-1].shape[1]
@@ -65,9 +64,9 @@ class Stream:
             yield self.rows.take(torch.cat(pieces, dim=1)[:, self.part :: self.n_parts])
             step += 1
 
-    def _order(self, turn: int) -> Tensor:
-        """The order of the rows in one pass, (members, n_rows)."""
-        generator = torch.Generator().manual_seed(mix(self.seed, turn))
+    def _order(self, epoch: int) -> Tensor:
+        """The order of the rows in one epoch, (members, n_rows)."""
+        generator = torch.Generator().manual_seed(mix(self.seed, epoch))
         orders = [torch.randperm(self.n_rows, generator=generator) for _ in range(self.n_members)]
         return torch.stack(orders)
 
@@ -89,6 +88,6 @@ class Streams:
         return map(Batch, self.labeled.batches(step), self.unlabeled.batches(step))
 
     def shared(self, part: int, n_parts: int) -> Streams:
-        """The batches that one of several processes takes."""
+        """The part of each batch that process ``part`` of ``n_parts`` takes."""
         both = (self.labeled, self.unlabeled)
         return Streams(*(replace(one, part=part, n_parts=n_parts) for one in both))

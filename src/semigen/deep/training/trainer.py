@@ -1,8 +1,8 @@
 """One training loop for every deep model, on Hugging Face accelerate.
 
-A fit is cut into rounds. A round starts its own random numbers from the seed and its number, and ends with a
-report, a look whether all numbers are finite, and a checkpoint. So a fit that is resumed after any round goes
-on to the same weights, and one that runs into NaN has the weights of the last good round.
+Training is divided into rounds. Each round seeds its random numbers from the seed and the step, and ends with
+a report, a check that all numbers are finite, and a checkpoint. So training that is resumed after any round
+gives the same weights, and after a NaN the weights of the last good round are kept.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ class Training:
     n_steps : int
         Optimizer steps.
     learning_rate : float
-        Constant for two thirds of the steps, then in a straight line to 0.
+        Constant for two thirds of the steps, then linear to 0.
     weight_average : float in [0, 1)
-        Decay of the moving average of the weights that is the result; 0: the last weights. The average
-        starts at the first weights and forgets them: after t steps the decay is at most (1 + t) / (10 + t).
+        Decay of the exponential moving average of the weights, which is the result; 0: the last weights. The
+        average starts at the initial weights, so after t steps the decay is at most (1 + t) / (10 + t).
     patience : int or None
-        Stop after so many rounds in which the loss of held-out unlabeled rows did not fall, and keep the
-        weights of the best round. None: all steps.
+        Number of consecutive rounds without improvement of the loss on held-out unlabeled rows after which
+        training stops; the weights of the best round are kept. None: all steps.
     n_rounds : int
-        Reports in a fit.
+        Number of rounds, each with a report.
     device : {"auto", "cpu", "cuda", "mps"}
     precision : {"float32", "bfloat16"}
     seed : int
     verbose : int
-        1 prints each report.
+        1: print each report.
     """
 
     n_steps: int
@@ -65,22 +65,22 @@ class Training:
 
     @property
     def round_steps(self) -> int:
-        """Optimizer steps of a round."""
+        """Optimizer steps per round."""
         return max(1, math.ceil(self.n_steps / self.n_rounds))
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The result of a training.
+    """The result of training.
 
     Attributes
     ----------
     states : list of dict {str: Tensor}
-        The weights of each member, on the CPU.
+        Weights of each member, on the CPU.
     history : dict {str: list of float}
-        "step", and the mean of each named part of the loss over each round; "held_out" with early stopping.
+        For each round, "step" and the mean of each part of the loss; "held_out" with early stopping.
     n_steps : int
-        Optimizer steps that the weights have had.
+        Optimizer steps that led to these weights.
     outcome : {"finished", "no improvement", "not finite", "interrupted"}
     """
 
@@ -103,28 +103,28 @@ def train(
     Parameters
     ----------
     models : list of Model
-        The members, of one architecture.
+        The members of a deep ensemble, of one architecture.
     streams : Streams
     training : Training
     held_out : Batch, optional
-        Unlabeled rows for early stopping; labels are never held out.
+        Unlabeled rows for early stopping; labeled rows are never held out.
     checkpoint : Checkpoint, optional
-        Where to write after each round, and to resume from if it is there.
+        Where to save after each round, and to resume from if it exists.
 
     Warns
     -----
     TrainingWarning
-        If the loss became NaN or infinite, or Ctrl-C ended the fit: what is kept, and what to do.
+        If the loss became NaN or infinite, or training was interrupted by Ctrl-C.
     """
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices=devices):  # the caller's random numbers stay as they are
+    with torch.random.fork_rng(devices=devices):  # the caller's random numbers are not touched
         loop = _Loop(models, streams, training, held_out, checkpoint)
         outcome = loop.run()
         return Trained(loop.result(), loop.history, loop.step, outcome)
 
 
 class _Loop:
-    """The state of one training."""
+    """The state of a training loop."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class _Loop:
         self.good = self._snapshot()
 
     def run(self) -> Outcome:
-        """Train round by round until the end."""
+        """Train round by round."""
         if self.checkpoint is not None:
             found = self.checkpoint.read()
             if found is not None:
@@ -167,7 +167,7 @@ class _Loop:
                 if not self._is_finite(parts):
                     self._warn(
                         f"the loss is not finite after {self.step} steps; the weights of step "
-                        f"{self.good['step']} are kept. Lower learning_rate, or look for extreme cells"
+                        f"{self.good['step']} are kept. Lower learning_rate, or look for extreme values in X"
                     )
                     self._return_to_good()
                     return "not finite"
@@ -181,7 +181,8 @@ class _Loop:
             if not all(bool(value.isfinite().all()) for value in self.members.parameters()):
                 self._restore_weights(self.good)
             self._warn(
-                f"stopped by Ctrl-C after {self.step} of {self.training.n_steps} steps; the model is kept"
+                f"stopped by Ctrl-C after {self.step} of {self.training.n_steps} steps; the weights of "
+                "this step are kept"
             )
             return "interrupted"
         if self.training.patience is not None:
@@ -189,12 +190,12 @@ class _Loop:
         return "finished"
 
     def result(self) -> list[dict[str, Tensor]]:
-        """The members' weights: the moving average where there is one."""
+        """The members' weights: the moving average, if there is one."""
         self._take_average()
         return [{name: value.cpu() for name, value in state.items()} for state in self.members.states()]
 
     def _round(self) -> dict[str, float]:
-        """A round of steps; means of the parts of the loss."""
+        """One round; returns the mean of each part of the loss."""
         training = self.training
         torch.manual_seed(mix(training.seed, self.step) % 2**62 + self.accelerator.process_index)
         self.module.train()
@@ -247,7 +248,7 @@ class _Loop:
             print(f"step {self.step} of {self.training.n_steps}: {terms}", flush=True)
 
     def _has_stopped_improving(self) -> bool:
-        """Keep the weights of the round if they are the best so far, or with no early stopping the last."""
+        """Keep the weights of the best round, or without early stopping those of the last one."""
         if self.training.patience is None or self.held_out is None:
             self.good = self._snapshot()
             return False
@@ -260,9 +261,9 @@ class _Loop:
 
     @torch.no_grad()
     def _held_out_loss(self) -> float:
-        """The loss of held-out rows, of the weights that would be the result.
+        """The loss on held-out rows of the weights that would be the result.
 
-        With the same random numbers every time, and all warm-up over.
+        The random numbers are the same every time, and the warm-up counts as over.
         """
         state = torch.get_rng_state()
         torch.manual_seed(self.training.seed)
@@ -292,7 +293,7 @@ class _Loop:
         self.step = int(self.good["step"])
 
     def _state(self) -> dict[str, Any]:
-        """All that the next round depends on."""
+        """Everything that the next round depends on."""
         return {
             **self._snapshot(),
             "optimizers": {name: one.state_dict() for name, one in self.optimizers.items()},
@@ -315,7 +316,7 @@ class _Loop:
 
 
 def learning_rate_factor(step: int, n_steps: int) -> float:
-    """1 for two thirds of the steps, then in a straight line to 0."""
+    """1 for two thirds of the steps, then linear to 0."""
     return min(1.0, 3.0 * (1.0 - step / n_steps))
 
 

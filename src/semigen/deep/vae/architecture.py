@@ -18,18 +18,18 @@ from semigen.deep.vae.networks import MLP, ConvDecoder, ConvEncoder, Decoder, En
 
 @dataclass(frozen=True, eq=False)
 class VAEArchitecture:
-    """All that it takes to build the networks of M1 or M2.
+    """All that it takes to build M1 or M2.
 
     Attributes
     ----------
     table : Table
     n_latent : int
     hidden : tuple of int
-        Hidden layers of an MLP; every body ends, or for a decoder begins, at the last of these sizes.
+        Hidden layers of an MLP. Every body ends, or that of a decoder begins, with the last of these sizes.
     network : "mlp", "conv" or callable
     image_shape : (channels, height, width) or None
     log_prior : ndarray of shape (K,)
-        log p(y); no classes (K = 0) for M1.
+        log p(y); K = 0 for M1.
     labeled_share, alpha, warmup_steps, top_k
         As :class:`semigen.deep.vae.model.ClassVAE`.
     """
@@ -46,7 +46,7 @@ class VAEArchitecture:
     top_k: int | None = None
 
     def build(self) -> VAE:
-        """New networks with random weights."""
+        """A new model with random weights."""
         inputs, likelihood = Inputs(self.table), self.table.likelihood()
         width, n_classes = self.hidden[-1], len(self.log_prior)
         encoder = Encoder(self._body(inputs.n_outputs, width), width, n_classes, self.n_latent)

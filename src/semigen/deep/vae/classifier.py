@@ -1,4 +1,4 @@
-"""M2 and M1+M2: a class and latents make a row."""
+"""M2 and M1+M2: a variational autoencoder with the class as a latent variable."""
 
 from __future__ import annotations
 
@@ -28,43 +28,44 @@ from semigen.estimators.base import TableClassifier
 class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimator):
     """M2: a variational autoencoder with the class as one of its latents (Kingma et al. 2014).
 
-    The model is ``p(x, y) = p(y) ∫ p(x | y, z) N(z; 0, I) dz``: z is what differs within a class. The fit
-    maximizes, per unit of weight,
+    The model is ``p(x, y) = p(y) ∫ p(x | y, z) N(z; 0, I) dz``: z describes how rows of one class differ. The
+    fit maximizes, per unit of weight,
 
     ``[Σ_labeled w L(x, y) + λ Σ_unlabeled w U(x)] / total weight − α · mean_labeled [−log q(y | x)]``
 
     with ``L(x, y) = E_q(z|x,y)[log p(x | y, z)] + log p(y) − KL(q(z | x, y) ‖ p(z)) ≤ log p(x, y)`` and
-    ``U(x) = Σ_y q(y | x) L(x, y) + H(q(y | x)) ≤ log p(x)``, summed over all y. q(y | x) predicts.
+    ``U(x) = Σ_y q(y | x) L(x, y) + H(q(y | x)) ≤ log p(x)``, summed over all y. Predictions are q(y | x).
 
     Parameters
     ----------
     features : VAEFeatures, other transformer or None, default=None
-        M1+M2: learn M2 on these features of all rows, fitted without labels. Those of ``VAEFeatures`` are
-        drawn from q(z | x) anew in each step of training; predictions take their means. A ``random_state``
-        of None is drawn from the classifier's.
+        M1+M2: M2 is fitted to these features, which are learned from all rows without labels. Each step of
+        training draws new features of ``VAEFeatures`` from q(z | x); predictions use their means. A
+        ``random_state`` of None is replaced by the classifier's seed.
     likelihood : str or dict {column or kind: str}, default="auto"
-        p(cell | y, z), as in :class:`VAEFeatures`; of the features where there are some, "gaussian" for
-        those of ``VAEFeatures``.
+        p(value | y, z), as in :class:`VAEFeatures`. With ``features``, that of the features; those of
+        ``VAEFeatures`` are always Gaussian.
     n_latent : int, default=20
     hidden : int or tuple of int, default=(300, 300)
     network : {"mlp", "conv"} or callable, default="mlp"
     image_shape : tuple of int or None, default=None
     alpha : float, default=1.0
-        Weight of the mean cross-entropy of labeled rows against the mean bound, nats a row.
+        Weight of the mean cross-entropy of the labeled rows, relative to the mean bound per row.
     class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
-        p(y). "labeled": the shares of the labeled rows, with one more row a class.
+        p(y). "labeled": class shares of the labeled rows, with one more row in each class.
     unlabeled_weight : float in [0, 1], default=1.0
-        λ: how much an unlabeled row counts. 0 is supervised learning.
+        λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning.
     unlabeled : scalar or None, default=-1
-        The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
+        Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     top_k : int or None, default=None
-        Sum U over the k most probable classes of each row only, which is a bound, too. For many classes.
+        Sum U over the k most probable classes of each row only, which is still a lower bound; saves time with
+        many classes. None: all classes.
     warmup_steps, n_steps, batch_size, learning_rate, weight_average, patience, device, precision, checkpoint
-        As in :class:`VAEFeatures`. A batch has ``batch_size`` unlabeled rows and as many labeled ones, all
-        of them if there are no more.
+        As in :class:`VAEFeatures`. A batch has ``batch_size`` unlabeled rows and as many labeled ones, or all
+        of them if there are fewer.
     n_members : int, default=1
-        Models trained at once from different seeds. Their mean probabilities predict, and
-        :meth:`uncertainty` says how far they agree.
+        Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of their
+        probabilities, and :meth:`uncertainty` measures their disagreement.
     random_state : int, RandomState or None, default=None
         The same number gives the same result on the same device.
     verbose : int, default=0
@@ -73,11 +74,12 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
     ----------
     classes_ : ndarray of shape (K,)
     class_prior_ : ndarray of shape (K,)
-    features_ : fitted transformer, with ``features``
+    features_ : fitted transformer
+        Only with ``features``.
     history_ : dict {str: ndarray}
-        "step" and means at each report: "labeled_bound", "unlabeled_bound", "cross_entropy", and of the
-        unlabeled rows the "kl" of their latents and the "entropy" of q(y | x), nats a row; with ``top_k``
-        "log_mass", the log probability of the classes that are summed over.
+        At each report: "step", and the means since the last one, nats per row, of "labeled_bound",
+        "unlabeled_bound" and "cross_entropy", and for the unlabeled rows of the "kl" of their latents and the
+        "entropy" of q(y | x); with ``top_k``, "log_mass", the log probability of the classes summed over.
     n_steps_ : int
     outcome_ : {"finished", "no improvement", "not finite", "interrupted"}
     schema_ : Schema
@@ -93,7 +95,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
     >>> X = rng.normal(size=(200, 3)) + np.repeat([[0.0], [4.0]], 100, axis=0)
     >>> y = np.full(200, None)
     >>> y[[3, 20, 120, 150]] = ["low", "low", "high", "high"]
-    >>> clf = VAEClassifier(n_latent=2, hidden=20, n_steps=300, random_state=0).fit(X, y)
+    >>> clf = VAEClassifier(n_latent=2, hidden=20, n_steps=150, random_state=0).fit(X, y)
     >>> clf.predict([[0.3, 0.0, 0.1], [4.2, 3.8, 4.0]]).tolist()
     ['low', 'high']
     """
@@ -150,16 +152,16 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Learn from labeled and unlabeled rows.
+        """Fit to labeled and unlabeled rows.
 
         Parameters
         ----------
         X : array or data frame of shape (n, D)
         y : array-like of shape (n,) or (n, K)
-            Labels with markers, or label probabilities / candidate sets over K classes; a row of several
-            possible classes counts as one row a class, weighted.
+            Labels, with markers for unlabeled rows, or label probabilities / candidate sets over K classes; a
+            row with several possible classes counts as one weighted row for each.
         sample_weight : array-like of shape (n,) or None
-            Row weights ≥ 0.
+            Weights of the rows, ≥ 0.
 
         Returns
         -------
@@ -189,19 +191,19 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         return self
 
     def predict_proba(self, X: Any) -> Array:
-        """q(class | x), the mean over members, (n, K), in the order of ``classes_``."""
+        """q(class | x), averaged over members, (n, K), in the order of ``classes_``."""
         return np.asarray(self._member_proba(self._rows(X)).mean(axis=0))
 
     def uncertainty(self, X: Any) -> tuple[Array, Array]:
-        """How uncertain the class is, and how far the members disagree, nats, each (n,).
+        """Total uncertainty about the class, and its epistemic part, nats, each (n,).
 
-        The first is the entropy of the mean probabilities; the second, its epistemic part, is what it
-        exceeds the mean entropy of the members by: more data would lower it. 0 for a single member.
+        The total is the entropy of the mean probabilities. The epistemic part, which more data would reduce,
+        is its excess over the mean entropy of the members: 0 for a single member.
         """
         return disagreement(self._member_proba(self._rows(X)))
 
     def transform(self, X: Any) -> Array:
-        """Posterior means of z given the most probable class, member by member, (n, latents)."""
+        """Posterior means of z given the most probable class, those of each member in turn, (n, latents)."""
 
         def mean(model: Any, block: TensorRows) -> Tensor:
             seen = model.inputs(block.x, block.mask)
@@ -219,11 +221,11 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         ----------
         n : int, default=1
         y : class or None
-            Draw rows of this class; None draws classes from ``class_prior_``.
+            Class of the rows; None: draw classes from ``class_prior_``.
         random_state : int, RandomState or None
         expected : bool, default=False
-            Draw class and latents only, and return the cells that they lead one to expect: gray images
-            instead of black and white draws. Such rows vary less than those of the table.
+            Draw the class and the latents only, and return the expected values given them: gray images
+            instead of black and white ones. Such rows vary less than those of the table.
 
         Returns
         -------
@@ -241,16 +243,16 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         return drawn, self.classes_[code.numpy()]
 
     def reconstruct(self, X: Any) -> Any:
-        """Expected rows given their most probable class and the posterior mean of z, a table like X.
+        """Expected rows given their most probable class and the posterior mean of z: a table like X.
 
-        By the first member, if there are several.
+        Of several members, the first is used.
         """
         return self._decoded(X, None)
 
     def transfer(self, X: Any, y: Any) -> Any:
-        """Rows as they would be in another class: the same z, class ``y``, expected cells, a table like X.
+        """Expected rows given class ``y`` and the posterior mean of z in their own class: a table like X.
 
-        By the first member, if there are several.
+        Of several members, the first is used.
         """
         check_is_fitted(self)
         return self._decoded(X, class_index(self.classes_, y))

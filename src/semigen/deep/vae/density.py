@@ -23,10 +23,10 @@ class LogDensity:
     Attributes
     ----------
     value : ndarray of shape (n,)
-        Importance-weighted bound, nats per unit of the columns: on average at most log p(x), and closer to it
-        the more samples there are.
+        Importance-weighted bound, nats per unit of the columns: at most log p(x) on average, and closer to it
+        with more samples.
     standard_error : ndarray of shape (n,)
-        Of ``value``; NaN for a single sample.
+        Standard error of ``value``; NaN for a single sample.
     """
 
     value: NDArray[np.float64]
@@ -42,7 +42,7 @@ def log_density(networks: Networks, rows: TensorRows, n_samples: int, seed: int)
     def log_weights(model: VAE) -> Tensor:
         return networks.ask(rows, lambda block: model.log_weights(block, noise))
 
-    # A mixture of members with equal shares: its weights are the mean of theirs.
+    # The importance weights of a mixture of members with equal weights are the mean of theirs.
     per_member = torch.stack([log_weights(model) for model in networks.models])
     log_weight = per_member.logsumexp(dim=0) - np.log(len(networks.models))
     value = importance_weighted_bound(log_weight) - networks.architecture.table.log_volume(rows.mask)

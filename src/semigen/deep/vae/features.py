@@ -1,4 +1,4 @@
-"""M1: the latents of a variational autoencoder as features."""
+"""M1: latent variables of a variational autoencoder as features."""
 
 from __future__ import annotations
 
@@ -24,82 +24,84 @@ from semigen.deep.vae.estimator import VAEEstimator
 from semigen.exceptions import ConvergenceWarning
 
 COLLAPSED = 0.01
-"""A latent whose posterior is the prior's to within this mean KL divergence, nats, says nothing of a row."""
+"""A latent with a smaller mean KL divergence between posterior and prior, nats, carries no information."""
 
 
 class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """M1: features of rows learned from all of them, labeled or not, by a variational autoencoder.
+    """M1: features learned from all rows, labeled or not, by a variational autoencoder.
 
     The model is ``p(x) = ∫ p(x | z) N(z; 0, I) dz`` with a decoder network for p(x | z); an encoder network
-    gives q(z | x) = N(m(x), diag s(x)²), and both climb the mean of
+    gives q(z | x) = N(m(x), diag s(x)²), and both are trained to maximize the mean of
 
     ``E_q[log p(x | z)] − KL(q(z | x) ‖ N(0, I)) ≤ log p(x)``
 
     (Kingma & Welling 2014, *ICLR*, eq. 3; Kingma et al. 2014, *NeurIPS* 27, call it M1). The features are
-    m(x), without the latents that no row uses: their posterior has collapsed to the prior.
+    m(x), without the latents whose posterior has collapsed to the prior.
 
     Parameters
     ----------
     likelihood : str or dict {column or kind: str}, default="auto"
-        p(cell | z): "gaussian" (one learned sd a column), "bernoulli" (flags; gray values from 0 to 1 are
-        drawn black or white anew in each step), "continuous_bernoulli" (numbers from 0 to 1 as they are),
-        "categorical", "poisson" or "negative_binomial"; or a dict from column names (numbers, for an array)
-        or kinds. "auto": numbers are Gaussian, counts negative binomial, flags Bernoulli, categories
-        categorical. Missing cells drop out of it, and the encoder sees which they are.
+        p(value | z): "gaussian" (one learned standard deviation per column), "bernoulli" (flags; a gray value
+        from 0 to 1 is replaced by a new draw of black or white in each step), "continuous_bernoulli" (numbers
+        from 0 to 1 as they are), "categorical", "poisson" or "negative_binomial"; or a dict from column names
+        (numbers, for an array) or kinds to these. "auto": Gaussian for numbers, negative binomial for counts,
+        Bernoulli for flags, categorical for categories. Missing values drop out of the likelihood, and the
+        encoder is told which values are missing.
     n_latent : int, default=20
-        Latents to start with.
+        Number of latents, before collapsed ones are dropped.
     hidden : int or tuple of int, default=(300, 300)
-        Units of the hidden layers.
+        Number of units of each hidden layer.
     network : {"mlp", "conv"} or callable, default="mlp"
-        "conv": two convolutions for images, with ``image_shape``. A callable makes a ``torch.nn.Module`` from
-        the numbers of its inputs and outputs, (n, inputs) → (n, outputs).
+        "conv": two convolutions, for images; needs ``image_shape``. A callable gets the numbers of inputs and
+        outputs and returns a ``torch.nn.Module`` that maps (n, inputs) to (n, outputs).
     image_shape : (height, width) or (channels, height, width) or None, default=None
-        How the columns form an image, row by row.
+        Shape of the image that the columns form, in row-major order.
     warmup_steps : int, default=0
-        Optimizer steps in which the weight of the KL term rises from 0 to 1.
+        Optimizer steps over which the weight of the KL term rises linearly from 0 to 1.
     n_steps : int, default=2000
         Optimizer steps.
     batch_size : int, default=200
-        Rows of a step.
+        Rows per step.
     learning_rate : float, default=0.001
-        Of Adam; falls to 0 over the last third of the steps.
+        Learning rate of Adam; it falls linearly to 0 over the last third of the steps.
     weight_average : float in [0, 1), default=0.999
-        Decay of the moving average of the weights that is kept; 0 keeps the last weights.
+        Decay of the exponential moving average of the weights, which is the result; 0: the last weights.
     patience : int or None, default=None
-        Early stopping: hold out a tenth of the rows, and stop after so many of the 50 reports of a fit in
-        which their bound did not rise. None: all steps.
+        Early stopping: a tenth of the rows is held out, and training stops when their bound has not improved
+        in this many consecutive reports, of which there are 50. None: all steps.
     n_members : int, default=1
-        Models trained at once from different seeds; their features stand side by side.
+        Models of a deep ensemble, trained at once from different seeds; their features are concatenated.
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
-        Where to train.
+        Device to train on.
     precision : {"float32", "bfloat16"}, default="float32"
-        Of the products in training; weights are float32 and answers float64.
+        Precision of matrix products in training; weights are float32, and predictions are computed in
+        float64.
     checkpoint : path or None, default=None
-        A file that the training is written to in the course of a fit. If it is there, the fit goes on from it
-        to the same result.
+        File that the state of training is saved to. If it exists, training is resumed from it, with the same
+        result.
     random_state : int, RandomState or None, default=None
         The same number gives the same result on the same device.
     verbose : int, default=0
-        1 prints the parts of the loss 50 times in a fit.
+        1 prints the parts of the loss, 50 times in all.
 
     Attributes
     ----------
     kl_ : ndarray of shape (n_members, n_latent)
-        Mean KL divergence of each latent, nats: what it says of a row.
+        Mean KL divergence of each latent, nats per row: the information that it carries.
     active_ : ndarray of shape (n_members, n_latent), bool
-        Which latents are features: those of 0.01 nats and more.
+        Which latents are features: those with 0.01 nats or more.
     history_ : dict {str: ndarray}
-        "step", "bound", "log_px" and "kl", nats a row, at each report.
+        At each report: "step", and the means since the last one of "bound", "log_px" and "kl", nats per row.
     n_steps_ : int
     outcome_ : {"finished", "no improvement", "not finite", "interrupted"}
-        Why the training ended.
+        Why training ended.
     schema_ : Schema
     n_features_in_ : int
 
     Warns
     -----
     ConvergenceWarning
-        If all latents have collapsed; the one that says most is kept.
+        If all latents have collapsed; the one with the largest KL divergence is kept.
 
     Examples
     --------
@@ -152,7 +154,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from all rows; y is not looked at.
+        """Fit to all rows; y is ignored.
 
         Parameters
         ----------
@@ -173,7 +175,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return self
 
     def transform(self, X: Any) -> Array:
-        """Posterior means of the active latents, member by member, (n, features)."""
+        """Posterior means of the active latents, those of each member in turn, (n, features)."""
         mean, _ = self._posterior(self._rows(X))
         return mean
 
@@ -182,7 +184,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return self._posterior(self._rows(X))
 
     def inverse_transform(self, Z: Any) -> Any:
-        """Expected rows for features, by the first member; latents that are not features are 0.
+        """Expected rows given their features, by the first member; collapsed latents are set to 0.
 
         Parameters
         ----------
@@ -198,7 +200,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             return self._restored(model.likelihood.mean(model.decoder(self._latents(Z, torch.zeros))))
 
     def draw(self, Z: Any, random_state: Any = None) -> Any:
-        """Draw rows given their features, by the first member; latents that are not features are drawn, too.
+        """Draw rows given their features, by the first member; collapsed latents are drawn from the prior.
 
         Parameters
         ----------
@@ -215,19 +217,19 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             return self._restored(model.likelihood.sample(model.decoder(self._latents(Z, torch.randn))))
 
     def reconstruct(self, X: Any) -> Any:
-        """Expected rows given the posterior means of their latents, as a table like X, (n, D)."""
+        """Expected rows given the posterior means of their latents: a table like X, (n, D)."""
         return self.inverse_transform(self.transform(X))
 
     def sample(self, n: int = 1, random_state: Any = None, *, expected: bool = False) -> Any:
-        """Draw rows from the model, each from a member at random.
+        """Draw rows from the model, each from a random member.
 
         Parameters
         ----------
         n : int, default=1
         random_state : int, RandomState or None
         expected : bool, default=False
-            Draw latents only, and return the cells that they lead one to expect: gray images instead of black
-            and white draws. Such rows vary less than those of the table.
+            Draw the latents only, and return the expected values given them: gray images instead of black
+            and white ones. Such rows vary less than those of the table.
 
         Returns
         -------
@@ -250,7 +252,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         ----------
         X : array or data frame of shape (n, D)
         n_samples : int, default=100
-            Draws of z; the same for every row.
+            Draws of z, the same for every row.
         random_state : int, RandomState or None, default=0
 
         Returns
@@ -260,12 +262,12 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return log_density(self.networks_, self._rows(X), n_samples, random_seed(random_state))
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean of :meth:`score_samples`, nats a row."""
+        """Mean of :meth:`score_samples`, nats per row."""
         return float(np.mean(self.score_samples(X)))
 
     @property
     def n_collapsed_(self) -> int:
-        """Latents that were dropped, over all members."""
+        """Number of collapsed latents, which are dropped, over all members."""
         check_is_fitted(self)
         return int((~self.active_).sum())
 
@@ -274,7 +276,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return int(self.active_.sum())
 
     def _latents(self, Z: Any, others: Callable[..., Tensor]) -> Tensor:
-        """Latents of the first member with these features, (n, latents); the others are made."""
+        """First member's latents with these features, (n, latents); ``others`` gives the collapsed ones."""
         features = torch.as_tensor(np.asarray(Z, dtype=np.float64))
         active = torch.from_numpy(self.active_[0])
         z = others(len(features), len(active), dtype=torch.float64)
@@ -292,8 +294,8 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.active_ = self.kl_ >= COLLAPSED
         if not self.active_.any():
             warnings.warn(
-                f"all {self.n_latent} latents have collapsed: the decoder does without them. Raise n_steps "
-                "or warmup_steps.",
+                f"all {self.n_latent} latents have collapsed to the prior: the decoder ignores them. Raise "
+                "n_steps or warmup_steps.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -304,8 +306,8 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             mean, log_sd = model.encoder(model.inputs(block.x, block.mask))
             return torch.stack([mean, log_sd.exp()]).transpose(1, 2)
 
-        said = self.networks_.ask_each(rows, question)
+        both = self.networks_.ask_each(rows, question)
         mean, sd = np.concatenate(
-            [one[..., own] for one, own in zip(said, self.active_, strict=True)], axis=2
+            [one[..., own] for one, own in zip(both, self.active_, strict=True)], axis=2
         ).swapaxes(0, 1)
         return np.ascontiguousarray(mean), np.ascontiguousarray(sd)

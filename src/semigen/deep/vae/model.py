@@ -1,4 +1,4 @@
-"""The networks of M1 and M2 and their losses: p(x | y, z), q(z | x, y), q(y | x)."""
+"""M1 and M2 with their losses: p(x | y, z), q(z | x, y) and q(y | x)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class VAE(Model):
     Parameters
     ----------
     inputs : Inputs
-        What the encoder sees of rows.
+        The inputs of encoder and classifier.
     encoder : Encoder
     decoder : Decoder
     likelihood : Likelihood
     n_latent : int
     warmup_steps : int
-        Steps in which the weight of the KL term rises to 1.
+        Steps over which the weight of the KL term rises to 1.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class VAE(Model):
         self.warmup_steps = warmup_steps
 
     def observe(self, rows: TensorRows) -> tuple[Tensor, Tensor]:
-        """Cells as the likelihood sees them in this step, and as networks do."""
+        """The values that the likelihood sees in this step, and the inputs of networks."""
         x = rows.x
         if self.training:
-            if rows.sd.shape == x.shape:  # exact cells have one sd for all columns
+            if rows.sd.shape == x.shape:  # exact values have one sd for all columns
                 x = x + rows.sd * torch.randn_like(x)
             x = self.likelihood.observe(x)
         return x, self.inputs(x, rows.mask)
@@ -60,7 +60,7 @@ class VAE(Model):
     ) -> tuple[Tensor, Tensor]:
         """Log p(x | y, z) for one z from q(z | x, y), and KL(q(z | x, y) ‖ p(z)), each (…, n).
 
-        ``x`` are the cells as the likelihood sees them, ``seen`` as networks do, ``y`` classes (…, n).
+        ``x`` and ``seen`` are what :meth:`observe` returns; ``y`` are classes (…, n).
         """
         mean, log_sd = self.encoder(seen, y)
         z = mean + log_sd.exp() * torch.randn_like(mean)
@@ -68,19 +68,19 @@ class VAE(Model):
         return log_px, bounds.gaussian_kl(mean, log_sd).sum(dim=-1)
 
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
-        """−mean bound of all rows; labels are not looked at."""
+        """−mean bound of the unlabeled rows of the batch, which are all rows of M1."""
         rows = batch.unlabeled
         x, seen = self.observe(rows)
         log_px, kl = self.bound_parts(rows, x, seen, None)
-        weight = bounds.kl_weight(step, self.warmup_steps)
+        weight = bounds.warm_up(step, self.warmup_steps)
         bound = bounds.labeled_bound(log_px, torch.zeros_like(log_px), kl, weight)
         parts = {"bound": bound, "log_px": log_px, "kl": kl}
         return LossTerms(-bounds.weighted_mean(bound, rows.weight), parts)
 
     def sample(self, n: int, y: Tensor | None = None, *, expected: bool = False) -> Tensor:
-        """Rows drawn at random, of classes ``y`` (n,) if there are classes, (n, D).
+        """Draw rows, of classes ``y`` (n,) if there are classes, (n, D).
 
-        ``expected``: only latents are drawn, and cells are their means.
+        ``expected``: only latents are drawn, and the values are their means.
         """
         like = self.decoder.first.weight
         z = torch.randn(n, self.n_latent, dtype=like.dtype, device=like.device)
@@ -88,7 +88,7 @@ class VAE(Model):
         return self.likelihood.mean(outputs) if expected else self.likelihood.sample(outputs)
 
     def log_weights(self, rows: TensorRows, noise: Tensor) -> Tensor:
-        """Log p(x, z) − log q(z | x) for z from noise (S, latents), the same for every row, (S, n)."""
+        """Log p(x, z) − log q(z | x), (S, n), for z from noise (S, latents), the same for every row."""
         mean, log_sd = self.encoder(self.inputs(rows.x, rows.mask))
         return self._log_weights(rows, mean, log_sd, noise, None)
 
@@ -109,7 +109,7 @@ class ClassVAE(VAE):
     Parameters
     ----------
     classifier : Module
-        Logits of q(y | x) from what networks see of rows.
+        From inputs to the logits of q(y | x).
     log_prior : Tensor of shape (K,)
         log p(y).
     labeled_share : float in [0, 1]
@@ -117,7 +117,7 @@ class ClassVAE(VAE):
     alpha : float
         Weight of the mean cross-entropy.
     top_k : int or None
-        Sum the unlabeled bound over so many classes of each row; None: over all.
+        Number of classes of each row that the unlabeled bound sums over; None: all.
     **options
         As :class:`VAE`.
     """
@@ -149,7 +149,7 @@ class ClassVAE(VAE):
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
         """−mean bound of labeled and unlabeled rows + α · mean cross-entropy of the labeled ones."""
         labeled, unlabeled = batch
-        weight = bounds.kl_weight(step, self.warmup_steps)
+        weight = bounds.warm_up(step, self.warmup_steps)
         x, seen = self.observe(labeled)
         log_px, kl = self.bound_parts(labeled, x, seen, labeled.y)
         bound = bounds.labeled_bound(log_px, self.log_prior[labeled.y], kl, weight)
@@ -183,12 +183,12 @@ class ClassVAE(VAE):
         return found
 
     def every_class(self, n_rows: int) -> Tensor:
-        """All classes beside every row, (K, n)."""
+        """All classes for every row, (K, n)."""
         n_classes = len(self.log_prior)
         return torch.arange(n_classes, device=self.log_prior.device)[:, None].expand(n_classes, n_rows)
 
     def log_weights(self, rows: TensorRows, noise: Tensor) -> Tensor:
-        """Log Σ_y p(x, y, z_y) / q(z_y | x, y) for z from noise (S, latents), (S, n)."""
+        """Log Σ_y p(x, y, z_y) / q(z_y | x, y), (S, n), for z from noise (S, latents)."""
         classes = self.every_class(len(rows.x))
         mean, log_sd = self.encoder(self.inputs(rows.x, rows.mask), classes)
         each = self._log_weights(rows, mean, log_sd, noise, classes)

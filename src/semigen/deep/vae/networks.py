@@ -1,8 +1,8 @@
-"""Networks: what turns rows into features, and where the class comes in.
+"""Layers and networks of M1 and M2, and where the class enters them.
 
 A *body* is any module from (n, inputs) to (n, outputs): an MLP, a small convolutional net, or the user's own
-from a factory ``network(n_inputs, n_outputs)``. Bodies never see the class. It enters by a table with one
-row of numbers a class that is added to hidden units, so a body runs once a row and not once a row and class.
+from a factory ``network(n_inputs, n_outputs)``. Bodies never see the class. It enters as a learned vector per
+class that is added to hidden units, so a body runs once per row and not once per row and class.
 
 Every module is written for one model; :mod:`semigen.deep.training.members` runs several at once. What leaves
 a network has the precision of what enters it: products may be in bfloat16, densities never.
@@ -21,13 +21,13 @@ Factory = Callable[[int, int], nn.Module]
 
 
 class MLP(nn.Sequential):
-    """Linear layers with ReLU between them.
+    """Linear layers with ReLUs between them.
 
     Parameters
     ----------
     n_inputs : int
     hidden : sequence of int
-        Units of the hidden layers; empty for one linear map.
+        Number of units of each hidden layer; empty for one linear map.
     n_outputs : int
     """
 
@@ -45,12 +45,12 @@ class ConvEncoder(nn.Module):
     Parameters
     ----------
     n_inputs : int
-        As many as the image has cells; twice as many where the second half says which are missing.
+        The number of pixels, or twice as many, if the second half indicates missing values.
     image_shape : (channels, height, width)
         Height and width are multiples of 4.
     n_outputs : int
     n_channels : int, default=32
-        Of the first convolution; the second has twice as many.
+        Channels of the first convolution; the second has twice as many.
     """
 
     def __init__(
@@ -107,12 +107,12 @@ class ConvDecoder(nn.Module):
 
 
 class ClassShift(nn.Module):
-    """One vector a class, added to hidden units: what a one-hot class adds in a linear layer.
+    """One vector per class, added to hidden units: what a one-hot class adds in a linear layer.
 
     Parameters
     ----------
     n_classes : int
-        0 for models without classes: nothing is added.
+        0 for a model without classes: nothing is added.
     n_hidden : int
     """
 
@@ -157,7 +157,7 @@ class Decoder(nn.Module):
     ----------
     n_latent, n_classes, n_hidden : int
     body : Module
-        From ``n_hidden`` to the likelihood's outputs; the first thing it does is an activation's input.
+        From ``n_hidden`` activations to the likelihood's outputs.
     """
 
     def __init__(self, n_latent: int, n_classes: int, n_hidden: int, body: nn.Module) -> None:

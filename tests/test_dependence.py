@@ -1,4 +1,4 @@
-"""Laws of the test whether columns of unlabeled rows go together as those of labeled rows do."""
+"""Laws of the test whether columns are correlated in the labeled rows but not in the unlabeled ones."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def same(rows):
 
 
 def rate(draw, n_labeled):
-    """How often columns are called apart, where the first rows are the labeled ones."""
+    """How often dependence is said to differ, where the first rows are the labeled ones."""
     found = []
     for seed in range(N_TRIALS):
         X = draw(np.random.default_rng(seed))
@@ -63,7 +63,7 @@ def test_labeled_rows_that_are_chosen_are_not_apart():
     assert rate(lambda rng: np.vstack([correlated(rng, 20) + 9, correlated(rng, 200) - 9]), 20) <= 0.15
 
 
-def test_labeled_rows_whose_columns_do_not_go_together_are_not_apart():
+def test_labeled_rows_whose_columns_are_uncorrelated_are_not_apart():
     draw = lambda rng: np.vstack([rng.standard_normal((20, 5)), correlated(rng, 200)])  # noqa: E731
     assert rate(draw, 20) <= 0.15
 

@@ -1,0 +1,278 @@
+"""The command line: what it refuses, and that nothing is overwritten or left half-written."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_line import (
+    RESULTS,
+    error_of,
+    fit,
+    here,
+    make_table,
+    run,
+    table,
+)
+
+__all__ = ["here", "table"]  # fixtures
+
+
+def bytes_of(text, encoding="utf-8"):
+    return text.encode(encoding)
+
+
+RANDOM = np.random.default_rng(0).bytes(5000)
+
+
+CONTINUOUS = "u,y\n" + "\n".join(f"{u},{y}" for u, y in np.random.default_rng(0).normal(size=(60, 2)))
+
+
+GOOD = "u,v,y\n" + "\n".join(
+    f"{j * 0.37 % 1:.3f},{j * 0.71 % 1:.3f},{'ab'[j % 2] if j < 20 else ''}" for j in range(40)
+)
+
+
+BROKEN = {
+    "empty": ("t.csv", b"", "empty"),
+    "blank": ("t.csv", b"\n \n", "empty"),
+    "header only": ("t.csv", b"u,v,y\n", "no rows"),
+    "repeated names": ("t.csv", b"u,u,y\n1,2,a\n", "more than one column named 'u'"),
+    "ragged": ("t.csv", b"u,v,y\n1,2,a\n3,4\n", "Expected 3 columns, got 2"),
+    "binary": ("t.csv", RANDOM, "not a text table in UTF-8"),
+    "png": ("t.csv", b"\x89PNG\r\n\x1a\n" + RANDOM, "not a text table in UTF-8"),
+    "latin-1 cells": ("t.csv", bytes_of("u,v,y\n1,2,é\n2,3,b\n", "latin-1"), "in column 'y'"),
+    "latin-1 names": ("t.csv", bytes_of("é,v,y\n1,2,a\n2,3,b\n", "latin-1"), "not a text table in UTF-8"),
+    "utf-16": ("t.csv", bytes_of(GOOD, "utf-16"), "not a text table in UTF-8"),
+    "no gzip": ("t.csv.gz", GOOD.encode(), "not gzip"),
+    "cut gzip": ("t.csv.gz", gzip.compress(GOOD.encode())[:-20], "cut off"),
+    "no parquet": ("t.parquet", GOOD.encode(), "cannot be read as Parquet"),
+    "empty parquet": ("t.parquet", b"", "cannot be read as Parquet"),
+    "excel": ("t.xlsx", b"PK\x03\x04", "must end in one of .csv"),
+    "no ending": ("t", GOOD.encode(), "must end in one of .csv"),
+    "infinite": ("t.csv", b"u,v,y\n1.5,inf,a\n2.5,1,b\n", "infinity"),
+    "no labels": ("t.csv", b"u,v,y\n1.5,2,\n2.5,1,\n", "empty in every row"),
+    "one class": ("t.csv", b"u,v,y\n1.5,2,a\n2.5,1,\n1,1,a\n", "only one class, 'a'"),
+    "dates as classes": ("t.csv", b"u,y\n1.5,2020-01-01\n2.5,2020-01-02\n", "date32.*write them as text"),
+    "regression": ("t.csv", CONTINUOUS.encode(), "continuous"),
+    "only text": ("t.csv", b"u,y\nx y z,a\nz,b\nx,a\n", "no column that a model can use: u"),
+    "only a target": ("t.csv", b"y\na\nb\n", "no column"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", sorted(BROKEN))
+def test_tables_that_cannot_be_used(here, what):
+    name, content, words = BROKEN[what]
+    Path(name).write_bytes(content)
+    result = fit(name, "--target", "y", code=1)
+    message = error_of(result)
+    assert re.search(words, message), message
+    assert os.listdir() == [name]
+
+
+def test_missing_files_and_folders(here):
+    Path("folder.csv").mkdir()
+    assert "does not exist" in error_of(fit("none.csv", "--target", "y", code=1))
+    assert "folder" in error_of(fit("folder.csv", "--target", "y", code=1))
+    assert os.listdir() == ["folder.csv"]
+
+
+def test_unknown_columns_get_close_names(table):
+    for option, name in (("--id", "U"), ("--weight", "uu"), ("--drop", " u"), ("--text", "u ")):
+        message = error_of(fit("data.csv", "--target", "y", option, name, code=1))
+        assert f"{name!r} ({option})" in message
+        assert "did you mean" in message
+        assert "'u'" in message
+    assert "'Y' (--target): did you mean 'y'?" in error_of(fit("data.csv", "--target", "Y", code=1))
+    assert "it has 'u', 'v', 'w', 'y'" in error_of(fit("data.csv", "--target", "species", code=1))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fit"],
+        ["fit", "data.csv"],
+        ["fit", "data.csv", "--target", "y", "--id", "y"],
+        ["fit", "data.csv", "--target", "y", "--weight", "y"],
+        ["fit", "data.csv", "--target", "y", "--id", "u", "--weight", "u"],
+        ["fit", "data.csv", "--target", "y", "--drop", "y"],
+        ["fit", "data.csv", "--target", "y", "--drop", "u", "--as", "u=number"],
+        ["fit", "data.csv", "--target", "y", "--as", "y=category"],
+        ["fit", "data.csv", "--target", "y", "--as", "u=count", "--as", "u=number"],
+        ["fit", "data.csv", "--target", "y", "--as", "u"],
+        ["fit", "data.csv", "--target", "y", "--as", "=count"],
+        ["fit", "data.csv", "--target", "y", "--text", "y"],
+        ["fit", "data.csv", "--target", "y", "--text", "u", "--as", "v=number"],
+        ["fit", "data.csv", "--target", "y", "--text", "u", "--text", "u"],
+        ["fit", "data.csv", "--target", "y", "--model", "mixture", "--text", "u", "--covariance", "full"],
+        ["fit", "data.csv", "--target", "y", "--model", "mixture", "--covariance", "round"],
+        ["fit", "data.csv", "--target", "y", "--model", "round"],
+        ["fit", "data.csv", "--target", "y", "--jobs", "0"],
+        ["fit", "data.csv", "--target", "y", "--time-budget", "-1"],
+        ["fit", "data.csv", "--target", "y", "--time-budget", "soon"],
+        ["fit", "data.csv", "--target", "y", "--seed", "-1"],
+        ["fit", "data.csv", "--target", "y", "--nonsense"],
+        ["predict", "model"],
+        ["predict", "model", "data.csv"],
+        ["nonsense"],
+    ],
+)
+def test_wrong_usage(table, arguments):
+    result = run(*arguments, code=2)
+    assert "Traceback" not in result.output
+    assert os.listdir() == ["data.csv"]
+
+
+def test_names_with_markup_and_other_scripts(here):
+    frame, _ = make_table()
+    frame.columns = ["[bold]u[/bold]", "größe :smile:", "長さ", "y"]
+    frame["y"] = frame["y"].replace({"no": "[red]", "yes": "[/red]"})
+    frame.to_csv("data.csv", index=False)
+    result = fit("data.csv", "--target", "y")
+    assert "[bold]u[/bold], größe :smile:, 長さ" in result.stdout
+    assert "[/red] 10" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "data.csv.gz",
+        "data.tsv",
+        "data.tsv.gz",
+        "data.parquet",
+        "DATA.CSV",
+        "semicolon.csv",
+        "bom.csv",
+        "crlf.csv",
+    ],
+)
+def test_formats(here, name):
+    frame, _ = make_table()
+    if name == "data.parquet":
+        frame.to_parquet(name, index=False)
+    elif name == "semicolon.csv":
+        frame.to_csv(name, index=False, sep=";")
+    elif name == "bom.csv":
+        frame.to_csv(name, index=False, encoding="utf-8-sig")
+    elif name == "crlf.csv":
+        frame.to_csv(name, index=False, lineterminator="\r\n")
+    else:
+        frame.to_csv(name, index=False, sep="\t" if "tsv" in name else ",")
+    fit(name, "--target", "y", "--out", "out")
+    frame.to_csv("plain.csv", index=False)
+    fit("plain.csv", "--target", "y", "--out", "plain")
+    assert Path("out/predictions.csv").read_bytes() == Path("plain/predictions.csv").read_bytes()
+
+
+def test_the_index_column_that_pandas_writes_is_no_feature(here):
+    make_table()[0].to_csv("data.csv")
+    assert "unnamed: 0: every row has its own number" in fit("data.csv", "--target", "y").stdout
+
+
+def test_the_default_folder_has_the_name_of_the_table(table):
+    table.to_csv("more.data.csv.gz", index=False)
+    fit("more.data.csv.gz", "--target", "y")
+    assert Path("more.data-semigen").is_dir()
+
+
+def test_existing_results_are_kept_and_found_before_any_work(table, monkeypatch):
+    fit("data.csv", "--target", "y")
+    before = {name: Path("data-semigen", name).read_bytes() for name in RESULTS}
+    monkeypatch.setattr("semigen.cli.training.learn", lambda *_: pytest.fail("worked"))
+    message = error_of(fit("data.csv", "--target", "y", "--seed", 1, code=1))
+    assert "--force" in message
+    assert {name: Path("data-semigen", name).read_bytes() for name in RESULTS} == before
+
+
+def test_force_replaces_the_results_and_nothing_else(table):
+    Path("out").mkdir()
+    Path("out/mine.txt").write_text("mine")
+    Path("out/summary.json").write_text("old")
+    error_of(fit("data.csv", "--target", "y", "--out", "out", code=1))
+    assert Path("out/summary.json").read_text() == "old"
+    fit("data.csv", "--target", "y", "--out", "out", "--force")
+    assert Path("out/mine.txt").read_text() == "mine"
+    assert set(os.listdir("out")) == RESULTS | {"mine.txt"}
+    assert json.loads(Path("out/summary.json").read_text())["n_rows"] == 60
+    assert set(os.listdir()) == {"data.csv", "out"}
+
+
+def test_folders_and_files_in_the_way(table):
+    Path("file").write_text("mine")
+    assert "is a file" in error_of(fit("data.csv", "--target", "y", "--out", "file", "--force", code=1))
+    Path("out/summary.json").mkdir(parents=True)
+    assert "is a folder" in error_of(fit("data.csv", "--target", "y", "--out", "out", "--force", code=1))
+    assert Path("file").read_text() == "mine"
+
+
+def test_new_folders_in_new_folders_and_the_current_one(table):
+    fit("data.csv", "--target", "y", "--out", "a/b/c")
+    assert set(os.listdir("a/b/c")) == RESULTS
+    fit("data.csv", "--target", "y", "--out", ".")
+    assert set(os.listdir()) == RESULTS | {"data.csv", "a"}
+
+
+@pytest.mark.parametrize("where", ["recipes.judging.cross_validate", "training.save", "training.write_table"])
+@pytest.mark.parametrize("there", [False, True])
+def test_interrupting_fit_leaves_nothing(table, monkeypatch, where, there):
+    if there:
+        Path("data-semigen").mkdir()
+        Path("data-semigen/summary.json").write_text("old")
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"semigen.cli.{where}", interrupt)
+    result = fit("data.csv", "--target", "y", "--out", "data-semigen", "--force", code=130)
+    assert "interrupted" in result.stderr
+    assert set(os.listdir()) == ({"data.csv", "data-semigen"} if there else {"data.csv"})
+    if there:
+        assert os.listdir("data-semigen") == ["summary.json"]
+        assert Path("data-semigen/summary.json").read_text() == "old"
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(table, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "somewhere")
+
+    monkeypatch.setattr("semigen.cli.training.write_table", full)
+    assert error_of(fit("data.csv", "--target", "y", code=1)) == "error: somewhere: No space left on device."
+    assert os.listdir() == ["data.csv"]
+
+
+def test_bugs_are_not_hidden(table, monkeypatch):
+    def bug(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("semigen.cli.recipes.judging.cross_validate", bug)
+    with pytest.raises(ZeroDivisionError):
+        fit("data.csv", "--target", "y")
+    assert os.listdir() == ["data.csv"]
+
+
+def test_ctrl_c_in_a_real_process(here):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    # A shell that runs the tests in the background has their processes ignore the signal.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from semigen.cli import main; main()"
+    command = [sys.executable, "-c", code, "demo", "--table", "digits"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list(here.glob(".*.unfinished/digits.csv")) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.decode().strip() == "error: interrupted; nothing was written."
+    assert os.listdir(here) == []
