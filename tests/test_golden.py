@@ -16,6 +16,8 @@ from semigen.comparison import CLASS_SHARES
 from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
 from semigen.ensemble.defaults import GRAPH, LOGISTIC, MIXTURE_PER_CLASS, MIXTURES, SPREADING, TREES
 
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
+
 GOLDEN = Path(__file__).parent / "golden"
 VERSIONS = sorted(folder.name for folder in GOLDEN.iterdir() if (folder / "answers.npz").is_file())
 FILES = [path for version in VERSIONS for path in sorted((GOLDEN / version).glob("*.semigen"))]
@@ -25,7 +27,6 @@ write = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(write)
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_file_of_an_older_version_predicts_what_it_did(path, tmp_path):
     with np.load(path.parent / "answers.npz") as answers:

@@ -162,6 +162,7 @@ def test_hard_labels_make_this_table():
 
 MATRIX = [[1, 0, 0], [0, 2, 2], [1, 1, 1], [0.2, 0.3, 0.5], [NAN, NAN, NAN], [0.2, 0.3, 0.5], [0, 0, 7]]
 FRAME = {name: [float(row[k]) for row in MATRIX] for k, name in enumerate("abc")}
+NULLS = {name: [None if np.isnan(cell) else cell for cell in column] for name, column in FRAME.items()}
 
 
 def masked_matrix():
@@ -180,7 +181,7 @@ def masked_matrix():
         (pd.DataFrame(FRAME).astype("Float64"), ["a", "b", "c"]),
         (pd.DataFrame(FRAME).set_axis([3, 1, 2], axis=1), [3, 1, 2]),
         (pl.DataFrame(FRAME), ["a", "b", "c"]),
-        (pl.DataFrame(FRAME).fill_nan(None), ["a", "b", "c"]),
+        (pl.DataFrame(NULLS), ["a", "b", "c"]),
         (pa.table(FRAME), ["a", "b", "c"]),
     ],
     ids=[

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.markdown import table
-from benchmarks.mutants.operators import Mutant, mutants, mutated
+from benchmarks.mutants.operators import Mutant, mutants
 from benchmarks.mutants.running import OPTIONS, InPlace, at_import, forked, traced
 
 HERE = Path(__file__).parent
@@ -32,11 +32,9 @@ ROOMS = {
     "deep": (60, ["deep/**/bounds.py", "deep/**/*losses.py", "deep/**/likelihoods.py", "deep/**/density.py"]),
 }
 """For each room how many changes are drawn and from which files."""
-STARTING = {"test_cli.py", "test_cli_deep.py", "test_package.py"}
+STARTING = ("test_cli", "test_package")
 """Start processes, which a change in memory does not reach."""
-TESTS = [path for path in sorted((ROOT / "tests").glob("test_*.py")) if path.name not in STARTING]
-APART = {"test_labels.py", "test_metrics.py", "test_model_selection.py", "test_schema.py"}
-"""Make frames of polars when imported, which starts threads; threads do not live through a fork."""
+TESTS = [path for path in sorted((ROOT / "tests").glob("test_*.py")) if not path.name.startswith(STARTING)]
 
 
 def load(name: str):
@@ -106,7 +104,7 @@ def tests_of(mutant: Mutant, traced, budget: float) -> list[str]:
         covering = covering or [
             t for t, (_, names) in traced.items() if any(n.startswith(start) for n in names)
         ]
-    order = sorted(covering, key=lambda t: (int(8 * traced[t][0]).bit_length(), t))
+    order = sorted(covering, key=lambda t: (int(100 * traced[t][0]).bit_length(), t))
     chosen, spent = [], 0.0
     for test in order:
         spent += traced[test][0]
@@ -122,42 +120,28 @@ class Runs:
     def __init__(self, traces, budget: float) -> None:
         self.traces, self.budget, self.known = traces, budget, load("outcomes")
 
-    def tests(self, mutant: Mutant, apart: bool) -> list[str]:
-        found = tests_of(mutant, self.traces, self.budget)
-        return [test for test in found if (test.split("/")[-1].split("::")[0] in APART) == apart]
+    def tests(self, mutant: Mutant) -> list[str]:
+        return tests_of(mutant, self.traces, self.budget)
 
-    def run(self, mutant: Mutant, tests: list[str], first_failure) -> None:
+    def run(self, mutant: Mutant, first_failure) -> None:
         """Killed if a test fails, or a signal ends the process: its time was over, or it broke."""
-        start = time.perf_counter()
-        status, failed = forked(first_failure, 20 + 4 * sum(self.traces[t][0] for t in tests))
+        start, seconds = time.perf_counter(), sum(self.traces[t][0] for t in self.tests(mutant))
+        status, failed = forked(lambda: first_failure(mutant, self.tests(mutant)), 20 + 4 * seconds)
         if status > 0:
             raise RuntimeError(f"{mutant} could not be tried: run again with LOUD=1 to see why")
         verdict = "killed" if failed else "time" if status < 0 else "survived"
         self.known[mutant.key] = {"verdict": verdict, "by": failed}
         keep("outcomes", self.known)
-        seconds = time.perf_counter() - start
-        os.write(1, f"{verdict:>8} {seconds:6.1f} s  {mutant}  {failed or ''}\n".encode())
-
-    def import_anew(self, mutant: Mutant, tests: list[str]) -> None:
-        code = mutated(mutant)
-        self.run(mutant, tests, lambda: at_import(mutant, code, tests))
+        wall = time.perf_counter() - start
+        os.write(1, f"{verdict:>8} {wall:6.1f} s  {mutant}  {failed or ''}\n".encode())
 
     def all(self, mutants: list[Mutant]) -> None:
-        """Functions change in one process that has imported everything; other code is imported anew."""
-        server = os.fork()
-        if not server:
-            files = [str(path) for path in TESTS if path.name not in APART]
-            functions = [m for m in mutants if m.body]
-            plugin = InPlace(functions, lambda m: self.tests(m, False), mutated, self.run)
-            pytest.main([*OPTIONS, *files], plugins=[plugin])
-            os._exit(0)
-        os.waitpid(server, 0)
-        self.known = load("outcomes")
+        """Code that runs at import is imported anew each time; functions change after one collection."""
         for mutant in mutants:
             if not mutant.body:
-                self.import_anew(mutant, self.tests(mutant, False) + self.tests(mutant, True))
-            elif self.known[mutant.key]["verdict"] == "survived" and (tests := self.tests(mutant, True)):
-                self.import_anew(mutant, tests)
+                self.run(mutant, at_import)
+        plugin = InPlace([m for m in mutants if m.body], self.tests, self.run)
+        pytest.main([*OPTIONS, *map(str, TESTS)], plugins=[plugin])
 
 
 def report(results: dict[str, list[tuple[Mutant, dict]]], seed: int) -> str:

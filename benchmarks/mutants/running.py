@@ -18,6 +18,8 @@ from types import CodeType, FunctionType
 
 import pytest
 
+from benchmarks.mutants.operators import mutated
+
 OPTIONS = [
     *("-q", "--no-header", "--capture=sys", "-o", "addopts=--import-mode=importlib"),
     *("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:doctest"),
@@ -126,8 +128,9 @@ class Chosen:
             self.failed = self.failed or f"{report.nodeid} (not even imported)"
 
 
-def at_import(mutant, code, tests):
+def at_import(mutant, tests):
     """Import the module with changed code and run the tests: the first that fails."""
+    code = mutated(mutant)
 
     class Loader(SourceFileLoader):
         def get_code(self, name):
@@ -148,34 +151,34 @@ def at_import(mutant, code, tests):
 
 
 class InPlace(Chosen):
-    """Collects once; then forks for each mutant, gives the functions their new code, and runs its tests."""
+    """Collects once; then ``run`` forks for each mutant: functions get their new code, and its tests run."""
 
-    def __init__(self, mutants, tests_of, changed, run):
+    def __init__(self, mutants, tests_of, run):
         super().__init__(dict.fromkeys(test for m in mutants for test in tests_of(m)))
-        self.mutants, self.tests_of, self.changed, self.run = mutants, tests_of, changed, run
-        self.n_threads = _n_threads()
+        self.mutants, self.run, self.n_threads = mutants, run, _n_threads()
 
     def pytest_runtestloop(self, session):
-        if threading.active_count() > 1 or _n_threads() > self.n_threads:
-            raise RuntimeError("a test module starts threads as it is imported: add it to APART")
-        items = {item.nodeid: item for item in session.items}
+        if self.failed:
+            raise RuntimeError(f"{self.failed}, with the code as it is")
+        if _n_threads() > self.n_threads:
+            raise RuntimeError("a test module starts threads when imported: they do not live through a fork")
+        self.items = {item.nodeid: item for item in session.items}
         for mutant in self.mutants:
-            names = self.tests_of(mutant)
-            tests = [items[name] for name in names if name in items]
-            self.run(mutant, names, lambda mutant=mutant, tests=tests: self.first_failure(mutant, tests))
+            self.run(mutant, self.first_failure)
         return True
 
     def first_failure(self, mutant, tests):
         importlib.import_module(mutant.module)
-        new = {code.co_firstlineno: code for code in _codes(self.changed(mutant), mutant.body)}
+        new = {code.co_firstlineno: code for code in _codes(mutated(mutant), mutant.body)}
         functions = [f for f in gc.get_objects() if type(f) is FunctionType]
         old = [f for f in functions if f.__code__.co_filename == str(mutant.path)]
         old = [f for f in old if f.__code__.co_qualname == mutant.body]
         assert old, f"{mutant.body} is not among the functions of {mutant.module}"
         for function in old:
             function.__code__ = new[function.__code__.co_firstlineno]
-        for test, following in zip(tests, [*tests[1:], None], strict=True):
-            test.config.hook.pytest_runtest_protocol(item=test, nextitem=following)
+        items = [self.items[test] for test in tests if test in self.items]
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self.failed:
                 return self.failed
         return None
