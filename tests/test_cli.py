@@ -123,7 +123,7 @@ def test_summary_and_json_are_the_same_and_stdout_has_nothing_else(table):
     assert written["n_rows"] == 60
     assert written["n_unlabeled"] == 40
     assert written["labeled"] == [{"class": "no", "rows": 10}, {"class": "yes", "rows": 10}]
-    assert set(written["cross_validation"]["scores"]) == {"all rows", "labeled rows only"}
+    assert set(written["cross_validation"]["scores"]) == {"all rows", "labeled rows only", "class shares"}
     assert written["not_cross_validated"] is None
     assert written["unlabeled_rows"]["verdict"] in ("helped", "hurt", "mixed", "unknown")
     assert sum(entry["rows"] for entry in written["predicted"]) == 60
