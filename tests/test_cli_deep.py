@@ -28,8 +28,6 @@ from semigen.cli.sources import TableSource
 
 __all__ = ["here"]  # fixtures
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 DEEP = ("vae", "gan", "flow")
 FEW = ("--steps", 4)
 
