@@ -175,16 +175,17 @@ def test_every_deep_model_knows_counts_from_numbers(here, model):
     assert "--drop COLUMN" in message
 
 
-def test_a_flow_refuses_categories_and_holes(here):
+def test_a_flow_refuses_categories_and_missing_values(here):
     kinds_table()
     options = ("--target", "y", "--model", "flow")
     for said, name, words in (
         (("--as", "grade=category", "--drop", "u"), "grade", "are categories"),
-        ((), "u", "a flow needs every cell"),
+        ((), "u", "a flow needs every"),
     ):
         message = error_of(run("fit", "data.csv", *options, *said, code=1))
         assert repr(name) in message
         assert words in message
+        assert ". With semigen fit: --as" in message
         assert "--drop COLUMN" in message
     assert os.listdir() == ["data.csv"]
 
