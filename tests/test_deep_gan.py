@@ -206,6 +206,19 @@ def test_generated_rows_look_like_rows_of_the_table(mixed):
     assert torch.equal(rows[:, 1], rows[:, 1].round())
 
 
+def test_the_output_layer_is_the_inverse_of_the_encoding(rng):
+    frame = pd.DataFrame({"size": rng.normal(100, 15, 40), "visits": rng.poisson(5, 40)})
+    table, matrix = tables.learn(frame)
+    assert table.likelihoods == ("gaussian", "negative_binomial")
+    inputs = tables.Inputs(table).double()
+    x, mask = table.tensors(matrix)
+    rows = OutputLayer(inputs, table, [False] * 2).rows(inputs(x, mask), inputs)
+    np.testing.assert_allclose(table.matrix(rows), matrix, rtol=1e-5)
+    with torch.no_grad():
+        gray = OutputLayer(inputs, table, [True, False])(torch.tensor([[0.3, 0.3]]).double())
+    torch.testing.assert_close(gray, torch.tensor([[1 / (1 + np.exp(-0.3)), 0.3]]).double())
+
+
 # The estimator
 
 
