@@ -24,7 +24,7 @@ def flow(**options):
 
 
 @parametrize_with_checks(
-    [flow(n_steps=4, warmup_steps=2, n_transforms=1, learning_rate=0.01, random_state=None)],
+    [flow(n_steps=2, warmup_steps=1, n_transforms=1, learning_rate=0.01, random_state=None)],
     expected_failed_checks=lambda estimator: DEEP_EXPECTED,
 )
 def test_scikit_learns_checks(estimator, check):
