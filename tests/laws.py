@@ -137,10 +137,10 @@ class Trial:
         return (resp * self.log_prob(params)).sum() + self.family.log_prior(self.prior, params)
 
 
-def fit_prior(family, x, weight, shrinkage):
-    """The prior from rows in one block."""
-    rows = np.flatnonzero(weight > 0)
-    return family.fit_prior(x, weight, shrinkage, lambda f: [f(rows)])
+def fit_prior(family, x, weight, shrinkage, block_rows=32768):
+    """The prior from rows, in one block unless they are many."""
+    data = dataclasses.replace(Data.unlabeled(x), weight=weight)
+    return family.fit_prior(data, shrinkage, ThreadEngine(1, block_rows))
 
 
 def stats_of(family, params, x, resp, missing=None):

@@ -102,18 +102,23 @@ def test_m2_lowers_its_bounds_and_the_cross_entropy_by_hand(rng, step, warm, top
         codes = labeled.y.tolist()
         first = [bound(labeled, i, y, known[i]) for i, y in enumerate(codes)]
         cross_entropy = [-log_q(labeled, i)[y] for i, y in enumerate(codes)]
-        second = []
+        second, kl, spread = [], [], []
         for i in range(N_UNLABELED):
             logs = log_q(unlabeled, i)
             kept = np.argsort(-logs)[:2] if top_k == 2 else np.arange(3)
             logs = logs[kept] - logsumexp(logs[kept])
             each = [bound(unlabeled, i, y, unknown[k, i]) for k, y in enumerate(kept)]
             second.append(sum(np.exp(q) * (one - q) for q, one in zip(logs, each, strict=True)))
+            kls = [parts_by_hand(model, unlabeled, i, y, unknown[k, i])[1] for k, y in enumerate(kept)]
+            kl.append(np.exp(logs) @ kls)
+            spread.append(-np.exp(logs) @ logs)
         torch.manual_seed(0)
-        loss = model.loss(batch, step, "bound").loss
+        loss, parts = model.loss(batch, step, "bound")
     wanted = 2.5 * mean(cross_entropy, labeled.weight)
     wanted -= 0.3 * mean(first, labeled.weight) + 0.7 * mean(second, unlabeled.weight)
     assert float(loss) == pytest.approx(wanted, rel=1e-6)  # log p(y) is kept in float32
+    np.testing.assert_allclose(parts["kl"], kl)
+    np.testing.assert_allclose(parts["entropy"], spread)
 
 
 def test_uncertain_values_are_drawn_in_training_alone(rng):
@@ -132,25 +137,46 @@ def test_uncertain_values_are_drawn_in_training_alone(rng):
     assert model.observe(one)[0] is one.x  # exact values
 
 
+@pytest.mark.parametrize("prior", [np.empty(0), PRIOR])
+def test_importance_weights_by_hand(rng, prior):
+    """p(x, z) / q(z | x) for one z, and with classes the sum over y of p(x, y, z_y) / q(z_y | x, y)."""
+    table, batch = problem(rng)
+    model, rows = vae(table, np.log(prior)), batch.unlabeled
+    noise = torch.randn(2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found = model.log_weights(rows, noise)
+        for i in range(N_UNLABELED):
+            for s in range(2):
+                terms = []
+                for y in range(len(prior)) if len(prior) else [None]:
+                    row, code = rows.take(slice(i, i + 1)), None if y is None else torch.tensor([y])
+                    center, log_sd = (one[0] for one in model.encoder(model.inputs(*row[:2]), code))
+                    z = center + log_sd.exp() * noise[s]
+                    log_px, _ = parts_by_hand(model, rows, i, y, noise[s])
+                    log_ratio = norm.logpdf(z).sum() - norm.logpdf(z, center, log_sd.exp()).sum()
+                    terms.append(log_px + log_ratio + (0 if y is None else np.log(prior[y])))
+                assert float(found[s, i]) == pytest.approx(logsumexp(terms), rel=1e-6)
+
+
 def test_importance_weights_have_the_mean_of_quadrature(rng):
     """p(x) = Σ_y p(y) ∫ p(x | y, z) N(z; 0, 1) dz of one latent, which Gauss and Hermite integrate."""
-    X = 10 * rng.normal(size=(40, 2)) + 50
-    y = np.where(np.arange(40) < 12, np.arange(40) % 2, -1)
+    X = 10 * rng.normal(size=(20, 2)) + 50
+    y = np.where(np.arange(20) < 8, np.arange(20) % 2, -1)
     fitted = VAEClassifier(
         n_latent=1, hidden=5, n_steps=5, learning_rate=0.05, class_prior=[0.8, 0.2], random_state=0
     ).fit(X, y)
     model, table = fitted.networks_.models[0], fitted.networks_.architecture.table
     nodes, weights = np.polynomial.hermite_e.hermegauss(60)
     z = torch.from_numpy(nodes)[:, None]
-    exact = np.zeros(40)
+    exact = np.zeros(20)
     for k, share in enumerate(fitted.class_prior_):
         center = model.decoder(z, torch.full((60,), k)).numpy() * table.scale + table.center
         sd = model.likelihood.sd.numpy() * table.scale
         density = norm.pdf(X[:, None], center, sd).prod(axis=2)
         exact += share * density @ (weights / weights.sum())
-    found = fitted.log_density(X, n_samples=1000)
+    found = fitted.log_density(X, n_samples=500)
     assert (np.abs(found.value - np.log(exact)) < 5 * found.standard_error).all()
-    assert found.standard_error.max() < 0.2
+    assert found.standard_error.max() < 0.3
 
 
 def test_a_decoder_starts_at_the_columns(rng):

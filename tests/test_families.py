@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from laws import fit_prior
 from semigen.arrays.linalg import floor_eigenvalues, whitener
 from semigen.exceptions import ParameterError
 from semigen.families import COVARIANCES, FAMILIES, Gaussian, LowRank, as_covariance, as_family
@@ -203,7 +204,7 @@ def test_n_free_is_the_dimension_of_the_model(shape, make_problem, rng):
 def test_low_rank_of_one_column_is_a_variance():
     x = np.random.default_rng(0).normal(size=(50, 1))
     family = Gaussian(LowRank(rank=3))
-    prior = family.fit_prior(x, np.ones(50), 0.0, lambda f: [f(np.arange(50))])
+    prior = fit_prior(family, x, np.ones(50), 0.0)
     params = family.reference(prior, 1)
     for _ in range(5):
         walk = family.walk(params, float)

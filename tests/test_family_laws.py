@@ -105,12 +105,13 @@ def test_the_order_of_rows_does_not_matter(case, holes, rng):
 
 
 @every_case
-def test_rows_are_those_that_were_asked_for(case, rng):
-    """Row numbers that do not rise are no slice, though the last less the first says so."""
-    one = trial(case, rng)
-    rows = np.array([*range(60), 110, *range(61, 100)])
-    asked = case.family.fit_prior(one.x, one.weight, None, lambda f: [f(rows)])
-    assert_same_record(asked, fit_prior(case.family, one.x[rows], one.weight[rows], None))
+@with_and_without_holes
+def test_rows_without_weight_are_not_visited(case, holes, rng):
+    one = trial(case, rng, holes=holes)
+    counted = rng.random(len(one.x)) < 0.6
+    x = np.where(counted[:, None], one.x, np.nan if case.family.takes_missing else -1.0)
+    found = fit_prior(case.family, x, np.where(counted, one.weight, 0.0), None)
+    assert_same_record(found, fit_prior(case.family, one.x[counted], one.weight[counted], None))
 
 
 @every_case
@@ -208,7 +209,7 @@ def test_weightless_unlabeled_rows_are_as_good_as_absent(case, rng):
     ignored = Data(data.x, data.labels, np.where(labeled, data.weight, 0.0))
     found = []
     for rows in (alone, ignored):
-        prior = case.family.fit_prior(rows.x, rows.weight, None, lambda f, rows=rows: [f(rows.used)])
+        prior = case.family.fit_prior(rows, None, engine)
         begin = start(mixture, prior, rows, engine, np.random.default_rng(0))
         result = fit(mixture, prior, rows, begin, engine, max_iter=5)
         found.append((result.objective, one.log_prob(result.params.family)))
@@ -462,14 +463,14 @@ def check_fit(family, x, y, weight, shrinkage, novel, strange):
     holes = np.isnan(x).any(axis=0)
     data = Data(x, labels, weight, holes if holes.any() else None)
     engine = ThreadEngine(n_threads=1)
-    prior = family.fit_prior(x, weight, shrinkage, lambda f: engine.map_rows(f, data.used))
+    prior = family.fit_prior(data, shrinkage, engine)
     mixture = Mixture(family, np.arange(len(labels.classes) + novel), len(labels.classes))
     begin = start(mixture, prior, data, engine, np.random.default_rng(0))
     result = fit(mixture, prior, data, begin, engine, max_iter=4)
     assert np.isfinite(result.path).all()
     odd = np.full((1, x.shape[1]), strange)
-    for rows in (x[data.used], odd):
+    for rows in (x[data.rows], odd):
         with contextlib.suppress(ColumnError):  # the strange row may be outside the support
-            scores = log_joint(mixture, result.params, rows, np.arange(len(rows)), data.missing)
+            scores = log_joint(mixture, result.params, Data.unlabeled(rows, data.missing))
             assert not np.isnan(scores).any()
             assert np.isfinite(scores.max(axis=1)).all()

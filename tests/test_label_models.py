@@ -97,7 +97,7 @@ def test_the_e_step_with_noise_is_the_naive_one(group, make_problem, rng):
         for c, k in enumerate(group):
             if k < 3:
                 counts[k] += joint[c]
-    stats = e_step(problem.mixture, params, data, data.used)
+    stats = e_step(problem.mixture, params, data)
     assert stats.log_lik == pytest.approx(log_lik, rel=1e-10)
     np.testing.assert_allclose(stats.weight, weight, atol=1e-9)
     np.testing.assert_allclose(stats.noise, counts, atol=1e-9)
@@ -149,7 +149,7 @@ def test_labels_of_every_kind_go_through_em(case, noise, rng):
 def test_the_noise_matrix_is_the_maximum_of_its_part_of_the_objective(make_problem, rng):
     problem = gaussian_problem(make_problem, rng, LabelNoise(START, estimated=True))
     mixture = problem.mixture
-    stats = e_step(mixture, problem.params, problem.data, problem.data.used)
+    stats = e_step(mixture, problem.params, problem.data)
     best = m_step(mixture, problem.prior, stats, problem.params)
 
     def value(noise):
@@ -203,7 +203,7 @@ def test_a_label_names_its_class_and_no_other(rng):
     table[30:] = np.nan
     data = Data(X, encode(table), np.ones(300))
     engine, family = ThreadEngine(1), Gaussian("full")
-    prior = family.fit_prior(X, data.weight, None, lambda f: engine.map_rows(f, data.used))
+    prior = family.fit_prior(data, None, engine)
     mixture = Mixture(family, np.arange(3), 3, label_noise=LabelNoise(START, estimated=True))
     mean = family.summary(start(mixture, prior, data, engine, rng).family)["mean"]
     assert np.linalg.norm(mean[2] - [10.0, 12.5]) < 2.0
@@ -216,7 +216,7 @@ def test_clusters_of_a_class_are_among_the_rows_that_its_labels_name(rng):
     X = np.array([[0.0, 0.0], [0.0, 8.0], [60.0, 4.0]])[clump] + rng.normal(size=(90, 2))
     data = Data(X, encode(np.where(clump == 2, 1, 0)), np.ones(90))
     engine, family = ThreadEngine(1), Gaussian("full")
-    prior = family.fit_prior(X, data.weight, None, lambda f: engine.map_rows(f, data.used))
+    prior = family.fit_prior(data, None, engine)
     noise = LabelNoise(np.array([[0.9, 0.1], [0.1, 0.9]]), estimated=True)
     mixture = Mixture(family, np.array([0, 0, 1]), 2, label_noise=noise)
     mean = family.summary(start(mixture, prior, data, engine, rng).family)["mean"]
@@ -278,7 +278,7 @@ def converged(X, labels, kind):
     family, engine = Gaussian("full"), ThreadEngine(1)
     n_classes = len(labels.classes)
     data = Data(X, labels, np.ones(len(X)))
-    prior = family.fit_prior(X, data.weight, None, lambda f: engine.map_rows(f, data.used))
+    prior = family.fit_prior(data, None, engine)
     mixture = Mixture(family, np.arange(n_classes), n_classes, ClassPrior(kind))
     params = start(mixture, prior, data, engine, np.random.default_rng(0))
     found = fit(mixture, prior, data, params, engine, tol=1e-10, max_iter=2000)
@@ -318,7 +318,7 @@ def test_at_both_ends_twice_the_fall_is_the_quantile():
     for k in range(3):
         for end in (result.low[k], result.high[k]):
             held = replace(mixture, class_prior=ClassPrior("unlabeled", held=(k, float(end))))
-            params = m_step(held, prior, e_step(mixture, found.params, data, data.used), found.params)
+            params = m_step(held, prior, e_step(mixture, found.params, data), found.params)
             assert np.exp(params.log_group[0, k]) == pytest.approx(end)
             there = fit(held, prior, data, params, engine, tol=1e-10, max_iter=2000)
             fall = 2 * 400 * (found.objective - there.objective)
@@ -400,7 +400,7 @@ def test_with_slope_zero_the_statistics_are_those_of_em(make_problem, rng):
     problem = gaussian_problem(make_problem, rng, LabelNoise(START, estimated=True))
     climb = mechanism._Climb(problem.mixture, problem.prior, problem.data, problem.engine)
     found = climb.statistics(mechanism._Point(problem.params, (0.7, 0.0), 0.0))
-    wanted = e_step(problem.mixture, problem.params, problem.data, problem.data.used)
+    wanted = e_step(problem.mixture, problem.params, problem.data)
     assert_same_record(found, replace(wanted, log_lik=0.0))
 
 
@@ -581,9 +581,10 @@ def test_imputed_cells_weigh_the_components_by_the_cells_that_are_there(case, rn
     joint = trial.log_prob(x=trial.x[rows]) + np.log([0.3, 0.28, 0.42])[:, None]
     resp = np.exp(joint - logsumexp(joint, axis=0))
     wanted = trial.family.expect_missing(trial.params, trial.x[rows], resp)
-    found = impute(mixture, params, trial.x, rows, trial.missing)
+    data = Data.unlabeled(trial.x[rows], trial.missing)
+    found = impute(mixture, params, data)
     np.testing.assert_allclose(found, wanted, rtol=1e-9)
-    drawn = impute(mixture, params, trial.x, rows, trial.missing, rng)
+    drawn = impute(mixture, params, data, rng)
     there = ~np.isnan(trial.x[rows])
     assert np.isfinite(drawn).all()
     for filled in (found, drawn):
@@ -597,13 +598,13 @@ def test_drawn_cells_have_the_distribution_of_the_mixture(rng):
     group = rng.integers(2, size=4000)
     X = centers[group] + rng.normal(size=(4000, 2))
     data = Data(X, encode(group), np.ones(4000))
-    prior = family.fit_prior(X, data.weight, None, lambda f: engine.map_rows(f, data.used))
+    prior = family.fit_prior(data, None, engine)
     mixture = Mixture(family, np.arange(2), 2)
     params = start(mixture, prior, data, engine, rng)
     x = np.tile([0.8, np.nan], (20_000, 1))
-    missing = np.array([False, True])
-    drawn = impute(mixture, params, x, np.arange(20_000), missing, rng)[:, 1]
-    expected = impute(mixture, params, x, np.arange(1), missing)[0, 1]
+    data = Data.unlabeled(x, np.array([False, True]))
+    drawn = impute(mixture, params, data, rng)[:, 1]
+    expected = impute(mixture, params, data.take(np.arange(1)))[0, 1]
     assert drawn.mean() == pytest.approx(expected, abs=0.1)
     p = expit(0.8 - 0.5)
     assert np.mean(drawn > 3.0) == pytest.approx(p, abs=0.05)

@@ -12,9 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning
 
+from semigen import (
+    AutoClassifier,
+    HybridClassifier,
+    MixtureClassifier,
+    MixtureEnsembleFeatures,
+    PoolClassifier,
+    SafeClassifier,
+)
+from semigen.columns import ReadTable, learn
 from semigen.data.labels import Labels, encode, is_unlabeled, labeled_values
+from semigen.data.rows import take_rows
 from semigen.data.weights import check_weights
 from semigen.exceptions import LabelError
 
@@ -393,3 +404,59 @@ def test_weights_are_read_or_made():
 def test_bad_weights_are_refused(weight, message):
     with pytest.raises(LabelError, match=message):
         check_weights(weight, 3)
+
+
+HARD = np.array(["b", None, "a", "b", None], dtype=object)
+SOFT = np.array([[0.9, 0.1, 0.0], [np.nan] * 3, [0, 1, 1], [0, 0, 1], [1, 1, 1]])
+
+
+@pytest.mark.parametrize("y", [HARD, SOFT])
+def test_labels_that_are_read_already_stay_as_they_are(y):
+    labels = encode(y, None)
+    assert encode(labels) is labels
+    assert encode(labels, classes=labels.classes) is labels
+    assert encode(labels, counted=np.ones(5, dtype=bool)) is labels
+    assert len(labels) == 5
+    counted = np.arange(5) != 0
+    assert encode(labels, counted=counted).is_labeled.tolist() == (labels.is_labeled & counted).tolist()
+    taken = take_rows(labels, np.array([3, 0]))
+    np.testing.assert_array_equal(taken.probabilities, labels.probabilities[[3, 0]])
+    with pytest.raises(LabelError, match="X has 4 rows and y has 5"):
+        encode(labels, counted=np.ones(4, dtype=bool))
+    with pytest.raises(LabelError, match=r"y has the classes .*, not \['x', 'y'\]"):
+        encode(labels, classes=np.array(["x", "y"]))
+
+
+@pytest.mark.parametrize("y", [HARD, SOFT])
+def test_labels_as_an_array_are_read_as_these_labels(y):
+    labels = encode(y, None)
+    again = encode(labels.to_array(), None)
+    np.testing.assert_array_equal(again.classes, labels.classes)
+    np.testing.assert_allclose(again.probabilities, labels.probabilities, atol=1e-15)
+    np.testing.assert_array_equal(again.is_labeled, labels.is_labeled)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        MixtureClassifier(covariance="tied"),
+        SafeClassifier(MixtureClassifier(covariance="tied"), n_repeats=1),
+        HybridClassifier(MixtureEnsembleFeatures(3)),
+        PoolClassifier([("mixture", MixtureClassifier(covariance="tied"))]),
+        AutoClassifier(n_mixtures=3),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_estimators_take_labels_and_tables_that_are_read_already(model, rng):
+    frame = pd.DataFrame(
+        {"a": rng.normal(size=80), "b": rng.normal(size=80), "c": rng.choice(["x", "y"], 80)}
+    )
+    y = np.where(np.arange(80) < 24, np.where(frame["a"] > 0, "up", "down"), None)
+    if isinstance(model, PoolClassifier | SafeClassifier | MixtureClassifier):
+        frame = frame[["a", "b"]]
+    wanted = clone(model).fit(frame, y).predict_proba(frame)
+    table, labels = ReadTable(*learn(frame)), encode(y, None)
+    read = clone(model).fit(table, labels)
+    assert read.classes_.tolist() == ["down", "up"]
+    np.testing.assert_allclose(read.predict_proba(table), wanted, atol=1e-10)
+    np.testing.assert_allclose(read.predict_proba(frame), wanted, atol=1e-10)

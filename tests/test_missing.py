@@ -6,6 +6,7 @@ What holds for every family with missing cells stands in ``test_family_laws.py``
 import numpy as np
 import pytest
 
+from laws import fit_prior
 from semigen.data.labels import encode
 from semigen.em import Data, Mixture, ThreadEngine, fit, start
 from semigen.exceptions import ColumnError
@@ -17,7 +18,7 @@ from twins import N_COMPONENTS, SHAPES, blank, conditional, correlated, in_shape
 def parameters(family, x, rng, shrinkage=None):
     """A prior and parameters that differ between components, from complete rows."""
     weight = np.ones(len(x))
-    prior = family.fit_prior(x, weight, shrinkage, lambda f: [f(np.arange(len(x)))])
+    prior = fit_prior(family, x, weight, shrinkage)
     walk = family.walk(family.reference(prior, N_COMPONENTS), x.dtype)
     resp = rng.dirichlet(np.full(N_COMPONENTS, 0.3), size=len(x)).T
     walk.log_prob(x)
@@ -110,7 +111,7 @@ def test_chunks_without_a_hole_take_the_way_of_complete_rows(family, rng):
 def run(family, x, y, weight, shrinkage=None, *, max_iter=25, block_rows=32768, n_classes=3):
     engine = ThreadEngine(1, block_rows)
     data = Data(x, encode(y, classes=np.arange(n_classes)), weight, np.isnan(x).any(axis=0))
-    prior = family.fit_prior(x, weight, shrinkage, lambda f: engine.map_rows(f, data.used))
+    prior = family.fit_prior(data, shrinkage, engine)
     mixture = Mixture(family, np.arange(n_classes), n_classes)
     begin = start(mixture, prior, data, engine, np.random.default_rng(0))
     return fit(mixture, prior, data, begin, engine, max_iter=max_iter, tol=0.0)
@@ -207,8 +208,7 @@ def test_draws_have_the_conditional_mean_and_covariance(shape, rng):
 def test_prior_is_that_of_the_observed_cells(rng):
     x = blank(correlated(rng, 3000, 3), rng)
     weight = rng.uniform(0.0, 2.0, size=len(x))
-    blocks = np.array_split(np.arange(len(x)), 3)
-    prior = Gaussian("diag").fit_prior(x, weight, None, lambda f: [f(block) for block in blocks])
+    prior = fit_prior(Gaussian("diag"), x, weight, None, block_rows=1000)
     for j in range(3):
         there = ~np.isnan(x[:, j])
         mean = np.average(x[there, j], weights=weight[there])
@@ -221,12 +221,12 @@ def test_prior_is_that_of_the_observed_cells(rng):
 def test_a_column_without_any_cell_is_named(shape):
     x = np.column_stack([np.arange(6.0), np.full(6, np.nan), [np.nan] * 5 + [1.0]])
     weight = np.array([1.0] * 5 + [0.0])  # the only cell of the last column is in a row that does not count
-    with pytest.raises(ColumnError, match=r"2 column\(s\).*no observed cell.*first is column 1"):
-        Gaussian(shape).fit_prior(x, weight, None, lambda f: [f(np.arange(5))])
+    with pytest.raises(ColumnError, match=r"2 column\(s\).*no observed value.*first is column 1"):
+        fit_prior(Gaussian(shape), x, weight, None)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e200])
 def test_numbers_that_overflow_are_refused_beside_holes(value):
     x = np.array([[value, 1.0], [np.nan, 2.0], [3.0, np.nan], [1.0, 1.0]])
     with pytest.raises(ColumnError, match=r"squares overflow.*column 0"):
-        Gaussian().fit_prior(x, np.ones(4), None, lambda f: [f(np.arange(4))])
+        fit_prior(Gaussian(), x, np.ones(4), None)

@@ -180,7 +180,7 @@ def test_memory_stays_far_below_that_of_dense_rows(rng):
     engine = ThreadEngine(n_threads=1)
     mixture = Mixture(family, np.arange(4), 4)
     tracemalloc.start()
-    prior = family.fit_prior(x, data.weight, None, lambda f: engine.map_rows(f, data.used))
+    prior = family.fit_prior(data, None, engine)
     begin = start(mixture, prior, data, engine, rng)
     fit(mixture, prior, data, begin, engine, max_iter=3)
     peak = tracemalloc.get_traced_memory()[1]

@@ -92,7 +92,8 @@ def unlabeled(y):
 def prior_of(alone, X, y):
     """The supervised fit's prior."""
     data = alone._with_labels(alone._matrix(X), y, None, alone.classes_)
-    return alone._prior(alone.mixture_.family, data, ThreadEngine(1))
+    strength = None if alone.shrinkage == "auto" else alone.shrinkage
+    return alone.mixture_.family.fit_prior(data, strength, ThreadEngine(1))
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -143,9 +144,7 @@ def test_no_parameters_guarantee_more_than_the_bound(name):
     data = alone._with_labels(alone._matrix(X), y, None, alone.classes_)
     labels = safe.pessimistic_labels_
     np.testing.assert_allclose(labels.sum(axis=1), 1)
-    stats = given_stats(
-        mixture, alone.params_, replace(data, weight=np.ones(len(labels))), np.arange(len(labels)), labels
-    )
+    stats = given_stats(mixture, alone.params_, replace(data, weight=np.ones(len(labels))), labels)
     stats = replace(stats, weight=np.vstack([np.zeros(labels.shape[1]), stats.weight.sum(axis=0)]))
 
     def value(params):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from laws import fit_prior
 from semigen import MixtureClassifier
 from semigen.columns import Schema, learn
 from semigen.exceptions import ColumnError, ParameterError
@@ -38,7 +39,7 @@ BLOCKS = ([0, 2], Gaussian("full")), ([1], Categorical()), ([3], Poisson()), ([4
 
 
 def fitted(family, x, rng, resp=None):
-    prior = family.fit_prior(x, np.ones(len(x)), None, lambda f: [f(np.arange(len(x)))])
+    prior = fit_prior(family, x, np.ones(len(x)), None)
     resp = rng.dirichlet(np.ones(2), size=len(x)).T if resp is None else resp
     walk = family.walk(family.reference(prior, 2), float, np.isnan(x).any(axis=0))
     walk.log_prob(x)
@@ -61,8 +62,7 @@ def test_the_log_density_is_the_sum_of_the_blocks(rows, rng):
     assert product.n_free(params) == free
     assert product.log_prior(prior, params) == pytest.approx(log_prior, rel=1e-12)
     assert prior.strength == tuple(
-        family.fit_prior(rows[:, columns], np.ones(80), None, lambda f: [f(np.arange(80))]).strength
-        for columns, family in BLOCKS
+        fit_prior(family, rows[:, columns], np.ones(80), None).strength for columns, family in BLOCKS
     )
 
 

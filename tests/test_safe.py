@@ -1,14 +1,15 @@
 """Laws of SafeClassifier: it chooses by held-out labeled rows, prefers supervised learning, and says why."""
 
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pandas
 import pytest
 import scipy.sparse
 from scipy.special import logsumexp
-from scipy.stats import multivariate_normal
-from sklearn.base import clone
+from scipy.stats import multivariate_normal, norm
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -249,6 +250,42 @@ def test_the_smallest_weight_within_one_standard_error_is_taken(helpful):
     assert safe.unlabeled_weight_ == min(close)
     again = clone(safe).fit(helpful.X, helpful.y)
     assert again.path_ == safe.path_
+
+
+class Known(ClassifierMixin, BaseEstimator):
+    """Log-losses that are known: for each weight 1, a shift, and a spread times a column of X."""
+
+    shift: ClassVar = {0.0: 0.10, 0.1: 0.02, 1.0: 0.0}
+    spread: ClassVar = {0.0: 0.0, 0.1: 0.3, 1.0: 0.0}
+
+    def __init__(self, unlabeled_weight=1.0):
+        self.unlabeled_weight = unlabeled_weight
+
+    def fit(self, X, y):
+        self.classes_ = np.array([0, 1])
+        return self
+
+    def predict_proba(self, X):
+        code, noise = X.T
+        weight = self.unlabeled_weight
+        right = np.exp(-1 - self.shift[weight] - self.spread[weight] * noise)
+        return np.where(np.arange(2) == code[:, None], right[:, None], 1 - right[:, None])
+
+
+@pytest.mark.parametrize(("spread", "chosen"), [(0.3, 0.1), (0.03, 1.0)])
+def test_of_candidates_close_to_the_best_the_smallest_is_taken(spread, chosen, monkeypatch):
+    """0.1 loses 0.02 nats per row to the best, 1: less or more than its standard error of spread / √39."""
+    monkeypatch.setitem(Known.spread, 0.1, spread)
+    noise = norm.ppf((np.arange(40) + 0.5) / 40)
+    code = np.arange(60) % 2
+    X = np.column_stack([code, np.concatenate([noise, np.zeros(20)])])
+    y = np.where(np.arange(60) < 40, code, -1)
+    safe = SafeClassifier(Known(), unlabeled_weights=(0.1, 1.0), n_repeats=1).fit(X, y)
+    assert [point.excess for point in safe.path_] == pytest.approx([0.1, 0.02, 0.0])
+    assert safe.path_[1].standard_error == pytest.approx(spread * noise.std() / np.sqrt(39))
+    assert safe.unlabeled_weight_ == chosen
+    assert safe.verdict_ == judge(safe.comparison_, f"{chosen:g}", "0", n_unlabeled=20)
+    assert safe.verdict_.helped == (chosen == 1.0)
 
 
 def test_the_verdict_is_that_of_the_common_rule(helpful, harmful):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from semigen import MixtureClassifier
-from semigen.columns import Schema, describe, learn, missing_columns, read, refuse_missing, restore
+from semigen.columns import ReadTable, Schema, describe, learn, missing_columns, read, refuse_missing, restore
 from semigen.exceptions import ColumnError, ParameterError
 
 FRAMES = {
@@ -694,3 +694,28 @@ def test_schemas_survive_copies(frame):
     for other in (copy.deepcopy(schema), pickle.loads(pickle.dumps(schema))):
         assert other == schema
         assert other.kinds == schema.kinds
+
+
+def test_a_table_that_is_read_already_stays_as_it_is():
+    schema, matrix = learn(pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}), {"b": "category"})
+    table = ReadTable(schema, matrix)
+    assert learn(table)[0] is schema
+    assert learn(table)[1] is matrix
+    assert learn(table, {"a": "number"})[1] is matrix
+    assert read(schema, table) is matrix
+    assert table.shape == (2, 2)
+    assert len(table[np.array([1])]) == 1
+
+
+def test_a_table_that_was_read_otherwise_is_read_again():
+    """Levels that are numbers of the levels of the table, as models of version 0.1 have them."""
+    schema, matrix = learn(pd.DataFrame({"a": ["x", "y", "z"]}), "category")
+    table = ReadTable(schema, matrix)
+    inner = Schema(None, ("category",), ((0.0, 2.0),), None)
+    np.testing.assert_array_equal(read(inner, table).ravel(), [0, 2, 1])  # "y" is unknown, "z" the second
+    counts = ReadTable(*learn(np.array([[0.0], [3.0]])))
+    assert learn(counts, "count")[0].kinds == ("count",)
+    sparse = ReadTable(*learn(scipy.sparse.csr_array(np.eye(3)), sparse=True))
+    for refused in (lambda: learn(sparse), lambda: read(sparse.schema, sparse)):
+        with pytest.raises(ColumnError, match="X is sparse"):
+            refused()

@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import digamma, gammaln
 from scipy.stats import gamma, kstest, multivariate_t, t
 
+from laws import fit_prior
 from semigen import MixtureClassifier
 from semigen.data.labels import encode
 from semigen.em import Data, Mixture, ThreadEngine, fit, start
@@ -26,13 +27,9 @@ def family(request):
     return StudentT(request.param, dof="component")
 
 
-def one_block(x):
-    return lambda f: [f(np.arange(len(x)))]
-
-
 def parameters(family, x, rng, shrinkage=None, steps=3):
     """A prior, parameters that differ between components, and the responsibilities that led to them."""
-    prior = family.fit_prior(x, np.ones(len(x)), shrinkage, one_block(x))
+    prior = fit_prior(family, x, np.ones(len(x)), shrinkage)
     params = family.reference(prior, N_COMPONENTS)
     resp = rng.dirichlet(np.full(N_COMPONENTS, 0.3), size=len(x)).T
     for _ in range(steps):
@@ -121,9 +118,9 @@ def run(family, x, y, shrinkage=None, *, max_iter=200, tol=1e-6):
     labels = encode(y, classes=np.arange(int(np.max(y)) + 1))
     missing = np.isnan(x).any(axis=0)
     data = Data(x, labels, np.ones(len(x)), missing if missing.any() else None)
-    prior = family.fit_prior(x, data.weight, shrinkage, one_block(x))
-    mixture = Mixture(family, np.arange(len(labels.classes)), len(labels.classes))
     engine = ThreadEngine(1)
+    prior = family.fit_prior(data, shrinkage, engine)
+    mixture = Mixture(family, np.arange(len(labels.classes)), len(labels.classes))
     begin = start(mixture, prior, data, engine, np.random.default_rng(0))
     return fit(mixture, prior, data, begin, engine, max_iter=max_iter, tol=tol)
 
@@ -168,9 +165,9 @@ def test_prior_does_not_see_outliers(rng):
     weight = rng.uniform(0.5, 2.0, size=500)
     spoilt = np.vstack([x, [[1e3, 1e4, -1e9]] * 60])
     all_weights = np.concatenate([weight, np.ones(60)])
-    clean = Gaussian().fit_prior(x, weight, None, one_block(x))
-    assert StudentT().fit_prior(x, weight, None, one_block(x)).scale == pytest.approx(clean.scale, rel=1e-12)
-    found = StudentT().fit_prior(spoilt, all_weights, None, one_block(spoilt))
+    clean = fit_prior(Gaussian(), x, weight, None)
+    assert fit_prior(StudentT(), x, weight, None).scale == pytest.approx(clean.scale, rel=1e-12)
+    found = fit_prior(StudentT(), spoilt, all_weights, None)
     np.testing.assert_allclose(found.center, clean.center, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(found.scale, clean.scale, rtol=1e-10)
     np.testing.assert_allclose(found.target, clean.target, rtol=1e-10)
@@ -179,7 +176,7 @@ def test_prior_does_not_see_outliers(rng):
 
 def test_prior_of_a_column_of_mostly_one_value_is_that_of_all_cells():
     x = np.column_stack([np.r_[np.zeros(9), 5.0], np.arange(10.0)])
-    prior = StudentT().fit_prior(x, np.ones(10), None, one_block(x))
+    prior = fit_prior(StudentT(), x, np.ones(10), None)
     np.testing.assert_allclose(prior.scale, x.std(axis=0), rtol=1e-12)
 
 
@@ -188,9 +185,8 @@ def test_weights_and_holes_count_for_the_fences(rng):
     weight = rng.integers(0, 3, size=60)
     often = np.repeat(x, weight, axis=0)
     holes = np.vstack([often, np.full((40, 2), np.nan)])
-    rows = np.flatnonzero(weight > 0)
-    one = StudentT().fit_prior(x, weight.astype(float), None, lambda f: [f(rows)])
-    two = StudentT().fit_prior(holes, np.ones(len(holes)), None, one_block(holes))
+    one = fit_prior(StudentT(), x, weight.astype(float), None)
+    two = fit_prior(StudentT(), holes, np.ones(len(holes)), None)
     np.testing.assert_allclose(one.center, two.center, rtol=1e-10)
     np.testing.assert_allclose(one.scale, two.scale, rtol=1e-10)
 
@@ -252,7 +248,7 @@ def test_numbers_that_overflow_are_refused(value, rng):
     x = rng.normal(size=(40, 2))
     x[3, 1] = value
     with pytest.raises(ColumnError, match=r"squares overflow.*column 1"):
-        StudentT().fit_prior(x, np.ones(40), None, one_block(x))
+        fit_prior(StudentT(), x, np.ones(40), None)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -41,9 +41,7 @@ class Problem:
         self.mixture = (
             Mixture(family, group, n_classes) if kind is None else Mixture(family, group, n_classes, kind)
         )
-        self.prior = family.fit_prior(
-            self.x, weight, shrinkage, lambda f: self.engine.map_rows(f, self.data.used)
-        )
+        self.prior = family.fit_prior(self.data, shrinkage, self.engine)
         reference = family.reference(self.prior, len(group))
         n_groups = self.mixture.n_groups
         log_group = np.log(rng.dirichlet(np.full(n_groups, 5.0), size=2))

@@ -65,8 +65,7 @@ def _iteration(
     mixture = Mixture(family, np.arange(COMPONENTS), COMPONENTS)
     stamps: list[float] = []
     with ThreadEngine() as engine:
-        used = data.used
-        prior = family.fit_prior(x, data.weight, None, lambda function: engine.map_rows(function, used))
+        prior = family.fit_prior(data, None, engine)
         fit(
             mixture,
             prior,

@@ -66,8 +66,7 @@ def semigen(
     mixture = Mixture(family, np.arange(n_components), n_components)
     stamps: list[float] = []
     with ThreadEngine(threads) as engine:
-        used = data.used
-        prior = family.fit_prior(x, data.weight, 0.0, lambda function: engine.map_rows(function, used))
+        prior = family.fit_prior(data, 0.0, engine)
         done = fit(
             mixture,
             prior,

@@ -68,8 +68,8 @@ class Column:
 def describe(frame: Any) -> tuple[Column, ...]:
     """Say what each column of a table is and whether a model can use it.
 
-    The kinds are those that :func:`learn` infers, and beyond them columns that say nothing about a class are
-    found: ids and constants.
+    The kinds are those that :func:`learn` infers; besides, columns that cannot help to predict are found: ids
+    and constants.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The way back: rows of numbers become a table like the one that they came from."""
+"""Restoring: matrices of numbers become tables like the one of the fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from semigen.columns.tables import Frame, Series, as_frame, is_missing, position
 
 
 def restore(schema: Schema, matrix: NDArray[Any], like: Any = None) -> Any:
-    """Rows of numbers as the table that they came from.
+    """Turn a matrix of numbers into a table like the one of the fit.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def _filled(series: Series, values: list[Any], library: Any) -> Series:
 
 
 def _cells(kind: Kind, levels: Levels | None, values: NDArray[Any]) -> list[Any]:
-    """The cells of a restored column, None where missing."""
+    """The values of a restored column, None where missing."""
     if levels is not None:
         return decode(values, levels)
     filled = values[~np.isnan(values)]

@@ -1,4 +1,4 @@
-"""What the columns of a fit were, and rows that are read already."""
+"""The columns of a fit, and tables that are read already."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from semigen.columns.levels import Levels
 
 @dataclass(frozen=True)
 class Schema:
-    """What the columns of a table were when a model learned from them.
+    """The columns of the table that a model was fitted on.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""One record of how fits compare on held-out rows, and one rule that says what it means."""
+"""One record of how fits compare on held-out rows, and one rule for whether unlabeled rows helped."""
 
 from semigen.comparison.cross_validation import cross_validate
 from semigen.comparison.record import CLASS_SHARES, Comparison, Score

@@ -44,9 +44,9 @@ class Score:
 class Comparison:
     """Out-of-fold results of several estimators on the same folds.
 
-    ``score`` and ``difference`` also take the name ``"class shares"``: what predicting the shares of the
-    classes among the labeled training rows would score, without looking at X. Who is not better than this
-    zero line has learned nothing from the columns. It is not among ``names``.
+    ``score`` and ``difference`` also take the name ``"class shares"``, the zero line: it predicts for every
+    row the shares of the classes among the labeled training rows, without looking at X. An estimator that
+    does not beat it has learned nothing from the columns. It is not among ``names``.
 
     All intervals are 95 % and treat the tested rows as independent; folds share training rows, so they are
     somewhat too narrow. Weights count by their ratios only: m rows of weights w count as

@@ -1,18 +1,21 @@
 """Expectation–maximization for mixtures on labeled and unlabeled rows.
 
 ``records`` says what a mixture, its parameters and its statistics are; ``kernel`` has the formulas (E-step,
-merge, M-step); ``engines`` decide where blocks of rows are computed; ``initialize`` finds a start;
-``loop`` iterates.
+merge, M-step), all functions of one block of rows (:mod:`semigen.data.blocks`); ``engines`` decide where
+blocks are computed; ``initialize`` finds a start; ``loop`` iterates.
 """
 
-from semigen.em.engines import Engine, ThreadEngine
+from semigen.data.blocks import Block, Blocks, Data, Engine
+from semigen.em.engines import ThreadEngine, as_engine
 from semigen.em.initialize import restart, restartable, start
 from semigen.em.kernel import e_step, impute, log_joint, m_step
 from semigen.em.loop import Fit, fit
 from semigen.em.mechanism import LabelMechanism
-from semigen.em.records import ClassPrior, Data, LabelNoise, Mixture, Params, Stats
+from semigen.em.records import ClassPrior, LabelNoise, Mixture, Params, Stats
 
 __all__ = [
+    "Block",
+    "Blocks",
     "ClassPrior",
     "Data",
     "Engine",
@@ -23,6 +26,7 @@ __all__ = [
     "Params",
     "Stats",
     "ThreadEngine",
+    "as_engine",
     "e_step",
     "fit",
     "impute",

@@ -1,68 +1,75 @@
-"""Where blocks of rows are computed. An engine knows nothing of what is computed."""
+"""Where blocks of rows are computed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from typing import Any, Protocol, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from semigen.common.threads import available_cpus, one_blas_thread
-
-Rows = NDArray[np.intp]
-
-
-class Engine(Protocol):
-    """Applies a function to blocks of rows. Used as a context, it keeps its workers until the end."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *error: object) -> None: ...
-
-    def map_rows(self, function: Callable[[Rows], Any], rows: Rows) -> list[Any]:
-        """``function`` of each block of ``rows``, in the order of the rows."""
-        ...
+from semigen.data.blocks import Blocks, Engine
+from semigen.exceptions import ParameterError
 
 
-class ThreadEngine:
+@dataclass(frozen=True)
+class ThreadEngine(Engine):
     """Threads over blocks, with the linear algebra library at one thread each.
 
-    Blocks have a fixed size and are merged in order, so results do not depend on the number of threads.
+    Blocks have a fixed size and results are merged in block order, so they do not depend on the number of
+    threads.
 
     Parameters
     ----------
     n_threads : int or None, default=None
-        None: one for each processor this process may use.
+        None: one for each processor that this process may use.
     block_rows : int, default=32768
-        Rows a block; fewer rows than two blocks hold run in the calling thread.
+        Rows per block; a source of a single block is computed in the calling thread.
     """
 
-    def __init__(self, n_threads: int | None = None, block_rows: int = 32768) -> None:
-        self.n_threads = n_threads or available_cpus()
-        self.block_rows = block_rows
-        self._open: ExitStack | None = None
+    n_threads: int | None = None
+    block_rows: int = 32768
 
-    def __enter__(self) -> Self:
-        self._open = ExitStack()
+    @contextmanager
+    def open(self) -> Iterator[Engine]:
         # one thread in small matrix products, too: waking others takes longer than the product
-        self._open.enter_context(one_blas_thread())
-        self._pool = self._open.enter_context(ThreadPoolExecutor(self.n_threads))
-        return self
+        n_threads = self.n_threads or available_cpus()
+        with one_blas_thread(), ThreadPoolExecutor(n_threads) as pool:
+            yield _Threads(pool if n_threads > 1 else None, self.block_rows)
 
-    def __exit__(self, *error: object) -> None:
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+    def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
+        with self.open() as running:
+            return running.map_blocks(function, source, *states)
 
-    def map_rows(self, function: Callable[[Rows], Any], rows: Rows) -> list[Any]:
-        """``function`` of each block of ``rows``, in the order of the rows."""
-        if self._open is None:
-            with self:
-                return self.map_rows(function, rows)
-        blocks = [rows[i : i + self.block_rows] for i in range(0, len(rows), self.block_rows)]
-        if len(blocks) == 1 or self.n_threads == 1:
-            return [function(block) for block in blocks]
-        return list(self._pool.map(function, blocks))
+
+@dataclass(frozen=True)
+class _Threads(Engine):
+    """The threads of an open :class:`ThreadEngine`; None where the calling thread is the only one."""
+
+    pool: ThreadPoolExecutor | None
+    block_rows: int
+
+    def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
+        apply: Callable[..., Iterable[Any]] = map
+        if self.pool is not None and source.n_rows > self.block_rows:
+            apply = self.pool.map
+        return list(apply(function, source.blocks(self.block_rows), *states))
+
+
+def as_engine(engine: Any) -> Engine:
+    """The engine of an estimator's ``engine`` parameter; None means threads.
+
+    Raises
+    ------
+    ParameterError
+        If it is no engine.
+    """
+    if engine is None:
+        return ThreadEngine()
+    if isinstance(engine, Engine):
+        return engine
+    raise ParameterError(
+        f"engine={engine!r} is no engine: use None (threads), semigen.em.ThreadEngine(...) or an Engine of "
+        "your own."
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import fields, is_dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
+from semigen.arrays.pieces import Indices
+from semigen.data.blocks import Block, Blocks, Data, Engine
 from semigen.data.labels import Labels
-from semigen.em.engines import Engine
-from semigen.em.kernel import e_step, given_stats, label_evidence, m_step
-from semigen.em.records import LABELED, Array, Data, Mixture, Params, Rows, Stats
+from semigen.em.kernel import e_step, given_stats, label_evidence, m_step, stats_by_label
+from semigen.em.records import LABELED, Array, Mixture, Params, Stats
 from semigen.exceptions import ConvergenceWarning, ParameterError
 
 MAX_SEED_ROWS = 5000
@@ -28,7 +29,7 @@ MAX_SEED_ROWS = 5000
 def start(
     mixture: Mixture,
     prior: Any,
-    data: Data,
+    data: Blocks,
     engine: Engine,
     rng: np.random.Generator,
     *,
@@ -54,22 +55,20 @@ def start(
     ParameterError
         If a class has more components than distinct rows to start them from.
     """
-    seeds = _Seeds(mixture, prior, data, rng)
-    rows, resp = seeds.collect(perturb)
+    seeds = _Seeds(mixture, prior, data, engine, rng)
     reference = _reference(mixture, prior)
-    position = np.zeros(len(data.weight), dtype=np.intp)
-    position[rows] = np.arange(len(rows))
-    stats = reduce(
-        Stats.merge,
-        engine.map_rows(lambda mine: given_stats(mixture, reference, data, mine, resp[position[mine]]), rows),
-    )
-    params = m_step(mixture, prior, stats, reference)
+    if seeds.needed or perturb:
+        parts = [given_stats(mixture, reference, *one) for one in seeds.collect(perturb)]
+    else:
+        by_label = seeds.class_probs[:, mixture.group]
+        parts = engine.map_blocks(partial(stats_by_label, mixture, reference, by_label), seeds.labeled)
+    params = m_step(mixture, prior, reduce(Stats.merge, parts), reference)
     if seeds.nameless.any():
         params = replace(params, log_group=seeds.log_group())
     return params
 
 
-def restart(mixture: Mixture, prior: Any, data: Data, engine: Engine, params: Params) -> Params:
+def restart(mixture: Mixture, prior: Any, data: Blocks, engine: Engine, params: Params) -> Params:
     """Parameters to start from where another fit ended: one EM iteration on.
 
     That iteration leads within the bounds of this prior, where ``params`` need not be: rows and weights, and
@@ -85,7 +84,7 @@ def restart(mixture: Mixture, prior: Any, data: Data, engine: Engine, params: Pa
     if mixture.label_noise is not None and mixture.label_noise.estimated and params.noise is not None:
         noise = params.noise
     params = replace(params, family=mixture.family.moved(prior, params.family), noise=noise)
-    parts = engine.map_rows(lambda rows: e_step(mixture, params, data, rows), data.used)
+    parts = engine.map_blocks(partial(e_step, mixture, params), data)
     return m_step(mixture, prior, reduce(Stats.merge, parts), params)
 
 
@@ -120,18 +119,27 @@ def _reference(mixture: Mixture, prior: Any) -> Params:
 class _Seeds:
     """Rows to start from and the components they start."""
 
-    def __init__(self, mixture: Mixture, prior: Any, data: Data, rng: np.random.Generator) -> None:
-        self.mixture, self.prior, self.data, self.rng = mixture, prior, data, rng
-        used = data.used
-        labeled = data.labels.is_labeled[used]
-        self.labeled: Rows = used[labeled]
-        self.unlabeled: Rows = used[~labeled]
-        self.class_probs: Array = _class_probs(mixture, data.labels)[data.labels.pattern[self.labeled]]
-        named = np.zeros(mixture.n_groups, dtype=bool)
+    def __init__(
+        self, mixture: Mixture, prior: Any, data: Blocks, engine: Engine, rng: np.random.Generator
+    ) -> None:
+        self.mixture, self.prior, self.rng = mixture, prior, rng
+        self.classes = data.labels.classes
+        has_label = data.labels.pattern_labeled
+        self.labeled, self.unlabeled = data.where(has_label), data.where(~has_label)
+        self.class_probs = _class_probs(mixture, data.labels)
         # through a noise matrix every label may leave every class something: a name must speak for its class
         self.least = 0.0 if mixture.label_noise is None else 1.0 / mixture.n_classes - 1e-9
-        named[: mixture.n_classes] = (self.class_probs > self.least).any(axis=0)
+        occurs = sum(engine.map_blocks(_pattern_counts, self.labeled), np.zeros(len(has_label))) > 0
+        named = np.zeros(mixture.n_groups, dtype=bool)
+        named[: mixture.n_classes] = (self.class_probs[occurs] > self.least).any(axis=0)
         self.nameless = ~named
+        size = np.bincount(mixture.group, minlength=mixture.n_groups)
+        self.crowded = (size > 1) & named
+
+    @property
+    def needed(self) -> bool:
+        """Whether the labels alone do not say which rows start which components."""
+        return bool(self.crowded.any() or self.nameless.any())
 
     def log_group(self) -> Array:
         """Group probabilities where some groups have no labeled row: in proportion to components."""
@@ -142,52 +150,56 @@ class _Seeds:
             share[:n_classes] = values * share[:n_classes].sum()
         return np.log(np.vstack([share, share]))
 
-    def collect(self, perturb: bool) -> tuple[Rows, Array]:
-        """Seed rows and their responsibilities (rows, C)."""
+    def collect(self, perturb: bool) -> list[tuple[Data, Array]]:
+        """All labeled rows and some unlabeled ones, in memory, and their responsibilities (rows, C)."""
         mixture = self.mixture
-        members = np.bincount(mixture.group, minlength=mixture.n_groups)
-        crowded = (members > 1) & ~self.nameless
-        if not (crowded.any() or self.nameless.any() or perturb):
-            return self.labeled, self.class_probs[:, mixture.group]
-        sample = self._sample(self.unlabeled)
-        points = mixture.family.points(self.prior, self.data.x[sample])
-        near_class, distance = self._nearest(points)
-        rows = [self.labeled]
-        resp = [self._spread(self.class_probs)]
-        if perturb and len(sample):
-            chosen = self.rng.random(len(sample)) < 0.5
-            rows.append(sample[chosen])
-            resp.append(self._spread(np.eye(mixture.n_classes)[near_class[chosen]]))
-        for group in np.flatnonzero(crowded):
-            mine = np.flatnonzero(near_class == group)
-            order = self.rng.random(len(mine)) if perturb else distance[mine]
-            mine = mine[np.argsort(order, kind="stable")][: (len(mine) + 1) // 2]
-            self._cluster(int(group), sample[mine], rows, resp, perturb)
-        taken = np.concatenate(rows)
-        free = ~np.isin(sample, taken)
-        for component in np.flatnonzero(self.nameless[mixture.group]):
-            chosen_rows = self._far(points, distance, free)
-            if not len(chosen_rows):
+        known, others = self.labeled.take(np.arange(self.labeled.n_rows)), self._sample()
+        class_probs = self.class_probs[known.labels.pattern]
+        points = mixture.family.points(self.prior, others.x)
+        near_class, distance = self._nearest(points, known, class_probs)
+        resp = self._spread(class_probs), np.zeros((len(points), mixture.n_components))
+        free = np.ones(len(points), dtype=bool)
+        if perturb:
+            half = self.rng.random(len(points)) < 0.5
+            resp[1][half] = self._spread(np.eye(mixture.n_classes)[near_class[half]])
+            free[half] = False
+        for group in np.flatnonzero(self.crowded).tolist():
+            near = np.flatnonzero(near_class == group)
+            order = self.rng.random(len(near)) if perturb else distance[near]
+            near = near[np.argsort(order, kind="stable")][: (len(near) + 1) // 2]
+            mine = np.flatnonzero(class_probs[:, group] > self.least)
+            share = np.concatenate([class_probs[mine, group], np.ones(len(near))])
+            weight = share * np.concatenate([known.weight[mine], others.weight[near]])
+            own = np.vstack([mixture.family.points(self.prior, known.x[mine]), points[near]])
+            component = self._cluster(group, own, weight, perturb)
+            resp[0][mine, component[: len(mine)]] = share[: len(mine)]
+            resp[1][near, component[len(mine) :]] += 1.0
+            free[near] = False
+        for nameless in np.flatnonzero(self.nameless[mixture.group]).tolist():
+            far = self._far(points, distance, free)
+            if not len(far):
                 break  # components without rows stay at the prior, with no weight
-            free[chosen_rows] = False
-            distance = np.minimum(distance, _distances(points, points[chosen_rows].mean(axis=0)))
-            rows.append(sample[chosen_rows])
-            resp.append(np.eye(mixture.n_components)[np.full(len(chosen_rows), component)])
-        return _merge_rows(np.concatenate(rows), np.vstack(resp))
+            free[far] = False
+            distance = np.minimum(distance, _distances(points, points[far].mean(axis=0)))
+            resp[1][far, nameless] = 1.0
+        used = np.flatnonzero(~free)
+        return [(known, resp[0]), (others.take(used), resp[1][used])]
 
-    def _sample(self, rows: Rows) -> Rows:
-        if len(rows) <= MAX_SEED_ROWS:
-            return rows
-        return np.sort(self.rng.choice(rows, MAX_SEED_ROWS, replace=False))
+    def _sample(self) -> Data:
+        """Unlabeled rows, all or some."""
+        n_rows = self.unlabeled.n_rows
+        if n_rows <= MAX_SEED_ROWS:
+            return self.unlabeled.take(np.arange(n_rows))
+        return self.unlabeled.take(np.sort(self.rng.choice(n_rows, MAX_SEED_ROWS, replace=False)))
 
-    def _nearest(self, points: Array) -> tuple[Rows, Array]:
+    def _nearest(self, points: Array, known: Data, class_probs: Array) -> tuple[Indices, Array]:
         """Class of and distance to the nearest labeled row."""
         if not len(points):
             return np.empty(0, dtype=np.intp), np.empty(0)
-        some = np.sort(self.rng.permutation(len(self.labeled))[:MAX_SEED_ROWS])
-        there = self.mixture.family.points(self.prior, self.data.x[self.labeled[some]])
+        some = np.sort(self.rng.permutation(len(class_probs))[:MAX_SEED_ROWS])
+        there = self.mixture.family.points(self.prior, known.x[some])
         distance, index = NearestNeighbors(n_neighbors=1).fit(there).kneighbors(points)
-        return self.class_probs[some][index[:, 0]].argmax(axis=1), distance[:, 0]
+        return class_probs[some][index[:, 0]].argmax(axis=1), distance[:, 0]
 
     def _spread(self, class_probs: Array) -> Array:
         """Class probabilities over one-component classes; crowded classes are filled by their clusters."""
@@ -198,21 +210,16 @@ class _Seeds:
         resp[:, known] = class_probs[:, group[known]]
         return resp
 
-    def _cluster(self, group: int, near: Rows, rows: list[Rows], resp: list[Array], perturb: bool) -> None:
-        """Split a class's labeled rows and nearby unlabeled rows into its components."""
+    def _cluster(self, group: int, points: Array, weight: Array, perturb: bool) -> Indices:
+        """The component, one of the class's, of each of its labeled rows and the unlabeled rows near them."""
         components = np.flatnonzero(self.mixture.group == group)
-        mine = self.class_probs[:, group] > self.least
-        members = np.concatenate([self.labeled[mine], near])
-        share = np.concatenate([self.class_probs[mine, group], np.ones(len(near))])
-        points = self.mixture.family.points(self.prior, self.data.x[members])
         n_distinct = len(np.unique(points, axis=0))
         if n_distinct < len(components):
-            label = self.data.labels.classes.tolist()[group]
+            label = self.classes.tolist()[group]
             raise ParameterError(
                 f"components_per_class asks for {len(components)} components of class {label!r}, but only "
                 f"{n_distinct} distinct rows are near it: lower it, or label more rows."
             )
-        weight = share * self.data.weight[members]
         seed = int(self.rng.integers(2**31))
         if perturb:  # clusters around random rows, unrefined: k-means would lead to the same ones again
             means = KMeans(len(components), init="random", n_init=1, max_iter=1, random_state=seed)
@@ -220,13 +227,9 @@ class _Seeds:
             means = KMeans(len(components), n_init=3, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            cluster = means.fit(points, sample_weight=weight).labels_
-        assigned = np.zeros((len(members), self.mixture.n_components))
-        assigned[np.arange(len(members)), components[cluster]] = share
-        rows.append(members)
-        resp.append(assigned)
+            return np.asarray(components[means.fit(points, sample_weight=weight).labels_])
 
-    def _far(self, points: Array, distance: Array, free: NDArray[np.bool_]) -> Rows:
+    def _far(self, points: Array, distance: Array, free: NDArray[np.bool_]) -> Indices:
         """A row far from what is started, drawn with probability ∝ distance², and its neighbors."""
         odds = np.where(free, distance**2, 0.0)
         if not odds.any():
@@ -245,13 +248,11 @@ def _class_probs(mixture: Mixture, labels: Labels) -> Array:
     return np.asarray(evidence / evidence.sum(axis=1, keepdims=True))
 
 
+def _pattern_counts(block: Block) -> Array:
+    """How many rows of a block have each label pattern, (P,)."""
+    pattern = block.labels.pattern[block.rows]
+    return np.bincount(pattern, minlength=len(block.labels.log_table)).astype(np.float64)
+
+
 def _distances(points: Array, origin: Array) -> Array:
     return np.asarray(np.sqrt(((points - origin) ** 2).sum(axis=1)))
-
-
-def _merge_rows(rows: Rows, resp: Array) -> tuple[Rows, Array]:
-    """Rows once each, their responsibilities added, in row order."""
-    distinct, code = np.unique(rows, return_inverse=True)
-    total = np.zeros((len(distinct), resp.shape[1]))
-    np.add.at(total, code, resp)
-    return distinct, total

@@ -1,4 +1,4 @@
-"""The formulas of EM on labeled and unlabeled rows. Pure functions of records; no engine in them.
+"""The formulas of EM on a block of labeled and unlabeled rows. Pure functions of records; no engine in them.
 
 For row i with label evidence ``ℓ_ik = log p(label_i | k)`` (0 where unlabeled) the E-step has
 
@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from semigen.arrays.pieces import chunks
+from semigen.arrays.pieces import Indices, chunks
 from semigen.arrays.special import Floats, log_sum_exp, normalize
-from semigen.data.labels import UNLABELED_PATTERN, Labels
-from semigen.em.records import LABELED, UNLABELED, Array, Data, Mixture, Params, Rows, Stats
-from semigen.families import Missing, Walk
+from semigen.data.blocks import Block
+from semigen.data.labels import UNLABELED_PATTERN
+from semigen.em.records import LABELED, UNLABELED, Array, Mixture, Params, Stats
+from semigen.families import Walk
 
 MAX_NOVEL_SHARE = 1.0 - 1e-9
 """Known classes keep a probability, so that a row's known class is defined where every row is novel."""
@@ -45,17 +46,22 @@ def log_offsets(mixture: Mixture, params: Params, log_table: Array, labeled: NDA
     return np.asarray(mixture.log_label(evidence, labeled) + params.log_within + by_group)
 
 
+def start_walk(mixture: Mixture, params: Params, block: Block) -> Walk:
+    """Start a walk over the rows of a block."""
+    return mixture.family.walk(params.family, block.x.dtype, block.missing)
+
+
 def responsibilities(
-    mixture: Mixture, params: Params, data: Data, rows: Rows, walk: Walk
-) -> Iterator[tuple[Rows | slice, Floats, Floats]]:
+    mixture: Mixture, params: Params, block: Block, walk: Walk
+) -> Iterator[tuple[Indices | slice, Floats, Floats]]:
     """Chunk by chunk: its row numbers, p(c | x, label) (C, rows) and log p(x, label) (rows,)."""
-    labels = data.labels
+    labels = block.labels
     few = len(labels.log_table) <= walk.chunk_rows  # hard labels: one table serves all chunks
     if few:
         of_pattern = log_offsets(mixture, params, labels.log_table, labels.pattern_labeled)
-    for piece in chunks(rows, walk.chunk_rows):
+    for piece in chunks(block.rows_by_pattern, walk.chunk_rows):
         pattern = labels.pattern[piece]
-        values = walk.log_prob(data.x[piece])
+        values = walk.log_prob(block.x[piece])
         if few and (pattern == pattern[0]).all():
             offsets = of_pattern[pattern[:1]]
         elif few:
@@ -66,47 +72,51 @@ def responsibilities(
         yield piece, *normalize(values)
 
 
-def e_step(mixture: Mixture, params: Params, data: Data, rows: Rows) -> Stats:
-    """Expected statistics of some rows under the current parameters."""
-    walk = mixture.family.walk(params.family, data.x.dtype, data.missing)
+def e_step(mixture: Mixture, params: Params, block: Block) -> Stats:
+    """Expected statistics of a block under the current parameters."""
+    walk = start_walk(mixture, params, block)
     parts = np.zeros((2, mixture.n_components))
     noise = no_label_counts(mixture)
     log_lik = 0.0
-    for piece, resp, log_prob in responsibilities(mixture, params, data, rows, walk):
-        weight, pattern = data.weight[piece], data.labels.pattern[piece]
+    for piece, resp, log_prob in responsibilities(mixture, params, block, walk):
+        weight, pattern = block.weight[piece], block.labels.pattern[piece]
         log_lik += float(weight @ log_prob.astype(np.float64, copy=False))
         resp *= weight.astype(resp.dtype, copy=False)
         walk.add(resp)
         add_parts(parts, resp, pattern)
         if noise is not None:
-            noise += label_counts(mixture, params, data.labels, pattern, resp)
+            noise += label_counts(mixture, params, block.labels.log_table, pattern, resp)
     return Stats(parts, log_lik, walk.stats(), noise)
 
 
-def entropy(mixture: Mixture, params: Params, data: Data, rows: Rows) -> float:
+def entropy(mixture: Mixture, params: Params, block: Block) -> float:
     """``-Σ w Σ_c r log r``, nats, of the responsibilities r = p(c | x, label)."""
-    walk = mixture.family.walk(params.family, data.x.dtype, data.missing)
     total = 0.0
-    for piece, resp, _ in responsibilities(mixture, params, data, rows, walk):
-        total -= float(xlogy(resp, resp).sum(axis=0) @ data.weight[piece])
+    for piece, resp, _ in responsibilities(mixture, params, block, start_walk(mixture, params, block)):
+        total -= float(xlogy(resp, resp).sum(axis=0) @ block.weight[piece])
     return total
 
 
-def given_stats(mixture: Mixture, params: Params, data: Data, rows: Rows, resp: Array) -> Stats:
-    """Statistics of rows whose responsibilities (len(rows), C) are given, as at a start."""
-    walk = mixture.family.walk(params.family, data.x.dtype, data.missing)
+def given_stats(mixture: Mixture, params: Params, block: Block, resp: Array) -> Stats:
+    """Statistics of a block with given responsibilities (rows that count, C), as at a start."""
+    walk = start_walk(mixture, params, block)
     parts = np.zeros((2, mixture.n_components))
     done = 0
-    for piece in chunks(rows, walk.chunk_rows):
-        size = walk.log_prob(data.x[piece]).shape[1]
-        weighted = (resp[done : done + size] * data.weight[piece][:, None]).T
+    for piece in chunks(block.rows, walk.chunk_rows):
+        size = walk.log_prob(block.x[piece]).shape[1]
+        weighted = (resp[done : done + size] * block.weight[piece][:, None]).T
         walk.add(np.ascontiguousarray(weighted))
-        add_parts(parts, weighted, data.labels.pattern[piece])
+        add_parts(parts, weighted, block.labels.pattern[piece])
         done += size
     return Stats(parts, 0.0, walk.stats())
 
 
-def add_parts(parts: Array, resp: Floats, pattern: NDArray[np.intp]) -> None:
+def stats_by_label(mixture: Mixture, params: Params, resp_by_pattern: Array, block: Block) -> Stats:
+    """Statistics of a block whose responsibilities follow from the labels alone, (P, C)."""
+    return given_stats(mixture, params, block, resp_by_pattern[block.labels.pattern[block.rows]])
+
+
+def add_parts(parts: Array, resp: Floats, pattern: Indices) -> None:
     """Add the responsibilities (C, rows) of labeled and of unlabeled rows to ``parts`` (2, C)."""
     labeled = pattern != UNLABELED_PATTERN
     total = resp.sum(axis=1, dtype=np.float64)
@@ -122,16 +132,14 @@ def no_label_counts(mixture: Mixture) -> Array | None:
     return np.zeros((mixture.n_classes, mixture.n_classes))
 
 
-def label_counts(
-    mixture: Mixture, params: Params, labels: Labels, pattern: NDArray[np.intp], resp: Floats
-) -> Array:
+def label_counts(mixture: Mixture, params: Params, log_table: Array, pattern: Indices, resp: Floats) -> Array:
     """Expected weight of rows of class k with label j, (K, K): r_k T[k, j] e_j / Σ_j T[k, j] e_j."""
     labeled = pattern != UNLABELED_PATTERN
     noise = np.asarray(params.noise)
     of_class = np.zeros((mixture.n_classes, int(labeled.sum())))
     known = mixture.group < mixture.n_classes
     np.add.at(of_class, mixture.group[known], resp[known][:, labeled])
-    likelihood = np.exp(labels.log_table[pattern[labeled]])
+    likelihood = np.exp(log_table[pattern[labeled]])
     seen = likelihood @ noise.T
     share = np.divide(of_class.T, seen, out=np.zeros_like(seen), where=seen > 0)
     return np.asarray(noise * (share.T @ likelihood))
@@ -205,64 +213,51 @@ def log_likelihood(mixture: Mixture, params: Params, stats: Stats) -> float:
     return fixed + mixture.family.log_likelihood(params.family, stats.family)
 
 
-def _joint_of_unlabeled(
-    mixture: Mixture, params: Params, x: Any, rows: Rows, missing: Missing
-) -> Iterator[tuple[slice, Any, Array]]:
-    """Chunk by chunk: where its rows stand among ``rows``, the rows, and log p(x, c) (C, rows)."""
-    walk = mixture.family.walk(params.family, x.dtype, missing)
+def _joint_of_unlabeled(mixture: Mixture, params: Params, block: Block) -> Iterator[tuple[slice, Any, Array]]:
+    """Chunk by chunk: where its rows stand among those that count, the rows, and log p(x, c) (C, rows)."""
+    walk = start_walk(mixture, params, block)
     offset = params.log_within + params.log_group[UNLABELED][mixture.group]
     done = 0
-    for piece in chunks(rows, walk.chunk_rows):
-        chunk = x[piece]
+    for piece in chunks(block.rows, walk.chunk_rows):
+        chunk = block.x[piece]
         by_component = np.asarray(walk.log_prob(chunk) + offset[:, None])
         here = slice(done, done + by_component.shape[1])
         done = here.stop
         yield here, chunk, by_component
 
 
-def log_joint(mixture: Mixture, params: Params, x: Any, rows: Rows, missing: Missing = None) -> Array:
-    """Log p(x, group) of unlabeled rows, (len(rows), G), nats."""
-    result = np.empty((len(rows), mixture.n_groups))
+def log_joint(mixture: Mixture, params: Params, block: Block) -> Array:
+    """Log p(x, group) of the rows that count, whatever their labels, (rows, G), nats."""
+    result = np.empty((len(block.rows), mixture.n_groups))
     members = [mixture.group == group for group in range(mixture.n_groups)]
-    for here, _, by_component in _joint_of_unlabeled(mixture, params, x, rows, missing):
+    for here, _, by_component in _joint_of_unlabeled(mixture, params, block):
         for group, mine in enumerate(members):
             result[here, group] = log_sum_exp(by_component[mine])
     return result
 
 
-def impute(
-    mixture: Mixture,
-    params: Params,
-    x: Any,
-    rows: Rows,
-    missing: Missing,
-    rng: np.random.Generator | None = None,
-) -> Array:
-    """Rows with their missing cells filled, given the cells that are there and no label.
+def impute(mixture: Mixture, params: Params, block: Block, rng: np.random.Generator | None = None) -> Array:
+    """The rows that count with their missing values filled in, given the observed ones and no label.
 
-    Without ``rng`` a cell gets its expectation (the mode of a flag or a category) over all components,
-    weighted with p(c | cells that are there). With it each row draws a component from these probabilities
-    and its cells from that component, given the cells that are there.
+    Without ``rng`` a missing value becomes its expectation (the mode of a flag or a category) over all
+    components, weighted with p(c | observed values). With it each row draws a component from these
+    probabilities and its missing values from that component, given the observed ones.
 
     Parameters
     ----------
     mixture, params
-    x : matrix of n rows
+    block : Block
         NaN where missing.
-    rows : ndarray of int
-        Numbers of the rows to fill; fastest where rows that miss the same cells stand together.
-    missing : ndarray of shape (D,), bool, or None
-        Columns with missing cells.
     rng : Generator or None, default=None
-        Blocks that draw at once need one each.
+        Blocks that draw at the same time need one each.
 
     Returns
     -------
-    ndarray of shape (len(rows), D), float64
+    ndarray of shape (rows, D), float64
     """
     family = mixture.family
-    result = np.empty((len(rows), x.shape[1]))
-    for here, chunk, by_component in _joint_of_unlabeled(mixture, params, x, rows, missing):
+    result = np.empty((len(block.rows), block.x.shape[1]))
+    for here, chunk, by_component in _joint_of_unlabeled(mixture, params, block):
         cells = np.asarray(chunk, dtype=np.float64)
         resp, _ = normalize(by_component)
         if rng is None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, replace
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from semigen.em.engines import Engine
-from semigen.em.kernel import e_step, given_stats, log_likelihood, log_prior, m_step
-from semigen.em.records import Array, Data, Mixture, Params, Rows, Stats
+from semigen.data.blocks import Blocks, Engine
+from semigen.em.kernel import e_step, log_likelihood, log_prior, m_step, stats_by_label
+from semigen.em.records import Array, Mixture, Params, Stats
 from semigen.exceptions import ObjectiveDecreasedWarning
 
 
@@ -47,7 +48,7 @@ class Fit:
 def fit(
     mixture: Mixture,
     prior: Any,
-    data: Data,
+    data: Blocks,
     params: Params,
     engine: Engine,
     *,
@@ -74,21 +75,17 @@ def fit(
     on_iteration : callable or None
         Called with the number of M-steps and the objective after each.
     """
-    free, settled = _split_rows(mixture, data)
-    total_weight = float(data.weight.sum())
-    fixed = None
-    if len(settled):
-        fixed = _settled_stats(mixture, params, data, settled, engine)
+    settled = _settled(mixture, data)
+    free, total_weight = data.where(~settled), data.total_weight
+    fixed = _settled_stats(mixture, params, data.where(settled), engine) if settled.any() else []
 
     def evaluate(current: Params) -> tuple[float, Stats]:
-        parts = engine.map_rows(lambda rows: e_step(mixture, current, data, rows), free) if len(free) else []
-        if fixed is not None:
-            known = Stats(fixed.weight, log_likelihood(mixture, current, fixed), fixed.family)
-            parts = [known, *parts]
-        stats = reduce(Stats.merge, parts)
+        known = [replace(one, log_lik=log_likelihood(mixture, current, one)) for one in fixed]
+        parts = engine.map_blocks(partial(e_step, mixture, current), free)
+        stats = reduce(Stats.merge, [*known, *parts])
         return (stats.log_lik + log_prior(mixture, prior, current)) / total_weight, stats
 
-    slack = 1e-9 if data.x.dtype == np.float64 else 1e-5
+    slack = 1e-9 if data.dtype == np.float64 else 1e-5
     objective, stats = evaluate(params)
     path = [objective]
     converged = False
@@ -115,27 +112,19 @@ def fit(
     return Fit(params, np.asarray(path), converged)
 
 
-def _split_rows(mixture: Mixture, data: Data) -> tuple[Rows, Rows]:
-    """Rows that need the E-step, and rows whose component their label settles for good."""
-    used = data.used
+def _settled(mixture: Mixture, data: Blocks) -> NDArray[np.bool_]:
+    """Label patterns (P,) that settle the component of their rows for good."""
     if mixture.label_noise is not None or not mixture.family.reusable(data.missing):
-        return used, used[:0]
-    settled_pattern = np.isfinite(_log_label(mixture, data)).sum(axis=1) == 1
-    settled = settled_pattern[data.labels.pattern[used]]
-    return used[~settled], used[settled]
+        return np.zeros(len(data.labels.log_table), dtype=bool)
+    return np.asarray(np.isfinite(_log_label(mixture, data)).sum(axis=1) == 1)
 
 
-def _log_label(mixture: Mixture, data: Data) -> Array:
+def _log_label(mixture: Mixture, data: Blocks) -> Array:
     return mixture.log_label(data.labels.log_table, data.labels.pattern_labeled)
 
 
-def _settled_stats(mixture: Mixture, params: Params, data: Data, rows: Rows, engine: Engine) -> Stats:
-    component = _log_label(mixture, data).argmax(axis=1)
-
-    def block(mine: Rows) -> Stats:
-        resp = np.zeros((len(mine), mixture.n_components))
-        resp[np.arange(len(mine)), component[data.labels.pattern[mine]]] = 1.0
-        return given_stats(mixture, params, data, mine, resp)
-
-    parts: list[Stats] = engine.map_rows(block, rows)
-    return reduce(Stats.merge, parts)
+def _settled_stats(mixture: Mixture, params: Params, data: Blocks, engine: Engine) -> list[Stats]:
+    """The merged statistics of settled rows; none where there are no rows."""
+    component = np.eye(mixture.n_components)[_log_label(mixture, data).argmax(axis=1)]
+    parts = engine.map_blocks(partial(stats_by_label, mixture, params, component), data)
+    return [reduce(Stats.merge, parts)] if parts else []

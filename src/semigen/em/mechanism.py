@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -24,14 +24,22 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_expit, logit, xlogy
 from scipy.stats import chi2
 
-from semigen.arrays.pieces import chunks
+from semigen.arrays.pieces import Indices, chunks
 from semigen.arrays.special import Floats, normalize
+from semigen.data.blocks import Block, Blocks, Engine
 from semigen.data.labels import UNLABELED_PATTERN
-from semigen.em.engines import Engine
-from semigen.em.kernel import add_parts, label_counts, log_offsets, log_prior, m_step, no_label_counts
+from semigen.em.kernel import (
+    add_parts,
+    label_counts,
+    log_offsets,
+    log_prior,
+    m_step,
+    no_label_counts,
+    start_walk,
+)
 from semigen.em.loop import Fit
 from semigen.em.loop import fit as fit_at_random
-from semigen.em.records import UNLABELED, Array, Data, Mixture, Params, Rows, Stats
+from semigen.em.records import UNLABELED, Array, Mixture, Params, Stats
 from semigen.families import Walk
 
 ENTROPY_FLOOR = 1e-4
@@ -82,7 +90,7 @@ class LabelMechanism:
 def fit(
     mixture: Mixture,
     prior: Any,
-    data: Data,
+    data: Blocks,
     found: Fit,
     engine: Engine,
     *,
@@ -109,11 +117,11 @@ def fit(
     tol : float, default=1e-6
         Stop when the objective rises by less, nats per row, or by 10⁻³ nats in all if that is less.
     """
-    total_weight = float(data.weight.sum())
+    total_weight = data.total_weight
     tol = min(tol, RISE / total_weight)
     null = fit_at_random(mixture, prior, data, found.params, engine, max_iter=max_iter, tol=tol)
     null = replace(null, path=np.concatenate([found.path[:-1], null.path]))
-    share = float(data.weight[~data.labels.is_labeled].sum()) / total_weight
+    share = data.where(~data.labels.pattern_labeled).total_weight / total_weight
     if not 0.0 < share < 1.0:
         return null, None
     climb = _Climb(mixture, prior, data, engine)
@@ -158,23 +166,14 @@ class _Point:
 class _Climb:
     """Steps up the whole objective."""
 
-    def __init__(self, mixture: Mixture, prior: Any, data: Data, engine: Engine) -> None:
+    def __init__(self, mixture: Mixture, prior: Any, data: Blocks, engine: Engine) -> None:
         self.mixture, self.prior, self.data, self.engine = mixture, prior, data, engine
-        self.rows = data.used
-        self.weight = data.weight[self.rows]
-        self.unlabeled = ~data.labels.is_labeled[self.rows]
+        weights, unlabeled = zip(*engine.map_blocks(_weights_and_labels, data), strict=True)
+        self.weight, self.unlabeled = np.concatenate(weights), np.concatenate(unlabeled)
 
     def look(self, params: Params) -> _Point:
         """The objective, at its maximum over ξ."""
-
-        def block(rows: Rows) -> tuple[float, Array]:
-            log_lik, scores = 0.0, []
-            for one in posteriors(self.mixture, params, self.data, rows, self._walk(params)):
-                log_lik += float(self.data.weight[one.piece] @ one.log_prob)
-                scores.append(score(one.entropy))
-            return log_lik, np.concatenate(scores)
-
-        parts = self.engine.map_rows(block, self.rows)
+        parts = self.engine.map_blocks(partial(_log_lik_and_scores, self.mixture, params), self.data)
         logistic, log_missing = logistic_maximum(
             np.concatenate([scores for _, scores in parts]), self.unlabeled, self.weight
         )
@@ -184,23 +183,8 @@ class _Climb:
 
     def statistics(self, point: _Point) -> Stats:
         """Statistics of the responsibilities r + g."""
-        mixture, data = self.mixture, self.data
-
-        def block(rows: Rows) -> Stats:
-            walk = self._walk(point.params)
-            parts = np.zeros((2, mixture.n_components))
-            noise = no_label_counts(mixture)
-            for one in posteriors(mixture, point.params, data, rows, walk):
-                weight, pattern = data.weight[one.piece], data.labels.pattern[one.piece]
-                resp = one.resp * weight
-                if noise is not None:
-                    noise += label_counts(mixture, point.params, data.labels, pattern, resp)
-                resp += gradient(mixture, one, pattern == UNLABELED_PATTERN, weight, point.logistic)
-                walk.add(resp)
-                add_parts(parts, resp, pattern)
-            return Stats(parts, 0.0, walk.stats(), noise)
-
-        parts: list[Stats] = self.engine.map_rows(block, self.rows)
+        signed = partial(_signed_stats, self.mixture, point.params, point.logistic)
+        parts: list[Stats] = self.engine.map_blocks(signed, self.data)
         return reduce(Stats.merge, parts)
 
     def step(self, point: _Point, here: Stats, size: float) -> tuple[_Point, Stats, float] | None:
@@ -221,8 +205,36 @@ class _Climb:
             size /= 2
         return None
 
-    def _walk(self, params: Params) -> Walk:
-        return self.mixture.family.walk(params.family, self.data.x.dtype, self.data.missing)
+
+def _weights_and_labels(block: Block) -> tuple[Array, NDArray[np.bool_]]:
+    """Weights of the rows of a block, and which are unlabeled."""
+    rows = block.rows_by_pattern
+    return block.weight[rows], ~block.labels.is_labeled[rows]
+
+
+def _log_lik_and_scores(mixture: Mixture, params: Params, block: Block) -> tuple[float, Array]:
+    """``Σ w log p(row)`` of a block, and the score of each row."""
+    log_lik, scores = 0.0, []
+    for one in posteriors(mixture, params, block, start_walk(mixture, params, block)):
+        log_lik += float(block.weight[one.piece] @ one.log_prob)
+        scores.append(score(one.entropy))
+    return log_lik, np.concatenate(scores)
+
+
+def _signed_stats(mixture: Mixture, params: Params, logistic: tuple[float, float], block: Block) -> Stats:
+    """Statistics of a block with the responsibilities r + g."""
+    walk = start_walk(mixture, params, block)
+    parts = np.zeros((2, mixture.n_components))
+    noise = no_label_counts(mixture)
+    for one in posteriors(mixture, params, block, walk):
+        weight, pattern = block.weight[one.piece], block.labels.pattern[one.piece]
+        resp = one.resp * weight
+        if noise is not None:
+            noise += label_counts(mixture, params, block.labels.log_table, pattern, resp)
+        resp += gradient(mixture, one, pattern == UNLABELED_PATTERN, weight, logistic)
+        walk.add(resp)
+        add_parts(parts, resp, pattern)
+    return Stats(parts, 0.0, walk.stats(), noise)
 
 
 @dataclass(frozen=True)
@@ -244,7 +256,7 @@ class Posteriors:
         Of p(class | x), nats.
     """
 
-    piece: Rows | slice
+    piece: Indices | slice
     resp: Floats
     log_prob: Floats
     tau: Floats
@@ -252,14 +264,14 @@ class Posteriors:
     entropy: Array
 
 
-def posteriors(mixture: Mixture, params: Params, data: Data, rows: Rows, walk: Walk) -> Iterator[Posteriors]:
+def posteriors(mixture: Mixture, params: Params, block: Block, walk: Walk) -> Iterator[Posteriors]:
     """Chunk by chunk what rows say, labeled ones with and without their label."""
-    labels = data.labels
+    labels = block.labels
     no_label = (params.log_within + params.log_group[UNLABELED][mixture.group])[:, None]
     members = np.equal(mixture.group, np.arange(mixture.n_classes)[:, None]).astype(np.float64)
-    for piece in chunks(rows, walk.chunk_rows):
+    for piece in chunks(block.rows_by_pattern, walk.chunk_rows):
         pattern = labels.pattern[piece]
-        log_prob = walk.log_prob(data.x[piece])
+        log_prob = walk.log_prob(block.x[piece])
         offsets = log_offsets(mixture, params, labels.log_table[pattern], pattern != UNLABELED_PATTERN)
         tau, _ = normalize(np.asarray(log_prob + no_label))
         resp, log_row = normalize(np.asarray(log_prob + offsets.T))

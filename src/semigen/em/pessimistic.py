@@ -12,15 +12,15 @@ guaranteed gain min_q C(θ; q) (Loog 2016, *IEEE TPAMI* 38:462).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.em.engines import Engine
-from semigen.em.kernel import given_stats, log_joint, log_likelihood, log_prior, m_step
-from semigen.em.records import Array, Data, Mixture, Params, Rows, Stats
+from semigen.data.blocks import Block, Blocks, Engine
+from semigen.em.kernel import given_stats, log_joint, log_likelihood, log_prior, m_step, stats_by_label
+from semigen.em.records import Array, Mixture, Params, Stats
 
 SHARE_OF_GAIN = 1e-2
 """A solution is found when no parameters can guarantee more than this share of the gain beyond it."""
@@ -50,8 +50,8 @@ class Pessimistic:
         parameters: it holds even where ``converged`` is False.
     gap : float
         No parameters guarantee more than ``gain + gap``, nats per row.
-    labels : ndarray of shape (n, K)
-        The labeling that proves it; labeled rows as they are labeled.
+    labels : ndarray of shape (unlabeled rows, K)
+        The labeling that proves it: class probabilities of the unlabeled rows that count.
     n_iter : int
         Labelings tried.
     converged : bool
@@ -69,7 +69,7 @@ class Pessimistic:
 def fit(
     mixture: Mixture,
     prior: Any,
-    data: Data,
+    data: Blocks,
     supervised: Params,
     engine: Engine,
     *,
@@ -102,9 +102,8 @@ def fit(
     tol : float, default=1e-6
         Where no parameters guarantee more than this, nats per row, the supervised ones are returned.
     """
-    labels = data.labels.probabilities
-    if data.labels.is_labeled[data.used].all():
-        return Pessimistic(supervised, 0.0, 0.0, labels, 0, True)
+    if data.where(~data.labels.pattern_labeled).n_rows == 0:
+        return Pessimistic(supervised, 0.0, 0.0, np.empty((0, mixture.n_classes)), 0, True)
     contrast = _Contrast(mixture, prior, data, supervised, engine)
     step = _Steps(contrast.first_labels(), contrast.weight)
     stats = contrast.stats(step.labels)
@@ -131,22 +130,26 @@ def fit(
         stats = stats.scaled(1.0 - size).merge(target.scaled(size))
     if bound <= tol:
         best, gain = supervised, 0.0
-    labels[contrast.rows] = bounding
-    return Pessimistic(best, gain, max(bound - gain, 0.0), labels, n_iter, converged)
+    return Pessimistic(best, gain, max(bound - gain, 0.0), bounding, n_iter, converged)
 
 
 class _Contrast:
     """C(θ; q), nats per row."""
 
-    def __init__(self, mixture: Mixture, prior: Any, data: Data, supervised: Params, engine: Engine) -> None:
-        self.mixture, self.prior, self.data, self.engine = mixture, prior, data, engine
+    def __init__(
+        self, mixture: Mixture, prior: Any, data: Blocks, supervised: Params, engine: Engine
+    ) -> None:
+        self.mixture, self.prior, self.engine = mixture, prior, engine
         self.supervised = supervised
-        used = data.used
-        labeled = data.labels.is_labeled[used]
-        self.rows: Rows = used[~labeled]
-        self.weight = data.weight[self.rows]
-        self.total_weight = float(data.weight.sum())
-        self.known = self._sums(used[labeled], data.labels.probabilities[used[labeled]])
+        has_label = data.labels.pattern_labeled
+        self.unlabeled = data.where(~has_label)
+        weights = engine.map_blocks(_weights, self.unlabeled)
+        self.weight, self.ends = np.concatenate(weights), np.cumsum([len(one) for one in weights])[:-1]
+        self.total_weight = data.total_weight
+        by_label = np.exp(data.labels.log_table)
+        by_label /= by_label.sum(axis=1, keepdims=True)
+        of_labels = partial(stats_by_label, mixture, supervised, by_label)
+        self.known: Stats = reduce(Stats.merge, engine.map_blocks(of_labels, data.where(has_label)))
         self.joint = self._log_joint(supervised)
 
     def first_labels(self) -> Array:
@@ -156,8 +159,11 @@ class _Contrast:
         return np.asarray((1.0 - EVEN) * likely + EVEN / self.mixture.n_classes)
 
     def stats(self, labels: Array) -> Stats:
-        """Statistics of all rows, the unlabeled ones as labeled with q (len(rows), K)."""
-        sums = self._sums(self.rows, labels)
+        """Statistics of all rows, the unlabeled ones as labeled with q (rows, K)."""
+        given = partial(given_stats, self.mixture, self.supervised)
+        sums: Stats = reduce(
+            Stats.merge, self.engine.map_blocks(given, self.unlabeled, np.split(labels, self.ends))
+        )
         return self.known.merge(replace(sums, weight=sums.weight[::-1]))
 
     def maximize(self, stats: Stats) -> Params:
@@ -194,20 +200,15 @@ class _Contrast:
     def _log_likelihood(self, params: Params, stats: Stats) -> float:
         return log_likelihood(self.mixture, params, stats)
 
-    def _sums(self, rows: Rows, labels: Array) -> Stats:
-        position = np.zeros(len(self.data.weight), dtype=np.intp)
-        position[rows] = np.arange(len(rows))
-        parts: list[Stats] = self.engine.map_rows(
-            lambda mine: given_stats(self.mixture, self.supervised, self.data, mine, labels[position[mine]]),
-            rows,
-        )
-        return reduce(Stats.merge, parts)
-
     def _log_joint(self, params: Params) -> Array:
-        def block(rows: Rows) -> Array:
-            return log_joint(self.mixture, params, self.data.x, rows, self.data.missing)
+        return np.concatenate(
+            self.engine.map_blocks(partial(log_joint, self.mixture, params), self.unlabeled)
+        )
 
-        return np.concatenate(self.engine.map_rows(block, self.rows))
+
+def _weights(block: Block) -> Array:
+    """Weights of the rows that count."""
+    return block.weight[block.rows]
 
 
 class _Steps:

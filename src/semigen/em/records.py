@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.data.labels import Labels
-from semigen.families import Family, Missing
+from semigen.families import Family
 
 Array = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 PSEUDO_LABELS = 10.0
 """Labels a class that the prior of an estimated label noise matrix counts as seen."""
@@ -173,32 +170,3 @@ def _scaled(sums: Any, factor: float) -> Any:
     if isinstance(sums, tuple):
         return tuple(_scaled(part, factor) for part in sums)
     return factor * sums
-
-
-@dataclass(frozen=True)
-class Data:
-    """Rows, labels and effective row weights.
-
-    Attributes
-    ----------
-    x : array of n rows
-    labels : Labels
-    weight : ndarray of shape (n,)
-        Row weights, those of unlabeled rows times λ. Rows of weight 0 are never visited.
-    missing : ndarray of shape (D,), bool, or None
-        Columns with missing cells; None if no cell is missing.
-    """
-
-    x: Any
-    labels: Labels
-    weight: Array
-    missing: Missing = None
-
-    @cached_property
-    def used(self) -> Rows:
-        """Numbers of the rows that count; rows that miss the same cells stand together."""
-        rows = np.flatnonzero(self.weight > 0)
-        if self.missing is None:
-            return rows
-        pattern = np.packbits(np.isnan(self.x[rows][:, self.missing]), axis=1)
-        return rows[np.lexsort(pattern.T[::-1])]

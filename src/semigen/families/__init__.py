@@ -19,7 +19,7 @@ from semigen.families.multinomial import Multinomial
 from semigen.families.negative_binomial import NegativeBinomial
 from semigen.families.poisson import Poisson
 from semigen.families.product import Product
-from semigen.families.protocol import Family, Missing, Walk, among
+from semigen.families.protocol import Family, Walk
 from semigen.families.registry import FAMILIES, FAMILY_OF_KIND, as_family, as_modeled, choose, wanted_kinds
 from semigen.families.student_t import StudentT
 from semigen.families.von_mises_fisher import VonMisesFisher
@@ -36,7 +36,6 @@ __all__ = [
     "Full",
     "Gaussian",
     "LowRank",
-    "Missing",
     "Multinomial",
     "NegativeBinomial",
     "Poisson",
@@ -46,7 +45,6 @@ __all__ = [
     "Tied",
     "VonMisesFisher",
     "Walk",
-    "among",
     "as_covariance",
     "as_family",
     "as_modeled",

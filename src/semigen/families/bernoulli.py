@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from scipy.special import logit
 
+from semigen.arrays.pieces import Indices
 from semigen.columns import Kind
 from semigen.families.discrete import FLOOR, check_support, transformed
 from semigen.families.linear import Linear, Means
-from semigen.families.protocol import Array, Rows
+from semigen.families.protocol import Array
 
 
 class Bernoulli(Linear):
@@ -43,14 +44,14 @@ class Bernoulli(Linear):
         )
 
     def spread_out(self, x: Any) -> Any:
-        return transformed(np.asarray)(x)
+        return transformed(np.asarray, x)
 
-    def sample(self, params: Means, components: Rows, rng: np.random.Generator) -> Array:
+    def sample(self, params: Means, components: Indices, rng: np.random.Generator) -> Array:
         chance = params.mean[components]
         return np.asarray(rng.random(chance.shape) < chance, dtype=np.float64)
 
     def expect_missing(self, params: Means, x: Array, resp: Array) -> Array:
         return np.where(np.isnan(x), resp.T @ params.mean > 0.5, x)
 
-    def draw_missing(self, params: Means, x: Array, components: Rows, rng: np.random.Generator) -> Array:
+    def draw_missing(self, params: Means, x: Array, components: Indices, rng: np.random.Generator) -> Array:
         return np.where(np.isnan(x), self.sample(params, components, rng), x)

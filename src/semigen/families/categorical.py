@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.arrays.pieces import chunks
+from semigen.arrays.pieces import Indices, chunks
 from semigen.columns import Kind
+from semigen.data.blocks import Block, Blocks, Engine, Missing
 from semigen.exceptions import ParameterError
 from semigen.families.cells import CellCounts, CellWalk, column_sums, one_hot, starts_of
 from semigen.families.discrete import (
@@ -22,7 +23,7 @@ from semigen.families.discrete import (
     check_support,
     looked_at,
 )
-from semigen.families.protocol import Array, MapRows, Missing, Rows
+from semigen.families.protocol import Array
 
 Sizes = NDArray[np.intp]
 
@@ -91,30 +92,17 @@ class Categorical(Discrete):
     def __repr__(self) -> str:
         return f"Categorical(n_levels={self.n_levels!r})"
 
-    def neutral(self, x: NDArray[Any], map_rows: MapRows, *, smooth: bool) -> Levels:
-        n_levels = self._count_levels(x, map_rows)
+    def neutral(self, data: Blocks, engine: Engine, *, smooth: bool) -> Levels:
+        n_levels = self._count_levels(data, engine)
         return Levels(np.zeros((1, int((n_levels + smooth).sum()))), n_levels)
 
-    def _count_levels(self, x: NDArray[Any], map_rows: MapRows) -> Sizes:
-        n_columns = x.shape[1]
-        if self.n_levels is not None and len(self.n_levels) != n_columns:
+    def _count_levels(self, data: Blocks, engine: Engine) -> Sizes:
+        if self.n_levels is not None and len(self.n_levels) != data.n_columns:
             raise ParameterError(
-                f"n_levels has {len(self.n_levels)} numbers and the rows {n_columns} columns: give one each."
+                f"n_levels has {len(self.n_levels)} numbers and the rows {data.n_columns} columns: give one "
+                "for each column."
             )
-
-        def largest(rows: Rows) -> Array:
-            result = np.zeros(n_columns)
-            for piece in chunks(rows, CHUNK_ROWS):
-                check_support(
-                    x[piece],
-                    lambda v: (v >= 0) & (v < MAX_LEVELS) & (v == np.floor(v)),
-                    f"and levels are numbered 0, 1, 2, … up to {MAX_LEVELS - 1}: number them (for example "
-                    "with sklearn.preprocessing.OrdinalEncoder). More levels than that name rows: drop it.",
-                )
-                result = np.fmax(result, np.fmax.reduce(x[piece], axis=0))
-            return result
-
-        found = np.max(map_rows(largest), axis=0).astype(np.intp) + 1
+        found = np.max(engine.map_blocks(_largest_levels, data), axis=0).astype(np.intp) + 1
         return found if self.n_levels is None else np.asarray(self.n_levels, dtype=np.intp)
 
     def filled(self, total: CellCounts, params: Levels) -> Array:
@@ -126,9 +114,7 @@ class Categorical(Discrete):
         count = total.count + extra
         return CellCounts(count / np.repeat(column_sums(count, sizes), sizes, axis=1))
 
-    def standard(
-        self, x: NDArray[Any], weight: Array, map_rows: MapRows, row: CellCounts, params: Levels
-    ) -> Standard:
+    def standard(self, data: Blocks, engine: Engine, row: CellCounts, params: Levels) -> Standard:
         # one-hot, and the variances of a column's levels sum to 1
         share = row.count[0]
         spread = 1.0 - column_sums(share**2, params.sizes)
@@ -169,7 +155,7 @@ class Categorical(Discrete):
         columns = np.split(known, np.cumsum(params.n_levels)[:-1], axis=1)
         return [column / column.sum(axis=1, keepdims=True) for column in columns]
 
-    def sample(self, params: Levels, components: Rows, rng: np.random.Generator) -> Array:
+    def sample(self, params: Levels, components: Indices, rng: np.random.Generator) -> Array:
         rows = np.empty((len(components), len(params.n_levels)))
         for d, probability in enumerate(self._probabilities(params)):
             n_components, n_levels = probability.shape
@@ -188,7 +174,7 @@ class Categorical(Discrete):
                 result[holes, d] = (resp[:, holes].T @ probability).argmax(axis=1)
         return result
 
-    def draw_missing(self, params: Levels, x: Array, components: Rows, rng: np.random.Generator) -> Array:
+    def draw_missing(self, params: Levels, x: Array, components: Indices, rng: np.random.Generator) -> Array:
         return np.where(np.isnan(x), self.sample(params, components, rng), x)
 
     def summary(self, params: Levels) -> dict[str, Any]:
@@ -220,3 +206,17 @@ class LevelWalk(CellWalk):
         if self._missing:
             entry[np.isnan(x)] = self.n_entries
         return entry
+
+
+def _largest_levels(block: Block) -> Array:
+    """The largest number of a level in each column of a block, (D,)."""
+    result = np.zeros(block.x.shape[1])
+    for piece in chunks(block.rows, CHUNK_ROWS):
+        check_support(
+            block.x[piece],
+            lambda v: (v >= 0) & (v < MAX_LEVELS) & (v == np.floor(v)),
+            f"and levels are numbered 0, 1, 2, … up to {MAX_LEVELS - 1}: number them (for example "
+            "with sklearn.preprocessing.OrdinalEncoder). More levels than that name rows: drop it.",
+        )
+        result = np.fmax(result, np.fmax.reduce(block.x[piece], axis=0))
+    return result

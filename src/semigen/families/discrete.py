@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from scipy.special import gammaln
 
-from semigen.arrays.pieces import chunks
+from semigen.arrays.pieces import Indices, chunks
+from semigen.data.blocks import Block, Blocks, Engine, Missing
 from semigen.exceptions import ColumnError
-from semigen.families.protocol import Array, Family, Floats, MapRows, Missing, Rows
+from semigen.families.protocol import Array, Family, Floats
 
 FLOOR = 1e-12
 """Smallest probability and rate: a row that contradicts every component still has a density."""
@@ -39,7 +40,7 @@ class Standard:
     center, scale : ndarray of shape (F,)
     """
 
-    columns: Rows
+    columns: Indices
     center: Array
     scale: Array
 
@@ -96,8 +97,8 @@ class Discrete(Family):
     Between 0.1 and 4 errors hardly differ, and more pseudo-rows make a model less sure of itself."""
 
     @abstractmethod
-    def neutral(self, x: Any, map_rows: MapRows, *, smooth: bool) -> Any:
-        """Parameters of one component whose statistics do for any rows like ``x``."""
+    def neutral(self, data: Blocks, engine: Engine, *, smooth: bool) -> Any:
+        """Parameters of one component whose statistics do for any rows like ``data``."""
 
     @abstractmethod
     def average(self, total: Any, params: Any) -> Any:
@@ -108,33 +109,34 @@ class Discrete(Family):
         """Weight of the filled cells of each column, (D,)."""
 
     @abstractmethod
-    def standard(self, x: Any, weight: Array, map_rows: MapRows, row: Any, params: Any) -> Standard:
+    def standard(self, data: Blocks, engine: Engine, row: Any, params: Any) -> Standard:
         """How rows become points."""
 
     @abstractmethod
     def maximize(self, stats: Any, params: Any) -> Any:
         """Maximum likelihood; columns of components without weight stay as in ``params``."""
 
-    def fit_prior(self, x: Any, weight: Array, shrinkage: float | None, map_rows: MapRows) -> PseudoRows:
+    def fit_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> PseudoRows:
         strength = self.default_strength if shrinkage is None else float(shrinkage)
-        params = self.neutral(x, map_rows, smooth=strength > 0)
-        missing = None if is_sparse(x) else np.ones(x.shape[1], dtype=bool)
-
-        def block(rows: Rows) -> Any:
-            walk = self.walk(params, x.dtype, missing)
-            for piece in chunks(rows, walk.chunk_rows):
-                walk.log_prob(x[piece])
-                walk.add(weight[piece][None])
-            return walk.stats()
-
-        total = reduce(lambda one, other: one.merge(other), map_rows(block))
+        params = self.neutral(data, engine, smooth=strength > 0)
+        sums = engine.map_blocks(partial(self._sums, params), data)
+        total = reduce(lambda one, other: one.merge(other), sums)
         empty = np.flatnonzero(~(self.filled(total, params) > 0))
         if empty.size:
             raise ColumnError(
                 f"column(s) {listing(empty)} have no filled cell in the rows that count: drop them."
             )
         row = self.average(total, params)
-        return PseudoRows(row, strength, params, self.standard(x, weight, map_rows, row, params))
+        return PseudoRows(row, strength, params, self.standard(data, engine, row, params))
+
+    def _sums(self, params: Any, block: Block) -> Any:
+        """Statistics of a block under one component."""
+        missing = None if is_sparse(block.x) else np.ones(block.x.shape[1], dtype=bool)
+        walk = self.walk(params, block.x.dtype, missing)
+        for piece in chunks(block.rows_by_pattern, walk.chunk_rows):
+            walk.log_prob(block.x[piece])
+            walk.add(block.weight[piece][None])
+        return walk.stats()
 
     def reference(self, prior: PseudoRows, n_components: int) -> Any:
         return self.maximize(prior.row.times(np.ones((n_components, 1))), prior.neutral)
@@ -196,35 +198,34 @@ def log_factorial(x: Floats) -> Array:
     return np.take(_LOG_FACTORIAL, x.astype(np.intp))
 
 
-def measured_standard(x: Any, weight: Array, map_rows: MapRows, transform: Callable[[Any], Any]) -> Standard:
+def measured_standard(data: Blocks, engine: Engine, transform: Callable[[Any], Any]) -> Standard:
     """Means and variances of ``transform(x)``, for a transform that leaves 0 at 0."""
-
-    def block(rows: Rows) -> Array:
-        sums = np.zeros((3, x.shape[1]))
-        for piece in chunks(rows, CHUNK_ROWS):
-            w, values = weight[piece], transform(x[piece])
-            if is_sparse(values):
-                sums += [np.full(x.shape[1], w.sum()), values.T @ w, values.power(2).T @ w]
-            else:
-                there = ~np.isnan(values)
-                values = np.where(there, values, 0.0)
-                sums += [w @ there, w @ values, w @ (values * values)]
-        return sums
-
-    rows, first, second = np.asarray(sum(map_rows(block)))
+    sums = engine.map_blocks(partial(_transformed_sums, transform), data)
+    rows, first, second = np.asarray(sum(sums))
     mean = first / rows
     return Standard.of(mean, np.maximum(second / rows - mean**2, 0.0))
 
 
-def transformed(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """``function`` of every cell of dense or sparse rows, in float64."""
+def _transformed_sums(transform: Callable[[Any], Any], block: Block) -> Array:
+    """Weight of the observed values, ``Σ w t(x)`` and ``Σ w t(x)²`` of each column of a block, (3, D)."""
+    n_columns = block.x.shape[1]
+    sums = np.zeros((3, n_columns))
+    for piece in chunks(block.rows_by_pattern, CHUNK_ROWS):
+        w, values = block.weight[piece], transform(block.x[piece])
+        if is_sparse(values):
+            sums += [np.full(n_columns, w.sum()), values.T @ w, values.power(2).T @ w]
+        else:
+            there = ~np.isnan(values)
+            values = np.where(there, values, 0.0)
+            sums += [w @ there, w @ values, w @ (values * values)]
+    return sums
 
-    def apply(x: Any) -> Any:
-        if is_sparse(x):
-            return csr_array((function(x.data.astype(np.float64)), x.indices, x.indptr), shape=x.shape)
-        return function(np.asarray(x, dtype=np.float64))
 
-    return apply
+def transformed(function: Callable[[Any], Any], x: Any) -> Any:
+    """``function`` of every value of dense or sparse rows, in float64."""
+    if is_sparse(x):
+        return csr_array((function(x.data.astype(np.float64)), x.indices, x.indptr), shape=x.shape)
+    return function(np.asarray(x, dtype=np.float64))
 
 
 def looked_at(missing: Missing) -> Missing:

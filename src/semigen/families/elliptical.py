@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import replace
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.arrays.pieces import chunks
+from semigen.arrays.pieces import Indices, chunks
+from semigen.data.blocks import Block, Blocks, Engine, Missing
 from semigen.exceptions import ColumnError
 from semigen.families.covariance import Covariance, as_covariance
 from semigen.families.covariance.base import LocationShape, Moments, NormalInverseWishart, ScatterWalk
 from semigen.families.covariance.missing import MissingWalk
-from semigen.families.protocol import Array, Family, MapRows, Missing, Rows
+from semigen.families.protocol import Array, Family
 
 MEAN_STRENGTH = 0.01
 """κ: pseudo-rows at the overall mean, enough to place a component that has no rows, too few to move one."""
@@ -39,26 +41,24 @@ class Elliptical(Family):
     def __init__(self, covariance: str | Covariance = "full") -> None:
         self.covariance = as_covariance(covariance)
 
-    def fit_prior(
-        self, x: NDArray[Any], weight: Array, shrinkage: float | None, map_rows: MapRows
-    ) -> NormalInverseWishart:
-        center, variance = column_moments(x, weight, map_rows, self._bounds(x, weight))
-        smallest, largest = VARIANCE_RANGE[x.dtype]
-        refuse_overflow(x, ~(variance < largest))
-        rounding = 10 * np.finfo(x.dtype).eps * np.abs(center)
+    def fit_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> NormalInverseWishart:
+        center, variance = column_moments(data, engine, self._bounds(data, engine))
+        smallest, largest = VARIANCE_RANGE[data.dtype]
+        refuse_overflow(data, engine, ~(variance < largest))
+        rounding = 10 * np.finfo(data.dtype).eps * np.abs(center)
         constant = np.sqrt(variance) <= np.maximum(rounding, np.sqrt(smallest))
         scale = np.where(constant, 1.0, np.sqrt(variance))
-        strength = self.covariance.default_shrinkage(x.shape[1]) if shrinkage is None else shrinkage
+        strength = self.covariance.default_shrinkage(data.n_columns) if shrinkage is None else shrinkage
         return NormalInverseWishart(
             center=center,
             scale=scale,
             target=self.covariance.target(scale**2),
             strength=float(strength),
             mean_strength=MEAN_STRENGTH if strength > 0 else 0.0,
-            floor=1e-6 if x.dtype == np.float64 else 1e-4,
+            floor=1e-6 if data.dtype == np.float64 else 1e-4,
         )
 
-    def _bounds(self, x: NDArray[Any], weight: Array) -> Bounds | None:
+    def _bounds(self, data: Blocks, engine: Engine) -> Bounds | None:
         """Lowest and highest value (D,) that counts for the location and scale of the prior; None: all do."""
         return None
 
@@ -111,7 +111,7 @@ class Elliptical(Family):
         points = (x - prior.center) / prior.scale
         return np.asarray(np.where(np.isnan(points), 0.0, points))
 
-    def sample(self, params: LocationShape, components: Rows, rng: np.random.Generator) -> Array:
+    def sample(self, params: LocationShape, components: Indices, rng: np.random.Generator) -> Array:
         noise = self._normal_noise(params, components, rng)
         nothing = np.full(noise.shape, np.nan)
         noise *= self._stretch(params, nothing, components, rng)
@@ -126,7 +126,7 @@ class Elliptical(Family):
         return rows
 
     def draw_missing(
-        self, params: LocationShape, x: Array, components: Rows, rng: np.random.Generator
+        self, params: LocationShape, x: Array, components: Indices, rng: np.random.Generator
     ) -> Array:
         # a drawn row less its own expectation given the same cells has the conditional covariance
         resp = np.equal(np.arange(len(params.mean))[:, None], components).astype(np.float64)
@@ -136,10 +136,10 @@ class Elliptical(Family):
         return self.expect_missing(params, x, resp) + self._stretch(params, x, components, rng) * error
 
     @abstractmethod
-    def _stretch(self, params: Any, x: Array, components: Rows, rng: np.random.Generator) -> float | Array:
+    def _stretch(self, params: Any, x: Array, components: Indices, rng: np.random.Generator) -> float | Array:
         """Draw the factors (rows, 1) by which missing cells spread wider than Gaussian ones."""
 
-    def _normal_noise(self, params: LocationShape, components: Rows, rng: np.random.Generator) -> Array:
+    def _normal_noise(self, params: LocationShape, components: Indices, rng: np.random.Generator) -> Array:
         """Rows of N(0, Σ_c)."""
         n_components, n_features = params.mean.shape
         factor = np.linalg.cholesky(self.covariance.dense(params.shape, n_components))
@@ -154,61 +154,75 @@ class Elliptical(Family):
         return int(n_components * n_features) + self.covariance.n_free(n_components, n_features)
 
 
-def column_moments(
-    x: NDArray[Any], weight: Array, map_rows: MapRows, bounds: Bounds | None = None
-) -> tuple[Array, Array]:
-    """Weighted mean and variance (D,) of each column's observed cells, of those within ``bounds``.
+def column_moments(data: Blocks, engine: Engine, bounds: Bounds | None = None) -> tuple[Array, Array]:
+    """Weighted mean and variance (D,) of each column's observed values, of those within ``bounds``.
 
     Raises
     ------
     ColumnError
-        If a column has no observed cell, or its numbers overflow.
+        If a column has no observed value, or its numbers overflow.
     """
-    first = x[0].astype(np.float64)
-    for j in np.flatnonzero(~np.isfinite(first)):
-        finite = np.flatnonzero(np.isfinite(x[:, j]))
-        first[j] = x[finite[0], j] if finite.size else 0.0
+    origins = engine.map_blocks(_first_finite, data)
+    first = reduce(lambda one, other: np.where(np.isnan(one), other, one), origins)
+    first = np.where(np.isnan(first), 0.0, first)
 
     def mean_power(power: int, origin: Array) -> Array:
-        def sums(rows: Rows) -> tuple[Array, Array]:
-            total, count = np.zeros(len(origin)), np.zeros(len(origin))
-            for piece in chunks(rows, PRIOR_CHUNK_ROWS):
-                cells, mine = x[piece], weight[piece]
-                if bounds is not None:
-                    cells = np.where((cells < bounds[0]) | (cells > bounds[1]), np.nan, cells)
-                with np.errstate(over="ignore", invalid="ignore"):
-                    powers = (cells - origin) ** power
-                    part = mine @ powers
-                if np.isnan(part).any():
-                    observed = ~np.isnan(powers)
-                    with np.errstate(invalid="ignore"):  # Inf less Inf: refused below
-                        total += mine @ np.where(observed, powers, 0.0)
-                    count += mine @ observed
-                else:
-                    total += part
-                    count += mine.sum()
-            return total, count
-
-        total, count = (np.asarray(sum(parts)) for parts in zip(*map_rows(sums), strict=True))
+        sums = engine.map_blocks(partial(_power_sums, power, origin, bounds), data)
+        total, count = (np.asarray(sum(parts)) for parts in zip(*sums, strict=True))
         empty = np.flatnonzero(count == 0)
         if empty.size:
             raise ColumnError(
-                f"{empty.size} column(s) have no observed cell in the rows that count, the first is column "
+                f"{empty.size} column(s) have no observed value in the rows that count, the first is column "
                 f"{empty[0]}: leave them out, or give each a value."
             )
         return np.asarray(total / count)
 
     center = first + mean_power(1, first)
-    refuse_overflow(x, ~np.isfinite(center))
+    refuse_overflow(data, engine, ~np.isfinite(center))
     return center, mean_power(2, center)
 
 
-def refuse_overflow(x: NDArray[Any], wild: NDArray[np.bool_]) -> None:
+def _first_finite(block: Block) -> Array:
+    """The first finite value of each column of a block, NaN where there is none, (D,)."""
+    first = block.x[0].astype(np.float64)
+    for j in np.flatnonzero(~np.isfinite(first)):
+        finite = np.flatnonzero(np.isfinite(block.x[:, j]))
+        first[j] = block.x[finite[0], j] if finite.size else np.nan
+    return np.asarray(first)
+
+
+def _power_sums(power: int, origin: Array, bounds: Bounds | None, block: Block) -> tuple[Array, Array]:
+    """Weighted sums of ``(x - origin)^power`` and the weight of the observed values, (D,) both."""
+    total, count = np.zeros(len(origin)), np.zeros(len(origin))
+    for piece in chunks(block.rows_by_pattern, PRIOR_CHUNK_ROWS):
+        values, weight = block.x[piece], block.weight[piece]
+        if bounds is not None:
+            values = np.where((values < bounds[0]) | (values > bounds[1]), np.nan, values)
+        with np.errstate(over="ignore", invalid="ignore"):
+            powers = (values - origin) ** power
+            part = weight @ powers
+        if np.isnan(part).any():
+            observed = ~np.isnan(powers)
+            with np.errstate(invalid="ignore"):  # Inf less Inf: refused by the caller
+                total += weight @ np.where(observed, powers, 0.0)
+            count += weight @ observed
+        else:
+            total += part
+            count += weight.sum()
+    return total, count
+
+
+def largest_sizes(block: Block) -> Array:
+    """Largest absolute value of each column of a block, (D,)."""
+    return np.asarray(np.fmax.reduce(np.abs(block.x[block.rows]), axis=0))
+
+
+def refuse_overflow(data: Blocks, engine: Engine, wild: NDArray[np.bool_]) -> None:
     """Raise a ColumnError if there are ``wild`` columns (D,), whose squares are no numbers."""
     if wild.any():
         first = int(np.flatnonzero(wild)[0])
+        largest = np.fmax.reduce(engine.map_blocks(largest_sizes, data))[first]
         raise ColumnError(
-            f"{wild.sum()} column(s) hold numbers whose squares overflow {x.dtype}, the first is column "
-            f"{first} (largest {np.nanmax(np.abs(x[:, first])):.3g}): divide them by their size, or take "
-            "logarithms."
+            f"{wild.sum()} column(s) hold numbers whose squares overflow {data.dtype}, the first is column "
+            f"{first} (largest {largest:.3g}): divide them by their size, or take logarithms."
         )

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.pieces import Indices
+from semigen.data.blocks import Missing
 from semigen.families.covariance.base import LocationShape, Moments, NormalInverseWishart, ScatterWalk
 from semigen.families.elliptical import Elliptical
-from semigen.families.protocol import Array, Floats, Missing, Rows, Walk
+from semigen.families.protocol import Array, Floats, Walk
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -45,7 +47,7 @@ class Gaussian(Elliptical):
         n_cells = stats.weight.sum() * params.mean.shape[1]
         return self._log_kernel(params, stats.weight, stats) - 0.5 * LOG_2PI * float(n_cells)
 
-    def _stretch(self, params: Any, x: Array, components: Rows, rng: np.random.Generator) -> float:
+    def _stretch(self, params: Any, x: Array, components: Indices, rng: np.random.Generator) -> float:
         return 1.0
 
     def summary(self, params: LocationShape) -> dict[str, Any]:

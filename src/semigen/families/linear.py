@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.data.blocks import Blocks, Engine, Missing
 from semigen.families.discrete import (
     CHUNK_ROWS,
     Discrete,
@@ -18,7 +19,7 @@ from semigen.families.discrete import (
     looked_at,
     measured_standard,
 )
-from semigen.families.protocol import Array, Floats, MapRows, Missing, Walk
+from semigen.families.protocol import Array, Floats, Walk
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class Linear(Discrete):
     def spread_out(self, x: Any) -> Any:
         """Cells on a scale on which their distances mean something; 0 stays 0."""
 
-    def neutral(self, x: Any, map_rows: MapRows, *, smooth: bool) -> Means:
-        return Means(np.full((1, x.shape[1]), 0.5))
+    def neutral(self, data: Blocks, engine: Engine, *, smooth: bool) -> Means:
+        return Means(np.full((1, data.n_columns), 0.5))
 
     def filled(self, total: LinearSums, params: Means) -> Array:
         return np.asarray(total.weight[0])
@@ -97,8 +98,8 @@ class Linear(Discrete):
     def average(self, total: LinearSums, params: Means) -> LinearSums:
         return LinearSums(np.ones_like(total.weight), total.first / total.weight, 0.0)
 
-    def standard(self, x: Any, weight: Array, map_rows: MapRows, row: LinearSums, params: Means) -> Standard:
-        return measured_standard(x, weight, map_rows, self.spread_out)
+    def standard(self, data: Blocks, engine: Engine, row: LinearSums, params: Means) -> Standard:
+        return measured_standard(data, engine, self.spread_out)
 
     def points(self, prior: PseudoRows, x: Any) -> Array:
         return prior.standard.points(self.spread_out(x))

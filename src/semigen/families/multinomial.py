@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from semigen.arrays.pieces import chunks
+from semigen.arrays.pieces import Indices, chunks
+from semigen.data.blocks import Block, Blocks, Engine, Missing
 from semigen.exceptions import ColumnError, ParameterError
 from semigen.families.discrete import LARGEST_COUNT, check_support, is_sparse
-from semigen.families.protocol import Array, Family, MapRows, Missing, Rows
+from semigen.families.protocol import Array, Family
 from semigen.families.scaled import (
     ScaledWalk,
     along,
@@ -157,19 +158,8 @@ class Multinomial(Family):
             return np.ones_like(total)
         return (EQUAL_LENGTH if self.length == "equal" else float(self.length)) / positive(total)
 
-    def fit_prior(self, x: Any, weight: Array, shrinkage: float | None, map_rows: MapRows) -> DocumentPrior:
-        n_words = x.shape[1]
-
-        def block(rows: Rows) -> tuple[Array, Array, Rows]:
-            count, sizes = np.zeros(n_words), np.zeros(2)
-            for piece in chunks(rows, chunk_rows(1, n_words)):
-                documents = x[piece]
-                total = totals(documents)
-                count += documents.T @ (weight[piece] * self.factors(total))
-                sizes += weight[piece].sum(), weight[piece] @ total
-            return count, sizes, rows
-
-        counts, sizes, blocks = zip(*map_rows(block), strict=True)
+    def fit_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> DocumentPrior:
+        counts, sizes = zip(*engine.map_blocks(self._word_sums, data), strict=True)
         count, (rows, raw) = sum(counts), sum(sizes)
         if not 0 < count.sum() < np.inf:
             raise ColumnError(
@@ -180,8 +170,19 @@ class Multinomial(Family):
             words=float(count.sum()) / rows,
             strength=float(np.sqrt(rows)) if shrinkage is None else float(shrinkage),
             drawn=int(np.clip(np.rint(raw / rows), 1, LARGEST_COUNT)),
-            some=some_rows(x, np.concatenate(blocks)),
+            some=some_rows(data),
         )
+
+    def _word_sums(self, block: Block) -> tuple[Array, Array]:
+        """Weighted counts of the scaled documents of a block, (V,), and sums of weights and raw lengths."""
+        n_words = block.x.shape[1]
+        count, sizes = np.zeros(n_words), np.zeros(2)
+        for piece in chunks(block.rows, chunk_rows(1, n_words)):
+            documents, weight = block.x[piece], block.weight[piece]
+            total = totals(documents)
+            count += documents.T @ (weight * self.factors(total))
+            sizes += weight.sum(), weight @ total
+        return count, sizes
 
     def reference(self, prior: DocumentPrior, n_components: int) -> WordProbabilities:
         log_frequency = np.log(np.maximum(prior.frequency, FLOOR))
@@ -209,7 +210,7 @@ class Multinomial(Family):
     def points(self, prior: DocumentPrior, x: Any) -> Array:
         return along(prior.axes, prior.directions(x))
 
-    def sample(self, params: WordProbabilities, components: Rows, rng: np.random.Generator) -> Array:
+    def sample(self, params: WordProbabilities, components: Indices, rng: np.random.Generator) -> Array:
         rows = np.empty((len(components), params.log_probability.shape[1]))
         for c, log_probability in enumerate(params.log_probability):
             mine = np.flatnonzero(components == c)
@@ -221,7 +222,7 @@ class Multinomial(Family):
         return x
 
     def draw_missing(
-        self, params: WordProbabilities, x: Array, components: Rows, rng: np.random.Generator
+        self, params: WordProbabilities, x: Array, components: Indices, rng: np.random.Generator
     ) -> Array:
         return x
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, polygamma, psi
 
-from semigen.arrays.pieces import chunks
+from semigen.arrays.pieces import Indices, chunks
 from semigen.columns import Kind
+from semigen.data.blocks import Block, Blocks, Engine, Missing
 from semigen.families.cells import CellCounts, CellWalk, column_sums, starts_of
 from semigen.families.discrete import (
     CHUNK_ROWS,
@@ -24,7 +25,7 @@ from semigen.families.discrete import (
     measured_standard,
     transformed,
 )
-from semigen.families.protocol import Array, Floats, MapRows, Missing, Rows, Walk
+from semigen.families.protocol import Array, Floats, Walk
 
 SIZE_RANGE = (1e-2, 1e5)
 """At the largest size the variance is that of Poisson's distribution, plus (mean / 316)²."""
@@ -116,9 +117,9 @@ class NegativeBinomial(Discrete):
     name = "negative_binomial"
     kind: Kind = "count"
 
-    def neutral(self, x: NDArray[Any], map_rows: MapRows, *, smooth: bool) -> MeansSizes:
-        one = np.ones((1, x.shape[1]))
-        return MeansSizes(one, one, _count_values(x, map_rows))
+    def neutral(self, data: Blocks, engine: Engine, *, smooth: bool) -> MeansSizes:
+        one = np.ones((1, data.n_columns))
+        return MeansSizes(one, one, _count_values(data, engine))
 
     def filled(self, total: CellCounts, params: MeansSizes) -> Array:
         return np.asarray(column_sums(total.count, params.values.sizes)[0])
@@ -127,10 +128,8 @@ class NegativeBinomial(Discrete):
         sizes = params.values.sizes
         return CellCounts(total.count / np.repeat(column_sums(total.count, sizes), sizes, axis=1))
 
-    def standard(
-        self, x: NDArray[Any], weight: Array, map_rows: MapRows, row: CellCounts, params: MeansSizes
-    ) -> Standard:
-        return measured_standard(x, weight, map_rows, transformed(np.log1p))
+    def standard(self, data: Blocks, engine: Engine, row: CellCounts, params: MeansSizes) -> Standard:
+        return measured_standard(data, engine, partial(transformed, np.log1p))
 
     def points(self, prior: PseudoRows, x: NDArray[Any]) -> Array:
         return prior.standard.points(np.log1p(np.asarray(x, dtype=np.float64)))
@@ -150,14 +149,16 @@ class NegativeBinomial(Discrete):
     def log_likelihood(self, params: MeansSizes, stats: CellCounts) -> float:
         return float((stats.count * params.log_prob).sum())
 
-    def sample(self, params: MeansSizes, components: Rows, rng: np.random.Generator) -> Array:
+    def sample(self, params: MeansSizes, components: Indices, rng: np.random.Generator) -> Array:
         mean, size = params.mean[components], params.size[components]
         return rng.negative_binomial(size, size / (size + mean)).astype(np.float64)
 
     def expect_missing(self, params: MeansSizes, x: Array, resp: Array) -> Array:
         return np.where(np.isnan(x), resp.T @ params.mean, x)
 
-    def draw_missing(self, params: MeansSizes, x: Array, components: Rows, rng: np.random.Generator) -> Array:
+    def draw_missing(
+        self, params: MeansSizes, x: Array, components: Indices, rng: np.random.Generator
+    ) -> Array:
         return np.where(np.isnan(x), self.sample(params, components, rng), x)
 
     def summary(self, params: MeansSizes) -> dict[str, Any]:
@@ -219,27 +220,30 @@ def code_value(code: NDArray[np.intp]) -> Array:
     return np.where(code < EXACT, code, np.ldexp(1.0 * (OCTAVE + step), octave + 1))
 
 
-def _count_values(x: NDArray[Any], map_rows: MapRows) -> CountValues:
+def _largest_codes(block: Block) -> Indices:
+    """The largest code in each column of a block, (D,)."""
+    result = np.zeros(block.x.shape[1], dtype=np.intp)
+    for piece in chunks(block.rows, CHUNK_ROWS):
+        check_counts(block.x[piece])
+        result = np.maximum(result, count_code(block.x[piece]).max(axis=0))
+    return result
+
+
+def _codes_present(start: Indices, n_codes: int, block: Block) -> NDArray[np.bool_]:
+    """Which codes occur in a block, columns one after the other."""
+    result = np.zeros(n_codes, dtype=bool)
+    for piece in chunks(block.rows, CHUNK_ROWS):
+        values = block.x[piece]
+        result[(count_code(values) + start)[~np.isnan(values)]] = True
+    return result
+
+
+def _count_values(data: Blocks, engine: Engine) -> CountValues:
     """The values that occur in each column."""
-    n_columns = x.shape[1]
-
-    def largest(rows: Rows) -> NDArray[np.intp]:
-        result = np.zeros(n_columns, dtype=np.intp)
-        for piece in chunks(rows, CHUNK_ROWS):
-            check_counts(x[piece])
-            result = np.maximum(result, count_code(x[piece]).max(axis=0))
-        return result
-
-    n_codes = np.max(map_rows(largest), axis=0) + 1
+    n_codes = np.max(engine.map_blocks(_largest_codes, data), axis=0) + 1
     start = starts_of(n_codes)
-
-    def present(rows: Rows) -> NDArray[np.bool_]:
-        result = np.zeros(int(n_codes.sum()), dtype=bool)
-        for piece in chunks(rows, CHUNK_ROWS):
-            result[(count_code(x[piece]) + start)[~np.isnan(x[piece])]] = True
-        return result
-
-    occurs = np.any(map_rows(present), axis=0)
+    present = partial(_codes_present, start, int(n_codes.sum()))
+    occurs = np.any(engine.map_blocks(present, data), axis=0)
     occurs[start] = True  # no column is without an entry
     entry = np.where(occurs, np.cumsum(occurs) - 1, -1).astype(np.int32)
     code = np.flatnonzero(occurs) - np.repeat(start, np.add.reduceat(occurs.astype(np.intp), start))

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from semigen.arrays.pieces import chunks
+from semigen.arrays.pieces import Indices, chunks
 from semigen.columns import Kind
+from semigen.data.blocks import Block, Blocks, Engine
 from semigen.families.discrete import (
     CHUNK_ROWS,
     FLOOR,
@@ -20,7 +21,7 @@ from semigen.families.discrete import (
     transformed,
 )
 from semigen.families.linear import Linear, Means
-from semigen.families.protocol import Array, MapRows, Rows
+from semigen.families.protocol import Array
 
 LARGEST_TO_FIT = 1e6
 """Above it x log μ - μ - log x!, a small difference of large terms, has lost too many digits."""
@@ -41,18 +42,9 @@ class Poisson(Linear):
     kind: Kind = "count"
     bounds = (FLOOR, LARGEST_COUNT)
 
-    def neutral(self, x: Any, map_rows: MapRows, *, smooth: bool) -> Means:
-        def refuse_large(rows: Rows) -> None:
-            for piece in chunks(rows, CHUNK_ROWS):
-                check_support(
-                    x[piece],
-                    lambda v: v <= LARGEST_TO_FIT,
-                    "and Poisson counts around a mean above a million spread by less than 0.1 %: use the "
-                    "family 'negative_binomial', or logarithms as numbers.",
-                )
-
-        map_rows(refuse_large)
-        return super().neutral(x, map_rows, smooth=smooth)
+    def neutral(self, data: Blocks, engine: Engine, *, smooth: bool) -> Means:
+        engine.map_blocks(_refuse_large, data)
+        return super().neutral(data, engine, smooth=smooth)
 
     def natural(self, mean: Array) -> Array:
         return np.log(mean)
@@ -70,13 +62,23 @@ class Poisson(Linear):
         check_counts(x)
 
     def spread_out(self, x: Any) -> Any:
-        return transformed(np.sqrt)(x)
+        return transformed(np.sqrt, x)
 
-    def sample(self, params: Means, components: Rows, rng: np.random.Generator) -> Array:
+    def sample(self, params: Means, components: Indices, rng: np.random.Generator) -> Array:
         return rng.poisson(params.mean[components]).astype(np.float64)
 
     def expect_missing(self, params: Means, x: Array, resp: Array) -> Array:
         return np.where(np.isnan(x), resp.T @ params.mean, x)
 
-    def draw_missing(self, params: Means, x: Array, components: Rows, rng: np.random.Generator) -> Array:
+    def draw_missing(self, params: Means, x: Array, components: Indices, rng: np.random.Generator) -> Array:
         return np.where(np.isnan(x), self.sample(params, components, rng), x)
+
+
+def _refuse_large(block: Block) -> None:
+    for piece in chunks(block.rows, CHUNK_ROWS):
+        check_support(
+            block.x[piece],
+            lambda v: v <= LARGEST_TO_FIT,
+            "and Poisson counts around a mean above a million spread by less than 0.1 %: use the "
+            "family 'negative_binomial', or logarithms as numbers.",
+        )

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.pieces import Indices
+from semigen.data.blocks import Blocks, Engine, Missing, among
 from semigen.exceptions import ColumnError, ParameterError
-from semigen.families.protocol import Array, Family, Floats, MapRows, Missing, Rows, Walk, among
+from semigen.families.protocol import Array, Family, Floats, Walk
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,12 @@ class Product(Family):
             for family, columns, part in zip(families, self._columns(), parts, strict=True)
         )
 
-    def fit_prior(self, x: NDArray[Any], weight: Array, shrinkage: float | None, map_rows: MapRows) -> Parts:
+    def fit_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> Parts:
         def prior(family: Family, columns: Any) -> Any:
             try:
-                return family.fit_prior(x[:, columns], weight, shrinkage, map_rows)
+                return family.fit_prior(data.columns(columns), shrinkage, engine)
             except ColumnError as error:
-                where = np.arange(x.shape[1])[columns].tolist()
+                where = np.arange(data.n_columns)[columns].tolist()
                 raise ColumnError(
                     f"among the columns {where} ({family.name}), counted from 0: {error}"
                 ) from error
@@ -124,7 +126,7 @@ class Product(Family):
     def points(self, prior: Parts, x: NDArray[Any]) -> Array:
         return np.hstack(self._each(lambda family, columns, own: family.points(own, x[:, columns]), prior))
 
-    def sample(self, params: Parts, components: Rows, rng: np.random.Generator) -> Array:
+    def sample(self, params: Parts, components: Indices, rng: np.random.Generator) -> Array:
         def draw(family: Family, columns: Any, own: Any) -> None:
             rows[:, columns] = family.sample(own, components, rng)
 
@@ -140,7 +142,7 @@ class Product(Family):
         self._each(fill, params)
         return rows
 
-    def draw_missing(self, params: Parts, x: Array, components: Rows, rng: np.random.Generator) -> Array:
+    def draw_missing(self, params: Parts, x: Array, components: Indices, rng: np.random.Generator) -> Array:
         def fill(family: Family, columns: Any, own: Any) -> None:
             rows[:, columns] = family.draw_missing(own, x[:, columns], components, rng)
 

@@ -12,28 +12,17 @@ cell is NaN: its row counts with the density of the cells that are there.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.pieces import Indices
 from semigen.columns import Kind
+from semigen.data.blocks import Blocks, Engine, Missing
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating]
-Rows = NDArray[np.intp]
-Missing = NDArray[np.bool_] | None
-"""Which columns may hold missing cells, (D,); None: no column does, and nothing looks for them."""
-MapRows = Callable[[Callable[[Rows], Any]], list[Any]]
-"""Applies a function to the row numbers of each block and returns the results in block order."""
-
-
-def among(missing: Missing, columns: Any) -> Missing:
-    """The missing-cell flags of some columns; None where all of their cells are there."""
-    if missing is None or not missing[columns].any():
-        return None
-    return np.asarray(missing[columns])
 
 
 class Stats(Protocol):
@@ -82,19 +71,17 @@ class Family(ABC):
     """Whether cells may be missing."""
 
     @abstractmethod
-    def fit_prior(self, x: Any, weight: Array, shrinkage: float | None, map_rows: MapRows) -> Any:
+    def fit_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> Any:
         """The conjugate prior, with its location and scale from all rows.
 
         Parameters
         ----------
-        x : data of n rows
-            Cells may be missing.
-        weight : ndarray of shape (n,)
-            Row weights; ``map_rows`` visits only rows whose weight is positive.
+        data : Blocks
+            Only rows of positive weight are visited. Values may be missing.
         shrinkage : float or None
             Strength in pseudo-rows; 0 is maximum likelihood, None the family's own choice.
-        map_rows : callable
-            Walks over the rows.
+        engine : Engine
+            Walks over the blocks.
 
         Returns
         -------
@@ -144,7 +131,7 @@ class Family(ABC):
         """Rows as points (rows, features) whose Euclidean distances say which rows are alike."""
 
     @abstractmethod
-    def sample(self, params: Any, components: Rows, rng: np.random.Generator) -> Any:
+    def sample(self, params: Any, components: Indices, rng: np.random.Generator) -> Any:
         """One row for each entry of ``components``."""
 
     @abstractmethod
@@ -161,7 +148,7 @@ class Family(ABC):
         """
 
     @abstractmethod
-    def draw_missing(self, params: Any, x: Array, components: Rows, rng: np.random.Generator) -> Array:
+    def draw_missing(self, params: Any, x: Array, components: Indices, rng: np.random.Generator) -> Array:
         """Rows with missing cells drawn from p(missing | the others, component), one component a row."""
 
     @abstractmethod

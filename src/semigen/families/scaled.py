@@ -12,8 +12,10 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.utils.extmath import randomized_svd
 
+from semigen.arrays.pieces import evenly
+from semigen.data.blocks import Blocks
 from semigen.families.discrete import is_sparse
-from semigen.families.protocol import Array, Floats, Rows, Walk
+from semigen.families.protocol import Array, Floats, Walk
 
 N_AXES = 32
 AXES_ROWS = 3000
@@ -75,12 +77,11 @@ def norms(x: Any) -> Array:
     return np.asarray(np.sqrt(squares.sum(axis=1)))
 
 
-def some_rows(x: Any, rows: Rows) -> Any:
-    """Rows to find principal axes with, evenly from ``rows``; None where there are few columns."""
-    if x.shape[1] <= N_AXES:
+def some_rows(data: Blocks) -> Any:
+    """Rows to find principal axes with, evenly spaced; None where there are few columns."""
+    if data.n_columns <= N_AXES:
         return None
-    places = np.linspace(0, len(rows) - 1, min(len(rows), AXES_ROWS)).astype(np.intp)
-    return x[np.sort(rows)[places]]
+    return data.take(evenly(data.n_rows, AXES_ROWS)).x
 
 
 def principal_axes(directions: Any) -> Array:

@@ -9,14 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
+from semigen.arrays.pieces import Indices, evenly
+from semigen.data.blocks import Blocks, Engine, Missing
 from semigen.exceptions import ParameterError
 from semigen.families.covariance import Covariance
 from semigen.families.covariance.base import LocationShape, Moments, NormalInverseWishart, ScatterWalk
-from semigen.families.elliptical import VARIANCE_RANGE, Bounds, Elliptical, refuse_overflow
-from semigen.families.protocol import Array, Floats, Missing, Rows, Walk
+from semigen.families.elliptical import VARIANCE_RANGE, Bounds, Elliptical, largest_sizes, refuse_overflow
+from semigen.families.protocol import Array, Floats, Walk
 
 FENCE = 3.0
 """Tukey's outer fences: cells farther than this many quartile ranges from the quartiles are outliers."""
+
+QUARTILE_ROWS = 2**17
+"""Rows, evenly spaced, that the quartiles come from; all where there are fewer."""
 
 START_DOF = 4.0
 
@@ -118,25 +123,24 @@ class StudentT(Elliptical):
     def reusable(self, missing: Missing = None) -> bool:
         return False
 
-    def _bounds(self, x: NDArray[Any], weight: Array) -> Bounds:
-        low, high = np.full(x.shape[1], -np.inf), np.full(x.shape[1], np.inf)
-        wild = np.zeros(x.shape[1], dtype=bool)
-        most_allowed = np.sqrt(VARIANCE_RANGE[x.dtype][1])
-        counted = np.flatnonzero(weight > 0)
-        for j in range(x.shape[1]):
-            cells = x[counted, j]
-            observed = ~np.isnan(cells)
+    def _bounds(self, data: Blocks, engine: Engine) -> Bounds:
+        low, high = np.full(data.n_columns, -np.inf), np.full(data.n_columns, np.inf)
+        wild = np.zeros(data.n_columns, dtype=bool)
+        most_allowed = np.sqrt(VARIANCE_RANGE[data.dtype][1])
+        farthest = np.fmax.reduce(engine.map_blocks(largest_sizes, data))
+        some = data.take(evenly(data.n_rows, QUARTILE_ROWS))
+        for j in range(data.n_columns):
+            values = some.x[:, j]
+            observed = ~np.isnan(values)
             if not observed.any():
                 continue
-            of_rows = weight[counted][observed]
-            least, q1, q3, most = np.quantile(
-                cells[observed], [0.0, 0.25, 0.75, 1.0], weights=of_rows, method="inverted_cdf"
-            )
-            spread, farthest = float(q3) - float(q1), max(-float(least), float(most))
-            if spread > 0:  # otherwise half of the cells are equal, and fences would leave only these
+            weight = some.weight[observed]
+            q1, q3 = np.quantile(values[observed], [0.25, 0.75], weights=weight, method="inverted_cdf")
+            spread = float(q3) - float(q1)
+            if spread > 0:  # otherwise half of the values are equal, and fences would leave only these
                 low[j], high[j] = q1 - FENCE * spread, q3 + FENCE * spread
-            wild[j] = not farthest < most_allowed * min(1.0, spread if spread > 0 else 1.0)
-        refuse_overflow(x, wild)
+            wild[j] = not farthest[j] < most_allowed * min(1.0, spread if spread > 0 else 1.0)
+        refuse_overflow(data, engine, wild)
         return low, high
 
     def reference(self, prior: NormalInverseWishart, n_components: int) -> StudentParams:
@@ -191,7 +195,9 @@ class StudentT(Elliptical):
     def points(self, prior: NormalInverseWishart, x: NDArray[Any]) -> Array:
         return np.arcsinh(super().points(prior, x))  # so that outliers lie near the other rows
 
-    def _stretch(self, params: StudentParams, x: Array, components: Rows, rng: np.random.Generator) -> Array:
+    def _stretch(
+        self, params: StudentParams, x: Array, components: Indices, rng: np.random.Generator
+    ) -> Array:
         # given the observed cells u is Gamma((ν + d)/2, (ν + δ)/2)
         rows = np.arange(len(x))
         distance = np.empty(len(x))

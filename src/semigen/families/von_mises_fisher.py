@@ -10,9 +10,10 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from scipy.special import gammaln
 
-from semigen.arrays.pieces import chunks
+from semigen.arrays.pieces import Indices, chunks
+from semigen.data.blocks import Block, Blocks, Engine, Missing
 from semigen.exceptions import ColumnError
-from semigen.families.protocol import Array, Family, Floats, MapRows, Missing, Rows
+from semigen.families.protocol import Array, Family, Floats
 from semigen.families.scaled import (
     ScaledWalk,
     along,
@@ -127,25 +128,14 @@ class VonMisesFisher(Family):
     def __repr__(self) -> str:
         return "VonMisesFisher()"
 
-    def fit_prior(self, x: Any, weight: Array, shrinkage: float | None, map_rows: MapRows) -> DirectionPrior:
-        n_features = x.shape[1]
-        if n_features < 2:
+    def fit_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> DirectionPrior:
+        if data.n_columns < 2:
             raise ColumnError("directions need two columns or more: model one column as a number.")
-
-        def block(rows: Rows) -> tuple[Array, float, Rows]:
-            total, counted = np.zeros(n_features), 0.0
-            for piece in chunks(rows, chunk_rows(1, n_features)):
-                some = x[piece]
-                inverse = inverse_norms(some)
-                total += some.T @ (weight[piece] * inverse)
-                counted += float(weight[piece][inverse > 0].sum())
-            return total, counted, rows
-
-        totals, counts, blocks = zip(*map_rows(block), strict=True)
+        totals, counts = zip(*engine.map_blocks(_direction_sums, data), strict=True)
         if not sum(counts) > 0:
-            raise ColumnError("no row that counts has a direction: every cell is 0. Give rows with numbers.")
+            raise ColumnError("no row that counts has a direction: every value is 0. Give rows with numbers.")
         strength = PSEUDO_ROWS if shrinkage is None else float(shrinkage)
-        return DirectionPrior(sum(totals) / sum(counts), strength, some_rows(x, np.concatenate(blocks)))
+        return DirectionPrior(sum(totals) / sum(counts), strength, some_rows(data))
 
     def reference(self, prior: DirectionPrior, n_components: int) -> Directions:
         first = np.repeat(prior.mean[None], n_components, axis=0)
@@ -171,7 +161,7 @@ class VonMisesFisher(Family):
     def points(self, prior: DirectionPrior, x: Any) -> Array:
         return along(prior.axes, directions(x))
 
-    def sample(self, params: Directions, components: Rows, rng: np.random.Generator) -> Array:
+    def sample(self, params: Directions, components: Indices, rng: np.random.Generator) -> Array:
         """Directions by the rejection method of Wood (1994, *Communications in Statistics* 23:157)."""
         n_features = params.mean_direction.shape[1]
         center = params.mean_direction[components]
@@ -184,7 +174,9 @@ class VonMisesFisher(Family):
     def expect_missing(self, params: Directions, x: Array, resp: Array) -> Array:
         return x
 
-    def draw_missing(self, params: Directions, x: Array, components: Rows, rng: np.random.Generator) -> Array:
+    def draw_missing(
+        self, params: Directions, x: Array, components: Indices, rng: np.random.Generator
+    ) -> Array:
         return x
 
     def summary(self, params: Directions) -> dict[str, Any]:
@@ -227,6 +219,18 @@ class DirectionWalk(ScaledWalk):
 
     def stats(self) -> DirectionSums:
         return DirectionSums(self._weight, self.sums(), self._aimless)
+
+
+def _direction_sums(block: Block) -> tuple[Array, float]:
+    """Weighted sum of the directions of a block, (D,), and the weight of the rows that have one."""
+    n_columns = block.x.shape[1]
+    total, counted = np.zeros(n_columns), 0.0
+    for piece in chunks(block.rows, chunk_rows(1, n_columns)):
+        rows, weight = block.x[piece], block.weight[piece]
+        inverse = inverse_norms(rows)
+        total += rows.T @ (weight * inverse)
+        counted += float(weight[inverse > 0].sum())
+    return total, counted
 
 
 def inverse_norms(x: Any) -> Array:

@@ -257,6 +257,10 @@ def _with_names(values: Mapping[str, Any]) -> dict[str, Any]:
     return {MODELS.get(name, name): value for name, value in values.items()}
 
 
+def _mixture(model: Any) -> None:
+    model.engine = None
+
+
 def _safe(model: Any) -> None:
     model.comparison_, model.verdict_ = None, Verdict("not compared")
 
@@ -265,6 +269,7 @@ STEPS: Mapping[str, Callable[[Any], None]] = {
     "AutoClassifier": _auto,
     "Comparison": _provenance,
     "HeldOut": _held_out,
+    "MixtureClassifier": _mixture,
     "PoolClassifier": _pool,
     "SafeClassifier": _safe,
 }

@@ -23,7 +23,7 @@ from semigen.em import (
     LabelMechanism,
     Mixture,
     Params,
-    ThreadEngine,
+    as_engine,
     fit,
     mechanism,
     restart,
@@ -31,7 +31,7 @@ from semigen.em import (
 )
 from semigen.estimators.base import TableClassifier
 from semigen.exceptions import ConvergenceWarning, ParameterError
-from semigen.families import COVARIANCES, Family, as_modeled, choose, wanted_kinds
+from semigen.families import COVARIANCES, as_modeled, choose, wanted_kinds
 from semigen.mixture import criteria, parameters, selection
 from semigen.mixture.fitted import Before, FittedMixture, missing_refused
 from semigen.mixture.proportions import ClassProportions, class_proportions
@@ -104,7 +104,10 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         of the classes or the form of the parameters are others, if a component of the last fit has no weight
         (EM could never wake it), or if a criterion chooses the model.
     random_state : int, RandomState or None, default=None
-        For starts with several components a class, novel components, and restarts.
+        For starts with several components per class, novel components, and restarts.
+    engine : Engine or None, default=None
+        Where blocks of rows are computed, in ``fit`` and afterwards. None: threads, one for each processor;
+        ``semigen.em.ThreadEngine(n_threads=1)`` takes one. Results do not depend on it.
     verbose : int, default=0
         1 prints the objective every 10 iterations.
 
@@ -181,6 +184,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         tol: float = 1e-6,
         warm_start: bool = False,
         random_state: Any = None,
+        engine: Engine | None = None,
         verbose: int = 0,
     ) -> None:
         self.family = family
@@ -198,6 +202,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self.tol = tol
         self.warm_start = warm_start
         self.random_state = random_state
+        self.engine = engine
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
@@ -216,6 +221,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         -------
         self
         """
+        as_engine(self.engine)
         checks.integer("n_init", self.n_init, minimum=1)
         checks.integer("max_iter", self.max_iter, minimum=1)
         checks.real("tol", self.tol, minimum=0.0)
@@ -261,8 +267,8 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         if data.missing is not None and not family.takes_missing:
             columns.refuse_missing(self.schema_, data.x, missing_refused(family))
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
-        with ThreadEngine() as engine:
-            prior = self._prior(family, data, engine)
+        with as_engine(self.engine).open() as engine:
+            prior = family.fit_prior(data, parameters.shrinkage(self.shrinkage), engine)
             if before is not None and before.serves(mixture, prior, data, self.schema_):
                 params = restart(mixture, prior, data, engine, before.params)
                 return mixture, prior, self._climb(0, mixture, prior, data, engine, params)
@@ -271,16 +277,11 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
             ]
         return mixture, prior, max(fits, key=lambda one: one.objective)
 
-    def _prior(self, family: Family, data: Data, engine: Engine) -> Any:
-        used = data.used
-        strength = parameters.shrinkage(self.shrinkage)
-        return family.fit_prior(data.x, data.weight, strength, lambda f: engine.map_rows(f, used))
-
     def _explain(self, mixture: Mixture, prior: Any, data: Data, found: Fit) -> Fit:
         """What the fit says of the labels that are missing; modeling them changes it."""
         self.class_proportions_: ClassProportions | None = None
         self.label_mechanism_: LabelMechanism | None = None
-        with ThreadEngine() as engine:
+        with as_engine(self.engine).open() as engine:
             if self.label_mechanism is not None:
                 found, self.label_mechanism_ = mechanism.fit(
                     mixture, prior, data, found, engine, max_iter=self.max_iter, tol=self.tol
@@ -306,7 +307,8 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
                     {"model": model}, X, y, sample_weight=sample_weight, n_repeats=2, unlabeled=self.unlabeled
                 )
                 return Candidate(shape, components, scored.score("model").log_loss.value, n_free)
-            value = (criteria.bic if criterion == "bic" else criteria.icl)(mixture, found.params, data)
+            of_fit = criteria.bic if criterion == "bic" else criteria.icl
+            value = of_fit(mixture, found.params, data, as_engine(self.engine))
             return Candidate(shape, components, value, n_free)
 
         shapes = tuple(COVARIANCES) if self.covariance == criterion else (self.covariance,)

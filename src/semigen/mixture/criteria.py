@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 
 import numpy as np
 
-from semigen.em import Data, Mixture, Params, Stats, ThreadEngine, e_step
+from semigen.em import Blocks, Engine, Mixture, Params, Stats, e_step
 from semigen.em.kernel import entropy
 
 
@@ -22,14 +22,14 @@ def n_free(mixture: Mixture, params: Params) -> int:
     return mixture.family.n_free(params.family) + within + class_prior + novel + label_noise
 
 
-def bic(mixture: Mixture, params: Params, data: Data) -> float:
+def bic(mixture: Mixture, params: Params, data: Blocks, engine: Engine) -> float:
     """``-2 log L + n_free log n``, nats."""
-    parts = ThreadEngine().map_rows(lambda rows: e_step(mixture, params, data, rows), data.used)
+    parts = engine.map_blocks(partial(e_step, mixture, params), data)
     log_lik = reduce(Stats.merge, parts).log_lik
-    return float(-2 * log_lik + n_free(mixture, params) * np.log(data.weight.sum()))
+    return float(-2 * log_lik + n_free(mixture, params) * np.log(data.total_weight))
 
 
-def icl(mixture: Mixture, params: Params, data: Data) -> float:
+def icl(mixture: Mixture, params: Params, data: Blocks, engine: Engine) -> float:
     """``BIC + 2 Σ w H(p(component | row, label))``, nats."""
-    parts = ThreadEngine().map_rows(lambda rows: entropy(mixture, params, data, rows), data.used)
-    return bic(mixture, params, data) + 2 * float(sum(parts))
+    parts = engine.map_blocks(partial(entropy, mixture, params), data)
+    return bic(mixture, params, data, engine) + 2 * float(sum(parts))

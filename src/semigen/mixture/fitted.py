@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from semigen.columns import Schema
 from semigen.common import checks
 from semigen.data.labels import encode
 from semigen.data.weights import check_weights
-from semigen.em import Data, Mixture, Params, ThreadEngine, impute, log_joint, restartable
+from semigen.em import Block, Data, Engine, Mixture, Params, as_engine, impute, log_joint, restartable
 from semigen.exceptions import ParameterError
 from semigen.families import Family, as_modeled
 from semigen.mixture import criteria
@@ -59,37 +60,32 @@ class FittedMixture:
     schema_: Schema
     unlabeled: Any
     unlabeled_weight: float
+    engine: Engine | None
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable known class of each row, (n,)."""
-        best = self._by_block(X, lambda joint: joint[:, : len(self.classes_)].argmax(axis=1))
+        best = self._by_block(X, _most_probable)
         return np.asarray(self.classes_[best])
 
     def predict_proba(self, X: Any) -> Array:
         """p(class | x) over the known classes, (n, K)."""
-        return self._by_block(X, lambda joint: np.exp(self._log_posterior(joint)))
+        return self._by_block(X, _posterior)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Log p(class | x) over the known classes, (n, K)."""
-        return self._by_block(X, self._log_posterior)
+        return self._by_block(X, _log_posterior)
 
     def log_joint(self, X: Any) -> Array:
         """Log p(x, class), nats, (n, K)."""
-        return self._by_block(X, lambda joint: joint[:, : len(self.classes_)])
+        return self._by_block(X, _known)
 
     def score_samples(self, X: Any) -> Array:
         """Log p(x), novel components included, nats, (n,)."""
-        return self._by_block(X, lambda joint: log_sum_exp(joint.T))
+        return self._by_block(X, _log_density)
 
     def novelty(self, X: Any) -> Array:
         """p(row belongs to a novel component | x), (n,); 0 without novel components."""
-
-        def share(joint: Array) -> Array:
-            if joint.shape[1] == len(self.classes_):
-                return np.zeros(len(joint))
-            return np.asarray(np.exp(joint[:, -1] - log_sum_exp(joint.T)))
-
-        return self._by_block(X, share)
+        return self._by_block(X, _novelty)
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
         """Draw rows from the model.
@@ -157,7 +153,7 @@ class FittedMixture:
         missing = columns.missing_columns(matrix)
         if missing is None:
             return matrix
-        return impute(self.mixture_, self.params_, matrix, np.arange(len(matrix)), missing, rng)
+        return impute(self.mixture_, self.params_, Data.unlabeled(matrix, missing), rng)
 
     def bic(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion, ``-2 log L + n_free log n``; lower is better.
@@ -165,14 +161,16 @@ class FittedMixture:
         L has the labeled rows' p(x, y) and the unlabeled rows' p(x), with λ as fitted; n is the total
         weight. Schwarz (1978), *Annals of Statistics* 6:461.
         """
-        return criteria.bic(self.mixture_, self.params_, self._scored(X, y, sample_weight))
+        rows = self._scored(X, y, sample_weight)
+        return criteria.bic(self.mixture_, self.params_, rows, as_engine(self.engine))
 
     def icl(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Integrated completed likelihood: BIC plus twice the entropy of the unknown components.
 
         Biernacki, Celeux & Govaert (2000), *IEEE PAMI* 22:719.
         """
-        return criteria.icl(self.mixture_, self.params_, self._scored(X, y, sample_weight))
+        rows = self._scored(X, y, sample_weight)
+        return criteria.icl(self.mixture_, self.params_, rows, as_engine(self.engine))
 
     @property
     def weights_(self) -> Array:
@@ -247,16 +245,44 @@ class FittedMixture:
             columns.refuse_missing(self.schema_, matrix, missing_refused(self.mixture_.family))
         return matrix
 
-    def _by_block(self, X: Any, function: Callable[[Array], NDArray[Any]]) -> NDArray[Any]:
-        """``function`` of log p(x, group), block by block: no more memory than its result."""
+    def _by_block(self, X: Any, answer: Answer) -> NDArray[Any]:
+        """``answer`` of log p(x, group), block by block: no more memory than its result."""
         matrix = self._matrix(X)
-        missing = columns.missing_columns(matrix)
+        rows = Data.unlabeled(matrix, columns.missing_columns(matrix))
+        of_block = partial(_answer, answer, self.mixture_, self.params_)
+        return np.concatenate(as_engine(self.engine).map_blocks(of_block, rows))
 
-        def block(rows: NDArray[np.intp]) -> Array:
-            return function(log_joint(self.mixture_, self.params_, matrix, rows, missing))
 
-        return np.concatenate(ThreadEngine().map_rows(block, np.arange(matrix.shape[0])))
+Answer = Callable[[Array, int], NDArray[Any]]
+"""What is said of rows, from log p(x, group) (n, G) and the number of known classes K."""
 
-    def _log_posterior(self, joint: Array) -> Array:
-        known = joint[:, : len(self.classes_)]
-        return np.asarray(known - log_sum_exp(known.T)[:, None])
+
+def _answer(answer: Answer, mixture: Mixture, params: Params, block: Block) -> NDArray[Any]:
+    return answer(log_joint(mixture, params, block), mixture.n_classes)
+
+
+def _known(joint: Array, n_classes: int) -> Array:
+    return joint[:, :n_classes]
+
+
+def _most_probable(joint: Array, n_classes: int) -> NDArray[np.intp]:
+    return np.asarray(_known(joint, n_classes).argmax(axis=1))
+
+
+def _log_posterior(joint: Array, n_classes: int) -> Array:
+    known = _known(joint, n_classes)
+    return np.asarray(known - log_sum_exp(known.T)[:, None])
+
+
+def _posterior(joint: Array, n_classes: int) -> Array:
+    return np.asarray(np.exp(_log_posterior(joint, n_classes)))
+
+
+def _log_density(joint: Array, n_classes: int) -> Array:
+    return np.asarray(log_sum_exp(joint.T))
+
+
+def _novelty(joint: Array, n_classes: int) -> Array:
+    if joint.shape[1] == n_classes:
+        return np.zeros(len(joint))
+    return np.asarray(np.exp(joint[:, -1] - log_sum_exp(joint.T)))

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from semigen.data.blocks import Missing, among
 from semigen.data.weights import check_weights
-from semigen.em import Data, Fit, Mixture, ThreadEngine, pessimistic
+from semigen.em import Data, Fit, Mixture, as_engine, pessimistic
 from semigen.em import fit as climb
 from semigen.em.pessimistic import Pessimistic
 from semigen.exceptions import ConvergenceWarning, LabelError, ParameterError
@@ -21,14 +22,13 @@ from semigen.families import (
     Family,
     Full,
     Gaussian,
-    Missing,
     Multinomial,
     Poisson,
     Product,
     Spherical,
     Tied,
-    among,
 )
+from semigen.mixture import parameters
 from semigen.mixture.classifier import MixtureClassifier
 
 # families whose natural parameters make complete rows' likelihood concave, and whose M-step is its maximum
@@ -57,6 +57,7 @@ def fit_pessimistic(
     model : MixtureClassifier
         With ``unlabeled_weight`` 1, and the objective of that; 0 where the supervised fit is returned.
     found : Pessimistic
+        Its ``labels`` are those of all rows, (n, K); labeled rows as they are labeled.
 
     Raises
     ------
@@ -71,8 +72,8 @@ def fit_pessimistic(
     supervised = model._with_labels(model._matrix(X), y, sample_weight, classes)
     everything = replace(supervised, weight=check_weights(sample_weight, supervised.x.shape[0]))
     _check_rows(mixture, everything)
-    with ThreadEngine() as engine:
-        prior = model._prior(mixture.family, supervised, engine)
+    with as_engine(model.engine).open() as engine:
+        prior = mixture.family.fit_prior(supervised, parameters.shrinkage(model.shrinkage), engine)
         found = pessimistic.fit(
             mixture, prior, everything, model.params_, engine, max_iter=model.max_iter, tol=model.tol
         )
@@ -80,6 +81,8 @@ def fit_pessimistic(
             at_end = climb(mixture, prior, everything, found.params, engine, max_iter=0)
             model.set_params(unlabeled_weight=1.0)
             model._store(mixture, prior, Fit(found.params, at_end.path, found.converged), classes)
+    labels = everything.labels.probabilities
+    labels[everything.where(~everything.labels.pattern_labeled).rows] = found.labels
     model.set_params(warm_start=estimator.warm_start)
     if not found.converged:
         warnings.warn(
@@ -88,7 +91,7 @@ def fit_pessimistic(
             ConvergenceWarning,
             stacklevel=3,
         )
-    return model, found
+    return model, replace(found, labels=labels)
 
 
 def _check_settings(estimator: Any) -> None:

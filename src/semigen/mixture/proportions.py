@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from semigen.em import ClassPrior, Data, Engine, Fit, Mixture, Params, fit
+from semigen.em import Blocks, ClassPrior, Engine, Fit, Mixture, Params, fit
 from semigen.em.kernel import hold
 from semigen.em.records import UNLABELED, Array
 from semigen.evaluation.intervals import QUANTILE, wilson
@@ -53,7 +53,7 @@ class ClassProportions:
 
 
 def class_proportions(
-    mixture: Mixture, prior: Any, data: Data, params: Params, engine: Engine
+    mixture: Mixture, prior: Any, data: Blocks, params: Params, engine: Engine
 ) -> ClassProportions | None:
     """Proportions of the classes among unlabeled rows, and their profile likelihood intervals.
 
@@ -78,7 +78,7 @@ def class_proportions(
     ClassProportions or None
         None where no unlabeled row counts.
     """
-    n_unlabeled = float(data.weight[~data.labels.is_labeled].sum())
+    n_unlabeled = data.where(~data.labels.pattern_labeled).total_weight
     if n_unlabeled == 0:
         return None
     profile = _Profile(mixture, prior, data, params, engine)
@@ -97,7 +97,7 @@ def class_proportions(
 class _Profile:
     """The log posterior as a function of one class's proportion."""
 
-    def __init__(self, mixture: Mixture, prior: Any, data: Data, params: Params, engine: Engine) -> None:
+    def __init__(self, mixture: Mixture, prior: Any, data: Blocks, params: Params, engine: Engine) -> None:
         self.mixture, self.prior, self.data, self.engine = mixture, prior, data, engine
         self.best = self._fit(mixture, params)
 
@@ -121,7 +121,7 @@ class _Profile:
         for _ in range(MAX_FITS):
             held = self._fit_held(k, float(expit(side * point)), params)
             params = held.params
-            fall = (self.best.objective - held.objective) * self.data.weight.sum()
+            fall = (self.best.objective - held.objective) * self.data.total_weight
             root = float(np.sqrt(2.0 * max(fall, 0.0))) - QUANTILE
             if abs(root) < NEAR_ROOT:
                 break
@@ -148,5 +148,5 @@ class _Profile:
         return self._fit(held, replace(params, log_group=log_group))
 
     def _fit(self, mixture: Mixture, params: Params) -> Fit:
-        tol = RISE / float(self.data.weight.sum())
+        tol = RISE / self.data.total_weight
         return fit(mixture, self.prior, self.data, params, self.engine, max_iter=MAX_ITER, tol=tol)

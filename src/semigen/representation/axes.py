@@ -93,7 +93,7 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             return table
         mixture, params = self.filler_
         x = np.where(missing, np.nan, table)
-        return impute(mixture, params, x, np.arange(len(x)), np.asarray(missing.any(axis=0)))
+        return impute(mixture, params, Data.unlabeled(x, np.asarray(missing.any(axis=0))))
 
 
 def _axes(table: Array, n_axes: int) -> tuple[Array, Array]:
@@ -113,6 +113,6 @@ def _one_gaussian(x: Array, missing: NDArray[np.bool_]) -> tuple[Mixture, Any]:
     data = Data(x, labels, np.ones(len(x)), missing)
     engine = ThreadEngine(n_threads=1)
     mixture = Mixture(Gaussian("full"), np.zeros(1, dtype=np.intp), 1)
-    prior = mixture.family.fit_prior(x, data.weight, None, lambda f: engine.map_rows(f, data.used))
+    prior = mixture.family.fit_prior(data, None, engine)
     params = start(mixture, prior, data, engine, np.random.default_rng(0))
     return mixture, fit(mixture, prior, data, params, engine, max_iter=30, tol=1e-4).params

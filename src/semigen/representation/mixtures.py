@@ -18,11 +18,11 @@ from semigen import columns
 from semigen.columns import Schema
 from semigen.common.checks import integer, real
 from semigen.common.threads import map_threads, thread_count
-from semigen.data.labels import Labels
+from semigen.data.blocks import among
 from semigen.em import Data, Mixture, Params, ThreadEngine, fit
 from semigen.em.kernel import e_step, given_stats, m_step, responsibilities
 from semigen.estimators.base import TableInput
-from semigen.families import Family, Gaussian, among, as_family, as_modeled, choose
+from semigen.families import Family, Gaussian, as_family, as_modeled, choose
 from semigen.representation.axes import PrincipalAxes
 
 Array = NDArray[np.float64]
@@ -207,14 +207,13 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
             The rows in each of ``views_``.
         """
         missing = columns.missing_columns(matrix)
-        rows = np.arange(matrix.shape[0])
 
         def fill(one: FeatureMixture, part: Array) -> None:
             x = matrix if one.view < 0 else axes[one.view]
             empty = missing if one.view < 0 else None
             x, empty = _take(x, one.columns), among(empty, one.columns)
             walk = one.mixture.family.walk(one.params.family, x.dtype, empty)
-            found = responsibilities(one.mixture, one.params, _unlabeled(x, empty), rows, walk)
+            found = responsibilities(one.mixture, one.params, Data.unlabeled(x, empty), walk)
             for piece, resp, _ in found:
                 part[:, piece] = np.sqrt(one.share) * resp
 
@@ -277,21 +276,19 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
     ) -> FeatureMixture:
         n_rows = x.shape[0]
         engine = ThreadEngine(n_threads=1, block_rows=max(n_rows, 1))
-        data = _unlabeled(x, missing)
-        prior = family.fit_prior(x, data.weight, None, lambda f: engine.map_rows(f, data.used))
+        data = Data.unlabeled(x, missing)
+        prior = family.fit_prior(data, None, engine)
         rows, cell = _cells(family.points(prior, x), self._components(n_rows, rng), rng)
         n_components = int(cell.max()) + 1
-        mixture, params = _started(family, prior, data, rows, np.eye(n_components)[cell])
+        mixture, params = _started(family, prior, data.take(rows), np.eye(n_components)[cell])
         params = fit(mixture, prior, data, params, engine, max_iter=self.n_iter, tol=1e-4).params
-        whole, whole_params = _started(family, prior, data, data.used, np.ones((n_rows, 1)))
+        whole, whole_params = _started(family, prior, data, np.ones((n_rows, 1)))
         evidence = _evidence(mixture, params, data) - _evidence(whole, whole_params, data)
         return FeatureMixture(view, chosen, mixture, params, evidence)
 
 
-def _started(
-    family: Family, prior: Any, data: Data, rows: NDArray[np.intp], resp: Array
-) -> tuple[Mixture, Params]:
-    """A mixture with the parameters of given responsibilities (len(rows), C)."""
+def _started(family: Family, prior: Any, rows: Data, resp: Array) -> tuple[Mixture, Params]:
+    """A mixture with the parameters of given responsibilities (rows, C)."""
     n_components = resp.shape[1]
     mixture = Mixture(family, np.zeros(n_components, dtype=np.intp), 1)
     blank = Params(
@@ -299,14 +296,14 @@ def _started(
         np.full(n_components, -np.log(n_components)),
         family.reference(prior, n_components),
     )
-    return mixture, m_step(mixture, prior, given_stats(mixture, blank, data, rows, resp), blank)
+    return mixture, m_step(mixture, prior, given_stats(mixture, blank, rows, resp), blank)
 
 
 def _evidence(mixture: Mixture, params: Params, data: Data) -> float:
     """Log-likelihood less half a log n for each free parameter, nats per row."""
-    n_rows = len(data.used)
+    n_rows = data.n_rows
     n_free = mixture.n_components - 1 + mixture.family.n_free(params.family)
-    log_lik = e_step(mixture, params, data, data.used).log_lik
+    log_lik = e_step(mixture, params, data).log_lik
     return float((log_lik - 0.5 * n_free * np.log(n_rows)) / n_rows)
 
 
@@ -344,12 +341,6 @@ def _cells(
         distance = np.minimum(distance, to_center)
     _, cell = np.unique(nearest, return_inverse=True)
     return rows, cell
-
-
-def _unlabeled(x: Any, missing: NDArray[np.bool_] | None) -> Data:
-    n_rows = x.shape[0]
-    labels = Labels(np.zeros(1, dtype=np.intp), np.zeros((1, 1)), np.zeros(n_rows, dtype=np.intp))
-    return Data(x, labels, np.ones(n_rows), missing)
 
 
 def _take(x: Any, chosen: NDArray[np.intp]) -> Any:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.pieces import Indices
 from semigen.families.covariance.base import (
     CACHE_BYTES,
     Array,
@@ -29,8 +30,6 @@ from semigen.families.covariance.base import (
     Moments,
     ScatterWalk,
 )
-
-Indices = NDArray[np.intp]
 
 CHUNK_BYTES = 8 * CACHE_BYTES
 """Scratch memory of a chunk of :class:`DenseFilling`: more than the cache, for more rows a pattern."""

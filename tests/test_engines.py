@@ -1,0 +1,177 @@
+"""Laws of engines: results do not depend on how rows are cut into blocks, nor on who computes them."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from laws import CASES, N_COMPONENTS, Trial, assert_same_record, mixture_data
+from semigen import MixtureClassifier
+from semigen.em import (
+    ClassPrior,
+    Engine,
+    LabelNoise,
+    ThreadEngine,
+    fit,
+    mechanism,
+    pessimistic,
+    start,
+)
+from semigen.exceptions import ParameterError
+from semigen.families import Diag, Full, Gaussian, Spherical, Tied
+
+N_ROWS = 210
+NOISE = LabelNoise(np.full((3, 3), 0.05) + 0.85 * np.eye(3), estimated=True)
+STRUCTURES = {
+    "one component per class": {},
+    "several components": {"group": np.array([0, 1, 1, 2])},
+    "novel components": {"group": np.array([0, 1, 2, 3, 3])},
+    "label noise": {"label_noise": NOISE},
+    "own class proportions": {"class_prior": ClassPrior("unlabeled")},
+}
+
+
+class Shipped(Engine):
+    """Every function and block goes through bytes, as to another machine, the last block first."""
+
+    def __init__(self, block_rows):
+        self.block_rows = block_rows
+        self.largest = 0
+
+    def map_blocks(self, function, source, *states):
+        tasks = [
+            pickle.dumps((function, replace(block, x=block.x.copy()), items))
+            for block, *items in zip(source.blocks(self.block_rows), *states, strict=True)
+        ]
+        self.largest = max(self.largest, len(pickle.dumps(function)))
+        return [pickle.loads(pickle.dumps(run(task))) for task in reversed(tasks)][::-1]
+
+
+def run(task):
+    function, block, items = pickle.loads(task)
+    return function(block, *items)
+
+
+ENGINES = {
+    "seven blocks": lambda: ThreadEngine(1, 30),
+    "seven blocks, two threads": lambda: ThreadEngine(2, 30),
+    "seven blocks, four threads": lambda: ThreadEngine(4, 30),
+    "one block, four threads": lambda: ThreadEngine(4),
+    "shipped as bytes": lambda: Shipped(30),
+}
+
+
+def learned(trial, mixture, data, engine):
+    """Prior, start and fit by one engine."""
+    with engine.open() as running:
+        prior = trial.family.fit_prior(data, None, running)
+        begin = start(mixture, prior, data, running, np.random.default_rng(0))
+        found = fit(mixture, prior, data, begin, running, max_iter=4, tol=0.0)
+    return prior, begin, found.params, found.path
+
+
+@pytest.mark.parametrize("holes", [0.0, 0.25])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_engine_gives_the_same_fit(case, holes, rng):
+    if holes and case.grid is None:
+        pytest.skip("takes no missing values")
+    trial = Trial(case, rng, n=N_ROWS, holes=holes)
+    mixture, data, _ = mixture_data(trial, 0.3, rng)
+    wanted = learned(trial, mixture, data, ThreadEngine(1))
+    for make in ENGINES.values():
+        assert_same_record(learned(trial, mixture, data, make()), wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_every_engine_gives_the_same_fit_of_every_structure(structure, engine, rng):
+    trial = Trial(CASES[0], rng, n=N_ROWS)
+    mixture, data, _ = mixture_data(trial, 0.3, rng)
+    mixture = replace(mixture, **STRUCTURES[structure])
+    wanted = learned(trial, mixture, data, ThreadEngine(1))
+    found = learned(trial, mixture, data, ENGINES[engine]())
+    assert_same_record(found, wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_gives_the_same_label_mechanism(engine, rng):
+    trial = Trial(CASES[0], rng, n=N_ROWS, holes=0.1)
+    mixture, data, _ = mixture_data(trial, 0.3, rng)
+
+    def both(engine):
+        begin = learned(trial, mixture, data, engine)
+        first = fit(mixture, begin[0], data, begin[1], engine, max_iter=3)
+        return mechanism.fit(mixture, begin[0], data, first, engine, max_iter=3)
+
+    for found, wanted in zip(both(ENGINES[engine]()), both(ThreadEngine(1)), strict=True):
+        assert_same_record(found, wanted, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("shape", [Full(), Tied(), Diag(), Spherical()], ids=lambda shape: shape.name)
+def test_every_engine_gives_the_same_pessimistic_fit(shape, engine, rng):
+    trial = Trial(replace(CASES[0], family=Gaussian(shape)), rng, n=N_ROWS)
+    mixture, data, _ = mixture_data(trial, 0.5, rng)
+    data = replace(data, weight=np.where(np.arange(N_ROWS) % 5, data.weight, 0.0))
+    results = []
+    for one in (ThreadEngine(1), ENGINES[engine]()):
+        alone = data.where(data.labels.pattern_labeled)
+        prior = trial.family.fit_prior(alone, None, one)
+        supervised = start(mixture, prior, alone, one, rng)
+        results.append(pessimistic.fit(mixture, prior, data, supervised, one, max_iter=5))
+    assert results[0].gain > 0
+    assert_same_record(results[1], results[0], rtol=1e-8, atol=1e-10)
+
+
+def test_no_function_holds_rows(rng):
+    """What an engine is given to compute is as small for many rows as for few."""
+    sizes = []
+    for n in (N_ROWS, 20 * N_ROWS):
+        trial = Trial(CASES[0], rng, n=n)
+        mixture, data, _ = mixture_data(trial, 0.3, rng)
+        engine = Shipped(30)
+        for structure in STRUCTURES.values():
+            learned(trial, replace(mixture, **structure), data, engine)
+        sizes.append(engine.largest)
+    assert sizes[1] < 1.1 * sizes[0]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_classifier_computes_with_its_engine(engine, rng):
+    trial = Trial(CASES[0], rng, n=N_ROWS)
+    y = np.where(rng.random(N_ROWS) < 0.3, trial.component, -1)
+    y[:N_COMPONENTS] = np.arange(N_COMPONENTS)
+
+    class Counting(Engine):
+        def __init__(self, inner):
+            self.inner, self.calls = inner, 0
+
+        def map_blocks(self, function, source, *states):
+            self.calls += 1
+            return self.inner.map_blocks(function, source, *states)
+
+    counting = Counting(ENGINES[engine]())
+    found = MixtureClassifier(class_prior="unlabeled", engine=counting).fit(trial.x, y)
+    wanted = MixtureClassifier(class_prior="unlabeled", engine=ThreadEngine(1)).fit(trial.x, y)
+    for name in ("predict", "predict_proba", "predict_log_proba", "score_samples", "log_joint", "novelty"):
+        before = counting.calls
+        one, other = (getattr(model, name)(trial.x) for model in (found, wanted))
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-10)
+        assert counting.calls == before + 1
+    assert found.icl(trial.x, y) == pytest.approx(wanted.icl(trial.x, y), rel=1e-10)
+
+
+def test_what_is_no_engine_is_refused():
+    with pytest.raises(ParameterError, match="engine='dask' is no engine: use None"):
+        MixtureClassifier(engine="dask").fit([[0.0], [1.0]], ["a", "b"])
+
+
+def test_blocks_hold_as_many_rows_that_count(rng):
+    """Whatever lies between them."""
+    data = mixture_data(Trial(CASES[0], rng, n=N_ROWS), 0.3, rng)[1]
+    some = data.where(~data.labels.pattern_labeled)
+    blocks = list(some.blocks(30))
+    assert {len(block.rows) for block in blocks[:-1]} == {30}
+    rows = np.concatenate([block.x[block.rows] for block in blocks])
+    np.testing.assert_array_equal(rows, data.x[~data.labels.is_labeled])
