@@ -131,6 +131,8 @@ def mutants(path: Path, source: Path) -> list[Mutant]:
     module = ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
     found, seen = [], Counter()
     for site, (function, body, node, changed, _) in enumerate(_sites(ast.parse(path.read_text()))):
+        if "'super'" in ast.dump(node):
+            body = ""  # a function with super() has a cell more: its code cannot be exchanged for one without
         what = (module, function, ast.dump(node), ast.dump(changed))
         seen[what] += 1
         key = hashlib.sha256(repr((*what, seen[what])).encode()).hexdigest()[:12]
