@@ -32,7 +32,7 @@ _LOG_FACTORIAL: Array = gammaln(np.arange(1, 1025, dtype=np.float64))
 
 @dataclass(frozen=True)
 class Standard:
-    """How rows become points: some columns, centerd, each with variance 1 over all rows.
+    """How rows become points: some columns, centered, each with variance 1 over all rows.
 
     Attributes
     ----------

@@ -28,7 +28,7 @@ class LocationShape:
     Attributes
     ----------
     center : ndarray of shape (D,)
-        Where the origin lies: the weighted mean of all rows. Rows are centerd before anything is squared.
+        Where the origin lies: the weighted mean of all rows. Rows are centered before anything is squared.
     mean : ndarray of shape (C, D)
         Component means less ``center``.
     shape : record
@@ -131,7 +131,7 @@ class ScatterWalk(ABC):
 class CompleteWalk(ScatterWalk):
     """A walk over rows without missing cells.
 
-    Subclasses say how, for rows ``y`` (D, rows), centerd and column-major, which stay in ``self.y`` from
+    Subclasses say how, for rows ``y`` (D, rows), centered and column-major, which stay in ``self.y`` from
     :meth:`distances` to :meth:`add`.
     """
 
