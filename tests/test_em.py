@@ -30,7 +30,7 @@ from semigen.exceptions import ObjectiveDecreasedWarning
 from semigen.families import Gaussian
 from semigen.families.covariance.base import LocationShape
 from semigen.families.covariance.full import DenseShape
-from twins import SHAPES, Problem, moments, naive_log_joint
+from twins import SHAPES, moments, naive_log_joint
 
 STRUCTURES = {
     "one component a class": (0, 1, 2),
@@ -315,11 +315,6 @@ def test_many_soft_labels_are_read_chunk_by_chunk(make_problem):
     stats = e_step(problem.mixture, problem.params, data)
     wanted = logsumexp(naive_log_joint(problem, problem.params), axis=1)
     assert stats.log_lik == pytest.approx(data.weight @ wanted, rel=1e-10)
-
-
-def test_problem_twin_is_deterministic():
-    first, second = (Problem(Gaussian("full"), np.random.default_rng(1)) for _ in range(2))
-    np.testing.assert_array_equal(first.x, second.x)
 
 
 def test_a_weight_is_so_many_repeated_rows_at_the_start_of_several_components():
