@@ -62,6 +62,21 @@ def said_verdict(summary):
     return {name: value for name, value in summary["verdict"].items() if name != "text"}
 
 
+def compared_by(model, monkeypatch):
+    """The estimators that a fit compares by cross-validation."""
+    found = {}
+
+    def interrupt(estimators, *_, **__):
+        found.update(estimators)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("semigen.cli.recipes.judging.cross_validate", interrupt)
+        steps = ("--steps", 1) if model in ("vae", "gan", "flow") else ()
+        run("fit", "data.csv", "--target", "y", "--model", model, *steps, code=130)
+    return found["all rows"], found["labeled rows only"]
+
+
 def make_table(n=60, labeled=20, seed=0, classes=("no", "yes")):
     rng = np.random.default_rng(seed)
     code = np.arange(n) % 2

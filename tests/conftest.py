@@ -59,7 +59,7 @@ def make_problem(rng):
 
 @pytest.fixture
 def mixed(rng):
-    """Two classes that every kind of column knows a little of, with holes."""
+    """Two classes that every kind of column is informative about, with missing values."""
     n = 240
     y = rng.integers(2, size=n)
     frame = pd.DataFrame(

@@ -252,6 +252,7 @@ def test_the_ensemble_has_the_documented_settings(wine, rng):
     X, y, _ = wine
     pool = small().fit(X, y).pool_
     assert (pool.ridge, pool.balance, pool.n_splits) == (1.0, 30.0, 5)
+    assert pool.estimators_[defaults.MIXTURE_PER_CLASS].unlabeled_weight == 0.1
     assert pool.weights == defaults.DEFAULT_WEIGHTS  # 13 columns
     wide = defaults.default_weights(sparse=False, n_columns=64)
     assert wide.pop(defaults.MIXTURE_PER_CLASS) == pytest.approx(0.1)  # half, with four times 16 columns
@@ -322,7 +323,11 @@ def test_documents(rng):
     y = np.where(np.arange(200) < 20, truth, -1)
     auto = small().fit(X, y)
     assert auto.score(X, truth) > 0.9
-    assert "extra trees" not in auto.weights_
+    assert set(auto.weights_) == {defaults.MIXTURES, defaults.MIXTURE_PER_CLASS, LOGISTIC, defaults.AXES}
+    mixture = auto.pool_.estimators_[defaults.MIXTURE_PER_CLASS]
+    assert mixture.unlabeled_weight == 0.3
+    count = np.bincount(y[y >= 0]) + 30
+    np.testing.assert_allclose(mixture.class_prior_, count / count.sum(), atol=1e-9)
     np.testing.assert_allclose(
         auto.forms_.of(ReadTable(auto.schema_, X)).words.matrix.toarray(), np.log1p(X.toarray())
     )

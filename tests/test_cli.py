@@ -195,7 +195,7 @@ def test_progress_names_the_step(monkeypatch):
     ("about", "words"),
     [
         ({"converged": False, "n_iter": 7}, "EM stopped after 7 iterations, before it converged"),
-        ({"dependence_shift": True}, "in the labeled rows, but not in the unlabeled ones"),
+        ({"dependence_shift": True}, "in the labeled rows"),
         ({"stopped_early": True}, "the time budget ended the fit early"),
         ({"outcome": "not finite"}, "the training diverged"),
         ({"outcome": "finished", "features": {"outcome": "not finite"}}, "the training diverged"),

@@ -13,6 +13,7 @@ import pytest
 
 import semigen
 from command_line import (
+    compared_by,
     error_of,
     here,
     make_notes,
@@ -26,8 +27,6 @@ from semigen.cli.recipes import Options, learn_model, recipe_of
 from semigen.cli.sources import TableSource
 
 __all__ = ["here"]  # fixtures
-
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 DEEP = ("vae", "gan", "flow")
 FEW = ("--steps", 4)
@@ -55,6 +54,15 @@ def test_deep_models_are_judged_against_their_supervised_twin(here, model):
     make_table()[0][["w", "y", "v", "u"]].to_csv("new.csv", index=False)
     run("predict", "data-semigen/model.semigen", "new.csv", "--out", "out.csv")
     pd.testing.assert_frame_equal(pd.read_csv("out.csv"), first.drop(columns="given"), rtol=1e-9)
+
+
+@pytest.mark.parametrize("model", DEEP)
+def test_the_twin_of_a_deep_model_has_no_unlabeled_rows(here, model, monkeypatch):
+    make_table()[0].to_csv("data.csv", index=False)
+    with_unlabeled, without = (one.get_params(deep=False) for one in compared_by(model, monkeypatch))
+    assert with_unlabeled.pop("unlabeled_weight") == 1.0
+    assert without.pop("unlabeled_weight") == 0.0
+    assert with_unlabeled == without
 
 
 def test_without_unlabeled_rows_or_labels_to_hide_there_are_fewer_fits(here):
@@ -167,16 +175,17 @@ def test_every_deep_model_knows_counts_from_numbers(here, model):
     assert "--drop COLUMN" in message
 
 
-def test_a_flow_refuses_categories_and_holes(here):
+def test_a_flow_refuses_categories_and_missing_values(here):
     kinds_table()
     options = ("--target", "y", "--model", "flow")
     for said, name, words in (
         (("--as", "grade=category", "--drop", "u"), "grade", "are categories"),
-        ((), "u", "a flow needs every cell"),
+        ((), "u", "a flow needs every"),
     ):
         message = error_of(run("fit", "data.csv", *options, *said, code=1))
         assert repr(name) in message
         assert words in message
+        assert ". With semigen fit: --as" in message
         assert "--drop COLUMN" in message
     assert os.listdir() == ["data.csv"]
 

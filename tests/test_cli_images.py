@@ -29,8 +29,6 @@ from semigen.io.images import ImageForm, image_files
 
 __all__ = ["here", "small"]  # fixtures
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 DEEP = ("vae", "gan", "flow")
 FEW = ("--steps", 4)
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.frozen import FrozenEstimator
 
 import semigen
 from command_line import (
+    compared_by,
     error_of,
     fit,
     here,
@@ -27,6 +29,7 @@ from command_line import (
     table,
 )
 from semigen.comparison import judge
+from semigen.representation import PlainColumns
 
 __all__ = ["here", "small", "table"]  # fixtures
 
@@ -108,6 +111,16 @@ def test_every_model_is_judged_against_a_supervised_twin(table, model, small):
     run("predict", "data-semigen/model.semigen", "new.csv", "--out", "out.csv")
     first = pd.read_csv("data-semigen/predictions.csv")
     np.testing.assert_allclose(pd.read_csv("out.csv")["p_no"][::-1], first["p_no"], rtol=1e-9)
+
+
+def test_twins_of_standard_models(table, monkeypatch, small):
+    mixture, without = compared_by("mixture", monkeypatch)
+    assert (mixture.unlabeled_weight, without.unlabeled_weight) == (1.0, 0.0)
+    safe, without = compared_by("safe", monkeypatch)
+    assert without.get_params() == {**safe.estimator.get_params(), "unlabeled_weight": 0.0}
+    hybrid, without = compared_by("hybrid", monkeypatch)
+    assert isinstance(hybrid.representation, FrozenEstimator)
+    assert isinstance(without.representation, PlainColumns)
 
 
 def test_results_depend_on_the_seed_and_not_on_the_threads(table, small):

@@ -24,7 +24,7 @@ def flow(**options):
 
 
 @parametrize_with_checks(
-    [flow(n_steps=4, warmup_steps=2, n_transforms=1, learning_rate=0.01, random_state=None)],
+    [flow(n_steps=2, warmup_steps=1, n_transforms=1, learning_rate=0.01, random_state=None)],
     expected_failed_checks=lambda estimator: DEEP_EXPECTED,
 )
 def test_scikit_learns_checks(estimator, check):
@@ -135,7 +135,7 @@ def test_draws_have_the_model_s_density(bent):
 
 
 @pytest.mark.parametrize("shape", [moons, rings])
-def test_two_labels_a_class_are_enough(shape, rng):
+def test_two_labels_per_class_are_enough(shape, rng):
     X, truth = shape(400, 0.06, 3)
     y = with_two_labels(truth, rng)
     model = flow(n_steps=50, components_per_class=6, warmup_steps=20, weight_average=0.9).fit(X, y)
@@ -228,11 +228,11 @@ def test_what_a_flow_cannot_take_is_named(rng):
     with pytest.raises(ColumnError, match=r"'color' are categories.*VAEClassifier"):
         flow().fit(frame, y)
     X = rng.normal(size=(20, 2))
-    holes = np.where(np.arange(40).reshape(20, 2) == 7, np.nan, X)
+    missing = np.where(np.arange(40).reshape(20, 2) == 7, np.nan, X)
     with pytest.raises(ColumnError, match=r"missing.*VAEClassifier"):
-        flow().fit(holes, y)
+        flow().fit(missing, y)
     with pytest.raises(ColumnError, match=r"missing.*VAEClassifier"):
-        flow().fit(X, y).predict(holes)
+        flow().fit(X, y).predict(missing)
     with pytest.raises(LabelError, match="20 rows and y has 19"):
         flow().fit(X, y[1:])
 

@@ -140,14 +140,14 @@ def test_a_convolution_has_weight_norm_and_starts_at_mean_0_and_sd_1():
     torch.testing.assert_close(layer.weight, layer.scale[:, None, None, None] * direction)
 
 
-@pytest.mark.parametrize("holes", [False, True])
-def test_convolutions_learn_images_and_are_saved(tmp_path, rng, holes):
+@pytest.mark.parametrize("missing", [False, True])
+def test_convolutions_learn_images_and_are_saved(tmp_path, rng, missing):
     y = np.arange(120) % 2
     X = 0.2 * rng.random((120, 8, 8))
     X[y == 0, :4] += 0.7
     X[y == 1, :, :4] += 0.7
     X = X.reshape(120, 64)
-    if holes:
+    if missing:
         X[rng.random(X.shape) < 0.05] = np.nan
     shown = np.where(np.arange(120) < 8, y, -1)
     model = classifier(
@@ -195,15 +195,28 @@ def test_generated_rows_look_like_rows_of_the_table(mixed):
     assert made.shape[1] == real.shape[1]
     for j in range(real.shape[1]):
         found = set(real[:, j].unique().tolist())
-        if len(found) == 2:  # levels and holes are 0 or 1 in both
+        if len(found) == 2:  # levels and missing values are 0 or 1 in both
             assert set(made[:, j].detach().unique().tolist()) == found
-    holes = made[:, -4:].detach() == 1
-    assert (made[:, 0].detach()[holes[:, 0]] == 0).all()
+    missing = made[:, -4:].detach() == 1
+    assert (made[:, 0].detach()[missing[:, 0]] == 0).all()
     assert torch.autograd.grad(made.square().sum(), outputs)[0].abs().sum(dim=0).gt(0).all()
     rows = layer.rows(outputs.detach(), inputs)
     assert rows.shape == (500, 4)
     assert (rows[:, 1] >= 0).all()
     assert torch.equal(rows[:, 1], rows[:, 1].round())
+
+
+def test_the_output_layer_is_the_inverse_of_the_encoding(rng):
+    frame = pd.DataFrame({"size": rng.normal(100, 15, 40), "visits": rng.poisson(5, 40)})
+    table, matrix = tables.learn(frame)
+    assert table.likelihoods == ("gaussian", "negative_binomial")
+    inputs = tables.Inputs(table).double()
+    x, mask = table.tensors(matrix)
+    rows = OutputLayer(inputs, table, [False] * 2).rows(inputs(x, mask), inputs)
+    np.testing.assert_allclose(table.matrix(rows), matrix, rtol=1e-5)
+    with torch.no_grad():
+        gray = OutputLayer(inputs, table, [True, False])(torch.tensor([[0.3, 0.3]]).double())
+    torch.testing.assert_close(gray, torch.tensor([[1 / (1 + np.exp(-0.3)), 0.3]]).double())
 
 
 # The estimator
@@ -214,7 +227,7 @@ def blobs(rng, n=200):
     return X, np.where(np.arange(n) % 20 == 0, np.arange(n) // (n // 2), -1)
 
 
-def test_tables_of_every_kind_with_holes_and_text_labels(mixed):
+def test_tables_of_every_kind_with_missing_values_and_text_labels(mixed):
     X, labels, truth = mixed
     model = classifier(n_steps=80, learning_rate=0.01, random_state=0).fit(X, labels)
     rest = labels.isna().to_numpy()
@@ -239,7 +252,7 @@ def test_tables_of_every_kind_with_holes_and_text_labels(mixed):
     pd.testing.assert_frame_equal(model.sample(9, random_state=3)[0], model.sample(9, random_state=3)[0])
 
 
-def test_digits_with_five_labels_a_class_and_two_members():
+def test_digits_with_five_labels_per_class_and_two_members():
     X, truth = (one[:700] for one in load_digits(return_X_y=True))
     X = X / 16
     y = np.full(len(X), -1)

@@ -172,8 +172,8 @@ def test_transfer_to_the_own_class_is_the_reconstruction(model, digits):
         assert (model.predict(made) == model.classes_).mean() > 0.6
 
 
-def test_features_and_holes_and_data_frames(digits):
-    """M1 and M1+M2, fitted to a data frame with holes: their image shape is that of M1."""
+def test_features_missing_values_and_data_frames(digits):
+    """M1 and M1+M2, fitted to a data frame with missing values: their image shape is that of M1."""
     X, y = digits[0][:120], digits[1][:120]
     frame = pd.DataFrame(X, columns=[f"pixel{j}" for j in range(64)])
     frame.iloc[1:30, 5] = np.nan

@@ -66,7 +66,7 @@ def test_probabilities_sum_to_one(likelihood, rng):
     assert float(total) == pytest.approx(1, abs=1e-5)
 
 
-def test_draws_have_the_mean_that_is_said(likelihood, rng):
+def test_draws_have_the_mean_of_their_likelihood(likelihood, rng):
     outputs = outputs_for(likelihood, 1, rng)
     torch.manual_seed(0)
     drawn = likelihood.sample(outputs.expand(40000, -1))

@@ -61,7 +61,7 @@ def test_a_seed_is_a_result_to_the_last_digit_however_the_table_lies_in_memory(r
         np.testing.assert_array_equal(clone(one).fit(other, y).predict_proba(other), wanted)
 
 
-def test_tables_of_every_kind_with_holes_and_text_labels(mixed):
+def test_tables_of_every_kind_with_missing_values_and_text_labels(mixed):
     X, labels, truth = mixed
     model = classifier(n_steps=80, learning_rate=0.05, random_state=0).fit(X, labels)
     rest = labels.isna().to_numpy()
@@ -161,8 +161,8 @@ def test_images_and_networks_of_one_s_own(rng):
     options = {"likelihood": "bernoulli", "n_steps": 4, "random_state": 0}
     conv = classifier(network="conv", image_shape=(8, 8), n_members=2, **options).fit(X, marked)
     assert conv.predict_proba(X).shape == (60, 10)
-    holes = np.where(rng.random(X.shape) < 0.1, np.nan, X)
-    one = classifier(network="conv", image_shape=(1, 8, 8), **options).fit(holes, marked)
+    missing = np.where(rng.random(X.shape) < 0.1, np.nan, X)
+    one = classifier(network="conv", image_shape=(1, 8, 8), **options).fit(missing, marked)
     assert one.predict(X).shape == (60,)
 
     def network(n_inputs, n_outputs):

@@ -18,7 +18,7 @@ from sklearn.semi_supervised import LabelSpreading
 from semigen import HybridClassifier, MixtureClassifier, MixtureEnsembleFeatures, load, save
 from semigen.arrays.special import NormalScores
 from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
-from semigen.exceptions import LabelError, ParameterError
+from semigen.exceptions import LabelError, NotFittedError, ParameterError
 from semigen.representation import PlainColumns
 
 
@@ -208,6 +208,11 @@ def test_a_saved_hybrid_predicts_the_same(mixed, tmp_path):
     save(hybrid, tmp_path / "h.semigen")
     again = load(tmp_path / "h.semigen")
     np.testing.assert_array_equal(again.predict_proba(mixed), hybrid.predict_proba(mixed))
+
+
+def test_features_that_are_not_fitted_say_so():
+    with pytest.raises(NotFittedError):
+        MixtureEnsembleFeatures().transform(np.eye(3))
 
 
 @pytest.mark.parametrize(

@@ -219,12 +219,12 @@ class AutoClassifier(TableClassifier, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
-        table = ReadTable(self.schema_, columns.read_like(self, X))
+        matrix = columns.read_like(self, X)
 
         def block(rows: Any) -> Array:
-            return self.pool_.predict_proba(self.forms_.of(rows))
+            return self.pool_.predict_proba(self.forms_.of(ReadTable(self.schema_, rows)))
 
-        return by_blocks(block, table, len(self.classes_), thread_count(self.n_jobs))
+        return by_blocks(block, matrix, len(self.classes_), thread_count(self.n_jobs))
 
     def _pool(self, family: Family, n_labeled: Array, clock: Clock, seed: int) -> PoolClassifier:
         """The ensemble before it is fitted, for so many labeled rows of each class, (K,)."""

@@ -193,8 +193,9 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
 
     def transform(self, X: Any) -> Array:
         """Responsibilities of rows, those of each mixture times the root of its weight, (n, features)."""
-        table = columns.ReadTable(self.schema_, columns.read_like(self, X))
-        return self.responsibilities(table.matrix, [view.transform(table) for view in self.views_])
+        matrix = columns.read_like(self, X)
+        table = columns.ReadTable(self.schema_, matrix)
+        return self.responsibilities(matrix, [view.transform(table) for view in self.views_])
 
     def responsibilities(self, matrix: Any, axes: list[Array]) -> Array:
         """Return what :meth:`transform` does, for rows whose views are computed already.

@@ -92,7 +92,7 @@ def cure(source: Source) -> Iterator[None]:
     try:
         yield
     except ColumnError as error:
-        raise ColumnError(f"{source.path}: {error}{source.cure}") from error
+        raise ColumnError(f"{source.path}: {str(error).removesuffix('.')}.{source.cure}") from error
 
 
 def finite(value: float) -> float | None:

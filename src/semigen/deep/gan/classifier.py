@@ -127,7 +127,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
     ['low', 'high']
     """
 
-    # Other deep models have these parameters. A GAN has no KL term, and its held-out loss tells nothing.
+    # Parameters of other deep models. A GAN has no KL term, and its held-out loss is not informative.
     warmup_steps = 0
     patience = None
 

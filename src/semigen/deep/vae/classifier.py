@@ -313,7 +313,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         )
 
     def _restored(self, x: Tensor, *, expected: bool = True) -> Any:
-        """A table of cells or, with ``features``, of features that cells are expected or drawn from."""
+        """A table like X from its tensors or, with ``features``, expected or drawn given those."""
         matrix = self.networks_.architecture.table.matrix(x)
         if self.features is None:
             return columns.restore(self.schema_, matrix)
