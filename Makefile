@@ -50,7 +50,7 @@ lowest:  ## the tests with the lowest versions that pyproject.toml allows, in .v
 	$(MAKE) VENV=.venv-lowest .venv-lowest/stamp-lowest
 	.venv-lowest/bin/python -m pytest -n logical --dist worksteal tests
 
-mutants: $(VENV)/stamp-test  ## break the code in some hundred places; do the tests notice? (an hour)
+mutants: $(VENV)/stamp-test  ## break the code in some hundred places; do the tests notice?
 	$(BIN)/python -m benchmarks.mutants
 
 benchmark: $(VENV)/stamp-benchmark  ## speed against peers, accuracy against the baselines, every kind of column, size, deep models

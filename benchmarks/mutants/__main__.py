@@ -90,7 +90,7 @@ def sample(room: str, seed: int) -> list[Mutant]:
 
 
 def tests_of(mutant: Mutant, traced, budget: float) -> list[str]:
-    """The tests that enter the changed function, quick ones first, as many as the seconds allow.
+    """The tests that enter the changed function, as many as the seconds allow, those of least else first.
 
     Code that runs at import is changed for every test of its module, or else of its room.
     """
@@ -104,13 +104,12 @@ def tests_of(mutant: Mutant, traced, budget: float) -> list[str]:
         covering = covering or [
             t for t, (_, names) in traced.items() if any(n.startswith(start) for n in names)
         ]
-    order = sorted(covering, key=lambda t: (int(100 * traced[t][0]).bit_length(), t))
     chosen, spent = [], 0.0
-    for test in order:
-        spent += traced[test][0]
-        if spent > budget and chosen:
-            break
-        chosen.append(test)
+    for test in sorted(covering, key=lambda t: (len(traced[t][1]), traced[t][0])):
+        seconds = traced[test][0]
+        if spent + seconds <= budget or not chosen:
+            chosen.append(test)
+            spent += seconds
     return chosen
 
 
@@ -156,15 +155,26 @@ def report(results: dict[str, list[tuple[Mutant, dict]]], seed: int) -> str:
     for room, pairs in results.items():
         n, lived = len(pairs), [m for m, r in pairs if r["verdict"] == "survived"]
         n_late = sum(r["verdict"] == "time" for _, r in pairs)
-        rows.append([room, n, n - len(lived), n_late, len(lived), f"{1 - len(lived) / n:.0%}"])
+        rows.append(
+            [room, ROOMS[room][0], n, n - len(lived), n_late, len(lived), f"{1 - len(lived) / n:.0%}"]
+        )
         lines += [f"\n### {room}\n"] if lived else []
         lines += [f"- {m} ({m.key}). {reasons.get(m.key, 'No reason yet.')}" for m in lived]
-    total = [sum(row[i] for row in rows) for i in range(1, 5)]
-    rows.append(["**all**", *total, f"{total[1] / total[0]:.0%}"])
-    head = ["room", "mutants", "killed", "of these by time", "survived", "share killed"]
+    total = [sum(row[i] for row in rows) for i in range(1, 6)]
+    rows.append(["**all**", *total, f"{total[2] / total[1]:.0%}"])
+    head = ["room", "drawn", "tried", "killed", "of these by time", "survived", "share killed"]
     text = f"# Mutants\n\nWritten by `make mutants`, seed {seed}; README.md says what it does.\n\n"
     rows = [[str(cell) for cell in row] for row in rows]
     return text + table(head, rows) + "\n\n## Survivors\n" + "\n".join(lines) + "\n"
+
+
+def try_mutants(options: argparse.Namespace) -> None:
+    """Run the drawn mutants that have no outcome yet, or those that survived, too."""
+    preload()
+    runs = Runs(traces(), options.seconds)
+    untried = {None, "survived"} if options.again else {None}
+    drawn = [mutant for room in options.rooms for mutant in sample(room, options.seed)]
+    runs.all([m for m in drawn if runs.known.get(m.key, {}).get("verdict") in untried])
 
 
 def main() -> None:
@@ -174,20 +184,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of tests for each mutant")
     parser.add_argument("--again", action="store_true", help="run survivors again (for one after new tests)")
     parser.add_argument("--fresh", action="store_true", help="forget earlier runs")
+    parser.add_argument("--report", action="store_true", help="only write what is known")
     options = parser.parse_args()
     os.chdir(ROOT)
     os.environ["CI"] = "1"
     if options.fresh:
         keep("traces", {})
         keep("outcomes", {})
-    preload()
-    runs = Runs(traces(), options.seconds)
-    drawn = {room: sample(room, options.seed) for room in ROOMS}
-    untried = {None, "survived"} if options.again else {None}
-    chosen = [mutant for room in options.rooms for mutant in drawn[room]]
-    runs.all([m for m in chosen if runs.known.get(m.key, {}).get("verdict") in untried])
-    known = runs.known
-    done = {room: [(m, known[m.key]) for m in found if m.key in known] for room, found in drawn.items()}
+    if not options.report:
+        try_mutants(options)
+    known = load("outcomes")
+    done = {room: [(m, known[m.key]) for m in sample(room, options.seed) if m.key in known] for room in ROOMS}
     done = {room: pairs for room, pairs in done.items() if pairs}
     (HERE / "results.md").write_text(report(done, options.seed))
 
