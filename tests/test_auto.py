@@ -14,12 +14,13 @@ from semigen.columns import ReadTable, reading
 from semigen.comparison import CLASS_SHARES, Verdict, explain
 from semigen.data import labels as labels_module
 from semigen.datasets import make_mixed
+from semigen.em import Engine
 from semigen.ensemble import defaults
 from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
 from semigen.ensemble.defaults import LOGISTIC, SUPERVISED, TREES
 from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
 from semigen.exceptions import DatasetShiftWarning, LabelError, ParameterError
-from semigen.representation import PlainColumns
+from semigen.representation import PlainColumns, PrincipalAxes
 
 REDRAWN = "a row given twice is another draw of the random representation than a row of weight 2"
 EXPECTED = {
@@ -122,6 +123,34 @@ def test_shuffled_columns_that_help_all_the_same_are_used():
     assert auto.unlabeled_used_
     assert auto.verdict_.helped
     assert "Unlabeled rows helped" in auto.explanation_
+
+
+class Counting(Engine):
+    """Blocks in the calling thread, few rows each; it knows how many there were."""
+
+    def __init__(self):
+        self.n_blocks = 0
+
+    def map_blocks(self, function, source, *states):
+        found = [function(block, *items) for block, *items in zip(source.blocks(40), *states, strict=True)]
+        self.n_blocks += len(found)
+        return found
+
+
+def test_an_engine_computes_every_mixture_and_changes_nothing(wine):
+    X, y, _ = wine
+    X = np.where(np.random.default_rng(0).random(X.shape) < 0.05, np.nan, X)
+    engines = [Counting() for _ in range(3)]
+    auto = small(engine=engines[0]).fit(X, y)
+    np.testing.assert_allclose(auto.predict_proba(X), small().fit(X, y).predict_proba(X), atol=1e-7)
+    features = MixtureEnsembleFeatures(4, engine=engines[1])
+    expected = MixtureEnsembleFeatures(4).fit_transform(X)
+    np.testing.assert_allclose(features.fit_transform(X), expected, atol=1e-9)
+    PrincipalAxes(engine=engines[2]).fit(X)
+    assert engines[0].n_blocks > engines[1].n_blocks > engines[2].n_blocks > 5  # each within the one before
+    for model in (AutoClassifier, MixtureEnsembleFeatures, PrincipalAxes):
+        with pytest.raises(ParameterError, match="is no engine"):
+            model(engine="threads").fit(X, y)
 
 
 def test_rows_as_they_are_are_alike(wine):

@@ -22,6 +22,7 @@ from semigen.comparison import Comparison, Verdict, decide, explain, judge
 from semigen.data.labels import Labels, encode
 from semigen.data.rows import by_blocks
 from semigen.data.weights import check_weights, class_rows
+from semigen.em import Engine
 from semigen.ensemble.defaults import SUPERVISED, default_weights, models, supervised_weights
 from semigen.ensemble.forms import Forms
 from semigen.ensemble.pool import PoolClassifier
@@ -76,6 +77,8 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     n_jobs : int or None, default=None
         Number of threads; None or -1: one for each processor. Results do not depend on it.
     random_state : int, RandomState or None, default=0
+    engine : Engine or None, default=None
+        Where the rows of mixtures are computed. None: threads. Results do not depend on it.
     verbose : int, default=0
         1 prints the steps.
 
@@ -137,6 +140,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         unlabeled: Any = -1,
         n_jobs: int | None = None,
         random_state: Any = 0,
+        engine: Engine | None = None,
         verbose: int = 0,
     ) -> None:
         self.n_mixtures = n_mixtures
@@ -145,6 +149,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         self.unlabeled = unlabeled
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.engine = engine
         self.verbose = verbose
 
     def fit(
@@ -191,6 +196,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             time_budget=clock.left(SHARE_OF_MIXTURES),
             n_jobs=self.n_jobs,
             random_state=seed,
+            engine=self.engine,
         ).fit(table[weight > 0], progress=clock.first(self.n_mixtures))
         rows = _rows(labels, weight, seed)
         if len(rows) < len(weight):
@@ -232,7 +238,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         forms = self.forms_
         sparse = forms.plain.sparse_
         return PoolClassifier(
-            models(forms, family, count / count.sum(), seed, sparse=sparse),
+            models(forms, family, count / count.sum(), seed, sparse=sparse, engine=self.engine),
             weights=default_weights(sparse=sparse, n_columns=self.schema_.n_features),
             ridge=RIDGE,
             balance=BALANCE,

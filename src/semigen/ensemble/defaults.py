@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 
+from semigen.em import Engine
 from semigen.ensemble.forms import Forms
 from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
 from semigen.families import Family
@@ -41,7 +42,7 @@ N_TREES = 100
 
 
 def models(
-    forms: Forms, family: Family, shares: Array, seed: int, *, sparse: bool
+    forms: Forms, family: Family, shares: Array, seed: int, *, sparse: bool, engine: Engine | None = None
 ) -> list[tuple[str, str, Any]]:
     """Name, form of the rows (:class:`semigen.ensemble.forms.FormedRows`) and classifier of each model.
 
@@ -55,6 +56,8 @@ def models(
     seed : int
     sparse : bool
         Whether the rows are documents.
+    engine : Engine or None
+        Of the mixture per class.
     """
     mixture = MixtureClassifier(
         family,
@@ -64,6 +67,7 @@ def models(
         tol=1e-4,
         unlabeled=None,
         random_state=seed,
+        engine=engine,
     )
     if sparse:
         return [

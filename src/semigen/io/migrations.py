@@ -232,6 +232,7 @@ def _pool(model: Any) -> None:
 
 def _auto(model: Any) -> None:
     """The names of the models, and the verdict, as if some row were unlabeled: the file does not say."""
+    model.engine = None
     pool = model.pool_
     pool.estimators = [(MODELS.get(name, name), *rest) for name, *rest in pool.estimators]
     for owner, names in ((pool, ("weights", "estimators_", "forms_", "weights_")), (model, ("weights_",))):
@@ -257,7 +258,7 @@ def _with_names(values: Mapping[str, Any]) -> dict[str, Any]:
     return {MODELS.get(name, name): value for name, value in values.items()}
 
 
-def _mixture(model: Any) -> None:
+def _no_engine(model: Any) -> None:
     model.engine = None
 
 
@@ -269,8 +270,10 @@ STEPS: Mapping[str, Callable[[Any], None]] = {
     "AutoClassifier": _auto,
     "Comparison": _provenance,
     "HeldOut": _held_out,
-    "MixtureClassifier": _mixture,
+    "MixtureClassifier": _no_engine,
+    "MixtureEnsembleFeatures": _no_engine,
     "PoolClassifier": _pool,
+    "PrincipalAxes": _no_engine,
     "SafeClassifier": _safe,
 }
 """What :func:`finish` does to objects of format 1, by the name of their class."""

@@ -13,7 +13,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from semigen.data.labels import Labels
-from semigen.em import Data, Mixture, ThreadEngine, fit, impute, start
+from semigen.em import Data, Engine, Mixture, ThreadEngine, as_engine, fit, impute, start
 from semigen.families import Gaussian
 from semigen.representation.plain import PlainColumns
 
@@ -40,6 +40,8 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         Share of the normal scores in every number.
     n_axes : int, default=30
         Number of axes, at most.
+    engine : Engine or None, default=None
+        Where the Gaussian that fills missing values is fitted. None: the calling thread.
 
     Attributes
     ----------
@@ -50,10 +52,13 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         Of sparse rows.
     """
 
-    def __init__(self, kinds: Any = None, *, gaussian: float = 0.5, n_axes: int = 30) -> None:
+    def __init__(
+        self, kinds: Any = None, *, gaussian: float = 0.5, n_axes: int = 30, engine: Engine | None = None
+    ) -> None:
         self.kinds = kinds
         self.gaussian = gaussian
         self.n_axes = n_axes
+        self.engine = engine
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn scales, ranks, levels and axes from all rows; y is not used."""
@@ -70,7 +75,9 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             return np.asarray(normalize(self.svd_.transform(table)))
         missing = self.plain_.missing_after(X)
         if missing.any() and table.shape[1] <= MOST_COLUMNS_TO_FILL:
-            self.filler_ = _one_gaussian(np.where(missing, np.nan, table), np.asarray(missing.any(axis=0)))
+            engine = ThreadEngine(n_threads=1) if self.engine is None else as_engine(self.engine)
+            empty = np.asarray(missing.any(axis=0))
+            self.filler_ = _one_gaussian(np.where(missing, np.nan, table), empty, engine)
             table = self._filled(table, missing)
         self.mean_, self.axes_ = _axes(table, self.n_axes)
         return np.asarray((table - self.mean_) @ self.axes_)
@@ -107,11 +114,10 @@ def _axes(table: Array, n_axes: int) -> tuple[Array, Array]:
     return mean, axes * np.sign(axes[largest, np.arange(axes.shape[1])])
 
 
-def _one_gaussian(x: Array, missing: NDArray[np.bool_]) -> tuple[Mixture, Any]:
+def _one_gaussian(x: Array, missing: NDArray[np.bool_], engine: Engine) -> tuple[Mixture, Any]:
     """Fit one Gaussian, a mixture of one component, to rows with missing values."""
     labels = Labels(np.zeros(1, dtype=np.intp), np.zeros((2, 1)), np.ones(len(x), dtype=np.intp))
     data = Data(x, labels, np.ones(len(x)), missing)
-    engine = ThreadEngine(n_threads=1)
     mixture = Mixture(Gaussian("full"), np.zeros(1, dtype=np.intp), 1)
     prior = mixture.family.fit_prior(data, None, engine)
     params = start(mixture, prior, data, engine, np.random.default_rng(0))

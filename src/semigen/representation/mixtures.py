@@ -19,7 +19,7 @@ from semigen.columns import Schema
 from semigen.common.checks import integer, real
 from semigen.common.threads import map_threads, thread_count
 from semigen.data.blocks import among
-from semigen.em import Data, Mixture, Params, ThreadEngine, fit
+from semigen.em import Data, Engine, Mixture, Params, ThreadEngine, as_engine, fit
 from semigen.em.kernel import e_step, given_stats, m_step, responsibilities
 from semigen.estimators.base import TableInput
 from semigen.families import Family, Gaussian, as_family, as_modeled, choose
@@ -101,6 +101,9 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
     n_jobs : int or None, default=None
         Number of threads; None or -1: one for each processor. Results do not depend on it.
     random_state : int, RandomState or None, default=0
+    engine : Engine or None, default=None
+        Where the rows of a mixture are computed, one mixture after the other. None: each mixture in one of
+        the ``n_jobs`` threads.
 
     Attributes
     ----------
@@ -127,6 +130,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         kinds: Any = None,
         n_jobs: int | None = None,
         random_state: Any = 0,
+        engine: Engine | None = None,
     ) -> None:
         self.n_mixtures = n_mixtures
         self.min_components = min_components
@@ -137,6 +141,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         self.kinds = kinds
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.engine = engine
 
     def fit(self, X: Any, y: Any = None, *, progress: Callable[[int, int], None] | None = None) -> Self:
         """Fit the mixtures on all rows; y is not used.
@@ -158,6 +163,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
             integer(name, getattr(self, name), minimum=least)
         integer("max_rows", self.max_rows, minimum=2)
         thread_count(self.n_jobs)
+        as_engine(self.engine)
         budget = np.inf if self.time_budget is None else real("time_budget", self.time_budget, minimum=0)
         schema, matrix = columns.learn(X, self.kinds, sparse=True)
         self.schema_ = as_modeled(choose("auto", "full", schema, sparse=issparse(matrix)), schema)
@@ -167,7 +173,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
             chosen = np.random.default_rng(seed).choice(matrix.shape[0], self.max_rows, replace=False)
             matrix = matrix[np.sort(chosen)]
         self.views_ = tuple(
-            PrincipalAxes(gaussian=share, n_axes=MOST_DIMENSIONS)
+            PrincipalAxes(gaussian=share, n_axes=MOST_DIMENSIONS, engine=self.engine)
             for share in (GAUSSIAN_SHARES[:1] if issparse(matrix) else GAUSSIAN_SHARES)
         )
         axes = [view.fit_transform(columns.ReadTable(self.schema_, matrix)) for view in self.views_]
@@ -238,7 +244,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         return np.array(names, dtype=object)
 
     def _map(self, function: Callable[..., Any], *items: Iterable[Any]) -> list[Any]:
-        return list(map_threads(function, *items, n_jobs=self.n_jobs))
+        return list(map_threads(function, *items, n_jobs=self.n_jobs if self.engine is None else 1))
 
     def _components(self, n_rows: int, rng: np.random.Generator) -> int:
         low = max(2, self.min_components)
@@ -276,7 +282,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         rng: np.random.Generator,
     ) -> FeatureMixture:
         n_rows = x.shape[0]
-        engine = ThreadEngine(n_threads=1, block_rows=max(n_rows, 1))
+        engine = ThreadEngine(1, block_rows=max(n_rows, 1)) if self.engine is None else as_engine(self.engine)
         data = Data.unlabeled(x, missing)
         prior = family.fit_prior(data, None, engine)
         rows, cell = _cells(family.points(prior, x), self._components(n_rows, rng), rng)
