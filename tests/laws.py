@@ -3,7 +3,6 @@
 A new family is one function here that returns its :class:`Case`, and one entry in ``CASES``.
 """
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.sparse import csr_array
 from scipy.special import digamma, gammaln, ive, logsumexp
 from scipy.stats import (
     bernoulli,
@@ -23,12 +21,10 @@ from scipy.stats import (
     vonmises_fisher,
 )
 
-from semigen.data.labels import encode
-from semigen.em import Data, Mixture, ThreadEngine
+from semigen import testing
 from semigen.families import (
     Bernoulli,
     Categorical,
-    Family,
     Gaussian,
     LowRank,
     Multinomial,
@@ -37,22 +33,18 @@ from semigen.families import (
     StudentT,
     VonMisesFisher,
 )
+from semigen.testing.covariances import MEANS, gaussian_rows
+from semigen.testing.trials import N_COMPONENTS, Trial, assert_same_record, fit_prior, mixture_data, stats_of
 
-N_COMPONENTS = 3
+__all__ = ["N_COMPONENTS", "Trial", "assert_same_record", "fit_prior", "mixture_data", "stats_of"]
 
 
-@dataclass(frozen=True)
-class Case:
+@dataclass(frozen=True, kw_only=True)
+class Case(testing.Case):
     """An instance of a family, and what an independent source says about it.
 
     Attributes
     ----------
-    name : str
-        Name of the test case.
-    family : Family
-    draw : callable (rng, component) -> (n, D)
-        Complete dense rows of three components that overlap but can be told apart; ``component`` (n,) is in
-        0 … 2. Two to four columns.
     log_prob : callable (summary, x) -> (n, C)
         Log p(x | c) of complete rows by SciPy or by hand from ``family.summary(params)``, a twin that shares
         no code with the family. Rows may be ones that ``draw`` did not make, but are in the support.
@@ -63,8 +55,6 @@ class Case:
         Missing cells are filled with the likeliest value (flags, categories) instead of the mean.
     closed_form : callable (x, resp) -> dict, or None
         Maximum likelihood of complete rows with responsibilities (C, n): some entries of ``summary``.
-    exact : bool
-        One M-step reaches the maximum from anywhere. False: it only rises, and is repeated.
     regular : bool
         Twice the log likelihood ratio of the fit and the truth is χ² with ``n_free`` degrees of freedom, as
         for maximum likelihood in the interior of a smooth model. False leaves out this law and the rank law.
@@ -72,92 +62,12 @@ class Case:
         Whether it gets 200 cases of hostile input: one instance of each family is enough.
     """
 
-    name: str
-    family: Family
-    draw: Callable[[np.random.Generator, np.ndarray], np.ndarray]
     log_prob: Callable[[dict[str, Any], np.ndarray], np.ndarray]
     grid: Callable[[int], tuple[np.ndarray, float]] | None = None
     mode: bool = False
     closed_form: Callable[[np.ndarray, np.ndarray], dict[str, Any]] | None = None
-    exact: bool = True
     regular: bool = True
     hostile: bool = False
-
-    def __str__(self):
-        return self.name
-
-
-class Trial:
-    """Rows of a case with responsibilities, the prior, and parameters from one M-step or more.
-
-    ``holes`` is the share of cells that are missing; ``x`` has NaN there and ``missing`` names the columns.
-    """
-
-    def __init__(self, case, rng, *, n=120, shrinkage=None, holes=0.0, component=None):
-        self.case, self.family = case, case.family
-        self.component = rng.integers(N_COMPONENTS, size=n) if component is None else component
-        n = len(self.component)
-        self.x = self.complete = np.asarray(case.draw(rng, self.component), dtype=float)
-        self.missing = None
-        if holes:
-            gone = rng.random(self.x.shape) < holes
-            gone[:, 0] &= gone.sum(axis=1) < gone.shape[1]  # a row without any cell has tests of its own
-            self.x = np.where(gone, np.nan, self.x)
-            self.missing = gone.any(axis=0)
-        self.weight = rng.uniform(0.3, 2.0, size=n)
-        soft = rng.dirichlet(np.ones(N_COMPONENTS), size=n).T
-        self.resp = self.weight * (0.7 * np.eye(N_COMPONENTS)[self.component].T + 0.3 * soft)
-        self.prior = fit_prior(self.family, self.x, self.weight, shrinkage)
-        self.reference = self.family.reference(self.prior, N_COMPONENTS)
-        self.params = self.fit(self.resp)
-        self.summary = self.family.summary(self.params)
-
-    def stats(self, resp, params=None, rows=slice(None)):
-        """Sufficient statistics of rows with responsibilities (C, n)."""
-        params = self.reference if params is None else params
-        return stats_of(self.family, params, self.x[rows], resp[:, rows], self.missing)
-
-    def fit(self, resp, params=None, steps=None):
-        """Parameters after one M-step, or five where one does not reach the maximum, or ``steps``."""
-        params = self.reference if params is None else params
-        for _ in range(steps or (1 if self.case.exact else 5)):
-            params = self.family.m_step(self.prior, self.stats(resp, params), params)
-        return params
-
-    def log_prob(self, params=None, x=None):
-        """Log p(x | c) by the family, (C, n)."""
-        params = self.params if params is None else params
-        x = self.x if x is None else x
-        missing = np.isnan(x).any(axis=0) if np.isnan(x).any() else None
-        return self.family.walk(params, float, missing).log_prob(x)
-
-    def expected_log_posterior(self, params, resp=None):
-        """``Σ r log p(x | c) + log prior``."""
-        resp = self.resp if resp is None else resp
-        return (resp * self.log_prob(params)).sum() + self.family.log_prior(self.prior, params)
-
-
-def fit_prior(family, x, weight, shrinkage, block_rows=32768):
-    """The prior from rows, in one block unless they are many."""
-    data = dataclasses.replace(Data.unlabeled(x), weight=weight)
-    return family.fit_prior(data, shrinkage, ThreadEngine(1, block_rows))
-
-
-def stats_of(family, params, x, resp, missing=None):
-    """Statistics of rows in one chunk."""
-    walk = family.walk(params, x.dtype, missing)
-    walk.log_prob(x)
-    walk.add(np.ascontiguousarray(resp))
-    return walk.stats()
-
-
-def mixture_data(trial, labeled, rng, *, sparse=False):
-    """A mixture with one component a class, and the trial's rows with some labels."""
-    y = np.where(rng.random(len(trial.x)) < labeled, trial.component, -1)
-    y[:N_COMPONENTS] = trial.component[:N_COMPONENTS] = np.arange(N_COMPONENTS)
-    x = csr_array(trial.x) if sparse else trial.x
-    mixture = Mixture(trial.family, np.arange(N_COMPONENTS), N_COMPONENTS)
-    return mixture, Data(x, encode(y), trial.weight, trial.missing), ThreadEngine(n_threads=1)
 
 
 def marginal(case, log_prob, row, holes):
@@ -177,31 +87,6 @@ def naive_objective(trial, params, data):
     joint = np.where(unlabeled[:, None], joint, joint + data.labels.log_table[data.labels.pattern])
     total = data.weight @ logsumexp(joint, axis=1) + trial.family.log_prior(trial.prior, params.family)
     return total / data.weight.sum()
-
-
-def assert_same_record(found, wanted, rtol=1e-11, atol=1e-9):
-    """Every number in two records is the same, whatever the records."""
-    if dataclasses.is_dataclass(wanted):
-        assert type(found) is type(wanted)
-        for field in dataclasses.fields(wanted):
-            assert_same_record(getattr(found, field.name), getattr(wanted, field.name), rtol, atol)
-    elif isinstance(wanted, tuple | list):
-        assert len(found) == len(wanted)
-        for one, other in zip(found, wanted, strict=True):
-            assert_same_record(one, other, rtol, atol)
-    elif isinstance(wanted, np.ndarray | float) and np.asarray(wanted).dtype.kind == "f":
-        np.testing.assert_allclose(found, wanted, rtol=rtol, atol=atol)
-    else:
-        np.testing.assert_equal(found, wanted)
-
-
-_GAUSSIAN_MEANS = np.array([[0.0, 0.0, 0.0], [2.5, 0.5, -1.0], [0.0, 3.0, 1.0]])
-
-
-def _gaussian_rows(rng, component):
-    factor = np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [-0.3, 0.4, 0.7]])
-    scale = np.array([1.0, 1.3, 0.8])[component, None]
-    return _GAUSSIAN_MEANS[component] + scale * rng.normal(size=(len(component), 3)) @ factor.T
 
 
 def _gaussian_log_prob(summary, x):
@@ -232,7 +117,7 @@ def gaussian(shape, **options):
     return Case(
         name=f"gaussian, {shape}",
         family=Gaussian(shape),
-        draw=_gaussian_rows,
+        draw=gaussian_rows,
         log_prob=_gaussian_log_prob,
         grid=lambda column: (np.linspace(-14.0, 14.0, 281), 0.1),
         **{"closed_form": _gaussian_moments(shape), **options},
@@ -242,8 +127,8 @@ def gaussian(shape, **options):
 def _student_rows(rng, component):
     """The Gaussian rows, each with a spread of its own."""
     dof = np.array([4.0, 8.0, 20.0])[component]
-    noise = _gaussian_rows(rng, component) - _GAUSSIAN_MEANS[component]
-    return _GAUSSIAN_MEANS[component] + noise / np.sqrt(rng.gamma(dof / 2, 2 / dof))[:, None]
+    noise = gaussian_rows(rng, component) - MEANS[component]
+    return MEANS[component] + noise / np.sqrt(rng.gamma(dof / 2, 2 / dof))[:, None]
 
 
 def _student_log_prob(summary, x):
@@ -439,14 +324,20 @@ def directions():
     )
 
 
+SHAPES = ["full", "tied", "diag", "spherical", LowRank(rank=2)]
+SHAPE_OPTIONS = [
+    {"hostile": True},
+    {"separate": False},
+    {},
+    {},
+    {"closed_form": None, "exact": False, "regular": False},
+]
+"""A new covariance shape is one entry in both."""
+
 CASES = [
-    gaussian("full", hostile=True),
-    gaussian("tied"),
-    gaussian("diag"),
-    gaussian("spherical"),
-    gaussian(LowRank(rank=1), closed_form=None, exact=False, regular=False),
-    student_t("full", hostile=True),
-    student_t("tied", regular=False),
+    *(gaussian(shape, **options) for shape, options in zip(SHAPES, SHAPE_OPTIONS, strict=True)),
+    student_t("full", hostile=True, separate=False),
+    student_t("tied", regular=False, separate=False),
     student_t("diag", dof="component", regular=False),
     categorical(),
     flags(),

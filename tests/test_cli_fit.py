@@ -224,8 +224,7 @@ def test_the_log_loss_decides_and_not_the_accuracy(table, monkeypatch, change, o
         losses = {"all rows": np.linspace(0.9, 1.1, len(one)) + change, "labeled rows only": one}
         correct = {"all rows": float(change > 0) * one, "labeled rows only": float(change <= 0) * one}
         losses["class shares"], correct["class shares"] = 2.0 * one, 0.0 * one
-        names = tuple(losses)
-        return dataclasses.replace(found, names=names, correct=correct, row_losses=losses)
+        return dataclasses.replace(found, correct=correct, row_losses=losses)
 
     monkeypatch.setattr("semigen.cli.recipes.judging.cross_validate", compared)
     result = fit("data.csv", "--target", "y")

@@ -59,7 +59,7 @@ def test_the_default_is_an_ensemble_whose_models_are_shown(pooled):
     verdict = judge(clf.validation_, "all models", "supervised models", n_unlabeled=40)
     assert said_verdict(summary) == verdict.to_dict()
     expected = {*clf.weights_, "all models", "supervised models"}
-    assert expected == set(clf.validation_.names) - {"class shares"}
+    assert expected == set(clf.validation_.names)
     total = sum(clf.weights_.values())
     lines = result.stdout.splitlines()
     for one in clf.models_:

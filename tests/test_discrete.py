@@ -235,7 +235,7 @@ def test_a_column_without_any_cell_is_refused(name, rng):
     x[:9, 1] = np.nan
     weight = np.ones(10)
     weight[9] = 0.0
-    with pytest.raises(ColumnError, match=r"column\(s\) 1 have no filled cell.*drop"):
+    with pytest.raises(ColumnError, match=r"column\(s\) 1 have no observed value.*drop"):
         fit_prior(family, x, weight, None)
 
 

@@ -315,3 +315,42 @@ def test_many_soft_labels_are_read_chunk_by_chunk(make_problem):
     stats = e_step(problem.mixture, problem.params, data)
     wanted = logsumexp(naive_log_joint(problem, problem.params), axis=1)
     assert stats.log_lik == pytest.approx(data.weight @ wanted, rel=1e-10)
+
+
+def test_a_weight_is_so_many_repeated_rows_at_the_start_of_several_components():
+    """Heavy rows at 0 and 1 are two clusters that a light row at 10 joins; with even weights it is one."""
+    x, y = np.array([[0.0], [1.0], [10.0], [100.0], [101.0]]), np.array([0, 0, 0, 1, 1])
+    mixture, engine = Mixture(Gaussian("tied"), np.array([0, 0, 1]), 2), ThreadEngine(1)
+
+    def means(data):
+        prior = mixture.family.fit_prior(data, 0.0, engine)
+        params = start(mixture, prior, data, engine, np.random.default_rng(0))
+        return np.sort(moments(mixture.family, params.family)[0][:2, 0])
+
+    times = np.array([1000, 1000, 1, 1000, 1000])
+    weighted = means(Data(x, encode(y), times.astype(float)))
+    repeated = means(Data(np.repeat(x, times, axis=0), encode(np.repeat(y, times)), np.ones(times.sum())))
+    np.testing.assert_allclose(weighted, repeated, atol=1e-9)
+    np.testing.assert_allclose(weighted, [0.0, 1010 / 1001], atol=1e-9)
+    np.testing.assert_allclose(means(Data(x, encode(y), np.ones(5))), [0.5, 10.0], atol=1e-9)
+
+
+def test_a_fit_stops_at_the_first_rise_below_tol(make_problem):
+    problem = make_problem(Gaussian("full"), n=200)
+
+    def n_iter(tol):
+        found = fit(
+            problem.mixture, problem.prior, problem.data, problem.params, problem.engine, max_iter=60, tol=tol
+        )
+        return found.n_iter, found.converged
+
+    path = fit(
+        problem.mixture, problem.prior, problem.data, problem.params, problem.engine, max_iter=60, tol=0.0
+    ).path
+    rises = np.diff(path)
+    falling = 1 + np.flatnonzero((np.diff(rises) < 0) & (rises[1:] > 1e-9))
+    first = [k for k in falling if (rises[:k] > 1.001 * rises[k]).all()]
+    assert len(first) > 10
+    for k in first:
+        assert n_iter(1.0001 * rises[k]) == (k + 1, True)
+        assert n_iter(0.9999 * rises[k])[0] > k + 1

@@ -9,9 +9,7 @@ import pytest
 from laws import CASES, N_COMPONENTS, Trial, assert_same_record, mixture_data
 from semigen import MixtureClassifier
 from semigen.em import (
-    ClassPrior,
     Engine,
-    LabelNoise,
     ThreadEngine,
     fit,
     mechanism,
@@ -20,16 +18,8 @@ from semigen.em import (
 )
 from semigen.exceptions import ParameterError
 from semigen.families import Diag, Full, Gaussian, Spherical, Tied
-
-N_ROWS = 210
-NOISE = LabelNoise(np.full((3, 3), 0.05) + 0.85 * np.eye(3), estimated=True)
-STRUCTURES = {
-    "one component per class": {},
-    "several components": {"group": np.array([0, 1, 1, 2])},
-    "novel components": {"group": np.array([0, 1, 2, 3, 3])},
-    "label noise": {"label_noise": NOISE},
-    "own class proportions": {"class_prior": ClassPrior("unlabeled")},
-}
+from semigen.testing import ENGINE_LAWS
+from semigen.testing.engines import N_ROWS, STRUCTURES, learned
 
 
 class Shipped(Engine):
@@ -62,13 +52,10 @@ ENGINES = {
 }
 
 
-def learned(trial, mixture, data, engine):
-    """Prior, start and fit by one engine."""
-    with engine.open() as running:
-        prior = trial.family.fit_prior(data, None, running)
-        begin = start(mixture, prior, data, running, np.random.default_rng(0))
-        found = fit(mixture, prior, data, begin, running, max_iter=4, tol=0.0)
-    return prior, begin, found.params, found.path
+@pytest.mark.parametrize("law", ENGINE_LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_laws_that_are_everybodys(law, engine):
+    law(ENGINES[engine]())
 
 
 @pytest.mark.parametrize("holes", [0.0, 0.25])
@@ -78,20 +65,9 @@ def test_every_engine_gives_the_same_fit(case, holes, rng):
         pytest.skip("takes no missing values")
     trial = Trial(case, rng, n=N_ROWS, holes=holes)
     mixture, data, _ = mixture_data(trial, 0.3, rng)
-    wanted = learned(trial, mixture, data, ThreadEngine(1))
+    wanted = learned(trial.family, mixture, data, ThreadEngine(1))
     for make in ENGINES.values():
-        assert_same_record(learned(trial, mixture, data, make()), wanted, rtol=1e-10, atol=1e-10)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("structure", STRUCTURES)
-def test_every_engine_gives_the_same_fit_of_every_structure(structure, engine, rng):
-    trial = Trial(CASES[0], rng, n=N_ROWS)
-    mixture, data, _ = mixture_data(trial, 0.3, rng)
-    mixture = replace(mixture, **STRUCTURES[structure])
-    wanted = learned(trial, mixture, data, ThreadEngine(1))
-    found = learned(trial, mixture, data, ENGINES[engine]())
-    assert_same_record(found, wanted, rtol=1e-10, atol=1e-10)
+        assert_same_record(learned(trial.family, mixture, data, make()), wanted, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -100,7 +76,7 @@ def test_every_engine_gives_the_same_label_mechanism(engine, rng):
     mixture, data, _ = mixture_data(trial, 0.3, rng)
 
     def both(engine):
-        begin = learned(trial, mixture, data, engine)
+        begin = learned(trial.family, mixture, data, engine)
         first = fit(mixture, begin[0], data, begin[1], engine, max_iter=3)
         return mechanism.fit(mixture, begin[0], data, first, engine, max_iter=3)
 
@@ -132,7 +108,7 @@ def test_no_function_holds_rows(rng):
         mixture, data, _ = mixture_data(trial, 0.3, rng)
         engine = Shipped(30)
         for structure in STRUCTURES.values():
-            learned(trial, replace(mixture, **structure), data, engine)
+            learned(trial.family, replace(mixture, **structure), data, engine)
         sizes.append(engine.largest)
     assert sizes[1] < 1.1 * sizes[0]
 

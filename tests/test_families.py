@@ -197,8 +197,8 @@ def test_n_free_is_the_dimension_of_the_model(shape, make_problem, rng):
         mean, covariance = moments(family, one)
         upper = covariance[:, *np.triu_indices(4)]
         vectors.append(np.concatenate([mean.ravel(), upper.ravel()]))
-    centerd = np.asarray(vectors) - np.mean(vectors, axis=0)
-    assert np.linalg.matrix_rank(centerd, tol=1e-9) == family.n_free(params)
+    centered = np.asarray(vectors) - np.mean(vectors, axis=0)
+    assert np.linalg.matrix_rank(centered, tol=1e-9) == family.n_free(params)
 
 
 def test_low_rank_of_one_column_is_a_variance():

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csr_array
 from scipy.special import logsumexp
 from scipy.stats import chi2
 from threadpoolctl import threadpool_limits
@@ -20,17 +19,16 @@ from laws import (
     marginal,
     mixture_data,
     naive_objective,
-    stats_of,
 )
 from semigen.data.labels import encode
 from semigen.em import Data, Mixture, ThreadEngine, fit, start
 from semigen.em.kernel import log_joint
 from semigen.exceptions import ColumnError, SemigenError
+from semigen.testing import FAMILY_LAWS
 
 EVERY = [pytest.param(case, id=case.name) for case in CASES]
 REGULAR = [pytest.param(case, id=case.name) for case in CASES if case.regular]
 MISSING = [pytest.param(case, id=case.name) for case in CASES if case.grid is not None]
-SPARSE = [pytest.param(case, id=case.name) for case in CASES if case.family.takes_sparse]
 HOSTILE = [pytest.param(case, id=case.name) for case in CASES if case.hostile]
 HOLES = [0.0, 0.25]
 
@@ -42,6 +40,12 @@ def trial(case, rng, **options):
     if options.get("holes") and case.grid is None:
         pytest.skip("takes no missing cells")
     return Trial(case, rng, **options)
+
+
+@pytest.mark.parametrize("law", FAMILY_LAWS, ids=lambda law: law.__name__)
+@every_case
+def test_the_laws_that_are_everybodys(law, case, rng):
+    law(case, rng)
 
 
 @every_case
@@ -60,132 +64,6 @@ def test_rows_in_single_precision_have_the_same_log_prob(case, rng):
 
 
 @every_case
-@with_and_without_holes
-def test_statistics_of_parts_merge_to_those_of_the_whole(case, holes, rng):
-    one = trial(case, rng, holes=holes)
-    parts = np.split(np.arange(len(one.x)), [1, 41, 100])
-    merged = one.stats(one.resp, one.params, parts[0])
-    for rows in parts[1:]:
-        merged = merged.merge(one.stats(one.resp, one.params, rows))
-    assert_same_record(merged, one.stats(one.resp, one.params))
-
-
-@every_case
-@with_and_without_holes
-def test_chunks_of_a_walk_add_up(case, holes, rng):
-    """The scratch memory of one chunk leaves nothing behind in the next."""
-    one = trial(case, rng, holes=holes)
-    walk = case.family.walk(one.params, float, one.missing)
-    for rows in np.split(np.arange(len(one.x)), [50, 57]):
-        walk.log_prob(one.x[rows])
-        walk.add(np.ascontiguousarray(one.resp[:, rows]))
-    assert_same_record(walk.stats(), one.stats(one.resp, one.params))
-
-
-@every_case
-@with_and_without_holes
-def test_a_weight_of_two_is_a_row_given_twice(case, holes, rng):
-    one = trial(case, rng, holes=holes)
-    once = stats_of(case.family, one.params, one.x, 2 * one.resp, one.missing)
-    twice = stats_of(
-        case.family, one.params, np.vstack([one.x, one.x]), np.hstack([one.resp, one.resp]), one.missing
-    )
-    assert_same_record(once, twice)
-
-
-@every_case
-@with_and_without_holes
-def test_the_order_of_rows_does_not_matter(case, holes, rng):
-    one = trial(case, rng, holes=holes)
-    order = rng.permutation(len(one.x))
-    shuffled = stats_of(case.family, one.params, one.x[order], one.resp[:, order], one.missing)
-    assert_same_record(shuffled, one.stats(one.resp, one.params))
-    mixed = fit_prior(case.family, one.x[order], one.weight[order], None)
-    assert_same_record(mixed, one.prior)
-
-
-@every_case
-@with_and_without_holes
-def test_rows_without_weight_are_not_visited(case, holes, rng):
-    one = trial(case, rng, holes=holes)
-    counted = rng.random(len(one.x)) < 0.6
-    x = np.where(counted[:, None], one.x, np.nan if case.family.takes_missing else -1.0)
-    found = fit_prior(case.family, x, np.where(counted, one.weight, 0.0), None)
-    assert_same_record(found, fit_prior(case.family, one.x[counted], one.weight[counted], None))
-
-
-@every_case
-def test_the_order_of_components_does_not_matter(case, rng):
-    one = trial(case, rng)
-    order = np.array([2, 0, 1])
-    np.testing.assert_allclose(one.log_prob(one.fit(one.resp[order])), one.log_prob()[order], atol=1e-8)
-
-
-@every_case
-@with_and_without_holes
-@pytest.mark.parametrize("shrinkage", [0.0, None, 5.0])
-def test_m_step_never_lowers_the_expected_log_posterior(case, holes, shrinkage, rng):
-    """EM with the components' shares fixed: the objective of rows whose component is known rises."""
-    one = trial(case, rng, shrinkage=shrinkage, holes=holes)
-    params, last = one.reference, -np.inf
-    for _ in range(4):
-        value = one.expected_log_posterior(params)
-        assert value >= last - 1e-8
-        last = value
-        params = one.fit(one.resp, params, steps=1)
-    assert last > one.expected_log_posterior(one.reference) + 1.0, "nothing to gain: the test shows nothing"
-
-
-@every_case
-@pytest.mark.parametrize("shrinkage", [0.0, 5.0])
-def test_m_step_is_the_maximum(case, shrinkage, rng):
-    """Parameters that other responsibilities lead to, near or far, explain these no better."""
-    if not case.exact:
-        pytest.skip("its M-step only rises")
-    one = trial(case, rng, shrinkage=shrinkage)
-    best = one.expected_log_posterior(one.params)
-    for step in (1e-3, 0.01, 0.1, 1.0, -1e-3, -0.01, -0.1) * 4:
-        other = one.weight * rng.dirichlet(np.full(N_COMPONENTS, 0.3), size=len(one.x)).T
-        elsewhere = one.fit(np.maximum(one.resp + step * other, 0.0))
-        assert one.expected_log_posterior(elsewhere) <= best + 1e-8
-
-
-@every_case
-@with_and_without_holes
-def test_log_likelihood_from_statistics_is_the_sum_over_rows(case, holes, rng):
-    one = trial(case, rng, holes=holes)
-    if not case.family.reusable(one.missing):
-        pytest.skip("statistics depend on the parameters")
-    other = one.fit(rng.dirichlet(np.ones(N_COMPONENTS), size=len(one.x)).T)
-    found = case.family.log_likelihood(other, one.stats(one.resp, one.params))
-    assert found == pytest.approx((one.resp * one.log_prob(other)).sum(), rel=1e-10)
-
-
-@every_case
-def test_log_prior_of_maximum_likelihood_is_zero(case, rng):
-    one = trial(case, rng, shrinkage=0.0)
-    assert case.family.log_prior(one.prior, one.params) == 0.0
-
-
-@every_case
-@with_and_without_holes
-@pytest.mark.parametrize("shrinkage", [0.0, None])
-def test_a_component_without_rows_has_a_density(case, holes, shrinkage, rng):
-    one = trial(case, rng, holes=holes, shrinkage=shrinkage)
-    assert np.isfinite(one.log_prob(one.fit(one.resp * np.array([[1.0], [1.0], [0.0]])))).all()
-
-
-@every_case
-def test_a_component_without_rows_and_prior_keeps_its_parameters(case, rng):
-    one = trial(case, rng, shrinkage=0.0)
-    params = one.fit(one.resp * np.array([[1.0], [0.0], [1.0]]), one.params, steps=1)
-    shape = getattr(case.family, "covariance", None)
-    if getattr(shape, "name", "") == "tied" or getattr(case.family, "dof", "") == "shared":
-        pytest.skip("shares a parameter with the other components")
-    np.testing.assert_allclose(one.log_prob(params)[1], one.log_prob()[1], atol=1e-10)
-
-
-@every_case
 @pytest.mark.parametrize("shrinkage", [0.0, None])
 @pytest.mark.parametrize("holes", [0.0, 0.2])
 def test_em_never_lowers_the_objective_and_the_objective_is_what_it_says(case, shrinkage, holes, rng):
@@ -198,23 +76,6 @@ def test_em_never_lowers_the_objective_and_the_objective_is_what_it_says(case, s
     assert result.path[-1] > result.path[0] + 1e-4, "nothing to gain: the test shows nothing"
     if not holes:
         assert result.objective == pytest.approx(naive_objective(one, result.params, data), rel=1e-9)
-
-
-@every_case
-def test_weightless_unlabeled_rows_are_as_good_as_absent(case, rng):
-    one = trial(case, rng)
-    mixture, data, engine = mixture_data(one, 0.4, rng)
-    labeled = data.labels.is_labeled
-    alone = Data(data.x[labeled], data.labels.take(np.flatnonzero(labeled)), data.weight[labeled])
-    ignored = Data(data.x, data.labels, np.where(labeled, data.weight, 0.0))
-    found = []
-    for rows in (alone, ignored):
-        prior = case.family.fit_prior(rows, None, engine)
-        begin = start(mixture, prior, rows, engine, np.random.default_rng(0))
-        result = fit(mixture, prior, rows, begin, engine, max_iter=5)
-        found.append((result.objective, one.log_prob(result.params.family)))
-    assert found[1][0] == pytest.approx(found[0][0], rel=1e-10)
-    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-9, atol=1e-9)
 
 
 @every_case
@@ -245,19 +106,6 @@ def test_a_fit_to_samples_recovers_the_parameters(case, rng):
     assert low < ratio < high
 
 
-@every_case
-def test_samples_have_the_mean_that_the_summary_says(case, rng):
-    one = trial(case, rng)
-    if "mean" not in one.summary:
-        pytest.skip("has none")
-    component = np.repeat(np.arange(N_COMPONENTS), 20_000)
-    x = case.family.sample(one.params, component, rng)
-    for c, mean in enumerate(one.summary["mean"]):
-        mine = x[component == c]
-        error = mine.std(axis=0) / np.sqrt(len(mine))
-        assert np.all(np.abs(mine.mean(axis=0) - mean) <= 5 * error + 1e-9)
-
-
 @pytest.mark.parametrize("case", REGULAR)
 def test_n_free_is_the_number_of_directions_that_densities_move_in(case, rng):
     """Rank of the change of log densities at many rows as responsibilities change a little."""
@@ -284,26 +132,6 @@ def test_a_row_with_holes_has_the_density_of_the_cells_that_are_there(case, hole
     for i, row in enumerate(rows):
         _, joint = marginal(case, lambda filled: case.log_prob(one.summary, filled).T, row, holes)
         np.testing.assert_allclose(found[:, i], logsumexp(joint, axis=1), rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("case", MISSING)
-def test_a_row_without_any_cell_has_density_one(case, rng):
-    one = trial(case, rng, n=60)
-    rows = one.x[:4].copy()
-    rows[2] = np.nan
-    np.testing.assert_allclose(one.log_prob(x=rows)[:, 2], 0.0, atol=1e-12)
-
-
-@pytest.mark.parametrize("case", MISSING)
-def test_looking_for_holes_changes_nothing_where_there_are_none(case, rng):
-    one = trial(case, rng)
-    for missing in (np.zeros(one.x.shape[1], dtype=bool), np.ones(one.x.shape[1], dtype=bool)):
-        walk, plain = case.family.walk(one.params, float, missing), case.family.walk(one.params, float)
-        np.testing.assert_allclose(walk.log_prob(one.x), plain.log_prob(one.x), rtol=1e-12, atol=1e-12)
-        steps = [case.family.m_step(one.prior, one.stats(one.resp, one.params), one.params)]
-        stats = stats_of(case.family, one.params, one.x, one.resp, missing)
-        steps.append(case.family.m_step(one.prior, stats, one.params))
-        np.testing.assert_allclose(*map(one.log_prob, steps), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("case", MISSING)
@@ -336,57 +164,6 @@ def test_filled_cells_have_the_conditional_distribution(case, holes, rng):
             spread = np.sqrt(p @ filled[:, holes] ** (2 * power) - wanted**2)
             error = np.abs((draws[:, holes] ** power).mean(axis=0) - wanted)
             assert np.all(error <= 5 * spread / np.sqrt(3000) + 1e-6)
-
-
-@pytest.mark.parametrize("case", MISSING)
-def test_filling_leaves_cells_that_are_there_and_no_hole(case, rng):
-    one = trial(case, rng, holes=0.4)
-    x = np.vstack([one.x, np.full((2, one.x.shape[1]), np.nan)])
-    there = ~np.isnan(x)
-    resp = np.full((N_COMPONENTS, len(x)), 1 / N_COMPONENTS)
-    before = x.copy()
-    for filled in (
-        case.family.expect_missing(one.params, x, resp),
-        case.family.draw_missing(one.params, x, rng.integers(N_COMPONENTS, size=len(x)), rng),
-    ):
-        assert np.isfinite(filled).all()
-        np.testing.assert_array_equal(filled[there], x[there])
-    np.testing.assert_array_equal(x, before)
-
-
-@every_case
-@with_and_without_holes
-def test_points_are_numbers_near_the_origin(case, holes, rng):
-    """Rows of one component are nearer to each other than rows of different components."""
-    one = trial(case, rng, holes=holes)
-    points = case.family.points(one.prior, one.x)
-    assert points.shape[0] == len(one.x)
-    assert np.isfinite(points).all()
-    assert np.abs(points.mean(axis=0)).max() < 1.0
-    center = np.stack([points[one.component == c].mean(axis=0) for c in range(N_COMPONENTS)])
-    assert np.linalg.norm(center - center.mean(axis=0), axis=1).min() > 0.1
-
-
-@pytest.mark.parametrize("case", SPARSE)
-def test_sparse_rows_are_read_like_dense_ones(case, rng):
-    one = trial(case, rng)
-    sparse = csr_array(one.x)
-    walks = case.family.walk(one.params, float), case.family.walk(one.params, float)
-    np.testing.assert_allclose(walks[0].log_prob(one.x), walks[1].log_prob(sparse), rtol=1e-12)
-    for walk in walks:
-        walk.add(one.resp)
-    assert_same_record(walks[1].stats(), walks[0].stats())
-    assert_same_record(fit_prior(case.family, sparse, one.weight, None), one.prior)
-    np.testing.assert_allclose(
-        case.family.points(one.prior, sparse), case.family.points(one.prior, one.x), atol=1e-12
-    )
-    results = []
-    for form in (False, True):
-        generator = np.random.default_rng(3)
-        mixture, data, engine = mixture_data(one, 0.2, generator, sparse=form)
-        begin = start(mixture, one.prior, data, engine, generator)
-        results.append(fit(mixture, one.prior, data, begin, engine, max_iter=5, tol=0.0).path)
-    np.testing.assert_allclose(*results, rtol=1e-11)
 
 
 def corrupt(x, kind, row, column):

@@ -230,3 +230,11 @@ def test_numbers_that_overflow_are_refused_beside_holes(value):
     x = np.array([[value, 1.0], [np.nan, 2.0], [3.0, np.nan], [1.0, 1.0]])
     with pytest.raises(ColumnError, match=r"squares overflow.*column 0"):
         fit_prior(Gaussian(), x, np.ones(4), None)
+
+
+def test_rows_that_miss_the_same_columns_stand_together(rng):
+    x = np.where(rng.random((200, 3)) < 0.4, np.nan, 1.0)
+    block = Data.unlabeled(x, np.ones(3, dtype=bool))
+    pattern = np.isnan(x[block.rows_by_pattern])
+    assert sorted(block.rows_by_pattern) == list(range(200))
+    assert (pattern[1:] != pattern[:-1]).any(axis=1).sum() == len(np.unique(pattern, axis=0)) - 1

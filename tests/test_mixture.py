@@ -521,3 +521,44 @@ def test_hostile_rows_give_a_fit_or_a_clear_error(cells, labels, shape, shrinkag
     assert np.isfinite(proba).all()
     np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
     assert not np.isnan(model.score_samples(X)).any()
+
+
+def test_a_fit_stops_where_its_rise_falls_below_a_millionth_of_a_nat(rng):
+    """Two classes that overlap: EM is slow, so rises near the end differ by little."""
+    label = rng.integers(2, size=600)
+    X = rng.normal(size=(600, 2)) + 1.2 * label[:, None]
+    model = MixtureClassifier(max_iter=2000).fit(X, np.where(np.arange(600) < 20, label, -1))
+    rises = np.diff(model.objective_path_)
+    assert model.converged_
+    assert 0.6e-6 < rises[-1] < 1e-6 <= rises[-2]
+
+
+@pytest.mark.parametrize(
+    ("family", "covariance", "wanted"),
+    [
+        *(("gaussian", shape, 3 + 2) for shape in ("full", "tied", "low_rank")),
+        *(("gaussian", shape, 4) for shape in ("diag", "spherical")),
+        ("student_t", "full", 3 + 2),
+        *((name, "full", 2) for name in ("poisson", "negative_binomial", "bernoulli", "categorical")),
+        ("von_mises_fisher", "full", 5),
+        ("multinomial", "full", np.sqrt(20)),
+    ],
+)
+def test_the_default_shrinkage_is_what_the_documentation_says(family, covariance, wanted, rng):
+    X = rng.integers(2, size=(20, 3)).astype(float)
+    X[:2] = [[1, 1, 0], [0, 1, 1]]
+    model = MixtureClassifier(family, covariance=covariance, max_iter=1).fit(X, np.arange(20) % 2)
+    assert model.shrinkage_ == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(("dtype", "floor"), [(np.float64, 1e-6), (np.float32, 1e-4)])
+@pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical", "low_rank"])
+def test_maximum_likelihood_keeps_eigenvalues_above_the_floor_and_no_others(covariance, dtype, floor):
+    """Classes that are lines along the first column, at two places of the second."""
+    label = np.repeat([0, 1], 50)
+    along = 0.0 if covariance == "spherical" else np.tile(np.linspace(-1.0, 1.0, 50), 2)
+    X = np.column_stack([along + 0.1 * label, 2.0 * label - 1.0]).astype(dtype)
+    model = MixtureClassifier(covariance=covariance, shrinkage=0).fit(X, label)
+    scale = X.std(axis=0) if covariance != "spherical" else X.std(axis=0).max() * np.ones(2)
+    least = np.linalg.eigvalsh(model.covariances_ / np.outer(scale, scale)).min(axis=1)
+    np.testing.assert_allclose(least, floor, rtol=1e-2)

@@ -318,7 +318,7 @@ def test_rows_without_the_guarantee_are_refused():
     safe = SafeClassifier(MixtureClassifier("gaussian"), pessimistic=True)
     holes = X.copy()
     holes[5, 2] = np.nan
-    with pytest.raises(ParameterError, match=r"missing cells \(NaN\) in Gaussian columns"):
+    with pytest.raises(ParameterError, match=r"missing values \(NaN\) in Gaussian columns"):
         safe.fit(holes, y)
     labels = np.eye(3)[y % 3]
     labels[24:] = 1 / 3

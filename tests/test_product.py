@@ -178,7 +178,7 @@ def test_levels_are_not_taken_for_numbers():
 
 
 def test_sparse_rows_need_a_family_that_takes_them():
-    with pytest.raises(ColumnError, match=r"'gaussian' needs every cell.*'multinomial'"):
+    with pytest.raises(ColumnError, match=r"'gaussian' takes no sparse rows.*'multinomial'"):
         choose("gaussian", "full", SCHEMA, sparse=True)
 
 

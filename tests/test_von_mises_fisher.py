@@ -194,8 +194,8 @@ def test_a_saved_model_predicts_the_same(rng, tmp_path):
     [
         (np.array([[1.0], [2.0]]), "two columns or more"),
         (np.zeros((3, 4)), "every value is 0"),
-        (np.array([[1.0, 2.0], [np.nan, 1.0]]), "a missing cell"),
-        (np.array([[1.0, 2.0], [np.inf, 1.0]]), "infinite cells"),
+        (np.array([[1.0, 2.0], [np.nan, 1.0]]), "a missing value"),
+        (np.array([[1.0, 2.0], [np.inf, 1.0]]), "infinite values"),
         (np.array([[1.0, 2.0], [1e160, 1.0]]), "above 1e150"),
     ],
 )

@@ -3,12 +3,11 @@
 import numpy as np
 from scipy.stats import multivariate_normal
 
+from laws import N_COMPONENTS, SHAPES
 from semigen.data.labels import encode
 from semigen.em import Data, Mixture, Params, ThreadEngine
-from semigen.families import LowRank
 
-SHAPES = ["full", "tied", "diag", "spherical", LowRank(rank=2)]
-N_COMPONENTS = 3
+__all__ = ["N_COMPONENTS", "SHAPES"]
 
 
 class Problem:

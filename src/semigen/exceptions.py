@@ -7,8 +7,10 @@ and has one of the names below, so that programs can tell errors apart without p
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 __all__ = [
+    "ClassNotMadeError",
     "ColumnError",
     "ConvergenceWarning",
+    "DatasetShiftWarning",
     "LabelError",
     "MissingExtraError",
     "ModelFileError",

@@ -11,9 +11,9 @@ from rich import box
 from rich.table import Table
 
 from semigen.cli.console import Output
-from semigen.cli.recipes.records import CLASS_SHARES, WITH, WITHOUT, Judged
+from semigen.cli.recipes.records import WITH, WITHOUT, Judged
 from semigen.cli.wording import counted
-from semigen.comparison import Comparison, explain
+from semigen.comparison import CLASS_SHARES, Comparison, explain
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT
 from semigen.evaluation.intervals import Estimate
 
@@ -86,8 +86,7 @@ def _say_twins(output: Output, comparison: Comparison) -> None:
     """A model and its supervised twin."""
     table = _table(["trained on"], with_scores=True)
     for name in comparison.names:
-        if name != CLASS_SHARES:
-            table.add_row(name, *_scores(comparison, name))
+        table.add_row(name, *_scores(comparison, name))
     _add_class_shares(table, comparison, 0)
     rows = counted(comparison.rows.size, "labeled row")
     output.say(f"{comparison.n_splits}-fold cross-validation on {rows} (95 % intervals)", style="bold")
@@ -121,8 +120,7 @@ def _say_ensemble(output: Output, judged: Judged, models: Sequence[dict[str, Any
 
 def _add_class_shares(table: Table, comparison: Comparison, n_empty: int) -> None:
     """The zero line: what needs no column to predict."""
-    if CLASS_SHARES in comparison.correct:
-        table.add_row(f"{CLASS_SHARES} alone", *[""] * n_empty, *_scores(comparison, CLASS_SHARES))
+    table.add_row(f"{CLASS_SHARES} alone", *[""] * n_empty, *_scores(comparison, CLASS_SHARES))
 
 
 def _table(columns: Sequence[str], *, with_scores: bool) -> Table:

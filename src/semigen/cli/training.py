@@ -63,8 +63,7 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
     """
     with output.progress("reading") as progress:
         source = read(progress)
-    announced = recipe.announce(source, options)
-    work = [("training", announced)] if announced else []
+    work = [] if recipe.announce is None else [("training", recipe.announce(source, options))]
     output.say_lines(source.path.name, [*source.describe(), *work])
     for note in source.notes:
         output.note(note)

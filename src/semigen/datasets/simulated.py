@@ -180,9 +180,9 @@ def _draw_classes(
 
 def _simplex(n_classes: int) -> Array:
     """Corners at distance √2 from each other and 0 on average, (K, K-1)."""
-    centerd = np.eye(n_classes) - 1 / n_classes
-    _, _, axes = np.linalg.svd(centerd)
-    return np.asarray(centerd @ axes[:-1].T)
+    centered = np.eye(n_classes) - 1 / n_classes
+    _, _, axes = np.linalg.svd(centered)
+    return np.asarray(centered @ axes[:-1].T)
 
 
 def _error_of_equidistant_classes(a: float, prior: Array) -> float:

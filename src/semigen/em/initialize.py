@@ -23,7 +23,7 @@ from semigen.em.records import LABELED, Array, Mixture, Params, Stats
 from semigen.exceptions import ConvergenceWarning, ParameterError
 
 MAX_SEED_ROWS = 5000
-"""Unlabeled (and labeled) rows looked at for a start; more are sampled."""
+"""Unlabeled rows that a start uses, and labeled rows that it compares them with; of more, a sample."""
 
 
 def start(
@@ -127,7 +127,7 @@ class _Seeds:
         has_label = data.labels.pattern_labeled
         self.labeled, self.unlabeled = data.where(has_label), data.where(~has_label)
         self.class_probs = _class_probs(mixture, data.labels)
-        # through a noise matrix every label may leave every class something: a name must speak for its class
+        # with label noise every label may leave every class some probability: it must favor its class
         self.least = 0.0 if mixture.label_noise is None else 1.0 / mixture.n_classes - 1e-9
         occurs = sum(engine.map_blocks(_pattern_counts, self.labeled), np.zeros(len(has_label))) > 0
         named = np.zeros(mixture.n_groups, dtype=bool)

@@ -1,4 +1,4 @@
-"""Labels that are missing where a row's class is hard to tell: the indicator of a missing label as data.
+"""Labels that are missing where the class of a row is uncertain: the missingness indicator as data.
 
 With H_i the entropy of p(class | x_i) under the current parameters, a row is unlabeled with probability
 ``q_i = logistic(ξ₀ + ξ₁ log(H_i + 10⁻⁴))``, and the objective gains
@@ -51,18 +51,18 @@ RISE = 1e-3
 SMALLEST_STEP = 2.0**-10
 NEWTON_STEPS = 50
 FLAT = 1e-12
-"""Nats a row. Newton's method ends where a step gains less, also where the maximum is at infinity."""
+"""Nats per row. Newton's method ends where a step gains less, also where the maximum is at infinity."""
 
 
 @dataclass(frozen=True)
 class LabelMechanism:
-    """Whether labels are missing where classes are hard to tell.
+    """Whether labels are missing where classes are uncertain.
 
     Attributes
     ----------
     intercept, slope : float
         ξ₀ and ξ₁ of ``P(unlabeled | x) = logistic(ξ₀ + ξ₁ log(H + 10⁻⁴))``, H the entropy of the class
-        posterior in nats. A positive slope: labels are missing where classes are hard to tell.
+        posterior in nats. A positive slope: uncertain rows are more often unlabeled.
     log_likelihood_at_random, log_likelihood : float
         Maximum of the whole log posterior, nats: with a slope of 0, which is labels missing completely at
         random, and with this mechanism.

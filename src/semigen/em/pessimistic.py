@@ -88,7 +88,7 @@ def fit(
     Parameters
     ----------
     mixture
-        One component a class, right labels, and a family whose M-step is the exact maximum and whose
+        One component per class, right labels, and a family whose M-step is the exact maximum and whose
         statistics do not depend on the parameters.
     prior
     data
@@ -98,7 +98,7 @@ def fit(
         θ_sup: the maximum of the objective without the unlabeled rows, under the same ``prior``.
     engine : Engine
     max_iter : int, default=200
-        At most this many labelings, each two passes over the unlabeled rows.
+        At most this many labelings, two passes each over the unlabeled rows.
     tol : float, default=1e-6
         Where no parameters guarantee more than this, nats per row, the supervised ones are returned.
     """

@@ -13,7 +13,7 @@ from semigen.families import Family
 Array = NDArray[np.float64]
 
 PSEUDO_LABELS = 10.0
-"""Labels a class that the prior of an estimated label noise matrix counts as seen."""
+"""Labels per class that the prior of an estimated label noise matrix counts as seen."""
 
 UNLABELED, LABELED = 0, 1
 """Index of the two parts of the data in every array that keeps them apart."""

@@ -71,7 +71,7 @@ class Categorical(Discrete):
     Prior: Dirichlet, as s pseudo-rows with the level frequencies of all rows (default s = 2), which are
     themselves smoothed by one row spread evenly over the levels and an entry for unknown ones. A level
     unknown to training (any other number) has that entry's probability; with maximum likelihood
-    (``shrinkage=0``) it has none and drops out of the density, as a missing cell does. Probabilities stay
+    (``shrinkage=0``) it has none and drops out of the density, as a missing value does. Probabilities stay
     ≥ 1e-12.
 
     Parameters
@@ -169,9 +169,9 @@ class Categorical(Discrete):
     def expect_missing(self, params: Levels, x: Array, resp: Array) -> Array:
         result = np.array(x, dtype=np.float64)
         for d, probability in enumerate(self._probabilities(params)):
-            holes = np.isnan(result[:, d])
-            if holes.any():
-                result[holes, d] = (resp[:, holes].T @ probability).argmax(axis=1)
+            absent = np.isnan(result[:, d])
+            if absent.any():
+                result[absent, d] = (resp[:, absent].T @ probability).argmax(axis=1)
         return result
 
     def draw_missing(self, params: Levels, x: Array, components: Indices, rng: np.random.Generator) -> Array:

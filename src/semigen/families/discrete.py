@@ -32,7 +32,7 @@ _LOG_FACTORIAL: Array = gammaln(np.arange(1, 1025, dtype=np.float64))
 
 @dataclass(frozen=True)
 class Standard:
-    """How rows become points: some columns, centerd, each with variance 1 over all rows.
+    """How rows become points: some columns, centered, each with variance 1 over all rows.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Standard:
         return cls(columns, center[columns], np.where(spread > 0, spread, 1.0))
 
     def points(self, x: Any) -> Array:
-        """Points (rows, F); a missing cell stands at the center."""
+        """Points (rows, F); a missing value stands at the center."""
         chosen = x[:, self.columns]
         dense = np.asarray(chosen.toarray() if is_sparse(chosen) else chosen, dtype=np.float64)
         points = (dense - self.center) / self.scale
@@ -61,11 +61,11 @@ class Standard:
 
 @dataclass(frozen=True)
 class PseudoRows:
-    """Prior: s rows a component that look like all rows, ``log p(θ) = s Σ_c Σ_d E[log p(x_d | θ_c)]``.
+    """Prior: s pseudo-rows per component that look like all rows.
 
-    x_d is a draw from column d of all rows. It is the conjugate prior of an exponential family (Diaconis &
-    Ylvisaker 1979, *Annals of Statistics* 7:269) with its location from all rows, and the M-step is
-    that of maximum likelihood with the pseudo-rows added.
+    ``log p(θ) = s Σ_c Σ_d E[log p(x_d | θ_c)]``, where x_d is a draw from column d of all rows. It is the
+    conjugate prior of an exponential family (Diaconis & Ylvisaker 1979, *Annals of Statistics* 7:269) with
+    its location from all rows, and the M-step is that of maximum likelihood with the pseudo-rows added.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class Discrete(Family):
 
     @abstractmethod
     def filled(self, total: Any, params: Any) -> Array:
-        """Weight of the filled cells of each column, (D,)."""
+        """Weight of the observed values of each column, (D,)."""
 
     @abstractmethod
     def standard(self, data: Blocks, engine: Engine, row: Any, params: Any) -> Standard:
@@ -124,7 +124,7 @@ class Discrete(Family):
         empty = np.flatnonzero(~(self.filled(total, params) > 0))
         if empty.size:
             raise ColumnError(
-                f"column(s) {listing(empty)} have no filled cell in the rows that count: drop them."
+                f"column(s) {listing(empty)} have no observed value in the rows that count: drop them."
             )
         row = self.average(total, params)
         return PseudoRows(row, strength, params, self.standard(data, engine, row, params))
@@ -160,7 +160,7 @@ def listing(columns: NDArray[Any]) -> str:
 
 
 def check_support(x: Any, inside: Callable[[Any], NDArray[np.bool_]], wanted: str) -> None:
-    """Refuse cells outside a family's support; missing cells of dense rows are let through.
+    """Refuse values outside a family's support; missing values of dense rows are let through.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def check_support(x: Any, inside: Callable[[Any], NDArray[np.bool_]], wanted: st
 
 
 def check_counts(x: Any) -> None:
-    """Refuse cells that are no counts.
+    """Refuse values that are no counts.
 
     Raises
     ------

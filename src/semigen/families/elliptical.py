@@ -128,7 +128,7 @@ class Elliptical(Family):
     def draw_missing(
         self, params: LocationShape, x: Array, components: Indices, rng: np.random.Generator
     ) -> Array:
-        # a drawn row less its own expectation given the same cells has the conditional covariance
+        # a drawn row less its own expectation given the same values has the conditional covariance
         resp = np.equal(np.arange(len(params.mean))[:, None], components).astype(np.float64)
         drawn = self._normal_noise(params, components, rng) + params.mean[components] + params.center
         blanked = np.where(np.isnan(x), np.nan, drawn)
@@ -137,7 +137,7 @@ class Elliptical(Family):
 
     @abstractmethod
     def _stretch(self, params: Any, x: Array, components: Indices, rng: np.random.Generator) -> float | Array:
-        """Draw the factors (rows, 1) by which missing cells spread wider than Gaussian ones."""
+        """Draw the factors (rows, 1) by which missing values spread wider than Gaussian ones."""
 
     def _normal_noise(self, params: LocationShape, components: Indices, rng: np.random.Generator) -> Array:
         """Rows of N(0, Σ_c)."""

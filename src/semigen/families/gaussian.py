@@ -21,9 +21,9 @@ class Gaussian(Elliptical):
 
     Prior (normal–inverse-Wishart; Gelman et al. 2013, *Bayesian Data Analysis*, §3.6; for mixtures Fraley &
     Raftery 2007, *J. Classification* 24:155): s pseudo-rows, spread half as wide in each column as all
-    rows, speak for the covariance, and a hundredth of a pseudo-row at the mean of all rows for the mean.
-    Without it (``shrinkage=0``) estimates are maximum likelihood. A row with missing cells counts with the
-    density of its observed cells, and the M-step with the expectations of the others given these (Ghahramani
+    rows, inform the covariance, and a hundredth of a pseudo-row at the mean of all rows informs the mean.
+    Without it (``shrinkage=0``) estimates are maximum likelihood. A row with missing values counts with the
+    density of its observed values, and the M-step with the expectations of the others given these (Ghahramani
     & Jordan 1994, *NIPS* 6:120; Little & Rubin 2019, *Statistical Analysis with Missing Data*, §11.2).
 
     Parameters

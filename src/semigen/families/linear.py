@@ -42,7 +42,7 @@ class LinearSums:
     Attributes
     ----------
     weight : ndarray of shape (C, D)
-        ``Σ r`` over the rows whose cell in the column is there.
+        ``Σ r`` over the rows whose value in the column is observed.
     first : ndarray of shape (C, D)
         ``Σ r x``.
     carrier : float
@@ -83,7 +83,7 @@ class Linear(Discrete):
 
     @abstractmethod
     def check(self, x: Any) -> None:
-        """Refuse cells outside the support."""
+        """Refuse values outside the support."""
 
     @abstractmethod
     def spread_out(self, x: Any) -> Any:
@@ -151,9 +151,9 @@ class LinearWalk(Walk):
             self._x = np.asarray(x, dtype=np.float64)
             log_prob = self._natural @ self._x.T
         else:
-            holes = np.isnan(x)
-            self._x = np.where(holes, 0.0, np.asarray(x, dtype=np.float64))
-            self._there = 1.0 - holes[:, self._missing]
+            absent = np.isnan(x)
+            self._x = np.where(absent, 0.0, np.asarray(x, dtype=np.float64))
+            self._there = 1.0 - absent[:, self._missing]
             log_prob = self._natural @ self._x.T
             log_prob -= self._log_partition[:, self._missing] @ self._there.T
         log_prob += self._constant

@@ -35,7 +35,7 @@ FLOOR = 1e-16
 
 @dataclass(frozen=True)
 class DocumentPrior:
-    """Prior: s documents a component with the word frequencies of all documents.
+    """Prior: s pseudo-documents per component with the word frequencies of all documents.
 
     ``log p(θ) = s L Σ_c Σ_d f_d log θ_cd``, a Dirichlet whose mode is f.
 
@@ -256,7 +256,7 @@ def totals(x: Any) -> Array:
     Raises
     ------
     ColumnError
-        If a cell is negative, missing or infinite.
+        If a value is negative, missing or infinite.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         total = np.asarray(x @ np.ones(x.shape[1]))
@@ -268,5 +268,5 @@ def totals(x: Any) -> Array:
             "which are no counts or weights of words (0 or more): correct them, or model these columns as "
             "numbers (family 'gaussian').",
         )
-        raise ColumnError("cells are missing or too large to be added up: fill them in, or divide them.")
+        raise ColumnError("values are missing or too large to be added up: fill them in, or divide them.")
     return total

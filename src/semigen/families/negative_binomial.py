@@ -36,7 +36,7 @@ EXACT = 1024
 OCTAVE = EXACT // 2
 NEWTON_STEPS = 100
 ENOUGH = 1e-14
-"""The search for a size stops where its next step would gain less, nats a row."""
+"""The search for a size stops where its next step would gain less, nats per row."""
 
 HALF_LOG_2PI = 0.5 * float(np.log(2.0 * np.pi))
 SERIES_FROM = 32.0
@@ -179,7 +179,7 @@ class CountWalk(CellWalk):
         self._missing = missing is not None
 
     def entries(self, x: NDArray[Any]) -> NDArray[np.int32]:
-        """Number of each count's value, W where the cell is missing or its count is new."""
+        """Number of each count's value, W where the value is missing or its count is new."""
         check_counts(x)
         values = self._params.values
         code = count_code(x)
@@ -187,9 +187,9 @@ class CountWalk(CellWalk):
         entry = values.entry.take(np.where(inside, code, 0) + self._start)
         self._new = (entry < 0) | ~inside
         if self._missing:
-            holes = np.isnan(x)
-            self._new &= ~holes
-            entry[holes] = self.n_entries
+            absent = np.isnan(x)
+            self._new &= ~absent
+            entry[absent] = self.n_entries
         entry[self._new] = self.n_entries
         return entry
 
@@ -205,7 +205,7 @@ class CountWalk(CellWalk):
 
 
 def count_code(x: NDArray[Any]) -> NDArray[np.intp]:
-    """Code of each count; that of a missing cell is 0."""
+    """Code of each count; that of a missing value is 0."""
     count = np.asarray(np.fmax(x, 0.0), dtype=np.float64)
     if count.max(initial=0.0) < EXACT:
         return count.astype(np.intp)

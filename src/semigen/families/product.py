@@ -39,7 +39,7 @@ class Parts:
 class Product(Family):
     """``log p(x | c) = Σ_b log p_b(x_b | c)``: blocks of columns are independent given the component.
 
-    Each block keeps its own prior, smoothing and way with missing cells.
+    Each block keeps its own prior, smoothing and way with missing values.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ Inside the kernel arrays are component-major, (C, rows).
 
 Rows are a matrix of floats (rows, D), or a CSR matrix where the family takes one. A category is the number
 of its level (a level that training did not know is one past the last), a flag is 0 or 1, and a missing
-cell is NaN: its row counts with the density of the cells that are there.
+cell is NaN: its row counts with the density of the observed values.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Family(ABC):
     takes_sparse: bool = False
     """Whether rows may be a CSR matrix, which is never made dense."""
     takes_missing: bool = True
-    """Whether cells may be missing."""
+    """Whether values may be missing."""
 
     @abstractmethod
     def fit_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> Any:
@@ -104,7 +104,7 @@ class Family(ABC):
 
     @abstractmethod
     def walk(self, params: Any, dtype: Any, missing: Missing = None) -> Walk:
-        """Start a walk over rows of numbers of type ``dtype`` with missing cells in ``missing`` columns."""
+        """Start a walk over rows of numbers of type ``dtype`` with missing values in ``missing`` columns."""
 
     @abstractmethod
     def m_step(self, prior: Any, stats: Any, params: Any) -> Any:
@@ -136,7 +136,7 @@ class Family(ABC):
 
     @abstractmethod
     def expect_missing(self, params: Any, x: Array, resp: Array) -> Array:
-        """Rows with missing cells filled: the mean, or for flags and categories the mode.
+        """Rows with missing values filled: the mean, or for flags and categories the mode.
 
         Parameters
         ----------
@@ -144,12 +144,12 @@ class Family(ABC):
         x : ndarray of shape (rows, D)
             NaN where missing.
         resp : ndarray of shape (C, rows)
-            p(component | the cells that are there).
+            p(component | the observed values).
         """
 
     @abstractmethod
     def draw_missing(self, params: Any, x: Array, components: Indices, rng: np.random.Generator) -> Array:
-        """Rows with missing cells drawn from p(missing | the others, component), one component a row."""
+        """Rows with missing values drawn from p(missing | the others, component), one component per row."""
 
     @abstractmethod
     def summary(self, params: Any) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def _sparse_too(family: Family, sparse: bool) -> Family:
     if sparse and not family.takes_sparse:
         able = ", ".join(repr(name) for name, made in FAMILIES.items() if made.takes_sparse)
         raise ColumnError(
-            f"X is sparse, and the family {family.name!r} needs every cell: pass X.toarray(), or use one of "
-            f"{able}."
+            f"X is sparse, and the family {family.name!r} takes no sparse rows: pass X.toarray(), or use "
+            f"one of {able}."
         )
     return family

@@ -54,7 +54,7 @@ class ScaledWalk(Walk):
 
 
 def chunk_rows(n_components: int, n_columns: int) -> int:
-    """Rows a chunk: its sums touch every column, which with few rows would be most of the work."""
+    """Rows per chunk: its sums touch every column, which with few rows would be most of the work."""
     return int(min(np.clip(n_columns // 2, 2048, 16384), max(2048, 2**22 // n_components)))
 
 

@@ -18,7 +18,7 @@ from semigen.families.elliptical import VARIANCE_RANGE, Bounds, Elliptical, larg
 from semigen.families.protocol import Array, Floats, Walk
 
 FENCE = 3.0
-"""Tukey's outer fences: cells farther than this many quartile ranges from the quartiles are outliers."""
+"""Tukey's outer fences: values farther than this many quartile ranges from the quartiles are outliers."""
 
 QUARTILE_ROWS = 2**17
 """Rows, evenly spaced, that the quartiles come from; all where there are fewer."""
@@ -66,7 +66,7 @@ class StudentMoments:
     rise : ndarray of shape (C,)
         ``Σ r log p(x | c)`` with ν = ``leap``, less that with ν = ``dof``.
     moments : Moments
-        Weighted by ``r E[u]``; conditional covariances of missing cells by r.
+        Weighted by ``r E[u]``; conditional covariances of missing values by r.
     """
 
     weight: Array
@@ -89,10 +89,10 @@ class StudentT(Elliptical):
 
     δ = ``(x - μ_c)ᵀ Σ_c⁻¹ (x - μ_c)``, ν = ν_c. It is a Gaussian whose covariance Σ/u has a precision u of
     its own for each row, u ~ Gamma(ν/2, ν/2); outlying rows get a small u, so they hardly move μ and Σ. EM
-    with u latent: Peel & McLachlan (2000), *Statistics and Computing* 10:339; with missing cells Liu & Rubin
+    with u latent: Peel & McLachlan (2000), *Statistics and Computing* 10:339; with missing values Liu & Rubin
     (1995), *Statistica Sinica* 5:19.
 
-    The prior of μ and Σ is that of the Gaussian, but cells beyond Tukey's outer fences (three quartile
+    The prior of μ and Σ is that of the Gaussian, but values beyond Tukey's outer fences (three quartile
     ranges from the quartiles of the column) do not count for its location and scale. ν has a Gamma(2, 0.1)
     prior (Juárez & Steel 2010, *J. Business & Economic Statistics* 28:52) and stays between 1.1 and 1000.
     Without smoothing (``shrinkage=0``) estimates, ν included, are maximum likelihood.
@@ -198,7 +198,7 @@ class StudentT(Elliptical):
     def _stretch(
         self, params: StudentParams, x: Array, components: Indices, rng: np.random.Generator
     ) -> Array:
-        # given the observed cells u is Gamma((ν + d)/2, (ν + δ)/2)
+        # given the observed values u is Gamma((ν + d)/2, (ν + δ)/2)
         rows = np.arange(len(x))
         distance = np.empty(len(x))
         walk = self.covariance.walk_missing(params)
@@ -288,6 +288,6 @@ class StudentWalk(Walk):
 
 
 def _constants(dof: Array, observed: NDArray[np.intp]) -> tuple[Array, Array]:
-    """``(ν + d) / 2`` and the terms of log p without x and Σ, (C, D + 1), for d observed cells each."""
+    """``(ν + d) / 2`` and the terms of log p without x and Σ, (C, D + 1), for d observed values each."""
     half = 0.5 * (dof + observed)
     return half, gammaln(half) - gammaln(dof / 2) - 0.5 * observed * np.log(np.pi * dof)

@@ -41,7 +41,7 @@ LEAST_STEPS = 4
 
 @dataclass(frozen=True)
 class DirectionPrior:
-    """Prior: s rows a component that point where all rows do.
+    """Prior: s pseudo-rows per component that point where all rows do.
 
     ``log p(μ, κ) = s Σ_c [log C_D(κ_c) + κ_c μ_cᵀ m]`` (Guttorp & Lockhart 1988, *J. American Statistical
     Association* 83:322).
@@ -239,13 +239,13 @@ def inverse_norms(x: Any) -> Array:
     Raises
     ------
     ColumnError
-        If a cell is missing, infinite or too large.
+        If a value is missing, infinite or too large.
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         length = norms(x.astype(np.float64, copy=False))
     if not (length < LARGEST_NORM).all():
         bad = int(np.flatnonzero(~(length < LARGEST_NORM))[0])
-        what = "a missing cell" if np.isnan(length[bad]) else "infinite cells, or numbers above 1e150"
+        what = "a missing value" if np.isnan(length[bad]) else "infinite values, or numbers above 1e150"
         raise ColumnError(f"a row has {what}: fill it in, or divide the row by its size.")
     known = length > 1.0 / LARGEST_NORM
     return np.where(known, 1.0 / np.where(known, length, 1.0), 0.0)

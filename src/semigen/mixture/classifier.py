@@ -39,15 +39,15 @@ from semigen.mixture.selection import Candidate
 
 
 class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
-    """Classes as mixtures of densities, learned by EM from labeled and unlabeled rows.
+    """A mixture per class, learned by EM from labeled and unlabeled rows.
 
     The model is ``p(x, y) = p(y) Σ_{c of class y} p(c | y) p(x | c)``; the fit maximizes
 
     ``[Σ_labeled w log p(x, y) + λ Σ_unlabeled w log Σ_y p(x, y) + log prior] / total weight``
 
     over the rows with weights w (Nigam et al. 2000, *Machine Learning* 39:103, eq. 8, who introduce λ;
-    Dempster, Laird & Rubin 1977). Unlabeled rows help where the classes are about as the model says and
-    can hurt where they are not: compare with ``unlabeled_weight=0`` on the labeled rows.
+    Dempster, Laird & Rubin 1977). Unlabeled rows help where the model's assumptions roughly hold and can hurt
+    where they do not: refit with ``unlabeled_weight=0`` and compare on held-out labeled rows.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         column names (numbers, for an array) or kinds of columns to these, whose blocks of columns are
         independent given the component. "auto" goes by the kinds: numbers and counts are Gaussian (one
         block with the covariance below), flags Bernoulli, categories categorical; a sparse matrix is one of
-        documents, multinomial. Missing cells drop out of the likelihood.
+        documents, multinomial. Missing values drop out of the likelihood.
     covariance : str or Covariance, default="full"
         Covariance of Gaussian and Student-t components: "full", "tied", "diag", "spherical", "low_rank";
         or the criterion that chooses among them: "bic", "icl" or "cv".
@@ -71,9 +71,9 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         the Bayesian information criterion, the integrated completed likelihood, or the log-loss of labeled
         rows in cross-validation.
     n_novel_components : int, default=0
-        Components that belong to no known class, for unlabeled rows of unknown kinds. Predictions are
-        about known classes only; :meth:`novelty` says how likely a row is of another kind. Where these
-        components start is chance: use ``n_init`` of 5 or more.
+        Components that belong to no known class, for unlabeled rows of unknown classes. Predictions cover the
+        known classes only; :meth:`novelty` gives the probability that a row belongs to none of them. These
+        components start at random: use ``n_init`` of 5 or more.
     class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
         p(y). "shared": learned from both parts. "unlabeled": the unlabeled rows have class proportions of
         their own, learned from them and used to predict; the labeled rows' proportions say nothing about
@@ -83,28 +83,28 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         to 1. "estimate" learns T, from 0.9 on the diagonal, with a prior that counts as ten labels of each
         class, nine of them right. None: every label is right.
     label_mechanism : {"entropy"} or None, default=None
-        Why labels are missing. None: completely at random. "entropy": the harder a class is to tell, the
-        likelier (or unlikelier) a row is unlabeled, P(unlabeled | x) = logistic(ξ₀ + ξ₁ log(H + 10⁻⁴)) with
-        H the entropy of p(class | x), and its log likelihood joins the objective (Ahfock & McLachlan 2020,
+        Why labels are missing. None: completely at random. "entropy": whether a row is unlabeled depends on
+        the uncertainty of its class, P(unlabeled | x) = logistic(ξ₀ + ξ₁ log(H + 10⁻⁴)) with H the entropy
+        of p(class | x), and its log likelihood is added to the objective (Ahfock & McLachlan 2020,
         *Statistics and Computing* 30:1779).
     unlabeled_weight : float in [0, 1], default=1.0
         λ: how much an unlabeled row counts. 0 is supervised learning.
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
     n_init : int, default=1
-        Starts; the best objective wins. The first is from the labeled rows, the others add a random half
-        of the unlabeled rows, each as one of the class of its nearest labeled row.
+        Number of starts; the fit with the best objective is kept. The first start uses the labeled rows, the
+        others add a random half of the unlabeled rows, each with the class of its nearest labeled row.
     max_iter : int, default=200
-        At most this many EM iterations a start.
+        At most this many EM iterations per start.
     tol : float, default=1e-6
         Stop when the objective rises by less, nats per row.
     warm_start : bool, default=False
-        Start where the last ``fit`` of this object ended, one EM iteration on; ``n_init`` then does not
-        count. The fit starts anew, as if there were no last one, if the classes, the columns, the components
-        of the classes or the form of the parameters are others, if a component of the last fit has no weight
-        (EM could never wake it), or if a criterion chooses the model.
+        Start from where the last ``fit`` of this object ended, one EM iteration on; ``n_init`` is then
+        ignored. The fit starts afresh if the classes, the columns, the components of the classes or the form
+        of the parameters have changed, if a component of the last fit has no weight (EM could not revive
+        it), or if a criterion chooses the model.
     random_state : int, RandomState or None, default=None
-        For starts with several components per class, novel components, and restarts.
+        Used for starts with several components per class or novel components, and for restarts.
     engine : Engine or None, default=None
         Where blocks of rows are computed, in ``fit`` and afterwards. None: threads, one for each processor;
         ``semigen.em.ThreadEngine(n_threads=1)`` takes one. Results do not depend on it.
@@ -211,7 +211,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         Parameters
         ----------
         X : array, sparse matrix or data frame of shape (n, D)
-            float32 stays float32. NaN, None and NA are missing cells.
+            float32 stays float32. NaN, None and NA are missing values.
         y : array-like of shape (n,) or (n, K)
             Labels with markers, or label probabilities / candidate sets over K classes.
         sample_weight : array-like of shape (n,) or None
@@ -278,7 +278,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         return mixture, prior, max(fits, key=lambda one: one.objective)
 
     def _explain(self, mixture: Mixture, prior: Any, data: Data, found: Fit) -> Fit:
-        """What the fit says of the labels that are missing; modeling them changes it."""
+        """Fit the label mechanism and the class proportions, where they are asked for."""
         self.class_proportions_: ClassProportions | None = None
         self.label_mechanism_: LabelMechanism | None = None
         with as_engine(self.engine).open() as engine:
@@ -316,7 +316,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         if self.components_per_class != criterion:
             fixed = parameters.components(self.components_per_class, data.labels.classes)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # told for the model that is kept
+            warnings.simplefilter("ignore", ConvergenceWarning)  # warned of for the model that is kept
             return selection.search(evaluate, data.labels.classes, shapes, fixed)
 
     def _fit_once(

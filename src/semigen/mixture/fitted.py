@@ -1,4 +1,4 @@
-"""What a fitted mixture answers: classes, densities, samples, missing cells, criteria."""
+"""What a fitted mixture answers: classes, densities, samples, missing values, criteria."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 
 def missing_refused(family: Family) -> str:
-    """What to do where a family that cannot have missing cells meets some."""
+    """What to do where a family that cannot have missing values meets some."""
     return f"The family {family.name!r} cannot have any: fill them in first."
 
 
@@ -120,14 +120,14 @@ class FittedMixture:
         return columns.restore(self.schema_, rows), self.classes_[self.mixture_.group[components]]
 
     def impute(self, X: Any, *, n_draws: int | None = None, random_state: Any = None) -> Any:
-        """Fill missing cells in from the cells that are there; the others stay as they are.
+        """Fill missing values in from the observed values; the others stay as they are.
 
         Parameters
         ----------
         X : array or data frame of shape (n, D)
         n_draws : int or None, default=None
             None: one table with conditional means, and modes for flags and categories. A number: so many
-            tables whose missing cells are drawn from p(missing cells | the others), for multiple imputation.
+            tables whose missing values are drawn from p(missing | observed), for multiple imputation.
         random_state : int, RandomState or None
             For the draws.
 

@@ -124,7 +124,7 @@ def _check_rows(mixture: Mixture, data: Data) -> None:
     if stuck is not None:
         raise ParameterError(
             f"pessimistic=True cannot have {stuck}: its guarantee is for Gaussians (covariance full, tied, "
-            "diag or spherical, no missing cells), Bernoulli, categorical, multinomial and Poisson columns."
+            "diag or spherical, no missing values), Bernoulli, categorical, multinomial and Poisson columns."
         )
     counts, code = data.weight > 0, data.labels.hard
     soft = np.flatnonzero(counts & data.labels.is_labeled & (code < 0))
@@ -147,7 +147,7 @@ def _not_concave(family: Family, missing: Missing) -> str | None:
         found = (_not_concave(one, among(missing, list(columns))) for columns, one in family.blocks)
         return next((stuck for stuck in found if stuck is not None), None)
     if isinstance(family, Gaussian) and type(family.covariance) in CONCAVE_SHAPES:
-        return None if family.reusable(missing) else "missing cells (NaN) in Gaussian columns"
+        return None if family.reusable(missing) else "missing values (NaN) in Gaussian columns"
     if isinstance(family, Gaussian):
         return f"Gaussians of covariance {family.covariance.name!r}"
     return None if isinstance(family, CONCAVE) else f"the family {family.name!r}"

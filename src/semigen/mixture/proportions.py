@@ -58,9 +58,9 @@ def class_proportions(
     """Proportions of the classes among unlabeled rows, and their profile likelihood intervals.
 
     The interval of class k is ``{π : 2 [L(θ̂) - max L(θ | π_k = π)] ≤ χ²₁ quantile}`` (Venzon & Moolgavkar
-    1988, *Applied Statistics* 37:87), with L the log posterior that the fit maximizes: everything else, the
-    class densities included, is fitted anew for each π, so their uncertainty is in the interval. It is that
-    of a model that is right. Where unlabeled rows count λ < 1, it is wider than it need be.
+    1988, *Applied Statistics* 37:87), with L the log posterior that the fit maximizes. Everything else, the
+    mixture of each class included, is fitted anew for each π, so the interval includes that uncertainty. It
+    assumes that the model is right. Where unlabeled rows count λ < 1, it is wider than necessary.
 
     An end takes about three short EM runs from the fit, at most 8 of 100 iterations each; two classes have
     two ends, K > 2 classes 2 K.

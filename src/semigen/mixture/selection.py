@@ -13,7 +13,7 @@ from semigen.exceptions import ParameterError
 
 CRITERIA = ("bic", "icl", "cv")
 MAX_COMPONENTS = 8
-"""Components a class at most; more are asked for by number."""
+"""Components per class at most; more are asked for by number."""
 
 
 @dataclass(frozen=True)

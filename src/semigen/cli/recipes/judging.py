@@ -37,8 +37,7 @@ def judged_by_itself(model: Any, source: Source, _: Options, progress: Progress)
     _fit(model, source, progress=progress)
     comparison, pair = model.validation_, (ALL_MODELS, SUPERVISED_MODELS)
     why_not = None if comparison is not None else _why_nothing_held_out(source)
-    verdict = judge(comparison, *pair, n_unlabeled=source.n_learned_unlabeled)
-    return Judged(model, model.unlabeled_used_, comparison, pair, why_not, verdict)
+    return Judged(model, model.unlabeled_used_, comparison, pair, why_not, model.verdict_)
 
 
 def against(

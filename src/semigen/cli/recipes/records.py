@@ -17,9 +17,6 @@ from semigen.io.images import ImageForm
 WITH, WITHOUT = "all rows", "labeled rows only"
 """What a model is trained on."""
 
-CLASS_SHARES = "class shares"
-"""The name in a comparison of predictions that are the class shares alone."""
-
 
 @dataclass(frozen=True)
 class Options:
@@ -88,8 +85,8 @@ class Recipe:
         What the summary says about the fitted estimator.
     families : Families or None
         None for a model without a density for each column.
-    announce : callable
-        What is printed before a long training, from source and options; None: nothing.
+    announce : callable or None
+        What is printed before a long training, from source and options; None: nothing is said.
     draw : callable or None
         From the fitted model, the form of images and a seed to a grid of images; None for a model that makes
         none.
@@ -99,5 +96,5 @@ class Recipe:
     judge: Callable[[Any, Source, Options, Progress], Judged]
     about: Callable[[Any], dict[str, Any]]
     families: Families | None = None
-    announce: Callable[[Source, Options], str | None] = lambda *_: None
+    announce: Callable[[Source, Options], str] | None = None
     draw: Callable[[Any, ImageForm, int], NDArray[Any]] | None = None

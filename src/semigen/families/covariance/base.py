@@ -15,7 +15,7 @@ Second = tuple[Array, ...]
 
 WITHIN = 0.25
 """Share of a column's variance over all rows that the prior expects inside one component: pseudo-rows spread
-half as wide as all rows. With the whole variance one component can swallow the others."""
+half as wide as all rows. With the whole variance, one component can absorb the others."""
 
 CACHE_BYTES = 2**21
 """Scratch memory of a chunk: about one core's second-level cache and its share of the third."""
@@ -28,7 +28,7 @@ class LocationShape:
     Attributes
     ----------
     center : ndarray of shape (D,)
-        Where the origin lies: the weighted mean of all rows. Rows are centerd before anything is squared.
+        Where the origin lies: the weighted mean of all rows. Rows are centered before anything is squared.
     mean : ndarray of shape (C, D)
         Component means less ``center``.
     shape : record
@@ -69,7 +69,7 @@ class NormalInverseWishart:
     """Conjugate prior of means and covariances, with the overall mean as its origin.
 
     ``log p(μ, Σ) = -½ Σ_c [ s (log|Σ| + tr(Σ⁻¹ Σ₀)) + κ μᵀ Σ⁻¹ μ ] + const``, so s is the number of
-    pseudo-rows that speak for the covariance Σ₀ and κ the number that speak for the mean 0.
+    pseudo-rows with the covariance Σ₀ and κ the number with the mean 0.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class ScatterWalk(ABC):
 
     @abstractmethod
     def distances(self, x: NDArray[Any]) -> Floats:
-        """``(x - μ)ᵀ Σ⁻¹ (x - μ)`` among the observed cells of each row, (C, rows)."""
+        """``(x - μ)ᵀ Σ⁻¹ (x - μ)`` among the observed values of each row, (C, rows)."""
 
     def bounded_distances(self, x: NDArray[Any], power: float) -> Floats:
         """Distances, at most the largest number to this power, also of rows too far away to have a number."""
@@ -120,7 +120,7 @@ class ScatterWalk(ABC):
     def add(self, resp: Floats, spread: Floats | None = None) -> None:
         """Add the rows of the last :meth:`distances`, weighted by ``resp`` (C, rows).
 
-        ``spread`` (C, rows) weighs the conditional covariances of missing cells; None: ``resp`` does.
+        ``spread`` (C, rows) weighs the conditional covariances of missing values; None: ``resp`` does.
         """
 
     @abstractmethod
@@ -129,9 +129,9 @@ class ScatterWalk(ABC):
 
 
 class CompleteWalk(ScatterWalk):
-    """A walk over rows without missing cells.
+    """A walk over rows without missing values.
 
-    Subclasses say how, for rows ``y`` (D, rows), centerd and column-major, which stay in ``self.y`` from
+    Subclasses say how, for rows ``y`` (D, rows), centered and column-major, which stay in ``self.y`` from
     :meth:`distances` to :meth:`add`.
     """
 
@@ -179,15 +179,15 @@ class CompleteWalk(ScatterWalk):
 
 
 class FillingWalk(ScatterWalk):
-    """A walk over rows with missing cells (NaN), in float64.
+    """A walk over rows with missing values (NaN), in float64.
 
-    What it adds is expected given the observed cells: the missing cells of a row have a conditional mean ŷ
+    What it adds is expected given the observed values: the missing values of a row have a conditional mean ŷ
     and covariance V, and ``Σ r y`` and ``Σ r y yᵀ`` become ``Σ r ŷ`` and ``Σ r (ŷ ŷᵀ + V)``.
     """
 
     @abstractmethod
     def expect(self, resp: Floats) -> Array:
-        """``Σ_c r_c E[x | observed cells, c]`` of the rows of the last :meth:`distances`, (rows, D)."""
+        """``Σ_c r_c E[x | observed values, c]`` of the rows of the last :meth:`distances`, (rows, D)."""
 
 
 class Covariance(ABC):
@@ -213,11 +213,11 @@ class Covariance(ABC):
 
     @abstractmethod
     def walk(self, params: LocationShape, dtype: Any) -> ScatterWalk:
-        """Start a walk over rows of numbers of type ``dtype`` without missing cells."""
+        """Start a walk over rows of numbers of type ``dtype`` without missing values."""
 
     @abstractmethod
     def walk_missing(self, params: LocationShape) -> FillingWalk:
-        """Start a walk over rows with missing cells."""
+        """Start a walk over rows with missing values."""
 
     @abstractmethod
     def outer(self, weight: Array, mean: Array) -> Second:
@@ -233,7 +233,7 @@ class Covariance(ABC):
 
     @abstractmethod
     def mahalanobis(self, shape: Any, deviation: Array) -> Array:
-        """``δ_cᵀ Σ_c⁻¹ δ_c`` of one deviation (C, D) a component, (C,)."""
+        """``δ_cᵀ Σ_c⁻¹ δ_c`` of one deviation per component (C, D), (C,)."""
 
     @abstractmethod
     def trace(self, shape: Any, scatter: Second) -> float:

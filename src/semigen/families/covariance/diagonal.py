@@ -1,4 +1,4 @@
-"""Independent columns: a variance a column (``Diag``) or one for all columns (``Spherical``)."""
+"""Independent columns: a variance per column (``Diag``) or one for all columns (``Spherical``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any positive definite matrix: one a component (``Full``) or one for all (``Tied``)."""
+"""Any positive definite matrix: one per component (``Full``) or one for all (``Tied``)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from semigen.families.covariance.missing import DenseFilling
 
 @dataclass(frozen=True)
 class DenseShape:
-    """Matrices with their whiteners, one a component or a single one for all.
+    """Matrices with their whiteners, one per component or a single one for all.
 
     Attributes
     ----------

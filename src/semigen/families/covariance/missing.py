@@ -1,13 +1,13 @@
-"""Rows with missing cells: distances among the cells that are there, and expectations of those that are not.
+"""Rows with missing values: distances among the observed values, expectations of the missing ones.
 
-With the precision Λ = Σ⁻¹, the deviation d of the observed cells o and the missing cells m of a row:
+With the precision Λ = Σ⁻¹, the deviation d of the observed values o and the missing values m of a row:
 
-    V = Λ_mm⁻¹                       conditional covariance of the missing cells
+    V = Λ_mm⁻¹                       conditional covariance of the missing values
     ŷ = μ_m - V g,  g = Λ_mo d       their conditional mean
-    δ = dᵀ Λ_oo d - gᵀ V g           squared distance among the observed cells
+    δ = dᵀ Λ_oo d - gᵀ V g           squared distance among the observed values
     log|Σ_oo| = log|Σ| + log|Λ_mm|
 
-so a pattern of missing cells costs m³ for its m missing cells, whatever the number of columns, and once for
+so a pattern of missing values costs m³ for its m missing values, whatever the number of columns, and once for
 all rows that share it (Little & Rubin 2019, *Statistical Analysis with Missing Data*, §11.2.2).
 """
 
@@ -32,21 +32,21 @@ from semigen.families.covariance.base import (
 )
 
 CHUNK_BYTES = 8 * CACHE_BYTES
-"""Scratch memory of a chunk of :class:`DenseFilling`: more than the cache, for more rows a pattern."""
+"""Scratch memory of a chunk of :class:`DenseFilling`: more than the cache, for more rows per pattern."""
 
 LONG_RUN = 3000
 """Products (C · m² · rows) of one pattern from which on a matrix product of its own is faster (measured)."""
 
 
 class MissingWalk(ScatterWalk):
-    """Chunks with a missing cell go to one walk, the others to that for complete rows.
+    """Chunks with a missing value go to one walk, the others to that for complete rows.
 
     Parameters
     ----------
     complete : ScatterWalk
     filling : FillingWalk
     columns : ndarray of shape (D,), bool
-        Which columns may have missing cells.
+        Which columns may have missing values.
     """
 
     def __init__(self, complete: ScatterWalk, filling: FillingWalk, columns: NDArray[np.bool_]) -> None:
@@ -68,7 +68,7 @@ class MissingWalk(ScatterWalk):
 
 
 class DiagonalFilling(FillingWalk):
-    """Independent columns: a missing cell has the component's own mean and variance.
+    """Independent columns: a missing value has the component's own mean and variance.
 
     Parameters
     ----------
@@ -114,9 +114,9 @@ class DiagonalFilling(FillingWalk):
 
 
 class DenseFilling(FillingWalk):
-    """Correlated columns. Rows of a chunk are sorted by their number of missing cells, then by pattern.
+    """Correlated columns. Rows of a chunk are sorted by their number of missing values, then by pattern.
 
-    Distances need a Cholesky factor of each pattern and component; missing cells are filled, and their
+    Distances need a Cholesky factor of each pattern and component; missing values are filled, and their
     conditional covariances computed, only where a component has a share in a row.
 
     Parameters
@@ -194,7 +194,7 @@ class DenseFilling(FillingWalk):
 
 @dataclass(frozen=True)
 class _Patterns:
-    """The patterns with m missing cells, of consecutive rows of a chunk.
+    """The patterns with m missing values, of consecutive rows of a chunk.
 
     Attributes
     ----------
@@ -207,7 +207,7 @@ class _Patterns:
     cells : ndarray of shape (m, P)
         The missing columns.
     precision : ndarray of shape (B, P, m, m)
-        Λ_mm, of each of the B matrices: one a component, or one for all.
+        Λ_mm, of each of the B matrices: one per component, or one for all.
     """
 
     rows: slice
@@ -218,7 +218,7 @@ class _Patterns:
 
     @classmethod
     def of(cls, begin: int, cells: Indices, precision: Array) -> _Patterns:
-        """Patterns of the rows from ``begin`` on with these missing cells (rows, m), sorted by pattern."""
+        """Patterns of the rows from ``begin`` on with these missing values (rows, m), sorted by pattern."""
         new = (cells[1:] != cells[:-1]).any(axis=1)
         starts = np.concatenate([[0], np.flatnonzero(new) + 1])
         of_row = np.concatenate([[0], np.cumsum(new)])
@@ -228,7 +228,7 @@ class _Patterns:
         return cls(slice(begin, begin + len(cells)), starts, of_row, np.ascontiguousarray(distinct.T), blocks)
 
     def whitened_length(self, gradient: Array) -> tuple[Array, Array]:
-        """``gᵀ Λ_mm⁻¹ g`` (C, rows) of the missing cells' ``gradient`` g, and log|Λ_mm| (B, rows)."""
+        """``gᵀ Λ_mm⁻¹ g`` (C, rows) of the missing values' ``gradient`` g, and log|Λ_mm| (B, rows)."""
         factor = np.linalg.cholesky(self.precision)
         log_det = 2.0 * np.log(np.diagonal(factor, axis1=2, axis2=3)).sum(axis=2)
         rest = self._of_missing(gradient)  # L⁻¹ g, by forward substitution
@@ -243,7 +243,7 @@ class _Patterns:
         return np.einsum("cmn,cmn->cn", rest, rest), log_det[:, self.of_row]
 
     def fill(self, y: Array, gradient: Array, resp: Floats) -> tuple[Indices, Array]:
-        """Fill the missing cells of deviations ``y`` (C, D, n) in rows where a component has a share.
+        """Fill the missing values of deviations ``y`` (C, D, n) in rows where a component has a share.
 
         Returns
         -------
@@ -282,7 +282,7 @@ class _Patterns:
         return places.ravel(), np.asarray(values.ravel(), dtype=np.float64)
 
     def _of_missing(self, gradient: Array) -> Array:
-        """The missing cells of each row, (C, m, rows)."""
+        """The missing values of each row, (C, m, rows)."""
         n_components, _, n_rows = gradient.shape
         places = self.cells[:, self.of_row] * n_rows + np.arange(self.rows.start, self.rows.stop)
         return np.asarray(gradient.reshape(n_components, -1).take(places, axis=1))
