@@ -159,7 +159,7 @@ def report(results: dict[str, list[tuple[Mutant, dict]]], seed: int) -> str:
             [room, ROOMS[room][0], n, n - len(lived), n_late, len(lived), f"{1 - len(lived) / n:.0%}"]
         )
         lines += [f"\n### {room}\n"] if lived else []
-        lines += [f"- {m} ({m.key}). {reasons.get(m.key, 'No reason yet.')}" for m in lived]
+        lines += [f"- {m} ({m.key}). {reasons.get(m.key, 'Not looked at yet.')}" for m in lived]
     total = [sum(row[i] for row in rows) for i in range(1, 6)]
     rows.append(["**all**", *total, f"{total[2] / total[1]:.0%}"])
     head = ["room", "drawn", "tried", "killed", "of these by time", "survived", "share killed"]
