@@ -77,7 +77,11 @@ def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
     graph = coo_array(
         (
             np.concatenate([weight, np.full(len(source), 0.5)]),
-            (np.concatenate([low, source]), np.concatenate([high, np.full(len(source), n)])),
+            # 32 bits: SciPy's spanning trees took no others before 1.17
+            (
+                np.concatenate([low, source]).astype(np.int32),
+                np.concatenate([high, np.full(len(source), n)]).astype(np.int32),
+            ),
         ),
         shape=(n + 1, n + 1),
     )
