@@ -174,6 +174,9 @@ def test_importance_weights_have_the_mean_of_quadrature(rng):
     found = fitted.log_density(X, n_samples=500)
     assert (np.abs(found.value - np.log(exact)) < 5 * found.standard_error).all()
     assert found.standard_error.max() < 0.3
+    one = fitted.log_density(X, n_samples=1)  # a bound, whose error one draw says nothing of
+    assert np.isfinite(one.value).all()
+    assert np.isnan(one.standard_error).all()
 
 
 def test_a_decoder_starts_at_the_columns(rng):
