@@ -137,8 +137,8 @@ def stratified_folds(
     n_testable = count_testable(code)
     if n_testable < n_splits:
         raise LabelError(
-            f"n_splits={n_splits} folds need as many labeled rows that can be held out, and y has {n_testable}: "
-            f"of {count.sum()} rows with one certain class, those that are alone in their class "
+            f"n_splits={n_splits} folds need as many labeled rows that can be held out, and y has "
+            f"{n_testable}: of {count.sum()} rows with one certain class, those alone in their class "
             f"({(count == 1).sum()}) stay in every training part. Label more rows, or lower n_splits."
         )
     return _folds(code, np.flatnonzero(count), n_splits, n_repeats, random_state)
