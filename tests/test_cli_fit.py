@@ -101,7 +101,7 @@ def test_columns_that_are_not_used_are_named_with_reasons(here):
         "born: dates or times",
         "same: every row has the value 7",
         "nothing: no cell is filled",
-        "number: every row has its own number, as an identifier has (--as number=number uses it)",
+        "number: every row has a different number, like an identifier (--as number=number uses it)",
         "patient: identifies the rows (--id)",
         "old: left out (--drop)",
         "3 numeric columns: u, v, w",

@@ -176,7 +176,7 @@ def test_formats(here, name):
 
 def test_the_index_column_that_pandas_writes_is_no_feature(here):
     make_table()[0].to_csv("data.csv")
-    assert "unnamed: 0: every row has its own number" in fit("data.csv", "--target", "y").stdout
+    assert "unnamed: 0: every row has a different number" in fit("data.csv", "--target", "y").stdout
 
 
 def test_the_default_folder_has_the_name_of_the_table(table):

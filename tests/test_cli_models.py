@@ -105,7 +105,7 @@ def test_every_model_is_judged_against_a_supervised_twin(table, model, small):
         assert clf.estimator.covariance == "full"
         assert summary["model"]["unlabeled_weight"] == clf.unlabeled_weight_
         why = f"; {clf.fallback_}" if clf.fallback_ else "."
-        said = f"Weight of an unlabeled row, where a labeled one has 1: {clf.unlabeled_weight_:g}{why}"
+        said = f"Weight of an unlabeled row (a labeled row has 1): {clf.unlabeled_weight_:g}{why}"
         assert said in " ".join(result.stderr.split())
     table.drop(columns="y").iloc[::-1].to_csv("new.csv", index=False)
     run("predict", "data-semigen/model.semigen", "new.csv", "--out", "out.csv")

@@ -154,7 +154,9 @@ def test_bad_splits_are_refused():
     for bad in ({"n_splits": 1}, {"n_splits": 2.0}, {"n_repeats": 0}, {"n_splits": True}):
         with pytest.raises(ParameterError, match=f"{next(iter(bad))}=.* must be an integer of at least"):
             SemiSupervisedSplit(**bad)
-    with pytest.raises(LabelError, match=r"n_splits=5 .* has 4: of 5 rows .* 1 are alone .*lower n_splits"):
+    with pytest.raises(
+        LabelError, match=r"n_splits=5 .* has 4: of 5 rows .* class \(1\) stay .*lower n_splits"
+    ):
         SemiSupervisedSplit(5).split(None, [0, 0, 1, 1, 2, -1, -1])
     with pytest.raises(LabelError, match="X has 3 rows and y 4"):
         SemiSupervisedSplit(2).split(np.zeros((3, 1)), [0, 0, 1, 1])
@@ -442,9 +444,18 @@ def test_a_fit_that_fails_ends_cross_validation(n_jobs):
         cross_validate({"bayes": GaussianNB()}, rows, FEW, n_splits=3, n_jobs=n_jobs)
 
 
+def test_a_comparison_prints_without_its_rows():
+    assert repr(results(HITS, LOSSES)) == (
+        "Comparison(names=('a', 'b'), n_splits=5, n_repeats=1, n_labeled=None, n_unlabeled=None, "
+        "random_state=None)"
+    )
+
+
 def test_errors_of_cross_validation():
     with pytest.raises(ParameterError, match="estimators is empty"):
         cross_validate({}, X, FEW)
+    with pytest.raises(ParameterError, match="estimators is of type GaussianNB: give a dict"):
+        cross_validate(GaussianNB(), X, FEW)
     with pytest.raises(ParameterError, match="no estimator 'c': use one of a, b"):
         results(HITS, LOSSES).difference("a", "c")
     with pytest.raises(ValueError, match="Input X contains NaN"):

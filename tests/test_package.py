@@ -32,6 +32,21 @@ def test_public_names_exist_and_are_listed():
         _ = semigen.absent
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "columns.describe",
+        "comparison.Verdict",
+        "em.ThreadEngine",
+        "families.LowRank",
+        "representation.NeighborGraph",
+        "testing.check_classifier",
+    ],
+)
+def test_documented_modules_need_no_import_of_their_own(name):
+    assert name.split(".")[1] in run(f"import semigen; print(semigen.{name})")
+
+
 def test_importing_semigen_is_light():
     """Names load on use. scikit-learn, which estimators need, loads pandas and rich where installed."""
     loaded = run("import semigen, sys; print(*sys.modules)").split()

@@ -397,6 +397,8 @@ def test_mixed_tables_with_missing_values(library):
 def test_errors_name_what_is_wrong(helpful):
     with pytest.raises(ParameterError, match=r"LogisticRegression has no parameter unlabeled_weight"):
         SafeClassifier(LogisticRegression()).fit(helpful.X, helpful.y)
+    with pytest.raises(ParameterError, match=r"str has no parameter unlabeled_weight"):
+        SafeClassifier("mixture").fit(helpful.X, helpful.y)
     with pytest.raises(ParameterError, match=r"unlabeled_weights holds 1.5"):
         SafeClassifier(MixtureClassifier(), unlabeled_weights=(0, 1.5)).fit(helpful.X, helpful.y)
     with pytest.raises(NotFittedError):

@@ -404,7 +404,9 @@ def test_kinds_that_do_not_fit_are_refused_with_the_cell(frame):
         learn(X, {"a": "count"})
     with pytest.raises(ColumnError, match=r"'a' is read as flags, and 2 of its values are not 0 or 1"):
         learn(X, {"a": "flag"})
-    with pytest.raises(ColumnError, match=r"'b' \(text\) cannot be read as numbers.*'x'.*categorical"):
+    with pytest.raises(
+        ColumnError, match=r"'b' \(text\) cannot be read as numbers.*'x'.* kinds={'b': 'category'}, or"
+    ):
         learn(X, {"b": "number"})
     with pytest.raises(ColumnError, match=r"column 1 is read as counts.*row 2"):
         learn(np.array([[0, 1.0], [0, NAN], [0, 0.5]]), "count")

@@ -19,6 +19,8 @@ from semigen.families import Diag, Gaussian
 from semigen.testing import (
     CLASSIFIER_LAWS,
     COVARIANCE_LAWS,
+    ENGINE_LAWS,
+    FAMILY_LAWS,
     check_classifier,
     check_covariance,
     check_engine,
@@ -94,15 +96,17 @@ class Marker(ClassifierMixin, BaseEstimator):
 
 
 @pytest.mark.parametrize(
-    "check",
+    ("check", "laws"),
     [
-        lambda: check_family(Lowering(), gaussian_rows),
-        lambda: check_covariance(Halved()),
-        lambda: check_engine(Reversing(1, 30)),
-        lambda: check_classifier(Marker()),
+        (lambda: check_family(Lowering(), gaussian_rows), FAMILY_LAWS),
+        (lambda: check_covariance(Halved()), COVARIANCE_LAWS),
+        (lambda: check_engine(Reversing(1, 30)), ENGINE_LAWS),
+        (lambda: check_classifier(Marker()), CLASSIFIER_LAWS),
     ],
     ids=["family", "covariance", "engine", "classifier"],
 )
-def test_the_checks_refuse_what_is_broken(check):
-    with pytest.raises(AssertionError):
+def test_the_checks_refuse_what_is_broken_and_say_which_law(check, laws):
+    with pytest.raises(AssertionError) as caught:
         check()
+    assert str(caught.value).split(":")[0] in {law.__name__.replace("_", " ") for law in laws}
+    assert caught.value.__cause__ is not None

@@ -34,7 +34,19 @@ _WHERE = {
     "load": "semigen.io.models",
     "save": "semigen.io.models",
 }
-_MODULES = ("datasets", "deep", "exceptions", "metrics", "model_selection")
+_MODULES = (
+    "columns",
+    "comparison",
+    "datasets",
+    "deep",
+    "em",
+    "exceptions",
+    "families",
+    "metrics",
+    "model_selection",
+    "representation",
+    "testing",
+)
 
 __all__ = [
     "AutoClassifier",

@@ -42,7 +42,7 @@ def say_result(output: Output, judged: Judged, about: dict[str, Any], verdict: s
         output.say(judged.why_not)
     output.say(verdict)
     if "unlabeled_weight" in about:
-        chosen = f"Weight of an unlabeled row, where a labeled one has 1: {about['unlabeled_weight']:g}"
+        chosen = f"Weight of an unlabeled row (a labeled row has 1): {about['unlabeled_weight']:g}"
         output.say(f"{chosen}; {about['fallback']}" if about["fallback"] else f"{chosen}.")
 
 

@@ -89,8 +89,13 @@ def check_cells(schema: Schema, matrix: Matrix) -> None:
             raise ColumnError(
                 f"column {name!r} is read as {PLURAL[kind]}, and {rows.size} of its values are not {what} "
                 f"(the first, in row {rows[0]}, is {matrix[rows[0], j]:g}): correct them, or read it as "
-                f"numbers when the model is fitted (family={{{name!r}: 'gaussian'}})."
+                f"numbers when the model is fitted: {wish(name, 'number', 'gaussian')}."
             )
+
+
+def wish(name: Any, kind: Kind, family: str) -> str:
+    """How an estimator is told what a column is."""
+    return f"kinds={{{name!r}: {kind!r}}}, or family={{{name!r}: {family!r}}} of a MixtureClassifier"
 
 
 def _refuse_cells(

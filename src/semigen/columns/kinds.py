@@ -189,7 +189,7 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, n_rows: int) 
         which = "every row" if len(filled) == n_rows else "every filled cell"
         return "constant", f"{which} has the value {filled.to_list()[0]!r}"
     if kind in ("number", "count") and _is_numeric_id(name, filled, n_distinct, n_rows):
-        return "id", "every row has its own number, as an identifier has"
+        return "id", "every row has a different number, like an identifier"
     if kind in USED:
         return kind, ""
     if kind == "text":
@@ -215,7 +215,7 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
     if all(_is_number_text(cell.replace(",", ".", 1)) for cell in cells):
         return "text", "numbers with a decimal comma; write them with a point to use them"
     if n_distinct == n_rows and all(len(cell.split()) <= _MOST_WORDS_OF_ID for cell in cells):
-        return "id", "every row has its own text, as an identifier has"
+        return "id", "every row has a different text, like an identifier"
     return "text", f"text with {n_distinct:,} distinct values"
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from sklearn.utils import check_array
 
-from semigen.columns.checks import PLURAL, Matrix, check_cells, check_sparse
+from semigen.columns.checks import PLURAL, Matrix, check_cells, check_sparse, wish
 from semigen.columns.kinds import USED, Kind, infer, kind_by_type
 from semigen.columns.levels import declared_levels, encode, find_levels
 from semigen.columns.schema import ReadTable, Schema
@@ -188,7 +188,7 @@ def _refuse_unusable(names: Sequence[Any], kinds: Sequence[Kind], columns: Seque
         cures.append(
             "Turn text into counts of words with scikit-learn's TfidfVectorizer for family='multinomial' "
             "('semigen fit --text COLUMN' does both); if it is a category after all, say "
-            f"family={{{first['text']!r}: 'categorical'}}."
+            f"{wish(first['text'], 'category', 'categorical')}."
         )
     if "date" in first:
         cures.append("Turn dates into numbers, such as days since a start.")
@@ -214,8 +214,8 @@ def _read_columns(schema: Schema, columns: Sequence[Series]) -> Matrix:
         if kind not in ("number", "flag", "empty"):
             raise ColumnError(
                 f"column {name!r} ({kind}) cannot be read as {PLURAL[schema.kinds[j]]}: correct its cells "
-                f"(the first is {filled_cells(series)[0]!r}), or if it is a category, say "
-                f"family={{{name!r}: 'categorical'}} when the model is fitted."
+                f"(the first is {filled_cells(series)[0]!r}), or if it is a category, say so when the "
+                f"model is fitted: {wish(name, 'category', 'categorical')}."
             )
         matrix[:, j] = as_floats(series)
     check_array(matrix, ensure_all_finite=False, input_name="X")

@@ -70,8 +70,8 @@ def cross_validate(
     LabelError
         If y or the weights cannot be used, or too few rows are labeled.
     ParameterError
-        If ``estimators`` is empty or has a reserved name, ``n_jobs`` is 0, or probabilities are not
-        probabilities.
+        If ``estimators`` is no mapping, is empty or has a reserved name, ``n_jobs`` is 0, or probabilities
+        are not probabilities.
 
     Examples
     --------
@@ -88,6 +88,11 @@ def cross_validate(
     >>> result.difference("bayes", "prior").log_loss.high < 0
     True
     """
+    if not isinstance(estimators, Mapping):
+        raise ParameterError(
+            f"estimators is of type {type(estimators).__name__}: give a dict from names to classifiers, such "
+            "as {'mixture': semigen.MixtureClassifier()}."
+        )
     if not estimators:
         raise ParameterError("estimators is empty: give at least one, by name.")
     if CLASS_SHARES in estimators:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from numbers import Integral
 from typing import Any
@@ -76,10 +76,10 @@ class Comparison:
     names: tuple[str, ...]
     n_splits: int
     n_repeats: int
-    rows: _Rows
-    weight: _Floats
-    correct: Mapping[str, _Floats]
-    row_losses: Mapping[str, _Floats]
+    rows: _Rows = field(repr=False)
+    weight: _Floats = field(repr=False)
+    correct: Mapping[str, _Floats] = field(repr=False)
+    row_losses: Mapping[str, _Floats] = field(repr=False)
     n_labeled: int | None = None
     n_unlabeled: int | None = None
     random_state: int | None = None

@@ -1,4 +1,4 @@
-"""A simulated table with columns of every kind and holes, and the best that can be said of its rows."""
+"""A simulated table with columns of every kind and missing values, and the best possible predictions."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class MixedTruth:
         return np.asarray(np.exp(joint - log_sum_exp(joint.T)[:, None]))
 
     def _log_numbers(self, x: Array) -> Array:
-        """Log density of the numbers that are there: the marginal of each pattern of holes, (n, K)."""
+        """Log density of the numbers that are there: the marginal where some are missing, (n, K)."""
         result = np.zeros((len(x), len(self.means)))
         patterns, which = np.unique(~np.isnan(x), axis=0, return_inverse=True)
         for number, there in enumerate(patterns):
@@ -103,7 +103,7 @@ class MixedTable:
     posterior : ndarray of shape (n, K)
         p(class | the cells that are there) under ``truth``: the Bayes rule takes the largest.
     bayes_error : float
-        Expected error of the Bayes rule on the unlabeled rows, with the holes that they have; no classifier
+        Expected error of the Bayes rule on the unlabeled rows, with the values that they have; no classifier
         can expect less.
     """
 
@@ -126,7 +126,7 @@ def make_mixed(
     library: str = "pandas",
     random_state: Any = None,
 ) -> MixedTable:
-    """Draw a table of three numbers, two categories, a count and a flag, with missing cells.
+    """Draw a table of three numbers, two categories, a count and a flag, with missing values.
 
     Given the class, the numbers are Gaussian with correlations of 0.4, and independent of the other columns,
     which are independent of each other (see :class:`MixedTruth`). Every cell is missing with the same
@@ -214,7 +214,7 @@ def _truth(prior: Array, distance: float) -> MixedTruth:
 
 
 def _draw(truth: MixedTruth, y: NDArray[np.intp], rng: np.random.Generator) -> Array:
-    """Rows of the classes ``y`` without holes, as the schema reads them, (n, 7)."""
+    """Rows of the classes ``y`` without missing values, as the schema reads them, (n, 7)."""
     x = np.empty((len(y), _SCHEMA.n_features))
     root = np.linalg.cholesky(truth.covariance)
     x[:, _NUMBERS] = truth.means[y] + rng.standard_normal((len(y), 3)) @ root.T

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from semigen.common.checks import integer
 from semigen.common.threads import available_cpus, one_blas_thread
 from semigen.data.blocks import Blocks, Engine
 from semigen.exceptions import ParameterError
@@ -26,10 +27,20 @@ class ThreadEngine(Engine):
         None: one for each processor that this process may use.
     block_rows : int, default=32768
         Rows per block; a source of a single block is computed in the calling thread.
+
+    Raises
+    ------
+    ParameterError
+        If a number is below 1.
     """
 
     n_threads: int | None = None
     block_rows: int = 32768
+
+    def __post_init__(self) -> None:
+        if self.n_threads is not None:
+            integer("n_threads", self.n_threads, minimum=1, more="None or ")
+        integer("block_rows", self.block_rows, minimum=1)
 
     @contextmanager
     def open(self) -> Iterator[Engine]:

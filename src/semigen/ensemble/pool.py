@@ -253,6 +253,12 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
 
     def _entries(self) -> list[tuple[str, str | None, Any]]:
         """Name, form and classifier of each model, checked."""
+        for one in self.estimators:
+            if not isinstance(one, tuple | list) or len(one) not in (2, 3):
+                raise ParameterError(
+                    f"estimators holds {one!r}: give pairs of a name and a classifier, such as "
+                    "('mixture', semigen.MixtureClassifier())."
+                )
         names = [one[0] for one in self.estimators]
         if not names or len(set(names)) < len(names):
             raise ParameterError(

@@ -273,7 +273,7 @@ class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         return getattr(self.estimator, "unlabeled", -1)
 
     def _candidates(self) -> list[float]:
-        if "unlabeled_weight" not in self.estimator.get_params():
+        if "unlabeled_weight" not in getattr(self.estimator, "get_params", dict)():
             raise ParameterError(
                 f"{type(self.estimator).__name__} has no parameter unlabeled_weight, which SafeClassifier "
                 "chooses: use an estimator that has one, such as semigen.MixtureClassifier."

@@ -137,9 +137,9 @@ def stratified_folds(
     n_testable = count_testable(code)
     if n_testable < n_splits:
         raise LabelError(
-            f"n_splits={n_splits} folds need as many labeled rows that can be tested, and y has "
-            f"{n_testable}: of {count.sum()} rows with one certain class {(count == 1).sum()} are alone "
-            "in their class and must stay in train. Label more rows or lower n_splits."
+            f"n_splits={n_splits} folds need as many labeled rows that can be held out, and y has "
+            f"{n_testable}: of {count.sum()} rows with one certain class, those alone in their class "
+            f"({(count == 1).sum()}) stay in every training part. Label more rows, or lower n_splits."
         )
     return _folds(code, np.flatnonzero(count), n_splits, n_repeats, random_state)
 

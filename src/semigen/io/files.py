@@ -38,7 +38,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise FileExistsError(f"{path} is a folder: give the name of a file.")
     if path.exists() and not overwrite:
         raise FileExistsError(
-            f"{path} exists and is not overwritten: choose another name or allow overwriting."
+            f"{path} exists and is not overwritten: choose another name, or pass overwrite=True."
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from semigen.testing.trials import Array
+from semigen.testing.trials import Array, obey
 
 Table = tuple[Array, NDArray[Any], NDArray[Any]]
 
@@ -136,8 +136,7 @@ def check_classifier(estimator: Any) -> None:
     AssertionError
         If a law does not hold.
     """
-    for law in CLASSIFIER_LAWS:
-        law(estimator)
+    obey(CLASSIFIER_LAWS, estimator)
 
 
 def _fitted(estimator: Any, X: Any, y: Any) -> Any:

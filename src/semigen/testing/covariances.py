@@ -9,7 +9,7 @@ import numpy as np
 from semigen.families import Covariance, Gaussian
 from semigen.families.covariance.base import LocationShape
 from semigen.testing.families import FAMILY_LAWS
-from semigen.testing.trials import N_COMPONENTS, Array, Case, Indices, Trial, fit_prior, stats_of
+from semigen.testing.trials import N_COMPONENTS, Array, Case, Indices, Trial, fit_prior, obey, stats_of
 
 Generator = np.random.Generator
 
@@ -94,11 +94,9 @@ def check_covariance(
     AssertionError
         If a law does not hold.
     """
-    for law in COVARIANCE_LAWS:
-        law(shape, np.random.default_rng(random_state))
+    obey(COVARIANCE_LAWS, shape, random_state=random_state)
     case = Case(f"gaussian, {shape!r}", Gaussian(shape), gaussian_rows, exact, separate)
-    for of_family in FAMILY_LAWS:
-        of_family(case, np.random.default_rng(random_state))
+    obey(FAMILY_LAWS, case, random_state=random_state)
 
 
 def _fitted(shape: Covariance, rng: Generator) -> tuple[LocationShape, Array]:

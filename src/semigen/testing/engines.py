@@ -12,7 +12,7 @@ from semigen.data.blocks import Block, Data
 from semigen.em import ClassPrior, Engine, LabelNoise, Mixture, fit, start
 from semigen.families import Family, Gaussian, as_family
 from semigen.testing.covariances import gaussian_rows
-from semigen.testing.trials import N_COMPONENTS, Array, Case, Trial, assert_same_record, mixture_data
+from semigen.testing.trials import N_COMPONENTS, Array, Case, Trial, assert_same_record, mixture_data, obey
 
 N_ROWS = 210
 SURE = 0.05 + 0.85 * np.eye(N_COMPONENTS)
@@ -107,5 +107,4 @@ def check_engine(engine: Engine) -> None:
     AssertionError
         If a law does not hold.
     """
-    for law in ENGINE_LAWS:
-        law(engine)
+    obey(ENGINE_LAWS, engine)

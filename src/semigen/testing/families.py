@@ -18,6 +18,7 @@ from semigen.testing.trials import (
     assert_same_record,
     fit_prior,
     mixture_data,
+    obey,
     stats_of,
 )
 
@@ -307,5 +308,4 @@ def check_family(
         If a law does not hold.
     """
     case = Case(family.name, family, draw, exact, separate)
-    for law in FAMILY_LAWS:
-        law(case, np.random.default_rng(random_state))
+    obey(FAMILY_LAWS, case, random_state=random_state)

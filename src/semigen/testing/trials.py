@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,3 +154,13 @@ def assert_same_record(found: Any, wanted: Any, rtol: float = 1e-11, atol: float
         np.testing.assert_allclose(found, wanted, rtol=rtol, atol=atol)
     else:
         np.testing.assert_equal(found, wanted)
+
+
+def obey(laws: Sequence[Callable[..., None]], *subject: Any, random_state: int | None = None) -> None:
+    """Check law after law, each with a generator of its own if there is a seed; an error says which law."""
+    for law in laws:
+        rng = () if random_state is None else (np.random.default_rng(random_state),)
+        try:
+            law(*subject, *rng)
+        except AssertionError as error:
+            raise AssertionError(f"{law.__name__.replace('_', ' ')}: {error or 'it is not so'}") from error

@@ -275,6 +275,6 @@ def _refuse_for_another(model: Model, given: dict[str, object]) -> None:
         if value is not None and model not in _MODELS_WITH[option]:
             able = " or ".join(f"--model {one.value}" for one in _MODELS_WITH[option])
             raise typer.BadParameter(
-                f"{option} is for {able}, not for --model {model.value}: choose one of these, or leave out "
+                f"{option} is for {able}, not for --model {model.value}: choose another model, or leave out "
                 f"{option}."
             )

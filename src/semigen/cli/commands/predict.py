@@ -13,7 +13,7 @@ from semigen.cli.console import Output, exit_codes
 def predict(
     model: Annotated[Path, typer.Argument(help="A model that 'semigen fit' wrote.", metavar="MODEL")],
     out: Annotated[
-        Path, typer.Option(help="File to write: .csv, .csv.gz, .tsv or .parquet.", metavar="FILE")
+        Path, typer.Option(help="File to write: .csv, .csv.gz, .tsv, .tsv.gz or .parquet.", metavar="FILE")
     ],
     table: Annotated[
         Path | None, typer.Argument(help="CSV or TSV (plain or .gz) or Parquet.", metavar="TABLE")
