@@ -109,6 +109,8 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         for each fold are learned on the other folds. None if no row could be held out.
     held_out_ : HeldOut
         Predictions of the models for held-out rows.
+    n_features_in_, feature_names_in_
+        Those of the first model, where it has them.
     """
 
     def __init__(
