@@ -62,7 +62,7 @@ BROKEN = {
     "no ending": ("t", GOOD.encode(), "must end in one of .csv"),
     "infinite": ("t.csv", b"u,v,y\n1.5,inf,a\n2.5,1,b\n", "infinity"),
     "no labels": ("t.csv", b"u,v,y\n1.5,2,\n2.5,1,\n", "empty in every row"),
-    "one class": ("t.csv", b"u,v,y\n1.5,2,a\n2.5,1,\n1,1,a\n", "only one class, 'a'"),
+    "one class": ("t.csv", b"u,v,y\n1.5,2,a\n2.5,1,\n1,1,a\n", "column 'y' has only one class, 'a': label"),
     "dates as classes": ("t.csv", b"u,y\n1.5,2020-01-01\n2.5,2020-01-02\n", "date32.*write them as text"),
     "regression": ("t.csv", CONTINUOUS.encode(), "continuous"),
     "only text": ("t.csv", b"u,y\nx y z,a\nz,b\nx,a\n", "no column that a model can use: u"),

@@ -253,6 +253,8 @@ def test_a_safe_classifier_can_be_a_model_of_the_ensemble(data):
         ({"estimators": []}, "at least one"),
         ({"estimators": [("a", GaussianNB()), ("a", GaussianNB())]}, "name of its own"),
         ({"estimators": [GaussianNB()]}, r"holds GaussianNB\(\): give pairs"),
+        ({"estimators": [("pool", GaussianNB())]}, "'pool' is reserved"),
+        ({"estimators": [("class shares", GaussianNB())]}, "'class shares' is reserved"),
         ({"weights": {"zebra": 1.0}}, "zebra"),
         ({"weights": {"nb": -1.0}}, "number of at least 0"),
         ({"ridge": -1}, "ridge=-1"),

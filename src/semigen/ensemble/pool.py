@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from semigen.common.checks import integer, real
 from semigen.common.progress import Progress
-from semigen.comparison import Comparison
+from semigen.comparison import CLASS_SHARES, Comparison
 from semigen.comparison.record import stated_seed
 from semigen.data.labels import Labels, encode
 from semigen.data.rows import by_blocks, count_rows, take_rows
@@ -28,6 +28,8 @@ from semigen.exceptions import ParameterError
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
+
+_ENSEMBLE = "pool"  # its name among the models in validation_
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     Parameters
     ----------
     estimators : list of (name, classifier) or (name, form, classifier)
+        The names ``"pool"`` and ``"class shares"`` are reserved.
         Classifiers with ``predict_proba``. Those with a parameter ``unlabeled`` (all of semigen's), and
         scikit-learn's own semi-supervised ones, are given all rows; others the labeled rows. With a ``form``
         the classifier reads that attribute of X, where X has its rows in several forms
@@ -109,6 +112,8 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         for each fold are learned on the other folds. None if no row could be held out.
     held_out_ : HeldOut
         Predictions of the models for held-out rows.
+    n_features_in_, feature_names_in_
+        Those of the first model, where it has them.
     """
 
     def __init__(
@@ -204,7 +209,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         found = self.held_out_.pool_weights(start[: len(entries)], self.ridge)
         self.validation_ = self.held_out_.validation(
             {
-                "pool": self.held_out_.crossfitted(start[: len(entries)], self.ridge),
+                _ENSEMBLE: self.held_out_.crossfitted(start[: len(entries)], self.ridge),
                 **dict(zip(self.estimators_, self.held_out_.log_probs, strict=True)),
             }
         )
@@ -264,6 +269,9 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
             raise ParameterError(
                 f"estimators are named {names!r}: give at least one, each with a name of its own."
             )
+        for name in (_ENSEMBLE, CLASS_SHARES):
+            if name in names:
+                raise ParameterError(f"the name {name!r} is reserved in validation_: choose another name.")
         entries = [(one[0], one[1] if len(one) > 2 else None, one[-1]) for one in self.estimators]
         for name, _, estimator in entries:
             if not hasattr(estimator, "predict_proba"):

@@ -126,6 +126,8 @@ class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     pessimistic_labels_ : ndarray of shape (n, K)
         With ``pessimistic``: the labeling that proves the bound, ``gain_ + gap_``.
     classes_ : ndarray of shape (K,)
+    n_features_in_, feature_names_in_, schema_
+        Those of ``estimator_``, where it has them.
 
     Raises
     ------

@@ -138,6 +138,9 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         Pseudo-rows used; a tuple, one for each block of columns, where there are several.
     component_parameters_ : dict
         All parameters of p(x | component) by name.
+    mixture_ : semigen.em.Mixture
+    params_ : semigen.em.Params
+        The model and its parameters as the functions of :mod:`semigen.em` take them.
     selection_ : tuple of Candidate, or None
         The models that a criterion compared, the best first.
     schema_ : Schema

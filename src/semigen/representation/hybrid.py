@@ -49,7 +49,8 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     ----------
     classes_ : ndarray of shape (K,)
     representation_, classifier_ : fitted estimators
-    n_features_in_ : int
+    n_features_in_, feature_names_in_, schema_
+        Those of the representation, where it has them.
 
     References
     ----------

@@ -163,4 +163,6 @@ def obey(laws: Sequence[Callable[..., None]], *subject: Any, random_state: int |
         try:
             law(*subject, *rng)
         except AssertionError as error:
-            raise AssertionError(f"{law.__name__.replace('_', ' ')}: {error or 'it is not so'}") from error
+            raise AssertionError(
+                f"{law.__name__.replace('_', ' ')}: {str(error) or 'it does not hold'}"
+            ) from error

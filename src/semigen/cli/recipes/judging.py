@@ -123,9 +123,9 @@ def _why_not_cross_validate(source: Source) -> str | None:
     if testable >= _FOLDS:
         return None
     return (
-        f"Not cross-validated: this needs at least {_FOLDS} labeled rows in classes of two or more, and "
-        f"there {'is' if testable == 1 else 'are'} {testable}. The accuracy of the predictions is unknown: "
-        "label more rows."
+        f"Not cross-validated: this needs at least {_FOLDS} labeled rows in classes that have two or more, "
+        f"and there {'is' if testable == 1 else 'are'} {testable}. The accuracy of the predictions is "
+        "unknown: label more rows."
     )
 
 

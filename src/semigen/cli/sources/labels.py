@@ -43,7 +43,7 @@ def labels_of(table: pa.Table, name: str, marker: str | None) -> NDArray[Any]:
     Raises
     ------
     TableError
-        If the cells are neither text nor numbers nor booleans.
+        If the cells are neither text nor numbers nor booleans, or hold fewer than two classes.
     """
     column = table[name]
     kind = value_type(column.type)
@@ -60,6 +60,10 @@ def labels_of(table: pa.Table, name: str, marker: str | None) -> NDArray[Any]:
     cells = column.to_pylist()
     labels = np.empty(len(cells), dtype=object)
     labels[:] = [None if _is_unlabeled(cell, marker) else cell for cell in cells]
+    classes = {label for label in labels if label is not None}
+    if len(classes) < 2:
+        found = f"only one class, {classes.pop()!r}" if classes else "no label"
+        raise TableError(f"column {name!r} has {found}: label rows of at least two classes.")
     return labels
 
 
