@@ -135,6 +135,16 @@ def test_weights_are_the_maximum_of_their_part_of_the_objective(prior, group, ma
         assert value(m_step(mixture, problem.prior, noisy, problem.params)) <= value(best) + 1e-9
 
 
+def test_known_classes_keep_a_probability_where_every_unlabeled_row_is_novel(make_problem):
+    problem = make_problem(Gaussian("diag"), group=(0, 1, 2, 3, 3))
+    stats = e_step(problem.mixture, problem.params, problem.data)
+    stats.weight[0, :3] = 0.0
+    found = np.exp(m_step(problem.mixture, problem.prior, stats, problem.params).log_group[0])
+    assert (found[:3] > 0).all()
+    assert found.sum() == pytest.approx(1)
+    assert found[3] == pytest.approx(1)
+
+
 @pytest.mark.parametrize("prior", list(PRIORS))
 @pytest.mark.parametrize("shrinkage", [None, 0.0])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -484,6 +484,9 @@ def test_logistic_maximum_is_the_maximum(rng):
     best = minimize(fall, [intercept, slope], method="Nelder-Mead", options={"xatol": 1e-10, "fatol": 1e-12})
     assert reached == pytest.approx(-best.fun, rel=1e-9)
     assert (intercept, slope) == pytest.approx(tuple(best.x), rel=1e-4)
+    heavy, total = mechanism.logistic_maximum(scores, unlabeled, 1e8 * weight)
+    assert heavy == pytest.approx((intercept, slope), rel=1e-5)
+    assert total == pytest.approx(1e8 * reached)
 
 
 def test_logistic_maximum_of_scores_that_separate_or_say_nothing():
