@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from scipy.special import gammaln, polygamma, psi
 from scipy.stats import nbinom
 
 from laws import fit_prior, stats_of
 from semigen.data.labels import encode
 from semigen.em import Data, Mixture, ThreadEngine, fit, log_joint, start
 from semigen.exceptions import ColumnError, ParameterError
-from semigen.families import Bernoulli, Categorical, NegativeBinomial, Poisson
+from semigen.families import Bernoulli, Categorical, NegativeBinomial, Poisson, negative_binomial
 from semigen.families.negative_binomial import code_value, count_code, log_pmf
 
 FAMILIES = {
@@ -245,3 +246,12 @@ def test_a_column_without_any_cell_is_refused(name, rng):
 def test_wrong_numbers_of_levels_are_refused(n_levels, message):
     with pytest.raises(ParameterError, match=message):
         fit_prior(Categorical(n_levels=n_levels), np.zeros((4, 2)), np.ones(4), None)
+
+
+def test_the_series_of_gamma_functions_are_scipys():
+    """Also from 32 on, where they are sums of a few terms."""
+    z = np.array([0.5, 3.0, 31.9, 32.0, 40.0, 60.0])
+    stirling = gammaln(z + 1) - (z + 0.5) * np.log(z) + z - 0.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose(negative_binomial._stirling_rest(z), stirling, rtol=0, atol=2e-13)
+    np.testing.assert_allclose(negative_binomial._psi_rest(z), np.log(z) - psi(z), rtol=0, atol=3e-15)
+    np.testing.assert_allclose(negative_binomial._trigamma(z), polygamma(1, z), rtol=1e-13)

@@ -1,6 +1,7 @@
 """Laws of EM: the kernel against a naive twin, the loop's objective, engines that agree."""
 
 import copy
+import threading
 import warnings
 from dataclasses import replace
 
@@ -25,8 +26,8 @@ from semigen.em import (
     m_step,
     start,
 )
-from semigen.em.kernel import entropy
-from semigen.exceptions import ObjectiveDecreasedWarning
+from semigen.em.kernel import entropy, hold
+from semigen.exceptions import ObjectiveDecreasedWarning, ParameterError
 from semigen.families import Gaussian
 from semigen.families.covariance.base import LocationShape
 from semigen.families.covariance.full import DenseShape
@@ -134,6 +135,16 @@ def test_weights_are_the_maximum_of_their_part_of_the_objective(prior, group, ma
         assert value(m_step(mixture, problem.prior, noisy, problem.params)) <= value(best) + 1e-9
 
 
+def test_known_classes_keep_a_probability_where_every_unlabeled_row_is_novel(make_problem):
+    problem = make_problem(Gaussian("diag"), group=(0, 1, 2, 3, 3))
+    stats = e_step(problem.mixture, problem.params, problem.data)
+    stats.weight[0, :3] = 0.0
+    found = np.exp(m_step(problem.mixture, problem.prior, stats, problem.params).log_group[0])
+    assert (found[:3] > 0).all()
+    assert found.sum() == pytest.approx(1)
+    assert found[3] == pytest.approx(1)
+
+
 @pytest.mark.parametrize("prior", list(PRIORS))
 @pytest.mark.parametrize("shrinkage", [None, 0.0])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -181,6 +192,13 @@ def test_an_open_engine_can_be_opened_again_and_copied():
         assert len(one.map_blocks(len_of, data)) == len(two.map_blocks(len_of, data)) == 10
         assert copy.deepcopy(engine) == engine
     assert len(engine.map_blocks(len_of, data)) == 10
+
+
+def test_an_engine_of_two_threads_computes_two_blocks_at_a_time():
+    """The first block waits for the second."""
+    both = threading.Barrier(2)
+    data = Data.unlabeled(np.ones((20, 2)))
+    assert sorted(ThreadEngine(2, 10).map_blocks(lambda block: both.wait(timeout=10), data)) == [0, 1]
 
 
 def len_of(block):
@@ -241,6 +259,29 @@ def test_a_fall_of_the_objective_is_told_and_undone(make_problem):
         result = fit(broken, problem.prior, problem.data, good.params, problem.engine)
     assert result.params is good.params
     assert not result.converged
+
+
+class Sinking(Gaussian):
+    """A broken family: its log prior is huge and falls by ``step`` from look to look."""
+
+    def __init__(self, step):
+        super().__init__("full")
+        self.step, self.looks = step, 0
+
+    def log_prior(self, prior, params):
+        self.looks += 1
+        return -1e6 - self.step * self.looks
+
+
+@pytest.mark.parametrize(("step", "told"), [(1e-4, False), (1.0, True)])
+def test_a_fall_within_the_digits_of_the_objective_is_none(step, told, make_problem, recwarn):
+    problem = make_problem(Gaussian("full"), n=20)
+    data = replace(problem.data, weight=np.full(20, 0.05))
+    good = fit(problem.mixture, problem.prior, data, problem.params, problem.engine, tol=1e-9)
+    sinking = Mixture(Sinking(step), problem.mixture.group, 3)
+    result = fit(sinking, problem.prior, data, good.params, problem.engine)
+    assert result.converged is not told
+    assert [one.category for one in recwarn] == [ObjectiveDecreasedWarning] * told
 
 
 def test_settled_rows_are_not_visited_again(make_problem, monkeypatch):
@@ -333,6 +374,29 @@ def test_a_weight_is_so_many_repeated_rows_at_the_start_of_several_components():
     np.testing.assert_allclose(weighted, repeated, atol=1e-9)
     np.testing.assert_allclose(weighted, [0.0, 1010 / 1001], atol=1e-9)
     np.testing.assert_allclose(means(Data(x, encode(y), np.ones(5))), [0.5, 10.0], atol=1e-9)
+
+
+def test_rows_of_other_classes_are_no_rows_to_start_from():
+    """Class "a" has two rows, both the same: not enough for two components, whatever class "b" has."""
+    x, y = np.array([[0.0], [0.0], [5.0], [6.0], [7.0]]), np.array(["a", "a", "b", "b", "b"])
+    data, engine = Data(x, encode(y), np.ones(5)), ThreadEngine(1)
+    mixture = Mixture(Gaussian("tied"), np.array([0, 0, 1]), 2)
+    prior = mixture.family.fit_prior(data, None, engine)
+    with pytest.raises(ParameterError, match="asks for 2 components of class 'a', but only 1 distinct"):
+        start(mixture, prior, data, engine, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("probs", "wanted"),
+    [
+        ([0.5, 0.3, 0.2], [0.4, 0.36, 0.24]),
+        ([0.5, 0.5, 0.0], [0.4, 0.6, 0.0]),
+        ([1.0, 0.0, 0.0], [0.4, 0.3, 0.3]),
+    ],
+)
+def test_beside_a_held_probability_the_others_keep_their_proportions(probs, wanted):
+    """Where there are none, they are even."""
+    np.testing.assert_allclose(hold(np.array(probs), 0, 0.4), wanted, rtol=1e-15)
 
 
 def test_a_fit_stops_at_the_first_rise_below_tol(make_problem):

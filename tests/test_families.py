@@ -258,6 +258,20 @@ def test_the_floor_is_the_constrained_maximum(rng):
         assert value(other) <= value(best) + 1e-9
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_default_prior_is_the_documented_one(shape, make_problem):
+    """D + 2 pseudo-rows of correlated columns and 4 of others, spread half as wide as all rows."""
+    problem = make_problem(Gaussian(shape), d=6)
+    data, prior = problem.data, problem.prior
+    assert prior.strength == (4 if shape in {"diag", "spherical"} else 8)
+    mean = data.weight @ data.x / data.weight.sum()
+    variance = data.weight @ (data.x - mean) ** 2 / data.weight.sum()
+    if shape == "spherical":
+        variance = variance.mean()
+    target = np.diag(prior.target) if np.ndim(prior.target) == 2 else prior.target
+    np.testing.assert_allclose(target, 0.25 * variance)
+
+
 def test_names_lead_to_families_and_shapes():
     for name in FAMILIES:
         assert as_family(name).name == name

@@ -146,6 +146,16 @@ def test_labels_of_every_kind_go_through_em(case, noise, rng):
     assert result.objective == pytest.approx(wanted, rel=1e-8)
 
 
+def test_label_counts_of_two_halves_add_up(make_problem, rng):
+    problem = gaussian_problem(make_problem, rng, LabelNoise(START, estimated=True))
+    rows = np.arange(len(problem.x))
+    whole, one, other = (
+        e_step(problem.mixture, problem.params, problem.data.take(some))
+        for some in (rows, rows[:40], rows[40:])
+    )
+    assert_same_record(one.merge(other), whole)
+
+
 def test_the_noise_matrix_is_the_maximum_of_its_part_of_the_objective(make_problem, rng):
     problem = gaussian_problem(make_problem, rng, LabelNoise(START, estimated=True))
     mixture = problem.mixture
@@ -474,6 +484,9 @@ def test_logistic_maximum_is_the_maximum(rng):
     best = minimize(fall, [intercept, slope], method="Nelder-Mead", options={"xatol": 1e-10, "fatol": 1e-12})
     assert reached == pytest.approx(-best.fun, rel=1e-9)
     assert (intercept, slope) == pytest.approx(tuple(best.x), rel=1e-4)
+    heavy, total = mechanism.logistic_maximum(scores, unlabeled, 1e8 * weight)
+    assert heavy == pytest.approx((intercept, slope), rel=1e-5)
+    assert total == pytest.approx(1e8 * reached)
 
 
 def test_logistic_maximum_of_scores_that_separate_or_say_nothing():
@@ -531,6 +544,11 @@ def test_where_nothing_or_everything_is_labeled_there_is_no_mechanism():
     assert clf.label_mechanism_ is None
     np.testing.assert_allclose(clf.means_, plain.means_, atol=1e-9)
     assert MixtureClassifier(label_mechanism="entropy", unlabeled_weight=0).fit(X, y).label_mechanism_ is None
+    found, mixture, prior, data, engine = converged(X, encode(y), "shared")
+    alone = data.where(~data.labels.pattern_labeled)
+    result, report = mechanism.fit(mixture, prior, alone, found, engine)
+    assert report is None
+    assert np.isfinite(result.path).all()
 
 
 def test_a_mechanism_prints_what_it_found():

@@ -253,6 +253,10 @@ def test_rows_without_any_word_are_refused():
         fit_prior(Multinomial(), csr_array((3, 4)), np.ones(3), None)
 
 
+def test_a_length_may_be_less_than_a_word():
+    assert Multinomial(0.5).length == 0.5
+
+
 @pytest.mark.parametrize("length", ["same", 0, -1.0, np.inf, np.nan, None, True])
 def test_lengths_that_are_none_are_refused(length):
     with pytest.raises(ParameterError, match="'equal', 'raw' or a number"):

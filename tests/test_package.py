@@ -1,10 +1,13 @@
 """Contracts of the package: public names, import floors, light imports, docstrings, readable files."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,8 @@ MODULES = [
     "semigen",
     *(m.name for m in pkgutil.walk_packages([str(SOURCE)], "semigen.") if "__main__" not in m.name),
 ]
+
+DEFAULT = re.compile(r"^(\w+(?:, \w+)*) : .*\bdefault=(.+)$", re.MULTILINE)
 
 
 def run(code):
@@ -79,6 +84,27 @@ def test_every_public_thing_says_what_it_is(module):
                 named = inspect.isfunction(function) and function.__name__ == method  # no default of a field
                 if not method.startswith("_") and named:
                     assert inspect.getdoc(getattr(thing, method)), f"{module}.{name}.{method}"
+
+
+def test_documented_defaults_are_the_defaults():
+    """Of every function, class and method: "name : type, default=value"."""
+    n_seen = 0
+    for module in MODULES:
+        try:
+            loaded = importlib.import_module(module)
+        except MissingExtraError:
+            continue
+        for thing in vars(loaded).values():
+            if getattr(thing, "__module__", None) != module or not callable(thing):
+                continue
+            methods = vars(thing).values() if inspect.isclass(thing) else ()
+            for one in (thing, *filter(inspect.isfunction, methods)):
+                for names, values in DEFAULT.findall(inspect.cleandoc(one.__doc__ or "")):
+                    for name, value in zip(names.split(", "), cycle(values.split(" and ")), strict=False):
+                        found = inspect.signature(one).parameters[name].default
+                        assert ast.literal_eval(value) == found, f"{module}.{one.__qualname__}: {name}"
+                        n_seen += 1
+    assert n_seen > 200
 
 
 def test_files_stay_readable():

@@ -18,7 +18,7 @@ from semigen.datasets import hide_labels, make_gaussian_classes, make_misspecifi
 from semigen.em import ThreadEngine
 from semigen.em.kernel import given_stats, log_likelihood, m_step
 from semigen.em.kernel import log_prior as kernel_log_prior
-from semigen.em.pessimistic import SHARE_OF_GAIN
+from semigen.em.pessimistic import EVEN, SHARE_OF_GAIN, _Contrast
 from semigen.exceptions import ConvergenceWarning, LabelError, ParameterError
 
 
@@ -159,6 +159,16 @@ def test_no_parameters_guarantee_more_than_the_bound(name):
     assert value(safe.estimator_.params_) <= value(answer) + slack
     assert safe.gap_ >= 0
     assert safe.gap_ <= 2 * SHARE_OF_GAIN * safe.gain_
+
+
+def test_the_first_labeling_is_the_supervised_fits_a_little_undecided():
+    X, y = gaussians()
+    alone = MixtureClassifier(unlabeled_weight=0).fit(X, y)
+    data = alone._with_labels(alone._matrix(X), y, None, alone.classes_)
+    data = replace(data, weight=np.ones(len(X)))
+    contrast = _Contrast(alone.mixture_, prior_of(alone, X, y), data, alone.params_, ThreadEngine(1))
+    wanted = (1 - EVEN) * alone.predict_proba(X[unlabeled(y)]) + EVEN / 3
+    np.testing.assert_allclose(contrast.first_labels(), wanted, atol=1e-12)
 
 
 def test_twin_with_one_poisson_column():

@@ -75,6 +75,15 @@ def test_order_of_blocks_and_columns_does_not_matter(rows, rng):
     np.testing.assert_allclose(one.log_prob(rows), other.log_prob(rows), rtol=1e-12)
 
 
+def test_the_columns_of_a_gapless_block_are_no_copy():
+    x = np.ones((4, 6))
+    parts = [
+        x[:, columns]
+        for columns in Product([((1, 2), Poisson()), ((0, 4), Poisson()), ((3, 5), Poisson())])._columns()
+    ]
+    assert [np.shares_memory(part, x) for part in parts] == [True, False, False]
+
+
 def test_a_block_without_holes_keeps_its_fast_path_and_its_reusable_statistics(rows):
     product = Product(BLOCKS)
     gaussian_only = np.array([True, False, False, False, False])

@@ -204,7 +204,7 @@ class _Seeds:
     def _spread(self, class_probs: Array) -> Array:
         """Class probabilities over one-component classes; crowded classes are filled by their clusters."""
         group = self.mixture.group
-        alone = np.bincount(group, minlength=self.mixture.n_groups)[group] == 1
+        alone = np.bincount(group)[group] == 1
         resp = np.zeros((len(class_probs), len(group)))
         known = np.flatnonzero(alone & ~self.nameless[group])
         resp[:, known] = class_probs[:, group[known]]

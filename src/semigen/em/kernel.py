@@ -141,7 +141,7 @@ def label_counts(mixture: Mixture, params: Params, log_table: Array, pattern: In
     np.add.at(of_class, mixture.group[known], resp[known][:, labeled])
     likelihood = np.exp(log_table[pattern[labeled]])
     seen = likelihood @ noise.T
-    share = np.divide(of_class.T, seen, out=np.zeros_like(seen), where=seen > 0)
+    share = of_class.T / seen  # an estimated T is positive
     return np.asarray(noise * (share.T @ likelihood))
 
 
@@ -170,7 +170,7 @@ def _weights(mixture: Mixture, weight: Array) -> tuple[Array, Array]:
     for part in (UNLABELED, LABELED):
         np.add.at(total[part], mixture.group, weight[part])
     group_total = total.sum(axis=0)[mixture.group]
-    members = np.bincount(mixture.group, minlength=n_groups)[mixture.group]
+    members = np.bincount(mixture.group)[mixture.group]
     within = np.where(
         group_total > 0, weight.sum(axis=0) / np.where(group_total > 0, group_total, 1), 1 / members
     )
