@@ -26,7 +26,9 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from semigen.comparison import Comparison
+from semigen.data.labels import encode
 from semigen.evaluation.metrics import CLIP
+from semigen.evaluation.splits import held_out_folds
 from semigen.exceptions import LabelError, ParameterError
 from semigen.metrics import get_scorer, log_loss
 from semigen.model_selection import SemiSupervisedSplit, cross_validate
@@ -460,3 +462,38 @@ def test_errors_of_cross_validation():
         results(HITS, LOSSES).difference("a", "c")
     with pytest.raises(ValueError, match="Input X contains NaN"):
         cross_validate({"bayes": GaussianNB()}, np.full((8, 1), np.nan), [0, 1] * 4, n_splits=2)
+
+
+def test_every_prefix_of_uneven_labels_has_their_shares():
+    y = np.repeat([0, 1], [60, 20])
+    for train, _ in SemiSupervisedSplit(4, random_state=0, unlabeled=None).split(None, y):
+        labeled = y[train[2:]]
+        common = np.cumsum(labeled == 0)
+        np.testing.assert_allclose(common, 0.75 * np.arange(1, len(labeled) + 1), atol=1.5)
+
+
+def test_rows_of_no_weight_are_not_held_out():
+    labels = encode([0, 0, 1, 1, None])
+    assert not held_out_folds(labels, np.array([1.0, 0.0, 1.0, 0.0, 1.0]), 2, 0)
+    folds = held_out_folds(labels, np.array([1.0, 1.0, 1.0, 0.0, 1.0]), 5, 0)
+    assert sorted(np.concatenate(folds)) == [0, 1]  # two rows are enough
+    assert len(folds) == 2
+
+
+def test_cross_validate_knows_the_marker_of_unlabeled_rows(rng):
+    X = rng.normal(size=(40, 2))
+    y = np.where(np.arange(40) < 20, np.arange(40) % 2, 7)
+    X[:, 0] += 3 * (np.arange(40) % 2)
+    assert_array_equal(cross_validate({"bayes": Known()}, X, y, unlabeled=7).rows, np.arange(20))
+
+
+class Known(ClassifierMixin, BaseEstimator):
+    """Naive Bayes on the rows below 7."""
+
+    def fit(self, X, y):
+        self.model_ = GaussianNB().fit(X[y < 7], y[y < 7])
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.model_.predict_proba(X)
