@@ -97,7 +97,7 @@ def cross_validate(
         raise ParameterError("estimators is empty: give at least one, by name.")
     if CLASS_SHARES in estimators:
         raise ParameterError(f"the name {CLASS_SHARES!r} is reserved for the zero line: choose another name.")
-    split = SemiSupervisedSplit(n_splits, n_repeats=n_repeats, random_state=random_state, unlabeled=unlabeled)
+    split = SemiSupervisedSplit(n_splits, n_repeats=n_repeats, random_state=random_state)
     labels = encode(y, unlabeled)
     folds = list(split.split(X, labels))
     code, n_rows = labels.hard, len(labels)
