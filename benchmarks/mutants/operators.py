@@ -126,13 +126,25 @@ def _shown(node: ast.AST) -> str:
     return text.splitlines()[0][:90].replace("|", "\\|")
 
 
+def _called(node: ast.stmt) -> Iterator[str]:
+    """Functions that a statement of a module calls by their name."""
+    if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+        for call in ast.walk(node):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+                yield call.func.id
+
+
 def mutants(path: Path, source: Path) -> list[Mutant]:
     """All changes of one file below ``source``; keys stay as they are while the function around them does."""
     module = ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
     found, seen = [], Counter()
-    for site, (function, body, node, changed, _) in enumerate(_sites(ast.parse(path.read_text()))):
-        if "'super'" in ast.dump(node):
-            body = ""  # a function with super() has a cell more: its code cannot be exchanged for one without
+    tree = ast.parse(path.read_text())
+    of_import = {name for node in tree.body for name in _called(node)}
+    for site, (function, body, node, changed, _) in enumerate(_sites(tree)):
+        if "'super'" in ast.dump(node) or body in of_import:
+            # a function with super() has a cell more: its code cannot be exchanged for one without;
+            # a function that is called at import has done its work before
+            body = ""
         what = (module, function, ast.dump(node), ast.dump(changed))
         seen[what] += 1
         key = hashlib.sha256(repr((*what, seen[what])).encode()).hexdigest()[:12]

@@ -146,7 +146,10 @@ def at_import(mutant, tests):
 
     sys.meta_path.insert(0, Finder)
     chosen = Chosen(tests)
-    pytest.main([*OPTIONS, "-x", *sorted({test.split("::")[0] for test in tests})], plugins=[chosen])
+    files = sorted({test.split("::")[0] for test in tests})
+    status = pytest.main([*OPTIONS, "-x", *files], plugins=[chosen])
+    if status == pytest.ExitCode.USAGE_ERROR:
+        return "tests/conftest.py (not even imported)"
     return chosen.failed
 
 
