@@ -269,3 +269,8 @@ def test_scorers_refuse_what_they_cannot_score():
         get_scorer("accuracy")(FITTED, X, [-1] * 5)
     with pytest.raises(LabelError, match="y has 2 rows and X 5"):
         get_scorer("accuracy")(FITTED, X, [0, 1])
+
+
+def test_a_negative_probability_is_refused_though_the_sum_is_1():
+    with pytest.raises(ParameterError, match="not probabilities in 1 row"):
+        log_loss(["a", "b"], [[0.5, 0.5], [1.5, -0.5]], classes=["a", "b"])
