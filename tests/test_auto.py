@@ -15,6 +15,7 @@ from semigen.comparison import CLASS_SHARES, Verdict, explain
 from semigen.data import labels as labels_module
 from semigen.datasets import make_mixed
 from semigen.em import Engine
+from semigen.ensemble import auto as auto_module
 from semigen.ensemble import defaults
 from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
 from semigen.ensemble.defaults import LOGISTIC, SUPERVISED, TREES
@@ -397,3 +398,21 @@ def test_bad_input_is_named(wine):
         AutoClassifier(n_mixtures=0).fit(X, y)
     with pytest.raises(LabelError, match="no labeled row"):
         AutoClassifier().fit(X, np.full(len(X), None))
+
+
+def test_of_too_many_labeled_rows_each_class_keeps_its_share(monkeypatch):
+    monkeypatch.setattr(auto_module, "MAX_LABELED", 8)
+    monkeypatch.setattr(auto_module, "MAX_ROWS", 5)
+    y = np.repeat([0, 1, -1], [30, 10, 20])
+    rows = auto_module._rows(labels_module.encode(y), np.ones(60), 0)
+    assert np.bincount(y[rows] + 1).tolist() == [5, 6, 2]
+
+
+def test_the_class_prior_of_documents_is_that_of_evened_labels(rng):
+    rate = np.where(np.arange(12) < 6, 3.0, 0.5)
+    X = csr_array(np.vstack([rng.poisson(rate, (40, 12)), rng.poisson(rate[::-1], (40, 12))]).astype(float))
+    y = np.repeat([0, -1, 1, -1], [9, 31, 3, 37])
+    prior = small().fit(X, y).pool_.estimators_[defaults.MIXTURE_PER_CLASS].class_prior_
+    np.testing.assert_allclose(prior, [39 / 72, 33 / 72])
+    numbers = small().fit(X.toarray(), y).pool_.estimators_[defaults.MIXTURE_PER_CLASS]
+    assert numbers.class_prior == "shared"

@@ -19,7 +19,7 @@ from semigen import MixtureClassifier, PoolClassifier, SafeClassifier
 from semigen.comparison import CLASS_SHARES
 from semigen.datasets import make_gaussian_classes
 from semigen.ensemble.held_out import HeldOut, pool_weights
-from semigen.exceptions import LabelError, ParameterError
+from semigen.exceptions import LabelError, NotFittedError, ParameterError
 
 
 @pytest.fixture
@@ -360,3 +360,8 @@ def test_a_class_of_rows_without_weight_does_not_exist(data, models):
     pool = PoolClassifier([("mixture", MixtureClassifier(covariance="tied"))]).fit(data.X, data.y, weight)
     assert pool.classes_.tolist() == [0, 1]
     assert pool.predict_proba(data.X).shape == (len(data.X), 2)
+
+
+def test_an_ensemble_that_is_not_fitted_says_so():
+    with pytest.raises(NotFittedError):
+        PoolClassifier([("bayes", GaussianNB())]).predict_proba(np.zeros((2, 2)))

@@ -412,3 +412,14 @@ def test_score_ignores_unlabeled_rows(helpful):
     known = np.array([label is not None for label in helpful.y])
     right = (safe.predict(helpful.X) == helpful.y_true)[known].mean()
     assert safe.score(helpful.X, helpful.y) == pytest.approx(right)
+
+
+def test_steps_of_the_choice_are_counted_to_the_end(rng):
+    X = rng.normal(size=(40, 2))
+    y = np.where(np.arange(40) < 12, np.arange(40) % 2, -1)
+    X[:, 0] += 4 * (np.arange(40) % 2)
+    steps = []
+    safe = SafeClassifier(MixtureClassifier(), unlabeled_weights=[0, 1], n_splits=3, n_repeats=2)
+    safe.fit(X, y, progress=lambda *step: steps.append(step))
+    assert [done for done, _, _ in steps] == list(range(1, 15))  # the first, 3 x 2 x 2 of folds, the last
+    assert {total for _, total, _ in steps} == {14}
