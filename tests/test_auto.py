@@ -401,11 +401,11 @@ def test_bad_input_is_named(wine):
 
 
 def test_of_too_many_labeled_rows_each_class_keeps_its_share(monkeypatch):
-    monkeypatch.setattr(auto_module, "MAX_LABELED", 8)
+    monkeypatch.setattr(auto_module, "MAX_LABELED", 12)
     monkeypatch.setattr(auto_module, "MAX_ROWS", 5)
-    y = np.repeat([0, 1, -1], [30, 10, 20])
-    rows = auto_module._rows(labels_module.encode(y), np.ones(60), 0)
-    assert np.bincount(y[rows] + 1).tolist() == [5, 6, 2]
+    y = np.repeat([0, 1, 2, -1], [30, 10, 20, 20])
+    rows = auto_module._rows(labels_module.encode(y), np.ones(80), 0)
+    assert np.bincount(y[rows] + 1).tolist() == [5, 6, 2, 4]
 
 
 def test_the_class_prior_of_documents_is_that_of_evened_labels(rng):
