@@ -175,3 +175,14 @@ def test_reference_values_of_wilsons_interval():
     ]
     for hits, n, low, high in cases:
         assert intervals.wilson(hits / n, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_a_comparison_is_shown_without_its_rows():
+    X, y = np.arange(40.0)[:, None], np.repeat([0, 1], 20)
+    shown = repr(cross_validate({"prior": DummyClassifier()}, X, y))
+    assert "array" not in shown
+    assert "prior" in shown
+
+
+def test_a_verdict_without_a_comparison_counts_no_rows():
+    assert Verdict("not compared") == Verdict("not compared", 0, None)
