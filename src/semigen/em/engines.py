@@ -68,8 +68,8 @@ class _Threads(Engine):
         return list(apply(function, source.blocks(self.block_rows), *states))
 
 
-def as_engine(engine: Any) -> Engine:
-    """The engine of an estimator's ``engine`` parameter; None means threads.
+def as_engine(engine: Any, default: Engine | None = None) -> Engine:
+    """The engine of an estimator's ``engine`` parameter; None means ``default``, or threads.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def as_engine(engine: Any) -> Engine:
         If it is no engine.
     """
     if engine is None:
-        return ThreadEngine()
+        return default or ThreadEngine()
     if isinstance(engine, Engine):
         return engine
     raise ParameterError(

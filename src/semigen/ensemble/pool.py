@@ -73,11 +73,11 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     Parameters
     ----------
     estimators : list of (name, classifier) or (name, form, classifier)
-        The names ``"pool"`` and ``"class shares"`` are reserved.
         Classifiers with ``predict_proba``. Those with a parameter ``unlabeled`` (all of semigen's), and
         scikit-learn's own semi-supervised ones, are given all rows; others the labeled rows. With a ``form``
         the classifier reads that attribute of X, where X has its rows in several forms
-        (:class:`semigen.ensemble.forms.FormedRows`).
+        (:class:`semigen.ensemble.forms.FormedRows`). The names ``"pool"`` and ``"class
+        shares"`` are reserved.
     weights : dict {name: float} or None, default=None
         w⁰; None: 1 / M each. Names left out have 1 / M.
     ridge : float, default=3.0

@@ -75,7 +75,7 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             return np.asarray(normalize(self.svd_.transform(table)))
         missing = self.plain_.missing_after(X)
         if missing.any() and table.shape[1] <= MOST_COLUMNS_TO_FILL:
-            engine = ThreadEngine(n_threads=1) if self.engine is None else as_engine(self.engine)
+            engine = as_engine(self.engine, ThreadEngine(n_threads=1))
             empty = np.asarray(missing.any(axis=0))
             self.filler_ = _one_gaussian(np.where(missing, np.nan, table), empty, engine)
             table = self._filled(table, missing)

@@ -282,7 +282,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         rng: np.random.Generator,
     ) -> FeatureMixture:
         n_rows = x.shape[0]
-        engine = ThreadEngine(1, block_rows=max(n_rows, 1)) if self.engine is None else as_engine(self.engine)
+        engine = as_engine(self.engine, ThreadEngine(1, block_rows=max(n_rows, 1)))
         data = Data.unlabeled(x, missing)
         prior = family.fit_prior(data, None, engine)
         rows, cell = _cells(family.points(prior, x), self._components(n_rows, rng), rng)
