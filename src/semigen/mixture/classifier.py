@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -21,18 +22,19 @@ from semigen.em import (
     Engine,
     Fit,
     LabelMechanism,
+    Level,
     Mixture,
-    Params,
     as_engine,
-    fit,
+    fit_levels,
     mechanism,
-    restart,
-    start,
+    refined,
 )
 from semigen.estimators.base import TableClassifier
+from semigen.evaluation.splits import held_out_folds
 from semigen.exceptions import ConvergenceWarning, ParameterError
-from semigen.families import COVARIANCES, as_modeled, choose, wanted_kinds
-from semigen.mixture import criteria, parameters, selection
+from semigen.families import COVARIANCES, Family, as_modeled, choose, wanted_kinds
+from semigen.mixture import criteria, evidence, parameters, selection
+from semigen.mixture.evidence import Evidence, Trial
 from semigen.mixture.fitted import Before, FittedMixture, missing_refused
 from semigen.mixture.proportions import ClassProportions, class_proportions
 from semigen.mixture.selection import Candidate
@@ -173,14 +175,15 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self,
         family: Any = "auto",
         *,
-        covariance: Any = "full",
+        covariance: Any = "auto",
         shrinkage: Any = "auto",
         components_per_class: Any = 1,
         n_novel_components: int = 0,
         class_prior: Any = "shared",
+        calibrate: Any = "auto",
         label_noise: Any = None,
         label_mechanism: Any = None,
-        unlabeled_weight: float = 1.0,
+        unlabeled_weight: Any = "auto",
         unlabeled: Any = -1,
         n_init: int = 1,
         max_iter: int = 200,
@@ -196,6 +199,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self.components_per_class = components_per_class
         self.n_novel_components = n_novel_components
         self.class_prior = class_prior
+        self.calibrate = calibrate
         self.label_noise = label_noise
         self.label_mechanism = label_mechanism
         self.unlabeled_weight = unlabeled_weight
@@ -224,42 +228,93 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         -------
         self
         """
+        self._fit(X, y, sample_weight)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> Level:
+        """The fit that is kept, with its prior."""
         as_engine(self.engine)
         checks.integer("n_init", self.n_init, minimum=1)
         checks.integer("max_iter", self.max_iter, minimum=1)
         checks.real("tol", self.tol, minimum=0.0)
         criterion = selection.criterion(self.components_per_class, self.covariance)
         before = self._before() if self.warm_start and criterion is None else None
-        data = self._read(X, y, sample_weight)
-        setting, self.selection_ = self.components_per_class, None
-        covariance = self.covariance
+        rows = self._read(X, y, sample_weight)
+        folds = held_out_folds(rows.labels, rows.weight, evidence.N_FOLDS, 0)
+        given = parameters.unlabeled_weight(self.unlabeled_weight)
+        weights = evidence.candidate_weights(rows, judged=bool(folds)) if given is None else [given]
+        self.selection_ = None
+        covariance, components = self.covariance, self.components_per_class
         if criterion is not None:
-            self.selection_ = self._search(criterion, data, X, y, sample_weight)
-            covariance, setting = self.selection_[0].covariance, self.selection_[0].components_per_class
-        mixture, prior, found = self._learn(data, covariance, setting, before)
-        self.schema_ = as_modeled(mixture.family, self.schema_)
-        found = self._explain(mixture, prior, data, found)
-        self._store(mixture, prior, found, data.labels.classes)
+            self.selection_ = self._search(criterion, rows, weights[0], X, y, sample_weight)
+            covariance, components = self.selection_[0].covariance, self.selection_[0].components_per_class
+        judged = len(weights) > 1 or parameters.calibrate(self.calibrate) is None or _is_auto(covariance)
+        trials: list[Trial] = []
+        for one in weights:
+            trials += self._try(rows, one, covariance, components, folds if judged else [], before)
+        best = min(trials, key=lambda trial: trial.evidence.log_loss)
+        data, level = evidence.weighted(rows, best.unlabeled_weight), best.level
+        if best.is_upper:
+            with as_engine(self.engine).open() as engine:
+                level = refined(level, data, engine, max_iter=self.max_iter, tol=self.tol)
+        power = parameters.calibrate(self.calibrate)
+        self.unlabeled_weight_ = best.unlabeled_weight
+        self.posterior_power_ = best.evidence.power if power is None else power
+        self.schema_ = as_modeled(level.mixture.family, self.schema_)
+        found = self._explain(level.mixture, level.prior, data, level.fit)
+        self._store(level.mixture, level.prior, found, data.labels.classes)
         self._warn_unless_converged(found)
-        return self
+        return replace(level, fit=found)
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> Data:
-        """Validated rows, labels and effective weights; the schema of the columns is kept."""
+        """Validated rows with their own weights, and labels; the schema of the columns is kept."""
         parameters.shrinkage(self.shrinkage)
-        checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0, maximum=1)
+        parameters.unlabeled_weight(self.unlabeled_weight)
+        parameters.calibrate(self.calibrate)
         parameters.label_mechanism(self.label_mechanism, self.class_prior, self.n_novel_components)
-        shape = "full" if self.covariance in selection.CRITERIA else self.covariance
-        kinds = wanted_kinds(self.family, shape)
+        kinds = wanted_kinds(self.family, _shape(self.covariance))
         self.schema_, matrix = columns.learn(X, kinds, sparse=True)
         validate_data(self, X, skip_check_array=True)
         return self._with_labels(matrix, y, sample_weight)
 
+    def _try(
+        self,
+        rows: Data,
+        unlabeled_weight: float,
+        covariance: Any,
+        components: Any,
+        folds: list[NDArray[np.intp]],
+        before: Before | None,
+    ) -> list[Trial]:
+        """Fit with one weight of the unlabeled rows, and judge what may be chosen."""
+        levels = self._learn(rows, unlabeled_weight, covariance, components, before)
+        judged = [Evidence()] * len(levels)
+        if folds:
+            data, shrinkage = evidence.weighted(rows, unlabeled_weight), parameters.shrinkage(self.shrinkage)
+            with as_engine(self.engine).open() as engine:
+                judged = evidence.left_out(levels, shrinkage, data, folds, engine)
+        own, *upper = (
+            Trial(unlabeled_weight, level, found, is_upper=level is not levels[-1])
+            for level, found in zip(levels[::-1], judged[::-1], strict=True)
+        )
+        return [own, *upper] if self._leaves_shape_open(covariance) else [own]
+
+    def _leaves_shape_open(self, covariance: Any) -> bool:
+        """Whether labels may choose the covariance: no family was given as an object that has one."""
+        given = self.family.values() if isinstance(self.family, Mapping) else (self.family,)
+        return _is_auto(covariance) and not any(isinstance(one, Family) for one in given)
+
     def _learn(
-        self, data: Data, covariance: Any, components: Any, before: Before | None = None
-    ) -> tuple[Mixture, Any, Fit]:
+        self,
+        rows: Data,
+        unlabeled_weight: float,
+        covariance: Any,
+        components: Any,
+        before: Before | None = None,
+    ) -> tuple[Level, ...]:
         """Fit one structure from ``n_init`` starts, or from where the fit before ended."""
-        family = choose(self.family, covariance, self.schema_, sparse=issparse(data.x))
-        classes = data.labels.classes
+        family = choose(self.family, _shape(covariance), self.schema_, sparse=issparse(rows.x))
+        classes = rows.labels.classes
         mixture = Mixture(
             family,
             parameters.component_groups(components, self.n_novel_components, classes),
@@ -267,18 +322,22 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
             parameters.class_prior(self.class_prior, classes),
             parameters.label_noise(self.label_noise, classes),
         )
-        if data.missing is not None and not family.takes_missing:
-            columns.refuse_missing(self.schema_, data.x, missing_refused(family))
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+        if rows.missing is not None and not family.takes_missing:
+            columns.refuse_missing(self.schema_, rows.x, missing_refused(family))
+        goes_on = before is not None and before.serves(mixture, rows, self.schema_)
         with as_engine(self.engine).open() as engine:
-            prior = family.fit_prior(data, parameters.shrinkage(self.shrinkage), engine)
-            if before is not None and before.serves(mixture, prior, data, self.schema_):
-                params = restart(mixture, prior, data, engine, before.params)
-                return mixture, prior, self._climb(0, mixture, prior, data, engine, params)
-            fits = [
-                self._fit_once(attempt, mixture, prior, data, engine, rng) for attempt in range(self.n_init)
-            ]
-        return mixture, prior, max(fits, key=lambda one: one.objective)
+            return fit_levels(
+                mixture,
+                evidence.weighted(rows, unlabeled_weight),
+                engine,
+                np.random.default_rng(check_random_state(self.random_state).randint(2**31)),
+                shrinkage=parameters.shrinkage(self.shrinkage),
+                n_init=self.n_init,
+                before=before.params if before is not None and goes_on else None,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                on_iteration=_report(unlabeled_weight) if self.verbose else None,
+            )
 
     def _explain(self, mixture: Mixture, prior: Any, data: Data, found: Fit) -> Fit:
         """Fit the label mechanism and the class proportions, where they are asked for."""
@@ -294,18 +353,25 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         return found
 
     def _search(
-        self, criterion: str, data: Data, X: Any, y: Any, sample_weight: Any
+        self, criterion: str, rows: Data, unlabeled_weight: float, X: Any, y: Any, sample_weight: Any
     ) -> tuple[Candidate, ...]:
         """Candidates for what is left to the criterion, the best first."""
+        data = evidence.weighted(rows, unlabeled_weight)
 
         def evaluate(shape: str, components: dict[Any, int]) -> Candidate:
             try:
-                mixture, _, found = self._learn(data, shape, components)
+                level = self._learn(rows, unlabeled_weight, shape, components)[-1]
             except ParameterError:  # more components than rows to start them from
                 return Candidate(shape, components, np.inf, 0)
+            mixture, found = level.mixture, level.fit
             n_free = criteria.n_free(mixture, found.params)
             if criterion == "cv":
-                model = clone(self).set_params(covariance=shape, components_per_class=components)
+                model = clone(self).set_params(
+                    covariance=shape,
+                    components_per_class=components,
+                    unlabeled_weight=unlabeled_weight,
+                    calibrate=1.0,
+                )
                 scored = cross_validate(
                     {"model": model}, X, y, sample_weight=sample_weight, n_repeats=2, unlabeled=self.unlabeled
                 )
@@ -317,24 +383,10 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         shapes = tuple(COVARIANCES) if self.covariance == criterion else (self.covariance,)
         fixed = None
         if self.components_per_class != criterion:
-            fixed = parameters.components(self.components_per_class, data.labels.classes)
+            fixed = parameters.components(self.components_per_class, rows.labels.classes)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # warned of for the model that is kept
-            return selection.search(evaluate, data.labels.classes, shapes, fixed)
-
-    def _fit_once(
-        self, attempt: int, mixture: Mixture, prior: Any, data: Data, engine: Engine, rng: np.random.Generator
-    ) -> Fit:
-        params = start(mixture, prior, data, engine, rng, perturb=attempt > 0)
-        return self._climb(attempt, mixture, prior, data, engine, params)
-
-    def _climb(
-        self, attempt: int, mixture: Mixture, prior: Any, data: Data, engine: Engine, params: Params
-    ) -> Fit:
-        report = self._report(attempt) if self.verbose else None
-        return fit(
-            mixture, prior, data, params, engine, max_iter=self.max_iter, tol=self.tol, on_iteration=report
-        )
+            return selection.search(evaluate, rows.labels.classes, shapes, fixed)
 
     def _store(self, mixture: Mixture, prior: Any, result: Fit, classes: NDArray[Any]) -> None:
         self.classes_ = classes
@@ -356,9 +408,21 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
                 stacklevel=3,
             )
 
-    def _report(self, attempt: int) -> Callable[[int, float], None]:
-        def report(iteration: int, objective: float) -> None:
-            if iteration == 1 or iteration % 10 == 0:
-                print(f"start {attempt + 1}  iteration {iteration}  objective {objective:.6f} nats per row")
 
-        return report
+def _shape(covariance: Any) -> Any:
+    """The covariance at the lower level of what is left to labels or to a criterion."""
+    return "full" if _is_auto(covariance) or covariance in selection.CRITERIA else covariance
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"
+
+
+def _report(unlabeled_weight: float) -> Callable[[int, float], None]:
+    def report(iteration: int, objective: float) -> None:
+        if iteration == 1 or iteration % 10 == 0:
+            print(
+                f"λ = {unlabeled_weight:.3g}  iteration {iteration}  objective {objective:.6f} nats per row"
+            )
+
+    return report

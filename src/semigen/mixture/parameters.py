@@ -119,3 +119,17 @@ def shrinkage(value: Any) -> float | None:
     if isinstance(value, str) and value == "auto":
         return None
     return real("shrinkage", value, minimum=0.0, more="'auto' or ")
+
+
+def unlabeled_weight(value: Any) -> float | None:
+    """λ, or None where it is left to the labels."""
+    if isinstance(value, str) and value == "auto":
+        return None
+    return real("unlabeled_weight", value, minimum=0.0, maximum=1.0, more="'auto' or ")
+
+
+def calibrate(value: Any) -> float | None:
+    """The power of the posterior, or None where it is left to the labels."""
+    if isinstance(value, str) and value == "auto":
+        return None
+    return real("calibrate", value, minimum=0.01, more="'auto' or ")

@@ -1,0 +1,161 @@
+"""A prior in two levels: what components share is learned first, and each component is shrunk toward it.
+
+The upper level is the mixture of ``family.pooled()``, whose components have one dispersion. Its prior knows
+how far columns spread within labeled classes (``fit_within_prior``). The lower level is the mixture that is
+asked for; the pseudo-rows of its prior have the dispersion that the upper level found, and EM starts from
+there (``separate``). Each level is a maximum a posteriori fit: empirical Bayes (Efron 2010, *Large-Scale
+Inference*, ch. 1; for discriminant analysis Friedman 1989, *JASA* 84:165).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from typing import Any
+
+import numpy as np
+
+from semigen.arrays.pieces import Indices
+from semigen.data.blocks import Blocks, Data, Engine
+from semigen.em.initialize import restart, restartable, start
+from semigen.em.kernel import e_step, log_joint, m_step
+from semigen.em.loop import Fit, fit
+from semigen.em.records import Array, Mixture, Params, Stats
+
+UPPER_TOL = 1e-4
+"""Nats per row. The upper level is only where the lower one starts from and what it is shrunk toward."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A fit with its structure and its prior."""
+
+    mixture: Mixture
+    prior: Any
+    fit: Fit
+
+
+def fit_levels(
+    mixture: Mixture,
+    data: Blocks,
+    engine: Engine,
+    rng: np.random.Generator,
+    *,
+    shrinkage: float | None = None,
+    n_init: int = 1,
+    before: Params | None = None,
+    max_iter: int = 200,
+    tol: float = 1e-6,
+    on_iteration: Callable[[int, float], None] | None = None,
+) -> tuple[Level, ...]:
+    """Fit a mixture, after the level above it where there is one.
+
+    Parameters
+    ----------
+    mixture, data, engine
+    rng : Generator
+        For starts (:func:`semigen.em.start`).
+    shrinkage : float or None
+        Pseudo-rows of each level, None: the family's own choice; 0: maximum likelihood, which has no levels.
+    n_init : int, default=1
+        Starts; each leads through both levels, under the prior from the best fit of the upper one.
+    before : Params or None
+        Where another fit of the mixture ended, to go on from instead of the starts, if it is
+        :func:`semigen.em.restartable`.
+    max_iter, tol, on_iteration
+        As :func:`semigen.em.fit` has them, for the fit of each start.
+
+    Returns
+    -------
+    tuple of Level
+        The upper level, where there is one, and the mixture's own.
+    """
+    pooled = mixture.family.pooled()
+    alone = shrinkage == 0 or pooled is mixture.family
+    upper = mixture if alone else replace(mixture, family=pooled)
+    prior = upper.family.fit_within_prior(data, shrinkage, engine)
+    starts = [start(upper, prior, data, engine, rng, perturb=attempt > 0) for attempt in range(n_init)]
+    levels: tuple[Level, ...] = ()
+    if not alone:
+        above = [
+            fit(upper, prior, data, one, engine, max_iter=max_iter, tol=max(tol, UPPER_TOL)) for one in starts
+        ]
+        levels = (Level(upper, prior, _best(above)),)
+        prior, starts = _separate(mixture, levels[0], above, shrinkage)
+    if before is not None and restartable(mixture, prior, before):
+        starts = [restart(mixture, prior, data, engine, before)]
+    fits = [
+        fit(mixture, prior, data, one, engine, max_iter=max_iter, tol=tol, on_iteration=on_iteration)
+        for one in starts
+    ]
+    return *levels, Level(mixture, prior, _best(fits))
+
+
+def _separate(
+    mixture: Mixture, top: Level, above: Sequence[Fit], shrinkage: float | None
+) -> tuple[Any, list[Params]]:
+    """The prior of the lower level, and where the fits of the upper one lead to."""
+    family = mixture.family
+    prior, _ = family.separate(top.prior, top.fit.params.family, shrinkage)
+    each = [family.separate(top.prior, one.params.family, shrinkage)[1] for one in above]
+    return prior, [replace(one.params, family=own) for one, own in zip(above, each, strict=True)]
+
+
+def refined(level: Level, data: Blocks, engine: Engine, **stopping: Any) -> Level:
+    """An upper level as a fit of its own: EM goes on from where it stopped."""
+    found = fit(level.mixture, level.prior, data, level.fit.params, engine, **stopping)
+    path = np.concatenate([level.fit.path, found.path[1:]])
+    return replace(level, fit=Fit(found.params, path, found.converged))
+
+
+def _best(fits: Sequence[Fit]) -> Fit:
+    return max(fits, key=lambda one: one.objective)
+
+
+def joint_left_out(
+    levels: Sequence[Level], shrinkage: float | None, data: Data, folds: Sequence[Indices], engine: Engine
+) -> list[Array]:
+    """Log p(x, class) of labeled rows under fits that did not see them, one M-step away.
+
+    The statistics of a fold's rows are left out of the sums of each level, and one M-step gives parameters
+    without them: no pass over the other rows. Responsibilities of unlabeled rows stay those of the whole fit.
+
+    Parameters
+    ----------
+    levels, shrinkage
+        As :func:`fit_levels` has them.
+    data : Data
+    folds : sequence of ndarray
+        Numbers of the rows to leave out together.
+
+    Returns
+    -------
+    list of ndarray of shape (rows, K)
+        For each level, the rows of all folds one after the other, nats.
+    """
+    weight = data.weight.copy()
+    weight[np.concatenate(folds)] = 0.0
+    rest = replace(data, weight=weight)
+    parts = [Data(data.x[rows], data.labels.take(rows), data.weight[rows], data.missing) for rows in folds]
+    without = [_sums_without(level, rest, parts, engine) for level in levels]
+    found: list[list[Array]] = [[] for _ in levels]
+    for f, part in enumerate(parts):
+        above: Params | None = None
+        for i, level in enumerate(levels):
+            prior, old = level.prior, level.fit.params
+            if above is not None:
+                prior, _ = level.mixture.family.separate(levels[0].prior, above.family, shrinkage)
+            above = m_step(level.mixture, prior, without[i][f], old)
+            found[i].append(log_joint(level.mixture, above, part)[:, : level.mixture.n_classes])
+    return [np.vstack(rows) for rows in found]
+
+
+def _sums_without(level: Level, rest: Data, parts: Sequence[Data], engine: Engine) -> list[Stats]:
+    """Statistics of all rows but those of each fold."""
+    step = partial(e_step, level.mixture, level.fit.params)
+    own = [step(part) for part in parts]
+    others = engine.map_blocks(step, rest)
+    return [
+        reduce(Stats.merge, [*others, *(one for g, one in enumerate(own) if g != f)]) for f in range(len(own))
+    ]
