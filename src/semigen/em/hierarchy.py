@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,10 @@ def fit_levels(
             fit(upper, prior, data, one, engine, max_iter=max_iter, tol=max(tol, UPPER_TOL)) for one in starts
         ]
         levels = (Level(upper, prior, _best(above)),)
-        prior, starts = _separate(mixture, levels[0], above, shrinkage)
+        prior = mixture.family.prior_around(prior, levels[0].fit.params.family, shrinkage)
+        starts = [
+            replace(one.params, family=mixture.family.separate(prior, one.params.family)) for one in above
+        ]
     if before is not None and restartable(mixture, prior, before):
         starts = [restart(mixture, prior, data, engine, before)]
     fits = [
@@ -90,16 +94,6 @@ def fit_levels(
         for one in starts
     ]
     return *levels, Level(mixture, prior, _best(fits))
-
-
-def _separate(
-    mixture: Mixture, top: Level, above: Sequence[Fit], shrinkage: float | None
-) -> tuple[Any, list[Params]]:
-    """The prior of the lower level, and where the fits of the upper one lead to."""
-    family = mixture.family
-    prior, _ = family.separate(top.prior, top.fit.params.family, shrinkage)
-    each = [family.separate(top.prior, one.params.family, shrinkage)[1] for one in above]
-    return prior, [replace(one.params, family=own) for one, own in zip(above, each, strict=True)]
 
 
 def refined(level: Level, data: Blocks, engine: Engine, **stopping: Any) -> Level:
@@ -145,7 +139,7 @@ def joint_left_out(
         for i, level in enumerate(levels):
             prior, old = level.prior, level.fit.params
             if above is not None:
-                prior, _ = level.mixture.family.separate(levels[0].prior, above.family, shrinkage)
+                prior = level.mixture.family.prior_around(levels[0].prior, above.family, shrinkage)
             above = m_step(level.mixture, prior, without[i][f], old)
             found[i].append(log_joint(level.mixture, above, part)[:, : level.mixture.n_classes])
     return [np.vstack(rows) for rows in found]
@@ -156,6 +150,11 @@ def _sums_without(level: Level, rest: Data, parts: Sequence[Data], engine: Engin
     step = partial(e_step, level.mixture, level.fit.params)
     own = [step(part) for part in parts]
     others = engine.map_blocks(step, rest)
-    return [
-        reduce(Stats.merge, [*others, *(one for g, one in enumerate(own) if g != f)]) for f in range(len(own))
-    ]
+    up_to = list(accumulate([*others, *own], Stats.merge))
+    since = list(accumulate(own[::-1], Stats.merge))[::-1]
+    result = []
+    for f in range(len(own)):
+        n_before = len(others) + f
+        sides = [*up_to[max(n_before - 1, 0) : n_before], *since[f + 1 : f + 2]]
+        result.append(reduce(Stats.merge, sides))
+    return result

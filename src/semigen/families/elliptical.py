@@ -68,11 +68,10 @@ class Elliptical(Family):
         )
 
     def pooled(self) -> Family:
-        shape = self.covariance.pooled()
-        if shape is self.covariance:
+        if self._is_pooled:
             return self
         family = copy(self)
-        family.covariance = shape
+        family.covariance = self.covariance.pooled()
         return family
 
     def fit_within_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> NormalInverseWishart:
@@ -91,16 +90,23 @@ class Elliptical(Family):
             floor=np.maximum(prior.floor, least),
         )
 
-    def separate(
+    def prior_around(
         self, pooled: NormalInverseWishart, params: Any, shrinkage: float | None
-    ) -> tuple[NormalInverseWishart, Any]:
-        if self.covariance.pooled() is self.covariance:
-            return pooled, params
-        strength = (
-            self.covariance.pooled_shrinkage(len(pooled.center)) if shrinkage is None else float(shrinkage)
-        )
-        prior = replace(pooled, target=self.covariance.pooled_target(params.shape), strength=strength)
-        return prior, replace(params, shape=self.covariance.reference(prior, len(params.mean)))
+    ) -> NormalInverseWishart:
+        if self._is_pooled:
+            return pooled
+        n_features = len(pooled.center)
+        strength = self.covariance.pooled_shrinkage(n_features) if shrinkage is None else shrinkage
+        return replace(pooled, target=self.covariance.pooled_target(params.shape), strength=float(strength))
+
+    def separate(self, prior: NormalInverseWishart, params: Any) -> Any:
+        if self._is_pooled:
+            return params
+        return replace(params, shape=self.covariance.reference(prior, len(params.mean)))
+
+    @property
+    def _is_pooled(self) -> bool:
+        return self.covariance.pooled() is self.covariance
 
     def _bounds(self, data: Blocks, engine: Engine) -> Bounds | None:
         """Lowest and highest value (D,) that counts for the location and scale of the prior; None: all do."""

@@ -110,9 +110,11 @@ class Product(Family):
         same = all(one is two for (_, one), (_, two) in zip(blocks, self.blocks, strict=True))
         return self if same else Product(blocks)
 
-    def separate(self, pooled: Parts, params: Parts, shrinkage: float | None) -> tuple[Parts, Parts]:
-        found = self._each(lambda family, _, *own: family.separate(*own, shrinkage), pooled, params)
-        return Parts(tuple(prior for prior, _ in found)), Parts(tuple(own for _, own in found))
+    def prior_around(self, pooled: Parts, params: Parts, shrinkage: float | None) -> Parts:
+        return Parts(self._each(lambda family, _, *own: family.prior_around(*own, shrinkage), pooled, params))
+
+    def separate(self, prior: Parts, params: Parts) -> Parts:
+        return Parts(self._each(lambda family, _, *own: family.separate(*own), prior, params))
 
     def reference(self, prior: Parts, n_components: int) -> Parts:
         return Parts(self._each(lambda family, _, own: family.reference(own, n_components), prior))

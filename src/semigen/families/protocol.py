@@ -108,19 +108,23 @@ class Family(ABC):
         """
         return self.fit_prior(data, shrinkage, engine)
 
-    def separate(self, pooled: Any, params: Any, shrinkage: float | None) -> tuple[Any, Any]:
-        """The prior around a fit of :meth:`pooled`, and its parameters as this family's.
+    def prior_around(self, pooled: Any, params: Any, shrinkage: float | None) -> Any:
+        """The prior whose pseudo-rows are spread as a fit of :meth:`pooled` found.
 
         Parameters
         ----------
         pooled : record
             The prior of that fit.
         params : record
-            Its parameters: those that the prior's pseudo-rows have.
+            Its parameters.
         shrinkage : float or None
             Strength in pseudo-rows, None: the family's own choice.
         """
-        return pooled, params
+        return pooled
+
+    def separate(self, prior: Any, params: Any) -> Any:
+        """The parameters of a fit of :meth:`pooled` as this family's, under the prior around that fit."""
+        return params
 
     @abstractmethod
     def reference(self, prior: Any, n_components: int) -> Any:

@@ -18,8 +18,9 @@ import numpy as np
 
 from semigen.comparison import Verdict, judge
 
-FORMAT = 2
-"""Format of the files that are written now. 1: semigen 0.1, before modules moved."""
+FORMAT = 3
+"""Format of the files that are written now. 1: semigen 0.1, before modules moved; 2: 0.2, before the
+posteriors of mixtures had a power."""
 
 SCHEMA = "schema.json"
 
@@ -112,9 +113,9 @@ def upgrade(payload: bytes, version: int) -> bytes:
 
 def finish(model: Any, version: int) -> Any:
     """The model that was read from a file of format ``version``, in today's structure."""
-    if version < FORMAT:
+    for older in range(version, FORMAT):
         for one in _parts(model):
-            step = STEPS.get(type(one).__name__)
+            step = STEPS[older].get(type(one).__name__)
             if step is not None:
                 step(one)
     return model
@@ -266,14 +267,24 @@ def _safe(model: Any) -> None:
     model.comparison_, model.verdict_ = None, Verdict("not compared")
 
 
-STEPS: Mapping[str, Callable[[Any], None]] = {
-    "AutoClassifier": _auto,
-    "Comparison": _provenance,
-    "HeldOut": _held_out,
-    "MixtureClassifier": _no_engine,
-    "MixtureEnsembleFeatures": _no_engine,
-    "PoolClassifier": _pool,
-    "PrincipalAxes": _no_engine,
-    "SafeClassifier": _safe,
+def _own_posterior(model: Any) -> None:
+    """Probabilities are those of the model itself, and λ is the parameter."""
+    model.calibrate = model.posterior_power_ = 1.0
+    model.unlabeled_weight_ = float(model.unlabeled_weight)
+
+
+STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
+    1: {
+        "AutoClassifier": _auto,
+        "Comparison": _provenance,
+        "HeldOut": _held_out,
+        "MixtureClassifier": _no_engine,
+        "MixtureEnsembleFeatures": _no_engine,
+        "PoolClassifier": _pool,
+        "PrincipalAxes": _no_engine,
+        "SafeClassifier": _safe,
+    },
+    2: {"MixtureClassifier": _own_posterior},
 }
-"""What :func:`finish` does to objects of format 1, by the name of their class."""
+"""What :func:`finish` does to objects of each older format, by the name of their class, to make them those of
+the next one."""

@@ -30,7 +30,6 @@ from semigen.em import (
     refined,
 )
 from semigen.estimators.base import TableClassifier
-from semigen.evaluation.splits import held_out_folds
 from semigen.exceptions import ConvergenceWarning, ParameterError
 from semigen.families import COVARIANCES, Family, as_modeled, choose, wanted_kinds
 from semigen.mixture import criteria, evidence, parameters, selection
@@ -240,19 +239,15 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         criterion = selection.criterion(self.components_per_class, self.covariance)
         before = self._before() if self.warm_start and criterion is None else None
         rows = self._read(X, y, sample_weight)
-        folds = held_out_folds(rows.labels, rows.weight, evidence.N_FOLDS, 0)
         given = parameters.unlabeled_weight(self.unlabeled_weight)
-        weights = evidence.candidate_weights(rows, judged=bool(folds)) if given is None else [given]
+        weights = evidence.candidate_weights(rows) if given is None else [given]
         self.selection_ = None
         covariance, components = self.covariance, self.components_per_class
         if criterion is not None:
             self.selection_ = self._search(criterion, rows, weights[0], X, y, sample_weight)
             covariance, components = self.selection_[0].covariance, self.selection_[0].components_per_class
-        judged = len(weights) > 1 or parameters.calibrate(self.calibrate) is None or _is_auto(covariance)
-        trials: list[Trial] = []
-        for one in weights:
-            trials += self._try(rows, one, covariance, components, folds if judged else [], before)
-        best = min(trials, key=lambda trial: trial.evidence.log_loss)
+        fits = {one: self._learn(rows, one, covariance, components, before) for one in weights}
+        best = self._judge(rows, fits, self._leaves_shape_open(covariance))
         data, level = evidence.weighted(rows, best.unlabeled_weight), best.level
         if best.is_upper:
             with as_engine(self.engine).open() as engine:
@@ -277,27 +272,19 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         validate_data(self, X, skip_check_array=True)
         return self._with_labels(matrix, y, sample_weight)
 
-    def _try(
-        self,
-        rows: Data,
-        unlabeled_weight: float,
-        covariance: Any,
-        components: Any,
-        folds: list[NDArray[np.intp]],
-        before: Before | None,
-    ) -> list[Trial]:
-        """Fit with one weight of the unlabeled rows, and judge what may be chosen."""
-        levels = self._learn(rows, unlabeled_weight, covariance, components, before)
-        judged = [Evidence()] * len(levels)
-        if folds:
-            data, shrinkage = evidence.weighted(rows, unlabeled_weight), parameters.shrinkage(self.shrinkage)
+    def _judge(self, rows: Data, fits: Mapping[float, tuple[Level, ...]], shape_open: bool) -> Trial:
+        """The fit that labeled rows speak for, of those by λ, and how sure it may be."""
+        judged = {one: [Evidence()] * len(levels) for one, levels in fits.items()}
+        if len(fits) > 1 or shape_open or parameters.calibrate(self.calibrate) is None:
             with as_engine(self.engine).open() as engine:
-                judged = evidence.left_out(levels, shrinkage, data, folds, engine)
-        own, *upper = (
-            Trial(unlabeled_weight, level, found, is_upper=level is not levels[-1])
-            for level, found in zip(levels[::-1], judged[::-1], strict=True)
-        )
-        return [own, *upper] if self._leaves_shape_open(covariance) else [own]
+                judged = evidence.left_out(rows, fits, parameters.shrinkage(self.shrinkage), engine)
+        trials = [
+            Trial(one, level, level is not levels[-1], found)
+            for one, levels in fits.items()
+            for level, found in zip(levels[::-1], judged[one][::-1], strict=True)
+            if shape_open or level is levels[-1]
+        ]
+        return min(trials, key=lambda trial: trial.evidence.log_loss)
 
     def _leaves_shape_open(self, covariance: Any) -> bool:
         """Whether labels may choose the covariance: no family was given as an object that has one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,12 +11,16 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from semigen.data.blocks import Data, Engine
-from semigen.em.hierarchy import Level, joint_left_out
+from semigen.em import Level, log_joint
+from semigen.em.hierarchy import joint_left_out
 
 Array = NDArray[np.float64]
 
-N_FOLDS = 20
-"""Folds at most: with fewer labeled rows each is left out by itself."""
+N_FOLDS = 5
+"""Folds at most: one labeled row of each class at a time where classes have no more than these."""
+
+SAME_DECIMALS = 8
+"""Rows of a class with the same log p(x, y) to so many decimals are the same row."""
 
 POWER = 1 / 3
 """Power of the posterior before any evidence. Densities of many columns are overconfident, because no class
@@ -53,15 +57,15 @@ class Trial:
     unlabeled_weight : float
         λ.
     level : Level
-    evidence : Evidence
     is_upper : bool
         Whether it is the upper level of a hierarchy, the fit with a covariance that all components share.
+    evidence : Evidence
     """
 
     unlabeled_weight: float
     level: Level
-    evidence: Evidence
     is_upper: bool
+    evidence: Evidence
 
 
 def weighted(rows: Data, unlabeled_weight: float) -> Data:
@@ -69,25 +73,56 @@ def weighted(rows: Data, unlabeled_weight: float) -> Data:
     return replace(rows, weight=np.where(rows.labels.is_labeled, rows.weight, unlabeled_weight * rows.weight))
 
 
-def candidate_weights(rows: Data, *, judged: bool) -> list[float]:
-    """λ that lets all unlabeled rows together count no more than the labeled ones, and, to be judged, 1."""
+def candidate_weights(rows: Data) -> list[float]:
+    """λ that lets all unlabeled rows count no more than the labeled ones, and 1 where labels can judge."""
     is_labeled = rows.labels.is_labeled
     labeled, unlabeled = rows.weight[is_labeled].sum(), rows.weight[~is_labeled].sum()
-    balanced = float(labeled / unlabeled) if unlabeled > labeled else 1.0
-    return [balanced, 1.0] if judged and balanced < 1.0 else [balanced]
+    if unlabeled <= labeled:
+        return [1.0]
+    balanced = float(labeled / unlabeled)
+    return [balanced, 1.0] if _testable(rows).size else [balanced]
 
 
 def left_out(
-    levels: Sequence[Level],
-    shrinkage: float | None,
-    data: Data,
-    folds: Sequence[NDArray[np.intp]],
-    engine: Engine,
-) -> list[Evidence]:
-    """The evidence for each level of a fit, from labeled rows left out of its sums, fold by fold."""
-    rows = np.concatenate(folds)
-    joints = joint_left_out(levels, shrinkage, data, folds, engine)
-    return [best_power(joint, data.labels.hard[rows], data.weight[rows]) for joint in joints]
+    rows: Data, fits: Mapping[float, Sequence[Level]], shrinkage: float | None, engine: Engine
+) -> dict[float, list[Evidence]]:
+    """The evidence for each level of some fits by λ: labeled rows left out, the same folds for all."""
+    folds = deal(rows, next(iter(fits.values()))[-1])
+    if not folds:
+        return {one: [Evidence()] * len(levels) for one, levels in fits.items()}
+    held_out = np.concatenate(folds)
+    truth, weight = rows.labels.hard[held_out], rows.weight[held_out]
+
+    def judge(unlabeled_weight: float, levels: Sequence[Level]) -> list[Evidence]:
+        data = weighted(rows, unlabeled_weight)
+        joints = joint_left_out(levels, shrinkage, data, folds, engine)
+        return [best_power(joint, truth, weight) for joint in joints]
+
+    return {one: judge(one, levels) for one, levels in fits.items()}
+
+
+def deal(rows: Data, level: Level) -> list[NDArray[np.intp]]:
+    """Folds of the labeled rows that can be left out without losing their class, stratified by class.
+
+    Rows of a class are dealt in the order of their log p(x, y), equal ones together: so folds depend neither
+    on the order of rows, columns and classes nor on units, and a weight of 2 is a row given twice. None if no
+    row can be left out.
+    """
+    testable = _testable(rows)
+    if not testable.size:
+        return []
+    code = rows.labels.hard[testable]
+    block = Data(rows.x[testable], rows.labels.take(testable), rows.weight[testable], rows.missing)
+    joint = log_joint(level.mixture, level.fit.params, block)[np.arange(len(code)), code]
+    rank = np.empty(len(code), dtype=np.intp)
+    for k in np.unique(code):
+        mine = np.flatnonzero(code == k)
+        _, place = np.unique(joint[mine].round(SAME_DECIMALS), return_inverse=True)
+        rank[mine] = (
+            place if place.max() else -1
+        )  # copies of one row: without them nothing is known of the class
+    n_folds = min(N_FOLDS, int(rank.max()) + 1)
+    return [testable[(rank >= 0) & (rank % n_folds == f)] for f in range(n_folds)] if n_folds > 1 else []
 
 
 def best_power(joint: Array, truth: NDArray[np.intp], weight: Array) -> Evidence:

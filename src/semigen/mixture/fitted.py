@@ -70,10 +70,12 @@ class FittedMixture:
 
     def predict_proba(self, X: Any) -> Array:
         """p(class | x) over the known classes, to the power ``posterior_power_``, (n, K)."""
+        check_is_fitted(self)
         return self._by_block(X, partial(_posterior, self.posterior_power_))
 
     def predict_log_proba(self, X: Any) -> Array:
         """Log of :meth:`predict_proba`, (n, K)."""
+        check_is_fitted(self)
         return self._by_block(X, partial(_log_posterior, self.posterior_power_))
 
     def log_joint(self, X: Any) -> Array:
