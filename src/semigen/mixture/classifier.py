@@ -239,8 +239,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         criterion = selection.criterion(self.components_per_class, self.covariance)
         before = self._before() if self.warm_start and criterion is None else None
         rows = self._read(X, y, sample_weight)
-        given = parameters.unlabeled_weight(self.unlabeled_weight)
-        weights = evidence.candidate_weights(rows) if given is None else [given]
+        weights = self._candidate_weights(rows, criterion)
         self.selection_ = None
         covariance, components = self.covariance, self.components_per_class
         if criterion is not None:
@@ -271,6 +270,15 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self.schema_, matrix = columns.learn(X, kinds, sparse=True)
         validate_data(self, X, skip_check_array=True)
         return self._with_labels(matrix, y, sample_weight)
+
+    def _candidate_weights(self, rows: Data, criterion: str | None) -> list[float]:
+        """The values of λ to try. What is asked about unlabeled rows is asked about all of them."""
+        given = parameters.unlabeled_weight(self.unlabeled_weight)
+        if given is not None:
+            return [given]
+        of_own_shares = isinstance(self.class_prior, str) and self.class_prior == "unlabeled"
+        about_all = criterion or of_own_shares or self.label_mechanism or self.n_novel_components
+        return [1.0] if about_all else evidence.candidate_weights(rows)
 
     def _judge(self, rows: Data, fits: Mapping[float, tuple[Level, ...]], shape_open: bool) -> Trial:
         """The fit that labeled rows speak for, of those by λ, and how sure it may be."""

@@ -125,6 +125,13 @@ def deal(rows: Data, level: Level) -> list[NDArray[np.intp]]:
     return [testable[(rank >= 0) & (rank % n_folds == f)] for f in range(n_folds)] if n_folds > 1 else []
 
 
+def _testable(rows: Data) -> NDArray[np.intp]:
+    """Rows that count, of classes with two rows of one certain class or more."""
+    code = np.where(rows.weight > 0, rows.labels.hard, -1)
+    count = np.bincount(code[code >= 0], minlength=1)
+    return np.flatnonzero((code >= 0) & (count[code] > 1))
+
+
 def best_power(joint: Array, truth: NDArray[np.intp], weight: Array) -> Evidence:
     """The power a that minimizes ``-Σ w log p_a(y | x) + 2 (log a - log ⅓)²``, ``p_a(k | x) ∝ p(x, k)ᵃ``.
 
