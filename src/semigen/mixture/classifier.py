@@ -33,7 +33,6 @@ from semigen.estimators.base import TableClassifier
 from semigen.exceptions import ConvergenceWarning, ParameterError
 from semigen.families import COVARIANCES, Family, as_modeled, choose, wanted_kinds
 from semigen.mixture import criteria, evidence, parameters, selection
-from semigen.mixture.evidence import Evidence, Trial
 from semigen.mixture.fitted import Before, FittedMixture, missing_refused
 from semigen.mixture.proportions import ClassProportions, class_proportions
 from semigen.mixture.selection import Candidate
@@ -48,7 +47,8 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
 
     over the rows with weights w (Nigam et al. 2000, *Machine Learning* 39:103, eq. 8, who introduce λ;
     Dempster, Laird & Rubin 1977). Unlabeled rows help where the model's assumptions roughly hold and can hurt
-    where they do not: refit with ``unlabeled_weight=0`` and compare on held-out labeled rows.
+    where they do not, so by default labeled rows that a fit has not seen choose λ, the covariance, and how
+    sure posteriors may be.
 
     Parameters
     ----------
@@ -59,14 +59,17 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         independent given the component. "auto" goes by the kinds: numbers and counts are Gaussian (one
         block with the covariance below), flags Bernoulli, categories categorical; a sparse matrix is one of
         documents, multinomial. Missing values drop out of the likelihood.
-    covariance : str or Covariance, default="full"
-        Covariance of Gaussian and Student-t components: "full", "tied", "diag", "spherical", "low_rank";
-        or the criterion that chooses among them: "bic", "icl" or "cv".
+    covariance : str or Covariance, default="auto"
+        Covariance of Gaussian and Student-t components: "full", "tied", "diag", "spherical", "low_rank".
+        "auto": full or tied, by the log-loss of labeled rows left out; full where none can be, with
+        ``shrinkage=0``, and where the family is given as an object. Or the criterion that chooses among all
+        shapes: "bic", "icl" or "cv".
     shrinkage : "auto" or float, default="auto"
-        Strength of the conjugate prior in pseudo-rows, which for a Gaussian spread half as wide in each
-        column as all rows. "auto" is the family's own choice: for a Gaussian D + 2 (full, tied, low_rank) or
-        4 (diag, spherical). 0 is maximum likelihood (covariances then keep eigenvalues of at least 1e-6 of
-        the columns' variances, 1e-4 in float32).
+        Strength of the conjugate prior in pseudo-rows. For a Gaussian or Student t they have the covariance
+        that all components share, which is fitted first, with pseudo-rows of its own that spread in each
+        column as labeled classes do. "auto" is the family's own choice: 4 D (full, low_rank) or 8 (diag,
+        spherical), and for what is shared D + 2 or 4. A number is for both levels. 0 is maximum likelihood
+        (covariances then keep eigenvalues of at least 1e-6 of the columns' variances, 1e-4 in float32).
     components_per_class : int, dict {class: int} or {"bic", "icl", "cv"}, default=1
         Components of each class; classes absent from the dict have one. Or the criterion that finds them:
         the Bayesian information criterion, the integrated completed likelihood, or the log-loss of labeled
@@ -79,6 +82,10 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         p(y). "shared": learned from both parts. "unlabeled": the unlabeled rows have class proportions of
         their own, learned from them and used to predict; the labeled rows' proportions say nothing about
         them. "uniform" or an array (in the order of ``classes_``): fixed.
+    calibrate : "auto" or float, default="auto"
+        The power of the posterior that ``predict_proba`` gives, normalized; 1 is the model's own, which is
+        mostly too sure. "auto": the one that labeled rows left out ask for, with a prior around ⅓.
+        Predictions, ``log_joint`` and densities do not depend on it.
     label_noise : array of shape (K, K), "estimate" or None, default=None
         T[k, j] = p(label j | true class k) where labels may be wrong, in the order of ``classes_``; rows sum
         to 1. "estimate" learns T, from 0.9 on the diagonal, with a prior that counts as ten labels of each
@@ -88,8 +95,11 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         the uncertainty of its class, P(unlabeled | x) = logistic(ξ₀ + ξ₁ log(H + 10⁻⁴)) with H the entropy
         of p(class | x), and its log likelihood is added to the objective (Ahfock & McLachlan 2020,
         *Statistics and Computing* 30:1779).
-    unlabeled_weight : float in [0, 1], default=1.0
-        λ: how much an unlabeled row counts. 0 is supervised learning.
+    unlabeled_weight : "auto" or float in [0, 1], default="auto"
+        λ: how much an unlabeled row counts. 0 is supervised learning. "auto": 1, or the λ with which all
+        unlabeled rows count as much as the labeled ones, whichever has the smaller log-loss on labeled rows
+        left out; the latter if none can be, and 1 where the question is about unlabeled rows
+        (``class_prior="unlabeled"``, novel components, a label mechanism, a criterion).
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
     n_init : int, default=1
@@ -137,6 +147,10 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
     converged_ : bool
     shrinkage_ : float
         Pseudo-rows used; a tuple, one for each block of columns, where there are several.
+    unlabeled_weight_ : float
+        λ used.
+    posterior_power_ : float
+        The power of the posterior in ``predict_proba``.
     component_parameters_ : dict
         All parameters of p(x | component) by name.
     mixture_ : semigen.em.Mixture
@@ -246,12 +260,19 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
             self.selection_ = self._search(criterion, rows, weights[0], X, y, sample_weight)
             covariance, components = self.selection_[0].covariance, self.selection_[0].components_per_class
         fits = {one: self._learn(rows, one, covariance, components, before) for one in weights}
-        best = self._judge(rows, fits, self._leaves_shape_open(covariance))
-        data, level = evidence.weighted(rows, best.unlabeled_weight), best.level
-        if best.is_upper:
-            with as_engine(self.engine).open() as engine:
+        shape_open, power = self._leaves_shape_open(covariance), parameters.calibrate(self.calibrate)
+        with as_engine(self.engine).open() as engine:
+            best = evidence.choose(
+                rows,
+                fits,
+                parameters.shrinkage(self.shrinkage),
+                engine,
+                shape_open=shape_open,
+                judged=len(fits) > 1 or shape_open or power is None,
+            )
+            data, level = evidence.weighted(rows, best.unlabeled_weight), best.level
+            if best.is_upper:
                 level = refined(level, data, engine, max_iter=self.max_iter, tol=self.tol)
-        power = parameters.calibrate(self.calibrate)
         self.unlabeled_weight_ = best.unlabeled_weight
         self.posterior_power_ = best.evidence.power if power is None else power
         self.schema_ = as_modeled(level.mixture.family, self.schema_)
@@ -266,7 +287,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         parameters.unlabeled_weight(self.unlabeled_weight)
         parameters.calibrate(self.calibrate)
         parameters.label_mechanism(self.label_mechanism, self.class_prior, self.n_novel_components)
-        kinds = wanted_kinds(self.family, _shape(self.covariance))
+        kinds = wanted_kinds(self.family, parameters.lower_shape(self.covariance))
         self.schema_, matrix = columns.learn(X, kinds, sparse=True)
         validate_data(self, X, skip_check_array=True)
         return self._with_labels(matrix, y, sample_weight)
@@ -280,24 +301,10 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         about_all = criterion or of_own_shares or self.label_mechanism or self.n_novel_components
         return [1.0] if about_all else evidence.candidate_weights(rows)
 
-    def _judge(self, rows: Data, fits: Mapping[float, tuple[Level, ...]], shape_open: bool) -> Trial:
-        """The fit that labeled rows speak for, of those by λ, and how sure it may be."""
-        judged = {one: [Evidence()] * len(levels) for one, levels in fits.items()}
-        if len(fits) > 1 or shape_open or parameters.calibrate(self.calibrate) is None:
-            with as_engine(self.engine).open() as engine:
-                judged = evidence.left_out(rows, fits, parameters.shrinkage(self.shrinkage), engine)
-        trials = [
-            Trial(one, level, level is not levels[-1], found)
-            for one, levels in fits.items()
-            for level, found in zip(levels[::-1], judged[one][::-1], strict=True)
-            if shape_open or level is levels[-1]
-        ]
-        return min(trials, key=lambda trial: trial.evidence.log_loss)
-
     def _leaves_shape_open(self, covariance: Any) -> bool:
         """Whether labels may choose the covariance: no family was given as an object that has one."""
         given = self.family.values() if isinstance(self.family, Mapping) else (self.family,)
-        return _is_auto(covariance) and not any(isinstance(one, Family) for one in given)
+        return parameters.is_auto(covariance) and not any(isinstance(one, Family) for one in given)
 
     def _learn(
         self,
@@ -308,7 +315,9 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         before: Before | None = None,
     ) -> tuple[Level, ...]:
         """Fit one structure from ``n_init`` starts, or from where the fit before ended."""
-        family = choose(self.family, _shape(covariance), self.schema_, sparse=issparse(rows.x))
+        family = choose(
+            self.family, parameters.lower_shape(covariance), self.schema_, sparse=issparse(rows.x)
+        )
         classes = rows.labels.classes
         mixture = Mixture(
             family,
@@ -402,15 +411,6 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-
-
-def _shape(covariance: Any) -> Any:
-    """The covariance at the lower level of what is left to labels or to a criterion."""
-    return "full" if _is_auto(covariance) or covariance in selection.CRITERIA else covariance
-
-
-def _is_auto(value: Any) -> bool:
-    return isinstance(value, str) and value == "auto"
 
 
 def _report(unlabeled_weight: float) -> Callable[[int, float], None]:

@@ -83,6 +83,42 @@ def candidate_weights(rows: Data) -> list[float]:
     return [balanced, 1.0] if _testable(rows).size else [balanced]
 
 
+def choose(
+    rows: Data,
+    fits: Mapping[float, Sequence[Level]],
+    shrinkage: float | None,
+    engine: Engine,
+    *,
+    shape_open: bool,
+    judged: bool,
+) -> Trial:
+    """The fit that labeled rows left out speak for, the first one where they say nothing.
+
+    Parameters
+    ----------
+    rows : Data
+        With their own weights.
+    fits : mapping {λ: levels}
+        The λ to take without evidence is the first.
+    shrinkage, engine
+        As the fits had them.
+    shape_open : bool
+        Whether the upper level, with one covariance for all components, may be chosen.
+    judged : bool
+        Whether anything is left to the labels.
+    """
+    found = {one: [Evidence()] * len(levels) for one, levels in fits.items()}
+    if judged:
+        found = left_out(rows, fits, shrinkage, engine)
+    trials = [
+        Trial(one, level, level is not levels[-1], proof)
+        for one, levels in fits.items()
+        for level, proof in zip(levels[::-1], found[one][::-1], strict=True)
+        if shape_open or level is levels[-1]
+    ]
+    return min(trials, key=lambda trial: trial.evidence.log_loss)
+
+
 def left_out(
     rows: Data, fits: Mapping[float, Sequence[Level]], shrinkage: float | None, engine: Engine
 ) -> dict[float, list[Evidence]]:
