@@ -1,5 +1,6 @@
 """The prior in two levels, λ and the power of the posterior: what the default mixture promises."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -11,8 +12,8 @@ from sklearn.datasets import load_iris
 from semigen import MixtureClassifier
 from semigen.data.blocks import Data
 from semigen.data.labels import encode
-from semigen.em import Mixture, ThreadEngine, e_step, fit_levels, log_joint, m_step
-from semigen.em.hierarchy import joint_left_out
+from semigen.em import Mixture, ThreadEngine, fit, fit_levels, hierarchy, log_joint, start
+from semigen.em.hierarchy import FEW_STEPS, joint_left_out
 from semigen.exceptions import ParameterError
 from semigen.families import Gaussian, Product, StudentT, as_family
 from semigen.families.covariance.diagonal import TiedDiag
@@ -196,26 +197,43 @@ def test_a_tied_shape_is_its_own_level():
         assert family.pooled() is family
 
 
-def test_rows_left_out_are_out_of_all_sums(rng):
-    """A fold's statistics are left out of both levels: one M-step without them, from the fit of all rows."""
-    mixture, data, engine, levels = two_levels(Gaussian("full"), rng)
+def test_rows_left_out_are_seen_by_no_level(rng):
+    """What a fold's rows get does not depend on their labels, nor on what lies where they lie."""
+    _, data, engine, levels = two_levels(Gaussian("full"), rng)
     folds = [np.array([0, 4, 7]), np.array([1, 2]), np.array([5])]
     found = joint_left_out(levels, None, data, folds, engine)
-    done = 0
-    for fold in folds:
-        kept = np.setdiff1d(np.arange(len(data.x)), fold)
-        part = data.take(kept)
-        out = data.take(fold)
-        upper, lower = levels
-        old, sums = upper.fit.params, e_step(upper.mixture, upper.fit.params, part)
-        above = m_step(upper.mixture, upper.prior, sums, old)
-        prior = mixture.family.prior_around(upper.prior, above.family, None)
-        old, sums = lower.fit.params, e_step(mixture, lower.fit.params, part)
-        below = m_step(mixture, prior, sums, old)
-        here = slice(done, done + len(fold))
-        np.testing.assert_allclose(found[0][here], log_joint(upper.mixture, above, out), rtol=1e-9)
-        np.testing.assert_allclose(found[1][here], log_joint(mixture, below, out), rtol=1e-9)
-        done += len(fold)
+    pattern = data.labels.pattern.copy()
+    pattern[folds[0]] = np.roll(pattern[folds[0]], 1)
+    wrong = replace(data, labels=replace(data.labels, pattern=pattern))
+    again = joint_left_out(levels, None, wrong, folds[:1], engine)
+    for one, other in zip(found, again, strict=True):
+        np.testing.assert_allclose(other, one[:3], rtol=1e-12)
+    weight = data.weight.copy()
+    weight[folds[1]] = 0.0
+    kept = replace(data, weight=weight)
+    begin = start(levels[0].mixture, levels[0].prior, kept, engine, rng)
+    upper = fit(levels[0].mixture, levels[0].prior, kept, begin, engine, max_iter=FEW_STEPS)
+    wanted = log_joint(levels[0].mixture, upper.params, data.take(folds[1]))
+    np.testing.assert_allclose(found[0][3:5], wanted, rtol=1e-12)
+
+
+def test_very_many_unlabeled_rows_are_thinned_to_the_same_weight(monkeypatch, rng):
+    _, data, engine, levels = two_levels(Gaussian("full"), rng, n=600)
+    folds = [np.array([0, 4, 7]), np.array([1, 2])]
+    whole = joint_left_out(levels, None, data, folds, engine)[1]
+    monkeypatch.setattr(hierarchy, "MOST_UNLABELED", 285)
+    half = joint_left_out(levels, None, data, folds, engine)[1]
+    assert 0 < np.abs(half - whole).max() < 1.0
+    seen = []
+    monkeypatch.setattr(
+        hierarchy,
+        "start",
+        lambda mixture, prior, kept, *_: seen.append(kept) or start(mixture, prior, kept, engine, rng),
+    )
+    joint_left_out(levels, None, data, folds, engine)
+    for kept, fold in zip(seen, folds, strict=True):
+        assert kept.total_weight == pytest.approx(data.total_weight - len(fold))
+        assert (~kept.labels.is_labeled).sum() == 285
 
 
 def test_the_power_is_the_minimum_of_what_it_says(rng):
@@ -229,7 +247,7 @@ def test_the_power_is_the_minimum_of_what_it_says(rng):
     found = best_power(joint, truth, weight)
     assert all(penalized(found.power) <= penalized(found.power * factor) for factor in (0.99, 1.01))
     loss = -(log_softmax(found.power * joint, axis=1)[np.arange(200), truth] @ weight)
-    assert found.log_loss == pytest.approx(loss / weight.sum())
+    assert found.loss == pytest.approx(loss)
 
 
 def test_power_is_one_where_the_model_is_right_and_small_where_it_is_not():
@@ -275,13 +293,14 @@ def test_what_is_asked_about_unlabeled_rows_is_asked_about_all(settings):
 
 
 def test_labels_choose_the_weight_that_serves_them():
-    """Two far clusters that are the classes, and two that are not: λ = 1 helps there and harms here."""
+    """One class inside the other, which few labels cannot describe; and two clusters that are no classes."""
     rng = np.random.default_rng(0)
-    cluster = rng.integers(2, size=600)
-    x = rng.normal(size=(600, 2)) + np.column_stack([8.0 * cluster - 4.0, np.zeros(600)])
-    across = (x[:, 1] > 0).astype(int)
-    for truth, wanted in ((cluster, 1.0), (across, 20 / 580)):
-        y = np.where(np.arange(600) < 20, truth, -1)
+    half = rng.integers(2, size=600)
+    nested = rng.normal(size=(600, 12)) * np.where(half == 1, 2.0, 1.0)[:, None]
+    clusters = rng.normal(size=(600, 2)) + np.column_stack([8.0 * half - 4.0, np.zeros(600)])
+    across = (clusters[:, 1] > 0).astype(int)
+    for x, truth, wanted in ((nested, half, 1.0), (clusters, across, 30 / 570)):
+        y = np.where(np.arange(600) < 30, truth, -1)
         model = MixtureClassifier(covariance="full").fit(x, y)
         assert model.unlabeled_weight_ == pytest.approx(wanted)
 

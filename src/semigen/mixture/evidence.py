@@ -31,6 +31,9 @@ POWER_STRENGTH = 2.0
 
 POWER_RANGE = (0.02, 1.5)
 
+DOUBT = 2.0
+"""Nats by which λ = 1 has to be better than the balanced λ: prior odds of about 7 : 1 against it."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -40,12 +43,12 @@ class Evidence:
     ----------
     power : float
         a: p(class | x)ᵃ, normalized, is as sure as it may be.
-    log_loss : float
-        Of held-out rows with that power, nats per row; infinite if no row could be held out.
+    loss : float
+        ``-Σ w log p(y | x)`` of held-out rows with that power, nats; 0 if no row could be held out.
     """
 
     power: float = POWER
-    log_loss: float = np.inf
+    loss: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,8 @@ def choose(
         for level, proof in zip(levels[::-1], found[one][::-1], strict=True)
         if shape_open or level is levels[-1]
     ]
-    return min(trials, key=lambda trial: trial.evidence.log_loss)
+    first = next(iter(fits))
+    return min(trials, key=lambda one: one.evidence.loss + (DOUBT if one.unlabeled_weight != first else 0.0))
 
 
 def left_out(
@@ -154,9 +158,7 @@ def deal(rows: Data, level: Level) -> list[NDArray[np.intp]]:
     for k in np.unique(code):
         mine = np.flatnonzero(code == k)
         _, place = np.unique(joint[mine].round(SAME_DECIMALS), return_inverse=True)
-        rank[mine] = (
-            place if place.max() else -1
-        )  # copies of one row: without them nothing is known of the class
+        rank[mine] = place if place.max() else -1  # copies of one row are all that is known of the class
     n_folds = min(N_FOLDS, int(rank.max()) + 1)
     return [testable[(rank >= 0) & (rank % n_folds == f)] for f in range(n_folds)] if n_folds > 1 else []
 
@@ -190,4 +192,4 @@ def best_power(joint: Array, truth: NDArray[np.intp], weight: Array) -> Evidence
     low, high = np.log(POWER_RANGE)
     found = minimize_scalar(penalized, bounds=(float(low), float(high)), method="bounded")
     power = float(np.exp(found.x))
-    return Evidence(power, loss(power) / float(weight.sum()))
+    return Evidence(power, loss(power))
