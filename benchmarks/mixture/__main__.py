@@ -1,8 +1,8 @@
 """``python -m benchmarks.mixture``: the default mixture, other settings, and what a user would take instead.
 
-The bundled tables and the first twenty numeric tables of a folder (``--tables``), at most 1,500 rows each, 30 % of
-them to judge on; 3, 10 and 30 labels per class. The priors of semigen 0.2 are fitted beside them, in the same
-process, so that seconds compare.
+The bundled tables and the first twenty numeric tables of a folder (``--tables``), at most 1,500 rows each,
+30 % of them to judge on; 3, 10 and 30 labels per class. The priors of semigen 0.2 are fitted beside them, in
+the same process, so that seconds compare.
 """
 
 from __future__ import annotations
@@ -149,7 +149,9 @@ def page(rows: pd.DataFrame) -> str:
     lines = []
     for method in METHODS:
         cells = [
-            f"{100 * means.loc[method, ('error', budget)]:.1f} / {means.loc[method, ('log_loss', budget)]:.2f}"
+            "{:.1f} / {:.2f}".format(
+                100 * means.loc[method, ("error", budget)], means.loc[method, ("log_loss", budget)]
+            )
             for budget in BUDGETS
         ]
         seconds = by_table.loc[method, "seconds"] / by_table.loc["full, 0.2", "seconds"]
@@ -159,8 +161,8 @@ def page(rows: pd.DataFrame) -> str:
     worse = (mean["default"] - mean["tied, 0.2"]).sort_values(ascending=False)
     far = ", ".join(f"{name} {100 * value:+.1f}" for name, value in worse.head(5).items())
     head = (
-        f"{rows['table'].nunique()} tables, {SEEDS} draws: mean error % / log-loss; seconds are the median over "
-        f"tables of the ratio to the prior of 0.2. {environment.today()}, commit {environment.commit()}."
+        f"{rows['table'].nunique()} tables, {SEEDS} draws: mean error % / log-loss; seconds are the median "
+        f"over tables of the ratio to the prior of 0.2. {environment.today()}, commit {environment.commit()}."
     )
     return f"{head}\n\n{table}\n\nFarthest behind tied, 0.2, in points of mean error: {far}.\n"
 

@@ -63,6 +63,7 @@ def models(
         family,
         class_prior=shares if sparse else "shared",
         unlabeled_weight=0.3 if sparse else 0.1,
+        calibrate=1.0,
         max_iter=50,
         tol=1e-4,
         unlabeled=None,

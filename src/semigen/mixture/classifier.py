@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -340,7 +340,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
                 before=before.params if before is not None and goes_on else None,
                 max_iter=self.max_iter,
                 tol=self.tol,
-                on_iteration=_report(unlabeled_weight) if self.verbose else None,
+                on_iteration=evidence.report(unlabeled_weight) if self.verbose else None,
             )
 
     def _explain(self, mixture: Mixture, prior: Any, data: Data, found: Fit) -> Fit:
@@ -411,13 +411,3 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-
-
-def _report(unlabeled_weight: float) -> Callable[[int, float], None]:
-    def report(iteration: int, objective: float) -> None:
-        if iteration == 1 or iteration % 10 == 0:
-            print(
-                f"λ = {unlabeled_weight:.3g}  iteration {iteration}  objective {objective:.6f} nats per row"
-            )
-
-    return report

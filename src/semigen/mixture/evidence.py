@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -193,3 +193,15 @@ def best_power(joint: Array, truth: NDArray[np.intp], weight: Array) -> Evidence
     found = minimize_scalar(penalized, bounds=(float(low), float(high)), method="bounded")
     power = float(np.exp(found.x))
     return Evidence(power, loss(power))
+
+
+def report(unlabeled_weight: float) -> Callable[[int, float], None]:
+    """What is printed of a fit with ``verbose=1``."""
+
+    def report(iteration: int, objective: float) -> None:
+        if iteration == 1 or iteration % 10 == 0:
+            print(
+                f"λ = {unlabeled_weight:.3g}  iteration {iteration}  objective {objective:.6f} nats per row"
+            )
+
+    return report
