@@ -97,8 +97,10 @@ class Networks:
         return drawn
 
     def _model(self, weights: Mapping[str, NDArray[Any]]) -> Model:
-        model = self.architecture.build()
-        model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+        with torch.device("meta"):  # takes no memory, whatever sizes the architecture claims
+            model = self.architecture.build()
+        arrays = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
+        model.load_state_dict(arrays, assign=True)
         return model.double().eval().requires_grad_(False)
 
     def __getstate__(self) -> dict[str, Any]:
