@@ -97,7 +97,10 @@ class Networks:
         return drawn
 
     def _model(self, weights: Mapping[str, NDArray[Any]]) -> Model:
-        with torch.device("meta"):  # takes no memory, whatever sizes the architecture claims
+        try:
+            with torch.device("meta"):  # takes no memory, whatever sizes the architecture of a file claims
+                model = self.architecture.build()
+        except NotImplementedError:  # a flow's masks are computed while it is built
             model = self.architecture.build()
         arrays = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
         model.load_state_dict(arrays, assign=True)
