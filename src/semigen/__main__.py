@@ -1,6 +1,21 @@
-"""Run the command line: ``python -m semigen``."""
+"""Run the command line: ``semigen``, or ``python -m semigen``."""
 
-from semigen.cli import main
+import sys
+
+from semigen.common import interrupts
+
+
+def main() -> None:
+    """Run the command line, which takes a while to load, ready for an interrupt from the first moment."""
+    interrupts.listen()
+    try:
+        from semigen.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing was written.", file=sys.stderr)
+        sys.exit(interrupts.exit_code())
+
 
 if __name__ == "__main__":
     main()

@@ -7,13 +7,12 @@ from typing import Any
 
 from semigen._version import __version__
 from semigen.cli.console import Output
-from semigen.cli.outputs import refuse_existing
+from semigen.cli.outputs import complete_files
 from semigen.cli.predictions import count_predictions, predict_table
 from semigen.cli.sources import ImageSource, Rows, TableSource, TextSource
 from semigen.cli.sources.images import noted_form
 from semigen.common.progress import Progress
 from semigen.exceptions import ModelFileError
-from semigen.io.files import written_at_once
 from semigen.io.models import load, read_notes
 from semigen.io.tables import table_format, write_table
 
@@ -27,6 +26,7 @@ def predict_file(
     images: bool,
     id_name: str | None,
     force: bool,
+    written: list[Path] | None = None,
 ) -> dict[str, Any]:
     """Predict the rows of a table, or with ``images`` those of a folder; write a file and return a summary.
 
@@ -38,8 +38,8 @@ def predict_file(
         If the file exists and may not be overwritten, or cannot be written.
     """
     ending = table_format(out)
-    refuse_existing([out], force=force)
-    with written_at_once(out, overwrite=force) as unfinished:
+    inputs = [model_path, source]
+    with complete_files([out], force=force, inputs=inputs, written=written) as (unfinished,):
         with output.progress("loading"):
             model = load(model_path)
         with output.progress("reading") as progress:

@@ -205,7 +205,9 @@ class Reader:
             n_bytes = self._archive.sizes[file] - entry.tell()
         if dtype.kind not in _NUMBERS or not dtype.itemsize:
             raise ValueError(f"arrays of {dtype} are not read")
-        if math.prod(shape) * dtype.itemsize != n_bytes or any(not 0 <= n <= max(n_bytes, 2**24) for n in shape):
+        if math.prod(shape) * dtype.itemsize != n_bytes or any(
+            not 0 <= n <= max(n_bytes, 2**24) for n in shape
+        ):
             raise ValueError(f"{n_bytes} bytes are no array of {dtype} of shape {shape}")
         with self._archive.open(file) as entry:
             return npy.read_array(entry, allow_pickle=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semigen.cli.console import Output, exit_codes
+from semigen.cli.outputs import out_folder
 
 if TYPE_CHECKING:
     from semigen.datasets import PartlyLabeled
@@ -28,9 +29,9 @@ class BundledTable(StrEnum):
 
 def demo(
     table: Annotated[BundledTable, typer.Option(help="Which bundled table.")] = BundledTable.wine,
-    out: Annotated[Path, typer.Option(help="Folder for the tables and the results.", metavar="DIR")] = Path(
-        "semigen-demo"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for the tables and the results.", metavar="DIR", parser=out_folder)
+    ] = Path("semigen-demo"),
     seed: Annotated[
         int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1, metavar="N")
     ] = 0,
@@ -41,7 +42,7 @@ def demo(
     Writes the tables, fits a model to one, predicts the other, and compares the
     predictions with the true labels.
     """
-    with exit_codes():
+    with exit_codes() as finished:
         from semigen.cli.outputs import complete_folder
         from semigen.cli.prediction import predict_file
         from semigen.cli.recipes import Options, recipe_of
@@ -58,7 +59,8 @@ def demo(
             f"{table.value}{part}.csv" for part in ("", "_new", "_new_truth", "_new_predicted")
         )
         results = [f"results/{name}" for name in (MODEL, PREDICTIONS, SUMMARY)]
-        with complete_folder(out, [known, new, truth, *results, predicted], force=force) as unfinished:
+        names = [known, new, truth, *results, predicted]
+        with complete_folder(out, names, force=force, written=finished) as unfinished:
             _write_tables(bundle, [unfinished / name for name in (known, new, truth)], seed)
             learned = learn(
                 recipe_of("auto"),
