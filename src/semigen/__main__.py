@@ -13,7 +13,7 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        print("error: interrupted; nothing was written.", file=sys.stderr)
+        print(f"error: {interrupts.message()}", file=sys.stderr)
         sys.exit(interrupts.exit_code())
 
 

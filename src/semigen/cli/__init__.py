@@ -15,6 +15,7 @@ from semigen._version import __version__
 from semigen.cli.commands.demo import demo
 from semigen.cli.commands.fit import fit
 from semigen.cli.commands.predict import predict
+from semigen.cli.console import say_interrupted
 from semigen.common import interrupts
 
 __all__ = ["app", "main"]
@@ -60,6 +61,7 @@ def main() -> None:
         app(prog_name="semigen")
     except SystemExit:
         if interrupts.received():  # outside of a command, click makes an exit of its own of it
+            say_interrupted()
             sys.exit(interrupts.exit_code())
         raise
     finally:

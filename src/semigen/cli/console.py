@@ -6,7 +6,6 @@ import errno
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -79,19 +78,15 @@ class Output:
 
 
 @contextmanager
-def exit_codes() -> Iterator[list[Path]]:
-    """Turn errors about the input into one red line and exit code 1, a signal into 128 plus its number.
-
-    The block is given a list for the files that it has written, which an interrupted command names.
-    """
-    written: list[Path] = []
+def exit_codes() -> Iterator[None]:
+    """Turn errors about the input into one red line and exit code 1, a signal into 128 plus its number."""
+    interrupts.begin()
     try:
-        yield written
+        yield
         interrupts.check()
     except (KeyboardInterrupt, Exception) as error:
         if isinstance(error, KeyboardInterrupt) or interrupts.received():  # whatever became of it on its way
-            done = f"{', '.join(map(str, written))} is complete" if written else "nothing was written"
-            _fail(f"interrupted; {done}.")
+            say_interrupted()
             raise typer.Exit(interrupts.exit_code()) from None
         from semigen.exceptions import SemigenError  # loads scikit-learn
 
@@ -102,6 +97,13 @@ def exit_codes() -> Iterator[list[Path]]:
         else:
             raise
         raise typer.Exit(INPUT_ERROR) from None
+
+
+def say_interrupted() -> None:
+    """Say what an interrupted command has written, if nobody has said it yet."""
+    said = interrupts.message()
+    if said is not None:
+        _fail(said)
 
 
 def _about_file(error: OSError) -> str:

@@ -32,7 +32,7 @@ def out_folder(name: str | Path) -> Path:
 
 @contextmanager
 def complete_files(
-    targets: Sequence[Path], *, force: bool, inputs: Sequence[Path] = (), written: list[Path] | None = None
+    targets: Sequence[Path], *, force: bool, inputs: Sequence[Path] = ()
 ) -> Iterator[list[Path]]:
     """Give a path to write to for each file; all move to their places when the block ends without an error.
 
@@ -43,8 +43,6 @@ def complete_files(
         Whether existing files may be replaced.
     inputs : sequence of path
         What the block reads, which no file may replace.
-    written : list, optional
-        Gets the files as soon as they are in their places.
 
     Raises
     ------
@@ -63,7 +61,7 @@ def complete_files(
         staged = [folders[place.parent] / place.name for place in places]
         yield staged
         _refuse(targets, places, inputs, force)
-        _move(list(zip(staged, places, strict=True)), targets, written)
+        _move(list(zip(staged, places, strict=True)), targets)
 
 
 @contextmanager
@@ -73,7 +71,6 @@ def complete_folder(
     *,
     force: bool,
     inputs: Sequence[Path] = (),
-    written: list[Path] | None = None,
 ) -> Iterator[Path]:
     """Give an empty folder to write to, whose files move to ``folder`` when the block ends without an error.
 
@@ -83,7 +80,7 @@ def complete_folder(
         It may exist; files in it that are not among ``names`` stay as they are.
     names : sequence of str
         The files, with their subfolders, that the block writes.
-    force, inputs, written
+    force, inputs
         As :func:`complete_files` has them.
 
     Raises
@@ -110,13 +107,13 @@ def complete_folder(
         yield unfinished
         _refuse(targets, places, inputs, force)
         if place.exists():
-            _move([(unfinished / name, place / name) for name in names], targets, written)
+            _move([(unfinished / name, place / name) for name in names], targets)
         else:
             with interrupts.held():
                 interrupts.check()
                 place.parent.mkdir(parents=True, exist_ok=True)
                 os.rename(unfinished, place)
-                _note(written, [folder])
+                interrupts.note([folder])
 
 
 def _resolved(target: Path) -> Path:
@@ -184,7 +181,7 @@ def _staged(folders: Sequence[Path], out: str) -> Iterator[None]:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _move(moves: Sequence[tuple[Path, Path]], targets: Sequence[Path], written: list[Path] | None) -> None:
+def _move(moves: Sequence[tuple[Path, Path]], targets: Sequence[Path]) -> None:
     """Move files to their places, all or none: what was there comes back if one cannot be moved."""
     with interrupts.held():
         interrupts.check()
@@ -204,12 +201,7 @@ def _move(moves: Sequence[tuple[Path, Path]], targets: Sequence[Path], written: 
                 else:
                     os.replace(old, place)
             raise
-        _note(written, targets)
-
-
-def _note(written: list[Path] | None, targets: Sequence[Path]) -> None:
-    if written is not None:
-        written.extend(targets)
+        interrupts.note(targets)
 
 
 def _unfinished(name: str) -> str:

@@ -26,7 +26,6 @@ def predict_file(
     images: bool,
     id_name: str | None,
     force: bool,
-    written: list[Path] | None = None,
 ) -> dict[str, Any]:
     """Predict the rows of a table, or with ``images`` those of a folder; write a file and return a summary.
 
@@ -39,7 +38,7 @@ def predict_file(
     """
     ending = table_format(out)
     inputs = [model_path, source]
-    with complete_files([out], force=force, inputs=inputs, written=written) as (unfinished,):
+    with complete_files([out], force=force, inputs=inputs) as (unfinished,):
         with output.progress("loading"):
             model = load(model_path)
         with output.progress("reading") as progress:

@@ -8,9 +8,10 @@ raise it again.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 _SIGNALS = [  # Windows has no SIGHUP
@@ -24,10 +25,12 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass
 class _State:
-    """Of this process: the first signal that came, and how many steps are going on that must be whole."""
+    """Of this process: the first signal, steps going on that must be whole, and what is written and said."""
 
     number: int | None = None
     held: int = 0
+    written: list[Path] = field(default_factory=list)
+    told: bool = False
 
 
 _STATE = _State()
@@ -43,6 +46,26 @@ def listen() -> None:
 def received() -> int | None:
     """The signal that came, if one did."""
     return _STATE.number
+
+
+def note(written: Iterable[Path]) -> None:
+    """Remember files that are complete and in their places."""
+    _STATE.written.extend(written)
+
+
+def begin() -> None:
+    """Forget the files of the last command."""
+    _STATE.written.clear()
+    _STATE.told = False
+
+
+def message() -> str | None:
+    """What there is to say of an interrupt, once: what is written, and what is not."""
+    if _STATE.told:
+        return None
+    _STATE.told = True
+    done = ", ".join(map(str, _STATE.written))
+    return f"interrupted; {f'{done} is complete' if done else 'nothing was written'}."
 
 
 def exit_code() -> int:

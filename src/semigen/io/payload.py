@@ -31,7 +31,8 @@ _CONTAINERS: Mapping[str, type] = {
     "collections.OrderedDict": OrderedDict,
 }
 _NUMBERS = "biufcSUmM"
-"""Kinds of arrays that are read: no records, no Python objects."""
+"""Kinds of arrays that are read: no Python objects; records only where trees of scikit-learn are trusted."""
+_TREE = "sklearn.tree._tree.Tree"
 
 Node = dict[str, Any]
 
@@ -203,7 +204,9 @@ class Reader:
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, _, dtype = read(entry)
             n_bytes = self._archive.sizes[file] - entry.tell()
-        if dtype.kind not in _NUMBERS or not dtype.itemsize:
+        if dtype.names is not None and self._allowed(_TREE) is None:
+            return None
+        if (dtype.kind not in _NUMBERS and dtype.names is None) or dtype.hasobject or not dtype.itemsize:
             raise ValueError(f"arrays of {dtype} are not read")
         if math.prod(shape) * dtype.itemsize != n_bytes or any(
             not 0 <= n <= max(n_bytes, 2**24) for n in shape

@@ -42,7 +42,7 @@ def demo(
     Writes the tables, fits a model to one, predicts the other, and compares the
     predictions with the true labels.
     """
-    with exit_codes() as finished:
+    with exit_codes():
         from semigen.cli.outputs import complete_folder
         from semigen.cli.prediction import predict_file
         from semigen.cli.recipes import Options, recipe_of
@@ -59,8 +59,7 @@ def demo(
             f"{table.value}{part}.csv" for part in ("", "_new", "_new_truth", "_new_predicted")
         )
         results = [f"results/{name}" for name in (MODEL, PREDICTIONS, SUMMARY)]
-        names = [known, new, truth, *results, predicted]
-        with complete_folder(out, names, force=force, written=finished) as unfinished:
+        with complete_folder(out, [known, new, truth, *results, predicted], force=force) as unfinished:
             _write_tables(bundle, [unfinished / name for name in (known, new, truth)], seed)
             learned = learn(
                 recipe_of("auto"),

@@ -182,7 +182,7 @@ def fit(
     columns = {"--drop": drop, "--as": as_, "--text": text, "--weight": weight}
     _refuse_unlike_source(table, images, {"--labels": labels, "--image-size": image_size}, columns)
     size = None if image_size is None else _size(image_size)
-    with exit_codes() as written:
+    with exit_codes():
         from semigen.cli.outputs import complete_folder
         from semigen.cli.recipes import Options, recipe_of, refuse_families
         from semigen.cli.sources import ImageSource, Source, TableSource, TextSource
@@ -212,7 +212,7 @@ def fit(
         options = Options(model.value, shape, time_budget, jobs, steps, seed)
         results = result_names(model.value, images=images is not None)
         inputs = [one for one in (table, labels) if one is not None]
-        with complete_folder(folder, results, force=force, inputs=inputs, written=written) as unfinished:
+        with complete_folder(folder, results, force=force, inputs=inputs) as unfinished:
             with output.progress("loading"):
                 recipe = recipe_of(model.value)  # what is not installed is told before anything is read
             refuse_families(model.value, recipe, read_as)

@@ -38,7 +38,7 @@ def predict(
         raise typer.BadParameter("give TABLE, or --images DIR for a model that was fitted on images.")
     if images is not None and id_ is not None:
         raise typer.BadParameter("--id is for the columns of a table; images are identified by their files.")
-    with exit_codes() as written:
+    with exit_codes():
         from semigen.cli.prediction import predict_file
         from semigen.cli.wording import class_counts, counted
 
@@ -46,9 +46,7 @@ def predict(
         source = images or table
         assert source is not None  # by now, one of them is given
         is_folder = images is not None
-        summary = predict_file(
-            model, source, out, output, images=is_folder, id_name=id_, force=force, written=written
-        )
+        summary = predict_file(model, source, out, output, images=is_folder, id_name=id_, force=force)
         counts = class_counts({entry["class"]: entry["rows"] for entry in summary["predicted"]})
         rows = counted(summary["n_rows"], "image" if is_folder else "row")
         output.say(f"{source.name}: {rows}. Predicted: {counts}")
