@@ -87,24 +87,29 @@ def with_array(path, made, kind, attribute, function):
     return changed(path, made, change, find)
 
 
-def after(path, *calls):
-    """Call functions on a file in a process of its own: exit code, what was refused, and MiB that it took.
+def after(first, paths, *calls):
+    """Call functions on files in a process of its own: exit code, what was refused, and MiB that it took.
 
-    The memory is the peak above that of the same process before the file was opened.
+    The memory is the peak above that of the same process after it has loaded the first file. (What getrusage
+    gives is at least that of the process which started it.)
     """
     program = (
-        "import resource, sys, semigen.io.models, sklearn.linear_model, scipy.sparse\n"
+        "import sys, semigen.io.models\n"
         "from semigen.exceptions import ModelFileError\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
-        "before, path = peak(), sys.argv[1]\n"
+        "def peak():\n"
+        "  if sys.platform != 'linux': return 0\n"
+        "  return int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024\n"
+        "semigen.io.models.load(sys.argv[1])\n"
+        "before = peak()\n"
+        "for path in sys.argv[2:]:\n"
         + "".join(
-            f"try: {call}\nexcept ModelFileError as error: print('refused:', error)\n" for call in calls
+            f"  try: {call}\n  except ModelFileError as error: print('refused:', error)\n" for call in calls
         )
         + "print(peak() - before)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
-        [sys.executable, "-c", program, str(path)],
+        [sys.executable, "-c", program, *map(str, [first, *paths])],
         env=environment,
         capture_output=True,
         text=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import sys
 import warnings
 import zipfile
 
@@ -66,25 +67,27 @@ def header_of(path):
 
 # --- bombs
 
-ZEROS = bytes(2**27)
+ZEROS, FEW = bytes(2**26 + 2**20), bytes(2**16)
 
 
 def bomb_outside(path, small, name, compression):
     outer = entries_of(small)
     with zipfile.ZipFile(path, "w", compression) as archive:
         for one, content in outer.items():
-            archive.writestr(one, ZEROS if one == name else content)
+            archive.writestr(
+                one, (ZEROS if compression == zipfile.ZIP_DEFLATED else FEW) if one == name else content
+            )
 
 
 def bomb_inside(path, small, compression):
     payload = io.BytesIO(entries_of(small)["model.skops"])
     with zipfile.ZipFile(payload, "a", compression) as archive:
-        archive.writestr("1.npy", ZEROS)
+        archive.writestr("1.npy", ZEROS if compression == zipfile.ZIP_DEFLATED else FEW)
     write(path, header_of(small), payload.getvalue())
 
 
 def lies_about_size(path, small):
-    """States one byte, unpacks to 128 MiB."""
+    """States one byte, unpacks to 65 MiB."""
     bomb_outside(path, small, "semigen.json", zipfile.ZIP_DEFLATED)
     content = path.read_bytes()
     first, last = 22, content.rindex(b"PK\x01\x02", 0, content.rindex(b"PK\x01\x02")) + 24
@@ -160,14 +163,14 @@ def same_file(path, small):
 def many_lists(path, small):
     """Empty lists in the notes, which take 20 times their bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("semigen.json", b'{"format": 2, "notes": [' + b"[]," * (SMALL // 4) + b"[]]}")
+        archive.writestr("semigen.json", b'{"format": 2, "notes": [' + b"[]," * (SMALL // 16) + b"[]]}")
         archive.writestr("model.skops", b"")
 
 
 def many_entries(path, small):
     """A list of entries that is all that there is."""
     with zipfile.ZipFile(path, "w") as archive:
-        for j in range(100_000):
+        for j in range(70_000):
             archive.writestr(str(j), b"")
 
 
@@ -188,16 +191,29 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(BOMBS))
-def test_bombs_take_no_memory(tmp_path, small, name):
-    path = tmp_path / "m"
-    BOMBS[name](path, small)
-    code, said, mib = after(path, NOTES, LOAD)
+@pytest.fixture(scope="module")
+def exploded(tmp_path_factory, small):
+    """What was said of each bomb, and MiB that all took at most."""
+    folder = tmp_path_factory.mktemp("bombs")
+    for name, make in BOMBS.items():
+        make(folder / name, small)
+    code, said, mib = after(small, [folder / name for name in BOMBS], NOTES, LOAD)
     assert code == 0, said
-    assert said[-1].startswith("refused:") or name == "one file many times", said
-    assert mib < 80
+    return said, mib
 
 
+@pytest.mark.parametrize("name", sorted(BOMBS.keys() - {"one file many times"}))
+def test_bombs_are_refused(exploded, name):
+    said = [line for line in exploded[0] if f"{name} " in line or f"{name}:" in line]
+    assert said[-1].startswith("refused:"), said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is told by Linux")
+def test_bombs_take_no_memory(exploded):
+    assert exploded[1] < 60
+
+
+@pytest.mark.long
 def test_a_model_that_looks_like_a_bomb_can_be_saved_and_loaded(tmp_path, small):
     model = load(small)
     model.zeros_ = np.zeros(2**24)  # 128 MiB, of which a deflated file has 128 KiB
@@ -205,19 +221,21 @@ def test_a_model_that_looks_like_a_bomb_can_be_saved_and_loaded(tmp_path, small)
     assert (load(tmp_path / "m").zeros_ == 0).all()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is told by Linux")
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["arrays", "words"])
 def test_a_large_file_takes_three_times_what_it_states(tmp_path, small, kind):
     model = load(small)
     if kind == "arrays":
-        model.one_ = np.random.default_rng(0).random(2**24)
+        model.one_ = np.random.default_rng(0).random(2**22)
     else:
-        model.one_ = {f"word {j}": j for j in range(60_000)}
+        model.one_ = {f"word {j}": j for j in range(30_000)}
     save(model, tmp_path / "m")
     with zipfile.ZipFile(tmp_path / "m") as archive:
         stated = sum(info.file_size for info in archive.infolist()) / 2**20
-    code, said, mib = after(tmp_path / "m", LOAD)
+    code, said, mib = after(small, [tmp_path / "m"], LOAD)
     assert (code, said) == (0, [])
-    assert mib < 3 * stated + 20, (mib, stated)
+    assert mib < 3 * stated + 5, (mib, stated)
 
 
 # --- types and their states
