@@ -124,14 +124,12 @@ def _resolved(target: Path) -> Path:
     FileNotFoundError
         If it is a link to nothing.
     """
-    if target.is_symlink() and not target.exists():
-        raise FileNotFoundError(
-            f"{target} is a link to {os.readlink(target)}, which does not exist: choose another --out."
-        )
-    try:
-        return target.resolve()
-    except RuntimeError as error:  # links in a circle
-        raise FileNotFoundError(f"{target} is a link to itself: choose another --out.") from error
+    for one in (target, *target.parents):
+        if one.is_symlink() and not one.exists():
+            raise FileNotFoundError(
+                f"{one} is a link to {os.readlink(one)}, which does not exist: choose another --out."
+            )
+    return target.resolve()
 
 
 def _refuse(targets: Sequence[Path], places: Sequence[Path], inputs: Sequence[Path], force: bool) -> None:
