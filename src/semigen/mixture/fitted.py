@@ -19,6 +19,7 @@ from semigen.common import checks
 from semigen.data.labels import encode
 from semigen.data.weights import check_weights
 from semigen.em import Block, Data, Engine, Mixture, Params, as_engine, impute, log_joint, restartable
+from semigen.em.kernel import label_evidence
 from semigen.exceptions import ParameterError
 from semigen.families import Family, as_modeled
 from semigen.mixture import criteria
@@ -67,9 +68,32 @@ class FittedMixture:
         best = self._by_block(X, _most_probable)
         return np.asarray(self.classes_[best])
 
-    def predict_proba(self, X: Any) -> Array:
-        """p(class | x) over the known classes, (n, K)."""
-        return self._by_block(X, _posterior)
+    def predict_proba(self, X: Any, labels: Any = None) -> Array:
+        """p(class | x) over the known classes, or p(class | x, label) where something is known of the rows.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, D)
+        labels : optional
+            What is known of each row's class, in any form that ``y`` has in ``fit``: classes, soft labels
+            p(label | class) (n, K), candidates; an unlabeled row has p(class | x).
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+
+        Raises
+        ------
+        LabelError
+            If the labels cannot be used, or name a class that the fit did not know.
+        """
+        if labels is None:
+            return self._by_block(X, _posterior)
+        joint = self.log_joint(X)
+        every = np.ones(len(joint), dtype=bool)
+        given = encode(labels, self.unlabeled, counted=every, classes=self.classes_)
+        evidence = label_evidence(self.params_.noise, given.log_table, given.pattern_labeled)
+        return _posterior(joint + evidence[given.pattern], len(self.classes_))
 
     def predict_log_proba(self, X: Any) -> Array:
         """Log p(class | x) over the known classes, (n, K)."""
@@ -155,6 +179,14 @@ class FittedMixture:
             return matrix
         return impute(self.mixture_, self.params_, Data.unlabeled(matrix, missing), rng)
 
+    def aic(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Akaike's information criterion, ``-2 log L + 2 n_free``; lower is better.
+
+        L is that of :meth:`bic`. Akaike (1974), *IEEE Transactions on Automatic Control* 19:716.
+        """
+        rows = self._scored(X, y, sample_weight)
+        return criteria.aic(self.mixture_, self.params_, rows, as_engine(self.engine))
+
     def bic(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion, ``-2 log L + n_free log n``; lower is better.
 
@@ -207,6 +239,11 @@ class FittedMixture:
     def covariances_(self) -> Array:
         """Component covariances, whatever their shape, as matrices, (C, D, D)."""
         return self._summary("covariance")
+
+    @property
+    def precisions_(self) -> Array:
+        """Inverses of the component covariances, (C, D, D)."""
+        return np.asarray(np.linalg.inv(self.covariances_))
 
     @property
     def component_parameters_(self) -> dict[str, Any]:
