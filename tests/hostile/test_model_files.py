@@ -20,10 +20,13 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 import semigen
+from command_line import error_of, fit, here, make_table, run
 from hostile.model_files import after, changed, entries_of, nodes, npy, saved_by_skops, with_array, write
 from semigen.exceptions import ModelFileError
 from semigen.io.archives import SMALL
 from semigen.io.models import load, read_notes, save
+
+__all__ = ["here"]  # fixtures
 
 LOAD, NOTES = "semigen.io.models.load(path)", "semigen.io.models.read_notes(path)"
 
@@ -365,6 +368,15 @@ def test_what_could_not_be_read_is_not_saved(tmp_path, small):
     with pytest.raises(ModelFileError, match=r"builtins\.slice"):
         save(model, tmp_path / "m")
     assert not (tmp_path / "m").exists()
+
+
+def test_parts_that_do_not_fit_together_end_in_one_line(tmp_path, here):
+    make_table()[0].to_csv("data.csv", index=False)
+    fit("data.csv", "--target", "y", "--out", "out")
+    with_array("m.semigen", "out/model.semigen", "Params", "log_group", lambda group: group[:, :1])
+    message = error_of(run("predict", "m.semigen", "data.csv", "--out", "o.csv", code=1))
+    assert "m.semigen cannot predict these rows (" in message
+    assert "do not fit together" in message
 
 
 # --- damages
