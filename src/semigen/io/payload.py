@@ -25,6 +25,9 @@ SCHEMA = "schema.json"
 PROTOCOL = 2
 """Of the trees that are read: skops 0.10 to 0.16 write it."""
 
+MOST_USES = 4
+"""An array counts as often as objects use it; all have at most this many times the bytes of the payload."""
+
 _TYPES: Mapping[str, type] = {f"builtins.{kind.__name__}": kind for kind in (str, int, float, bool)}
 _CONTAINERS: Mapping[str, type] = {
     **{f"builtins.{kind.__name__}": kind for kind in (list, tuple, set, dict)},
@@ -69,8 +72,8 @@ class Reader:
         self._archive = Archive(payload, packed=False)
         self._is_allowed = is_allowed
         self._type_now, self._state_now = type_now, state_now
-        self._built: dict[int, Any] = {}  # what is there twice in a model is written twice, under one number
         self._arrays: dict[str, Any] = {}
+        self._left = MOST_USES * sum(self._archive.sizes.values()) + 2**20
         self._refused: set[str] = set()
 
     def read(self) -> Any:
@@ -101,16 +104,10 @@ class Reader:
         loader = node.get("__loader__")
         if not isinstance(loader, str) or "__module__" not in node:
             return node
-        number = node.get("__id__")
-        if number in self._built:
-            return self._built[number]
         name = f"{node['__module__']}.{node['__class__']}"
         if loader not in _NODES:
             self._refused.add(name)
-        found = None if self._refused and loader not in _NAMING else _NODES[loader](self, name, node)
-        if number is not None and loader != "JsonNode":
-            self._built[number] = found
-        return found
+        return None if self._refused and loader not in _NAMING else _NODES[loader](self, name, node)
 
     def _allowed(self, name: str, kind: type | tuple[type, ...] = type) -> Any:
         """The type that a name stands for, or None if it is refused."""
@@ -191,6 +188,11 @@ class Reader:
         if file not in self._arrays:
             self._arrays[file] = self._numbers(file)
         found = self._arrays[file]
+        if found is None:  # refused
+            return None
+        self._left -= found.nbytes
+        if self._left < 0:
+            raise ValueError("its arrays are used more often than those of a model")
         if name == "numpy.ndarray":
             return found
         if _number_type(name) is None or found.shape != ():
