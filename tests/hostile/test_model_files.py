@@ -22,6 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 import semigen
 from command_line import error_of, fit, here, make_table, run
 from hostile.model_files import after, changed, entries_of, nodes, npy, saved_by_skops, with_array, write
+from semigen.estimators.classifiers import TreeEnsemble
 from semigen.exceptions import ModelFileError
 from semigen.io.archives import SMALL
 from semigen.io.models import load, read_notes, save
@@ -33,7 +34,7 @@ LOAD, NOTES = "semigen.io.models.load(path)", "semigen.io.models.read_notes(path
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The file of a default model, with trees and a graph."""
+    """The file of a default model, with a graph."""
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 40)
     table = rng.normal(size=(80, 3)) + y[:, None]
@@ -43,6 +44,13 @@ def made(tmp_path_factory):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         save(model.fit(table, given), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def forest(tmp_path_factory):
+    path = tmp_path_factory.mktemp("forest") / "m.semigen"
+    save(TreeEnsemble(5).fit(*rows()), path)
     return path
 
 
@@ -313,9 +321,9 @@ STATES = {
 
 
 @pytest.mark.parametrize("name", sorted(STATES))
-def test_arrays_that_would_crash_or_hang_are_refused(tmp_path, made, mixed, name):
+def test_arrays_that_would_crash_or_hang_are_refused(tmp_path, made, mixed, forest, name):
     kind, attribute, function = STATES[name]
-    of = mixed if kind in ("Levels", "CountValues") else made
+    of = {"Levels": mixed, "CountValues": mixed, "TreeEnsemble": forest}.get(kind, made)
     load(with_array(tmp_path / "same", of, kind, attribute, lambda array: array))
     path = with_array(tmp_path / "m", of, kind, attribute, function)
     with pytest.raises(ModelFileError, match=rf"cannot be rebuilt \(ValueError: .*({kind}|Graph)"):

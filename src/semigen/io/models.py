@@ -159,9 +159,9 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) ->
         return name in names or name in _OF_SKLEARN or _is_own_type(name)
 
     version = header["format"]
-    older = (name_now, attributes_now) if version < FORMAT else ()
+    names_of_1 = (name_now, attributes_now) if version == 1 else ()
     try:
-        estimator = finish(Reader(payload, is_allowed, *older).read(), version)
+        estimator = finish(Reader(payload, is_allowed, *names_of_1).read(), version)
         check_model(estimator, names)
     except MissingExtraError:
         raise
