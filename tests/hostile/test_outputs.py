@@ -205,6 +205,18 @@ def test_all_files_are_replaced_or_none(tmp_path, monkeypatch, fails_at, error):
     assert state == ({"a": "old", "c": "old"} if fails_at < 5 else {"a": "new", "b": "new", "c": "new"})
 
 
+def test_two_results_do_not_go_to_one_place(tmp_path):
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    (tmp_path / "a").write_text("old")
+
+    def write():
+        with complete_files([tmp_path / "a", tmp_path / "b"], force=True):
+            pytest.fail("worked")
+
+    with pytest.raises(FileExistsError, match="b is the name of two results"):
+        write()
+
+
 def test_a_full_disk_names_the_place_and_what_is_there(here, model):
     """The limit of a process on the size of its files stands for the disk."""
     make_table(n=3000)[0].to_csv("new.csv", index=False)

@@ -50,6 +50,8 @@ def complete_files(
         Before the block, if a file cannot be written, or exists and may not be replaced.
     """
     places = [_resolved(target) for target in targets]
+    if len(set(places)) < len(places):
+        raise FileExistsError(f"{targets[-1]} is the name of two results: give each its own.")
     for target, place in zip(targets, places, strict=True):
         if not place.parent.is_dir():
             raise FileNotFoundError(
