@@ -113,7 +113,7 @@ def after(first, paths, *calls):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     if done.returncode:
