@@ -225,6 +225,17 @@ def test_an_interrupted_save_leaves_the_old_file_and_nothing_else(tmp_path, monk
     assert os.listdir(tmp_path) == ["m"]
 
 
+def test_a_link_stays_and_leads_to_the_new_file(tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    save(Dummy(weights=1), there / "m")
+    (tmp_path / "link").symlink_to(there / "m")
+    save(Dummy(weights=2), tmp_path / "link", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert load(there / "m").weights == 2
+    assert os.listdir(there) == ["m"]
+
+
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path):
     path = tmp_path / "m"
 

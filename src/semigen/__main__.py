@@ -15,6 +15,8 @@ def main() -> None:
     except KeyboardInterrupt:
         print(f"error: {interrupts.message()}", file=sys.stderr)
         sys.exit(interrupts.exit_code())
+    finally:
+        interrupts.ignore()
 
 
 if __name__ == "__main__":

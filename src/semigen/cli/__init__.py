@@ -64,5 +64,3 @@ def main() -> None:
             say_interrupted()
             sys.exit(interrupts.exit_code())
         raise
-    finally:
-        interrupts.ignore()

@@ -8,6 +8,7 @@ raise it again.
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ _STATE = _State()
 
 def listen() -> None:
     """Let Ctrl-C, SIGTERM and SIGHUP raise :class:`Interrupted`, but for those that the process ignores."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # which Python does not let handle signals
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _notice)
