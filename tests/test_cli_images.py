@@ -197,6 +197,12 @@ def test_one_image_in_color_makes_all_of_them_color_and_new_ones_follow_the_mode
     assert "gray" not in result.stderr
 
 
+def test_a_size_that_is_too_large_is_refused_before_any_image_is_read(pictures, monkeypatch):
+    monkeypatch.setattr("semigen.cli.sources.images.read_image", lambda *_: pytest.fail("read"))
+    message = error_of(fit_images("--image-size", "20000x20000", code=1))
+    assert "images of 20000 x 20000 pixels are more than" in message
+
+
 def test_images_are_resized_only_when_asked(pictures):
     Image.new("L", (9, 7)).save("pictures/odd.png")
     message = error_of(fit_images(code=1))

@@ -246,7 +246,10 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(table, monkeypatch):
         raise OSError(28, "No space left on device", "somewhere")
 
     monkeypatch.setattr("semigen.cli.training.write_table", full)
-    assert error_of(fit("data.csv", "--target", "y", code=1)) == "error: somewhere: No space left on device."
+    assert error_of(fit("data.csv", "--target", "y", code=1)) == (
+        "error: data-semigen cannot be written: No space left on device. What is there is as it was: free "
+        "some space, or choose another --out."
+    )
     assert os.listdir() == ["data.csv"]
 
 

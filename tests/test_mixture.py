@@ -375,6 +375,42 @@ def test_bic_and_icl_are_their_formulas(iris):
     assert model.icl(X, marked) == pytest.approx(bic + 2 * entropy, rel=1e-10)
 
 
+def test_aic_charges_two_nats_per_parameter(iris):
+    X, marked, _ = iris
+    model = MixtureClassifier().fit(X, marked)
+    n_free = 3 * (4 + 10) + 2
+    log_lik = (model.bic(X, marked) - n_free * np.log(len(X))) / -2
+    assert model.aic(X, marked) == pytest.approx(-2 * log_lik + 2 * n_free, rel=1e-10)
+
+
+@pytest.mark.parametrize("covariance", ["full", "tied", "diag", "low_rank"])
+def test_precisions_are_the_inverse_covariances(iris, covariance):
+    X, marked, _ = iris
+    model = MixtureClassifier(covariance=covariance).fit(X, marked)
+    products = model.precisions_ @ model.covariances_
+    np.testing.assert_allclose(products, np.broadcast_to(np.eye(X.shape[1]), products.shape), atol=1e-8)
+
+
+@pytest.mark.parametrize("noise", [None, "estimate"])
+def test_labels_at_predict_time_are_evidence(iris, noise):
+    X, marked, y = iris
+    model = MixtureClassifier(label_noise=noise).fit(X, marked)
+    joint = np.exp(model.log_joint(X))
+    soft = np.random.default_rng(0).dirichlet(np.ones(3), len(X))
+    seen = soft if noise is None else soft @ model.label_noise_.T
+    expected = joint * seen
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict_proba(X, labels=soft), expected, rtol=1e-8, atol=1e-12)
+    nothing = model.predict_proba(X, labels=np.full(len(X), -1))
+    np.testing.assert_allclose(nothing, model.predict_proba(X), rtol=1e-12)
+    if noise is None:
+        np.testing.assert_array_equal(model.predict_proba(X, labels=y), np.eye(3)[y])
+    with pytest.raises(LabelError):
+        model.predict_proba(X, labels=np.full(len(X), 9))
+    with pytest.raises(LabelError, match="inconsistent numbers of samples"):
+        model.predict_proba(X, labels=y[:-1])
+
+
 def test_bic_reads_the_labels_with_the_classes_of_the_fit(iris):
     X, marked, y = iris
     model = MixtureClassifier().fit(X, marked)

@@ -6,6 +6,7 @@ Heavy modules load when a command runs, so that ``--help`` and usage errors answ
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -14,12 +15,14 @@ from semigen._version import __version__
 from semigen.cli.commands.demo import demo
 from semigen.cli.commands.fit import fit
 from semigen.cli.commands.predict import predict
+from semigen.cli.console import say_interrupted
+from semigen.common import interrupts
 
 __all__ = ["app", "main"]
 
 _EXIT_CODES = (
     "Exit codes: 0 done; 1 the input cannot be used (table, labels, columns, model, existing files); "
-    "2 wrong usage; 130 interrupted."
+    "2 wrong usage; 130 interrupted (143 by SIGTERM, 129 by SIGHUP)."
 )
 
 app = typer.Typer(
@@ -53,4 +56,11 @@ for _command in (fit, predict, demo):
 
 def main() -> None:
     """Run the command line; exits with the codes above."""
-    app(prog_name="semigen")
+    interrupts.listen()
+    try:
+        app(prog_name="semigen")
+    except SystemExit:
+        if interrupts.received():  # outside of a command, click makes an exit of its own of it
+            say_interrupted()
+            sys.exit(interrupts.exit_code())
+        raise

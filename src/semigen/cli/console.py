@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
@@ -12,7 +13,13 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-INPUT_ERROR, INTERRUPTED = 1, 130
+from semigen.common import interrupts
+
+INPUT_ERROR = 1
+_CURES = {
+    errno.EACCES: ": ask its owner for access, or choose another file",
+    errno.ENOSPC: ": free some space, or choose another --out",
+}
 
 
 class Output:
@@ -63,6 +70,7 @@ class Output:
             task = bar.add_task(title, total=None)
 
             def step(done: int, total: int, name: str = "") -> None:
+                interrupts.check()
                 said = f"{title}: {name}" if name else title
                 bar.update(task, completed=done, total=total, description=said)
 
@@ -71,26 +79,44 @@ class Output:
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Turn errors about the input into one red line and exit code 1, Ctrl-C into 130."""
+    """Turn errors about the input into one red line and exit code 1, a signal into 128 plus its number."""
+    interrupts.begin()
     try:
         yield
-    except KeyboardInterrupt:
-        _fail("interrupted; nothing was written.")
-        raise typer.Exit(INTERRUPTED) from None
-    except Exception as error:
+        interrupts.check()
+    except (KeyboardInterrupt, Exception) as error:
+        if isinstance(error, KeyboardInterrupt) or interrupts.received():  # whatever became of it on its way
+            say_interrupted()
+            raise typer.Exit(interrupts.exit_code()) from None
         from semigen.exceptions import SemigenError  # loads scikit-learn
 
         if isinstance(error, SemigenError):
             _fail(str(error))
         elif isinstance(error, OSError):
-            _fail(f"{error.filename}: {error.strerror}." if error.strerror else str(error))
+            _fail(_about_file(error))
         else:
             raise
         raise typer.Exit(INPUT_ERROR) from None
 
 
+def say_interrupted() -> None:
+    """Say what an interrupted command has written, if nobody has said it yet."""
+    said = interrupts.message()
+    if said is not None:
+        _fail(said)
+
+
+def _about_file(error: OSError) -> str:
+    """What happened to which file, and what can be done."""
+    if not error.strerror:
+        return str(error)
+    said = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return f"{said}{_CURES.get(error.errno or 0, '')}."
+
+
 def _fail(message: str) -> None:
-    _console(stderr=True).print(f"error: {' '.join(message.split())}", style="bold red", soft_wrap=True)
+    with suppress(OSError):  # the terminal may be gone, which is what SIGHUP says
+        _console(stderr=True).print(f"error: {' '.join(message.split())}", style="bold red", soft_wrap=True)
 
 
 def _console(*, stderr: bool) -> Console:

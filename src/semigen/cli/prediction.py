@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from semigen._version import __version__
 from semigen.cli.console import Output
-from semigen.cli.outputs import refuse_existing
+from semigen.cli.outputs import complete_files
 from semigen.cli.predictions import count_predictions, predict_table
 from semigen.cli.sources import ImageSource, Rows, TableSource, TextSource
 from semigen.cli.sources.images import noted_form
 from semigen.common.progress import Progress
-from semigen.exceptions import ModelFileError
-from semigen.io.files import written_at_once
+from semigen.exceptions import ModelFileError, SemigenError
+from semigen.io.files import first_line
 from semigen.io.models import load, read_notes
 from semigen.io.tables import table_format, write_table
 
@@ -38,8 +40,8 @@ def predict_file(
         If the file exists and may not be overwritten, or cannot be written.
     """
     ending = table_format(out)
-    refuse_existing([out], force=force)
-    with written_at_once(out, overwrite=force) as unfinished:
+    inputs = [model_path, source]
+    with complete_files([out], force=force, inputs=inputs) as (unfinished,):
         with output.progress("loading"):
             model = load(model_path)
         with output.progress("reading") as progress:
@@ -47,7 +49,7 @@ def predict_file(
         for note in rows.notes:
             output.note(note)
         with output.progress("predicting"):
-            predictions = predict_table(model, rows)
+            predictions = _predicted(model, model_path, rows)
         write_table(predictions, unfinished, ending)
     return {
         "semigen": __version__,
@@ -57,6 +59,19 @@ def predict_file(
         "predicted": count_predictions(predictions),
         "out": str(out),
     }
+
+
+def _predicted(model: Any, model_path: Path, rows: Rows) -> pa.Table:
+    try:
+        return predict_table(model, rows)
+    except SemigenError:
+        raise
+    # A stranger's file may hold parts that do not fit together.
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"{model_path} cannot predict these rows ({type(error).__name__}: {first_line(error)}): its "
+            "parts do not fit together. If 'semigen fit' wrote it, that is a bug: please report it."
+        ) from error
 
 
 def _read(

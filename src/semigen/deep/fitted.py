@@ -97,8 +97,13 @@ class Networks:
         return drawn
 
     def _model(self, weights: Mapping[str, NDArray[Any]]) -> Model:
-        model = self.architecture.build()
-        model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+        try:
+            with torch.device("meta"):  # takes no memory, whatever sizes the architecture of a file claims
+                model = self.architecture.build()
+        except NotImplementedError:  # a flow's masks are computed while it is built
+            model = self.architecture.build()
+        arrays = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
+        model.load_state_dict(arrays, assign=True)
         return model.double().eval().requires_grad_(False)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -23,11 +23,12 @@ def written_at_once(path: Path, *, overwrite: bool) -> Iterator[Path]:
     refuse_existing(path, overwrite)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"the folder {path.parent} for {path.name} does not exist: create it first.")
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.unfinished")
+    place = path.resolve()  # a link stays, and what it leads to may be on another file system
+    unfinished = place.with_name(f".{path.name}.{secrets.token_hex(4)}.unfinished")
     try:
         yield unfinished
         refuse_existing(path, overwrite)
-        os.replace(unfinished, path)
+        os.replace(unfinished, place)
     finally:
         unfinished.unlink(missing_ok=True)
 

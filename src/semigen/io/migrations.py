@@ -1,15 +1,12 @@
 """Model files of older versions: what their types, attributes and structure are now.
 
-A payload names the module and class of everything it holds. :func:`upgrade` rewrites these names, and those
-of renamed attributes, before the payload is read; :func:`finish` gives the model that was read the structure
-that models have now. So every version loads the files of all versions before it.
+A payload names the module and class of everything it holds. :func:`name_now` and :func:`attributes_now`
+translate these names while it is read; :func:`finish` gives the model that was read the structure that models
+have now. So every version loads the files of all versions before it.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +18,6 @@ from semigen.comparison import Verdict, judge
 FORMAT = 3
 """Format of the files that are written now. 1: semigen 0.1, before modules moved; 2: 0.2, before the
 posteriors of mixtures had a power."""
-
-SCHEMA = "schema.json"
 
 MODULES: Mapping[str, str] = {
     "semigen.auto": "semigen.ensemble.auto",
@@ -99,22 +94,10 @@ class OldForm:
     name: str
 
 
-def upgrade(payload: bytes, version: int) -> bytes:
-    """The payload of a file of format ``version`` with today's names."""
-    if version == FORMAT:
-        return payload
-    result = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(payload)) as old, zipfile.ZipFile(result, "w") as new:
-        for name in old.namelist():
-            content = old.read(name)
-            new.writestr(name, _renamed(content) if name == SCHEMA else content)
-    return result.getvalue()
-
-
 def finish(model: Any, version: int) -> Any:
     """The model that was read from a file of format ``version``, in today's structure."""
     for older in range(version, FORMAT):
-        for one in _parts(model):
+        for one in parts_of(model):
             step = STEPS[older].get(type(one).__name__)
             if step is not None:
                 step(one)
@@ -129,26 +112,13 @@ def name_now(name: str) -> str:
     return CLASSES.get(name, f"{MODULES.get(module, module)}.{kind}")
 
 
-def _renamed(schema: bytes) -> bytes:
-    return json.dumps(_walk(json.loads(schema))).encode()
+def attributes_now(name: str, state: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of format 1 of an object of a type (its name now) under the names that they have now."""
+    renamed = ATTRIBUTES.get(name.rpartition(".")[2], {})
+    return {renamed.get(key, key): value for key, value in state.items()}
 
 
-def _walk(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_walk(one) for one in node]
-    if not isinstance(node, dict):
-        return node
-    node = {key: _walk(value) for key, value in node.items()}
-    if str(node.get("__module__", "")).startswith("semigen"):
-        name = name_now(f"{node['__module__']}.{node['__class__']}")
-        node["__module__"], _, node["__class__"] = name.rpartition(".")
-        attributes, state = ATTRIBUTES.get(node["__class__"], {}), node.get("content")
-        if attributes and isinstance(state, dict) and isinstance(state.get("content"), dict):
-            state["content"] = {attributes.get(key, key): value for key, value in state["content"].items()}
-    return node
-
-
-def _parts(model: Any) -> list[Any]:
+def parts_of(model: Any) -> list[Any]:
     """Every object of semigen or scikit-learn in a model, the parts of an object before the object."""
     found: dict[int, Any] = {}
     seen: set[int] = set()

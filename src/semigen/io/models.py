@@ -2,9 +2,10 @@
 
 A model file is a zip archive with two entries. ``semigen.json`` says what the model is: format number,
 versions, features, classes, notes and the checksum of the other entry. ``model.skops`` is the estimator in
-the format of skops, which stores types by name and contents as JSON and NumPy arrays: no pickle. Reading
-builds only types that skops trusts by default (NumPy, SciPy, scikit-learn's estimators) and semigen's own
-estimators and records; a file that names anything else is refused before any of it is built.
+the format of skops, which stores types by name and contents as JSON and NumPy arrays: no pickle. Reading it
+(``payload``) builds plain values, arrays, and objects of the types that semigen itself saves: its own
+estimators and records, and a few estimators of scikit-learn. What an archive states of its size is checked
+before it is unpacked (``archives``), and the model that was built before it is returned (``checks``).
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.metadata
+import io
 import json
 import os
 import sys
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import UTC, datetime
@@ -29,15 +30,32 @@ from sklearn.base import BaseEstimator
 from semigen._version import __version__
 from semigen.exceptions import MissingExtraError, ModelFileError
 from semigen.families import Covariance, Family
-from semigen.io.files import refuse_existing, written_at_once
-from semigen.io.migrations import FORMAT, finish, name_now, upgrade
+from semigen.io.archives import Archive, most_unpacked, read_json
+from semigen.io.checks import check_model
+from semigen.io.files import first_line, refuse_existing, written_at_once
+from semigen.io.migrations import FORMAT, attributes_now, finish, name_now
+from semigen.io.payload import Reader, RefusedTypesError, unreadable
 
 JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 
 _HEADER, _PAYLOAD = "semigen.json", "model.skops"
 _DEPENDENCIES = ("numpy", "scipy", "scikit-learn", "skops", "narwhals")
 _BASES = (BaseEstimator, Family, Covariance)
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, ValueError)
+_OF_SKLEARN = frozenset(
+    f"sklearn.{name}"
+    for name in (
+        "decomposition._truncated_svd.TruncatedSVD",
+        "feature_extraction.text.CountVectorizer",
+        "feature_extraction.text.TfidfTransformer",
+        "feature_extraction.text.TfidfVectorizer",
+        "frozen._frozen.FrozenEstimator",
+        "linear_model._logistic.LogisticRegression",
+        "pipeline.Pipeline",
+        "preprocessing._data.StandardScaler",
+    )
+)
+"""Estimators of scikit-learn that need no ``trusted``: semigen saves them, and no state of theirs
+(``checks``) can crash a process."""
 
 
 def save(
@@ -89,20 +107,29 @@ def save(
         text = json.dumps(header, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ModelFileError(f"the notes of the model cannot be written as JSON: {error}.") from error
-    with (
-        written_at_once(path, overwrite=overwrite) as unfinished,
-        zipfile.ZipFile(unfinished, "w", compression=zipfile.ZIP_DEFLATED) as archive,
-    ):
-        archive.writestr(_HEADER, text)
-        archive.writestr(_PAYLOAD, payload)
+    with written_at_once(path, overwrite=overwrite) as unfinished:
+        for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+            with zipfile.ZipFile(unfinished, "w", compression=compression) as archive:
+                archive.writestr(_HEADER, text)
+                archive.writestr(_PAYLOAD, payload)
+            if len(text) + len(payload) < most_unpacked(unfinished.stat().st_size):
+                break  # else it is so uniform that load would take it for a bomb
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) -> Any:
     """Load an estimator that :func:`save` wrote. No code in the file is run, whoever wrote it.
+
+    A file from a stranger may predict nonsense. It cannot run code, crash or hang the process while it is
+    loaded, or take more than three times the memory that it states (``unzip -l``), whatever is in it.
 
     Parameters
     ----------
     path : str or path
+    trusted : iterable of str or type, optional
+        Further types that the file may hold, such as ``sklearn.svm.SVC``: estimators of scikit-learn that you
+        have put into a pool or a pipeline, as types or by the names that the error gives. Their state is not
+        checked, and compiled code of theirs can be crashed by a wrong one: use it for files of people you
+        trust.
 
     Returns
     -------
@@ -117,37 +144,35 @@ def load(path: str | os.PathLike[str]) -> Any:
         If the model needs libraries that are not installed.
     ModelFileError
         If the file is damaged, truncated or no model file, was written in a newer format, or holds a type
-        that is neither semigen's nor trusted by skops.
+        that semigen does not save itself and that is not in ``trusted``.
     """
     path = Path(path)
+    names = {one if isinstance(one, str) else _name_of(one) for one in trusted}
     header, payload = _read(path, with_payload=True)
-    if hashlib.sha256(payload).hexdigest() != header.get("sha256"):
+    if hashlib.sha256(payload.getbuffer()).hexdigest() != header.get("sha256"):
         raise ModelFileError(
             f"{path}: the model does not match its checksum, so the file is damaged or was changed. "
             "Save it again."
         )
-    from skops.io import get_untrusted_types, loads  # skops imports every estimator of scikit-learn: seconds
+
+    def is_allowed(name: str) -> bool:
+        return name in names or name in _OF_SKLEARN or _is_own_type(name)
 
     version = header["format"]
+    names_of_1 = (name_now, attributes_now) if version == 1 else ()
     try:
-        payload = upgrade(payload, version)
-        asked = get_untrusted_types(data=payload)
-        refused = _refused(asked)
-        if not refused:
-            estimator = finish(loads(payload, trusted=asked), version)
+        estimator = finish(Reader(payload, is_allowed, *names_of_1).read(), version)
+        check_model(estimator, names)
     except MissingExtraError:
         raise
-    # skops raises whatever a wrong content leads it to.
+    except RefusedTypesError as error:
+        raise ModelFileError(_refusal(path, error.names)) from error
+    # A payload that skops did not write leads to any error.
     except Exception as error:
         raise ModelFileError(
-            f"{path}: the model cannot be rebuilt ({type(error).__name__}: {error}). "
+            f"{path}: the model cannot be rebuilt ({type(error).__name__}: {first_line(error)}). "
             f"{_version_advice(header)}"
         ) from error
-    if refused:
-        raise ModelFileError(
-            f"{path} holds {_listing(refused)}, which is not part of a semigen model and could run code: the "
-            "file is not loaded. If you trust it, ask its author for a file that semigen.save wrote."
-        )
     said, found = name_now(str(header.get("estimator"))), _name_of(type(estimator))
     if not isinstance(estimator, BaseEstimator) or said != found:
         raise ModelFileError(
@@ -179,14 +204,15 @@ def read_notes(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _dump(estimator: BaseEstimator) -> bytes:
-    from skops.io import dumps, get_untrusted_types  # skops imports every estimator of scikit-learn: seconds
-
     if not isinstance(estimator, BaseEstimator):
         raise ModelFileError(f"only estimators can be saved, and this is {_name_of(type(estimator))}.")
     _refuse_flag_keys(estimator)
+    from skops.io import dumps, get_untrusted_types  # skops imports every estimator of scikit-learn: seconds
+
     try:
         payload = bytes(dumps(estimator))
-        refused = _refused(get_untrusted_types(data=payload))
+        refused = [name for name in get_untrusted_types(data=payload) if not _is_own_type(name)]
+        refused += unreadable(io.BytesIO(payload))
     # skops raises whatever an unusual object leads it to.
     except Exception as error:
         raise ModelFileError(
@@ -210,8 +236,20 @@ def _refuse_flag_keys(estimator: BaseEstimator) -> None:
             )
 
 
-def _refused(names: Iterable[str]) -> list[str]:
-    return [name for name in names if not _is_own_type(name)]
+def _refusal(path: Path, names: Sequence[str]) -> str:
+    """What is said of a file that holds types that are not allowed, and what can be done."""
+    could = [name for name in names if name.startswith(("sklearn.", "numpy.", "scipy."))]
+    if len(could) < len(names):
+        others = [name for name in names if name not in could]
+        return (
+            f"{path} holds {_listing(others)}, which is not part of a semigen model and could run code: the "
+            "file is not loaded. If you trust it, ask its author for a file that semigen.save wrote."
+        )
+    return (
+        f"{path} holds {_listing(names)}, which semigen does not put into a model by itself and a stranger "
+        "could crash the process with: the file is not loaded. If you trust whoever wrote it: "
+        f"semigen.load({str(path)!r}, trusted={list(names)!r})."
+    )
 
 
 def _is_own_type(name: str) -> bool:
@@ -243,12 +281,13 @@ def _is_own_type(name: str) -> bool:
     )
 
 
-def _read(path: Path, *, with_payload: bool) -> tuple[dict[str, Any], bytes]:
+def _read(path: Path, *, with_payload: bool) -> tuple[dict[str, Any], io.BytesIO]:
     """Read the header, its format checked, and the payload if it is wanted."""
     not_a_model = f"{path} is not a semigen model, or is damaged or cut off"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            header = json.loads(archive.read(_HEADER))
+    with path.open("rb") as file:
+        try:
+            archive = Archive(file, packed=True)
+            header = read_json(archive.unpack(_HEADER).getvalue())
             version = header.get("format") if isinstance(header, dict) else None
             if type(version) is not int or version < 1:
                 raise ModelFileError(f"{not_a_model}: it states no format number.")
@@ -257,11 +296,12 @@ def _read(path: Path, *, with_payload: bool) -> tuple[dict[str, Any], bytes]:
                     f"{path} has format {version}, written by semigen {header.get('semigen')}; this is "
                     f"semigen {__version__}, which reads formats up to {FORMAT}: upgrade semigen."
                 )
-            return header, archive.read(_PAYLOAD) if with_payload else b""
-    except ModelFileError:
-        raise
-    except _DAMAGED as error:
-        raise ModelFileError(f"{not_a_model} ({type(error).__name__}: {error}).") from error
+            return header, archive.unpack(_PAYLOAD) if with_payload else io.BytesIO()
+        except ModelFileError:
+            raise
+        # A damaged archive leads zipfile to any error.
+        except Exception as error:
+            raise ModelFileError(f"{not_a_model} ({type(error).__name__}: {first_line(error)}).") from error
 
 
 def _features(estimator: BaseEstimator) -> list[dict[str, JSON]] | None:

@@ -22,11 +22,19 @@ def n_free(mixture: Mixture, params: Params) -> int:
     return mixture.family.n_free(params.family) + within + class_prior + novel + label_noise
 
 
+def _penalized(mixture: Mixture, params: Params, data: Blocks, engine: Engine, price: float) -> float:
+    parts = engine.map_blocks(partial(e_step, mixture, params), data)
+    return float(-2 * reduce(Stats.merge, parts).log_lik + n_free(mixture, params) * price)
+
+
+def aic(mixture: Mixture, params: Params, data: Blocks, engine: Engine) -> float:
+    """``-2 log L + 2 n_free``, nats."""
+    return _penalized(mixture, params, data, engine, 2.0)
+
+
 def bic(mixture: Mixture, params: Params, data: Blocks, engine: Engine) -> float:
     """``-2 log L + n_free log n``, nats."""
-    parts = engine.map_blocks(partial(e_step, mixture, params), data)
-    log_lik = reduce(Stats.merge, parts).log_lik
-    return float(-2 * log_lik + n_free(mixture, params) * np.log(data.total_weight))
+    return _penalized(mixture, params, data, engine, float(np.log(data.total_weight)))
 
 
 def icl(mixture: Mixture, params: Params, data: Blocks, engine: Engine) -> float:

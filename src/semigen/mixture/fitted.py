@@ -20,6 +20,7 @@ from semigen.common import checks
 from semigen.data.labels import encode
 from semigen.data.weights import check_weights
 from semigen.em import Block, Data, Engine, Mixture, Params, as_engine, impute, log_joint
+from semigen.em.kernel import label_evidence
 from semigen.exceptions import ParameterError
 from semigen.families import Family, as_modeled
 from semigen.mixture import criteria, evidence
@@ -68,10 +69,34 @@ class FittedMixture:
         best = self._by_block(X, _most_probable)
         return np.asarray(self.classes_[best])
 
-    def predict_proba(self, X: Any) -> Array:
-        """p(class | x) over the known classes, to the power ``posterior_power_``, (n, K)."""
-        check_is_fitted(self)
-        return self._by_block(X, partial(_posterior, self.posterior_power_))
+    def predict_proba(self, X: Any, labels: Any = None) -> Array:
+        """p(class | x) over the known classes, to the power ``posterior_power_``.
+
+        Times p(label | class) where something is known of the rows, normalized.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, D)
+        labels : optional
+            What is known of each row's class, in any form that ``y`` has in ``fit``: classes, soft labels
+            p(label | class) (n, K), candidates; an unlabeled row has p(class | x).
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+
+        Raises
+        ------
+        LabelError
+            If the labels cannot be used, or name a class that the fit did not know.
+        """
+        log_proba = self.predict_log_proba(X)
+        if labels is None:
+            return np.asarray(np.exp(log_proba))
+        every = np.ones(len(log_proba), dtype=bool)
+        given = encode(labels, self.unlabeled, counted=every, classes=self.classes_)
+        known = label_evidence(self.params_.noise, given.log_table, given.pattern_labeled)
+        return np.asarray(softmax(log_proba + known[given.pattern], axis=1))
 
     def predict_log_proba(self, X: Any) -> Array:
         """Log of :meth:`predict_proba`, (n, K)."""
@@ -158,6 +183,14 @@ class FittedMixture:
             return matrix
         return impute(self.mixture_, self.params_, Data.unlabeled(matrix, missing), rng)
 
+    def aic(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Akaike's information criterion, ``-2 log L + 2 n_free``; lower is better.
+
+        L is that of :meth:`bic`. Akaike (1974), *IEEE Transactions on Automatic Control* 19:716.
+        """
+        rows = self._scored(X, y, sample_weight)
+        return criteria.aic(self.mixture_, self.params_, rows, as_engine(self.engine))
+
     def bic(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion, ``-2 log L + n_free log n``; lower is better.
 
@@ -210,6 +243,11 @@ class FittedMixture:
     def covariances_(self) -> Array:
         """Component covariances, whatever their shape, as matrices, (C, D, D)."""
         return self._summary("covariance")
+
+    @property
+    def precisions_(self) -> Array:
+        """Inverses of the component covariances, (C, D, D)."""
+        return np.asarray(np.linalg.inv(self.covariances_))
 
     @property
     def component_parameters_(self) -> dict[str, Any]:
@@ -274,10 +312,6 @@ def _most_probable(joint: Array, n_classes: int) -> NDArray[np.intp]:
 
 def _log_posterior(power: float, joint: Array, n_classes: int) -> Array:
     return np.asarray(log_softmax(power * _known(joint, n_classes), axis=1))
-
-
-def _posterior(power: float, joint: Array, n_classes: int) -> Array:
-    return np.asarray(softmax(power * _known(joint, n_classes), axis=1))
 
 
 def _log_density(joint: Array, n_classes: int) -> Array:

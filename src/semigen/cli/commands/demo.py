@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semigen.cli.console import Output, exit_codes
+from semigen.cli.outputs import out_folder
 
 if TYPE_CHECKING:
     from semigen.datasets import PartlyLabeled
@@ -28,9 +29,9 @@ class BundledTable(StrEnum):
 
 def demo(
     table: Annotated[BundledTable, typer.Option(help="Which bundled table.")] = BundledTable.wine,
-    out: Annotated[Path, typer.Option(help="Folder for the tables and the results.", metavar="DIR")] = Path(
-        "semigen-demo"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for the tables and the results.", metavar="DIR", parser=out_folder)
+    ] = Path("semigen-demo"),
     seed: Annotated[
         int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1, metavar="N")
     ] = 0,

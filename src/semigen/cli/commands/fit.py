@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from semigen.cli.console import Output, exit_codes
+from semigen.cli.outputs import out_folder
 
 
 class Model(StrEnum):
@@ -71,7 +72,9 @@ def fit(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the results; default: <table>-semigen in the current folder.", metavar="DIR"
+            help="Folder for the results; default: <table>-semigen in the current folder.",
+            metavar="DIR",
+            parser=out_folder,
         ),
     ] = None,
     id_: Annotated[
@@ -208,7 +211,8 @@ def fit(
         shape = (covariance or CovarianceShape.tied).value
         options = Options(model.value, shape, time_budget, jobs, steps, seed)
         results = result_names(model.value, images=images is not None)
-        with complete_folder(folder, results, force=force) as unfinished:
+        inputs = [one for one in (table, labels) if one is not None]
+        with complete_folder(folder, results, force=force, inputs=inputs) as unfinished:
             with output.progress("loading"):
                 recipe = recipe_of(model.value)  # what is not installed is told before anything is read
             refuse_families(model.value, recipe, read_as)

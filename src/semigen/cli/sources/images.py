@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -84,6 +85,8 @@ class ImageSource(Source):
         """
         files = image_files(folder)
         labeled, notes = _labels(folder, files, labels, target, id_name, unlabeled)
+        if size is not None:
+            _refuse_many(files, size)
         images: list[Pixels] = []
         for done, name in enumerate(files):
             progress(done, len(files), "")
@@ -117,7 +120,7 @@ class ImageSource(Source):
             image = read_image(folder / name, size if form.resized else None)
             if image.shape[:2] != size:
                 raise TableError(
-                    f"{folder / name} has {_size(image)} pixels, and the model was fitted on images of "
+                    f"{folder / name} has {_size(image.shape)} pixels, and the model was fitted on images of "
                     f"{form.height} x {form.width}: resize it, or fit the model with --image-size "
                     f"{form.height}x{form.width}, so that new images are resized, too."
                 )
@@ -210,18 +213,24 @@ def _labels(
 
 def _refuse_sizes(files: Sequence[str], images: Sequence[Pixels]) -> None:
     """Refuse the image read last if it has another size than the first, and the first if all are too much."""
-    first, last = images[0].shape[:2], images[-1].shape[:2]
-    if len(images) == 1 and len(files) * images[0].size > _MOST_CELLS:
+    first, last = images[0].shape, images[-1].shape[:2]
+    if len(images) == 1:
+        _refuse_many(files, first)
+    if last != first[:2]:
         raise TableError(
-            f"{counted(len(files), 'image')} of {_size(images[0])} pixels are more than {_MOST_CELLS:,} "
+            f"images differ in size: {files[0]} has {_size(first)} pixels (height x width) and "
+            f"{files[len(images) - 1]} has {_size(last)}. {_RESIZE} brings all to one size."
+        )
+
+
+def _refuse_many(files: Sequence[str], shape: Sequence[int]) -> None:
+    """Refuse images of (height, width, …) whose numbers are too many."""
+    if len(files) * math.prod(shape) > _MOST_CELLS:
+        raise TableError(
+            f"{counted(len(files), 'image')} of {_size(shape)} pixels are more than {_MOST_CELLS:,} "
             f"numbers: make them smaller with {_RESIZE}."
         )
-    if last != first:
-        raise TableError(
-            f"images differ in size: {files[0]} has {_size(images[0])} pixels (height x width) and "
-            f"{files[len(images) - 1]} has {_size(images[-1])}. {_RESIZE} brings all to one size."
-        )
 
 
-def _size(image: Pixels) -> str:
-    return f"{image.shape[0]} x {image.shape[1]}"
+def _size(shape: Sequence[int]) -> str:
+    return f"{shape[0]} x {shape[1]}"
