@@ -7,12 +7,11 @@ from dataclasses import astuple
 from itertools import islice
 from typing import Any
 
-from rich import box
 from rich.table import Table
 
 from semigen.cli.console import Output
 from semigen.cli.recipes.records import WITH, WITHOUT, Judged
-from semigen.cli.wording import counted
+from semigen.cli.wording import counted, interval, plain_table
 from semigen.comparison import CLASS_SHARES, Comparison, explain
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT
 from semigen.evaluation.intervals import Estimate
@@ -124,20 +123,11 @@ def _add_class_shares(table: Table, comparison: Comparison, n_empty: int) -> Non
 
 
 def _table(columns: Sequence[str], *, with_scores: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number > 1 else "left")
-    for name in ("accuracy, %", "log-loss, nats") if with_scores else ():
-        table.add_column(name, justify="right")
-    return table
+    scores = ("accuracy, %", "log-loss, nats") if with_scores else ()
+    return plain_table([*columns, *scores], n_left=min(2, len(columns)))
 
 
 def _scores(comparison: Comparison, name: str) -> tuple[str, str]:
     score = comparison.score(name)
     percent = Estimate(*(100 * value for value in astuple(score.accuracy)))
-    return _interval(percent, ".1f"), _interval(score.log_loss, ".3f")
-
-
-def _interval(estimate: Estimate, form: str) -> str:
-    """A number that is not negative, and its interval."""
-    return f"{estimate.value:{form}} ({estimate.low:{form}}-{estimate.high:{form}})"
+    return interval(percent, ".1f"), interval(score.log_loss, ".3f")

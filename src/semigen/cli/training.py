@@ -25,9 +25,10 @@ from semigen.cli.sources import ImageSource, Source
 from semigen.common.progress import Progress
 from semigen.exceptions import ConvergenceWarning, DatasetShiftWarning, TrainingWarning
 from semigen.io.models import save
-from semigen.io.tables import write_table
+from semigen.io.tables import spreadsheet_safe, write_table
 
 MODEL, PREDICTIONS, SUMMARY, SAMPLES = "model.semigen", "predictions.csv", "summary.json", "samples.png"
+CONFIG = "config.toml"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Learned:
 
 def result_names(model: str, *, images: bool) -> list[str]:
     """The files that a fit writes."""
-    return [MODEL, PREDICTIONS, SUMMARY, *([SAMPLES] if images and model in DEEP else [])]
+    return [MODEL, PREDICTIONS, SUMMARY, CONFIG, *([SAMPLES] if images and model in DEEP else [])]
 
 
 def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], output: Output) -> Learned:
@@ -95,10 +96,11 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
     return Learned(source.saved(judged.model), predictions, summary, samples)
 
 
-def write(learned: Learned, folder: Path) -> None:
+def write(learned: Learned, folder: Path, *, csv_safe: bool = False) -> None:
     """Write model, predictions, summary and samples into a folder."""
     save(learned.model, folder / MODEL, notes=learned.summary)
-    write_table(learned.predictions, folder / PREDICTIONS, ".csv")
+    predictions = spreadsheet_safe(learned.predictions) if csv_safe else learned.predictions
+    write_table(predictions, folder / PREDICTIONS, ".csv")
     text = json.dumps(learned.summary, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     if learned.samples is not None:
