@@ -20,8 +20,9 @@ from semigen._version import __version__
 from semigen.cli.console import Output
 from semigen.cli.predictions import class_rows, count_predictions, predict_table
 from semigen.cli.recipes import DEEP, Judged, Options, Recipe, learn_model
-from semigen.cli.report import say_result, training_notes, verdict_text
+from semigen.cli.report import say_result, standings, training_notes, verdict_text
 from semigen.cli.sources import ImageSource, Source
+from semigen.comparison import explain_standing
 from semigen.common.progress import Progress
 from semigen.exceptions import ConvergenceWarning, DatasetShiftWarning, TrainingWarning
 from semigen.io.models import save
@@ -72,7 +73,8 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
         judged = learn_model(recipe, source, options, progress)
     about = _about_model(recipe, judged, source, options)
     text = verdict_text(judged, source.n_learned_unlabeled, with_covariance="covariance" in about)
-    say_result(output, judged, about, text)
+    standing = standings(judged, about)
+    say_result(output, judged, about, text, standing)
     for note in training_notes(about):
         output.note(note)
     with output.progress("predicting"):
@@ -90,6 +92,7 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
         "comparison": None if judged.comparison is None else judged.comparison.to_dict(),
         "why_not_compared": judged.why_not,
         "verdict": {**judged.verdict.to_dict(), "text": text},
+        "standing": [{**one.to_dict(), "text": explain_standing(one)} for one in standing],
         "predicted": count_predictions(predictions),
     }
     samples = _draw(recipe, judged.model, source, options, output)
