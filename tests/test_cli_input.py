@@ -67,7 +67,7 @@ BROKEN = {
     "no ending": ("t", GOOD.encode(), "must end in one of .csv"),
     "infinite": ("t.csv", b"u,v,y\n1.5,inf,a\n2.5,1,b\n", "infinity"),
     "no labels": ("t.csv", b"u,v,y\n1.5,2,\n2.5,1,\n", "column 'y' has no label in 2 rows: label"),
-    "one class": ("t.csv", b"u,v,y\n1.5,2,a\n2.5,1,\n1,1,a\n", "t.csv: column 'y' has only one class, 'a' in"),
+    "one class": ("t.csv", b"u,v,y\n1.5,2,a\n2.5,1,\n1,1,a\n", "t.csv: column 'y' has only one class, 'a'"),
     "regression": ("t.csv", CONTINUOUS.encode(), "t.csv: column 'y' has 60 different values.*measurements"),
     "ids as target": ("t.csv", IDS.encode(), "names of rows"),
     "only text": ("t.csv", b"u,y\nx y z,a\nz,b\nx,a\n", "no column that a model can use: u"),

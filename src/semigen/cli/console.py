@@ -100,10 +100,10 @@ def _fail(message: str) -> None:
 
 
 def visible(text: str) -> str:
-    """Text with its control characters as escapes (``\\u001b``): they could command the terminal, or reorder it.
+    """Text whose control characters are escapes as in JSON, since they could command the terminal.
 
-    These are control characters, format characters such as those of writing direction, surrogates, and separators
-    of lines and paragraphs. The joiners of scripts and emoji stay.
+    These are control characters, format characters such as those of writing direction, surrogates, and
+    separators of lines and paragraphs. The joiners of scripts and emoji stay.
     """
     return text if text.isprintable() else "".join(map(_shown, text))
 

@@ -22,8 +22,8 @@ from semigen.cli.predictions import class_rows, count_predictions, predict_table
 from semigen.cli.recipes import DEEP, Judged, Options, Recipe, learn_model
 from semigen.cli.report import say_result, standings, training_notes, verdict_text
 from semigen.cli.sources import ImageSource, Source
-from semigen.comparison import explain_standing
 from semigen.common.progress import Progress
+from semigen.comparison import explain_standing
 from semigen.exceptions import ConvergenceWarning, DatasetShiftWarning, TrainingWarning
 from semigen.io.models import save
 from semigen.io.tables import spreadsheet_safe, write_table

@@ -14,9 +14,9 @@ from semigen.evaluation.intervals import Estimate
 class Standing:
     """A model beside a simpler one.
 
-    The rule is that of :class:`Verdict`: the log-loss of the model minus that of the other, paired row by row;
-    ``"better"`` if the 95 % interval of the mean lies below 0, ``"worse"`` if it lies above, ``"unclear"`` if it
-    contains 0.
+    The rule is that of :class:`Verdict`: the log-loss of the model minus that of the other, paired row by
+    row; ``"better"`` if the 95 % interval of the mean lies below 0, ``"worse"`` if it lies above,
+    ``"unclear"`` if it contains 0.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ def explain_standing(standing: Standing) -> str:
         return f"Whether the saved model is better than {other} cannot be told from these labels: {change}."
     said = f"The saved model is {standing.outcome} than {other}: {change}."
     if zero and standing.outcome == "worse":
-        said += " It has learned nothing from the columns that holds for other rows: do not use its probabilities."
+        said += " It has learned nothing from the columns that holds elsewhere: do not use it."
     return said
 
 
