@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -56,6 +57,21 @@ class Output:
         if self.as_json:
             text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
             print("\n".join(map(visible, text.split("\n"))))  # JSON has no other line ends, and such escapes
+
+    @contextmanager
+    def warnings_as_notes(self, *said: type[Warning]) -> Iterator[None]:
+        """Print what semigen warns of as notes, once each, when the block ends; leave out all other warnings.
+
+        Those of other libraries are about their own code; ``said`` are kinds of which something else is said.
+        """
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for category in said:
+                warnings.simplefilter("ignore", category)
+            yield
+        ours = (str(one.message) for one in caught if one.category.__module__.startswith("semigen"))
+        for message in dict.fromkeys(ours):
+            self.note(message)
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable[..., None]]:

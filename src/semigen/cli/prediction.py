@@ -62,7 +62,7 @@ def predict_file(
             rows = _read(model, model_path, source, images, id_name, notes, options, progress)
         for note in rows.notes:
             output.note(note)
-        with output.progress("predicting"):
+        with output.warnings_as_notes(), output.progress("predicting"):
             predictions = predict_table(model, rows)
         score = _score(model, rows, predictions, options)
         if score is None and score_out is not None:

@@ -69,7 +69,11 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
     output.say_lines(source.path.name, [*source.describe(), *work])
     for note in source.notes:
         output.note(note)
-    with output.progress("learning") as progress, _training_warnings():
+    with (
+        output.warnings_as_notes(ConvergenceWarning, TrainingWarning, DatasetShiftWarning),
+        output.progress("learning") as progress,
+        _ctrl_c_ends_everything(),
+    ):
         judged = learn_model(recipe, source, options, progress)
     about = _about_model(recipe, judged, source, options)
     text = verdict_text(judged, source.n_learned_unlabeled, with_covariance="covariance" in about)
@@ -77,7 +81,7 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
     say_result(output, judged, about, text, standing)
     for note in training_notes(about):
         output.note(note)
-    with output.progress("predicting"):
+    with output.warnings_as_notes(), output.progress("predicting"):
         predictions = predict_table(judged.model, source.rows, source.labels.values)
     family = None if recipe.families is None else source.family(recipe.families.of_kind)
     summary = {
@@ -124,12 +128,9 @@ def _about_model(recipe: Recipe, judged: Judged, source: Source, options: Option
 
 
 @contextmanager
-def _training_warnings() -> Iterator[None]:
-    """Keep what warnings say for later, and let Ctrl-C end everything, where networks would be kept."""
+def _ctrl_c_ends_everything() -> Iterator[None]:
+    """Let Ctrl-C end everything, where networks would be kept."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said for the model that is kept
-        warnings.simplefilter("ignore", TrainingWarning)
-        warnings.simplefilter("ignore", DatasetShiftWarning)
         warnings.filterwarnings("error", "stopped by Ctrl-C", TrainingWarning)
         try:
             yield

@@ -91,7 +91,8 @@ def cure(source: Source) -> Iterator[None]:
     try:
         yield
     except ColumnError as error:
-        raise ColumnError(f"{source.path}: {str(error).removesuffix('.')}.{source.cure}") from error
+        seen = error.seen if source.cure else str(error)
+        raise ColumnError(f"{source.path}: {seen.removesuffix('.')}.{source.cure}") from error
 
 
 def finite(value: float) -> float | None:

@@ -31,6 +31,8 @@ FAMILY_OF_WORD: dict[str, str] = {
 KINDS: tuple[str, ...] = tuple(FAMILY_OF_KIND)
 """Words of ``--as`` that name no family."""
 
+_LARGEST = 1e150  # squares of larger numbers, and their sums, are beyond float64
+
 TYPES: dict[str, Callable[[pa.DataType], bool]] = {
     "integer": pa.types.is_integer,
     "decimal": lambda kind: pa.types.is_floating(kind) or pa.types.is_decimal(kind),
@@ -181,6 +183,29 @@ def known_target(names: Sequence[str], noted: Mapping[str, Any]) -> list[str]:
     """The target that a model was fitted on, if there is such a column."""
     target = noted.get("target")
     return [target] if isinstance(target, str) and target in names else []
+
+
+def refuse_huge(table: pa.Table, path: Path) -> None:
+    """Refuse numbers whose squares are none, by column and row.
+
+    Raises
+    ------
+    ColumnError
+        If a cell is infinite, or beyond 1e150.
+    """
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if not pa.types.is_floating(column.type):
+            continue
+        with np.errstate(invalid="ignore"):
+            huge = np.flatnonzero(np.abs(column.to_numpy()) > _LARGEST)
+        if huge.size:
+            cell = column[int(huge[0])].as_py()
+            what = "is infinity" if abs(cell) == np.inf else f"is {cell:g}, too large to compute with"
+            raise ColumnError(
+                f"{path}: column {name!r} has {huge.size} of its cells beyond {_LARGEST:g}: that in row "
+                f"{huge[0]} (from 0) {what}. Correct it; if it means 'missing', name it with --missing, or "
+                "leave the column out with --drop."
+            )
 
 
 def read_labels(table: pa.Table, target: str, weight: str | None, path: Path, options: ReadOptions) -> Labels:

@@ -26,7 +26,7 @@ _NO_LABEL = {
 }  # fmt: skip
 """Classes that may be meant as "no label", in lower case."""
 
-_WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0+")
+_WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0")  # 1.00 is another text, and must not become the same class
 _MANY_CLASSES = 20
 
 

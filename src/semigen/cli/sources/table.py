@@ -17,6 +17,7 @@ from semigen.cli.sources.columns import (
     named_kinds,
     open_table,
     read_labels,
+    refuse_huge,
     row_ids,
 )
 from semigen.cli.sources.labels import given_labels, matching
@@ -105,6 +106,7 @@ class TableSource(Source):
         if not used:
             which = listing([f"{column.name} ({column.reason})" for column in columns]) or "only the target"
             raise ColumnError(f"{path} has no column that a model can use: {which}.")
+        refuse_huge(table.select(used), path)
         rows = Rows(table.select(used), *row_ids(table, id_name), (*opened.notes, *notes), opened.kept)
         families = {name: FAMILY_OF_WORD[word] for name, word in read_as.items()}
         return cls(path, rows, labels, columns, families, about_reading(options, numerals))
