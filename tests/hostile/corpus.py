@@ -1,4 +1,4 @@
-"""Tiny tables as people make them: every label column and every way to write numbers that was complained about."""
+"""Tiny tables as people make them: label columns, and ways to write numbers, that were complained about."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ N_ROWS, N_LABELED = 36, 18
 
 @dataclass(frozen=True)
 class LabelColumn:
-    """Labels as they are written, the options that they need, and the classes and notes that must come out."""
+    """Labels as they are written, the options that they need, and what must come out."""
 
     labels: tuple[str, ...]
     classes: tuple[str, ...] | None = None

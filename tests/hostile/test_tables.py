@@ -1,4 +1,4 @@
-"""Every table of the corpus through ``fit`` and ``predict``: classes as written, numbers as meant, no traceback."""
+"""Every table of the corpus through ``fit`` and ``predict``: classes as written, numbers as meant."""
 
 from __future__ import annotations
 

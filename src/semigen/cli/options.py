@@ -16,10 +16,14 @@ TABLE_HELP = (
     "standard input."
 )
 
+_TABLES, _RESULTS = "How tables are read", "What predictions hold"
+
 Encoding = Annotated[
     str | None,
     typer.Option(
-        help="Of a text table; default: UTF-8, or what its bytes look like (extra 'tables').", metavar="NAME"
+        help="Of a text table; default: UTF-8, or what its bytes look like (extra 'tables').",
+        metavar="NAME",
+        rich_help_panel=_TABLES,
     ),
 ]
 Separator = Annotated[
@@ -27,16 +31,23 @@ Separator = Annotated[
     typer.Option(
         help="Between the cells of a text table: one character, or 'tab'; default: told from its first rows.",
         metavar="CHAR",
+        rich_help_panel=_TABLES,
     ),
 ]
 Decimal = Annotated[
-    str | None, typer.Option(help="Decimal mark of a text table, '.' or ','; default: '.'.", metavar="CHAR")
+    str | None,
+    typer.Option(
+        help="Decimal mark of a text table, '.' or ','; default: '.'.",
+        metavar="CHAR",
+        rich_help_panel=_TABLES,
+    ),
 ]
 Missing = Annotated[
     list[str] | None,
     typer.Option(
         help="A cell of a feature that means 'missing', such as '?' or -999, besides empty ones; repeatable.",
         metavar="TEXT",
+        rich_help_panel=_TABLES,
     ),
 ]
 Keep = Annotated[
@@ -44,6 +55,7 @@ Keep = Annotated[
     typer.Option(
         help="Column to copy to the predictions, or a pattern such as 'q*', or 'all'; repeatable.",
         metavar="COL",
+        rich_help_panel=_RESULTS,
     ),
 ]
 CsvSafe = Annotated[
@@ -51,6 +63,7 @@ CsvSafe = Annotated[
     typer.Option(
         "--csv-safe",
         help="Put an apostrophe before text that a spreadsheet would run as a formula (=, +, -, @).",
+        rich_help_panel=_RESULTS,
     ),
 ]
 

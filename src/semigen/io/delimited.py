@@ -23,6 +23,7 @@ MOST_BYTES = 2**31 - 1
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE = 2**16  # bytes from which the separator is told
+_ROWS_FOR_SEPARATOR = 20
 _EVIDENCE = 2**18  # bytes from which an encoding is guessed
 _LONGEST_CELL = 2**30
 _MARKS = {  # the longest first: that of UTF-32 starts with that of UTF-16
@@ -145,7 +146,9 @@ def open_delimited(path: Path, content: bytes, ending: str, reading: Reading) ->
     if len(content) >= MOST_BYTES:
         raise TableError(f"{path} is larger than 2 GiB as text: convert it to Parquet.")
     head = content[:_SAMPLE].decode("utf-8", errors="ignore")
-    separator = reading.separator or ("\t" if ending.startswith(".tsv") else _separator(head))
+    separator = reading.separator or (
+        "\t" if ending.startswith(".tsv") else _separator(head, whole=len(content) <= _SAMPLE)
+    )
     return DelimitedFile(path, _names(content, separator), separator, notes, content, reading)
 
 
@@ -222,14 +225,16 @@ def _names(content: bytes, separator: str) -> tuple[str, ...]:
     return tuple(name or f"unnamed: {number}" for number, name in enumerate(first))
 
 
-def _separator(head: str) -> str:
-    """The mark that splits the first rows into equally many cells, at least two; the comma in doubt."""
+def _separator(head: str, *, whole: bool) -> str:
+    """The mark that splits the first rows into equally many cells; the comma last, as numbers may have it.
+
+    The last line of a head that is not the whole table may be cut, and does not count.
+    """
     lines = head.splitlines()
-    lines = lines[: max(1, min(len(lines) - 1, 20))]
+    lines = lines[: len(lines) if whole else max(1, len(lines) - 1)][:_ROWS_FOR_SEPARATOR]
     in_header = [mark for mark in _SEPARATORS if mark in lines[0]]
-    for mark in in_header:
-        counts = {len(row) for row in csv.reader(lines, delimiter=mark) if row}
-        if len(counts) == 1:
+    for mark in reversed(in_header):
+        if len({len(row) for row in csv.reader(lines, delimiter=mark) if row}) == 1:
             return mark
     return in_header[0] if in_header else ","
 
