@@ -55,7 +55,8 @@ def config_text(context: typer.Context, **values: Any) -> str:
     lines = [f"# semigen {context.command.name} --config config.toml"]
     for option, parameter in _options(context):
         value = values.get(option, context.params.get(parameter.name))
-        if option not in _NOT_WRITTEN and value not in (None, [], (), False):
+        absent = value is None or value is False or value in ([], ())
+        if option not in _NOT_WRITTEN and not absent:
             lines.append(f"{option} = {_toml(value)}")
     return "\n".join(lines) + "\n"
 

@@ -13,7 +13,6 @@ from semigen._version import __version__
 from semigen.cli.console import Output
 from semigen.cli.outputs import refuse_existing
 from semigen.cli.predictions import count_predictions, predict_table
-from semigen.cli.scoring import say_score
 from semigen.cli.sources import ImageSource, ReadOptions, Rows, TableSource, TextSource
 from semigen.cli.sources.columns import as_noted
 from semigen.cli.sources.images import noted_form
@@ -39,10 +38,10 @@ def predict_file(
     options: ReadOptions | None = None,
     csv_safe: bool = False,
     score_out: Path | None = None,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], PredictionScore | None]:
     """Predict the rows of a table, or with ``images`` those of a folder; write a file and return a summary.
 
-    Where the table has the target that the model was fitted on, the predictions are scored, too.
+    Where the table has the target that the model was fitted on, the score of the predictions comes with it.
 
     Raises
     ------
@@ -76,18 +75,17 @@ def predict_file(
                 about = {"model": str(model_path), "table": str(source), **score.to_dict()}
                 text = json.dumps(about, indent=2, ensure_ascii=False, allow_nan=False)
                 unfinished_score.write_text(text + "\n", encoding="utf-8")
-    if score is not None:
-        say_score(output, score, notes["target"])
-        output.say()
-    return {
+    summary = {
         "semigen": __version__,
         "model": str(model_path),
         "folder" if images else "table": str(source),
         "n_rows": predictions.num_rows,
+        "target": notes.get("target"),
         "predicted": count_predictions(predictions),
         "score": None if score is None else score.to_dict(),
         "out": str(out),
     }
+    return summary, score
 
 
 def _read(

@@ -35,6 +35,7 @@ def say_score(output: Output, score: PredictionScore, target: str) -> None:
         output.say(f"no class of the model, so wrong in any case: {which}")
     output.say()
     output.say(_confusion(score) if len(score.classes) <= _MOST_CLASSES else _recalls(score))
+    output.say()
 
 
 def _confusion(score: PredictionScore) -> Table:

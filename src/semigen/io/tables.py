@@ -34,22 +34,29 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the st
 
 
 class TableFile(Protocol):
-    """An open table: see :class:`semigen.io.delimited.DelimitedFile`.
-
-    ``typed`` gives the columns with their types, ``written`` some of them as they are written, which for a
-    file with types of its own is the same.
-    """
+    """An open table: a :class:`semigen.io.delimited.DelimitedFile` or a :class:`TypedFile`."""
 
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path:
+        """The file."""
+
     @property
-    def names(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[str, ...]:
+        """Of the columns."""
+
     @property
-    def notes(self) -> tuple[str, ...]: ...
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed about it."""
+
     @property
-    def decimal(self) -> str: ...
-    def typed(self, text: Collection[str] = ()) -> pa.Table: ...
-    def written(self, names: Sequence[str]) -> pa.Table: ...
+    def decimal(self) -> str:
+        """The decimal mark where numbers leave it open."""
+
+    def typed(self, text: Collection[str] = ()) -> pa.Table:
+        """All columns with their types; in a file without types, those of ``text`` are text."""
+
+    def written(self, names: Sequence[str]) -> pa.Table:
+        """Some columns as they are written; in a file with types these are their types."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,6 +71,7 @@ def predict(
         refuse_for_images({"--score": score, "--keep": keep, "--missing": missing})
     with exit_codes():
         from semigen.cli.prediction import predict_file
+        from semigen.cli.scoring import say_score
         from semigen.cli.wording import class_counts, counted
 
         output = Output(as_json)
@@ -80,7 +81,7 @@ def predict(
         options = read_options(
             encoding=encoding, separator=separator, decimal=decimal, missing=missing, keep=keep
         )
-        summary = predict_file(
+        summary, scored = predict_file(
             model,
             source,
             out,
@@ -95,5 +96,7 @@ def predict(
         counts = class_counts({entry["class"]: entry["rows"] for entry in summary["predicted"]})
         rows = counted(summary["n_rows"], "image" if is_folder else "row")
         output.say(f"{source.name}: {rows}. Predicted: {counts}")
+        if scored is not None:
+            say_score(output, scored, summary["target"])
         output.say(f"Predictions are in {out}", wrap=False)
         output.result(summary)
