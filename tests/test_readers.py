@@ -273,7 +273,8 @@ def test_formulas_are_disarmed():
 
 def test_a_gzip_file_is_refused_while_it_is_unpacked(tmp_path, monkeypatch):
     monkeypatch.setattr("semigen.io.delimited.MOST_BYTES", 1000)
-    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"u,y\n" + b"1,a\n" * 10**6))
+    content = gzip.compress(b"u,y\n" + b"1,a\n" * 10**6)
+    (tmp_path / "t.csv.gz").write_bytes(content[:-20])  # whose end would be an error of its own
     with pytest.raises(TableError, match="larger than 2 GiB"):
         open_table(tmp_path / "t.csv.gz")
 

@@ -26,8 +26,8 @@ def predict_table(model: Any, rows: Rows, given: NDArray[Any] | None = None) -> 
     classes = model.classes_.tolist()
     columns: dict[str, Any] = {}
     if given is not None:
-        columns["given"] = _classes(given.tolist())
-    columns["predicted"] = _classes([classes[k] for k in probability.argmax(axis=1)])
+        columns["given"] = pa.array(given.tolist())
+    columns["predicted"] = pa.array([classes[k] for k in probability.argmax(axis=1)])
     columns["probability"] = pa.array(probability.max(axis=1))
     columns |= {f"p_{cell_text(label)}": pa.array(probability[:, k]) for k, label in enumerate(classes)}
     columns |= {name: pa.array(getattr(model, _OF_ROWS[name])(rows.features)) for name in _answers(model)}
@@ -56,13 +56,6 @@ def _answers(model: Any) -> list[str]:
         return []
     constant = {"novelty"} if getattr(model, "n_novel_components", None) == 0 else set()
     return [name for name, method in _OF_ROWS.items() if hasattr(model, method) and name not in constant]
-
-
-def _classes(labels: list[Any]) -> pa.Array:
-    """Labels in their own type, fractions as text, so that every file writes them as ``p_<class>`` does."""
-    if any(isinstance(label, float) for label in labels):
-        labels = [None if label is None else cell_text(label) for label in labels]
-    return pa.array(labels)
 
 
 def _free(name: str, taken: set[str]) -> str:
