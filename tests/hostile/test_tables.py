@@ -13,6 +13,7 @@ import pytest
 
 from command_line import error_of, fit, here, run
 from hostile.corpus import LABELS, N_LABELED, N_ROWS, NUMBERS, as_csv, features, true_labels
+from hostile.files import FILES
 
 __all__ = ["here"]  # a fixture
 
@@ -148,3 +149,21 @@ def test_files_with_types_keep_them(here, kind, labels, classes):
     summary = run("predict", "data-semigen/model.semigen", name, "--out", "p.parquet", "--json").stdout
     assert json.loads(summary)["score"]["accuracy"]["value"] == 1
     assert pd.read_parquet("p.parquet")["predicted"].nunique() == 2
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_every_file_is_read_or_refused_in_one_line(here, name):
+    content, words = FILES[name]
+    Path(name).write_bytes(content)
+    asked = ("--keep", "all", "--missing", "?", "--csv-safe", "--as", "decimal=number")
+    for number, options in enumerate(((), asked)):
+        out = f"out{number}"
+        result = fit(name, "--target", "y", "--out", out, *options, code=int(bool(words)))
+        if words:
+            assert re.search(words, error_of(result)), error_of(result)
+            assert len(error_of(result)) < 500
+            continue
+        run("predict", f"{out}/model.semigen", name, "--out", f"{out}.csv", "--keep", "all", "--csv-safe")
+        rows = read_rows(f"{out}.csv")
+        assert len(rows) == N_ROWS
+        assert all(row["p_" + row["predicted"]] == row["probability"] for row in rows)

@@ -145,10 +145,12 @@ def open_delimited(path: Path, content: bytes, ending: str, reading: Reading) ->
         raise TableError(f"{path} is empty.")
     if len(content) >= MOST_BYTES:
         raise TableError(f"{path} is larger than 2 GiB as text: convert it to Parquet.")
+    content = content if content.endswith(b"\n") else content + b"\n"
     head = content[:_SAMPLE].decode("utf-8", errors="ignore")
     separator = reading.separator or (
         "\t" if ending.startswith(".tsv") else _separator(head, whole=len(content) <= _SAMPLE)
     )
+    _refuse_open_quote(path, content, separator)
     return DelimitedFile(path, _names(content, separator), separator, notes, content, reading)
 
 
@@ -217,11 +219,31 @@ def _guessed(path: Path, content: bytes) -> str:
     return "cp1252" if western else str(best.encoding)
 
 
+def _refuse_open_quote(path: Path, content: bytes, separator: str) -> None:
+    """Refuse a table whose last cell is never closed, which would be read as all of the rows below it."""
+    if content.count(b'"') % 2 == 0:
+        return
+    rows = csv.reader(_lines(content), delimiter=separator, strict=True)
+    line = 1
+    try:
+        for _ in rows:
+            line = rows.line_num + 1
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            raise TableError(
+                f'{path}: a quotation mark (") is opened in line {line} and never closed: close it, or write '
+                '"" for a mark that is meant.'
+            ) from error
+
+
+def _lines(content: bytes) -> io.TextIOWrapper:
+    csv.field_size_limit(_LONGEST_CELL)
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace", newline="")
+
+
 def _names(content: bytes, separator: str) -> tuple[str, ...]:
     """The cells of the first row; a column without a name has its number."""
-    csv.field_size_limit(_LONGEST_CELL)
-    lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace", newline="")
-    first = next(csv.reader(lines, delimiter=separator), [])
+    first = next(csv.reader(_lines(content), delimiter=separator), [])
     return tuple(name or f"unnamed: {number}" for number, name in enumerate(first))
 
 

@@ -171,6 +171,7 @@ def write_table(table: pa.Table, path: Path, ending: str) -> None:
         return
     from pyarrow import csv
 
+    table = pa.table(list(map(_flat, table.columns)), names=table.column_names)
     options = csv.WriteOptions(delimiter="\t" if ending.startswith(".tsv") else ",")
     with (
         pa.CompressedOutputStream(str(path), "gzip")
@@ -178,6 +179,13 @@ def write_table(table: pa.Table, path: Path, ending: str) -> None:
         else pa.OSFile(str(path), "wb") as file
     ):
         csv.write_csv(table, file, write_options=options)
+
+
+def _flat(column: pa.ChunkedArray) -> Any:
+    """A column as text can hold it: lists and records as JSON."""
+    if not pa.types.is_nested(column.type):
+        return column
+    return pa.array([None if cell is None else json.dumps(cell, default=str) for cell in column.to_pylist()])
 
 
 def spreadsheet_safe(table: pa.Table) -> pa.Table:
@@ -236,9 +244,13 @@ def _content(path: Path) -> tuple[bytes, str]:
 
 
 def _named(table: pa.Table) -> pa.Table:
-    return table.rename_columns(
-        [name or f"unnamed: {number}" for number, name in enumerate(table.column_names)]
-    )
+    """The table with a name for every column, and views of text as text, for which most functions are made."""
+    columns = [
+        column.cast(pa.string()) if pa.types.is_string_view(column.type) else column
+        for column in table.columns
+    ]
+    names = [name or f"unnamed: {number}" for number, name in enumerate(table.column_names)]
+    return pa.table(columns, names=names)
 
 
 def _parquet(path: Path, content: bytes) -> tuple[pa.Table]:
@@ -266,7 +278,7 @@ def _json_lines(path: Path, content: bytes) -> tuple[pa.Table]:
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise TableError(
                 f"{path}, line {number}: {first_line(error)}. Every line is one JSON object."
             ) from error
@@ -318,9 +330,9 @@ def _column(path: Path, name: str, cells: list[Any], *, mixed: bool = False) -> 
         cells = [None if cell is None else str(cell) for cell in cells]
     try:
         return pa.array(cells)
-    except (pa.ArrowException, OverflowError) as error:
+    except (pa.ArrowException, OverflowError, UnicodeError) as error:
         raise TableError(
-            f"{path}: the cells of column {name!r} are of several types or too large: {first_line(error)}."
+            f"{path}: the cells of column {name!r} cannot be read as one type: {first_line(error)}."
         ) from error
 
 
@@ -328,7 +340,9 @@ def _without(column: pa.ChunkedArray, markers: Sequence[str]) -> pa.ChunkedArray
     """A column in which the cells that equal a marker are missing, as numbers if only numbers are left."""
     from pyarrow import compute
 
-    if markers and pa.types.is_dictionary(column.type) and is_text(column.type):
+    if not markers:
+        return column
+    if pa.types.is_dictionary(column.type) and is_text(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
     if is_text(kind):
@@ -337,7 +351,7 @@ def _without(column: pa.ChunkedArray, markers: Sequence[str]) -> pa.ChunkedArray
         marks = pa.array([value for value in map(_number, markers) if value is not None], pa.float64())
     else:
         return column
-    same = compute.is_in(column if is_text(kind) else column.cast(pa.float64()), marks)
+    same = compute.is_in(column if is_text(kind) else column.cast(pa.float64(), safe=False), marks)
     if not compute.any(same).as_py():
         return column
     rest = compute.if_else(same, pa.scalar(None, kind), column)

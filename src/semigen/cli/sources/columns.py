@@ -197,7 +197,7 @@ def refuse_huge(table: pa.Table, path: Path) -> None:
         if not pa.types.is_floating(column.type):
             continue
         with np.errstate(invalid="ignore"):
-            huge = np.flatnonzero(np.abs(column.to_numpy()) > _LARGEST)
+            huge = np.flatnonzero(np.abs(column.to_numpy().astype(np.float64)) > _LARGEST)
         if huge.size:
             cell = column[int(huge[0])].as_py()
             what = "is infinity" if abs(cell) == np.inf else f"is {cell:g}, too large to compute with"

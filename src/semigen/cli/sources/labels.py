@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections import Counter
@@ -34,8 +35,10 @@ def require_columns(names: Sequence[str], wanted: Sequence[str], path: Path, wan
     """Raise TableError if a wanted column is not among the names, with those that come close."""
     absent = [name for name in wanted if name not in names]
     if absent:
+        only = " If cells are separated by another mark, name it with --separator." if len(names) == 1 else ""
         raise TableError(
-            f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): {hint(absent[0], names)}"
+            f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): "
+            f"{hint(absent[0], names)}{only}"
         )
 
 
@@ -106,6 +109,9 @@ def given_labels(column: pa.ChunkedArray, name: str, path: Path, options: ReadOp
             "write them as text."
         )
     cells = [None if _is_unlabeled(cell, options) else cell for cell in column.to_pylist()]
+    infinite = [row for row, cell in enumerate(cells) if isinstance(cell, float) and math.isinf(cell)]
+    if infinite:
+        raise TableError(f"{path}: column {name!r} has infinity in row {infinite[0]} (from 0): correct it.")
     labels = np.empty(len(cells), dtype=object)
     labels[:] = _whole(cells)
     return labels
@@ -155,8 +161,10 @@ def _plain(text: str) -> str:
 
 
 def _whole(cells: list[Any]) -> list[Any]:
-    """Floats as integers, in numbers and in words, where all of them are whole."""
+    """Floats as integers, in numbers and in words, where all are whole; integers beyond 64 bits as text."""
     there = [cell for cell in cells if cell is not None]
+    if any(isinstance(cell, int) and not -(2**63) <= cell < 2**63 for cell in there):
+        return [None if cell is None else str(cell) for cell in cells]
     if there and all(isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53 for cell in there):
         return [None if cell is None else int(cell) for cell in cells]
     if there and all(isinstance(cell, str) and _WHOLE_FLOAT.fullmatch(cell) for cell in there):
