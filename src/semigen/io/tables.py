@@ -244,7 +244,7 @@ def _content(path: Path) -> tuple[bytes, str]:
 
 
 def _named(table: pa.Table) -> pa.Table:
-    """The table with a name for every column, and views of text as text, for which most functions are made."""
+    """The table with a name for every column, and views of text as text, which all functions know."""
     columns = [
         column.cast(pa.string()) if pa.types.is_string_view(column.type) else column
         for column in table.columns
