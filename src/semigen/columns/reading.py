@@ -138,18 +138,19 @@ def read(schema: Schema, X: Any, *, sparse: bool = False) -> Any:
     frame = as_frame(X)
     if frame is None:
         return _read_array(schema, as_table(X))
+    names = frame.columns  # listed anew each time it is asked for
     if schema.names is None:
-        _check_width(schema, len(frame.columns))
+        _check_width(schema, len(names))
         found = list(range(schema.n_features))
     else:
-        found, absent = positions(schema.names, frame.columns)
+        found, absent = positions(schema.names, names)
         if absent:
-            others = [name for j, name in enumerate(frame.columns) if j not in found] or frame.columns
+            others = [name for j, name in enumerate(names) if j not in found] or names
             raise ColumnError(
                 f"X lacks {listing([repr(name) for name in absent])} ({len(absent)} of the "
                 f"{schema.n_features} columns that the model was fitted on): {hint(absent[0], others)}"
             )
-    return _read_columns(schema, [frame.get_column(frame.columns[j]) for j in found])
+    return _read_columns(schema, [frame.get_column(names[j]) for j in found])
 
 
 def _asked(kinds: Kinds, names: Sequence[Any] | None, n_columns: int) -> list[Kind | None]:
