@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import semigen
 from semigen.cli import app
 
-RESULTS = {"model.semigen", "predictions.csv", "summary.json"}
+RESULTS = {"model.semigen", "predictions.csv", "summary.json", "config.toml"}
 
 
 _WORDS = {

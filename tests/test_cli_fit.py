@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -140,17 +141,15 @@ def test_ids_keep_their_leading_zeros_and_may_have_any_name(here):
     ("classes", "kind"),
     [((0, 1), int), ((3, 7), int), ((True, False), bool), (("no", "yes"), str), ((1.5, 2.5), float)],
 )
-def test_classes_keep_their_type(here, classes, kind):
+def test_classes_keep_their_type_where_the_file_has_types(here, classes, kind):
     make_table(classes=classes)[0].to_parquet("data.parquet", index=False)
-    make_table(classes=classes)[0].to_csv("data.csv", index=False)
-    for name in ("data.parquet", "data.csv"):
-        fit(name, "--target", "y", "--out", name + ".out")
-        clf = semigen.load(f"{name}.out/model.semigen")
-        assert clf.classes_.tolist() == sorted(classes)
-        assert type(clf.classes_.tolist()[0]) is kind
-        written = pa.csv.read_csv(f"{name}.out/predictions.csv")
-        assert {type(cell) for cell in written["predicted"].to_pylist()} == {kind}
-        assert {None if cell == "" else cell for cell in written["given"].to_pylist()} == {None, *classes}
+    fit("data.parquet", "--target", "y")
+    clf = semigen.load("data-semigen/model.semigen")
+    assert clf.classes_.tolist() == sorted(classes)
+    assert type(clf.classes_.tolist()[0]) is kind
+    written = pa.csv.read_csv("data-semigen/predictions.csv")
+    assert {type(cell) for cell in written["predicted"].to_pylist()} == {kind}
+    assert {None if cell == "" else cell for cell in written["given"].to_pylist()} == {None, *classes}
 
 
 @pytest.mark.parametrize(
@@ -160,12 +159,12 @@ def test_markers_of_unlabeled_rows(here, marker, classes):
     frame, _ = make_table(classes=[str(c) for c in classes])
     frame["y"] = frame["y"].fillna(marker)
     frame.to_csv("data.csv", index=False)
-    if not isinstance(classes[0], bool):
-        result = fit("data.csv", "--target", "y", "--out", "naive")
-        assert f"--unlabeled={marker}" in result.stderr
+    result = fit("data.csv", "--target", "y", "--out", "naive")
+    assert "(40 rows) is taken as a class" in result.stderr
+    assert f"--unlabeled={shlex.quote(marker)}" in result.stderr
     summary = json.loads(fit("data.csv", "--target", "y", "--unlabeled", marker, "--json").stdout)
     assert summary["n_unlabeled"] == 40
-    assert len(summary["labeled"]) == 2
+    assert [one["class"] for one in summary["labeled"]] == sorted(map(str, classes))
 
 
 def test_a_marker_that_does_not_occur_is_noted(here):

@@ -245,7 +245,7 @@ LABELS = {
         "more than one row: '00.png'",
     ),
     "no name": ("file,side\n00.png,above\n,below\n", "'file' has no file name in row 2"),
-    "no label": ("file,side\n00.png,\n01.png,\n", "'side' is empty in every row"),
+    "no label": ("file,side\n00.png,\n01.png,\n", "column 'side' has no label in 2 rows"),
     "one class": ("file,side\n00.png,above\n02.png,above\n", "only one class, 'above'"),
     "another target": ("file,Side\n00.png,above\n01.png,below\n", "'side' .*did you mean 'Side'"),
     "no rows": ("file,side\n", "no rows"),

@@ -43,28 +43,33 @@ GOOD = "u,v,y\n" + "\n".join(
 )
 
 
+IDS = "u,y\n" + "".join(f"{j},r{j}\n" for j in range(60))
+
+
 BROKEN = {
     "empty": ("t.csv", b"", "empty"),
     "blank": ("t.csv", b"\n \n", "empty"),
     "header only": ("t.csv", b"u,v,y\n", "no rows"),
     "repeated names": ("t.csv", b"u,u,y\n1,2,a\n", "more than one column named 'u'"),
-    "ragged": ("t.csv", b"u,v,y\n1,2,a\n3,4\n", "Expected 3 columns, got 2"),
+    "ragged": ("t.csv", b"u,v,y\n1,2,a\n3,4\n", "row 3: Expected 3 columns, got 2"),
     "binary": ("t.csv", RANDOM, "not a text table in UTF-8"),
     "png": ("t.csv", b"\x89PNG\r\n\x1a\n" + RANDOM, "not a text table in UTF-8"),
-    "latin-1 cells": ("t.csv", bytes_of("u,v,y\n1,2,é\n2,3,b\n", "latin-1"), "in column 'y'"),
-    "latin-1 names": ("t.csv", bytes_of("é,v,y\n1,2,a\n2,3,b\n", "latin-1"), "not a text table in UTF-8"),
-    "utf-16": ("t.csv", bytes_of(GOOD, "utf-16"), "not a text table in UTF-8"),
+    "utf-16 without a mark": ("t.csv", bytes_of(GOOD, "utf-16-le"), "not a text table in UTF-8.*--encoding"),
     "no gzip": ("t.csv.gz", GOOD.encode(), "not gzip"),
     "cut gzip": ("t.csv.gz", gzip.compress(GOOD.encode())[:-20], "cut off"),
     "no parquet": ("t.parquet", GOOD.encode(), "cannot be read as Parquet"),
     "empty parquet": ("t.parquet", b"", "cannot be read as Parquet"),
-    "excel": ("t.xlsx", b"PK\x03\x04", "must end in one of .csv"),
+    "excel": ("t.xlsx", b"PK\x03\x04", "spreadsheet"),
+    "no arrow": ("t.feather", GOOD.encode(), "cannot be read as an Arrow file"),
+    "no json": ("t.jsonl", b'{"u": 1, "y": "a"}\n{"u": 1,\n', "line 2.*one JSON object"),
+    "json of lists": ("t.jsonl", b"[1, 2]\n", "line 1 is no JSON object"),
+    "json of several types": ("t.jsonl", b'{"u": 1, "y": "a"}\n{"u": "x", "y": "b"}\n', "column 'u'"),
     "no ending": ("t", GOOD.encode(), "must end in one of .csv"),
     "infinite": ("t.csv", b"u,v,y\n1.5,inf,a\n2.5,1,b\n", "infinity"),
-    "no labels": ("t.csv", b"u,v,y\n1.5,2,\n2.5,1,\n", "empty in every row"),
-    "one class": ("t.csv", b"u,v,y\n1.5,2,a\n2.5,1,\n1,1,a\n", "column 'y' has only one class, 'a': label"),
-    "dates as classes": ("t.csv", b"u,y\n1.5,2020-01-01\n2.5,2020-01-02\n", "date32.*write them as text"),
-    "regression": ("t.csv", CONTINUOUS.encode(), "continuous"),
+    "no labels": ("t.csv", b"u,v,y\n1.5,2,\n2.5,1,\n", "column 'y' has no label in 2 rows: label"),
+    "one class": ("t.csv", b"u,v,y\n1.5,2,a\n2.5,1,\n1,1,a\n", "t.csv: column 'y' has only one class, 'a'"),
+    "regression": ("t.csv", CONTINUOUS.encode(), "t.csv: column 'y' has 60 different values.*measurements"),
+    "ids as target": ("t.csv", IDS.encode(), "names of rows"),
     "only text": ("t.csv", b"u,y\nx y z,a\nz,b\nx,a\n", "no column that a model can use: u"),
     "only a target": ("t.csv", b"y\na\nb\n", "no column"),
 }  # fmt: skip

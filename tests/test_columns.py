@@ -62,7 +62,9 @@ def test_text(frame):
     nearly = one(frame, "x", ["1", "2", "?", "3"])
     assert nearly.kind == "text"
     assert "'?'" in nearly.reason
-    assert "decimal comma" in one(frame, "x", ["1,5", "2", "-0,25"]).reason
+    assert "'1,5' is 1.5; store numbers" in one(frame, "x", ["1,5", "2", "-0,25"]).reason
+    assert "'20,412' is 20,412; store numbers" in one(frame, "x", ["7", "20,412", "5", "6"]).reason
+    assert "'$1,250' is 1,250" in one(frame, "x", ["$1,250", "$3", "$4"]).reason
     assert one(frame, "who", ["ann lee", "bob", "cid"]).kind == "id"
     assert one(frame, "note", ["it came late", "bob", "cid"]).kind == "text"
 

@@ -335,3 +335,17 @@ def test_extra_trees_as_arrays_are_scikit_learns(n_classes, rng):
     np.testing.assert_allclose(found.predict_proba(fresh), twin.predict_proba(fresh), rtol=1e-12)
     assert len(found.root_) == 20
     np.testing.assert_array_equal(found.predict(fresh), twin.predict(fresh))
+
+
+def test_axes_of_fewer_rows_than_columns_are_those_of_the_covariance(rng):
+    from semigen.representation.axes import PrincipalAxes
+
+    X = rng.normal(size=(12, 30)) * np.linspace(1, 3, 30)
+    axes = PrincipalAxes(gaussian=0.0).fit(X)
+    table = axes.plain_.transform(X)
+    values, vectors = np.linalg.eigh(np.cov(table.T, ddof=0))
+    order = np.argsort(-values)[:11]
+    assert axes.axes_.shape == (30, 11)
+    np.testing.assert_allclose(np.abs(axes.axes_), np.abs(vectors[:, order]), atol=1e-10)
+    constant = PrincipalAxes().fit(np.ones((3, 5)))
+    assert np.isfinite(constant.axes_).all()

@@ -460,3 +460,11 @@ def test_estimators_take_labels_and_tables_that_are_read_already(model, rng):
     assert read.classes_.tolist() == ["down", "up"]
     np.testing.assert_allclose(read.predict_proba(table), wanted, atol=1e-10)
     np.testing.assert_allclose(read.predict_proba(frame), wanted, atol=1e-10)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n"])
+def test_blank_text_is_no_label(blank):
+    for y in (["a", "b", blank], np.array(["a", "b", blank]), pd.Series(["a", "b", blank], dtype="string")):
+        labels = encode(y)
+        assert labels.classes.tolist() == ["a", "b"]
+        assert labels.is_labeled.tolist() == [True, True, False]

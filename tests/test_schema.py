@@ -517,8 +517,12 @@ def test_a_frame_without_names_in_the_fit_and_an_array_after_a_frame(frame):
 
 def test_columns_that_changed_their_type_are_refused(frame):
     schema, _ = learn(frame({"a": [1.5, 2.5], "n": [3, 4]}), {"n": "count"})
-    with pytest.raises(ColumnError, match=r"'a' \(text\) cannot be read as numbers: correct .*'x'"):
+    with pytest.raises(
+        ColumnError, match=r"'a' \(text\) cannot be read as numbers: its cell in row 1 is 'x'"
+    ):
         read(schema, frame({"a": [None, "x"], "n": [1, 2]}))
+    with pytest.raises(ColumnError, match=r"its cell in row 2 is '\?'"):
+        read(schema, frame({"a": ["1.5", "2,000", "?"], "n": [3, 4, 5]}))
     with pytest.raises(ColumnError, match=r"'n' is read as counts"):
         read(schema, frame({"a": [1.5, 2.5], "n": [1.0, 2.5]}))
     assert np.isnan(read(schema, frame({"a": [None, None], "n": [1, 2]}))[:, 0]).all()

@@ -32,7 +32,19 @@ class LabelError(SemigenError, ValueError):
 
 
 class ColumnError(SemigenError, ValueError):
-    """A column of the input cannot be used: text, missing values, wrong or absent names."""
+    """A column of the input cannot be used: text, missing values, wrong or absent names.
+
+    Parameters
+    ----------
+    message : str
+        What was seen, and where.
+    cure : str
+        What helps in Python; ``seen`` is the message without it, for those who have another one.
+    """
+
+    def __init__(self, message: str, cure: str = "") -> None:
+        super().__init__(f"{message} {cure}" if cure else message)
+        self.seen = message
 
 
 class ParameterError(SemigenError, ValueError):

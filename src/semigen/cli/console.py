@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import unicodedata
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -12,8 +14,14 @@ import typer
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from semigen.common import interrupts
+
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+_JOINERS = "\u200c\u200d"
+
 
 INPUT_ERROR = 1
 _CURES = {
@@ -56,7 +64,23 @@ class Output:
     def result(self, summary: dict[str, Any]) -> None:
         """Print the summary as JSON if that is wanted."""
         if self.as_json:
-            print(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False))
+            text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+            print("\n".join(map(visible, text.split("\n"))))  # JSON has no other line ends, and such escapes
+
+    @contextmanager
+    def warnings_as_notes(self, *said: type[Warning]) -> Iterator[None]:
+        """Print what semigen warns of as notes, once each, when the block ends; leave out all other warnings.
+
+        Those of other libraries are about their own code; ``said`` are kinds of which something else is said.
+        """
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for category in said:
+                warnings.simplefilter("ignore", category)
+            yield
+        ours = (str(one.message) for one in caught if one.category.__module__.startswith("semigen"))
+        for message in dict.fromkeys(ours):
+            self.note(message)
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable[..., None]]:
@@ -119,6 +143,30 @@ def _fail(message: str) -> None:
         _console(stderr=True).print(f"error: {' '.join(message.split())}", style="bold red", soft_wrap=True)
 
 
+def visible(text: str) -> str:
+    """Text whose control characters are escapes as in JSON, since they could command the terminal.
+
+    These are control characters, format characters such as those of writing direction, surrogates, and
+    separators of lines and paragraphs. The joiners of scripts and emoji stay.
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in _UNSEEN or character in _JOINERS:
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")  # as JSON writes them
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+class _VisibleConsole(Console):
+    """A console on which whatever a file brings along is only text."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Text as it is to be printed; this is where all text comes by, that in tables included."""
+        return super().render_str(visible(text), **options)
+
+
 def _console(*, stderr: bool) -> Console:
     # Names of columns and classes are the user's: nothing in them is markup.
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    return _VisibleConsole(stderr=stderr, markup=False, highlight=False, emoji=False)

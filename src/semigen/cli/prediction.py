@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from semigen._version import __version__
 from semigen.cli.console import Output
 from semigen.cli.outputs import complete_files
 from semigen.cli.predictions import count_predictions, predict_table
-from semigen.cli.sources import ImageSource, Rows, TableSource, TextSource
+from semigen.cli.sources import ImageSource, ReadOptions, Rows, TableSource, TextSource
+from semigen.cli.sources.columns import as_noted
 from semigen.cli.sources.images import noted_form
+from semigen.cli.sources.labels import as_classes
+from semigen.cli.wording import cell_text
 from semigen.common.progress import Progress
-from semigen.exceptions import ModelFileError, SemigenError
+from semigen.evaluation.scoring import PredictionScore, score_predictions
+from semigen.exceptions import ModelFileError, SemigenError, TableError
 from semigen.io.files import first_line
 from semigen.io.models import load, read_notes
-from semigen.io.tables import table_format, write_table
+from semigen.io.tables import spreadsheet_safe, table_format, write_table
 
 
 def predict_file(
@@ -29,8 +35,13 @@ def predict_file(
     images: bool,
     id_name: str | None,
     force: bool,
-) -> dict[str, Any]:
+    options: ReadOptions | None = None,
+    csv_safe: bool = False,
+    score_out: Path | None = None,
+) -> tuple[dict[str, Any], PredictionScore | None]:
     """Predict the rows of a table, or with ``images`` those of a folder; write a file and return a summary.
+
+    Where the table has the target that the model was fitted on, the score of the predictions comes with it.
 
     Raises
     ------
@@ -41,24 +52,41 @@ def predict_file(
     """
     ending = table_format(out)
     inputs = [model_path, source]
-    with complete_files([out], force=force, inputs=inputs) as (unfinished,):
+    targets = [out] if score_out is None else [out, score_out]
+    with complete_files(targets, force=force, inputs=inputs) as (unfinished, *of_score):
         with output.progress("loading"):
             model = load(model_path)
         with output.progress("reading") as progress:
-            rows = _read(model, model_path, source, images, id_name, progress)
+            notes = read_notes(model_path)
+            options = as_noted(options or ReadOptions(), notes)
+            rows = _read(model, model_path, source, images, id_name, notes, options, progress)
         for note in rows.notes:
             output.note(note)
-        with output.progress("predicting"):
+        with output.warnings_as_notes(), output.progress("predicting"):
             predictions = _predicted(model, model_path, rows)
-        write_table(predictions, unfinished, ending)
-    return {
+        score = _score(model, rows, predictions, options)
+        if score is None and score_out is not None:
+            raise TableError(
+                f"{source} has no labels in the column {str(notes.get('target'))!r}, so there is nothing to "
+                "score: leave out --score."
+            )
+        write_table(spreadsheet_safe(predictions) if csv_safe else predictions, unfinished, ending)
+        if score is not None:
+            about = {"model": str(model_path), "table": str(source), **score.to_dict()}
+            text = json.dumps(about, indent=2, ensure_ascii=False, allow_nan=False)
+            for place in of_score:
+                place.write_text(text + "\n", encoding="utf-8")
+    summary = {
         "semigen": __version__,
         "model": str(model_path),
         "folder" if images else "table": str(source),
         "n_rows": predictions.num_rows,
+        "target": notes.get("target"),
         "predicted": count_predictions(predictions),
+        "score": None if score is None else score.to_dict(),
         "out": str(out),
     }
+    return summary, score
 
 
 def _predicted(model: Any, model_path: Path, rows: Rows) -> pa.Table:
@@ -75,10 +103,16 @@ def _predicted(model: Any, model_path: Path, rows: Rows) -> pa.Table:
 
 
 def _read(
-    model: Any, model_path: Path, source: Path, images: bool, id_name: str | None, progress: Progress
+    model: Any,
+    model_path: Path,
+    source: Path,
+    images: bool,
+    id_name: str | None,
+    notes: dict[str, Any],
+    options: ReadOptions,
+    progress: Progress,
 ) -> Rows:
     """Read rows as those were that the model was fitted on."""
-    notes = read_notes(model_path)
     form = noted_form(notes, model_path)
     if images:
         if form is None:
@@ -87,5 +121,16 @@ def _read(
     if form is not None:
         raise ModelFileError(f"{model_path} was fitted on images: give --images DIR instead of a table.")
     if notes.get("text"):
-        return TextSource.read_new(source, notes["text"], id_name)
-    return TableSource.read_new(source, model, model_path, id_name)
+        return TextSource.read_new(source, id_name, notes, options)
+    return TableSource.read_new(source, model, model_path, id_name, notes, options)
+
+
+def _score(model: Any, rows: Rows, predictions: pa.Table, options: ReadOptions) -> PredictionScore | None:
+    """The scores of predictions; None where no true class is known."""
+    if rows.truth is None or not any(label is not None for label in rows.truth.tolist()):
+        return None
+    names = [f"p_{cell_text(label)}" for label in model.classes_.tolist()]
+    probabilities = np.column_stack([predictions[name].to_numpy() for name in names])
+    return score_predictions(
+        as_classes(rows.truth, model.classes_.tolist(), options), probabilities, model.classes_
+    )

@@ -11,27 +11,33 @@ from numpy.typing import NDArray
 from semigen.cli.sources import Rows
 from semigen.cli.wording import cell_text
 
+_OF_ROWS = {"log_density": "score_samples", "novelty": "novelty"}
+"""Columns that a model has if it has the method."""
+
 
 def predict_table(model: Any, rows: Rows, given: NDArray[Any] | None = None) -> pa.Table:
     """Return a table of predictions, one line per row.
 
-    Columns are the ids, the ``given`` labels if they are passed, the ``predicted`` class, its
-    ``probability``, the probability of each class (``p_<class>``), and ``log_density`` in nats where the
-    model has an exact one.
+    Columns are the ids, the columns to keep, the ``given`` labels if they are passed, the ``predicted``
+    class, its ``probability``, the probability of each class (``p_<class>``), and what the model says about
+    rows themselves: ``log_density`` in nats where it has an exact one, and ``novelty``.
     """
     probability = model.predict_proba(rows.features)
     classes = model.classes_.tolist()
-    best = probability.argmax(axis=1)
     columns: dict[str, Any] = {}
     if given is not None:
         columns["given"] = pa.array(given.tolist())
-    columns["predicted"] = pa.array([classes[k] for k in best])
+    columns["predicted"] = pa.array([classes[k] for k in probability.argmax(axis=1)])
     columns["probability"] = pa.array(probability.max(axis=1))
     columns |= {f"p_{cell_text(label)}": pa.array(probability[:, k]) for k, label in enumerate(classes)}
-    is_estimate = hasattr(model, "log_density")  # from many draws per row, which takes minutes
-    if hasattr(model, "score_samples") and not is_estimate:
-        columns["log_density"] = pa.array(model.score_samples(rows.features))
-    return pa.table({"id" if rows.id_name in columns else rows.id_name: rows.ids, **columns})
+    columns |= {name: pa.array(getattr(model, _OF_ROWS[name])(rows.features)) for name in _answers(model)}
+    id_name = "id" if rows.id_name in columns else rows.id_name
+    taken = {id_name, *columns}
+    kept: dict[str, Any] = {}
+    for name in rows.kept.column_names:
+        kept[_free(name, taken)] = rows.kept[name]
+        taken |= set(kept)
+    return pa.table({id_name: rows.ids, **kept, **columns})
 
 
 def count_predictions(predictions: pa.Table) -> list[dict[str, Any]]:
@@ -42,3 +48,18 @@ def count_predictions(predictions: pa.Table) -> list[dict[str, Any]]:
 def class_rows(counts: Counter[Any]) -> list[dict[str, Any]]:
     """Classes and their rows, as summaries have them."""
     return [{"class": label, "rows": count} for label, count in sorted(counts.items())]
+
+
+def _answers(model: Any) -> list[str]:
+    """Which columns of ``_OF_ROWS`` a model has: not estimates, which take minutes, and no constant."""
+    if hasattr(model, "log_density"):  # from many draws per row
+        return []
+    constant = {"novelty"} if getattr(model, "n_novel_components", None) == 0 else set()
+    return [name for name, method in _OF_ROWS.items() if hasattr(model, method) and name not in constant]
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name of a kept column, with ``table.`` before it where predictions have such a column."""
+    while name in taken:
+        name = f"table.{name}"
+    return name

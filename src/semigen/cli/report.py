@@ -7,13 +7,20 @@ from dataclasses import astuple
 from itertools import islice
 from typing import Any
 
-from rich import box
 from rich.table import Table
 
 from semigen.cli.console import Output
 from semigen.cli.recipes.records import WITH, WITHOUT, Judged
-from semigen.cli.wording import counted
-from semigen.comparison import CLASS_SHARES, Comparison, explain
+from semigen.cli.wording import counted, interval, plain_table
+from semigen.comparison import (
+    CLASS_SHARES,
+    Comparison,
+    Standing,
+    best_of,
+    explain,
+    explain_standing,
+    stand,
+)
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT
 from semigen.evaluation.intervals import Estimate
 
@@ -21,7 +28,9 @@ _ROWS = {WITH: "all", WITHOUT: "labeled"}
 """What a model is trained on, in a narrow column."""
 
 
-def say_result(output: Output, judged: Judged, about: dict[str, Any], verdict: str) -> None:
+def say_result(
+    output: Output, judged: Judged, about: dict[str, Any], verdict: str, standings: Sequence[Standing]
+) -> None:
     """Say how good a model is on held-out labeled rows, what it consists of, and the verdict.
 
     Parameters
@@ -32,6 +41,7 @@ def say_result(output: Output, judged: Judged, about: dict[str, Any], verdict: s
         What the summary says about the model.
     verdict : str
         In words.
+    standings : sequence of Standing
     """
     output.say()
     if "models" in about:
@@ -41,9 +51,21 @@ def say_result(output: Output, judged: Judged, about: dict[str, Any], verdict: s
     if judged.why_not is not None:
         output.say(judged.why_not)
     output.say(verdict)
+    for standing in standings:
+        output.say(explain_standing(standing))
     if "unlabeled_weight" in about:
         chosen = f"Weight of an unlabeled row (a labeled row has 1): {about['unlabeled_weight']:g}"
         output.say(f"{chosen}; {about['fallback']}" if about["fallback"] else f"{chosen}.")
+
+
+def standings(judged: Judged, about: dict[str, Any]) -> list[Standing]:
+    """The saved model beside the class shares alone and, if it is an ensemble, beside its best model."""
+    if judged.comparison is None:
+        return []
+    saved = judged.pair[0 if judged.uses_unlabeled else 1]
+    names = [one["name"] for one in about.get("models", ())]
+    others = [CLASS_SHARES, *([best_of(judged.comparison, names)] if names else [])]
+    return [stand(judged.comparison, saved, other) for other in others]
 
 
 def verdict_text(judged: Judged, n_unlabeled: int, *, with_covariance: bool) -> str:
@@ -124,20 +146,11 @@ def _add_class_shares(table: Table, comparison: Comparison, n_empty: int) -> Non
 
 
 def _table(columns: Sequence[str], *, with_scores: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number > 1 else "left")
-    for name in ("accuracy, %", "log-loss, nats") if with_scores else ():
-        table.add_column(name, justify="right")
-    return table
+    scores = ("accuracy, %", "log-loss, nats") if with_scores else ()
+    return plain_table([*columns, *scores], n_left=min(2, len(columns)))
 
 
 def _scores(comparison: Comparison, name: str) -> tuple[str, str]:
     score = comparison.score(name)
     percent = Estimate(*(100 * value for value in astuple(score.accuracy)))
-    return _interval(percent, ".1f"), _interval(score.log_loss, ".3f")
-
-
-def _interval(estimate: Estimate, form: str) -> str:
-    """A number that is not negative, and its interval."""
-    return f"{estimate.value:{form}} ({estimate.low:{form}}-{estimate.high:{form}})"
+    return interval(percent, ".1f"), interval(score.log_loss, ".3f")

@@ -20,14 +20,16 @@ from semigen._version import __version__
 from semigen.cli.console import Output
 from semigen.cli.predictions import class_rows, count_predictions, predict_table
 from semigen.cli.recipes import DEEP, Judged, Options, Recipe, learn_model
-from semigen.cli.report import say_result, training_notes, verdict_text
+from semigen.cli.report import say_result, standings, training_notes, verdict_text
 from semigen.cli.sources import ImageSource, Source
 from semigen.common.progress import Progress
+from semigen.comparison import explain_standing
 from semigen.exceptions import ConvergenceWarning, DatasetShiftWarning, TrainingWarning
 from semigen.io.models import save
-from semigen.io.tables import write_table
+from semigen.io.tables import spreadsheet_safe, write_table
 
 MODEL, PREDICTIONS, SUMMARY, SAMPLES = "model.semigen", "predictions.csv", "summary.json", "samples.png"
+CONFIG = "config.toml"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Learned:
 
 def result_names(model: str, *, images: bool) -> list[str]:
     """The files that a fit writes."""
-    return [MODEL, PREDICTIONS, SUMMARY, *([SAMPLES] if images and model in DEEP else [])]
+    return [MODEL, PREDICTIONS, SUMMARY, CONFIG, *([SAMPLES] if images and model in DEEP else [])]
 
 
 def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], output: Output) -> Learned:
@@ -67,14 +69,19 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
     output.say_lines(source.path.name, [*source.describe(), *work])
     for note in source.notes:
         output.note(note)
-    with output.progress("learning") as progress, _training_warnings():
+    with (
+        output.warnings_as_notes(ConvergenceWarning, TrainingWarning, DatasetShiftWarning),
+        output.progress("learning") as progress,
+        _ctrl_c_ends_everything(),
+    ):
         judged = learn_model(recipe, source, options, progress)
     about = _about_model(recipe, judged, source, options)
     text = verdict_text(judged, source.n_learned_unlabeled, with_covariance="covariance" in about)
-    say_result(output, judged, about, text)
+    standing = standings(judged, about)
+    say_result(output, judged, about, text, standing)
     for note in training_notes(about):
         output.note(note)
-    with output.progress("predicting"):
+    with output.warnings_as_notes(), output.progress("predicting"):
         predictions = predict_table(judged.model, source.rows, source.labels.values)
     family = None if recipe.families is None else source.family(recipe.families.of_kind)
     summary = {
@@ -89,16 +96,18 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
         "comparison": None if judged.comparison is None else judged.comparison.to_dict(),
         "why_not_compared": judged.why_not,
         "verdict": {**judged.verdict.to_dict(), "text": text},
+        "standing": [{**one.to_dict(), "text": explain_standing(one)} for one in standing],
         "predicted": count_predictions(predictions),
     }
     samples = _draw(recipe, judged.model, source, options, output)
     return Learned(source.saved(judged.model), predictions, summary, samples)
 
 
-def write(learned: Learned, folder: Path) -> None:
+def write(learned: Learned, folder: Path, *, csv_safe: bool = False) -> None:
     """Write model, predictions, summary and samples into a folder."""
     save(learned.model, folder / MODEL, notes=learned.summary)
-    write_table(learned.predictions, folder / PREDICTIONS, ".csv")
+    predictions = spreadsheet_safe(learned.predictions) if csv_safe else learned.predictions
+    write_table(predictions, folder / PREDICTIONS, ".csv")
     text = json.dumps(learned.summary, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     if learned.samples is not None:
@@ -119,12 +128,9 @@ def _about_model(recipe: Recipe, judged: Judged, source: Source, options: Option
 
 
 @contextmanager
-def _training_warnings() -> Iterator[None]:
-    """Keep what warnings say for later, and let Ctrl-C end everything, where networks would be kept."""
+def _ctrl_c_ends_everything() -> Iterator[None]:
+    """Let Ctrl-C end everything, where networks would be kept."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said for the model that is kept
-        warnings.simplefilter("ignore", TrainingWarning)
-        warnings.simplefilter("ignore", DatasetShiftWarning)
         warnings.filterwarnings("error", "stopped by Ctrl-C", TrainingWarning)
         try:
             yield

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+from rich import box
+from rich.table import Table
+
 from semigen.columns import Column
 from semigen.columns.tables import listing
+from semigen.evaluation.intervals import Estimate
 
 Lines = list[tuple[str, str]]
 """What is shown in two columns: a topic, and what there is to say; the topic is empty where it goes on."""
@@ -16,8 +21,10 @@ _KIND = {"number": "numeric", "flag": "true/false", "category": "categorical"}
 
 
 def cell_text(value: Any) -> str:
-    """Return a value as the tables that are written here show it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """Return a value as the tables that are written here show it; whole floats print as integers."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(pa.scalar(value).cast(pa.string())) if isinstance(value, float) else str(value)
 
 
 def counted(number: int, thing: str) -> str:
@@ -25,9 +32,28 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
+def interval(estimate: Estimate, form: str) -> str:
+    """A number that is not negative, and its interval."""
+    return f"{estimate.value:{form}} ({estimate.low:{form}}-{estimate.high:{form}})"
+
+
+def plain_table(columns: Sequence[str], n_left: int = 1) -> Table:
+    """An empty table with a line below the names; all columns but the first ``n_left`` are numbers."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="left" if number < n_left else "right")
+    return table
+
+
 def class_counts(counts: Mapping[Any, int], most: int = 12) -> str:
     """Classes and how many rows each has."""
-    return listing([f"{cell_text(label)} {count:,}" for label, count in sorted(counts.items())], most)
+    return listing([f"{_class_text(label)} {count:,}" for label, count in sorted(counts.items())], most)
+
+
+def _class_text(label: Any) -> str:
+    """A class in a sentence, in quotes where spaces would not be seen."""
+    text = cell_text(label)
+    return text if text == text.strip() else repr(text)
 
 
 def label_lines(unit: str, target: str, labeled: Mapping[Any, int], n_rows: int) -> Lines:

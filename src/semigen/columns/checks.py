@@ -88,8 +88,9 @@ def check_cells(schema: Schema, matrix: Matrix) -> None:
             name = schema.name(j)
             raise ColumnError(
                 f"column {name!r} is read as {PLURAL[kind]}, and {rows.size} of its values are not {what} "
-                f"(the first, in row {rows[0]}, is {matrix[rows[0], j]:g}): correct them, or read it as "
-                f"numbers when the model is fitted: {wish(name, 'number', 'gaussian')}."
+                f"(the first, in row {rows[0]}, is {matrix[rows[0], j]:g}).",
+                "Correct them, or read it as numbers when the model is fitted: "
+                f"{wish(name, 'number', 'gaussian')}.",
             )
 
 

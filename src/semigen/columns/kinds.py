@@ -13,6 +13,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.columns.numerals import numerals_of
 from semigen.columns.tables import Series, as_floats, as_frame, filled_cells
 from semigen.exceptions import ColumnError
 
@@ -207,13 +208,16 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
             "text",
             f"text, though all {len(cells)} filled cells read as numbers; store numbers to use them",
         )
+    numerals = numerals_of(set(cells))
+    if numerals is not None:
+        return "text", (
+            f"text of numbers: {odd[0][:20]!r} is {numerals.read(odd[0]):,g}; store numbers to use them"
+        )
     if len(odd) < len(cells) / 2:
         return "text", (
             f"text: {len(cells) - len(odd)} cells read as numbers, {len(odd)} do not "
             f"(such as {odd[0][:20]!r}); correct them to use it"
         )
-    if all(_is_number_text(cell.replace(",", ".", 1)) for cell in cells):
-        return "text", "numbers with a decimal comma; write them with a point to use them"
     if n_distinct == n_rows and all(len(cell.split()) <= _MOST_WORDS_OF_ID for cell in cells):
         return "id", "every row has a different text, like an identifier"
     return "text", f"text with {n_distinct:,} distinct values"

@@ -14,12 +14,12 @@ from sklearn.utils import check_array
 from semigen.columns.checks import PLURAL, Matrix, check_cells, check_sparse, wish
 from semigen.columns.kinds import USED, Kind, infer, kind_by_type
 from semigen.columns.levels import declared_levels, encode, find_levels
+from semigen.columns.numerals import numerals_of
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.tables import (
     Series,
     as_floats,
     as_frame,
-    filled_cells,
     hint,
     is_missing,
     listing,
@@ -138,18 +138,19 @@ def read(schema: Schema, X: Any, *, sparse: bool = False) -> Any:
     frame = as_frame(X)
     if frame is None:
         return _read_array(schema, as_table(X))
+    names = frame.columns  # listed anew each time it is asked for
     if schema.names is None:
-        _check_width(schema, len(frame.columns))
+        _check_width(schema, len(names))
         found = list(range(schema.n_features))
     else:
-        found, absent = positions(schema.names, frame.columns)
+        found, absent = positions(schema.names, names)
         if absent:
-            others = [name for j, name in enumerate(frame.columns) if j not in found] or frame.columns
+            others = [name for j, name in enumerate(names) if j not in found] or names
             raise ColumnError(
                 f"X lacks {listing([repr(name) for name in absent])} ({len(absent)} of the "
                 f"{schema.n_features} columns that the model was fitted on): {hint(absent[0], others)}"
             )
-    return _read_columns(schema, [frame.get_column(frame.columns[j]) for j in found])
+    return _read_columns(schema, [frame.get_column(names[j]) for j in found])
 
 
 def _asked(kinds: Kinds, names: Sequence[Any] | None, n_columns: int) -> list[Kind | None]:
@@ -194,8 +195,8 @@ def _refuse_unusable(names: Sequence[Any], kinds: Sequence[Kind], columns: Seque
         cures.append("Turn dates into numbers, such as days since a start.")
     cures.append("Or drop these columns.")
     raise ColumnError(
-        f"X has {len(found)} column(s) of {len(names)} that no model can read as they are: {listing(found)}. "
-        f"{' '.join(cures)}"
+        f"X has {len(found)} column(s) of {len(names)} that no model can read as they are: {listing(found)}.",
+        " ".join(cures),
     )
 
 
@@ -212,15 +213,24 @@ def _read_columns(schema: Schema, columns: Sequence[Series]) -> Matrix:
             continue
         kind = kind_by_type(series)
         if kind not in ("number", "flag", "empty"):
+            row, cell = _first_odd(series)
             raise ColumnError(
-                f"column {name!r} ({kind}) cannot be read as {PLURAL[schema.kinds[j]]}: correct its cells "
-                f"(the first is {filled_cells(series)[0]!r}), or if it is a category, say so when the "
-                f"model is fitted: {wish(name, 'category', 'categorical')}."
+                f"column {name!r} ({kind}) cannot be read as {PLURAL[schema.kinds[j]]}: its cell in row "
+                f"{row} is {cell!r}.",
+                "Correct it, or write None if the value is missing; if the column is a category, say so when "
+                f"the model is fitted: {wish(name, 'category', 'categorical')}.",
             )
         matrix[:, j] = as_floats(series)
     check_array(matrix, ensure_all_finite=False, input_name="X")
     check_cells(schema, matrix)
     return matrix
+
+
+def _first_odd(series: Series) -> tuple[int, Any]:
+    """Row and value of the first cell that is no number, of the first cell if all text reads as numbers."""
+    cells = [(row, cell) for row, cell in enumerate(series.to_list()) if not is_missing(cell)]
+    odd = (one for one in cells if isinstance(one[1], str) and numerals_of([one[1]]) is None)
+    return next(odd, cells[0])
 
 
 def as_table(X: Any) -> NDArray[Any]:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from semigen.exceptions import ColumnError
 
+_NEAR = 0.65  # of 1 for the same name: that two names may be a slip of each other
+
 Series: TypeAlias = "nw.Series[Any]"
 Frame: TypeAlias = "nw.DataFrame[Any]"
 
@@ -65,7 +67,7 @@ def positions(wanted: Iterable[Any], names: Sequence[Any]) -> tuple[list[int], l
 def hint(absent: Any, names: Sequence[Any]) -> str:
     """A hint for an absent name: similar names, or all of them."""
     there = list(map(str, names))
-    close = get_close_matches(str(absent), there, n=3, cutoff=0.5)
+    close = get_close_matches(str(absent), there, n=3, cutoff=_NEAR)
     close += [name for name in there if name.strip().lower() == str(absent).strip().lower()]
     if close:
         return f"did you mean {' or '.join(map(repr, dict.fromkeys(close)))}?"

@@ -3,14 +3,19 @@
 from semigen.comparison.cross_validation import cross_validate
 from semigen.comparison.record import CLASS_SHARES, Comparison, Score
 from semigen.comparison.rule import Verdict, decide, explain, judge
+from semigen.comparison.standing import Standing, best_of, explain_standing, stand
 
 __all__ = [
     "CLASS_SHARES",
     "Comparison",
     "Score",
+    "Standing",
     "Verdict",
+    "best_of",
     "cross_validate",
     "decide",
     "explain",
+    "explain_standing",
     "judge",
+    "stand",
 ]

@@ -71,7 +71,7 @@ def _as_array(y: Any) -> NDArray[Any]:
 
 
 def as_vector(y: Any, unlabeled: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Values (n,) and which of them are unlabeled: None, NaN, NA or the marker."""
+    """Values (n,) and which of them are unlabeled: None, NaN, NA, blank text or the marker."""
     series = _narwhal(y)
     if isinstance(series, nw.DataFrame):
         series = series.get_column(series.columns[0])
@@ -88,12 +88,14 @@ def as_vector(y: Any, unlabeled: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         missing = missing | np.isnat(values)
     elif values.dtype.kind == "O":
         missing = missing | np.fromiter(map(_is_missing, values), dtype=bool, count=values.shape[0])
+    elif values.dtype.kind == "U":
+        missing = missing | (np.strings.strip(values) == "")
     return values, np.asarray(missing | _equals_marker(values, unlabeled), dtype=bool)
 
 
 def _is_missing(value: Any) -> bool:
-    """None, NaN, NaT, or a library's NA, told by the fact that it does not equal itself."""
-    if value is None:
+    """None, blank text, or NaN, NaT or a library's NA, told by the fact that it does not equal itself."""
+    if value is None or (isinstance(value, str) and not value.strip()):
         return True
     equal = value == value
     return type(equal).__name__ == "NAType" or equal is False or equal is np.False_

@@ -100,9 +100,9 @@ def encode(
     ----------
     y : array-like or series of shape (n,), array-like or data frame of shape (n, K), or Labels
         One label per row, or one row of label probabilities or candidate sets (any non-negative numbers, at
-        least one positive) over K classes. In a vector ``None``, NaN, ``pd.NA`` and the marker are
-        unlabeled; in a matrix a row of NaN or of equal numbers is. A data frame's column names are its
-        classes; for an array they are 0 … K-1.
+        least one positive) over K classes. In a vector ``None``, NaN, ``pd.NA``, text that is empty or blank
+        (as an empty cell of a file is) and the marker are unlabeled; in a matrix a row of NaN or of equal
+        numbers is. A data frame's column names are its classes; for an array they are 0 … K-1.
     unlabeled : scalar or None, default=-1
         The marker. ``None`` turns it off, so that -1 can be a class.
     counted : ndarray of shape (n,), bool, or None

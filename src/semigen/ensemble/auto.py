@@ -39,6 +39,8 @@ ALL_MODELS, SUPERVISED_MODELS = "all models", "supervised models"
 RIDGE = 1.0
 BALANCE = 30.0
 """Rows by which each class counts as larger than its labeled rows."""
+MOST_CORRELATED = 2_000
+"""Columns of which the mixture per class knows the correlations, in time that grows with their cube."""
 SHARE_OF_MIXTURES = 0.4
 """Of a time budget."""
 MAX_ROWS = 100_000
@@ -115,9 +117,10 @@ class AutoClassifier(TableClassifier, BaseEstimator):
 
     Notes
     -----
-    Of more than 10,000 rows the mixture features are fitted on as many drawn at random, of more than 8,000
-    the graph, of more than 100,000 the mixture per class; of more than 20,000 labeled rows the models learn
-    from as many, drawn class by class.
+    Of more than 2,000 columns the mixture per class takes no correlations into account. Of more than 10,000
+    rows the mixture features are fitted on as many drawn at random, of more than 8,000 the graph, of more
+    than 100,000 the mixture per class; of more than 20,000 labeled rows the models learn from as many, drawn
+    class by class.
 
     Examples
     --------
@@ -181,7 +184,8 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
         schema, matrix = columns.learn(X, self.kinds, sparse=True)
-        family = choose("auto", "tied", schema, sparse=issparse(matrix))
+        covariance = "tied" if schema.n_features <= MOST_CORRELATED else "diag"
+        family = choose("auto", covariance, schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
         validate_data(self, X, skip_check_array=True)
         weight = check_weights(sample_weight, matrix.shape[0])

@@ -1,41 +1,124 @@
-"""Tables on disk: CSV and TSV, plain or gzipped, and Parquet, through pyarrow."""
+"""Tables on disk: CSV and TSV, JSON Lines, Parquet, Arrow and Excel."""
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
+import json
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
-from semigen.columns.tables import listing
-from semigen.exceptions import TableError
+from semigen.exceptions import MissingExtraError, TableError
+from semigen.io.delimited import Reading, open_delimited, refuse_separator, unzipped
 from semigen.io.files import first_line
 
-_FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
-_BLOCK_LIMIT = 2**31 - 1
+STDIN = Path("-")
+"""The path that means standard input."""
+
+_TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+_JSON_LINES = (".jsonl", ".ndjson")
+_ARROW = (".feather", ".arrow")
+_EXCEL = (".xlsx", ".xls", ".xlsb", ".ods")
+WRITTEN = (*_TEXT[:4], ".parquet", *_ARROW, *_JSON_LINES)
+"""Endings of files that can be written."""
+READ = (*_TEXT, ".parquet", *_ARROW, *_JSON_LINES, *_EXCEL)
+"""Endings of files that can be read."""
+
+_SIGNATURES = ((b"PAR1", ".parquet"), (b"ARROW1", ".arrow"), (b"PK\x03\x04", ".xlsx"))
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the start of a formula
 
 
-def table_format(path: Path) -> str:
+class TableFile(Protocol):
+    """An open table: a :class:`semigen.io.delimited.DelimitedFile` or a :class:`TypedFile`."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed about it."""
+
+    @property
+    def decimal(self) -> str:
+        """The decimal mark where numbers leave it open."""
+
+    def typed(self, text: Collection[str] = ()) -> pa.Table:
+        """All columns with their types; in a file without types, those of ``text`` are text."""
+
+    def written(self, names: Sequence[str]) -> pa.Table:
+        """Some columns as they are written; in a file with types these are their types."""
+
+
+@dataclass(frozen=True, eq=False)
+class TypedFile:
+    """An open table of a file whose columns have types."""
+
+    path: Path
+    table: pa.Table = field(repr=False)
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    decimal: str = "."
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns."""
+        return tuple(self.table.column_names)
+
+    def typed(self, text: Collection[str] = ()) -> pa.Table:
+        """The columns, with the markers of missing cells as missing."""
+        columns = [_without(column, self.missing) for column in self.table.columns]
+        return pa.table(columns, names=self.table.column_names)
+
+    def written(self, names: Sequence[str]) -> pa.Table:
+        """Some columns, every cell as it is."""
+        return self.table.select(list(names))
+
+
+def table_format(path: Path, known: Sequence[str] = WRITTEN) -> str:
     """Return the ending of a path that tells the format, such as ``.csv.gz``.
 
     Raises
     ------
     TableError
-        If it is none of those that can be read and written.
+        If it is none of those that are known: by default those that can be written.
     """
-    for ending in _FORMATS:
-        if path.name.lower().endswith(ending):
-            return ending
-    raise TableError(f"{path} has no known table format: its name must end in one of {', '.join(_FORMATS)}.")
+    endings = [ending for ending in known if path.name.lower().endswith(ending)]
+    if not endings:
+        raise TableError(f"{path} has no known table format: its name must end in one of {', '.join(known)}.")
+    return max(endings, key=len)
 
 
-def read_table(path: Path, text_columns: Sequence[str] = ()) -> pa.Table:
+def open_table(path: Path, reading: Reading | None = None) -> TableFile:
+    """Open a table; ``-`` is standard input, whose format is told from its first bytes.
+
+    Raises
+    ------
+    TableError
+        If there is no such file, or it is empty, damaged or no table, or column names repeat.
+    MissingExtraError
+        If its format needs a library that is not installed.
+    """
+    reading = reading or Reading()
+    if reading.separator is not None:
+        refuse_separator(reading.separator)
+    file = _opened(path, reading)
+    twice = [repr(name) for name, count in Counter(file.names).items() if count > 1]
+    if twice:
+        raise TableError(f"{path} has more than one column named {', '.join(twice)}: give each its own name.")
+    return file
+
+
+def read_table(path: Path, text_columns: Sequence[str] = (), reading: Reading | None = None) -> pa.Table:
     """Read a table, with every column's type told from all of its cells.
 
     Empty cells, and the usual words for them (NA, NaN, null), are missing. A column without a name is called
@@ -46,39 +129,76 @@ def read_table(path: Path, text_columns: Sequence[str] = ()) -> pa.Table:
     path : path
     text_columns : sequence of str
         Columns of a text file whose cells are kept as they are written, such as ids with leading zeros.
+    reading : Reading, optional
+
+    Raises
+    ------
+    TableError, MissingExtraError
+        As :func:`open_table`; or if there is no row.
+    """
+    file = open_table(path, reading)
+    return filled(path, file.typed(set(text_columns) & set(file.names)))
+
+
+def filled(path: Path, table: pa.Table) -> pa.Table:
+    """The table, if it has a row.
 
     Raises
     ------
     TableError
-        If there is no such file, or it is empty, damaged, not UTF-8 or no table, or column names repeat.
+        If it has none.
     """
-    ending = table_format(path)
-    if not path.exists():
-        raise TableError(f"{path} does not exist: check the path.")
-    if path.is_dir():
-        raise TableError(f"{path} is a folder: give a file.")
-    table = _read_parquet(path) if ending == ".parquet" else _read_text(path, ending, text_columns)
-    names = [name or f"unnamed: {number}" for number, name in enumerate(table.column_names)]
-    twice = [repr(name) for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise TableError(f"{path} has more than one column named {', '.join(twice)}: give each its own name.")
     if table.num_rows == 0:
         raise TableError(f"{path} has column names but no rows.")
-    return table.rename_columns(names)
+    return table
 
 
 def write_table(table: pa.Table, path: Path, ending: str) -> None:
     """Write a table in the format of ``ending``, whatever the path is called."""
     if ending == ".parquet":
-        pyarrow.parquet.write_table(table, path)
+        from pyarrow import parquet
+
+        parquet.write_table(table, path)
         return
-    options = pyarrow.csv.WriteOptions(delimiter="\t" if ending.startswith(".tsv") else ",")
+    if ending in _ARROW:
+        from pyarrow import feather
+
+        feather.write_feather(table, str(path))
+        return
+    if ending in _JSON_LINES:
+        lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in table.to_pylist())
+        path.write_text("".join(lines), encoding="utf-8")
+        return
+    from pyarrow import csv
+
+    table = pa.table(list(map(_flat, table.columns)), names=table.column_names)
+    options = csv.WriteOptions(delimiter="\t" if ending.startswith(".tsv") else ",")
     with (
         pa.CompressedOutputStream(str(path), "gzip")
         if ending.endswith(".gz")
         else pa.OSFile(str(path), "wb") as file
     ):
-        pyarrow.csv.write_csv(table, file, write_options=options)
+        csv.write_csv(table, file, write_options=options)
+
+
+def _flat(column: pa.ChunkedArray) -> Any:
+    """A column as text can hold it: lists and records as JSON."""
+    if not pa.types.is_nested(column.type):
+        return column
+    return pa.array([None if cell is None else json.dumps(cell, default=str) for cell in column.to_pylist()])
+
+
+def spreadsheet_safe(table: pa.Table) -> pa.Table:
+    """The table with an apostrophe before every text and name that a spreadsheet would run as a formula."""
+
+    def safe(text: Any) -> Any:
+        return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA) else text
+
+    columns = [
+        pa.array(list(map(safe, column.to_pylist())), pa.string()) if is_text(column.type) else column
+        for column in table.columns
+    ]
+    return pa.table(columns, names=list(map(safe, table.column_names)))
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -92,53 +212,157 @@ def value_type(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _read_parquet(path: Path) -> pa.Table:
+def _opened(path: Path, reading: Reading) -> TableFile:
+    content, ending = _content(path)
+    if ending in _TEXT:
+        return open_delimited(path, content, ending, reading)
+    read = {
+        ".parquet": _parquet,
+        **dict.fromkeys(_ARROW, _arrow),
+        **dict.fromkeys(_JSON_LINES, _json_lines),
+        **dict.fromkeys(_EXCEL, _excel),
+    }[ending]
+    table, *notes = read(path, content)
+    return TypedFile(path, _named(table), reading.missing, tuple(notes), reading.decimal)
+
+
+def _content(path: Path) -> tuple[bytes, str]:
+    """The bytes of a file, unpacked, and the ending that tells its format."""
+    if path == STDIN:
+        content = sys.stdin.buffer.read()
+        if content.startswith(b"\x1f\x8b"):
+            content = unzipped(path, content)
+        ending = next((end for start, end in _SIGNATURES if content.startswith(start)), None)
+        return content, ending or (".jsonl" if content.lstrip().startswith(b"{") else ".csv")
+    ending = table_format(path, READ)
+    if not path.exists():
+        raise TableError(f"{path} does not exist: check the path.")
+    if path.is_dir():
+        raise TableError(f"{path} is a folder: give a file.")
+    content = path.read_bytes()
+    return (unzipped(path, content) if ending.endswith(".gz") else content), ending
+
+
+def _named(table: pa.Table) -> pa.Table:
+    """The table with a name for every column, and views of text as text, which all functions know."""
+    columns = [
+        column.cast(pa.string()) if pa.types.is_string_view(column.type) else column
+        for column in table.columns
+    ]
+    names = [name or f"unnamed: {number}" for number, name in enumerate(table.column_names)]
+    return pa.table(columns, names=names)
+
+
+def _parquet(path: Path, content: bytes) -> tuple[pa.Table]:
+    from pyarrow import parquet
+
     try:
-        return pyarrow.parquet.ParquetFile(path).read()
+        return (parquet.ParquetFile(pa.BufferReader(content)).read(),)
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
 
 
-def _read_text(path: Path, ending: str, text_columns: Sequence[str]) -> pa.Table:
-    content = path.read_bytes()
-    if ending.endswith(".gz"):
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise TableError(f"{path} is not gzip, or is damaged or cut off: {first_line(error)}") from error
-    if not content or content.isspace():
-        raise TableError(f"{path} is empty.")
-    not_utf8 = f"{path} is not a text table in UTF-8: save it as CSV with the encoding UTF-8."
-    if b"\0" in content[: 2**20]:
-        raise TableError(not_utf8)
-    if len(content) >= _BLOCK_LIMIT:
-        raise TableError(f"{path} is larger than 2 GiB as text: convert it to Parquet.")
-    delimiter = "\t" if ending.startswith(".tsv") else _delimiter(content)
+def _arrow(path: Path, content: bytes) -> tuple[pa.Table]:
+    from pyarrow import feather
+
     try:
-        # One block, so that a column whose first cells are empty still gets the type of the later ones.
-        table = pyarrow.csv.read_csv(
-            io.BytesIO(content),
-            read_options=pyarrow.csv.ReadOptions(block_size=len(content) + 1),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            convert_options=pyarrow.csv.ConvertOptions(
-                strings_can_be_null=True, column_types={name: pa.string() for name in text_columns}
-            ),
-        )
-        binary = [
-            repr(name)
-            for name, kind in zip(table.column_names, table.schema.types, strict=True)
-            if kind == pa.binary()
-        ]
-    except UnicodeDecodeError as error:
-        raise TableError(not_utf8) from error
-    except pa.ArrowException as error:
-        raise TableError(f"{path} cannot be read as a table: {first_line(error)}") from error
-    if binary:
-        raise TableError(f"{not_utf8} Other bytes are in column {listing(binary)}.")
-    return table
+        return (feather.read_table(pa.BufferReader(content), use_threads=False),)
+    except (pa.ArrowException, OSError) as error:
+        raise TableError(f"{path} cannot be read as an Arrow file: {first_line(error)}") from error
 
 
-def _delimiter(content: bytes) -> str:
-    """Comma, unless the line of names has none but semicolons or tabs."""
-    header = content[: 2**20].lstrip().split(b"\n", 1)[0]
-    return next((mark for mark in (",", ";", "\t") if mark.encode() in header), ",")
+def _json_lines(path: Path, content: bytes) -> tuple[pa.Table]:
+    records = []
+    for number, line in enumerate(content.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise TableError(
+                f"{path}, line {number}: {first_line(error)}. Every line is one JSON object."
+            ) from error
+        if not isinstance(record, dict):
+            raise TableError(f"{path}, line {number} is no JSON object: write one per line, {{...}}.")
+        records.append(record)
+    if not records:
+        raise TableError(f"{path} is empty.")
+    names = dict.fromkeys(name for record in records for name in record)
+    return (
+        pa.table({name: _column(path, name, [record.get(name) for record in records]) for name in names}),
+    )
+
+
+def _excel(path: Path, content: bytes) -> tuple[Any, ...]:
+    try:
+        import python_calamine
+    except ImportError:
+        raise MissingExtraError(
+            f"{path}: spreadsheets need python-calamine: pip install 'semigen[tables]', or save it as CSV."
+        ) from None
+    try:
+        book = python_calamine.load_workbook(io.BytesIO(content))
+        names = book.sheet_names
+        rows = book.get_sheet_by_index(0).to_python(skip_empty_area=True)
+    except (python_calamine.CalamineError, OSError, ValueError) as error:
+        raise TableError(f"{path} cannot be read as a spreadsheet: {first_line(error)}") from error
+    if not rows:
+        raise TableError(f"{path} is empty: its first sheet, {names[0]!r}, has no cell.")
+    header, cells = rows[0], [[None if cell == "" else _whole(cell) for cell in row] for row in rows[1:]]
+    columns = [
+        _column(path, str(name), [row[j] for row in cells], mixed=True) for j, name in enumerate(header)
+    ]
+    table = pa.table(columns, names=[str(_whole(name)) for name in header])
+    if len(names) == 1:
+        return (table,)
+    return table, f"{path.name} has {len(names)} sheets; the first, {names[0]!r}, is read."
+
+
+def _whole(cell: Any) -> Any:
+    """Spreadsheets hold every number as a float."""
+    return int(cell) if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53 else cell
+
+
+def _column(path: Path, name: str, cells: list[Any], *, mixed: bool = False) -> pa.Array:
+    """Cells of one type as a column; ``mixed``: of several as text."""
+    kinds = {type(cell) for cell in cells if cell is not None}
+    if mixed and len(kinds) > 1 and not kinds <= {int, float}:
+        cells = [None if cell is None else str(cell) for cell in cells]
+    try:
+        return pa.array(cells)
+    except (pa.ArrowException, OverflowError, UnicodeError) as error:
+        raise TableError(
+            f"{path}: the cells of column {name!r} cannot be read as one type: {first_line(error)}."
+        ) from error
+
+
+def _without(column: pa.ChunkedArray, markers: Sequence[str]) -> pa.ChunkedArray:
+    """A column in which the cells that equal a marker are missing, as numbers if only numbers are left."""
+    from pyarrow import compute
+
+    if not markers:
+        return column
+    if pa.types.is_dictionary(column.type) and is_text(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if is_text(kind):
+        marks = pa.array(markers, kind)
+    elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        marks = pa.array([value for value in map(_number, markers) if value is not None], pa.float64())
+    else:
+        return column
+    same = compute.is_in(column if is_text(kind) else column.cast(pa.float64(), safe=False), marks)
+    if not compute.any(same).as_py():
+        return column
+    rest = compute.if_else(same, pa.scalar(None, kind), column)
+    try:
+        return rest.cast(pa.float64()) if is_text(kind) else rest
+    except pa.ArrowException:
+        return rest
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -106,10 +106,18 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 def _axes(table: Array, n_axes: int) -> tuple[Array, Array]:
     """Mean (D,) and leading principal axes (D, q), their signs fixed."""
     mean = table.mean(axis=0)
-    values, vectors = np.linalg.eigh(np.cov(table.T, ddof=0).reshape(table.shape[1], -1))
+    wide = table.shape[0] < table.shape[1]
+    if wide:  # as many axes as rows at most: those of the rows' products, in far less time
+        centered = table - mean
+        values, vectors = np.linalg.eigh(centered @ centered.T / len(table))
+    else:
+        values, vectors = np.linalg.eigh(np.cov(table.T, ddof=0).reshape(table.shape[1], -1))
     order = np.argsort(-values, kind="stable")[:n_axes]
     order = order[values[order] > FLAT * max(values.max(), FLAT)]
     axes = vectors[:, order if len(order) else [-1]]
+    if wide:
+        axes = centered.T @ axes if len(order) else np.eye(len(mean), 1, 1 - len(mean))
+        axes /= np.linalg.norm(axes, axis=0)
     largest = np.abs(axes).argmax(axis=0)
     return mean, axes * np.sign(axes[largest, np.arange(axes.shape[1])])
 

@@ -7,11 +7,23 @@ import shlex
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from semigen.cli.config import Config, config_text
 from semigen.cli.console import Output, exit_codes
+from semigen.cli.options import (
+    TABLE_HELP,
+    CsvSafe,
+    Decimal,
+    Encoding,
+    Keep,
+    Missing,
+    Separator,
+    is_stdin,
+    read_options,
+)
 from semigen.cli.outputs import out_folder
 
 
@@ -30,6 +42,7 @@ class Model(StrEnum):
 class CovarianceShape(StrEnum):
     """Covariance of the Gaussians of a mixture."""
 
+    auto = "auto"
     full = "full"
     tied = "tied"
     diag = "diag"
@@ -47,12 +60,11 @@ _WITHOUT_WORDS = _MODELS_WITH["--steps"]
 
 
 def fit(
+    context: typer.Context,
     target: Annotated[
         str, typer.Option(help="Column with the classes; empty cells are unlabeled.", metavar="COL")
     ],
-    table: Annotated[
-        Path | None, typer.Argument(help="CSV or TSV (plain or .gz) or Parquet.", metavar="TABLE")
-    ] = None,
+    table: Annotated[Path | None, typer.Argument(help=TABLE_HELP, metavar="TABLE")] = None,
     images: Annotated[
         Path | None,
         typer.Option(
@@ -87,14 +99,16 @@ def fit(
         ),
     ] = None,
     drop: Annotated[
-        list[str] | None, typer.Option(help="Column to leave out; repeatable.", metavar="COL")
+        list[str] | None,
+        typer.Option(help="Column to leave out, or a pattern such as 'q*'; repeatable.", metavar="COL"),
     ] = None,
     as_: Annotated[
         list[str] | None,
         typer.Option(
             "--as",
-            help="How to read a column: number, count, flag or category; for mixture, safe and vae also a "
-            "family such as poisson; repeatable.",
+            help="How to read a column, the columns of a pattern ('q*=category') or of a type (integer, "
+            "decimal, boolean, text, date): number, count, flag or category; for mixture, safe and vae also "
+            "a family such as poisson; repeatable.",
             metavar="COL=KIND",
         ),
     ] = None,
@@ -130,13 +144,32 @@ def fit(
         int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1, metavar="N")
     ] = 0,
     unlabeled: Annotated[
-        str | None, typer.Option(help="A cell that means 'no label', such as -1 or '?'.", metavar="TEXT")
+        list[str] | None,
+        typer.Option(
+            help="A cell of the target that means 'no label', such as -1 or '?', besides empty ones; "
+            "repeatable.",
+            metavar="TEXT",
+        ),
     ] = None,
+    strip_labels: Annotated[
+        bool,
+        typer.Option(
+            "--strip-labels",
+            help="Take labels that differ only by spaces around them or by case as one class.",
+        ),
+    ] = False,
+    missing: Missing = None,
+    keep: Keep = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    csv_safe: CsvSafe = False,
+    config: Config = None,
     covariance: Annotated[
         CovarianceShape | None,
         typer.Option(
-            help="Covariance of the numeric columns in a mixture; default: tied (one for all classes), the "
-            "safest with few labels."
+            help="Covariance of the numeric columns in a mixture; default: auto (one per class, or tied: one "
+            "for all, by labels left out)."
         ),
     ] = None,
     as_json: Annotated[
@@ -146,8 +179,8 @@ def fit(
 ) -> None:
     """Learn from the labeled and unlabeled rows of TABLE and predict every row.
 
-    Writes model.semigen, predictions.csv (class and probabilities of every row)
-    and summary.json. With --images DIR --labels FILE, each row is an image.
+    Writes model.semigen, predictions.csv (class and probabilities of every row),
+    summary.json, and config.toml to repeat the run. With --images DIR --labels FILE, each row is an image.
 
     Numbers, true/false values and categories are used, and may be missing. Text
     (without --text), dates, identifiers and constants are not used; the output
@@ -179,22 +212,31 @@ def fit(
             f"--model {model.value} does not learn from words (--text): use --model auto, mixture, safe or "
             "hybrid."
         )
-    columns = {"--drop": drop, "--as": as_, "--text": text, "--weight": weight}
+    columns = {"--drop": drop, "--as": as_, "--text": text, "--weight": weight, "--keep": keep}
     _refuse_unlike_source(table, images, {"--labels": labels, "--image-size": image_size}, columns)
     size = None if image_size is None else _size(image_size)
     with exit_codes():
+        reading = read_options(
+            encoding=encoding,
+            separator=separator,
+            decimal=decimal,
+            missing=missing,
+            keep=keep,
+            unlabeled=unlabeled,
+            strip_labels=strip_labels,
+        )
         from semigen.cli.outputs import complete_folder
         from semigen.cli.recipes import Options, recipe_of, refuse_families
         from semigen.cli.sources import ImageSource, Source, TableSource, TextSource
-        from semigen.cli.training import MODEL, learn, result_names, write
-        from semigen.io.tables import table_format
+        from semigen.cli.training import CONFIG, MODEL, learn, result_names, write
+        from semigen.io.tables import READ, table_format
 
         source = images or table
         assert source is not None  # by now, one of them is given
         left_out, read_as = tuple(drop or ()), dict(pairs)
 
         def read(progress: Callable[[int, int, str], None]) -> Source:
-            given = {"id_name": id_, "unlabeled": unlabeled}
+            given: dict[str, Any] = {"id_name": id_, "options": reading}
             if labels is not None:  # and then images are given, too
                 return ImageSource.read(source, target, labels=labels, size=size, progress=progress, **given)
             if text:
@@ -202,23 +244,26 @@ def fit(
             return TableSource.read(source, target, read_as=read_as, drop=left_out, weight=weight, **given)
 
         output = Output(as_json)
-        name = source.resolve().name if images else source.name[: -len(table_format(source))]
+        name = "stdin" if is_stdin(table) else source.resolve().name
+        if not images and not is_stdin(table):
+            name = source.name[: -len(table_format(source, READ))]
         folder = out or Path(f"{name}-semigen")
         if images and folder.resolve().is_relative_to(images.resolve()):
             raise typer.BadParameter(
                 f"{folder} is inside the folder of images, which the next fit reads: choose another --out."
             )
-        shape = (covariance or CovarianceShape.tied).value
+        shape = (covariance or CovarianceShape.auto).value
         options = Options(model.value, shape, time_budget, jobs, steps, seed)
         results = result_names(model.value, images=images is not None)
-        inputs = [one for one in (table, labels) if one is not None]
+        inputs = [one for one in (table, labels, config) if one is not None]
         with complete_folder(folder, results, force=force, inputs=inputs) as unfinished:
             with output.progress("loading"):
                 recipe = recipe_of(model.value)  # what is not installed is told before anything is read
             refuse_families(model.value, recipe, read_as)
             learned = learn(recipe, options, read, output)
             with output.progress("writing"):
-                write(learned, unfinished)
+                write(learned, unfinished, csv_safe=csv_safe)
+                (unfinished / CONFIG).write_text(config_text(context, out=folder), encoding="utf-8")
         output.say()
         output.say(f"Results are in {folder}: {', '.join(results)}", wrap=False)
         command = shlex.join(["semigen", "predict", str(folder / MODEL)])

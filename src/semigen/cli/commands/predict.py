@@ -7,17 +7,31 @@ from typing import Annotated
 
 import typer
 
+from semigen.cli.config import Config
 from semigen.cli.console import Output, exit_codes
+from semigen.cli.options import (
+    TABLE_HELP,
+    CsvSafe,
+    Decimal,
+    Encoding,
+    Keep,
+    Missing,
+    Separator,
+    read_options,
+    refuse_for_images,
+)
 
 
 def predict(
     model: Annotated[Path, typer.Argument(help="A model that 'semigen fit' wrote.", metavar="MODEL")],
     out: Annotated[
-        Path, typer.Option(help="File to write: .csv, .csv.gz, .tsv, .tsv.gz or .parquet.", metavar="FILE")
+        Path,
+        typer.Option(
+            help="File to write: .csv, .tsv (plain or .gz), .parquet, .feather, .arrow or .jsonl.",
+            metavar="FILE",
+        ),
     ],
-    table: Annotated[
-        Path | None, typer.Argument(help="CSV or TSV (plain or .gz) or Parquet.", metavar="TABLE")
-    ] = None,
+    table: Annotated[Path | None, typer.Argument(help=TABLE_HELP, metavar="TABLE")] = None,
     images: Annotated[
         Path | None,
         typer.Option(help="Folder of images, for a model that was fitted on images.", metavar="DIR"),
@@ -25,6 +39,20 @@ def predict(
     id_: Annotated[
         str | None, typer.Option("--id", help="Column that identifies the rows.", metavar="COL")
     ] = None,
+    score: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the scores of the predictions to this JSON file; needs the target in TABLE.",
+            metavar="FILE",
+        ),
+    ] = None,
+    missing: Missing = None,
+    keep: Keep = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    csv_safe: CsvSafe = False,
+    config: Config = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
     ] = False,
@@ -33,22 +61,42 @@ def predict(
     """Predict every row of TABLE with a saved model.
 
     Columns are matched by name; their order does not matter, and further columns are ignored.
+    Where TABLE has the target, too, the predictions are compared with it.
     """
     if (table is None) == (images is None):
         raise typer.BadParameter("give TABLE, or --images DIR for a model that was fitted on images.")
     if images is not None and id_ is not None:
         raise typer.BadParameter("--id is for the columns of a table; images are identified by their files.")
+    if images is not None:
+        refuse_for_images({"--score": score, "--keep": keep, "--missing": missing})
     with exit_codes():
         from semigen.cli.prediction import predict_file
+        from semigen.cli.scoring import say_score
         from semigen.cli.wording import class_counts, counted
 
         output = Output(as_json)
         source = images or table
         assert source is not None  # by now, one of them is given
         is_folder = images is not None
-        summary = predict_file(model, source, out, output, images=is_folder, id_name=id_, force=force)
+        options = read_options(
+            encoding=encoding, separator=separator, decimal=decimal, missing=missing, keep=keep
+        )
+        summary, scored = predict_file(
+            model,
+            source,
+            out,
+            output,
+            images=is_folder,
+            id_name=id_,
+            force=force,
+            options=options,
+            csv_safe=csv_safe,
+            score_out=score,
+        )
         counts = class_counts({entry["class"]: entry["rows"] for entry in summary["predicted"]})
         rows = counted(summary["n_rows"], "image" if is_folder else "row")
         output.say(f"{source.name}: {rows}. Predicted: {counts}")
+        if scored is not None:
+            say_score(output, scored, summary["target"])
         output.say(f"Predictions are in {out}", wrap=False)
         output.result(summary)

@@ -16,7 +16,7 @@ from semigen.comparison import cross_validate, judge
 from semigen.data.labels import encode
 from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.splits import count_testable
-from semigen.exceptions import ColumnError
+from semigen.exceptions import ColumnError, LabelError
 
 _FOLDS = 5
 
@@ -87,11 +87,14 @@ def n_fits(source: Source) -> int:
 
 @contextmanager
 def cure(source: Source) -> Iterator[None]:
-    """Add to an error about columns what the command line can do about it."""
+    """Say of an error where it is, and add to one about columns what the command line can do about it."""
     try:
         yield
+    except LabelError as error:
+        raise LabelError(f"{source.path}: column {source.labels.target!r}: {error}") from error
     except ColumnError as error:
-        raise ColumnError(f"{source.path}: {str(error).removesuffix('.')}.{source.cure}") from error
+        seen = error.seen if source.cure else str(error)
+        raise ColumnError(f"{source.path}: {seen.removesuffix('.')}.{source.cure}") from error
 
 
 def finite(value: float) -> float | None:

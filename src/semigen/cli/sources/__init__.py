@@ -6,8 +6,8 @@ predicting: it reads other rows in the same way as those of the model. What is p
 """
 
 from semigen.cli.sources.images import ImageSource
-from semigen.cli.sources.records import Rows, Source
+from semigen.cli.sources.records import ReadOptions, Rows, Source
 from semigen.cli.sources.table import TableSource
 from semigen.cli.sources.text import TextSource
 
-__all__ = ["ImageSource", "Rows", "Source", "TableSource", "TextSource"]
+__all__ = ["ImageSource", "ReadOptions", "Rows", "Source", "TableSource", "TextSource"]

@@ -13,15 +13,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from semigen.cli.sources.labels import label_notes, labels_of, require_columns
-from semigen.cli.sources.records import Labels, Rows, Source
+from semigen.cli.sources.labels import labels_of, require_columns
+from semigen.cli.sources.records import Labels, ReadOptions, Rows, Source
 from semigen.cli.wording import Lines, counted
 from semigen.columns import Kind
 from semigen.columns.tables import hint, listing
 from semigen.common.progress import Progress
 from semigen.exceptions import ModelFileError, TableError
 from semigen.io.images import ImageForm, Pixels, as_gray, image_files, pixel_rows, read_image
-from semigen.io.tables import read_table
+from semigen.io.tables import filled, open_table
 
 FILE = "file"
 """Name of the column of file names in predictions."""
@@ -58,7 +58,7 @@ class ImageSource(Source):
         progress: Progress,
         size: tuple[int, int] | None = None,
         id_name: str | None = None,
-        unlabeled: str | None = None,
+        options: ReadOptions | None = None,
     ) -> Self:
         """Read images to learn from.
 
@@ -75,8 +75,7 @@ class ImageSource(Source):
             What images are resized to.
         id_name : str, optional
             The column of the file names; the first one if it is not given.
-        unlabeled : str, optional
-            A cell that means "no label".
+        options : ReadOptions, optional
 
         Raises
         ------
@@ -84,7 +83,7 @@ class ImageSource(Source):
             If the table, the folder or an image cannot be used, with its name.
         """
         files = image_files(folder)
-        labeled, notes = _labels(folder, files, labels, target, id_name, unlabeled)
+        labeled, notes = _labels(folder, files, labels, target, id_name, options or ReadOptions())
         if size is not None:
             _refuse_many(files, size)
         images: list[Pixels] = []
@@ -170,18 +169,19 @@ def noted_form(notes: Mapping[str, Any], path: Path) -> ImageForm | None:
 
 
 def _labels(
-    folder: Path, files: Sequence[str], path: Path, target: str, id_name: str | None, marker: str | None
+    folder: Path, files: Sequence[str], path: Path, target: str, id_name: str | None, options: ReadOptions
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The label of each file, None where the table has none, (n,), and what is to be noted about them."""
-    table = read_table(path, [id_name] if id_name else [])
-    first = id_name or table.column_names[0]
-    require_columns(table, [first], path, "--id")
-    require_columns(table, [target], path, "--target")
+    file = open_table(path, options.reading)
+    first = id_name or file.names[0]
+    require_columns(file.names, [first], path, "--id")
+    require_columns(file.names, [target], path, "--target")
     if first == target:
         raise TableError(
             f"{path}: the first column {first!r} is the target: name the column of file names with --id."
         )
-    given = labels_of(table, target, marker)
+    table = filled(path, file.written([first, target]))
+    given, notes = labels_of(table, target, path, options)
     cells = table[first].to_pylist()
     if None in cells:
         raise TableError(f"{path}: column {first!r} has no file name in row {cells.index(None) + 1}.")
@@ -204,7 +204,7 @@ def _labels(
         )
     labels = np.empty(len(files), dtype=object)
     labels[:] = [of_name.get(name) for name in files]
-    notes = label_notes(labels, target, marker)
+    notes = (*file.notes, *notes)
     if absent:
         what = counted(len(absent), "unlabeled file")
         notes += (f"{folder} does not contain {what} of {path.name}: {listing(absent, 3)}.",)

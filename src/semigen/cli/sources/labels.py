@@ -1,8 +1,13 @@
-"""Labels in a column of a table."""
+"""Labels in a column of a table: classes are what was written."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -10,88 +15,222 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from semigen.cli.sources.records import ReadOptions
 from semigen.cli.wording import cell_text, counted
 from semigen.columns.tables import hint, listing
 from semigen.exceptions import TableError
 from semigen.io.tables import is_text, value_type
 
-_SUSPECTS = (-1, "-1", "?", "unknown", "Unknown", "none", "None")
+_NO_LABEL = {
+    "-1", "?", "-", "--", ".", "na", "n/a", "#n/a", "nan", "<na>", "null", "nil", "none", "missing",
+    "unknown", "unlabeled", "unlabelled", "not labeled", "no label", "undefined", "tbd",
+}  # fmt: skip
+"""Classes that may be meant as "no label", in lower case."""
+
+_WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0")  # 1.00 is another text, and must not become the same class
+_MANY_CLASSES = 20
 
 
-def require_columns(table: pa.Table, names: Sequence[str], path: Path, wanted_by: str) -> None:
-    """Raise TableError if a column is not in the table, with the names that come close."""
-    absent = [name for name in names if name not in table.column_names]
-    if not absent:
-        return
-    raise TableError(
-        f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): "
-        f"{hint(absent[0], table.column_names)}"
-    )
+def require_columns(names: Sequence[str], wanted: Sequence[str], path: Path, wanted_by: str) -> None:
+    """Raise TableError if a wanted column is not among the names, with those that come close."""
+    absent = [name for name in wanted if name not in names]
+    if absent:
+        only = " If cells are separated by another mark, name it with --separator." if len(names) == 1 else ""
+        raise TableError(
+            f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): "
+            f"{hint(absent[0], names)}{only}"
+        )
 
 
-def labels_of(table: pa.Table, name: str, marker: str | None) -> NDArray[Any]:
-    """Return the labels in a column in their own type, None where a row has none, (n,).
+def matching(names: Sequence[str], wanted: Iterable[str]) -> list[str]:
+    """The columns that are wanted by name or by a pattern such as ``q*``; what is no column's stays."""
+    found: dict[str, None] = {}
+    for pattern in wanted:
+        alike = [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
+        found |= dict.fromkeys(alike or [pattern])
+    return list(found)
 
-    Parameters
-    ----------
-    table : pyarrow table
-    name : str
-        The column.
-    marker : str or None
-        A text that means "no label", besides an empty cell.
+
+def labels_of(
+    table: pa.Table, name: str, path: Path, options: ReadOptions
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Return the labels in a column as they are written, or in their own type where they have one.
+
+    Only empty cells and the markers of ``options`` are no labels. Where all labels are written as whole
+    floats (``1.0``), as pandas writes integers if some are missing, they are integers (``1``).
+
+    Returns
+    -------
+    labels : ndarray of shape (n,), object
+        None where a row has none.
+    notes : tuple of str
+        Classes that may not be meant as such.
 
     Raises
     ------
     TableError
-        If the cells are neither text nor numbers nor booleans, or hold fewer than two classes.
+        If the cells are neither text nor numbers nor booleans, hold fewer than two classes, or are
+        measurements.
     """
     column = table[name]
-    kind = value_type(column.type)
-    is_label = (
-        is_text(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-    )
-    if pa.types.is_null(kind):
-        raise TableError(f"column {name!r} is empty in every row: label at least one row of each class.")
-    if not is_label:
+    labels = given_labels(column, name, path, options)
+    if options.strip_labels:
+        labels = _most_frequent_spelling(labels)
+    found = Counter(label for label in labels if label is not None)
+    if len(found) < 2:
+        what = f"only one class, {next(iter(found))!r}" if found else "no label"
         raise TableError(
-            f"column {name!r} has cells of type {kind}, and classes are text, integers or booleans: "
+            f"{path}: column {name!r} has {what} in {counted(len(labels), 'row')}: label rows of at least "
+            "two classes."
+        )
+    _refuse_measurements(found, name, path)
+    return labels, tuple(_notes(found, column, len(labels), name, options))
+
+
+def given_labels(column: pa.ChunkedArray, name: str, path: Path, options: ReadOptions) -> NDArray[Any]:
+    """The labels in a column, None where a row has none, (n,); there may be none at all.
+
+    Raises
+    ------
+    TableError
+        If the cells are neither text nor numbers nor booleans.
+    """
+    kind = value_type(column.type)
+    types = pa.types
+    if not (
+        is_text(kind)
+        or types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+        or types.is_null(kind)
+    ):
+        raise TableError(
+            f"{path}: column {name!r} has cells of type {kind}, and classes are text, integers or booleans: "
             "write them as text."
         )
-    cells = column.to_pylist()
+    cells = [None if _is_unlabeled(cell, options) else cell for cell in column.to_pylist()]
+    infinite = [row for row, cell in enumerate(cells) if isinstance(cell, float) and math.isinf(cell)]
+    if infinite:
+        raise TableError(f"{path}: column {name!r} has infinity in row {infinite[0]} (from 0): correct it.")
     labels = np.empty(len(cells), dtype=object)
-    labels[:] = [None if _is_unlabeled(cell, marker) else cell for cell in cells]
-    classes = {label for label in labels if label is not None}
-    if len(classes) < 2:
-        found = f"only one class, {classes.pop()!r}" if classes else "no label"
-        raise TableError(f"column {name!r} has {found}: label rows of at least two classes.")
+    labels[:] = _whole(cells)
     return labels
 
 
-def label_notes(labels: NDArray[Any], target: str, marker: str | None) -> tuple[str, ...]:
-    """Where a class looks like a word for "no label", or a marker does not occur."""
-    given = [label for label in labels if label is not None]
-    notes = []
-    if len(given) == len(labels) and marker is not None:
-        notes.append(f"no cell of {target!r} is empty or equal to {marker!r}: every row is labeled.")
-    notes += [
-        f"{label!r} is taken as a class ({counted(given.count(label), 'row')}). If it means 'no label', "
-        f"add --unlabeled={label}"
-        for label in _SUSPECTS
-        if label in given
+def class_of(classes: Iterable[Any], options: ReadOptions) -> dict[str, Any]:
+    """The classes of a model by their texts, for labels of another file, which may have another type."""
+    return {_key(cell_text(one), options): one for one in classes}
+
+
+def as_classes(labels: NDArray[Any], classes: Iterable[Any], options: ReadOptions) -> NDArray[Any]:
+    """Labels as the classes of a model that have the same text; those of no class stay as they are."""
+    known = class_of(classes, options)
+    found = np.empty(len(labels), dtype=object)
+    found[:] = [
+        None if label is None else known.get(_key(cell_text(label), options), label) for label in labels
     ]
-    return tuple(notes)
+    return found
 
 
-def _is_unlabeled(cell: Any, marker: str | None) -> bool:
+def _key(text: str, options: ReadOptions) -> str:
+    return text.strip().casefold() if options.strip_labels else text
+
+
+def _is_unlabeled(cell: Any, options: ReadOptions) -> bool:
     if cell is None or cell != cell:
         return True
     if isinstance(cell, str):
-        return not cell.strip() or cell == marker
-    if marker is None:
-        return False
+        texts = {cell, _plain(cell)} | ({cell.strip()} if options.strip_labels else set())
+        return not cell.strip() or any(marker in texts for marker in options.unlabeled)
     if isinstance(cell, bool):
-        return cell_text(cell) == marker.lower()
+        return cell_text(cell) in map(str.lower, options.unlabeled)
+    return any(_is_number(marker, cell) for marker in options.unlabeled)
+
+
+def _is_number(marker: str, cell: float) -> bool:
     try:
         return bool(float(marker) == cell)
     except ValueError:
         return False
+
+
+def _plain(text: str) -> str:
+    """A whole float as an integer, any other text as it is."""
+    found = _WHOLE_FLOAT.fullmatch(text)
+    return found[1] if found else text
+
+
+def _whole(cells: list[Any]) -> list[Any]:
+    """Floats as integers, in numbers and in words, where all are whole; integers beyond 64 bits as text."""
+    there = [cell for cell in cells if cell is not None]
+    if any(isinstance(cell, int) and not -(2**63) <= cell < 2**63 for cell in there):
+        return [None if cell is None else str(cell) for cell in cells]
+    if there and all(isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53 for cell in there):
+        return [None if cell is None else int(cell) for cell in cells]
+    if there and all(isinstance(cell, str) and _WHOLE_FLOAT.fullmatch(cell) for cell in there):
+        return [None if cell is None else _plain(cell) for cell in cells]
+    return cells
+
+
+def _most_frequent_spelling(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels without spaces around them; of those that differ only in case the most frequent spelling."""
+    stripped = [label.strip() if isinstance(label, str) else label for label in labels]
+    spelled: dict[str, str] = {}
+    for label, _ in Counter(label for label in stripped if isinstance(label, str)).most_common():
+        spelled.setdefault(label.casefold(), label)
+    found = np.empty(len(labels), dtype=object)
+    found[:] = [spelled[label.casefold()] if isinstance(label, str) else label for label in stripped]
+    return found
+
+
+def _refuse_measurements(found: Counter[Any], name: str, path: Path) -> None:
+    """Refuse a column that measures something, or names every row."""
+    n_labeled = found.total()
+    if len(found) <= max(_MANY_CLASSES, n_labeled // 2):
+        return
+    what = "measurements" if any(_is_fraction(label) for label in found) else "names of rows"
+    raise TableError(
+        f"{path}: column {name!r} has {len(found):,} different values in "
+        f"{counted(n_labeled, 'labeled row')}, such as {next(iter(found))!r}: these look like {what}, not "
+        "classes. Name another --target, or sort the values into a few classes first."
+    )
+
+
+def _is_fraction(label: Any) -> bool:
+    try:
+        return not float(label).is_integer()
+    except (ValueError, OverflowError):
+        return False
+
+
+def _notes(
+    found: Counter[Any], column: pa.ChunkedArray, n_rows: int, name: str, options: ReadOptions
+) -> Iterable[str]:
+    if found.total() == n_rows and options.unlabeled:
+        markers = " or ".join(map(repr, options.unlabeled))
+        yield f"no cell of {name!r} is empty or equal to {markers}: every row is labeled."
+    suspects = [label for label in found if cell_text(label).strip().lower() in _NO_LABEL]
+    if suspects:
+        which = listing([f"{label!r} ({counted(found[label], 'row')})" for label in suspects])
+        cure = " ".join(f"--unlabeled={shlex.quote(cell_text(label))}" for label in suspects)
+        one = len(suspects) == 1
+        yield (
+            f"in {name!r}, {which} {'is' if one else 'are'} taken as {'a class' if one else 'classes'}. "
+            f"If {'it means' if one else 'they mean'} 'no label', add {cure}"
+        )
+    alike: dict[str, list[str]] = {}
+    for label in found:
+        if isinstance(label, str):
+            alike.setdefault(label.strip().casefold(), []).append(f"{label!r} ({found[label]:,})")
+    for same in alike.values():
+        if len(same) > 1:
+            yield (
+                f"classes of {name!r} differ only by spaces or case: {listing(same)}. If they are one class, "
+                "add --strip-labels"
+            )
+    if is_text(column.type) and any(
+        _WHOLE_FLOAT.fullmatch(str(cell)) for cell in column.unique().to_pylist()
+    ):
+        classes = listing(sorted(map(repr, found)), 3)
+        if not any(_WHOLE_FLOAT.fullmatch(str(label)) for label in found):
+            yield f"the labels in {name!r} are written as floats (1.0): their classes are called {classes}."

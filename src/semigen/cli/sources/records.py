@@ -5,15 +5,39 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from semigen.cli.wording import Lines, label_lines
 from semigen.columns import Column, Kind
+from semigen.io.delimited import Reading
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How files are read, whatever they hold.
+
+    Attributes
+    ----------
+    reading : Reading
+        What they do not say about themselves.
+    unlabeled : tuple of str
+        Cells that mean "no label", besides empty ones.
+    strip_labels : bool
+        Whether labels that differ only by spaces around them or by case are one class.
+    keep : tuple of str
+        Columns, or patterns of their names, to copy to the predictions; "all" for every one.
+    """
+
+    reading: Reading = field(default_factory=Reading)
+    unlabeled: tuple[str, ...] = ()
+    strip_labels: bool = False
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +54,19 @@ class Rows:
         The name of that column.
     notes : tuple of str
         What the user should know about how they were read.
+    kept : pyarrow table
+        Columns to copy to the predictions.
+    truth : ndarray of shape (n,), object, or None
+        The cells of the target in rows to be predicted, None where there is no label; None if there is no
+        such column.
     """
 
     features: Any
     ids: Any
     id_name: str
     notes: tuple[str, ...] = ()
+    kept: pa.Table = field(default_factory=lambda: pa.table({}))
+    truth: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)

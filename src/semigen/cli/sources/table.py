@@ -9,12 +9,25 @@ from typing import Any, ClassVar, Self
 
 import pyarrow as pa
 
-from semigen.cli.sources.columns import FAMILY_OF_WORD, named_kinds, open_table, read_labels, row_ids
-from semigen.cli.sources.records import Rows, Source
+from semigen.cli.sources.columns import (
+    FAMILY_OF_WORD,
+    about_reading,
+    expand_kinds,
+    known_target,
+    named_kinds,
+    open_table,
+    read_labels,
+    refuse_huge,
+    row_ids,
+)
+from semigen.cli.sources.labels import given_labels, matching
+from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
+from semigen.cli.sources.records import ReadOptions, Rows, Source
 from semigen.cli.wording import Lines, column_lines
 from semigen.columns import Column, Kind, describe
 from semigen.columns.tables import listing
 from semigen.exceptions import ColumnError, ModelFileError
+from semigen.io.tables import open_table as open_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +38,12 @@ class TableSource(Source):
     ----------
     families : dict
         The families of the columns that are named with ``--as``.
+    reading : dict
+        How cells were read, for tables to come: markers, and how numbers are written.
     """
 
     families: dict[str, str]
+    reading: dict[str, Any]
 
     cure: ClassVar[str] = (
         " With semigen fit: --as COLUMN=KIND reads it as something else, --drop COLUMN leaves it out."
@@ -43,7 +59,7 @@ class TableSource(Source):
         drop: Sequence[str] = (),
         read_as: Mapping[str, str] | None = None,
         weight: str | None = None,
-        unlabeled: str | None = None,
+        options: ReadOptions | None = None,
     ) -> Self:
         """Read a table to learn from, and sort its columns out.
 
@@ -55,31 +71,29 @@ class TableSource(Source):
         id_name, weight : str, optional
             Columns that identify the rows, and of their weights.
         drop : sequence of str
-            Columns to leave out.
+            Columns to leave out, or patterns of their names.
         read_as : mapping, optional
-            Kinds or families of columns, by name.
-        unlabeled : str, optional
-            A cell that means "no label".
+            Kinds or families of columns, by name, pattern or type.
+        options : ReadOptions, optional
 
         Raises
         ------
         SemigenError
             If the table, its labels or its columns cannot be used.
         """
-        read_as = read_as or {}
-        kinds = named_kinds(read_as)
+        options = options or ReadOptions()
         ids, weights = ([name] if name else [] for name in (id_name, weight))
-        options = {
-            "--target": [target],
-            "--id": ids,
-            "--weight": weights,
-            "--drop": drop,
-            "--as": list(kinds),
-        }
-        table = open_table(
-            path, options, [*ids, *(name for name, kind in kinds.items() if kind == "category")]
+        file = open_file(path, options.reading)
+        drop = matching(file.names, drop)
+        read_as = expand_kinds(read_as or {}, file, {target, *ids, *weights, *drop})
+        kinds = named_kinds(read_as)
+        named = {"--target": [target], "--id": ids, "--weight": weights, "--drop": drop, "--as": list(kinds)}
+        categories = [name for name, kind in kinds.items() if kind == "category"]
+        opened = open_table(file, named, options, as_written=[target, *ids], text=categories)
+        table, numerals, notes = read_written_numbers(
+            opened.table, {target, *ids, *drop, *categories}, opened.decimal
         )
-        labels = read_labels(table, target, weight, unlabeled)
+        labels = read_labels(table, target, weight, path, options)
         reasons = {
             **dict.fromkeys(ids, "identifies the rows (--id)"),
             **dict.fromkeys(drop, "left out (--drop)"),
@@ -92,13 +106,32 @@ class TableSource(Source):
         if not used:
             which = listing([f"{column.name} ({column.reason})" for column in columns]) or "only the target"
             raise ColumnError(f"{path} has no column that a model can use: {which}.")
-        rows = Rows(table.select(used), *row_ids(table, id_name))
+        refuse_huge(table.select(used), path)
+        rows = Rows(table.select(used), *row_ids(table, id_name), (*opened.notes, *notes), opened.kept)
         families = {name: FAMILY_OF_WORD[word] for name, word in read_as.items()}
-        return cls(path, rows, labels, columns, families)
+        return cls(path, rows, labels, columns, families, about_reading(options, numerals))
 
     @staticmethod
-    def read_new(path: Path, model: Any, model_path: Path, id_name: str | None) -> Rows:
+    def read_new(
+        path: Path,
+        model: Any,
+        model_path: Path,
+        id_name: str | None,
+        noted: Mapping[str, Any],
+        options: ReadOptions,
+    ) -> Rows:
         """Read the rows of another table, with the columns that a model was fitted on.
+
+        Parameters
+        ----------
+        path : Path
+        model : classifier
+        model_path : Path
+        id_name : str or None
+            The column that identifies the rows.
+        noted : mapping
+            The notes in the file of the model.
+        options : ReadOptions
 
         Raises
         ------
@@ -112,9 +145,16 @@ class TableSource(Source):
                 "fit it on a data frame, or with 'semigen fit'."
             )
         ids = [id_name] if id_name else []
-        options = {"needed by the model": names, "--id": ids}
-        table = open_table(path, options, [*ids, *text_levels])
-        return Rows(table.select(names), *row_ids(table, id_name))
+        file = open_file(path, options.reading)
+        target = known_target(file.names, noted)
+        named = {"needed by the model": names, "--id": ids}
+        opened = open_table(file, named, options, as_written=[*ids, *target], text=text_levels)
+        numerals = noted.get("reading", {}).get("numerals", {})
+        table = read_numbers_again(
+            opened.table.select(names), set(names) - set(_categories(model)), numerals, opened.decimal, path
+        )
+        truth = given_labels(opened.table[target[0]], target[0], path, options) if target else None
+        return Rows(table, *row_ids(opened.table, id_name), opened.notes, opened.kept, truth)
 
     @property
     def kinds(self) -> dict[str, Kind]:
@@ -126,8 +166,8 @@ class TableSource(Source):
         return {name: self.families.get(name, of_kind[kind]) for name, kind in self.kinds.items()}
 
     def about(self) -> dict[str, Any]:
-        """The table."""
-        return {"table": str(self.path), "text": []}
+        """The table, and how its cells were read."""
+        return {"table": str(self.path), "text": [], "reading": self.reading}
 
     def _describe_features(self) -> Lines:
         return column_lines(self.columns)
@@ -146,9 +186,19 @@ def _sorted_out(
         return replace(
             column, reason=f"{column.reason} (--text learns from its words, --as {name}=category uses it)"
         )
+    if " do not (such as " in column.reason:
+        return replace(column, reason=f"{column.reason}; --missing names cells that mean 'missing'")
     if column.kind == "id" and pa.types.is_integer(table.schema.field(name).type):
         return replace(column, reason=f"{column.reason} (--as {name}=number uses it)")
     return column
+
+
+def _categories(model: Any) -> list[str]:
+    """The columns that a model knows as categories."""
+    schema = getattr(model, "schema_", None)
+    if schema is None or schema.names is None:
+        return []
+    return [str(name) for name, levels in zip(schema.names, schema.levels, strict=True) if levels is not None]
 
 
 def _columns_of(model: Any) -> tuple[list[str], list[str]]:

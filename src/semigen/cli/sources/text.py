@@ -12,12 +12,14 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline
 
-from semigen.cli.sources.columns import open_table, read_labels, row_ids
-from semigen.cli.sources.records import Rows, Source
+from semigen.cli.sources.columns import about_reading, known_target, open_table, read_labels, row_ids
+from semigen.cli.sources.labels import given_labels, matching
+from semigen.cli.sources.records import ReadOptions, Rows, Source
 from semigen.cli.wording import Lines, column_lines, counted
 from semigen.columns import Column, Kind, describe
 from semigen.exceptions import ColumnError
 from semigen.io.tables import is_text
+from semigen.io.tables import open_table as open_file
 
 _LEAST_DOCUMENTS = ((1000, 3), (100, 2), (0, 1))  # of so many documents, a word must be in so many
 
@@ -32,10 +34,13 @@ class TextSource(Source):
         The text columns.
     vectorizer : TfidfVectorizer
         What made words of them.
+    reading : dict
+        How cells were read, for tables to come.
     """
 
     texts: tuple[str, ...]
     vectorizer: TfidfVectorizer
+    reading: dict[str, Any]
 
     @classmethod
     def read(
@@ -47,7 +52,7 @@ class TextSource(Source):
         id_name: str | None = None,
         drop: Sequence[str] = (),
         weight: str | None = None,
-        unlabeled: str | None = None,
+        options: ReadOptions | None = None,
     ) -> Self:
         """Read a table to learn from the words of its columns ``texts``; the rest is as for other tables.
 
@@ -56,10 +61,14 @@ class TextSource(Source):
         SemigenError
             If the table or its labels cannot be used, a column is not text, or no word is left.
         """
+        options = options or ReadOptions()
         ids, weights = ([name] if name else [] for name in (id_name, weight))
-        options = {"--target": [target], "--id": ids, "--weight": weights, "--drop": drop, "--text": texts}
-        table = open_table(path, options, [*ids, *texts])
-        labels = read_labels(table, target, weight, unlabeled)
+        file = open_file(path, options.reading)
+        drop = matching(file.names, drop)
+        named = {"--target": [target], "--id": ids, "--weight": weights, "--drop": drop, "--text": texts}
+        opened = open_table(file, named, options, as_written=[target, *ids], text=texts)
+        table = opened.table
+        labels = read_labels(table, target, weight, path, options)
         reasons = {
             **dict.fromkeys(ids, "identifies the rows (--id)"),
             **dict.fromkeys(drop, "left out (--drop)"),
@@ -73,10 +82,11 @@ class TextSource(Source):
 
         columns = tuple(map(sorted_out, describe(table.drop_columns([target, *weights]))))
         vectorizer, words = _vectorized(_documents(table, texts), texts)
-        return cls(path, Rows(words, *row_ids(table, id_name)), labels, columns, tuple(texts), vectorizer)
+        rows = Rows(words, *row_ids(table, id_name), opened.notes, opened.kept)
+        return cls(path, rows, labels, columns, tuple(texts), vectorizer, about_reading(options, {}))
 
     @staticmethod
-    def read_new(path: Path, texts: Sequence[str], id_name: str | None) -> Rows:
+    def read_new(path: Path, id_name: str | None, noted: Mapping[str, Any], options: ReadOptions) -> Rows:
         """Read the texts of another table, for a saved pipeline.
 
         Raises
@@ -84,10 +94,14 @@ class TextSource(Source):
         SemigenError
             If the table cannot be used.
         """
-        ids = [id_name] if id_name else []
-        options = {"needed by the model": texts, "--id": ids}
-        table = open_table(path, options, [*ids, *texts])
-        return Rows(_documents(table, texts), *row_ids(table, id_name))
+        ids, texts = [id_name] if id_name else [], noted["text"]
+        file = open_file(path, options.reading)
+        target = known_target(file.names, noted)
+        named = {"needed by the model": texts, "--id": ids}
+        opened = open_table(file, named, options, as_written=[*ids, *target], text=texts)
+        table = opened.table
+        truth = given_labels(table[target[0]], target[0], path, options) if target else None
+        return Rows(_documents(table, texts), *row_ids(table, id_name), opened.notes, opened.kept, truth)
 
     @property
     def kinds(self) -> None:
@@ -100,7 +114,8 @@ class TextSource(Source):
 
     def about(self) -> dict[str, Any]:
         """The table, which of its columns are text, and how many different words are used."""
-        return {"table": str(self.path), "text": list(self.texts), "n_words": self.rows.features.shape[1]}
+        words = {"text": list(self.texts), "n_words": self.rows.features.shape[1]}
+        return {"table": str(self.path), **words, "reading": self.reading}
 
     def saved(self, model: Any) -> Pipeline:
         """A pipeline that takes texts."""

@@ -1,0 +1,120 @@
+"""Options that commands share: how tables are read and predictions written. Nothing heavy loads here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from semigen.cli.sources import ReadOptions
+
+TABLE_HELP = (
+    "CSV, TSV or TXT (plain or .gz), JSON Lines, Parquet, Feather or Arrow, Excel (extra 'tables'); - for "
+    "standard input."
+)
+
+_TABLES, _RESULTS = "How tables are read", "What predictions hold"
+
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a text table; default: UTF-8, or what its bytes look like (extra 'tables').",
+        metavar="NAME",
+        rich_help_panel=_TABLES,
+    ),
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        help="Between the cells of a text table: one character, or 'tab'; default: told from its first rows.",
+        metavar="CHAR",
+        rich_help_panel=_TABLES,
+    ),
+]
+Decimal = Annotated[
+    str | None,
+    typer.Option(
+        help="Decimal mark of a text table, '.' or ','; default: '.'.",
+        metavar="CHAR",
+        rich_help_panel=_TABLES,
+    ),
+]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A cell of a feature that means 'missing', such as '?' or -999, besides empty ones; repeatable.",
+        metavar="TEXT",
+        rich_help_panel=_TABLES,
+    ),
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Column to copy to the predictions, or a pattern such as 'q*', or 'all'; repeatable.",
+        metavar="COL",
+        rich_help_panel=_RESULTS,
+    ),
+]
+CsvSafe = Annotated[
+    bool,
+    typer.Option(
+        "--csv-safe",
+        help="Put an apostrophe before text that a spreadsheet would run as a formula (=, +, -, @).",
+        rich_help_panel=_RESULTS,
+    ),
+]
+
+_NAMED_SEPARATORS = {"tab": "\t", r"\t": "\t", "space": " "}
+
+
+def read_options(
+    *,
+    encoding: str | None,
+    separator: str | None,
+    decimal: str | None,
+    missing: list[str] | None,
+    keep: list[str] | None,
+    unlabeled: list[str] | None = None,
+    strip_labels: bool = False,
+) -> ReadOptions:
+    """How tables are to be read.
+
+    Raises
+    ------
+    typer.BadParameter
+        If a mark is none.
+    """
+    from semigen.cli.sources import ReadOptions
+    from semigen.io.delimited import Reading
+
+    if decimal not in (None, ".", ","):
+        raise typer.BadParameter(f"--decimal {decimal}: the decimal mark is '.' or ','.")
+    separator = _NAMED_SEPARATORS.get(separator or "", separator)
+    if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '"\r\n'):
+        raise typer.BadParameter(f"--separator {separator!r}: give one character such as ';', or 'tab'.")
+    if separator is not None and separator == decimal:
+        raise typer.BadParameter(f"--separator and --decimal are both {separator!r}.")
+    reading = Reading(encoding, separator, decimal or ".", tuple(missing or ()))
+    return ReadOptions(reading, tuple(unlabeled or ()), strip_labels, tuple(keep or ()))
+
+
+def refuse_for_images(given: Mapping[str, Any]) -> None:
+    """Refuse options of tables beside a folder of images.
+
+    Raises
+    ------
+    typer.BadParameter
+        If one is given.
+    """
+    stray = [option for option, value in given.items() if value]
+    if stray:
+        verb = "is" if len(stray) == 1 else "are"
+        raise typer.BadParameter(f"{', '.join(stray)} {verb} for the columns of a table, not for images.")
+
+
+def is_stdin(path: Path | None) -> bool:
+    """Whether a table is standard input."""
+    return path == Path("-")

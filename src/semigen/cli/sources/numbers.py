@@ -1,0 +1,120 @@
+"""Text columns whose cells are numbers as people write them: 20,412 · $50.20 · 51.3%."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import compute
+
+from semigen.columns.numerals import Numerals, numerals_of
+from semigen.columns.tables import listing
+from semigen.exceptions import ColumnError
+from semigen.io.tables import is_text
+
+_FIRST = 100  # cells that are enough to see that a column is words
+
+
+def read_written_numbers(
+    table: pa.Table, as_text: Collection[str], prefer: str
+) -> tuple[pa.Table, dict[str, Numerals], tuple[str, ...]]:
+    """Read text columns as numbers where every cell is one and some are not written as in a program.
+
+    Parameters
+    ----------
+    table : pyarrow table
+    as_text : collection of str
+        Columns that stay text.
+    prefer : str
+        The decimal mark where the cells leave it open.
+
+    Returns
+    -------
+    table : pyarrow table
+    numerals : dict
+        How the numbers of the columns that were read are written.
+    notes : tuple of str
+    """
+    found: dict[str, Numerals] = {}
+    examples: list[str] = []
+    for position, name in enumerate(table.column_names):
+        column = table.column(position)
+        if name in as_text or not is_text(column.type) or pa.types.is_dictionary(column.type):
+            continue
+        numerals = _numerals(column, prefer)
+        if numerals is None:
+            continue
+        cells = column.to_pylist()
+        odd = next((cell for cell in cells if _filled(cell) and not _is_plain(cell)), None)
+        if odd is None:  # digits that are text on purpose, such as codes
+            continue
+        found[name] = numerals
+        examples.append(f"{name} ({odd.strip()!r} is {numerals.read(odd):,g})")
+        table = table.set_column(position, name, _as_numbers(column, numerals))
+    notes = (f"read as numbers: {listing(examples)}. --as COLUMN=category says otherwise.",) if found else ()
+    return table, found, notes
+
+
+def read_numbers_again(
+    table: pa.Table, names: Collection[str], noted: Mapping[str, Any], prefer: str, path: Path
+) -> pa.Table:
+    """Read the text columns of another table that are numbers to a model, written as they were in the fit.
+
+    Raises
+    ------
+    ColumnError
+        If a cell is no number, with its row.
+    """
+    for position, name in enumerate(table.column_names):
+        column = table.column(position)
+        if name not in names or not is_text(column.type):
+            continue
+        known = noted.get(name)
+        numerals = Numerals(**known) if known else (_numerals(column, prefer) or Numerals())
+        cells = column.to_pylist()
+        bad = [row for row, cell in enumerate(cells) if _filled(cell) and _number(cell, numerals) is None]
+        if bad:
+            worst = cells[bad[0]]
+            raise ColumnError(
+                f"{path}: column {name!r} is numbers in the model, and {len(bad)} of its {len(cells)} cells "
+                f"{'is' if len(bad) == 1 else 'are'} not: the first is {worst!r} in row {bad[0]} (from 0). "
+                f"Correct it, or leave it empty; if it means 'missing', add --missing={shlex.quote(worst)}"
+            )
+        table = table.set_column(position, name, _as_numbers(column, numerals))
+    return table
+
+
+def _numerals(column: pa.ChunkedArray, prefer: str) -> Numerals | None:
+    for cells in (column.slice(0, _FIRST), column):  # words show soon
+        distinct = filter(_filled, compute.unique(cells).to_pylist())
+        numerals = numerals_of(distinct, prefer)
+        if numerals is None and any(map(_filled, cells.to_pylist())):
+            return None
+    return numerals
+
+
+def _as_numbers(column: pa.ChunkedArray, numerals: Numerals) -> pa.Array:
+    return pa.array(
+        [_number(cell, numerals) if _filled(cell) else None for cell in column.to_pylist()], pa.float64()
+    )
+
+
+def _number(cell: str, numerals: Numerals) -> float | None:
+    """In the writing of the column, or as a program writes it: a column may come plain the next time."""
+    number = numerals.read(cell)
+    return float(cell) if number is None and _is_plain(cell) else number
+
+
+def _filled(cell: str | None) -> bool:
+    return cell is not None and bool(cell.strip())
+
+
+def _is_plain(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

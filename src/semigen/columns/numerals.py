@@ -1,0 +1,89 @@
+"""Numbers as people write them: 20,412 · 1 234,5 · $50.20 · 51.3% · (1,200)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_SPACES = "  '’\u00a0\u202f\u2009"  # between groups of digits
+_CURRENCIES = "$€£¥₹₽₩₺₴₫₪฿₦₱¢"
+_PARTS = "%‰"
+
+
+@dataclass(frozen=True)
+class Numerals:
+    """How the numbers of a column are written.
+
+    Attributes
+    ----------
+    decimal : str
+        The decimal mark, a point or a comma; the other one may stand between groups of digits, as spaces and
+        apostrophes may.
+    symbol : str
+        The currency or percent sign that stands before or after them, empty for none. It does not change the
+        number: 51.3% is 51.3.
+    """
+
+    decimal: str = "."
+    symbol: str = ""
+
+    def read(self, cell: str) -> float | None:
+        """The number in a cell, None if there is none."""
+        text = cell.strip()
+        negative = text.startswith("(") and text.endswith(")")
+        text = text[1:-1].strip() if negative else text
+        sign = text[0] if text[:1] in ("-", "+", "−") else ""
+        text = text.removeprefix(sign).strip()
+        if self.symbol:
+            text = text.removeprefix(self.symbol).removesuffix(self.symbol).strip()
+        if not sign and text[:1] in ("-", "+", "−"):  # $-5 as well as -$5
+            sign, text = text[0], text[1:]
+        if (negative and sign) or not _PATTERN[self.decimal].fullmatch(text):
+            return None
+        group = "," if self.decimal == "." else "."
+        digits = re.sub(f"[{re.escape(group + _SPACES)}]", "", text).replace(self.decimal, ".")
+        value = float(digits)
+        return -value if negative or sign in ("-", "−") else value
+
+
+def _pattern(decimal: str, group: str) -> re.Pattern[str]:
+    point = re.escape(decimal)
+    grouped = rf"[0-9]{{1,3}}(?P<group>[{re.escape(group + _SPACES)}])(?:[0-9]{{2,3}}(?P=group))*[0-9]{{3}}"
+    whole = rf"(?:{grouped}|[0-9]+)"
+    return re.compile(rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+_PATTERN = {".": _pattern(".", ","), ",": _pattern(",", ".")}
+
+
+def numerals_of(cells: Iterable[str], prefer: str = ".") -> Numerals | None:
+    """How the numbers in some cells are written, None if some cell is no number.
+
+    Parameters
+    ----------
+    cells : iterable of str
+        Filled cells; each distinct one is enough.
+    prefer : str
+        The decimal mark where the cells leave it open, as 20,412 alone does.
+
+    Examples
+    --------
+    >>> numerals_of(["20,412", "7"]).read("20,412")
+    20412.0
+    >>> numerals_of(["1 234,5"]).read("1 234,5")
+    1234.5
+    >>> numerals_of(["7", "seven"]) is None
+    True
+    """
+    cells = list(cells)
+    if not cells:
+        return None
+    symbol = next((sign for sign in (*_CURRENCIES, *_PARTS) if sign in "".join(cells)), "")
+    if symbol in _PARTS and not all(symbol in cell for cell in cells):
+        return None  # 0.5 beside 50%: one of them is a hundred times the other
+    for decimal in (prefer, "," if prefer == "." else "."):
+        numerals = Numerals(decimal, symbol)
+        if all(numerals.read(cell) is not None for cell in cells):
+            return numerals
+    return None

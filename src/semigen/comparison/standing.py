@@ -1,0 +1,80 @@
+"""Is a model better than something simpler on the same held-out rows?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from semigen.comparison.record import CLASS_SHARES, Comparison, Score
+from semigen.evaluation.intervals import Estimate
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A model beside a simpler one.
+
+    The rule is that of :class:`Verdict`: the log-loss of the model minus that of the other, paired row by
+    row; ``"better"`` if the 95 % interval of the mean lies below 0, ``"worse"`` if it lies above,
+    ``"unclear"`` if it contains 0.
+
+    Attributes
+    ----------
+    beside : str
+        The name of the other in the comparison.
+    outcome : str
+    n_rows : int
+        Held-out labeled rows.
+    change : Score
+        Log-loss in nats per row (below 0 is better) and accuracy (above 0 is better) of the model minus those
+        of the other.
+    """
+
+    beside: str
+    outcome: Literal["better", "worse", "unclear"]
+    n_rows: int
+    change: Score
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values that JSON can hold."""
+        return asdict(self)
+
+
+def stand(comparison: Comparison, name: str, beside: str) -> Standing:
+    """How one fit of a comparison stands beside another, or beside the class shares.
+
+    Raises
+    ------
+    ParameterError
+        If a name is none of the comparison.
+    """
+    change = comparison.difference(name, beside)
+    loss = change.log_loss
+    outcome: Literal["better", "worse", "unclear"] = (
+        "worse" if loss.low > 0 else "better" if loss.high < 0 else "unclear"
+    )
+    return Standing(beside, outcome, comparison.rows.size, change)
+
+
+def best_of(comparison: Comparison, names: Sequence[str]) -> str:
+    """The name with the lowest log-loss on the held-out rows, which flatters it a little."""
+    return min(names, key=lambda name: comparison.score(name).log_loss.value)
+
+
+def explain_standing(standing: Standing) -> str:
+    """A standing in a sentence for a person."""
+    zero = standing.beside == CLASS_SHARES
+    other = "the class shares alone" if zero else f"the best of its models ({standing.beside})"
+    change = f"log-loss {_interval(standing.change.log_loss)} nats per row (95 % interval)"
+    if standing.outcome == "unclear" and zero and standing.change.log_loss.value > 0:
+        return f"On the held-out rows the saved model is worse than {other}, which may be chance: {change}."
+    if standing.outcome == "unclear":
+        return f"Whether the saved model is better than {other} cannot be told from these labels: {change}."
+    said = f"The saved model is {standing.outcome} than {other}: {change}."
+    if zero and standing.outcome == "worse":
+        said += " It has learned nothing from the columns that holds elsewhere: do not use it."
+    return said
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.value:+.3f} ({estimate.low:+.3f} to {estimate.high:+.3f})"

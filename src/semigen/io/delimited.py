@@ -1,0 +1,275 @@
+"""Text tables: bytes of any encoding and cells between any separator, as typed columns or as written."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from semigen.columns.tables import listing
+from semigen.exceptions import TableError
+from semigen.io.files import first_line
+
+MOST_BYTES = 2**31 - 1
+"""Of text, which pyarrow reads as one block."""
+
+_SEPARATORS = (",", ";", "\t", "|")
+_SAMPLE = 2**16  # bytes from which the separator is told
+_ROWS_FOR_SEPARATOR = 20
+_EVIDENCE = 2**18  # bytes from which an encoding is guessed
+_LONGEST_CELL = 2**30
+_MARKS = {  # the longest first: that of UTF-32 starts with that of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_WORDS_FOR_MISSING = tuple(arrow_csv.ConvertOptions().null_values)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file does not say about itself.
+
+    Attributes
+    ----------
+    encoding : str or None
+        Of a text file; None: that of its byte order mark, else UTF-8, else guessed.
+    separator : str or None
+        Between the cells of a text file; None: told from its first lines.
+    decimal : str
+        The decimal mark of numbers in a text file.
+    missing : tuple of str
+        Cells that are missing, besides empty ones and the usual words (NA, NaN, null).
+    """
+
+    encoding: str | None = None
+    separator: str | None = None
+    decimal: str = "."
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class DelimitedFile:
+    """An open text table.
+
+    Attributes
+    ----------
+    path : Path
+    names : tuple of str
+        Of the columns.
+    separator : str
+    notes : tuple of str
+        What was guessed.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    separator: str
+    notes: tuple[str, ...]
+    _content: bytes = field(repr=False)
+    _reading: Reading = field(repr=False)
+
+    @property
+    def decimal(self) -> str:
+        """The decimal mark where numbers leave it open; semicolons are used where it is a comma."""
+        return "," if self.separator == ";" else self._reading.decimal
+
+    def typed(self, text: Collection[str] = ()) -> pa.Table:
+        """Columns with types told from all of their cells; those of ``text`` stay text, like 007."""
+        return self._read(
+            arrow_csv.ConvertOptions(
+                null_values=[*_WORDS_FOR_MISSING, *self._reading.missing],
+                strings_can_be_null=True,
+                decimal_point=self._reading.decimal,
+                column_types=dict.fromkeys(text, pa.string()),
+            )
+        )
+
+    def written(self, names: Sequence[str]) -> pa.Table:
+        """Some columns as text, cell by cell as it is written; only empty cells are missing."""
+        if not names:
+            return pa.table({})
+        return self._read(
+            arrow_csv.ConvertOptions(
+                null_values=[""],
+                strings_can_be_null=True,
+                column_types=dict.fromkeys(names, pa.string()),
+                include_columns=list(names),
+            )
+        )
+
+    def _read(self, convert: arrow_csv.ConvertOptions) -> pa.Table:
+        # One block, so that a column whose first cells are empty still gets the type of the later ones; one
+        # thread, so that an error knows its row.
+        try:
+            return arrow_csv.read_csv(
+                io.BytesIO(self._content),
+                read_options=arrow_csv.ReadOptions(
+                    block_size=len(self._content) + 1,
+                    use_threads=False,
+                    column_names=list(self.names),
+                    skip_rows_after_names=1,
+                ),
+                parse_options=arrow_csv.ParseOptions(delimiter=self.separator, newlines_in_values=True),
+                convert_options=convert,
+            )
+        except pa.ArrowException as error:
+            said = first_line(error).removeprefix("CSV parse error: ").replace("Row #", "row ")
+            raise TableError(
+                f"{self.path} cannot be read as a table: {said}. Rows are counted from 1 with the line of "
+                f"names; the separator is taken to be {self.separator!r} (--separator says another)."
+            ) from error
+
+
+def open_delimited(path: Path, content: bytes, ending: str, reading: Reading) -> DelimitedFile:
+    """Find out how a text table is written.
+
+    Raises
+    ------
+    TableError
+        If it is empty, no text, or not in the encoding that is given or can be guessed.
+    """
+    content, notes = _as_utf8(path, content, reading.encoding)
+    content = content.lstrip(b"\r\n")
+    if not content or content.isspace():
+        raise TableError(f"{path} is empty.")
+    if len(content) >= MOST_BYTES:
+        raise TableError(f"{path} is larger than 2 GiB as text: convert it to Parquet.")
+    content = content if content.endswith(b"\n") else content + b"\n"
+    head = content[:_SAMPLE].decode("utf-8", errors="ignore")
+    separator = reading.separator or (
+        "\t" if ending.startswith(".tsv") else _separator(head, whole=len(content) <= _SAMPLE)
+    )
+    _refuse_open_quote(path, content, separator)
+    return DelimitedFile(path, _names(content, separator), separator, notes, content, reading)
+
+
+def unzipped(path: Path, content: bytes) -> bytes:
+    """The content of a gzip file, refused while it is unpacked if it is too large.
+
+    Raises
+    ------
+    TableError
+        If it is damaged or larger than ``MOST_BYTES``.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            found = file.read(MOST_BYTES)
+    except (OSError, EOFError, zlib.error) as error:
+        raise TableError(f"{path} is not gzip, or is damaged or cut off: {first_line(error)}") from error
+    if len(found) >= MOST_BYTES:
+        raise TableError(f"{path} is larger than 2 GiB as text: convert it to Parquet.")
+    return found
+
+
+def _as_utf8(path: Path, content: bytes, encoding: str | None) -> tuple[bytes, tuple[str, ...]]:
+    """The text in UTF-8, and what was guessed."""
+    marked = next((name for mark, name in _MARKS.items() if content.startswith(mark)), None)
+    known = encoding or marked
+    if known is None:
+        if b"\0" in content[: 2**20]:
+            raise TableError(
+                f"{path} is not a text table in UTF-8: it has bytes of 0. If it is text in another encoding "
+                "such as UTF-16, name it with --encoding."
+            )
+        if content.isascii():
+            return content, ()
+    try:
+        text = content.decode(known or "utf-8")
+        return (content if known is None else text.encode()), ()
+    except LookupError as error:
+        raise TableError(
+            f"--encoding {encoding}: there is no such encoding; try utf-8 or latin-1."
+        ) from error
+    except UnicodeError as error:
+        if known is not None:
+            raise TableError(f"{path} is not text in {known}: {first_line(error)}.") from error
+    guess = _guessed(path, content)
+    note = f"{path.name} is not UTF-8 and is read as {guess}, by its bytes. --encoding names another."
+    return content.decode(guess, errors="replace").encode(), (note,)
+
+
+def _guessed(path: Path, content: bytes) -> str:
+    """The encoding that a text in another one than UTF-8 is most likely in."""
+    cure = "name its encoding, such as --encoding latin-1, or save it as UTF-8"
+    try:
+        from charset_normalizer import from_bytes
+    except ImportError:
+        raise TableError(
+            f"{path} is not text in UTF-8: {cure} (pip install 'semigen[tables]' guesses encodings)."
+        ) from None
+    lines = b"\n".join(line for line in content.splitlines() if not line.isascii())[:_EVIDENCE]
+    unmarked = ["utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be", "utf_7"]
+    found = from_bytes(lines, cp_exclusion=unmarked)
+    best = found.best()
+    if best is None:
+        raise TableError(f"{path} is text in no encoding that can be guessed: {cure}.")
+    # Where little text speaks for several, it is the one of most such files.
+    western = any(one.encoding == "cp1252" and one.chaos <= best.chaos for one in found)
+    return "cp1252" if western else str(best.encoding)
+
+
+def _refuse_open_quote(path: Path, content: bytes, separator: str) -> None:
+    """Refuse a table whose last cell is never closed, which would be read as all of the rows below it."""
+    if content.count(b'"') % 2 == 0:
+        return
+    rows = csv.reader(_lines(content), delimiter=separator, strict=True)
+    line = 1
+    try:
+        for _ in rows:
+            line = rows.line_num + 1
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            raise TableError(
+                f'{path}: a quotation mark (") is opened in line {line} and never closed: close it, or write '
+                '"" for a mark that is meant.'
+            ) from error
+
+
+def _lines(content: bytes) -> io.TextIOWrapper:
+    csv.field_size_limit(_LONGEST_CELL)
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace", newline="")
+
+
+def _names(content: bytes, separator: str) -> tuple[str, ...]:
+    """The cells of the first row; a column without a name has its number."""
+    first = next(csv.reader(_lines(content), delimiter=separator), [])
+    return tuple(name or f"unnamed: {number}" for number, name in enumerate(first))
+
+
+def _separator(head: str, *, whole: bool) -> str:
+    """The mark that splits the first rows into equally many cells; the comma last, as numbers may have it.
+
+    The last line of a head that is not the whole table may be cut, and does not count.
+    """
+    lines = head.splitlines()
+    lines = lines[: len(lines) if whole else max(1, len(lines) - 1)][:_ROWS_FOR_SEPARATOR]
+    in_header = [mark for mark in _SEPARATORS if mark in lines[0]]
+    for mark in reversed(in_header):
+        if len({len(row) for row in csv.reader(lines, delimiter=mark) if row}) == 1:
+            return mark
+    return in_header[0] if in_header else ","
+
+
+def refuse_separator(separator: str) -> None:
+    """Refuse what cannot stand between cells.
+
+    Raises
+    ------
+    TableError
+        If it is not one ASCII character, or a quotation mark or an end of line.
+    """
+    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
+        raise TableError(
+            f"--separator {listing([repr(separator)])}: give one character, such as ';', '|' or tab."
+        )

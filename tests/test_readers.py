@@ -1,0 +1,285 @@
+"""Readers of tables: what was written is what is read, whoever wrote it."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import string
+import sys
+from pathlib import Path
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from semigen.columns.numerals import Numerals, numerals_of
+from semigen.exceptions import MissingExtraError, TableError
+from semigen.io.delimited import Reading
+from semigen.io.tables import open_table, read_table, spreadsheet_safe, write_table
+
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+# Any text but surrogates, which no file can hold, and carriage returns, which some writers make new lines.
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=12)
+NAME = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters='"'), min_size=1, max_size=8)
+
+
+def by_csv(columns, file):
+    rows = zip(*columns.values(), strict=True)
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([list(columns), *rows])
+
+
+WRITERS = {
+    "csv": by_csv,
+    "pandas": lambda columns, file: pd.DataFrame(columns).to_csv(file, index=False, lineterminator="\n"),
+    "polars": lambda columns, file: pl.DataFrame(columns).write_csv(file, quote_style="always"),
+    "pyarrow": lambda columns, file: pa.csv.write_csv(pa.table(columns), file),
+}
+
+
+@pytest.mark.parametrize("writer", sorted(WRITERS))
+@QUICK
+@given(cells=st.lists(CELL, min_size=2, max_size=6), name=NAME)
+@example(cells=["NA", "null", "007", "1e5", " x ", "", "1.0", "TRUE"], name="y")
+def test_text_is_read_as_it_is_written(tmp_path, writer, cells, name):
+    columns = {"first": ["x"] * len(cells), f"n{name}": cells}
+    WRITERS[writer](columns, tmp_path / "t.csv")
+    file = open_table(tmp_path / "t.csv")
+    assert file.names == tuple(columns)
+    found = file.written([f"n{name}"])[f"n{name}"].to_pylist()
+    assert found == [cell if cell else None for cell in cells]
+
+
+@QUICK
+@given(
+    cells=st.lists(CELL.filter(bool), min_size=1, max_size=5),
+    separator=st.sampled_from([*";|\t^:~", " "]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
+    packed=st.booleans(),
+)
+def test_any_separator_and_encoding(tmp_path, cells, separator, encoding, packed):
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=separator, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([["u", "y"], *(["1", cell] for cell in cells)])
+    content = text.getvalue().encode(encoding)
+    path = tmp_path / ("t.csv.gz" if packed else "t.csv")
+    path.write_bytes(gzip.compress(content) if packed else content)
+    file = open_table(path, Reading(separator=separator))
+    assert file.written(["y"])["y"].to_pylist() == cells
+
+
+VALUES = {
+    "integers": st.integers(-(2**53), 2**53),
+    "floats": st.floats(allow_nan=False, allow_infinity=False),
+    "flags": st.booleans(),
+    "texts": st.text(st.sampled_from(string.ascii_letters), min_size=2, max_size=5).map(lambda s: f"t{s}"),
+}
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".parquet", ".feather", ".arrow", ".jsonl"])
+@pytest.mark.parametrize("kind", sorted(VALUES))
+@QUICK
+@given(data=st.data())
+def test_what_is_written_here_is_read_here(tmp_path, ending, kind, data):
+    cells = data.draw(st.lists(st.none() | VALUES[kind], min_size=2, max_size=6).filter(any))
+    table = pa.table({"row": list(range(len(cells))), "x": pa.array(cells)})
+    write_table(table, tmp_path / f"t{ending}", ending)
+    found = read_table(tmp_path / f"t{ending}")["x"].to_pylist()
+    assert found == cells
+    assert [type(cell) for cell in found if cell is not None] == [
+        type(cell) for cell in cells if cell is not None
+    ] or kind == "floats"
+
+
+@QUICK
+@given(
+    value=st.floats(-1e9, 1e9).map(lambda value: round(value, 2)),
+    group=st.sampled_from([",", " ", "'", "’", "\u00a0", "\u202f", ""]),
+    symbol=st.sampled_from(["", "$", "€", "£", "%"]),
+    before=st.booleans(),
+    swapped=st.booleans(),
+)
+def test_numbers_are_what_people_mean(value, group, symbol, before, swapped):
+    text = f"{value:,.2f}".replace(",", "\0").replace(".", "\1")
+    mark, group = (",", "." if group == "," else group) if swapped else (".", group)
+    text = text.replace("\0", group).replace("\1", mark)
+    text = f"{symbol}{text}" if before else f"{text} {symbol}".strip()
+    found = numerals_of([text, text])
+    assert found is not None
+    assert found.read(text) == value
+    assert found.read("x") is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["20,412"], [20412]),
+        (["20,412", "3.5"], [20412, 3.5]),
+        (["1,5", "1,234"], [1.5, 1.234]),
+        (["12,34,567"], [1234567]),
+        (["(1,200)", "7"], [-1200, 7]),
+        (["−5 %", "3%"], [-5, 3]),
+        (["$-5", "-$5", "$ 5"], [-5, -5, 5]),
+        (["0.5", "50%"], None),
+        (["$5", "€5"], None),
+        (["1.2.3"], None),
+        (["1,2,3"], None),
+        (["2020-01-01"], None),
+        (["--5"], None),
+        (["-(5)"], None),
+        (["1 2"], None),
+        ([""], None),
+        ([], None),
+    ],
+)
+def test_numerals(cells, numbers):
+    found = numerals_of(cells)
+    assert numbers == (None if found is None else list(map(found.read, cells)))
+
+
+def test_the_decimal_mark_in_doubt():
+    assert numerals_of(["1,234"]) == Numerals(".")
+    assert numerals_of(["1,234"], ",") == Numerals(",")
+    assert numerals_of(["1,234", "1,234,567"], ",") == Numerals(".")
+
+
+HEADS = {
+    "a,b\n1,2\n": ",",
+    "a;b\n1,5;2\n": ";",
+    "size, cm;y\n1,5;2\n2,5;3\n": ";",
+    "a\tb,c\n1\t2\n": "\t",
+    "a|b\n1|2\n": "|",
+    'a,"b;c;d"\n1,2\n': ",",
+    "only\n1\n2\n": ",",
+}
+
+
+@pytest.mark.parametrize("head", sorted(HEADS))
+def test_separators_are_told_from_the_first_rows(tmp_path, head):
+    (tmp_path / "t.csv").write_text(head)
+    assert open_table(tmp_path / "t.csv").separator == HEADS[head]
+
+
+def test_an_encoding_that_is_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes("größe,y\n1,é\n2,b\n".encode("latin-1"))
+    table = read_table(path, reading=Reading(encoding="latin-1"))
+    assert table.column_names == ["größe", "y"]
+    assert table["y"].to_pylist() == ["é", "b"]
+    with pytest.raises(TableError, match=r"t.csv is not text in ascii.*position"):
+        read_table(path, reading=Reading(encoding="ascii"))
+    with pytest.raises(TableError, match="no such encoding"):
+        read_table(path, reading=Reading(encoding="latin-99"))
+
+
+def test_an_encoding_that_cannot_be_guessed(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "charset_normalizer", None)
+    (tmp_path / "t.csv").write_bytes("größe,y\n1,é\n".encode("latin-1"))
+    with pytest.raises(TableError, match=r"--encoding latin-1.*semigen\[tables\]"):
+        read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [
+        ("cp1252", "crème brûlée"),
+        ("cp1251", "Широкая электрификация южных губерний даст мощный толчок подъёму"),
+        ("shift_jis", "こんにちは世界"),
+    ],
+)
+def test_an_encoding_that_is_guessed(tmp_path, encoding, word):
+    pytest.importorskip("charset_normalizer")
+    (tmp_path / "t.csv").write_bytes(("u,y\n" + f"1,{word} {word}\n" * 5).encode(encoding))
+    file = open_table(tmp_path / "t.csv")
+    assert file.written(["y"])["y"].to_pylist() == [f"{word} {word}"] * 5
+    assert "--encoding" in file.notes[0]
+
+
+def test_spreadsheets(tmp_path, monkeypatch):
+    pytest.importorskip("python_calamine")
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (["u", "v", None, "y"], [1, "?", True, "007"], [2.5, 3, None, "8"], [None, 4.5, False, None]):
+        sheet.append(row)
+    book.create_sheet("notes")
+    book.save(tmp_path / "t.xlsx")
+    file = open_table(tmp_path / "t.xlsx", Reading(missing=("?",)))
+    assert file.typed().to_pydict() == {
+        "u": [1.0, 2.5, None],
+        "v": [None, 3.0, 4.5],
+        "unnamed: 2": [True, None, False],
+        "y": ["007", "8", None],
+    }
+    assert "2 sheets" in file.notes[0]
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    with pytest.raises(MissingExtraError, match=r"semigen\[tables\]"):
+        open_table(tmp_path / "t.xlsx")
+
+
+def test_markers_of_missing_cells_in_files_with_types(tmp_path):
+    table = pa.table(
+        {"n": [1, -999, 3], "t": ["1.5", "?", "2.5"], "c": ["a", "?", "b"], "code": ["01", "2", "3"]}
+    )
+    write_table(table, tmp_path / "t.parquet", ".parquet")
+    found = open_table(tmp_path / "t.parquet", Reading(missing=("?", "-999"))).typed()
+    assert found.to_pydict() == {
+        "n": [1, None, 3],
+        "t": [1.5, None, 2.5],
+        "c": ["a", None, "b"],
+        "code": ["01", "2", "3"],
+    }
+
+
+def test_json_lines_with_gaps(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"a": 1, "b": "x"}\n\n{"b": null, "c": 2.5}\n')
+    assert read_table(tmp_path / "t.jsonl").to_pydict() == {
+        "a": [1, None],
+        "b": ["x", None],
+        "c": [None, 2.5],
+    }
+
+
+def test_standard_input(monkeypatch):
+    for content in (b"u,y\n1,a\n", gzip.compress(b"u,y\n1,a\n"), b'{"u": 1, "y": "a"}\n', _parquet()):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert read_table(Path("-")).to_pydict() == {"u": [1], "y": ["a"]}
+
+
+def _parquet():
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(pa.table({"u": [1], "y": ["a"]}), sink)
+    return sink.getvalue()
+
+
+def test_formulas_are_disarmed():
+    table = pa.table(
+        {"=a": ["=1+1", "x", None], "b": [-1, 2, 3], "c": ["+1", "-1", "@f"], "d": ["\tx", "\rx", ""]}
+    )
+    assert spreadsheet_safe(table).to_pydict() == {
+        "'=a": ["'=1+1", "x", None],
+        "b": [-1, 2, 3],
+        "c": ["'+1", "'-1", "'@f"],
+        "d": ["'\tx", "'\rx", ""],
+    }
+
+
+def test_a_gzip_file_is_refused_while_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr("semigen.io.delimited.MOST_BYTES", 1000)
+    content = gzip.compress(b"u,y\n" + b"1,a\n" * 10**6)
+    (tmp_path / "t.csv.gz").write_bytes(content[:-20])  # whose end would be an error of its own
+    with pytest.raises(TableError, match="larger than 2 GiB"):
+        open_table(tmp_path / "t.csv.gz")
+
+
+def test_a_row_that_is_too_short_is_named(tmp_path):
+    (tmp_path / "t.csv").write_text("\nu,v\n1,2\n3\n")
+    with pytest.raises(TableError, match=r"row 3: Expected 2 columns, got 1.*--separator"):
+        read_table(tmp_path / "t.csv")
