@@ -23,7 +23,7 @@ class Options:
     """Which model the user asked for, and how it is to be trained; None: as the model does by default."""
 
     model: str = "auto"
-    covariance: str = "tied"
+    covariance: str = "auto"
     time_budget: float | None = None
     jobs: int | None = None
     steps: int | None = None
