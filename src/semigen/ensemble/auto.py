@@ -19,9 +19,9 @@ from semigen.common.checks import integer
 from semigen.common.progress import Clock, Progress
 from semigen.common.threads import thread_count
 from semigen.comparison import Comparison, Verdict, decide, explain, judge
-from semigen.data.labels import Labels, encode
+from semigen.data.labels import Labels
 from semigen.data.rows import by_blocks
-from semigen.data.weights import check_weights, class_rows
+from semigen.data.weights import class_rows, read_labels
 from semigen.em import Engine
 from semigen.ensemble.defaults import SUPERVISED, default_weights, models, supervised_weights
 from semigen.ensemble.forms import Forms
@@ -184,8 +184,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         family = choose("auto", "tied", schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
         validate_data(self, X, skip_check_array=True)
-        weight = check_weights(sample_weight, matrix.shape[0])
-        labels = encode(y, self.unlabeled, counted=weight > 0)
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix.shape[0])
         n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
         n_labeled = int((weight > 0).sum()) - n_unlabeled
         seed = check_random_state(self.random_state).randint(2**31)

@@ -17,9 +17,12 @@ from typing import Any
 import numpy as np
 
 from semigen.comparison import Verdict, judge
+from semigen.data.labels import class_columns
+from semigen.estimators.adapters import takes_unlabeled
 
-FORMAT = 2
-"""Format of the files that are written now. 1: semigen 0.1, before modules moved."""
+FORMAT = 3
+"""Format of the files that are written now. 1: semigen 0.1, before modules moved. 2: semigen 0.2, where
+models inside others knew the classes by name."""
 
 SCHEMA = "schema.json"
 
@@ -100,7 +103,7 @@ class OldForm:
 
 def upgrade(payload: bytes, version: int) -> bytes:
     """The payload of a file of format ``version`` with today's names."""
-    if version == FORMAT:
+    if version > 1:
         return payload
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(payload)) as old, zipfile.ZipFile(result, "w") as new:
@@ -112,11 +115,12 @@ def upgrade(payload: bytes, version: int) -> bytes:
 
 def finish(model: Any, version: int) -> Any:
     """The model that was read from a file of format ``version``, in today's structure."""
-    if version < FORMAT:
-        for one in _parts(model):
-            step = STEPS.get(type(one).__name__)
-            if step is not None:
-                step(one)
+    for before, steps in ((2, STEPS), (3, STEPS_2)):
+        if version < before:
+            for one in _parts(model):
+                step = steps.get(type(one).__name__)
+                if step is not None:
+                    step(one)
     return model
 
 
@@ -277,3 +281,31 @@ STEPS: Mapping[str, Callable[[Any], None]] = {
     "SafeClassifier": _safe,
 }
 """What :func:`finish` does to objects of format 1, by the name of their class."""
+
+
+def _coded_pool(model: Any) -> None:
+    if hasattr(model, "classes_"):
+        for one in model.estimators_.values():
+            _coded(one, model.classes_)
+
+
+def _coded_hybrid(model: Any) -> None:
+    if hasattr(model, "classes_"):
+        _coded(model.classifier_, model.classes_)
+
+
+def _coded(model: Any, classes: Any) -> None:
+    """The classes of a model inside another become numbers, unless it takes unlabeled rows."""
+    own = getattr(model, "classes_", None)
+    if own is None or takes_unlabeled(model):
+        return
+    while hasattr(model, "steps"):  # a pipeline has the classes of its last step
+        model = model.steps[-1][1]
+    model.classes_ = class_columns(np.asarray(own), classes)
+
+
+STEPS_2: Mapping[str, Callable[[Any], None]] = {
+    "HybridClassifier": _coded_hybrid,
+    "PoolClassifier": _coded_pool,
+}
+"""The same for objects of format 2."""
