@@ -9,8 +9,9 @@ from semigen._version import __version__
 from semigen.cli.console import Output
 from semigen.cli.outputs import refuse_existing
 from semigen.cli.predictions import count_predictions, predict_table
-from semigen.cli.sources import ImageSource, Rows, TableSource, TextSource
+from semigen.cli.sources import ImageSource, Rows, TableSource
 from semigen.cli.sources.images import noted_form
+from semigen.cli.sources.text import read_texts
 from semigen.common.progress import Progress
 from semigen.exceptions import ModelFileError
 from semigen.io.files import written_at_once
@@ -72,5 +73,5 @@ def _read(
     if form is not None:
         raise ModelFileError(f"{model_path} was fitted on images: give --images DIR instead of a table.")
     if notes.get("text"):
-        return TextSource.read_new(source, notes["text"], id_name)
+        return read_texts(source, notes["text"], id_name)
     return TableSource.read_new(source, model, model_path, id_name)

@@ -23,7 +23,7 @@ from semigen.cli.recipes import DEEP, Judged, Options, Recipe, learn_model
 from semigen.cli.report import say_result, training_notes, verdict_text
 from semigen.cli.sources import ImageSource, Source
 from semigen.common.progress import Progress
-from semigen.exceptions import ConvergenceWarning, DatasetShiftWarning, TrainingWarning
+from semigen.exceptions import ColumnWarning, ConvergenceWarning, DatasetShiftWarning, TrainingWarning
 from semigen.io.models import save
 from semigen.io.tables import write_table
 
@@ -92,7 +92,7 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
         "predicted": count_predictions(predictions),
     }
     samples = _draw(recipe, judged.model, source, options, output)
-    return Learned(source.saved(judged.model), predictions, summary, samples)
+    return Learned(judged.model, predictions, summary, samples)
 
 
 def write(learned: Learned, folder: Path) -> None:
@@ -125,6 +125,7 @@ def _training_warnings() -> Iterator[None]:
         warnings.simplefilter("ignore", ConvergenceWarning)  # said for the model that is kept
         warnings.simplefilter("ignore", TrainingWarning)
         warnings.simplefilter("ignore", DatasetShiftWarning)
+        warnings.simplefilter("ignore", ColumnWarning)  # the description of the columns says it
         warnings.filterwarnings("error", "stopped by Ctrl-C", TrainingWarning)
         try:
             yield

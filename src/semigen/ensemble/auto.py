@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from semigen import columns
 from semigen.columns import ReadTable
@@ -23,12 +23,19 @@ from semigen.data.labels import Labels
 from semigen.data.rows import by_blocks
 from semigen.data.weights import class_rows, read_labels
 from semigen.em import Engine
-from semigen.ensemble.defaults import SUPERVISED, default_weights, models, supervised_weights
-from semigen.ensemble.forms import Forms
+from semigen.ensemble import summary
+from semigen.ensemble.defaults import (
+    MIXTURE_PER_CLASS,
+    SUPERVISED,
+    default_weights,
+    models,
+    supervised_weights,
+)
+from semigen.ensemble.forms import FormedRows, Forms
 from semigen.ensemble.pool import PoolClassifier
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
-from semigen.exceptions import DatasetShiftWarning
+from semigen.exceptions import DatasetShiftWarning, NotFittedError
 from semigen.families import Family, as_modeled, choose
 from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PlainColumns
 
@@ -43,6 +50,8 @@ SHARE_OF_MIXTURES = 0.4
 """Of a time budget."""
 MAX_ROWS = 100_000
 """Unlabeled rows that the mixture per class is fitted on."""
+MAX_DENSITIES = 10_000
+"""Rows of the fit whose densities :meth:`AutoClassifier.novelty` compares with."""
 MAX_LABELED = 20_000
 """Labeled rows that models are fitted on."""
 
@@ -68,7 +77,11 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     n_mixtures : int, default=48
         Mixtures of the mixture features.
     kinds : str, dict {column: kind} or None, default=None
-        How columns are read, where the inferred kind is wrong; see :func:`semigen.columns.learn`.
+        How columns are read, where the inferred kind is wrong: "number", "count", "flag", "category", "text",
+        "date" or "id" (not used); see :func:`semigen.columns.learn`. Of text 30 features of its words are
+        used, or of its letters (names, ZIP codes), and of dates their time and their place in the year, the
+        week and the day; a warning says so where ``kinds`` does not. A sparse matrix, or a data frame of text
+        only, has documents.
     time_budget : float or None, default=None
         Seconds for a fit, roughly: mixtures, folds and models that cannot be finished in time are left out,
         and ``explanation_`` says so. Results then depend on the speed of the machine. None: no limit.
@@ -107,8 +120,15 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         Which models the predictions rest on and what the unlabeled rows changed, in words.
     pool_ : PoolClassifier
         The ensemble.
+    class_rows_ : ndarray of shape (K,)
+        Weight of the labeled rows of each class.
+    n_unlabeled_ : int
+        Unlabeled rows of positive weight.
+    log_densities_ : ndarray or None
+        What :meth:`novelty` compares with: log p(x) of rows of the fit, at most 10,000, in increasing order.
     schema_ : Schema
-        Names, kinds and levels of the columns.
+        Names, kinds and levels of the columns, what text and dates became, and in ``schema_.notes`` what was
+        assumed of the columns.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
         Only for data frames with text names.
@@ -169,7 +189,9 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         y : array-like of shape (n,) or (n, K), or Labels
             Labels with markers, or label probabilities / candidate sets over K classes.
         sample_weight : array-like of shape (n,) or None
-            Row weights.
+            Row weights; a weight of 1 is one row. The models count a labeled row of weight 2 as two, but the
+            representations of all rows (mixtures, graph, axes) do not know weights, so a row given twice is
+            another random draw than one of weight 2. A row of weight 0 is left out altogether.
         progress : callable, optional
             Called as ``progress(steps done, all steps, what was done)`` after each step.
 
@@ -180,7 +202,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         integer("n_mixtures", self.n_mixtures, minimum=1)
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
-        schema, matrix = columns.learn(X, self.kinds, sparse=True)
+        schema, matrix = columns.learn(X, self.kinds, sparse="words")
         family = choose("auto", "tied", schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
         validate_data(self, X, skip_check_array=True)
@@ -208,6 +230,9 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             None if (weight == 1).all() else weight,
             progress=clock.after(self.n_mixtures),
         )
+        self.class_rows_ = class_rows(labels, weight)
+        self.n_unlabeled_: int | None = n_unlabeled
+        self.log_densities_ = self._densities_of_some(table)
         self.dependence_shift_ = not issparse(matrix) and dependence_differs(
             table.matrix, labels.is_labeled, self._numbers, seed
         )
@@ -224,12 +249,82 @@ class AutoClassifier(TableClassifier, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
-        matrix = columns.read_like(self, X)
+        check_is_fitted(self)
+        matrix = columns.read_like(self, X, sparse=self.forms_.plain.sparse_ or "dense")
 
         def block(rows: Any) -> Array:
             return self.pool_.predict_proba(self.forms_.of(ReadTable(self.schema_, rows)))
 
         return by_blocks(block, matrix, len(self.classes_), thread_count(self.n_jobs))
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Log class probabilities, (n, K)."""
+        return np.asarray(np.log(self.predict_proba(X)))
+
+    def score_samples(self, X: Any) -> Array:
+        """Log p(x) under the mixture per class, nats, (n,); of documents, of their words in their order.
+
+        Rows of which fewer values are missing have more values to be unlikely in: compare rows that lack the
+        same.
+
+        Raises
+        ------
+        NotFittedError
+            If the time budget ended the fit before that mixture.
+        """
+        check_is_fitted(self)
+        if MIXTURE_PER_CLASS not in self.pool_.estimators_:
+            raise NotFittedError(
+                "the time budget ended the fit before the mixture per class: allow more time."
+            )
+        matrix = columns.read_like(self, X, sparse=self.forms_.plain.sparse_ or "dense")
+        return self._densities(self.forms_.of(ReadTable(self.schema_, matrix)))
+
+    def novelty(self, X: Any) -> Array:
+        """How unlike all rows seen, (n,), from 0 to 1: the share of the rows of the fit that are likelier.
+
+        Of rows like those of the fit a tenth is above 0.9 and a hundredth above 0.99; 1 is less likely than
+        all. The density is that of :meth:`score_samples`. A row can have a clear class and be novel, and the
+        reverse.
+
+        Raises
+        ------
+        NotFittedError
+            If the time budget ended the fit before the mixture per class, or a file of version 0.2 or older
+            holds the model.
+        """
+        density = self.score_samples(X)
+        if self.log_densities_ is None:
+            raise NotFittedError("this version has saved no densities with the model: fit it again.")
+        return np.asarray(
+            1 - np.searchsorted(self.log_densities_, density, "right") / len(self.log_densities_)
+        )
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        text = str(super().__repr__(N_CHAR_MAX=N_CHAR_MAX))
+        return (
+            f"{text}\n{summary.as_text(summary.facts(self, ALL_MODELS))}"
+            if hasattr(self, "models_")
+            else text
+        )
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """What notebooks show: the parameters, and what the fit found."""
+        title = str(super().__repr__())
+        found = summary.facts(self, ALL_MODELS) if hasattr(self, "models_") else [("not fitted", "")]
+        return {"text/plain": repr(self), "text/html": summary.as_html(title, found)}
+
+    def _densities(self, rows: FormedRows) -> Array:
+        """Log p(x) of rows under the mixture per class, (n,)."""
+        mixture = self.pool_.estimators_[MIXTURE_PER_CLASS]
+        return np.asarray(mixture.score_samples(rows.words if self.forms_.plain.sparse_ else rows.table))
+
+    def _densities_of_some(self, table: ReadTable) -> Array | None:
+        """Sorted log p(x) of rows of the fit, evenly spaced; None without the mixture per class."""
+        if MIXTURE_PER_CLASS not in self.pool_.estimators_:
+            return None
+        rows = np.linspace(0, len(table) - 1, min(len(table), MAX_DENSITIES)).astype(np.intp)
+        return np.sort(self._densities(self.forms_.of(table[rows])))
 
     def _pool(self, family: Family, n_labeled: Array, clock: Clock, seed: int) -> PoolClassifier:
         """The ensemble before it is fitted, for so many labeled rows of each class, (K,)."""
@@ -247,9 +342,11 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         )
 
     def _numbers(self, matrix: Any) -> Array:
-        """Rows as numbers, column by column."""
+        """Rows as numbers, column by column, without features of text: these are uncorrelated by design."""
         first = self.forms_.mixtures.views_[0].plain_
-        return np.asarray(first.transform(ReadTable(self.schema_, matrix)))
+        texts = [j for one in self.schema_.encoded if one.kind == "text" for j in one.columns]
+        of_text = np.flatnonzero(np.isin(first.numbers_, texts))
+        return np.delete(first.transform(ReadTable(self.schema_, matrix)), of_text, axis=1)
 
     def _judge(self, rows: NDArray[np.intp], n_labeled: int, n_unlabeled: int) -> None:
         """Compare the ensemble with its supervised models; keep only these where that is better or safer."""
@@ -316,6 +413,8 @@ def _explanation(auto: AutoClassifier, n_unlabeled: int) -> str:
     total = sum(auto.weights_.values()) or 1.0
     shares = ", ".join(f"{one.name} {one.weight / total:.0%}" for one in auto.models_ if one.weight > 0)
     lines = [f"Weights of the models: {shares}."]
+    if auto.schema_.notes:
+        lines.append(f"Columns: {'; '.join(auto.schema_.notes).removesuffix('.')}.")
     if auto.dependence_shift_:
         lines.append(DEPENDENCE_SHIFT)
     if auto.stopped_early_:

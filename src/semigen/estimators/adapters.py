@@ -68,13 +68,17 @@ def class_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
 
     They are equal for a row about which it says nothing (no labeled row can be reached in its graph).
     """
-    knows_names = takes_unlabeled(model) and not isinstance(model, MARKED)
-    known = model.classes_ if knows_names else classes[model.classes_]
     with np.errstate(invalid="ignore"):  # 0 / 0 where no labeled row can be reached
         probs = np.nan_to_num(model.predict_proba(X), nan=0.0)
     total = probs.sum(axis=1, keepdims=True)
     probs = np.where(total > 0, probs / np.where(total > 0, total, 1.0), 1.0 / probs.shape[1])
-    return align_probabilities(probs, known, classes)
+    return align_probabilities(probs, known_classes(model, classes), classes)
+
+
+def known_classes(model: Any, classes: NDArray[Any]) -> NDArray[Any]:
+    """The classes that a model of :func:`fit_classifier` knows, by name, in its order."""
+    knows_names = takes_unlabeled(model) and not isinstance(model, MARKED)
+    return np.asarray(model.classes_ if knows_names else classes[model.classes_])
 
 
 def class_log_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:

@@ -22,7 +22,7 @@ from semigen.estimators.adapters import takes_unlabeled
 
 FORMAT = 3
 """Format of the files that are written now. 1: semigen 0.1, before modules moved. 2: semigen 0.2, where
-models inside others knew the classes by name."""
+models inside others knew the classes by name, and every column was one of the matrix."""
 
 SCHEMA = "schema.json"
 
@@ -115,12 +115,11 @@ def upgrade(payload: bytes, version: int) -> bytes:
 
 def finish(model: Any, version: int) -> Any:
     """The model that was read from a file of format ``version``, in today's structure."""
-    for before, steps in ((2, STEPS), (3, STEPS_2)):
-        if version < before:
-            for one in _parts(model):
-                step = steps.get(type(one).__name__)
-                if step is not None:
-                    step(one)
+    for steps in STEPS[version - 1 :]:
+        for one in _parts(model):
+            step = steps.get(type(one).__name__)
+            if step is not None:
+                step(one)
     return model
 
 
@@ -270,19 +269,6 @@ def _safe(model: Any) -> None:
     model.comparison_, model.verdict_ = None, Verdict("not compared")
 
 
-STEPS: Mapping[str, Callable[[Any], None]] = {
-    "AutoClassifier": _auto,
-    "Comparison": _provenance,
-    "HeldOut": _held_out,
-    "MixtureClassifier": _no_engine,
-    "MixtureEnsembleFeatures": _no_engine,
-    "PoolClassifier": _pool,
-    "PrincipalAxes": _no_engine,
-    "SafeClassifier": _safe,
-}
-"""What :func:`finish` does to objects of format 1, by the name of their class."""
-
-
 def _coded_pool(model: Any) -> None:
     if hasattr(model, "classes_"):
         for one in model.estimators_.values():
@@ -304,8 +290,37 @@ def _coded(model: Any, classes: Any) -> None:
     model.classes_ = class_columns(np.asarray(own), classes)
 
 
-STEPS_2: Mapping[str, Callable[[Any], None]] = {
-    "HybridClassifier": _coded_hybrid,
-    "PoolClassifier": _coded_pool,
-}
-"""The same for objects of format 2."""
+def _plain_columns(model: Any) -> None:
+    if hasattr(model, "scale_"):
+        model.share_ = np.ones_like(model.scale_)
+
+
+def _all_as_they_are(schema: Any) -> None:
+    _set(schema, encoded=(), notes=())
+
+
+def _unseen(model: Any) -> None:
+    if hasattr(model, "pool_"):
+        model.class_rows_ = model.n_unlabeled_ = model.log_densities_ = None
+
+
+STEPS: tuple[Mapping[str, Callable[[Any], None]], ...] = (
+    {
+        "AutoClassifier": _auto,
+        "Comparison": _provenance,
+        "HeldOut": _held_out,
+        "MixtureClassifier": _no_engine,
+        "MixtureEnsembleFeatures": _no_engine,
+        "PoolClassifier": _pool,
+        "PrincipalAxes": _no_engine,
+        "SafeClassifier": _safe,
+    },
+    {
+        "AutoClassifier": _unseen,
+        "HybridClassifier": _coded_hybrid,
+        "PlainColumns": _plain_columns,
+        "PoolClassifier": _coded_pool,
+        "Schema": _all_as_they_are,
+    },
+)
+"""What :func:`finish` does to objects of format 1, 2, …, by the name of their class."""

@@ -250,7 +250,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         parameters.label_mechanism(self.label_mechanism, self.class_prior, self.n_novel_components)
         shape = "full" if self.covariance in selection.CRITERIA else self.covariance
         kinds = wanted_kinds(self.family, shape)
-        self.schema_, matrix = columns.learn(X, kinds, sparse=True)
+        self.schema_, matrix = columns.learn(X, kinds, sparse=True, words=True)
         validate_data(self, X, skip_check_array=True)
         return self._with_labels(matrix, y, sample_weight)
 
@@ -267,7 +267,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
             parameters.class_prior(self.class_prior, classes),
             parameters.label_noise(self.label_noise, classes),
         )
-        if data.missing is not None and not family.takes_missing:
+        if not family.accepts(data.missing):
             columns.refuse_missing(self.schema_, data.x, missing_refused(family))
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         with as_engine(self.engine).open() as engine:

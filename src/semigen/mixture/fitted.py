@@ -216,9 +216,11 @@ class FittedMixture:
 
     @property
     def feature_kinds_(self) -> list[str]:
-        """What each column was read as: "number", "count", "flag" or "category"."""
+        """What each column was read as: a kind of :func:`semigen.columns.learn`, or "not used"."""
         check_is_fitted(self)
-        return list(self.schema_.kinds)
+        kinds = self.schema_.input_kinds
+        names = getattr(self, "feature_names_in_", kinds)
+        return [kinds.get(name, "not used") for name in names]
 
     def _summary(self, name: str) -> Array:
         summary = self.component_parameters_
@@ -244,7 +246,8 @@ class FittedMixture:
     def _matrix(self, X: Any) -> Any:
         check_is_fitted(self)
         matrix = columns.read_like(self, X, sparse=self.mixture_.family.takes_sparse)
-        if not self.mixture_.family.takes_missing:
+        family = self.mixture_.family
+        if not (family.takes_missing or family.accepts(columns.missing_columns(matrix))):
             columns.refuse_missing(self.schema_, matrix, missing_refused(self.mixture_.family))
         return matrix
 

@@ -19,7 +19,7 @@ from semigen.exceptions import ColumnError, ModelFileError
 
 @dataclass(frozen=True, eq=False)
 class TableSource(Source):
-    """Columns of numbers, counts, true/false and categories.
+    """Columns of numbers, counts, true/false, categories, text and dates.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class TableSource(Source):
             "--as": list(kinds),
         }
         table = open_table(
-            path, options, [*ids, *(name for name, kind in kinds.items() if kind == "category")]
+            path, options, [*ids, *(name for name, kind in kinds.items() if kind in ("category", "text"))]
         )
         labels = read_labels(table, target, weight, unlabeled)
         reasons = {
@@ -123,11 +123,15 @@ class TableSource(Source):
 
     def family(self, of_kind: Mapping[Kind, str]) -> dict[str, str]:
         """One for each column that is used: the user's, or the usual one for its kind."""
-        return {name: self.families.get(name, of_kind[kind]) for name, kind in self.kinds.items()}
+        own = {
+            name: of_kind.get("text") if kind == "text" else self.families.get(name, of_kind.get(kind))
+            for name, kind in self.kinds.items()
+        }
+        return {name: family for name, family in own.items() if family is not None}
 
     def about(self) -> dict[str, Any]:
         """The table."""
-        return {"table": str(self.path), "text": []}
+        return {"table": str(self.path)}
 
     def _describe_features(self) -> Lines:
         return column_lines(self.columns)
@@ -142,10 +146,6 @@ def _sorted_out(
         return replace(column, use=False, reason=reasons[name])
     if name in kinds:
         return replace(column, kind=kinds[name], use=True, reason="")
-    if column.reason.startswith("text with"):  # words, not numbers that are written oddly
-        return replace(
-            column, reason=f"{column.reason} (--text learns from its words, --as {name}=category uses it)"
-        )
     if column.kind == "id" and pa.types.is_integer(table.schema.field(name).type):
         return replace(column, reason=f"{column.reason} (--as {name}=number uses it)")
     return column
@@ -165,4 +165,5 @@ def _columns_of(model: Any) -> tuple[list[str], list[str]]:
         for name, levels in zip(schema.names, schema.levels, strict=True)
         if levels is not None and any(isinstance(level, str) for level in levels)
     ]
-    return list(map(str, schema.names)), text_levels
+    texts = [str(one.name) for one in schema.encoded if one.kind == "text"]
+    return list(map(str, schema.input_names)), [*text_levels, *texts]
