@@ -64,6 +64,11 @@ def test_text(frame):
     assert "'?'" in nearly.reason
     assert one(frame, "who", ["ann lee", "bob", "cid"]).kind == "id"
     assert one(frame, "zip", ["94110", "10001", "60601"]).kind == "text"
+    codes = [f"{j:05d}" for j in range(17, 40)]
+    assert one(frame, "code", codes).kind == "id"
+    assert one(frame, "code", codes[::-1]).kind == "id"
+    assert one(frame, "code", [*codes[5:], *codes[:5]]).kind == "id"
+    assert one(frame, "code", [*codes[:5], "94110", *codes[3:0:-1], *codes[6:]]).kind == "text"
     note = one(frame, "note", ["it came late", "bob and ann came", "cid was not there"])
     assert (note.kind, note.reason) == ("text", "text with 3 distinct values becomes features of its words")
 

@@ -238,10 +238,19 @@ def id_evidence(series: Series) -> tuple[list[str], int, int]:
 
 
 def is_id_text(cells: Sequence[str], n_distinct: int, n_rows: int) -> bool:
-    """Whether texts only tell rows apart: all are different, of a word or two, and few are numbers."""
+    """Whether texts only tell rows apart: all are different, of a word or two, and no numbers but in order."""
     if n_distinct < n_rows or any(len(cell.split()) > _MOST_WORDS_OF_ID for cell in cells):
         return False
+    if all(cell.isdecimal() for cell in cells):
+        numbers = list(map(int, cells))
+        return len(numbers) >= _LEAST_ROWS_FOR_ORDER and _counts_rows(numbers)
     return 2 * sum(_is_number_text(cell.replace(",", ".", 1)) for cell in cells) <= len(cells)
+
+
+def _counts_rows(numbers: list[int]) -> bool:
+    """Whether different integers are in order or without a gap."""
+    rising = sorted(numbers)
+    return numbers in (rising, rising[::-1]) or rising[-1] - rising[0] + 1 == len(numbers)
 
 
 def _is_number_text(cell: str) -> bool:

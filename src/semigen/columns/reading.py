@@ -160,8 +160,7 @@ Part: TypeAlias = "tuple[Any, Kind, Levels | None, Encoder | None]"
 def _kind(asked: Kind | None, series: Series) -> Kind:
     """What a column is read as, or why it is not used."""
     if asked == "word":
-        by_type = kind_by_type(series)
-        return "text" if by_type in ("text", "category") else "number"
+        return "text" if kind_by_type(series) in ("text", "category", "empty") else "number"
     if asked == "number" and kind_by_type(series) in ENCODED and infer(series) == "date":
         return "date"
     if asked is not None:

@@ -62,7 +62,7 @@ def as_dense(matrix: Any) -> Any:
     if matrix.shape[0] * matrix.shape[1] > MOST_CELLS:
         raise ColumnError(
             f"X is sparse with {matrix.shape[0]:,} x {matrix.shape[1]:,} cells that are no words of "
-            "documents, and too large to be made dense: project it first, such as with scikit-learn's TruncatedSVD."
+            "documents, and too large to be made dense: project it with scikit-learn's TruncatedSVD first."
         )
     return matrix.toarray()
 

@@ -23,19 +23,13 @@ from semigen.data.labels import Labels
 from semigen.data.rows import by_blocks
 from semigen.data.weights import class_rows, read_labels
 from semigen.em import Engine
-from semigen.ensemble import summary
-from semigen.ensemble.defaults import (
-    MIXTURE_PER_CLASS,
-    SUPERVISED,
-    default_weights,
-    models,
-    supervised_weights,
-)
-from semigen.ensemble.forms import FormedRows, Forms
+from semigen.ensemble.defaults import SUPERVISED, default_weights, models, supervised_weights
+from semigen.ensemble.fitted import FittedEnsemble
+from semigen.ensemble.forms import Forms
 from semigen.ensemble.pool import PoolClassifier
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
-from semigen.exceptions import DatasetShiftWarning, NotFittedError
+from semigen.exceptions import DatasetShiftWarning
 from semigen.families import Family, as_modeled, choose
 from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PlainColumns
 
@@ -50,13 +44,11 @@ SHARE_OF_MIXTURES = 0.4
 """Of a time budget."""
 MAX_ROWS = 100_000
 """Unlabeled rows that the mixture per class is fitted on."""
-MAX_DENSITIES = 10_000
-"""Rows of the fit whose densities :meth:`AutoClassifier.novelty` compares with."""
 MAX_LABELED = 20_000
 """Labeled rows that models are fitted on."""
 
 
-class AutoClassifier(TableClassifier, BaseEstimator):
+class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     """The default classifier of semigen: for tables of any kind, with few labels or many.
 
     An ensemble (:class:`semigen.PoolClassifier`) of classifiers that fail in different ways: ridge regression
@@ -256,75 +248,6 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             return self.pool_.predict_proba(self.forms_.of(ReadTable(self.schema_, rows)))
 
         return by_blocks(block, matrix, len(self.classes_), thread_count(self.n_jobs))
-
-    def predict_log_proba(self, X: Any) -> Array:
-        """Log class probabilities, (n, K)."""
-        return np.asarray(np.log(self.predict_proba(X)))
-
-    def score_samples(self, X: Any) -> Array:
-        """Log p(x) under the mixture per class, nats, (n,); of documents, of their words in their order.
-
-        Rows of which fewer values are missing have more values to be unlikely in: compare rows that lack the
-        same.
-
-        Raises
-        ------
-        NotFittedError
-            If the time budget ended the fit before that mixture.
-        """
-        check_is_fitted(self)
-        if MIXTURE_PER_CLASS not in self.pool_.estimators_:
-            raise NotFittedError(
-                "the time budget ended the fit before the mixture per class: allow more time."
-            )
-        matrix = columns.read_like(self, X, sparse=self.forms_.plain.sparse_ or "dense")
-        return self._densities(self.forms_.of(ReadTable(self.schema_, matrix)))
-
-    def novelty(self, X: Any) -> Array:
-        """How unlike all rows seen, (n,), from 0 to 1: the share of the rows of the fit that are likelier.
-
-        Of rows like those of the fit a tenth is above 0.9 and a hundredth above 0.99; 1 is less likely than
-        all. The density is that of :meth:`score_samples`. A row can have a clear class and be novel, and the
-        reverse.
-
-        Raises
-        ------
-        NotFittedError
-            If the time budget ended the fit before the mixture per class, or a file of version 0.2 or older
-            holds the model.
-        """
-        density = self.score_samples(X)
-        if self.log_densities_ is None:
-            raise NotFittedError("this version has saved no densities with the model: fit it again.")
-        return np.asarray(
-            1 - np.searchsorted(self.log_densities_, density, "right") / len(self.log_densities_)
-        )
-
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        text = str(super().__repr__(N_CHAR_MAX=N_CHAR_MAX))
-        return (
-            f"{text}\n{summary.as_text(summary.facts(self, ALL_MODELS))}"
-            if hasattr(self, "models_")
-            else text
-        )
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        """What notebooks show: the parameters, and what the fit found."""
-        title = str(super().__repr__())
-        found = summary.facts(self, ALL_MODELS) if hasattr(self, "models_") else [("not fitted", "")]
-        return {"text/plain": repr(self), "text/html": summary.as_html(title, found)}
-
-    def _densities(self, rows: FormedRows) -> Array:
-        """Log p(x) of rows under the mixture per class, (n,)."""
-        mixture = self.pool_.estimators_[MIXTURE_PER_CLASS]
-        return np.asarray(mixture.score_samples(rows.words if self.forms_.plain.sparse_ else rows.table))
-
-    def _densities_of_some(self, table: ReadTable) -> Array | None:
-        """Sorted log p(x) of rows of the fit, evenly spaced; None without the mixture per class."""
-        if MIXTURE_PER_CLASS not in self.pool_.estimators_:
-            return None
-        rows = np.linspace(0, len(table) - 1, min(len(table), MAX_DENSITIES)).astype(np.intp)
-        return np.sort(self._densities(self.forms_.of(table[rows])))
 
     def _pool(self, family: Family, n_labeled: Array, clock: Clock, seed: int) -> PoolClassifier:
         """The ensemble before it is fitted, for so many labeled rows of each class, (K,)."""

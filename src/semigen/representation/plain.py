@@ -76,7 +76,8 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         )
         share = np.isnan(matrix).mean(axis=0)
         marked = self.mark_missing & (share > RARE) & (share < 1 - RARE)
-        self.marked_ = np.flatnonzero(marked)
+        again = [j for one in self.schema_.encoded for j in one.columns[1:]]  # missing where the first is
+        self.marked_ = np.setdiff1d(np.flatnonzero(marked), again)
         self.missing_share_ = share[self.marked_]
         return self
 
@@ -117,10 +118,10 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         return np.hstack(parts)
 
     def _shared(self, spread: Array) -> Array:
-        """Scales (numbers,): features of one text share theirs, its total variance is the root of their number.
+        """Scales (numbers,): those of a text are one, its variance the root of their number.
 
-        With a variance of 1 each, a text would outweigh all other columns; with 1 in all, each direction would
-        be next to nothing beside them.
+        With a variance of 1 each, a text would outweigh all columns; with 1 in all, its directions
+        would be nothing beside them.
         """
         scale = spread.copy()
         for one in self.schema_.encoded:
