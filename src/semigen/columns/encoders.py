@@ -72,7 +72,7 @@ class TextEncoder(Encoder):
         "word", or "char_wb" for runs of letters within words.
     vocabulary : tuple of str, V
     idf : ndarray of shape (V,)
-        Inverse document frequencies.
+        Inverse document frequencies of words; 1 for letters.
     directions : ndarray of shape (V, q) or None
         Leading singular vectors of the weighted words (latent semantic analysis: Deerwester et al. 1990,
         *JASIS* 41:391); None: the words themselves.
@@ -220,12 +220,17 @@ def learn_text(name: Any, cells: Sequence[Any], *, words: bool, alone: bool) -> 
             vectorizer = TfidfVectorizer(**_settings(analyzer), min_df=fewest, max_features=most)
             if analyzer == "word":
                 vectorizer.set_params(max_df=0.5)
+            else:
+                vectorizer.set_params(
+                    use_idf=False
+                )  # what codes share, such as a region, says more than the rest
             try:
                 found = csr_array(vectorizer.fit_transform(texts))
             except ValueError:  # nothing left
                 continue
             vocabulary = tuple(map(str, vectorizer.get_feature_names_out()))
-            encoder = TextEncoder(analyzer, vocabulary, np.asarray(vectorizer.idf_), None)
+            idf = np.asarray(vectorizer.idf_) if vectorizer.use_idf else np.ones(len(vocabulary))
+            encoder = TextEncoder(analyzer, vocabulary, idf, None)
             return encoder if words else replace(encoder, directions=_directions(found))
     raise ColumnError(
         f"column {name!r}: no word is left to learn from. A word is used if it has two letters or more, is "

@@ -238,7 +238,7 @@ def id_evidence(series: Series) -> tuple[list[str], int, int]:
 
 
 def is_id_text(cells: Sequence[str], n_distinct: int, n_rows: int) -> bool:
-    """Whether texts only tell rows apart: all are different, of a word or two, and no numbers but in order."""
+    """Whether texts only tell rows apart: all differ, are of a word or two, and no numbers but in order."""
     if n_distinct < n_rows or any(len(cell.split()) > _MOST_WORDS_OF_ID for cell in cells):
         return False
     if all(cell.isdecimal() for cell in cells):

@@ -47,13 +47,14 @@ def _plain_types(X: Any) -> Any:
     pa = nw.dependencies.get_pyarrow()
     if pa is not None and isinstance(X, pa.Table):
         plain = {"string_view": pa.large_string(), "binary_view": pa.large_binary()}
-        types = [
-            pa.float64() if str(one.type).startswith("decimal256") else plain.get(str(one.type), one.type)
-            for one in X.schema
-        ]
+        types = [plain.get(str(one.type), one.type) for one in X.schema]
         if types != X.schema.types:
-            fields = (one.with_type(kind) for one, kind in zip(X.schema, types, strict=True))
-            return X.cast(pa.schema(fields))
+            X = X.cast(pa.schema([one.with_type(kind) for one, kind in zip(X.schema, types, strict=True)]))
+        for j, kind in enumerate(types):
+            if pa.types.is_decimal256(kind):
+                numbers = [None if cell is None else float(cell) for cell in X.column(j).to_pylist()]
+                X = X.set_column(j, X.column_names[j], pa.array(numbers, pa.float64()))
+        return X
     if nw.dependencies.is_pandas_dataframe(X):
         sparse = {name: dtype.subtype for name, dtype in X.dtypes.items() if str(dtype).startswith("Sparse[")}
         return X.astype(sparse) if sparse else X
