@@ -28,7 +28,7 @@ def as_frame(X: Any) -> Frame | None:
         If its rows are not read yet, or two columns have one name.
     """
     try:
-        frame = nw.from_native(_plain_types(X), pass_through=True)
+        frame = nw.from_native(plain_types(X), pass_through=True)
     except DuplicateError:
         _refuse_repeated(getattr(X, "column_names", X.columns))  # pyarrow's columns are not their names
         raise
@@ -42,7 +42,7 @@ def as_frame(X: Any) -> Frame | None:
     return frame
 
 
-def _plain_types(X: Any) -> Any:
+def plain_types(X: Any) -> Any:
     """A table without types that no library computes with: views, long decimals, sparse columns."""
     pa = nw.dependencies.get_pyarrow()
     if pa is not None and isinstance(X, pa.Table):

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from semigen.columns.tables import listing
+from semigen.columns.tables import listing, plain_types
 from semigen.exceptions import TableError
 from semigen.io.files import first_line
 
@@ -94,7 +94,7 @@ def value_type(kind: pa.DataType) -> pa.DataType:
 
 def _read_parquet(path: Path) -> pa.Table:
     try:
-        return pyarrow.parquet.ParquetFile(path).read()
+        return plain_types(pyarrow.parquet.ParquetFile(path).read())
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
 
