@@ -182,6 +182,16 @@ def test_numbers_can_be_read_as_text_and_dates_as_numbers():
         read(schema, np.eye(schema.n_features))
 
 
+def test_a_table_with_text_that_is_read_already_stays_as_it_is():
+    schema, matrix = learn(pd.DataFrame(shop()[0]), KINDS, words=True)
+    again, same = learn(ReadTable(schema, matrix), {"note": "word", "zip": "number"}, words=True)
+    assert again is schema
+    assert same is matrix
+    _, y, truth = shop()
+    model = MODELS["mixture"].fit(ReadTable(schema, matrix), y)
+    assert np.mean(model.predict(ReadTable(schema, matrix))[40:] == truth[40:]) > 0.85
+
+
 def test_types_that_libraries_do_not_compute_with_are_cast_once():
     text = ["a", "b", None, "a", "b", "a"]
     table = pa.table(

@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from semigen import MixtureClassifier, load, save
 from semigen.exceptions import ColumnError
+from semigen.io.tables import read_table
 
 FAMILY = {"visits": "poisson"}
 

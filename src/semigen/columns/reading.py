@@ -82,6 +82,8 @@ def learn(
         If columns became features or are not used, and ``kinds`` did not say so.
     """
     if isinstance(X, ReadTable):
+        if X.schema.encoded:  # what its columns were cannot be told from the matrix
+            return X.schema, X.matrix
         asked = _asked(kinds, X.schema.names, X.schema.n_features)
         alike = all(_is_read_as(kind, own) for kind, own in zip(asked, X.schema.kinds, strict=True))
         if alike and (sparse or not issparse(X.matrix)):
