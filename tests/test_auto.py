@@ -360,7 +360,7 @@ def test_documents(rng):
     np.testing.assert_allclose(
         auto.forms_.of(ReadTable(auto.schema_, X)).words.matrix.toarray(), np.log1p(X.toarray())
     )
-    weighted = csr_array(X / 7)  # not counts: as they are given
+    weighted = csr_array(X / 40)  # not counts: as they are given
     auto.fit(weighted, y)
     np.testing.assert_array_equal(
         auto.forms_.of(ReadTable(auto.schema_, weighted)).words.matrix.toarray(), weighted.toarray()

@@ -194,7 +194,6 @@ def test_options_of_other_models(here):
     make_notes()[0].to_csv("notes.csv", index=False)
     for model in DEEP:
         for arguments, words in (
-            (("--text", "body"), f"--model {model} does not learn from words"),
             (("--jobs", "1"), "--jobs is for --model auto or --model safe or --model hybrid"),
             (("--covariance", "full"), "--covariance is for"),
             (("--steps", "0"), "--steps"),

@@ -70,7 +70,7 @@ BROKEN = {
     "one class": ("t.csv", b"u,v,y\n1.5,2,a\n2.5,1,\n1,1,a\n", "t.csv: column 'y' has only one class, 'a'"),
     "regression": ("t.csv", CONTINUOUS.encode(), "t.csv: column 'y' has 60 different values.*measurements"),
     "ids as target": ("t.csv", IDS.encode(), "names of rows"),
-    "only text": ("t.csv", b"u,y\nx y z,a\nz,b\nx,a\n", "no column that a model can use: u"),
+    "only ids": ("t.csv", b"u,y\nx,a\nz,b\nq,a\n", "no column that a model can use: u"),
     "only a target": ("t.csv", b"y\na\nb\n", "no column"),
 }  # fmt: skip
 
@@ -93,11 +93,14 @@ def test_missing_files_and_folders(here):
 
 
 def test_unknown_columns_get_close_names(table):
-    for option, name in (("--id", "U"), ("--weight", "uu"), ("--drop", " u"), ("--text", "u ")):
+    for option, name in (("--id", "U"), ("--weight", "uu"), ("--drop", " u")):
         message = error_of(fit("data.csv", "--target", "y", option, name, code=1))
         assert f"{name!r} ({option})" in message
         assert "did you mean" in message
         assert "'u'" in message
+    assert "'u ' (--as): did you mean 'u'" in error_of(
+        fit("data.csv", "--target", "y", "--text", "u ", code=1)
+    )
     assert "'Y' (--target): did you mean 'y'?" in error_of(fit("data.csv", "--target", "Y", code=1))
     assert "it has 'u', 'v', 'w', 'y'" in error_of(fit("data.csv", "--target", "species", code=1))
 
@@ -117,9 +120,8 @@ def test_unknown_columns_get_close_names(table):
         ["fit", "data.csv", "--target", "y", "--as", "u"],
         ["fit", "data.csv", "--target", "y", "--as", "=count"],
         ["fit", "data.csv", "--target", "y", "--text", "y"],
-        ["fit", "data.csv", "--target", "y", "--text", "u", "--as", "v=number"],
+        ["fit", "data.csv", "--target", "y", "--text", "u", "--as", "u=number"],
         ["fit", "data.csv", "--target", "y", "--text", "u", "--text", "u"],
-        ["fit", "data.csv", "--target", "y", "--model", "mixture", "--text", "u", "--covariance", "full"],
         ["fit", "data.csv", "--target", "y", "--model", "mixture", "--covariance", "round"],
         ["fit", "data.csv", "--target", "y", "--model", "round"],
         ["fit", "data.csv", "--target", "y", "--jobs", "0"],

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
 
 import semigen
 from command_line import (
@@ -79,7 +81,8 @@ def test_the_default_is_an_ensemble_whose_models_are_shown(pooled):
 def test_predictions_of_the_ensemble(pooled, here):
     folder, _ = pooled
     written = pd.read_csv(folder / "out/predictions.csv")
-    assert written.columns.tolist() == ["row", "given", "predicted", "probability", "p_no", "p_yes"]
+    names = ["row", "given", "predicted", "probability", "p_no", "p_yes", "log_density"]
+    assert written.columns.tolist() == names
     clf, features = semigen.load(folder / "out/model.semigen"), make_table()[0][["u", "v", "w"]]
     np.testing.assert_allclose(written[["p_no", "p_yes"]], clf.predict_proba(features), rtol=1e-9, atol=1e-15)
     make_table()[0][["w", "y", "v", "u"]].to_csv("new.csv", index=False)
@@ -202,18 +205,54 @@ def test_mixed_tables_with_missing_values_and_new_levels(here, model, small):
     np.testing.assert_allclose(written[2:], predictions.filter(like="p_")[2:4], rtol=1e-9)
 
 
-@pytest.mark.parametrize("model", ["auto", "hybrid"])
+@pytest.mark.parametrize("model", MODELS)
 def test_words_in_every_model(here, model, small):
     frame, truth = make_notes()
     frame.to_csv("notes.csv", index=False)
-    run("fit", "notes.csv", "--target", "topic", "--text", "body", "--model", model)
+    run("fit", "notes.csv", "--target", "topic", "--text", "body", "--drop", "pages", "--model", model)
     predictions = pd.read_csv("notes-semigen/predictions.csv")
     assert (predictions["predicted"] == truth).mean() > 0.95
-    assert json.loads(Path("notes-semigen/summary.json").read_text())["n_words"] == 22
-    pipeline = semigen.load("notes-semigen/model.semigen")
-    assert pipeline.predict(["soil and compost"]).tolist() == ["garden"]
+    loaded = semigen.load("notes-semigen/model.semigen")
+    assert loaded.predict(pd.DataFrame({"body": ["soil and compost"]})).tolist() == ["garden"]
     run("predict", "notes-semigen/model.semigen", "notes.csv", "--out", "out.csv")
     np.testing.assert_allclose(pd.read_csv("out.csv")["p_engine"], predictions["p_engine"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_words_beside_other_columns_dates_and_codes(here, model, small):
+    frame, truth = make_notes()
+    engine = truth == "engine"
+    rng = np.random.default_rng(0)
+    frame["size"] = engine + rng.normal(size=len(frame))
+    frame["zip"] = [f"{(10 if one else 94)}{rng.integers(500):03d}" for one in engine]
+    days = pd.date_range("2020-01-01", periods=len(frame), freq="17h").astype(str)
+    frame["when"] = rng.permutation(days).astype(object)
+    frame.loc[3:7, ["body", "zip", "when", "size"]] = None
+    frame.to_csv("notes.csv", index=False)
+    result = run(
+        "fit", "notes.csv", "--target", "topic", "--text", "body", "--as", "zip=text", "--model", model
+    )
+    text = shown(result)
+    for words in ("text columns: body (5 missing), zip (5 missing)", "1 date column: when (becomes its time"):
+        assert words in text
+    assert "size" in text
+    predictions = pd.read_csv("notes-semigen/predictions.csv")
+    assert (predictions["predicted"] == truth).drop(range(3, 8)).mean() > 0.95
+    columns = semigen.load("notes-semigen/model.semigen")
+    columns = getattr(columns, "schema_", None) or columns.estimator_.schema_
+    assert {"body": "text", "zip": "text", "when": "date"}.items() <= columns.input_kinds.items()
+    run("predict", "notes-semigen/model.semigen", "notes.csv", "--out", "out.csv")
+    np.testing.assert_allclose(pd.read_csv("out.csv")["p_engine"], predictions["p_engine"], rtol=1e-9)
+
+
+def test_a_pipeline_of_version_0_2_still_predicts_texts(here):
+    frame, truth = make_notes()
+    y = frame["topic"].astype(object).where(frame["topic"].notna(), None)
+    model = make_pipeline(TfidfVectorizer(), semigen.AutoClassifier(n_mixtures=4)).fit(frame["body"], y)
+    semigen.save(model, "old.semigen", notes={"text": ["body"], "target": "topic"})
+    frame.to_csv("notes.csv", index=False)
+    run("predict", "old.semigen", "notes.csv", "--out", "out.csv")
+    assert (pd.read_csv("out.csv")["predicted"] == truth).mean() > 0.95
 
 
 def test_one_label_per_class_leaves_the_default_weights(here, small):
@@ -335,22 +374,19 @@ def test_words_of_a_text_column(here, name):
     frame, truth = make_notes()
     frame.loc[[5, 150], "body"] = None
     frame.to_parquet(name, index=False) if name.endswith("parquet") else frame.to_csv(name, index=False)
-    result = fit(name, "--target", "topic", "--text", "body", "--id", "id")
-    text = " ".join(result.stdout.split())
+    result = fit(name, "--target", "topic", "--text", "body", "--id", "id", "--drop", "pages")
+    text = shown(result)
     assert "1 text column: body (2 missing)" in text
-    assert "pages: left out: with --text only words are used" in text
+    assert "pages: left out (--drop)" in text
     assert "20 labeled rows" in text
-    assert "words 22 distinct; 2 rows without any" in text
     predictions = pd.read_csv("notes-semigen/predictions.csv")
     assert (predictions["predicted"] == truth).mean() > 0.95
     assert predictions.drop(columns="given").notna().all().all()
     summary = json.loads(Path("notes-semigen/summary.json").read_text())
-    assert summary["text"] == ["body"]
     families = {column["name"]: column["family"] for column in summary["columns"]}
     assert families == {"id": None, "body": "multinomial", "pages": None}
-    assert summary["n_words"] == 22
-    pipeline = semigen.load("notes-semigen/model.semigen")
-    assert pipeline.predict(["soil and compost"]).tolist() == ["garden"]
+    model = semigen.load("notes-semigen/model.semigen")
+    assert model.predict(pd.DataFrame({"body": ["soil and compost"]})).tolist() == ["garden"]
     frame[["pages", "body"]].assign(other=1).iloc[::-1].to_csv("new.csv", index=False)
     run("predict", "notes-semigen/model.semigen", "new.csv", "--out", "out.csv")
     again = pd.read_csv("out.csv").iloc[::-1]
@@ -358,7 +394,7 @@ def test_words_of_a_text_column(here, name):
     assert again["predicted"].tolist() == predictions["predicted"].tolist()
 
 
-def test_several_text_columns_are_joined(here):
+def test_several_text_columns(here):
     frame, truth = make_notes()
     frame["title"] = [words.split()[0] for words in frame["body"]]
     frame["body"] = [" ".join(words.split()[1:]) for words in frame["body"]]
@@ -373,14 +409,12 @@ def test_several_text_columns_are_joined(here):
 
 def test_text_columns_that_cannot_be_used(here):
     frame, _ = make_notes()
-    frame.assign(body="the and of").to_csv("stop.csv", index=False)
+    frame.assign(body="  ").to_csv("blank.csv", index=False)
     frame.assign(body=None).to_csv("empty.csv", index=False)
     frame.to_parquet("notes.parquet", index=False)
-    for name, column, words in (
-        ("stop.csv", "body", "'body': no word is left"),
-        ("empty.csv", "body", "'body': no word is left"),
-        ("notes.parquet", "pages", "'pages' holds int64, not text"),
-    ):
-        message = error_of(fit(name, "--target", "topic", "--text", column, code=1))
+    for name, words in (("blank.csv", "'body': no word is left"), ("empty.csv", "'body': no word is left")):
+        message = error_of(fit(name, "--target", "topic", "--text", "body", code=1))
         assert words in message
-    assert set(os.listdir()) == {"stop.csv", "empty.csv", "notes.parquet"}
+    result = fit("notes.parquet", "--target", "topic", "--text", "pages", "--out", "o")
+    assert re.search(r"2 text columns: .* its words\), pages", shown(result))
+    assert set(os.listdir()) == {"blank.csv", "empty.csv", "notes.parquet", "o"}

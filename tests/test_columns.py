@@ -54,10 +54,10 @@ def test_missing_cells_do_not_change_the_kind(frame):
 
 def test_text(frame):
     town = one(frame, "town", ["a", "b", "a", "c"])
-    assert (town.kind, town.use, town.n_distinct) == ("text", False, 3)
-    assert town.reason == "text with 3 distinct values"
+    assert (town.kind, town.use, town.n_distinct) == ("text", True, 3)
+    assert town.reason == "text with 3 distinct values becomes features of its letters"
     numbers = one(frame, "x", ["1", " 2.5", "1e3", "1"])
-    assert (numbers.kind, numbers.use) == ("text", False)
+    assert (numbers.kind, numbers.use) == ("text", True)
     assert "read as numbers" in numbers.reason
     nearly = one(frame, "x", ["1", "2", "?", "3"])
     assert nearly.kind == "text"
@@ -66,7 +66,14 @@ def test_text(frame):
     assert "'20,412' is 20,412; store numbers" in one(frame, "x", ["7", "20,412", "5", "6"]).reason
     assert "'$1,250' is 1,250" in one(frame, "x", ["$1,250", "$3", "$4"]).reason
     assert one(frame, "who", ["ann lee", "bob", "cid"]).kind == "id"
-    assert one(frame, "note", ["it came late", "bob", "cid"]).kind == "text"
+    assert one(frame, "zip", ["94110", "10001", "60601"]).kind == "text"
+    codes = [f"{j:05d}" for j in range(17, 40)]
+    assert one(frame, "code", codes).kind == "id"
+    assert one(frame, "code", codes[::-1]).kind == "id"
+    assert one(frame, "code", [*codes[5:], *codes[:5]]).kind == "id"
+    assert one(frame, "code", [*codes[:5], "94110", *codes[3:0:-1], *codes[6:]]).kind == "text"
+    note = one(frame, "note", ["it came late", "bob and ann came", "cid was not there"])
+    assert (note.kind, note.reason) == ("text", "text with 3 distinct values becomes features of its words")
 
 
 def test_constant_and_empty(frame):
@@ -87,6 +94,16 @@ def test_dates_and_categories():
         for frame_type in (pl.DataFrame, pa.table):
             assert one(frame_type, "when", values).kind == "date"
     assert one(pd.DataFrame, "when", pd.to_datetime(times)).kind == "date"
+    assert one(pd.DataFrame, "when", pd.Series(days, dtype=object)).kind == "date"
+    for texts in (["2020-01-01", "2020-01-02 23:59"], ["12/31/2020", "1/2/2021"], ["31/12/2020", "1/2/2021"]):
+        assert one(pd.DataFrame, "when", texts).kind == "date"
+    for texts in (
+        ["2020-01-01", "never"],
+        ["20200101", "20200102"],
+        ["1.5", "2.5"],
+        ["31/31/2020", "1/2/2021"],
+    ):
+        assert one(pd.DataFrame, "when", texts).kind != "date"
     assert one(pd.DataFrame, "c", pd.Categorical(["a", "b"])).kind == "category"
 
 
@@ -123,7 +140,7 @@ def test_other_cells():
     column = one(pl.DataFrame, "x", [[1], [2, 3]])
     assert (column.kind, column.use, column.n_distinct) == ("other", False, 2)
     assert one(pd.DataFrame, "x", [{"a": 1}, {"a": 2}]).kind == "other"
-    with pytest.raises(ColumnError, match="other, List"):
+    with pytest.raises(ColumnError, match="a model can use: 'x' is not used: its cells are of type List"):
         learn(pl.DataFrame({"x": [[1], [2, 3]]}))
 
 

@@ -10,6 +10,7 @@ from semigen.deep.data.labels import class_prior, split_rows  # noqa: E402
 from semigen.deep.data.rows import Batch, hold_out, rows_to_predict  # noqa: E402
 from semigen.deep.uncertainty import disagreement, entropy  # noqa: E402
 from semigen.exceptions import LabelError, ParameterError  # noqa: E402
+from semigen.testing.classifiers import probabilities_are_finite_and_sum_to_one  # noqa: E402
 
 WARM = 10  # steps
 
@@ -165,3 +166,12 @@ def test_members_disagree_by_the_mutual_information_of_member_and_class():
         for i in range(3)
     ]
     np.testing.assert_allclose(epistemic, divergence, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [VAEClassifier(n_steps=5), GANClassifier(n_steps=5), FlowMixtureClassifier(n_steps=5, warmup_steps=2)],
+    ids=lambda one: type(one).__name__,
+)
+def test_probabilities_of_any_row_sum_to_one(estimator):
+    probabilities_are_finite_and_sum_to_one(estimator)

@@ -19,7 +19,7 @@ from numpy.testing import assert_array_equal
 
 from semigen import MixtureClassifier
 from semigen.columns import ReadTable, Schema, describe, learn, missing_columns, read, refuse_missing, restore
-from semigen.exceptions import ColumnError, ParameterError
+from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
 
 FRAMES = {
     "pandas": pd.DataFrame,
@@ -343,25 +343,21 @@ def test_empty_columns_are_missing_numbers(frame):
         assert np.isnan(matrix[:, 1]).all()
 
 
-def test_columns_that_no_model_reads_are_named_with_kind_and_cure(frame):
-    X = frame(
-        {
-            "height": [1.0, 2.0],
-            "note": ["it was late", "it was dark"],
-            "born": [dt.date(2020, 1, 1), dt.date(2021, 1, 1)],
-        }
-    )
-    with pytest.raises(ColumnError) as caught:
-        learn(X)
-    message = str(caught.value)
-    assert "2 column(s) of 3" in message
-    assert "'note' (text)" in message
-    assert "'born'" in message
-    assert "height" not in message
-    assert "TfidfVectorizer" in message
-    assert "--text" in message
-    assert "{'note': 'categorical'}" in message
-    many = pd.DataFrame({f"c{j}": ["x"] for j in range(50)})
+def test_columns_that_no_model_reads_are_left_out_with_a_warning(frame):
+    X = frame({"height": [1.0, 2.0, 3.0], "who": ["ann", "bob", "cid"]})
+    with pytest.warns(ColumnWarning, match="^'who' is not used: every row has a different text.*kinds="):
+        schema, matrix = learn(X)
+    assert schema.names == ("height",)
+    assert_array_equal(matrix, [[1.0], [2.0], [3.0]])
+    assert_array_equal(read(schema, X), matrix)
+    schema, matrix = learn(X, {"who": "category"})
+    assert_array_equal(matrix, [[1.0, 0], [2.0, 1], [3.0, 2]])
+    schema, _ = learn(X, {"who": "id"})  # said, and so not warned of
+    assert schema.names == ("height",)
+    nothing = frame({"who": ["ann", "bob", "cid"], "it": [[1], [2], [3]]})
+    with pytest.raises(ColumnError, match=r"a model can use: 'who' is not used.*'it' is not used"):
+        learn(nothing)
+    many = pd.DataFrame({f"c{j}": ["x", "y"] for j in range(50)})
     with pytest.raises(ColumnError, match="and 42 more"):
         learn(many)
 
@@ -420,7 +416,7 @@ def test_kinds_of_columns_that_are_not_there(frame):
         learn(X, {"zzz": "count"})
     with pytest.raises(ColumnError, match=r"no column 2: its columns are 0 to 1"):
         learn(np.eye(2), {2: "count"})
-    for kinds in ("text", {"age": "nonsense"}):
+    for kinds in ("empty", {"age": "nonsense"}):
         with pytest.raises(ParameterError, match="none of 'number', 'count', 'flag', 'category'"):
             learn(X, kinds)
 
@@ -576,6 +572,7 @@ def test_restoring_gives_the_table_back(table, library):
     assert_array_equal(np.zeros(len(kinds), bool) if holes is None else holes, np.isnan(matrix).any(axis=0))
 
 
+@pytest.mark.filterwarnings("ignore::semigen.exceptions.ColumnWarning")
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
@@ -595,7 +592,7 @@ def test_restoring_gives_the_table_back(table, library):
         min_size=1,
         max_size=3,
     ),
-    st.sampled_from([None, "number", "count", "flag", "category"]),
+    st.sampled_from([None, "number", "count", "flag", "category", "text", "date"]),
     st.booleans(),
 )
 def test_hostile_cells_give_numbers_or_a_clear_error(columns, kinds, as_array):
@@ -614,7 +611,8 @@ def test_hostile_cells_give_numbers_or_a_clear_error(columns, kinds, as_array):
     except (ValueError, TypeError):
         assert as_array  # NumPy's and scikit-learn's own words
         return
-    assert matrix.shape == (n_rows, len(columns))
+    assert matrix.shape == (n_rows, len(schema.kinds))
+    assert len(schema.inputs) == len(columns) or (kinds is None and not as_array)
     assert not np.isinf(matrix).any()
     for j, levels in enumerate(schema.levels):
         if levels is not None:

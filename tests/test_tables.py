@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from semigen import MixtureClassifier, load, save
 from semigen.exceptions import ColumnError
+from semigen.io.tables import read_table
 
 FAMILY = {"visits": "poisson"}
 
@@ -169,3 +171,16 @@ def test_sparse_rows_are_documents(rng):
     np.testing.assert_allclose(model.predict_proba(X), model.predict_proba(X.tocoo()), atol=1e-12)
     with pytest.raises(ColumnError, match="'gaussian' takes no sparse rows"):
         MixtureClassifier("gaussian").fit(X, y)
+
+
+def test_views_and_long_decimals_of_parquet_are_plain_types(tmp_path):
+    table = pa.table(
+        {
+            "text": pa.array(["a", None]).cast(pa.string_view()),
+            "number": pa.array([1, 2]).cast(pa.decimal128(38, 2)).cast(pa.decimal256(40, 2)),
+        }
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
+    found = read_table(tmp_path / "t.parquet")
+    assert found.schema.types == [pa.large_string(), pa.float64()]
+    assert found.to_pydict() == {"text": ["a", None], "number": [1.0, 2.0]}

@@ -9,9 +9,11 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 __all__ = [
     "ClassNotMadeError",
     "ColumnError",
+    "ColumnWarning",
     "ConvergenceWarning",
     "DatasetShiftWarning",
     "LabelError",
+    "LabelWarning",
     "MissingExtraError",
     "ModelFileError",
     "NotFittedError",
@@ -69,6 +71,14 @@ class MissingExtraError(SemigenError, ImportError):
 
 class ObjectiveDecreasedWarning(UserWarning):
     """The objective of an EM fit fell by more than rounding: a bug in a family or a covariance shape."""
+
+
+class ColumnWarning(UserWarning):
+    """A column is read as something that may not be meant, or rows are beyond what a model can compute."""
+
+
+class LabelWarning(UserWarning):
+    """Labels or weights can be used, but look as if something else was meant."""
 
 
 class DatasetShiftWarning(UserWarning):

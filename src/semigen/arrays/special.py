@@ -10,6 +10,9 @@ from scipy.special import ndtri
 
 Floats = NDArray[np.floating]
 
+NO_NAT = -1e15
+"""Log densities below this are rounded to whole nats and more."""
+
 
 def log_sum_exp(log_values: Floats) -> Floats:
     """``log Σ_c exp(log_values[c])`` over axis 0; -inf where every term is -inf."""
@@ -17,6 +20,24 @@ def log_sum_exp(log_values: Floats) -> Floats:
     shift = np.where(np.isfinite(largest), largest, 0.0).astype(log_values.dtype, copy=False)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(np.exp(log_values - shift).sum(axis=0)) + shift)
+
+
+def beyond_numbers(log_joint: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Rows (n,) of log p(x, class) (n, K) that say nothing: no number, or equal ones rounded to nats."""
+    largest = log_joint.max(axis=1)
+    return np.asarray(~np.isfinite(largest) | ((largest < NO_NAT) & (log_joint.min(axis=1) == largest)))
+
+
+def log_posterior(log_joint: NDArray[np.float64], log_prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log p(class | x) of rows, (n, K), from log p(x, class); ``log_prior`` (K,) where that says nothing.
+
+    The largest entry of a row is subtracted first: beside a log density of -1e40 a log of a sum has no digit
+    left, and probabilities would not sum to 1.
+    """
+    with np.errstate(invalid="ignore"):
+        shifted = log_joint - log_joint.max(axis=1, keepdims=True)
+    shifted[beyond_numbers(log_joint)] = log_prior
+    return np.asarray(shifted - log_sum_exp(shifted.T)[:, None])
 
 
 def normalize(log_joint: Floats) -> tuple[Floats, Floats]:

@@ -13,10 +13,11 @@ from semigen._version import __version__
 from semigen.cli.console import Output
 from semigen.cli.outputs import complete_files
 from semigen.cli.predictions import count_predictions, predict_table
-from semigen.cli.sources import ImageSource, ReadOptions, Rows, TableSource, TextSource
+from semigen.cli.sources import ImageSource, ReadOptions, Rows, TableSource
 from semigen.cli.sources.columns import as_noted
 from semigen.cli.sources.images import noted_form
 from semigen.cli.sources.labels import as_classes
+from semigen.cli.sources.text import read_texts
 from semigen.cli.wording import cell_text
 from semigen.common.progress import Progress
 from semigen.evaluation.scoring import PredictionScore, score_predictions
@@ -121,7 +122,7 @@ def _read(
     if form is not None:
         raise ModelFileError(f"{model_path} was fitted on images: give --images DIR instead of a table.")
     if notes.get("text"):
-        return TextSource.read_new(source, id_name, notes, options)
+        return read_texts(source, id_name, notes, options)
     return TableSource.read_new(source, model, model_path, id_name, notes, options)
 
 

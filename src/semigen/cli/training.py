@@ -24,7 +24,7 @@ from semigen.cli.report import say_result, standings, training_notes, verdict_te
 from semigen.cli.sources import ImageSource, Source
 from semigen.common.progress import Progress
 from semigen.comparison import explain_standing
-from semigen.exceptions import ConvergenceWarning, DatasetShiftWarning, TrainingWarning
+from semigen.exceptions import ColumnWarning, ConvergenceWarning, DatasetShiftWarning, TrainingWarning
 from semigen.io.models import save
 from semigen.io.tables import spreadsheet_safe, write_table
 
@@ -70,7 +70,7 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
     for note in source.notes:
         output.note(note)
     with (
-        output.warnings_as_notes(ConvergenceWarning, TrainingWarning, DatasetShiftWarning),
+        output.warnings_as_notes(ColumnWarning, ConvergenceWarning, TrainingWarning, DatasetShiftWarning),
         output.progress("learning") as progress,
         _ctrl_c_ends_everything(),
     ):
@@ -100,7 +100,7 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
         "predicted": count_predictions(predictions),
     }
     samples = _draw(recipe, judged.model, source, options, output)
-    return Learned(source.saved(judged.model), predictions, summary, samples)
+    return Learned(judged.model, predictions, summary, samples)
 
 
 def write(learned: Learned, folder: Path, *, csv_safe: bool = False) -> None:

@@ -90,7 +90,8 @@ def _topic(topic: str, said: Sequence[str]) -> Lines:
 
 
 def _with_counts(column: Column) -> str:
-    """A column's name, with its number of levels and of missing values where there are some."""
+    """A column's name, with what it becomes, and its numbers of levels and missing values."""
     notes = [f"{column.n_distinct:,} values"] if column.kind == "category" else []
+    notes += [column.reason] if column.reason else []
     notes += [f"{column.n_missing:,} missing"] if column.n_missing else []
     return f"{column.name} ({', '.join(notes)})" if notes else column.name

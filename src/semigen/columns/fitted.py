@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -11,7 +11,7 @@ from semigen.columns.schema import ReadTable
 from semigen.columns.tables import as_frame
 
 
-def read_like(estimator: Any, X: Any, *, sparse: bool = True) -> Any:
+def read_like(estimator: Any, X: Any, *, sparse: bool | Literal["dense"] = True) -> Any:
     """Read rows by the ``schema_`` of a fitted estimator: data frames by name, arrays as scikit-learn does.
 
     Raises

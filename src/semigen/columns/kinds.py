@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -13,13 +14,20 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.columns.dates import date_format, is_date
+from semigen.columns.encoders import is_prose
 from semigen.columns.numerals import numerals_of
 from semigen.columns.tables import Series, as_floats, as_frame, filled_cells
 from semigen.exceptions import ColumnError
 
-Kind = Literal["number", "count", "flag", "category", "text", "date", "id", "constant", "empty", "other"]
+Kind = Literal[
+    "number", "count", "flag", "category", "text", "date", "word", "id", "constant", "empty", "other"
+]
 
-USED: tuple[Kind, ...] = ("number", "count", "flag", "category")
+ENCODED: tuple[Kind, ...] = ("text", "date")
+"""Kinds of which each column becomes several of the matrix."""
+
+USED: tuple[Kind, ...] = ("number", "count", "flag", "category", *ENCODED)
 """Kinds that a model of columns reads."""
 
 _LARGEST_MEAN_OF_COUNTS = 10.0
@@ -45,13 +53,14 @@ class Column:
         Its name.
     kind : str
         ``"number"``; ``"count"`` (whole numbers from 0 that are spread as counts are); ``"flag"``
-        (true/false, or exactly the numbers 0 and 1); ``"category"`` (a few values that repeat); ``"text"``;
-        ``"date"`` (dates, times, durations); ``"id"`` (every row has its own value, which tells rows apart
-        and nothing else); ``"constant"``; ``"empty"``; ``"other"`` (lists, records, bytes).
+        (true/false, or exactly the numbers 0 and 1); ``"category"`` (a few values that repeat); ``"text"``
+        (many values: sentences, names, ZIP codes); ``"date"`` (dates, times, durations, also as text);
+        ``"id"`` (every row has its own value, which tells rows apart and nothing else); ``"constant"``;
+        ``"empty"``; ``"other"`` (lists, records, bytes).
     use : bool
-        Whether a model uses it: true for numbers, counts, flags and categories.
+        Whether a model uses it: true for numbers, counts, flags, categories, text and dates.
     reason : str
-        Why it is not used; empty if it is.
+        Why it is not used, or what it becomes if it is text or a date; empty if it is read as it is.
     n_missing : int
         Values that are empty, null or NaN.
     n_distinct : int
@@ -103,14 +112,16 @@ def infer(series: Series) -> Kind:
       mean is below 10 and their variance is 0.75 times the mean or more. All other numbers are numbers.
     - Categoricals and enums are categories. So is text if no cell is longer than 60 characters, at least
       every third cell repeats another, and there are at most 20 values or one for every 20 filled rows; but
-      text of which half the cells or more read as numbers stays text: it is more likely damaged numbers.
+      text of which half the cells or more read as numbers stays text: codes, or damaged numbers.
+    - Other text is a date if all its cells are written as one, such as 2024-12-31 or 12/31/2024 23:59.
     """
     kind = kind_by_type(series)
     if kind == "number":
         return _kind_of_numbers(as_floats(series))
-    if kind == "text" and _are_levels(filled_cells(series)):
-        return "category"
-    return kind
+    if kind != "text":
+        return kind
+    cells = filled_cells(series)
+    return "category" if _are_levels(cells) else "text" if date_format(cells) is None else "date"
 
 
 def kind_by_type(series: Series) -> Kind:
@@ -138,6 +149,8 @@ def _kind_of_objects(cells: list[Any]) -> Kind:
         return "flag"
     if all(isinstance(cell, numbers.Real | Decimal) for cell in cells):
         return "number"
+    if all(map(is_date, cells)):
+        return "date"
     return "text" if any(isinstance(cell, str) for cell in cells) else "other"
 
 
@@ -191,36 +204,60 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, n_rows: int) 
         return "constant", f"{which} has the value {filled.to_list()[0]!r}"
     if kind in ("number", "count") and _is_numeric_id(name, filled, n_distinct, n_rows):
         return "id", "every row has a different number, like an identifier"
-    if kind in USED:
-        return kind, ""
     if kind == "text":
         return _judge_text(filled, n_distinct, n_rows)
     if kind == "date":
-        return kind, "dates or times; turn them into numbers (such as days since a start) to use them"
+        return kind, "becomes its time and its place in the year, the week and the day"
+    if kind in USED:
+        return kind, ""
     return kind, f"cells of type {filled.dtype}, not numbers"
 
 
 def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:
     cells = list(map(str, filled.to_list()))
+    if is_id_text(cells, n_distinct, n_rows):
+        return "id", ID_TEXT
+    becomes = f"text with {n_distinct:,} distinct values becomes features of its "
+    if is_prose(cells):
+        return "text", f"{becomes}words"
     odd = [cell for cell in cells if not _is_number_text(cell)]
-    if not odd:
-        return (
-            "text",
-            f"text, though all {len(cells)} filled cells read as numbers; store numbers to use them",
-        )
-    numerals = numerals_of(set(cells))
+    numerals = numerals_of(set(cells)) if odd else None
     if numerals is not None:
         return "text", (
-            f"text of numbers: {odd[0][:20]!r} is {numerals.read(odd[0]):,g}; store numbers to use them"
+            f"{becomes}letters, though {odd[0][:20]!r} is {numerals.read(odd[0]):,g}; store numbers to use "
+            "them"
         )
-    if len(odd) < len(cells) / 2:
+    if odd and len(odd) < len(cells) / 2:
         return "text", (
-            f"text: {len(cells) - len(odd)} cells read as numbers, {len(odd)} do not "
-            f"(such as {odd[0][:20]!r}); correct them to use it"
+            f"{becomes}letters, though {len(cells) - len(odd)} cells read as numbers and {len(odd)} do not "
+            f"(such as {odd[0][:20]!r})"
         )
-    if n_distinct == n_rows and all(len(cell.split()) <= _MOST_WORDS_OF_ID for cell in cells):
-        return "id", "every row has a different text, like an identifier"
-    return "text", f"text with {n_distinct:,} distinct values"
+    return "text", f"{becomes}letters{'' if odd else ', though all filled cells read as numbers'}"
+
+
+ID_TEXT = "every row has a different text, like an identifier"
+
+
+def id_evidence(series: Series) -> tuple[list[str], int, int]:
+    """The texts of a column, how many are distinct, and the number of rows."""
+    cells = list(map(str, filled_cells(series)))
+    return cells, len(set(cells)), len(series)
+
+
+def is_id_text(cells: Sequence[str], n_distinct: int, n_rows: int) -> bool:
+    """Whether texts only tell rows apart: all differ, are of a word or two, and no numbers but in order."""
+    if n_distinct < n_rows or any(len(cell.split()) > _MOST_WORDS_OF_ID for cell in cells):
+        return False
+    if all(cell.isdecimal() for cell in cells):
+        numbers = list(map(int, cells))
+        return len(numbers) >= _LEAST_ROWS_FOR_ORDER and _counts_rows(numbers)
+    return 2 * sum(_is_number_text(cell.replace(",", ".", 1)) for cell in cells) <= len(cells)
+
+
+def _counts_rows(numbers: list[int]) -> bool:
+    """Whether different integers are in order or without a gap."""
+    rising = sorted(numbers)
+    return numbers in (rising, rising[::-1]) or rising[-1] - rising[0] + 1 == len(numbers)
 
 
 def _is_number_text(cell: str) -> bool:

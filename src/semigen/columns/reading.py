@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array, hstack, issparse
 from sklearn.utils import check_array
 
 from semigen.columns.checks import PLURAL, Matrix, check_cells, check_sparse, wish
-from semigen.columns.kinds import USED, Kind, infer, kind_by_type
-from semigen.columns.levels import declared_levels, encode, find_levels
+from semigen.columns.encoders import Encoded, Encoder, TextEncoder, learn_date, learn_text
+from semigen.columns.kinds import ENCODED, ID_TEXT, USED, Kind, id_evidence, infer, is_id_text, kind_by_type
+from semigen.columns.levels import Levels, declared_levels, encode, find_levels
 from semigen.columns.numerals import numerals_of
 from semigen.columns.schema import ReadTable, Schema
+from semigen.columns.sparse import as_dense, as_words
 from semigen.columns.tables import (
+    Frame,
     Series,
     as_floats,
     as_frame,
@@ -25,12 +29,14 @@ from semigen.columns.tables import (
     listing,
     positions,
 )
-from semigen.exceptions import ColumnError, ParameterError
+from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
 
 Kinds: TypeAlias = Kind | Mapping[Any, Kind] | None
 
 
-def learn(X: Any, kinds: Kinds = None, *, sparse: bool = False) -> tuple[Schema, Any]:
+def learn(
+    X: Any, kinds: Kinds = None, *, sparse: bool | Literal["words"] = False, words: bool = False
+) -> tuple[Schema, Any]:
     """Infer the kinds of the columns of ``X``, and read its rows.
 
     Columns of a data frame have the kinds that :func:`infer` finds, those of an array are numbers, unless
@@ -41,10 +47,16 @@ def learn(X: Any, kinds: Kinds = None, *, sparse: bool = False) -> tuple[Schema,
     X : array-like or sparse matrix of shape (n, D), pandas, polars or pyarrow table, or ReadTable
         One that is read already stays as it is, unless ``kinds`` asks for other kinds.
     kinds : str, mapping or None, default=None
-        A kind for all columns, or for some by name (of an array by number): "number", "count" (whole numbers
-        from 0), "flag" (booleans, or 0 and 1) or "category" (any repeated text, numbers or booleans).
-    sparse : bool, default=False
-        Whether rows may be sparse.
+        A kind for all columns, or for some by name (of an array by number): "number" (of dates, too), "count"
+        (whole numbers from 0), "flag" (booleans, or 0 and 1), "category" (any repeated text, numbers or
+        booleans); of a data frame also "text" (numbers, too: ZIP codes), "date" and "id" (not used).
+    sparse : bool or "words", default=False
+        Whether rows may be sparse. A data frame of text only becomes sparse words then. "words": a sparse
+        matrix becomes an array unless it has words of documents (:func:`semigen.columns.sparse.as_words`), or
+        ``kinds`` says that it has or has not.
+    words : bool, default=False
+        Whether text becomes weights of words, of kind "word"; otherwise a few features of its words or
+        letters.
 
     Returns
     -------
@@ -57,50 +69,144 @@ def learn(X: Any, kinds: Kinds = None, *, sparse: bool = False) -> tuple[Schema,
     Raises
     ------
     ColumnError
-        If columns cannot be read as their kind, hold text, dates or other objects, or infinity; if two have
-        one name, ``kinds`` names a column that is not there, or rows are sparse that may not be.
+        If columns cannot be read as their kind, or hold infinity; if none can be used, two have one name,
+        ``kinds`` names a column that is not there, or rows are sparse that may not be.
     ParameterError
-        If a kind is none of the four.
+        If a kind is none of these.
     ValueError, TypeError
         If ``X`` is not two-dimensional, is empty or complex.
+
+    Warns
+    -----
+    ColumnWarning
+        If columns became features or are not used, and ``kinds`` did not say so.
     """
     if isinstance(X, ReadTable):
-        asked = _asked(kinds, X.schema.names, X.schema.n_features)
-        alike = all(kind in (None, own) for kind, own in zip(asked, X.schema.kinds, strict=True))
-        if alike and (sparse or not issparse(X.matrix)):
+        if X.schema.encoded:  # what its columns were cannot be told from the matrix
             return X.schema, X.matrix
+        asked = _asked(kinds, X.schema.names, X.schema.n_features)
+        alike = all(_is_read_as(kind, own) for kind, own in zip(asked, X.schema.kinds, strict=True))
+        if alike and (sparse or not issparse(X.matrix)):
+            return X.schema, X.matrix  # as whoever read it decided
         X, kinds = X.matrix, {j: kind for j, kind in enumerate(asked) if kind}
     if issparse(X):
-        matrix = _read_sparse(X, sparse)
+        matrix = _read_sparse(X, bool(sparse))
         asked = _asked(kinds, None, matrix.shape[1])
-        schema = Schema(None, tuple(kind or "number" for kind in asked), (None,) * len(asked), None)
+        notes: tuple[str, ...] = ()
+        if sparse == "words" and set(asked) != {"word"}:
+            are_words, note = as_words(matrix)
+            if set(asked) != {None} or not are_words:
+                return _learn_array(as_dense(matrix), kinds, (note,) if set(asked) == {None} else ())
+            notes = (note,)
+        asked = ["number" if kind == "word" else kind for kind in asked]
+        schema = Schema(
+            None, tuple(kind or "number" for kind in asked), (None,) * len(asked), None, (), notes
+        )
         check_sparse(schema, matrix)
         return schema, matrix
     frame = as_frame(X)
     if frame is None:
-        table = as_table(X)
-        asked = _asked(kinds, None, table.shape[1])
-        levels = tuple(
-            find_levels(j, table[:, j].tolist()) if kind == "category" else None
-            for j, kind in enumerate(asked)
+        return _learn_array(as_table(X), kinds)
+    return _learn_frame(frame, kinds, words=words, sparse=bool(sparse))
+
+
+def _learn_array(table: NDArray[Any], kinds: Kinds, notes: tuple[str, ...] = ()) -> tuple[Schema, Matrix]:
+    asked = [("number" if kind == "word" else kind) for kind in _asked(kinds, None, table.shape[1])]
+    encoded = [j for j, kind in enumerate(asked) if kind in NOT_OF_ARRAYS]
+    if encoded:
+        raise ColumnError(
+            f"column number {listing(encoded)} of an array cannot be read as {asked[encoded[0]]}: put the "
+            "columns in a data frame."
         )
-        schema = Schema(None, tuple(kind or "number" for kind in asked), levels, None)
-        return schema, _read_array(schema, table)
-    names = tuple(map(_plain_name, frame.columns))
-    columns = [frame.get_column(name) for name in frame.columns]
-    asked = _asked(kinds, names, len(names))
-    found = [kind or infer(series) for kind, series in zip(asked, columns, strict=True)]
-    _refuse_unusable(names, found, columns)
-    used: tuple[Kind, ...] = tuple("number" if kind == "empty" else kind for kind in found)
     levels = tuple(
-        find_levels(name, series.to_list(), declared_levels(series)) if kind == "category" else None
-        for name, kind, series in zip(names, used, columns, strict=True)
+        find_levels(j, table[:, j].tolist()) if kind == "category" else None for j, kind in enumerate(asked)
     )
-    schema = Schema(names, used, levels, frame.implementation.name.lower())
-    return schema, _read_columns(schema, columns)
+    schema = Schema(None, tuple(kind or "number" for kind in asked), levels, None, (), notes)
+    return schema, _read_array(schema, table)
 
 
-def read(schema: Schema, X: Any, *, sparse: bool = False) -> Any:
+def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tuple[Schema, Any]:
+    names = tuple(map(_plain_name, frame.columns))
+    columns = dict(zip(names, (frame.get_column(name) for name in frame.columns), strict=True))
+    asked = dict(zip(names, _asked(kinds, names, len(names)), strict=True))
+    found = {name: _kind(asked[name], series) for name, series in columns.items()}
+    left_out = {name: kind for name, kind in found.items() if kind not in (*USED, "empty")}
+    used = {name: kind for name, kind in found.items() if name not in left_out}
+    alone = sparse and set(used.values()) == {"text"}
+    parts, notes = [], [_unused(name, kind, columns[name]) for name, kind in left_out.items()]
+    for name, kind in used.items():
+        cells: Any = columns[name].to_list() if kind in ("category", *ENCODED) else []
+        try:
+            parts.append(_learn_column(name, kind, columns[name], cells, words=words or alone, alone=alone))
+        except ColumnError as error:
+            if asked[name] is not None:
+                raise
+            left_out[name] = "other"
+            notes.append(f"{name!r} is not used: {error}")
+    if notes and not parts:
+        raise ColumnError(f"X has no column that a model can use: {listing(notes)}")
+    schema = _schema(parts, frame.implementation.name.lower(), tuple(notes))
+    told = [note for one in schema.encoded if asked[one.name] is None for note in (str(one),)]
+    told += [note for name, note in zip(left_out, notes, strict=True) if asked[name] is None]
+    if told:
+        warnings.warn(
+            f"{'; '.join(told)}. kinds={{column: kind}} says otherwise.", ColumnWarning, stacklevel=4
+        )
+    return schema, _read_columns(schema, [columns[name] for name, *_ in parts])
+
+
+Part: TypeAlias = "tuple[Any, Kind, Levels | None, Encoder | None]"
+"""Name and kind of a column, its levels if it is a category, its encoder if it is text or a date."""
+
+
+def _kind(asked: Kind | None, series: Series) -> Kind:
+    """What a column is read as, or why it is not used."""
+    if asked == "word":
+        return "text" if kind_by_type(series) in ("text", "category", "empty") else "number"
+    if asked == "number" and kind_by_type(series) in ENCODED and infer(series) == "date":
+        return "date"
+    if asked is not None:
+        return asked
+    kind = infer(series)
+    if kind == "text" and is_id_text(*id_evidence(series)):
+        return "id"
+    return kind
+
+
+def _learn_column(name: Any, kind: Kind, series: Series, cells: Any, *, words: bool, alone: bool) -> Part:
+    if kind == "category":
+        return name, kind, find_levels(name, cells, declared_levels(series)), None
+    if kind == "text":
+        return name, kind, None, learn_text(name, cells, words=words, alone=alone)
+    if kind == "date":
+        return name, kind, None, learn_date(name, cells)
+    return name, "number" if kind == "empty" else kind, None, None
+
+
+def _unused(name: Any, kind: Kind, series: Series) -> str:
+    why = {"id": ID_TEXT, "other": f"its cells are of type {series.dtype}"}[kind]
+    return f"{name!r} is not used: {why}"
+
+
+def _schema(parts: Sequence[Part], library: str, notes: tuple[str, ...]) -> Schema:
+    """The schema of columns, those with an encoder as one for each of its features."""
+    names: list[Any] = []
+    kinds: list[Kind] = []
+    levels: list[Levels | None] = []
+    encoded = []
+    for name, kind, own, encoder in parts:
+        features: Any = (None,) if encoder is None else encoder.feature_names
+        if encoder is not None:
+            encoded.append(Encoded(name, kind, len(kinds), encoder))
+            kind = "word" if isinstance(encoder, TextEncoder) and encoder.directions is None else "number"
+        names += [name] if encoder is None else [f"{name}: {feature}" for feature in features]
+        kinds += [kind] * len(features)
+        levels += [own] * len(features)
+    notes = (*map(str, encoded), *notes)
+    return Schema(tuple(names), tuple(kinds), tuple(levels), library, tuple(encoded), notes)
+
+
+def read(schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False) -> Any:
     """Read rows in the way of a fit.
 
     A data frame is read by name if the fit had names: the order of its columns and further ones do not
@@ -110,8 +216,8 @@ def read(schema: Schema, X: Any, *, sparse: bool = False) -> Any:
     ----------
     schema : Schema
     X : array-like or sparse matrix of shape (n, D), pandas, polars or pyarrow table, or ReadTable
-    sparse : bool, default=False
-        Whether rows may be sparse.
+    sparse : bool or "dense", default=False
+        Whether rows may be sparse; "dense": they become an array.
 
     Returns
     -------
@@ -127,37 +233,47 @@ def read(schema: Schema, X: Any, *, sparse: bool = False) -> Any:
     """
     if isinstance(X, ReadTable):
         alike = (X.schema.kinds, X.schema.levels) == (schema.kinds, schema.levels)
-        if alike and (sparse or not issparse(X.matrix)):
+        if alike and (sparse is True or not issparse(X.matrix)):
             return X.matrix
         X = X.matrix
     if issparse(X):
-        matrix = _read_sparse(X, sparse)
+        matrix = _read_sparse(X, bool(sparse))
         _check_width(schema, matrix.shape[1])
+        if sparse == "dense":
+            return _read_array(schema, as_dense(matrix))
         check_sparse(schema, matrix)
         return matrix
     frame = as_frame(X)
     if frame is None:
         return _read_array(schema, as_table(X))
-    names = frame.columns  # listed anew each time it is asked for
-    if schema.names is None:
-        _check_width(schema, len(names))
+    names = schema.input_names
+    there = frame.columns  # listed anew each time it is asked for
+    if schema.is_sparse and not sparse:
+        _refuse_sparse()
+    if names is None:
+        _check_width(schema, len(there))
         found = list(range(schema.n_features))
     else:
-        found, absent = positions(schema.names, names)
+        found, absent = positions(names, there)
         if absent:
-            others = [name for j, name in enumerate(names) if j not in found] or names
+            others = [name for j, name in enumerate(there) if j not in found] or there
             raise ColumnError(
                 f"X lacks {listing([repr(name) for name in absent])} ({len(absent)} of the "
-                f"{schema.n_features} columns that the model was fitted on): {hint(absent[0], others)}"
+                f"{len(names)} columns that the model was fitted on): {hint(absent[0], others)}"
             )
-    return _read_columns(schema, [frame.get_column(names[j]) for j in found])
+    return _read_columns(schema, [frame.get_column(there[j]) for j in found])
+
+
+ASKED: tuple[Kind, ...] = (*USED, "id", "word")
+"""Kinds that a column can be asked to be read as; a "word" is text, or the weight of a word."""
+NOT_OF_ARRAYS: tuple[Kind, ...] = (*ENCODED, "id")
 
 
 def _asked(kinds: Kinds, names: Sequence[Any] | None, n_columns: int) -> list[Kind | None]:
     """The kind requested for each column, None where none is."""
     for kind in kinds.values() if isinstance(kinds, Mapping) else () if kinds is None else (kinds,):
-        if kind not in USED:
-            raise ParameterError(f"kind {kind!r} is none of {', '.join(map(repr, USED))}.")
+        if kind not in ASKED:
+            raise ParameterError(f"kind {kind!r} is none of {', '.join(map(repr, (*USED, 'id')))}.")
     if not isinstance(kinds, Mapping):
         return [kinds] * n_columns
     found, absent = positions(kinds, range(n_columns) if names is None else names)
@@ -174,51 +290,35 @@ def _plain_name(name: Any) -> Any:
     return name.item() if isinstance(name, np.generic) else name
 
 
-def _refuse_unusable(names: Sequence[Any], kinds: Sequence[Kind], columns: Sequence[Series]) -> None:
-    unusable = {
-        name: (kind, series)
-        for name, kind, series in zip(names, kinds, columns, strict=True)
-        if kind not in (*USED, "empty")
-    }
-    if not unusable:
-        return
-    found = [f"{n!r} ({k}{f', {s.dtype}' if k == 'other' else ''})" for n, (k, s) in unusable.items()]
-    first = {kind: name for name, (kind, _) in reversed(unusable.items())}
-    cures = []
-    if "text" in first:
-        cures.append(
-            "Turn text into counts of words with scikit-learn's TfidfVectorizer for family='multinomial' "
-            "('semigen fit --text COLUMN' does both); if it is a category after all, say "
-            f"{wish(first['text'], 'category', 'categorical')}."
-        )
-    if "date" in first:
-        cures.append("Turn dates into numbers, such as days since a start.")
-    cures.append("Or drop these columns.")
-    raise ColumnError(
-        f"X has {len(found)} column(s) of {len(names)} that no model can read as they are: {listing(found)}.",
-        " ".join(cures),
-    )
-
-
-def _read_columns(schema: Schema, columns: Sequence[Series]) -> Matrix:
-    """Read the columns of a data frame, in the order of the schema."""
+def _read_columns(schema: Schema, columns: Sequence[Series]) -> Any:
+    """Read the columns of a data frame that are used, in the order of the schema."""
+    if schema.is_sparse:
+        blocks = [
+            one.encoder.read(one.name, s.to_list()) for one, s in zip(schema.encoded, columns, strict=True)
+        ]
+        return csr_array(hstack(blocks))
     n_rows = len(columns[0]) if columns else 0
-    floats = {s.dtype for s, kind in zip(columns, schema.kinds, strict=True) if kind in ("number", "count")}
-    single = floats == {nw.Float32()} and "category" not in schema.kinds
-    matrix: NDArray[Any] = np.empty((n_rows, len(columns)), dtype=np.float32 if single else np.float64)
-    for j, (series, levels) in enumerate(zip(columns, schema.levels, strict=True)):
-        name = schema.name(j)
+    inputs = list(zip(schema.inputs, columns, strict=True))
+    floats = {s.dtype for one, s in inputs if schema.kinds[one.first] in ("number", "count")}
+    single = floats == {nw.Float32()} and "category" not in schema.kinds and not schema.encoded
+    matrix: NDArray[Any] = np.empty((n_rows, schema.n_features), dtype=np.float32 if single else np.float64)
+    for one, series in inputs:
+        j, levels = one.first, schema.levels[one.first]
+        if one.encoded is not None:
+            found = one.encoded.encoder.read(one.name, series.to_list())
+            matrix[:, j : j + found.shape[1]] = found.toarray() if schema.kinds[j] == "word" else found
+            continue
         if levels is not None:
-            matrix[:, j] = encode(name, series.to_list(), levels)
+            matrix[:, j] = encode(one.name, series.to_list(), levels)
             continue
         kind = kind_by_type(series)
         if kind not in ("number", "flag", "empty"):
             row, cell = _first_odd(series)
             raise ColumnError(
-                f"column {name!r} ({kind}) cannot be read as {PLURAL[schema.kinds[j]]}: its cell in row "
+                f"column {one.name!r} ({kind}) cannot be read as {PLURAL[schema.kinds[j]]}: its cell in row "
                 f"{row} is {cell!r}.",
                 "Correct it, or write None if the value is missing; if the column is a category, say so when "
-                f"the model is fitted: {wish(name, 'category', 'categorical')}.",
+                f"the model is fitted: {wish(one.name, 'category', 'categorical')}.",
             )
         matrix[:, j] = as_floats(series)
     check_array(matrix, ensure_all_finite=False, input_name="X")
@@ -246,6 +346,11 @@ def as_table(X: Any) -> NDArray[Any]:
 
 def _read_array(schema: Schema, table: NDArray[Any]) -> Matrix:
     """Read the columns of an array by position."""
+    if schema.encoded:
+        raise ColumnError(
+            f"X is an array, and the model was fitted on a data frame with {schema.encoded[0].kind} columns "
+            f"({listing([repr(one.name) for one in schema.encoded])}): pass a data frame."
+        )
     _check_width(schema, table.shape[1])
     coded = [j for j, levels in enumerate(schema.levels) if levels is not None]
     others = [j for j, levels in enumerate(schema.levels) if levels is None]
@@ -285,10 +390,7 @@ def _refuse_text(table: NDArray[Any], columns: list[int]) -> None:
 
 def _read_sparse(X: Any, allowed: bool) -> csr_array:
     if not allowed:
-        raise ColumnError(
-            "X is sparse, and this model needs every cell: pass X.toarray(), or take a family for sparse "
-            "rows such as family='multinomial'."
-        )
+        _refuse_sparse()
     rows = check_array(
         X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X"
     )
@@ -297,6 +399,17 @@ def _read_sparse(X: Any, allowed: bool) -> csr_array:
         matrix = matrix.copy()  # the caller's stays as it is
         matrix.sum_duplicates()
     return matrix
+
+
+def _refuse_sparse() -> NoReturn:
+    raise ColumnError(
+        "X is sparse, and this model needs every cell: pass X.toarray(), or take a family for sparse "
+        "rows such as family='multinomial'."
+    )
+
+
+def _is_read_as(asked: Kind | None, own: Kind) -> bool:
+    return asked in (None, own) or (asked == "word" and own in ("number", "count"))
 
 
 def _check_width(schema: Schema, n_columns: int) -> None:

@@ -9,10 +9,9 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.columns.kinds import Kind
-from semigen.columns.levels import Levels, decode
+from semigen.columns.levels import decode
 from semigen.columns.reading import as_table
-from semigen.columns.schema import Schema
+from semigen.columns.schema import Input, Schema
 from semigen.columns.tables import Frame, Series, as_frame, is_missing, positions
 
 
@@ -41,8 +40,8 @@ def restore(schema: Schema, matrix: NDArray[Any], like: Any = None) -> Any:
         return _array(schema, matrix, like)
     library: Any = schema.library
     columns = {
-        name: nw.new_series(str(name), _cells(kind, levels, matrix[:, j]), backend=library)
-        for j, (name, kind, levels) in enumerate(zip(schema.names, schema.kinds, schema.levels, strict=True))
+        one.name: nw.new_series(str(one.name), _cells(schema, one, matrix), backend=library)
+        for one in schema.inputs
     }
     return nw.from_dict(columns, backend=library).to_native()
 
@@ -63,15 +62,16 @@ def _array(schema: Schema, matrix: NDArray[Any], like: Any) -> NDArray[Any]:
 
 
 def _filled_frame(schema: Schema, matrix: NDArray[Any], frame: Frame) -> Any:
-    names = range(schema.n_features) if schema.names is None else schema.names
-    places = range(schema.n_features) if schema.names is None else positions(names, frame.columns)[0]
+    names = range(schema.n_features) if schema.input_names is None else schema.input_names
+    places = names if schema.input_names is None else positions(names, frame.columns)[0]
     index = nw.maybe_get_index(frame)
     frame = nw.maybe_reset_index(frame)
     columns = []
-    for j, place in enumerate(places):
+    for one, place in zip(schema.inputs, places, strict=True):
         series = frame.get_column(frame.columns[place])
-        new = _cells(schema.kinds[j], schema.levels[j], matrix[:, j])
-        columns.append(_filled(series, new, frame.implementation))
+        if one.encoded is None:  # no text is made up
+            series = _filled(series, _cells(schema, one, matrix), frame.implementation)
+        columns.append(series)
     table = frame.select(*(frame.columns[place] for place in places)).with_columns(*columns).to_native()
     return table if index is None else table.set_axis(index)
 
@@ -93,8 +93,11 @@ def _filled(series: Series, values: list[Any], library: Any) -> Series:
     return result.cast(series.dtype)
 
 
-def _cells(kind: Kind, levels: Levels | None, values: NDArray[Any]) -> list[Any]:
+def _cells(schema: Schema, column: Input, matrix: NDArray[Any]) -> list[Any]:
     """The values of a restored column, None where missing."""
+    if column.encoded is not None:
+        return list(column.encoded.encoder.restore(matrix[:, list(column.encoded.columns)]))
+    kind, levels, values = schema.kinds[column.first], schema.levels[column.first], matrix[:, column.first]
     if levels is not None:
         return decode(values, levels)
     filled = values[~np.isnan(values)]

@@ -5,31 +5,74 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from semigen.columns.encoders import Encoded
 from semigen.columns.kinds import Kind
 from semigen.columns.levels import Levels
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of the table that a model was fitted on.
+    """The columns of the matrix that the table of a fit became, D.
+
+    A column of numbers, counts, flags or categories is one column of the matrix; text and dates are several.
 
     Attributes
     ----------
     names : tuple or None
-        Names of the columns of a data frame; None for an array or a sparse matrix, whose columns go by
-        number.
+        Names of the columns, for text and dates followed by what a number means; None for an array or a
+        sparse matrix, whose columns go by number.
     kinds : tuple of str
-        "number", "count", "flag" or "category" for each column.
+        "number", "count", "flag" or "category" for each column, "word" for the weight of a word.
     levels : tuple of (tuple or None)
         For each category column its levels 0 … L-1: text, numbers or booleans. None for the others.
     library : str or None
         "pandas", "polars" or "pyarrow": what :func:`restore` makes.
+    encoded : tuple of Encoded
+        Columns of the table that are several of the matrix.
+    notes : tuple of str
+        What columns became that are not read as they are, and which are not used.
     """
 
     names: tuple[Any, ...] | None
     kinds: tuple[Kind, ...]
     levels: tuple[Levels | None, ...]
     library: str | None
+    encoded: tuple[Encoded, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The columns of the table that are used, in the order of the matrix."""
+        found, j = [], 0
+        starts = {one.first: one for one in self.encoded}
+        while j < len(self.kinds):
+            one = starts.get(j)
+            found.append(Input(self.name(j), j, None) if one is None else Input(one.name, j, one))
+            j += 1 if one is None else len(one.columns)
+        return tuple(found)
+
+    @property
+    def input_names(self) -> tuple[Any, ...] | None:
+        """Names of these columns; None where they go by number."""
+        return None if self.names is None else tuple(one.name for one in self.inputs)
+
+    @property
+    def input_kinds(self) -> dict[Any, str]:
+        """What each of these columns is read as, by its name or number."""
+        return {
+            one.name: self.kinds[one.first] if one.encoded is None else one.encoded.kind
+            for one in self.inputs
+        }
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether rows are words and nothing else, which stay sparse."""
+        return bool(self.encoded) and set(self.kinds) == {"word"}
+
+    def source(self, column: int) -> Any:
+        """Name (or number) of the column of the table that a column of the matrix is from."""
+        inside = (one.name for one in self.encoded if column in one.columns)
+        return next(inside, self.name(column))
 
     @property
     def n_features(self) -> int:
@@ -48,6 +91,8 @@ class Schema:
             "kinds": " ".join(self.kinds),
             "levels": levels,
             "library": self.library,
+            "encoded": self.encoded,
+            "notes": self.notes,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -55,6 +100,15 @@ class Schema:
         levels = tuple(state["levels"].get(j) for j in range(len(kinds)))
         for name, value in {**state, "kinds": tuple(kinds), "levels": levels}.items():
             object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A column of a table, its first column in the matrix, and what it became if that is several."""
+
+    name: Any
+    first: int
+    encoded: Encoded | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ def as_frame(X: Any) -> Frame | None:
         If its rows are not read yet, or two columns have one name.
     """
     try:
-        frame = nw.from_native(X, pass_through=True)
+        frame = nw.from_native(plain_types(X), pass_through=True)
     except DuplicateError:
         _refuse_repeated(getattr(X, "column_names", X.columns))  # pyarrow's columns are not their names
         raise
@@ -42,6 +42,25 @@ def as_frame(X: Any) -> Frame | None:
         return None
     _refuse_repeated(frame.columns)
     return frame
+
+
+def plain_types(X: Any) -> Any:
+    """A table without types that no library computes with: views, long decimals, sparse columns."""
+    pa = nw.dependencies.get_pyarrow()
+    if pa is not None and isinstance(X, pa.Table):
+        plain = {"string_view": pa.large_string(), "binary_view": pa.large_binary()}
+        types = [plain.get(str(one.type), one.type) for one in X.schema]
+        if types != X.schema.types:
+            X = X.cast(pa.schema([one.with_type(kind) for one, kind in zip(X.schema, types, strict=True)]))
+        for j, kind in enumerate(types):
+            if pa.types.is_decimal256(kind):
+                numbers = [None if cell is None else float(cell) for cell in X.column(j).to_pylist()]
+                X = X.set_column(j, X.column_names[j], pa.array(numbers, pa.float64()))
+        return X
+    if nw.dependencies.is_pandas_dataframe(X):
+        sparse = {name: dtype.subtype for name, dtype in X.dtypes.items() if str(dtype).startswith("Sparse[")}
+        return X.astype(sparse) if sparse else X
+    return X
 
 
 def _refuse_repeated(names: Iterable[Any]) -> None:

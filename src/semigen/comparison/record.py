@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -144,6 +145,28 @@ class Comparison:
                 {"a": a, "b": b, **asdict(self.difference(a, b))} for a, b in combinations(self.names, 2)
             ],
         }
+
+    def to_frame(self, library: Literal["pandas", "polars", "pyarrow"] = "pandas") -> Any:
+        """Scores with their intervals as a data frame, one row for each estimator and the class shares.
+
+        Parameters
+        ----------
+        library : {"pandas", "polars", "pyarrow"}, default="pandas"
+            What makes the frame; it must be installed.
+        """
+        rows = [
+            {
+                "name": name,
+                **{
+                    f"{measure}{'' if part == 'value' else f'_{part}'}": number
+                    for measure, estimate in score.items()
+                    for part, number in estimate.items()
+                },
+            }
+            for name, score in self.to_dict()["scores"].items()
+        ]
+        columns = {key: [row[key] for row in rows] for key in rows[0]}
+        return nw.from_dict(columns, backend=library).to_native()
 
     def _rows_of(self, name: str) -> tuple[_Floats, _Floats]:
         if name not in self.correct:

@@ -11,6 +11,7 @@ The matrix is stored as a table of distinct rows and one index per row: n hard l
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from semigen.data.containers import as_matrix, as_vector, plain_dtype
-from semigen.exceptions import LabelError
+from semigen.exceptions import LabelError, LabelWarning
 
 UNLABELED_PATTERN = 0
+_FEW_FRACTIONS = 4  # from 0 to 1 may be grades; more look like probabilities
 _EQUAL_LOG = 1e-9  # entries of a matrix row that differ by less are equal: 1/3 and 1 - 2/3 say nothing
 
 
@@ -232,6 +234,13 @@ def _refuse_unusable(labeled: NDArray[Any]) -> None:
             f"Unknown label type: continuous. y has {n_distinct} distinct fractional values in "
             f"{labeled.size} labeled rows, which looks like a regression target; semigen classifies. "
             "Bin the values, or pass them as text."
+        )
+    if n_distinct > _FEW_FRACTIONS and fractional.any() and ((labeled >= 0) & (labeled <= 1)).all():
+        warnings.warn(
+            f"y has {n_distinct} distinct numbers from 0 to 1, and each is taken for a class. If they are "
+            "probabilities of a class, pass a matrix with one column per class.",
+            LabelWarning,
+            stacklevel=4,
         )
 
 

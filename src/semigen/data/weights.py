@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from semigen.data.labels import Labels, refuse_rows
-from semigen.exceptions import LabelError
+from semigen.data.labels import Labels, encode, refuse_rows
+from semigen.exceptions import LabelError, LabelWarning
 
 Array = NDArray[np.float64]
 
@@ -36,6 +39,52 @@ def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.fl
     if not weight.any():
         raise LabelError("sample_weight is zero for every row: at least one row must count.")
     return weight
+
+
+def read_labels(
+    y: Any,
+    unlabeled: Any,
+    sample_weight: ArrayLike | None,
+    n_rows: int,
+    classes: NDArray[Any] | None = None,
+) -> tuple[Labels, Array]:
+    """Labels and weights of ``n_rows`` rows; a weight of 1 is one row, and rows of weight 0 have no label.
+
+    Parameters
+    ----------
+    y, unlabeled, classes
+        As :func:`semigen.data.labels.encode` takes them.
+    sample_weight : array-like of shape (n,) or None
+
+    Raises
+    ------
+    LabelError
+        If labels or weights cannot be used.
+
+    Warns
+    -----
+    LabelWarning
+        If a class that has a labeled row or more weighs less than one row.
+    """
+    weight = check_weights(sample_weight, n_rows)
+    labels = encode(y, unlabeled, counted=weight > 0, classes=classes)
+    if sample_weight is not None and not isinstance(y, Labels):
+        _warn_light(labels, weight)
+    return labels, weight
+
+
+def _warn_light(labels: Labels, weight: Array) -> None:
+    count, total = class_rows(labels, np.ones(len(weight))), class_rows(labels, weight)
+    light = np.flatnonzero((count >= 1) & (total < 1))
+    if light.size:
+        first = light[total[light].argmin()]
+        warnings.warn(
+            f"the {count[first]:,.0f} labeled row(s) of class {labels.classes.tolist()[first]!r} weigh "
+            f"{total[first]:.3g} in all, and a weight of 1 is one row: the class counts as less than one. "
+            "Weights that sum to 1 (of a survey) are meant as shares: multiply them by the number of rows.",
+            LabelWarning,
+            stacklevel=4,
+        )
 
 
 def class_rows(labels: Labels, weight: Array) -> Array:

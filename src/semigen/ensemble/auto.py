@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from semigen import columns
 from semigen.columns import ReadTable
@@ -19,11 +19,12 @@ from semigen.common.checks import integer
 from semigen.common.progress import Clock, Progress
 from semigen.common.threads import thread_count
 from semigen.comparison import Comparison, Verdict, decide, explain, judge
-from semigen.data.labels import Labels, encode
+from semigen.data.labels import Labels
 from semigen.data.rows import by_blocks
-from semigen.data.weights import check_weights, class_rows
+from semigen.data.weights import class_rows, read_labels
 from semigen.em import Engine
 from semigen.ensemble.defaults import SUPERVISED, default_weights, models, supervised_weights
+from semigen.ensemble.fitted import FittedEnsemble
 from semigen.ensemble.forms import Forms
 from semigen.ensemble.pool import PoolClassifier
 from semigen.estimators.base import TableClassifier
@@ -49,7 +50,7 @@ MAX_LABELED = 20_000
 """Labeled rows that models are fitted on."""
 
 
-class AutoClassifier(TableClassifier, BaseEstimator):
+class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     """The default classifier of semigen: for tables of any kind, with few labels or many.
 
     An ensemble (:class:`semigen.PoolClassifier`) of classifiers that fail in different ways: ridge regression
@@ -70,7 +71,11 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     n_mixtures : int, default=48
         Mixtures of the mixture features.
     kinds : str, dict {column: kind} or None, default=None
-        How columns are read, where the inferred kind is wrong; see :func:`semigen.columns.learn`.
+        How columns are read, where the inferred kind is wrong: "number", "count", "flag", "category", "text",
+        "date" or "id" (not used); see :func:`semigen.columns.learn`. Of text 30 features of its words are
+        used, or of its letters (names, ZIP codes), and of dates their time and their place in the year, the
+        week and the day; a warning says so where ``kinds`` does not. A sparse matrix, or a data frame of text
+        only, has documents.
     time_budget : float or None, default=None
         Seconds for a fit, roughly: mixtures, folds and models that cannot be finished in time are left out,
         and ``explanation_`` says so. Results then depend on the speed of the machine. None: no limit.
@@ -109,8 +114,15 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         Which models the predictions rest on and what the unlabeled rows changed, in words.
     pool_ : PoolClassifier
         The ensemble.
+    class_rows_ : ndarray of shape (K,)
+        Weight of the labeled rows of each class.
+    n_unlabeled_ : int
+        Unlabeled rows of positive weight.
+    log_densities_ : ndarray or None
+        What :meth:`novelty` compares with: log p(x) of rows of the fit, at most 10,000, in increasing order.
     schema_ : Schema
-        Names, kinds and levels of the columns.
+        Names, kinds and levels of the columns, what text and dates became, and in ``schema_.notes`` what was
+        assumed of the columns.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
         Only for data frames with text names.
@@ -172,7 +184,9 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         y : array-like of shape (n,) or (n, K), or Labels
             Labels with markers, or label probabilities / candidate sets over K classes.
         sample_weight : array-like of shape (n,) or None
-            Row weights.
+            Row weights; a weight of 1 is one row. The models count a labeled row of weight 2 as two, but the
+            representations of all rows (mixtures, graph, axes) do not know weights, so a row given twice is
+            another random draw than one of weight 2. A row of weight 0 is left out altogether.
         progress : callable, optional
             Called as ``progress(steps done, all steps, what was done)`` after each step.
 
@@ -183,13 +197,12 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         integer("n_mixtures", self.n_mixtures, minimum=1)
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
-        schema, matrix = columns.learn(X, self.kinds, sparse=True)
+        schema, matrix = columns.learn(X, self.kinds, sparse="words")
         covariance = "tied" if schema.n_features <= MOST_CORRELATED else "diag"
         family = choose("auto", covariance, schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
         validate_data(self, X, skip_check_array=True)
-        weight = check_weights(sample_weight, matrix.shape[0])
-        labels = encode(y, self.unlabeled, counted=weight > 0)
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix.shape[0])
         n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
         n_labeled = int((weight > 0).sum()) - n_unlabeled
         seed = check_random_state(self.random_state).randint(2**31)
@@ -213,6 +226,9 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             None if (weight == 1).all() else weight,
             progress=clock.after(self.n_mixtures),
         )
+        self.class_rows_ = class_rows(labels, weight)
+        self.n_unlabeled_: int | None = n_unlabeled
+        self.log_densities_ = self._densities_of_some(table)
         self.dependence_shift_ = not issparse(matrix) and dependence_differs(
             table.matrix, labels.is_labeled, self._numbers, seed
         )
@@ -229,7 +245,8 @@ class AutoClassifier(TableClassifier, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
-        matrix = columns.read_like(self, X)
+        check_is_fitted(self)
+        matrix = columns.read_like(self, X, sparse=self.forms_.plain.sparse_ or "dense")
 
         def block(rows: Any) -> Array:
             return self.pool_.predict_proba(self.forms_.of(ReadTable(self.schema_, rows)))
@@ -252,9 +269,11 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         )
 
     def _numbers(self, matrix: Any) -> Array:
-        """Rows as numbers, column by column."""
+        """Rows as numbers, column by column, without features of text: these are uncorrelated by design."""
         first = self.forms_.mixtures.views_[0].plain_
-        return np.asarray(first.transform(ReadTable(self.schema_, matrix)))
+        texts = [j for one in self.schema_.encoded if one.kind == "text" for j in one.columns]
+        of_text = np.flatnonzero(np.isin(first.numbers_, texts))
+        return np.delete(first.transform(ReadTable(self.schema_, matrix)), of_text, axis=1)
 
     def _judge(self, rows: NDArray[np.intp], n_labeled: int, n_unlabeled: int) -> None:
         """Compare the ensemble with its supervised models; keep only these where that is better or safer."""
@@ -321,6 +340,8 @@ def _explanation(auto: AutoClassifier, n_unlabeled: int) -> str:
     total = sum(auto.weights_.values()) or 1.0
     shares = ", ".join(f"{one.name} {one.weight / total:.0%}" for one in auto.models_ if one.weight > 0)
     lines = [f"Weights of the models: {shares}."]
+    if auto.schema_.notes:
+        lines.append(f"Columns: {'; '.join(auto.schema_.notes).removesuffix('.')}.")
     if auto.dependence_shift_:
         lines.append(DEPENDENCE_SHIFT)
     if auto.stopped_early_:

@@ -17,9 +17,9 @@ from semigen.common.checks import integer, real
 from semigen.common.progress import Progress
 from semigen.comparison import CLASS_SHARES, Comparison
 from semigen.comparison.record import stated_seed
-from semigen.data.labels import Labels, encode
+from semigen.data.labels import Labels
 from semigen.data.rows import by_blocks, count_rows, take_rows
-from semigen.data.weights import balanced, check_weights, class_shares
+from semigen.data.weights import balanced, class_shares, read_labels
 from semigen.ensemble.held_out import HeldOut
 from semigen.estimators.adapters import class_log_proba, fit_classifier, takes_unlabeled
 from semigen.estimators.base import TableClassifier
@@ -165,8 +165,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         entries = self._entries()
         start = self._start([name for name, _, _ in entries])
         budget = np.inf if self.time_budget is None else self.time_budget
-        weight = check_weights(sample_weight, count_rows(X))
-        labels = encode(y, self.unlabeled, counted=weight > 0)
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, count_rows(X))
         folds = held_out_folds(labels, weight, self.n_splits, self.random_state)
         train = _Training(X, labels, weight, self.balance)
         n_fits, done = len(entries) * (len(folds) + 1), 0

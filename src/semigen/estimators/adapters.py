@@ -22,7 +22,7 @@ FLOOR = 1e-3
 must not outvote all others."""
 
 MARKED = (LabelPropagation, LabelSpreading, SelfTrainingClassifier)
-"""Classifiers of scikit-learn that take unlabeled rows, marked -1, and whose classes are codes here."""
+"""Classifiers of scikit-learn that take unlabeled rows, marked -1."""
 
 
 def takes_unlabeled(model: Any) -> bool:
@@ -34,7 +34,8 @@ def fit_classifier(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
     """Fit a classifier on the rows that it can use.
 
     A semi-supervised one gets all rows; any other the labeled rows, one with soft labels or candidates once
-    for each possible class, weighted by its probability.
+    for each possible class, weighted by its probability. Classifiers that know no ``Labels`` or markers learn
+    the numbers of the classes, 0 … K-1, because they do not take every type of class.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def fit_classifier(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
                 X, labels if isinstance(model, TableClassifier) else labels.to_array(), **weighted
             )
         rows, code, share = labeled_examples(labels, weight)
-        X_labeled, y = take_rows(X, rows), labels.classes[code]
+        X_labeled, y = take_rows(X, rows), code
         if (share == 1).all():
             return model.fit(X_labeled, y)
         if not has_fit_parameter(model, "sample_weight"):
@@ -67,12 +68,17 @@ def class_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
 
     They are equal for a row about which it says nothing (no labeled row can be reached in its graph).
     """
-    known = classes[model.classes_] if isinstance(model, MARKED) else model.classes_
     with np.errstate(invalid="ignore"):  # 0 / 0 where no labeled row can be reached
         probs = np.nan_to_num(model.predict_proba(X), nan=0.0)
     total = probs.sum(axis=1, keepdims=True)
     probs = np.where(total > 0, probs / np.where(total > 0, total, 1.0), 1.0 / probs.shape[1])
-    return align_probabilities(probs, known, classes)
+    return align_probabilities(probs, known_classes(model, classes), classes)
+
+
+def known_classes(model: Any, classes: NDArray[Any]) -> NDArray[Any]:
+    """The classes that a model of :func:`fit_classifier` knows, by name, in its order."""
+    knows_names = takes_unlabeled(model) and not isinstance(model, MARKED)
+    return np.asarray(model.classes_ if knows_names else classes[model.classes_])
 
 
 def class_log_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:

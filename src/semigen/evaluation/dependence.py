@@ -52,6 +52,8 @@ def dependence_differs(
         return False
     rows = matrix[unlabeled_rows]
     table = numbers(rows)
+    if table.shape[1] < 2:
+        return False
     columns = _some(rng, np.arange(table.shape[1]), MOST_COLUMNS)
     table = table[:, columns]
     observed = _correlation(numbers(matrix[labeled_rows])[:, columns])

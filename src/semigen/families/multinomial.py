@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from semigen.arrays.pieces import Indices, chunks
+from semigen.columns import Kind
 from semigen.data.blocks import Block, Blocks, Engine, Missing
 from semigen.exceptions import ColumnError, ParameterError
 from semigen.families.discrete import LARGEST_COUNT, check_support, is_sparse
@@ -138,6 +139,7 @@ class Multinomial(Family):
     """
 
     name = "multinomial"
+    kind: Kind = "word"
     takes_sparse = True
     takes_missing = False
 

@@ -64,6 +64,9 @@ class Product(Family):
             )
         self.takes_missing = all(family.takes_missing for _, family in self.blocks)
 
+    def accepts(self, missing: Missing) -> bool:
+        return all(self._each(lambda family, columns: family.accepts(among(missing, columns))))
+
     def __repr__(self) -> str:
         return f"Product({self.blocks!r})"
 

@@ -70,6 +70,10 @@ class Family(ABC):
     takes_missing: bool = True
     """Whether values may be missing."""
 
+    def accepts(self, missing: Missing) -> bool:
+        """Whether values may be missing in these columns, flags (D,); None: in no column."""
+        return self.takes_missing or missing is None
+
     @abstractmethod
     def fit_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> Any:
         """The conjugate prior, with its location and scale from all rows.

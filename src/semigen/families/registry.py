@@ -39,11 +39,14 @@ FAMILY_OF_KIND: dict[Kind, str] = {
     "count": "gaussian",
     "flag": "bernoulli",
     "category": "categorical",
+    "text": "multinomial",
+    "date": "gaussian",
 }
 """What ``family="auto"`` takes for each kind of column; sparse rows are taken for documents.
 
 Counts share the Gaussian block of the numbers, whose covariances know how columns go together: many columns
-of whole numbers (pixels, grades) are correlated, which independent counts cannot be."""
+of whole numbers (pixels, grades) are correlated, which independent counts cannot be. Words of a text column
+are a block of their own; a date is some numbers."""
 
 
 def as_family(family: Any, covariance: Any = "full") -> Family:
@@ -107,9 +110,11 @@ def choose(family: Any, covariance: Any, schema: Schema, *, sparse: bool = False
         return _sparse_too(as_family(family, covariance), sparse)
     blocks: dict[Any, tuple[Family, list[int]]] = {}
     for j, kind in enumerate(schema.kinds):
-        name = j if schema.names is None else schema.names[j]
-        setting = family.get(name, family.get(kind, FAMILY_OF_KIND[kind]))
-        key = setting if isinstance(setting, str) else id(setting)
+        name = schema.source(j)
+        usual: Kind = "text" if kind == "word" else kind
+        setting = family.get(name, family.get(usual, FAMILY_OF_KIND[usual]))
+        key: Any = setting if isinstance(setting, str) else id(setting)
+        key = (key, name) if kind == "word" else key
         if key not in blocks:
             blocks[key] = (as_family(setting, covariance), [])
         one = blocks[key][0]
@@ -131,8 +136,8 @@ def as_modeled(family: Family, schema: Schema) -> Schema:
     Counts and flags that a Gaussian models were whole when the model was fitted; rows to predict need not be.
     """
     blocks = family.blocks if isinstance(family, Product) else ((range(schema.n_features), family),)
-    numbers = {j for columns, one in blocks if one.kind == "number" for j in columns}
-    kinds = ("number" if j in numbers else kind for j, kind in enumerate(schema.kinds))
+    numbers = {j for columns, one in blocks if one.kind in ("number", "word") for j in columns}
+    kinds = ("number" if j in numbers and kind != "word" else kind for j, kind in enumerate(schema.kinds))
     return replace(schema, kinds=tuple(kinds))
 
 

@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 
 from semigen.comparison import Verdict, judge
+from semigen.data.labels import class_columns
+from semigen.estimators.adapters import takes_unlabeled
 
 FORMAT = 3
-"""Format of the files that are written now. 1: semigen 0.1, before modules moved; 2: 0.2, before the
-posteriors of mixtures had a power."""
+"""Format of the files that are written now. 1: semigen 0.1, before modules moved. 2: semigen 0.2, where models
+inside others knew classes by name, every column was one of the matrix, and posteriors had no power."""
+
 
 MODULES: Mapping[str, str] = {
     "semigen.auto": "semigen.ensemble.auto",
@@ -243,6 +246,41 @@ def _own_posterior(model: Any) -> None:
     model.unlabeled_weight_ = float(model.unlabeled_weight)
 
 
+def _coded_pool(model: Any) -> None:
+    if hasattr(model, "classes_"):
+        for one in model.estimators_.values():
+            _coded(one, model.classes_)
+
+
+def _coded_hybrid(model: Any) -> None:
+    if hasattr(model, "classes_"):
+        _coded(model.classifier_, model.classes_)
+
+
+def _coded(model: Any, classes: Any) -> None:
+    """The classes of a model inside another become numbers, unless it takes unlabeled rows."""
+    own = getattr(model, "classes_", None)
+    if own is None or takes_unlabeled(model):
+        return
+    while hasattr(model, "steps"):  # a pipeline has the classes of its last step
+        model = model.steps[-1][1]
+    model.classes_ = class_columns(np.asarray(own), classes)
+
+
+def _plain_columns(model: Any) -> None:
+    if hasattr(model, "scale_"):
+        model.share_ = np.ones_like(model.scale_)
+
+
+def _all_as_they_are(schema: Any) -> None:
+    _set(schema, encoded=(), notes=())
+
+
+def _unseen(model: Any) -> None:
+    if hasattr(model, "pool_"):
+        model.class_rows_ = model.n_unlabeled_ = model.log_densities_ = None
+
+
 STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
     1: {
         "AutoClassifier": _auto,
@@ -254,7 +292,14 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "PrincipalAxes": _no_engine,
         "SafeClassifier": _safe,
     },
-    2: {"MixtureClassifier": _own_posterior},
+    2: {
+        "AutoClassifier": _unseen,
+        "HybridClassifier": _coded_hybrid,
+        "MixtureClassifier": _own_posterior,
+        "PlainColumns": _plain_columns,
+        "PoolClassifier": _coded_pool,
+        "Schema": _all_as_they_are,
+    },
 }
 """What :func:`finish` does to objects of each older format, by the name of their class, to make them those of
 the next one."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from semigen.columns.tables import plain_types
 from semigen.exceptions import MissingExtraError, TableError
 from semigen.io.delimited import Reading, open_delimited, refuse_separator, unzipped
 from semigen.io.files import first_line
@@ -244,13 +245,9 @@ def _content(path: Path) -> tuple[bytes, str]:
 
 
 def _named(table: pa.Table) -> pa.Table:
-    """The table with a name for every column, and views of text as text, which all functions know."""
-    columns = [
-        column.cast(pa.string()) if pa.types.is_string_view(column.type) else column
-        for column in table.columns
-    ]
+    """The table with a name for every column, and types that all functions know."""
     names = [name or f"unnamed: {number}" for number, name in enumerate(table.column_names)]
-    return pa.table(columns, names=names)
+    return plain_types(table.rename_columns(names))
 
 
 def _parquet(path: Path, content: bytes) -> tuple[pa.Table]:

@@ -288,7 +288,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         parameters.calibrate(self.calibrate)
         parameters.label_mechanism(self.label_mechanism, self.class_prior, self.n_novel_components)
         kinds = wanted_kinds(self.family, parameters.lower_shape(self.covariance))
-        self.schema_, matrix = columns.learn(X, kinds, sparse=True)
+        self.schema_, matrix = columns.learn(X, kinds, sparse=True, words=True)
         validate_data(self, X, skip_check_array=True)
         return self._with_labels(matrix, y, sample_weight)
 
@@ -326,7 +326,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
             parameters.class_prior(self.class_prior, classes),
             parameters.label_noise(self.label_noise, classes),
         )
-        if rows.missing is not None and not family.takes_missing:
+        if not family.accepts(rows.missing):
             columns.refuse_missing(self.schema_, rows.x, missing_refused(family))
         goes_on = before is not None and before.serves(mixture, rows, self.schema_)
         with as_engine(self.engine).open() as engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,14 +15,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
-from semigen.arrays.special import log_sum_exp
+from semigen.arrays.special import beyond_numbers, log_posterior, log_sum_exp
 from semigen.columns import Schema
 from semigen.common import checks
 from semigen.data.labels import encode
-from semigen.data.weights import check_weights
+from semigen.data.weights import read_labels
 from semigen.em import Block, Data, Engine, Mixture, Params, as_engine, impute, log_joint
 from semigen.em.kernel import label_evidence
-from semigen.exceptions import ParameterError
+from semigen.exceptions import ColumnWarning, ParameterError
 from semigen.families import Family, as_modeled
 from semigen.mixture import criteria, evidence
 
@@ -257,9 +258,11 @@ class FittedMixture:
 
     @property
     def feature_kinds_(self) -> list[str]:
-        """What each column was read as: "number", "count", "flag" or "category"."""
+        """What each column was read as: a kind of :func:`semigen.columns.learn`, or "not used"."""
         check_is_fitted(self)
-        return list(self.schema_.kinds)
+        kinds = self.schema_.input_kinds
+        names = getattr(self, "feature_names_in_", kinds)
+        return [kinds.get(name, "not used") for name in names]
 
     def _summary(self, name: str) -> Array:
         summary = self.component_parameters_
@@ -275,14 +278,18 @@ class FittedMixture:
     def _with_labels(
         self, matrix: Any, y: Any, sample_weight: Any, classes: NDArray[Any] | None = None
     ) -> Data:
-        weight = check_weights(sample_weight, matrix.shape[0])
-        labels = encode(y, self.unlabeled, counted=weight > 0, classes=classes)
-        return Data(matrix, labels, weight, columns.missing_columns(matrix))
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix.shape[0], classes)
+        missing = columns.missing_columns(matrix)
+        if missing is not None and missing.all():
+            says_nothing = ~labels.is_labeled & np.isnan(matrix).all(axis=1)
+            weight = np.where(says_nothing, 0.0, weight)  # its log p(x) is 0, but it would count in "per row"
+        return Data(matrix, labels, weight, missing)
 
     def _matrix(self, X: Any) -> Any:
         check_is_fitted(self)
         matrix = columns.read_like(self, X, sparse=self.mixture_.family.takes_sparse)
-        if not self.mixture_.family.takes_missing:
+        family = self.mixture_.family
+        if not (family.takes_missing or family.accepts(columns.missing_columns(matrix))):
             columns.refuse_missing(self.schema_, matrix, missing_refused(self.mixture_.family))
         return matrix
 
@@ -294,31 +301,38 @@ class FittedMixture:
         return np.concatenate(as_engine(self.engine).map_blocks(of_block, rows))
 
 
-Answer = Callable[[Array, int], NDArray[Any]]
-"""What is said of rows, from log p(x, group) (n, G) and the number of known classes K."""
+_BEYOND = (
+    "X has rows whose numbers are so large that the density of every class is 0: they get the "
+    "class shares. If such numbers mark missing values (1e36, -3.4e38), write NaN for them."
+)
+
+Answer = Callable[[Array, Array, int], NDArray[Any]]
+"""What is said of rows, from log p(x, group) (n, G), log p(group) (G,) and the number of known classes K."""
 
 
 def _answer(answer: Answer, mixture: Mixture, params: Params, block: Block) -> NDArray[Any]:
-    return answer(log_joint(mixture, params, block), mixture.n_classes)
+    return answer(log_joint(mixture, params, block), params.log_group[0], mixture.n_classes)
 
 
-def _known(joint: Array, n_classes: int) -> Array:
+def _known(joint: Array, _: Array, n_classes: int) -> Array:
     return joint[:, :n_classes]
 
 
-def _most_probable(joint: Array, n_classes: int) -> NDArray[np.intp]:
-    return np.asarray(_known(joint, n_classes).argmax(axis=1))
+def _log_posterior(power: float, joint: Array, log_group: Array, n_classes: int) -> Array:
+    if beyond_numbers(joint).any():
+        warnings.warn(_BEYOND, ColumnWarning, stacklevel=2)
+    return np.asarray(log_softmax(power * log_posterior(joint[:, :n_classes], log_group[:n_classes]), axis=1))
 
 
-def _log_posterior(power: float, joint: Array, n_classes: int) -> Array:
-    return np.asarray(log_softmax(power * _known(joint, n_classes), axis=1))
+def _most_probable(joint: Array, log_group: Array, n_classes: int) -> NDArray[np.intp]:
+    return np.asarray(_log_posterior(1.0, joint, log_group, n_classes).argmax(axis=1))
 
 
-def _log_density(joint: Array, n_classes: int) -> Array:
+def _log_density(joint: Array, *_: Any) -> Array:
     return np.asarray(log_sum_exp(joint.T))
 
 
-def _novelty(joint: Array, n_classes: int) -> Array:
+def _novelty(joint: Array, log_group: Array, n_classes: int) -> Array:
     if joint.shape[1] == n_classes:
         return np.zeros(len(joint))
-    return np.asarray(np.exp(joint[:, -1] - log_sum_exp(joint.T)))
+    return np.asarray(np.exp(log_posterior(joint, log_group)[:, -1]))

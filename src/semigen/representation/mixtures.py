@@ -165,7 +165,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         thread_count(self.n_jobs)
         as_engine(self.engine)
         budget = np.inf if self.time_budget is None else real("time_budget", self.time_budget, minimum=0)
-        schema, matrix = columns.learn(X, self.kinds, sparse=True)
+        schema, matrix = columns.learn(X, self.kinds, sparse="words")
         self.schema_ = as_modeled(choose("auto", "full", schema, sparse=issparse(matrix)), schema)
         validate_data(self, X, skip_check_array=True)
         seed = check_random_state(self.random_state).randint(2**31)
@@ -199,7 +199,8 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
 
     def transform(self, X: Any) -> Array:
         """Responsibilities of rows, those of each mixture times the root of its weight, (n, features)."""
-        matrix = columns.read_like(self, X)
+        check_is_fitted(self)
+        matrix = columns.read_like(self, X, sparse=self.views_[0].plain_.sparse_ or "dense")
         table = columns.ReadTable(self.schema_, matrix)
         return self.responsibilities(matrix, [view.transform(table) for view in self.views_])
 

@@ -53,7 +53,7 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn scales, ranks and levels from all rows; y is not used."""
-        self.schema_, matrix = columns.learn(X, self.kinds, sparse=True)
+        self.schema_, matrix = columns.learn(X, self.kinds, sparse="words")
         self.n_features_in_ = self.schema_.n_features
         self.sparse_ = issparse(matrix)
         if self.sparse_:
@@ -67,7 +67,8 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         self.center_ = np.where(missing, 0.0, values).sum(axis=0) / filled
         deviation = np.where(missing, 0.0, values - self.center_)
         spread = np.sqrt((deviation**2).sum(axis=0) / filled)
-        self.scale_ = np.where(spread > 1e-12 * (1 + np.abs(self.center_)), spread, 1.0)
+        spread = np.where(spread > 1e-12 * (1 + np.abs(self.center_)), spread, 1.0)
+        self.scale_ = self._shared(spread)
         self.scores_ = tuple(NormalScores.of(column) for column in values.T) if self.gaussian else ()
         self.frequencies_ = tuple(
             None if levels is None else _frequencies(matrix[:, j], len(levels))
@@ -75,14 +76,15 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         )
         share = np.isnan(matrix).mean(axis=0)
         marked = self.mark_missing & (share > RARE) & (share < 1 - RARE)
-        self.marked_ = np.flatnonzero(marked)
+        again = [j for one in self.schema_.encoded for j in one.columns[1:]]  # missing where the first is
+        self.marked_ = np.setdiff1d(np.flatnonzero(marked), again)
         self.missing_share_ = share[self.marked_]
         return self
 
     def transform(self, X: Any) -> Any:
         """Rows as numbers, (n, P), without missing values; sparse if the rows are."""
         check_is_fitted(self)
-        matrix = columns.read(self.schema_, X, sparse=self.sparse_)
+        matrix = columns.read(self.schema_, X, sparse=self.sparse_ or "dense")
         if self.sparse_:
             return self._transform_sparse(matrix)
         values = matrix[:, self.numbers_].astype(np.float64)
@@ -93,7 +95,7 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
                 if len(self.numbers_)
                 else plain
             )
-            plain = self.gaussian * ranked + (1 - self.gaussian) * plain
+            plain = self.gaussian * ranked * self.share_ + (1 - self.gaussian) * plain
         parts = [np.nan_to_num(plain, nan=0.0)]
         for j, frequencies in enumerate(self.frequencies_):
             if frequencies is not None:
@@ -107,13 +109,27 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
     def missing_after(self, X: Any) -> NDArray[np.bool_]:
         """Which transformed values stand for missing ones, (n, P); indicators of missing values never do."""
         check_is_fitted(self)
-        missing = np.isnan(columns.read(self.schema_, X))
+        missing = np.isnan(columns.read(self.schema_, X, sparse="dense"))
         parts = [missing[:, self.numbers_]]
         for j, frequencies in enumerate(self.frequencies_):
             if frequencies is not None:
                 parts.append(np.repeat(missing[:, [j]], len(frequencies), axis=1))
         parts.append(np.zeros((len(missing), len(self.marked_)), dtype=bool))
         return np.hstack(parts)
+
+    def _shared(self, spread: Array) -> Array:
+        """Scales (numbers,): those of a text are one, its variance the root of their number.
+
+        With a variance of 1 each, a text would outweigh all columns; with 1 in all, its directions
+        would be nothing beside them.
+        """
+        scale = spread.copy()
+        for one in self.schema_.encoded:
+            mine = np.isin(self.numbers_, one.columns)
+            if one.kind == "text":
+                scale[mine] = np.sqrt((spread[mine] ** 2).sum() / np.sqrt(mine.sum()))
+        self.share_ = spread / scale
+        return scale
 
     def _fit_sparse(self, matrix: csr_array) -> None:
         cells = matrix.data

@@ -24,20 +24,28 @@ def table(random_state: int = 0) -> Table:
 
 
 def probabilities_are_finite_and_sum_to_one(estimator: Any) -> None:
-    """Also of rows far from all others."""
+    """Also of rows far from all others: markers of missing values such as 1e36, and numbers up to 1e300."""
     X, y, _ = table()
     model = _fitted(estimator, X, y)
-    found = model.predict_proba(np.vstack([X, 1e4 * X[:2]]))
-    assert found.shape == (82, 2)
+    far = np.array([1e4, 1e8, 1e20, 9.97e36, -3.4e38, 1e100, 1e200, -1e300])[:, None]
+    along = np.array([1.0, 0.0, 2.0])  # the classes differ along (4, 0, -2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = model.predict_proba(np.vstack([X, far * np.ones(3), far * along, far * np.eye(3)[1]]))
+    assert found.shape == (80 + 3 * len(far), 2)
     assert np.isfinite(found).all()
     assert (found >= 0).all()
-    np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-9)
 
 
 def classes_are_what_was_written(estimator: Any) -> None:
-    """Numbers with gaps and text, sorted; predictions are of the same type."""
+    """Numbers with gaps or fractions, text and dates, sorted; predictions are of the same type."""
     X, y, _ = table()
-    for names in (np.array([3, 7]), np.array(["no", "yes"], dtype=object)):
+    days = np.array(["2020-01-01", "2021-01-01"], dtype="datetime64[D]").tolist()
+    for names in (
+        np.array([3, 7]),
+        *(np.array(pair, dtype=object) for pair in (["no", "yes"], [1.5, 2.5], days)),
+    ):
         labels = names[np.maximum(y, 0)].astype(object)
         labels[y == -1] = -1 if names.dtype.kind == "i" else None
         model = _fitted(estimator, X, labels.astype(int) if names.dtype.kind == "i" else labels)

@@ -56,7 +56,6 @@ _MODELS_WITH = {
     "--jobs": (Model.auto, Model.safe, Model.hybrid),
     "--steps": (Model.vae, Model.gan, Model.flow),
 }
-_WITHOUT_WORDS = _MODELS_WITH["--steps"]
 
 
 def fit(
@@ -107,19 +106,21 @@ def fit(
         typer.Option(
             "--as",
             help="How to read a column, the columns of a pattern ('q*=category') or of a type (integer, "
-            "decimal, boolean, text, date): number, count, flag or category; for mixture, safe and vae also "
-            "a family such as poisson; repeatable.",
+            "decimal, boolean, text, date): number, count, flag, category, text or date; for mixture, safe "
+            "and vae also a family such as poisson; repeatable.",
             metavar="COL=KIND",
         ),
     ] = None,
     text: Annotated[
         list[str] | None,
         typer.Option(
-            help="Text column: learn from its words, and from nothing else; repeatable.", metavar="COL"
+            help="Text column, the same as --as COL=text: learn from its words, or from its letters where "
+            "cells are names or codes; repeatable.",
+            metavar="COL",
         ),
     ] = None,
     weight: Annotated[
-        str | None, typer.Option(help="Column with row weights, 0 or more.", metavar="COL")
+        str | None, typer.Option(help="Column with row weights, 0 or more; 1 is one row.", metavar="COL")
     ] = None,
     model: Annotated[
         Model,
@@ -182,9 +183,9 @@ def fit(
     Writes model.semigen, predictions.csv (class and probabilities of every row),
     summary.json, and config.toml to repeat the run. With --images DIR --labels FILE, each row is an image.
 
-    Numbers, true/false values and categories are used, and may be missing. Text
-    (without --text), dates, identifiers and constants are not used; the output
-    says how each column was read, or why it was left out.
+    Numbers, true/false values, categories, text and dates are used, and may be
+    missing. Identifiers and constants are not used; the output says how each
+    column was read, or why it was left out.
 
     If held-out labeled rows show that the unlabeled rows make predictions worse,
     the saved model is trained on the labeled rows alone.
@@ -204,14 +205,6 @@ def fit(
         model,
         {"--covariance": covariance, "--time-budget": time_budget, "--jobs": jobs, "--steps": steps},
     )
-    if text and (covariance or pairs):
-        stray = "--covariance" if covariance else "--as"
-        raise typer.BadParameter(f"with --text only words are used, and {stray} is for other columns.")
-    if text and model in _WITHOUT_WORDS:
-        raise typer.BadParameter(
-            f"--model {model.value} does not learn from words (--text): use --model auto, mixture, safe or "
-            "hybrid."
-        )
     columns = {"--drop": drop, "--as": as_, "--text": text, "--weight": weight, "--keep": keep}
     _refuse_unlike_source(table, images, {"--labels": labels, "--image-size": image_size}, columns)
     size = None if image_size is None else _size(image_size)
@@ -227,20 +220,18 @@ def fit(
         )
         from semigen.cli.outputs import complete_folder
         from semigen.cli.recipes import Options, recipe_of, refuse_families
-        from semigen.cli.sources import ImageSource, Source, TableSource, TextSource
+        from semigen.cli.sources import ImageSource, Source, TableSource
         from semigen.cli.training import CONFIG, MODEL, learn, result_names, write
         from semigen.io.tables import READ, table_format
 
         source = images or table
         assert source is not None  # by now, one of them is given
-        left_out, read_as = tuple(drop or ()), dict(pairs)
+        left_out, read_as = tuple(drop or ()), {**dict(pairs), **dict.fromkeys(text or (), "text")}
 
         def read(progress: Callable[[int, int, str], None]) -> Source:
             given: dict[str, Any] = {"id_name": id_, "options": reading}
             if labels is not None:  # and then images are given, too
                 return ImageSource.read(source, target, labels=labels, size=size, progress=progress, **given)
-            if text:
-                return TextSource.read(source, target, texts=text, drop=left_out, weight=weight, **given)
             return TableSource.read(source, target, read_as=read_as, drop=left_out, weight=weight, **given)
 
         output = Output(as_json)

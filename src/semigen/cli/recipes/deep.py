@@ -17,6 +17,7 @@ from semigen.cli.sources import ImageSource, Source
 from semigen.cli.sources.columns import FAMILY_OF_WORD, KINDS
 from semigen.cli.wording import counted
 from semigen.columns import Kind
+from semigen.columns.kinds import ENCODED
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures, class_grid
 from semigen.deep.vae.features import COLLAPSED
 from semigen.exceptions import ParameterError
@@ -34,7 +35,7 @@ _MODELS = {"vae": VAEClassifier, "gan": GANClassifier, "flow": FlowMixtureClassi
 # Independent counts say too little of pixels and grades; given latents, they are what counts are.
 _LIKELIHOODS = Families(
     ("gaussian", "categorical", "bernoulli", "poisson", "negative_binomial"),
-    cast("dict[Kind, str]", {kind: FAMILY_OF_WORD[kind] for kind in KINDS}),
+    cast("dict[Kind, str]", {kind: FAMILY_OF_WORD[kind] for kind in KINDS if kind not in ENCODED}),
 )
 
 
@@ -127,12 +128,14 @@ def _as_they_are_read(source: Source, options: Options) -> Source:
     with cure(source):
         wanted, _ = columns.learn(source.rows.features, source.kinds)
     table: pa.Table = source.rows.features
-    for j, kind in enumerate(wanted.kinds):
+    for name, kind in wanted.input_kinds.items():
+        j = table.column_names.index(name)
         if kind == "category" and not pa.types.is_dictionary(table.schema.types[j]):
-            table = table.set_column(j, table.column_names[j], table.column(j).dictionary_encode())
+            table = table.set_column(j, name, table.column(j).dictionary_encode())
     if options.model == "gan":
         found, _ = columns.learn(table)
-        for name, kind, other in zip(wanted.names or (), wanted.kinds, found.kinds, strict=True):
+        for name, kind in wanted.input_kinds.items():
+            other = found.input_kinds.get(name, "an identifier")
             if kind != other:
                 raise ParameterError(
                     f"--as {name}={kind}: --model gan always reads this column as {other}. Leave it out with "

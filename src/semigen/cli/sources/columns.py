@@ -57,7 +57,8 @@ def named_kinds(read_as: Mapping[str, str]) -> dict[str, Kind]:
             f"--as {listing(wrong)}: unknown kind. A column is read as one of {listing(list(KINDS))}, "
             f"or modeled as {listing(list(FAMILIES))}."
         )
-    return {name: FAMILIES[FAMILY_OF_WORD[word]].kind for name, word in read_as.items()}
+    kinds: dict[str, Kind] = {str(kind): kind for kind in FAMILY_OF_KIND}
+    return {name: kinds.get(word, FAMILIES[FAMILY_OF_WORD[word]].kind) for name, word in read_as.items()}
 
 
 @dataclass(frozen=True, eq=False)

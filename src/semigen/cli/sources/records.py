@@ -153,13 +153,9 @@ class Source(ABC):
         def of(column: Column) -> str | None:
             if not column.use or family is None:
                 return None
-            return family if isinstance(family, str) else str(family[column.name])
+            return family if isinstance(family, str) else family.get(column.name)
 
         return [{**asdict(column), "family": of(column)} for column in self.columns]
-
-    def saved(self, model: Any) -> Any:
-        """What is saved of a fitted model: all that it takes to predict rows as they are read."""
-        return model
 
     @property
     @abstractmethod

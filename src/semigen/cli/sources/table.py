@@ -32,7 +32,7 @@ from semigen.io.tables import open_table as open_file
 
 @dataclass(frozen=True, eq=False)
 class TableSource(Source):
-    """Columns of numbers, counts, true/false and categories.
+    """Columns of numbers, counts, true/false, categories, text and dates.
 
     Attributes
     ----------
@@ -88,10 +88,10 @@ class TableSource(Source):
         read_as = expand_kinds(read_as or {}, file, {target, *ids, *weights, *drop})
         kinds = named_kinds(read_as)
         named = {"--target": [target], "--id": ids, "--weight": weights, "--drop": drop, "--as": list(kinds)}
-        categories = [name for name, kind in kinds.items() if kind == "category"]
-        opened = open_table(file, named, options, as_written=[target, *ids], text=categories)
+        written = [name for name, kind in kinds.items() if kind in ("category", "text")]
+        opened = open_table(file, named, options, as_written=[target, *ids], text=written)
         table, numerals, notes = read_written_numbers(
-            opened.table, {target, *ids, *drop, *categories}, opened.decimal
+            opened.table, {target, *ids, *drop, *written}, opened.decimal
         )
         labels = read_labels(table, target, weight, path, options)
         reasons = {
@@ -163,11 +163,15 @@ class TableSource(Source):
 
     def family(self, of_kind: Mapping[Kind, str]) -> dict[str, str]:
         """One for each column that is used: the user's, or the usual one for its kind."""
-        return {name: self.families.get(name, of_kind[kind]) for name, kind in self.kinds.items()}
+        own = {
+            name: of_kind.get("text") if kind == "text" else self.families.get(name, of_kind.get(kind))
+            for name, kind in self.kinds.items()
+        }
+        return {name: family for name, family in own.items() if family is not None}
 
     def about(self) -> dict[str, Any]:
         """The table, and how its cells were read."""
-        return {"table": str(self.path), "text": [], "reading": self.reading}
+        return {"table": str(self.path), "reading": self.reading}
 
     def _describe_features(self) -> Lines:
         return column_lines(self.columns)
@@ -182,10 +186,6 @@ def _sorted_out(
         return replace(column, use=False, reason=reasons[name])
     if name in kinds:
         return replace(column, kind=kinds[name], use=True, reason="")
-    if column.reason.startswith("text with"):  # words, not numbers that are written oddly
-        return replace(
-            column, reason=f"{column.reason} (--text learns from its words, --as {name}=category uses it)"
-        )
     if " do not (such as " in column.reason:
         return replace(column, reason=f"{column.reason}; --missing names cells that mean 'missing'")
     if column.kind == "id" and pa.types.is_integer(table.schema.field(name).type):
@@ -215,4 +215,5 @@ def _columns_of(model: Any) -> tuple[list[str], list[str]]:
         for name, levels in zip(schema.names, schema.levels, strict=True)
         if levels is not None and any(isinstance(level, str) for level in levels)
     ]
-    return list(map(str, schema.names)), text_levels
+    texts = [str(one.name) for one in schema.encoded if one.kind == "text"]
+    return list(map(str, schema.input_names)), [*text_levels, *texts]

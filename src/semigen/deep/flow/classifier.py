@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from semigen import columns
+from semigen.arrays.special import log_posterior
 from semigen.columns import Schema
 from semigen.common import checks
 from semigen.deep.data import tables
@@ -264,7 +265,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
 
     def predict_proba(self, X: Any) -> Array:
         """p(class | x) ∝ p(x, class), (n, K), in the order of ``classes_``."""
-        return _normalized(self.log_joint(X), axis=1)
+        return np.asarray(np.exp(log_posterior(self.log_joint(X), np.log(self.class_prior_))))
 
     def uncertainty(self, X: Any) -> tuple[Array, Array]:
         """Total uncertainty about the class, and its epistemic part, nats, each (n,).
@@ -273,10 +274,11 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         excess over the mean entropy of the members, weighted by their densities at the row: 0 for a single
         member.
         """
-        joint = self._member_joint(X)
-        total = entropy(_normalized(self._mixed(joint), axis=1))
-        member = _normalized(np.logaddexp.reduce(joint, axis=2), axis=0)
-        return total, np.maximum(total - (member * entropy(_normalized(joint, axis=2))).sum(axis=0), 0.0)
+        joint, prior = self._member_joint(X), np.log(self.class_prior_)
+        total = entropy(np.exp(log_posterior(self._mixed(joint), prior)))
+        member = np.exp(log_posterior(np.logaddexp.reduce(joint, axis=2).T, np.zeros(len(joint)))).T
+        posteriors = np.stack([np.exp(log_posterior(one, prior)) for one in joint])
+        return total, np.maximum(total - (member * entropy(posteriors)).sum(axis=0), 0.0)
 
     def transform(self, X: Any) -> Array:
         """Latents f(x), those of each member in turn, (n, members · D)."""
@@ -362,8 +364,3 @@ def _refuse_categories(schema: Schema) -> None:
             "takes numbers only: drop them, encode them as ordered numbers, or use VAEClassifier, which has "
             "a likelihood for them."
         )
-
-
-def _normalized(log: Array, axis: int) -> Array:
-    """Probabilities that sum to 1 along an axis, from their logs up to a constant."""
-    return np.asarray(np.exp(log - np.logaddexp.reduce(log, axis=axis, keepdims=True)))

@@ -1,0 +1,86 @@
+"""Dates, times and durations as days."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.columns.tables import is_missing
+from semigen.exceptions import ColumnError
+
+EPOCH_DAY = dt.datetime(1970, 1, 1)
+_DAY = dt.timedelta(days=1)
+_DATE_TYPES = (dt.date, dt.timedelta, dt.time)
+_CLOCKS = ("", " %H:%M", " %H:%M:%S")
+_FORMS = tuple(
+    day + clock
+    for day in ("%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d-%b-%Y")
+    for clock in _CLOCKS
+)
+_LOOKS_LIKE_DATE = re.compile(r"\s*\d{1,4}[-/.](\d{1,2}|[A-Za-z]{3})[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?\s*")
+
+
+def is_date(cell: Any) -> bool:
+    """Whether a cell is a date, a time or a duration."""
+    return isinstance(cell, _DATE_TYPES)
+
+
+def date_format(texts: Sequence[Any]) -> str | None:
+    """How dates are written in all texts, as for ``strptime``; "" for ISO 8601, None if they are no dates.
+
+    Of 03/04/2020 the first number is the month, unless another text has one above 12 there.
+    """
+    if not texts or not all(isinstance(text, str) and _LOOKS_LIKE_DATE.fullmatch(text) for text in texts):
+        return None
+    distinct = set(texts)
+    return next(
+        (form for form in ("", *_FORMS) if all(_moment(text, form) is not None for text in distinct)), None
+    )
+
+
+def as_days(name: Any, cells: Sequence[Any], form: str | None) -> NDArray[np.float64]:
+    """Days since 1970-01-01 of dates, days of durations, share of the day of times; NaN where missing, (n,).
+
+    Parameters
+    ----------
+    name : object
+        Of the column.
+    cells : sequence
+    form : str or None
+        How dates are written where they are text.
+
+    Raises
+    ------
+    ColumnError
+        If a cell is no date.
+    """
+    return np.array(
+        [np.nan if is_missing(cell) else _days(name, cell, form) for cell in cells], dtype=np.float64
+    )
+
+
+def _days(name: Any, cell: Any, form: str | None) -> float:
+    moment = _moment(cell, form or "") if isinstance(cell, str) else cell
+    if isinstance(moment, dt.timedelta):
+        return moment / _DAY
+    if isinstance(moment, dt.time):
+        return dt.timedelta(hours=moment.hour, minutes=moment.minute, seconds=moment.second) / _DAY
+    if isinstance(moment, dt.datetime):
+        return (moment.replace(tzinfo=None) - EPOCH_DAY) / _DAY  # a day is one on the clocks of its place
+    if isinstance(moment, dt.date):
+        return float((moment - EPOCH_DAY.date()).days)
+    written = "dates" if form is None else f"dates such as {form or '2024-12-31'}"
+    raise ColumnError(f"column {name!r} is read as {written}, and the cell {cell!r} is none: correct it.")
+
+
+def _moment(text: str, form: str) -> dt.datetime | None:
+    try:
+        text = text.strip()
+        return dt.datetime.strptime(text, form) if form else dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None

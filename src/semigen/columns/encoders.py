@@ -1,0 +1,304 @@
+"""Columns that no density can model as they are become numbers: text by its words, dates by cycles.
+
+An encoder is learned from the cells of one column and keeps plain arrays, so that a model file holds no code.
+The formulas are scikit-learn's (:class:`~sklearn.feature_extraction.text.TfidfVectorizer`, ``TruncatedSVD``),
+as in skrub's StringEncoder and DatetimeEncoder.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from semigen.columns.dates import EPOCH_DAY, as_days, date_format
+from semigen.columns.tables import is_missing
+from semigen.exceptions import ColumnError
+
+Array = NDArray[np.float64]
+
+N_FEATURES = 30
+"""Features of a text column, as in skrub."""
+MOST_WORDS, MOST_BESIDE_OTHERS = 20_000, 1_000
+"""Words of a text column that features are made of, and words that are columns beside other columns."""
+SVD_ROWS = 20_000
+"""Rows that the directions of features are found with; of more, as many evenly spaced ones."""
+WORDS_OF_PROSE = 3
+"""Words of a cell, in the mean, from which on a text column is read by its words and not by its letters."""
+_LEAST_CELLS = ((1000, 3), (100, 2), (0, 1))  # of so many filled cells, a word must be in so many
+_WORD = r"(?u)\b[^\W\d_]{2,}\b"
+
+
+class Encoder(ABC):
+    """What a column became.
+
+    Attributes
+    ----------
+    feature_names : tuple of str
+        One for each number that a cell becomes.
+    """
+
+    @property
+    @abstractmethod
+    def feature_names(self) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def read(self, name: Any, cells: Sequence[Any]) -> Any:
+        """The cells of a column as numbers, (n, features); NaN where missing."""
+
+    @abstractmethod
+    def restore(self, features: Array) -> list[Any]:
+        """Cells that have such features, where there are some; None otherwise."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """What a column became, in words."""
+
+
+@dataclass(frozen=True, eq=False)
+class TextEncoder(Encoder):
+    """Weighted words of a text (or its runs of two to four letters), or their projections on few directions.
+
+    Attributes
+    ----------
+    analyzer : str
+        "word", or "char_wb" for runs of letters within words.
+    vocabulary : tuple of str, V
+    idf : ndarray of shape (V,)
+        Inverse document frequencies of words; 1 for letters.
+    directions : ndarray of shape (V, q) or None
+        Leading singular vectors of the weighted words (latent semantic analysis: Deerwester et al. 1990,
+        *JASIS* 41:391); None: the words themselves.
+    """
+
+    analyzer: str
+    vocabulary: tuple[str, ...]
+    idf: Array
+    directions: Array | None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        if self.directions is None:
+            return self.vocabulary
+        return tuple(f"{self._unit} {number}" for number in range(self.directions.shape[1]))
+
+    @property
+    def _unit(self) -> str:
+        return "words" if self.analyzer == "word" else "letters"
+
+    def words(self, cells: Sequence[Any]) -> csr_array:
+        """Weighted words of each cell, (n, V); a missing cell has none."""
+        vectorizer = TfidfVectorizer(vocabulary=self.vocabulary, **_settings(self.analyzer))
+        vectorizer.idf_ = self.idf
+        return csr_array(vectorizer.transform(as_texts(cells)))
+
+    def read(self, name: Any, cells: Sequence[Any]) -> Any:
+        words = self.words(cells)
+        if self.directions is None:
+            return words
+        features = np.asarray(words @ self.directions)
+        features[[is_missing(cell) for cell in cells]] = np.nan
+        return features
+
+    def restore(self, features: Array) -> list[Any]:
+        """The words of each text in their order in the vocabulary; None of features without words."""
+        if self.directions is not None:
+            return [None] * len(features)
+        rounded = np.rint(np.nan_to_num(features)).astype(int)
+        return [" ".join(np.repeat(self.vocabulary, row)) for row in rounded]
+
+    def __str__(self) -> str:
+        if self.directions is None:
+            return f"{len(self.vocabulary):,} {self._unit if self.analyzer == 'word' else 'runs of letters'}"
+        return f"{self.directions.shape[1]} features of its {self._unit}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """One text for the whole vocabulary: no word has a line feed in it."""
+        return {**vars(self), "vocabulary": "\n".join(self.vocabulary)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vocabulary = tuple(state["vocabulary"].split("\n"))
+        for name, value in {**state, "vocabulary": vocabulary}.items():
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, eq=False)
+class DateEncoder(Encoder):
+    """Dates, times and durations as days, and as sine and cosine of the year, the week and the day.
+
+    Attributes
+    ----------
+    cycles : tuple of str
+        Those of "year", "week" and "day" in which the dates of the fit differ.
+    form : str or None
+        How dates are written, as for ``strptime``; "" for ISO 8601, None where they are no text.
+    """
+
+    cycles: tuple[str, ...]
+    form: str | None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return ("time", *(f"{part} of {cycle}" for cycle in self.cycles for part in ("sine", "cosine")))
+
+    def read(self, name: Any, cells: Sequence[Any]) -> Array:
+        days = as_days(name, cells, self.form)
+        parts = [days]
+        for cycle in self.cycles:
+            angle = 2 * np.pi * _phase(days, cycle)
+            parts += [np.sin(angle), np.cos(angle)]
+        return np.column_stack(parts)
+
+    def restore(self, features: Array) -> list[Any]:
+        """Times to the second."""
+        seconds = np.rint(features[:, 0] * 86400)
+        return [None if s != s else EPOCH_DAY + np.timedelta64(int(s), "s").item() for s in seconds.tolist()]
+
+    def __str__(self) -> str:
+        return f"time{''.join(f', {cycle} (sine, cosine)' for cycle in self.cycles)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """One column of a table that became several columns of the matrix.
+
+    Attributes
+    ----------
+    name : object
+        Its name.
+    kind : str
+        "text" or "date".
+    first : int
+        Its first column in the matrix.
+    encoder : Encoder
+    """
+
+    name: Any
+    kind: str
+    first: int
+    encoder: Any
+
+    @property
+    def columns(self) -> range:
+        """Its columns in the matrix."""
+        return range(self.first, self.first + len(self.encoder.feature_names))
+
+    def __str__(self) -> str:
+        return f"{self.name!r} ({self.kind}) became {self.encoder}"
+
+
+def learn_text(name: Any, cells: Sequence[Any], *, words: bool, alone: bool) -> TextEncoder:
+    """The encoder of a column of text.
+
+    Parameters
+    ----------
+    name : object
+        For errors.
+    cells : sequence
+    words : bool
+        Whether the words themselves are wanted; otherwise features.
+    alone : bool
+        Whether the table has columns of text only: words stay sparse then, and may be many.
+
+    Raises
+    ------
+    ColumnError
+        If no word and no letter is left.
+    """
+    texts = [text for text in as_texts(cells) if text.strip()]
+    most = MOST_WORDS if alone or not words else MOST_BESIDE_OTHERS
+    least = next(least for n, least in _LEAST_CELLS if len(texts) >= n)
+    for analyzer in ("word", "char_wb")[not is_prose(texts) :]:
+        for fewest in dict.fromkeys((least, 1)):
+            vectorizer = TfidfVectorizer(**_settings(analyzer), min_df=fewest, max_features=most)
+            if analyzer == "word":
+                vectorizer.set_params(max_df=0.5)
+            else:
+                vectorizer.set_params(
+                    use_idf=False
+                )  # what codes share, such as a region, says more than the rest
+            try:
+                found = csr_array(vectorizer.fit_transform(texts))
+            except ValueError:  # nothing left
+                continue
+            vocabulary = tuple(map(str, vectorizer.get_feature_names_out()))
+            idf = np.asarray(vectorizer.idf_) if vectorizer.use_idf else np.ones(len(vocabulary))
+            encoder = TextEncoder(analyzer, vocabulary, idf, None)
+            return encoder if words else replace(encoder, directions=_directions(found))
+    raise ColumnError(
+        f"column {name!r}: no word is left to learn from. A word is used if it has two letters or more, is "
+        f"no English stop word and occurs in at most half of the {len(texts)} filled cells."
+    )
+
+
+def learn_date(name: Any, cells: Sequence[Any]) -> DateEncoder:
+    """The encoder of a column of dates, times or durations.
+
+    Raises
+    ------
+    ColumnError
+        If cells are none.
+    """
+    filled = [cell for cell in cells if not is_missing(cell)]
+    form = date_format(filled) if any(isinstance(cell, str) for cell in filled) else None
+    days = as_days(name, filled, form)
+    on_calendar = bool(filled) and (form is not None or hasattr(filled[0], "year"))
+    cycles = []
+    if on_calendar and np.ptp(days) > _HALF_A_YEAR:
+        cycles.append("year")
+    if on_calendar and len(np.unique(np.floor(days) % 7)) > 1:
+        cycles.append("week")
+    if on_calendar and len(np.unique(days % 1)) > 1:
+        cycles.append("day")
+    return DateEncoder(tuple(cycles), form)
+
+
+_HALF_A_YEAR = 183
+
+
+def is_prose(texts: Sequence[str]) -> bool:
+    """Whether texts are read by their words, and not by their letters as names and codes are."""
+    return sum(len(text.split()) for text in texts) >= WORDS_OF_PROSE * max(len(texts), 1)
+
+
+def as_texts(cells: Sequence[Any]) -> list[str]:
+    """Cells as text, whole numbers without a point; nothing where missing."""
+    return ["" if is_missing(cell) else _text(cell) for cell in cells]
+
+
+def _text(cell: Any) -> str:
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _settings(analyzer: str) -> dict[str, Any]:
+    if analyzer == "word":
+        return {"token_pattern": _WORD, "stop_words": "english", "sublinear_tf": True}
+    return {"analyzer": analyzer, "ngram_range": (2, 4), "sublinear_tf": True}
+
+
+def _directions(words: csr_array) -> Array:
+    """Leading right singular vectors of weighted words, (V, q)."""
+    rows = np.linspace(0, words.shape[0] - 1, min(words.shape[0], SVD_ROWS)).astype(int)
+    n_axes = max(1, min(N_FEATURES, min(words.shape) - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):  # the share of no variance
+        found = TruncatedSVD(n_axes, random_state=0).fit(words[rows])
+    return np.ascontiguousarray(found.components_.T)
+
+
+def _phase(days: Array, cycle: str) -> Array:
+    """Share of a cycle that is over, from 0 to 1."""
+    if cycle == "day":
+        return np.asarray(days % 1)
+    if cycle == "week":
+        return np.asarray((days + 3) % 7 / 7)  # 1970-01-01 was a Thursday
+    there = np.isfinite(days)
+    date = np.where(there, np.floor(days), 0).astype("datetime64[D]")
+    since = (date - date.astype("datetime64[Y]")).astype(float)
+    return np.where(there, (since + days % 1) / 366, np.nan)

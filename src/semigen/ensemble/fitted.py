@@ -1,0 +1,144 @@
+"""What a fitted AutoClassifier answers beside class probabilities, and what it shows of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from semigen import columns
+from semigen.columns import ReadTable, Schema
+from semigen.columns.tables import listing
+from semigen.ensemble.defaults import MIXTURE_PER_CLASS
+from semigen.ensemble.forms import FormedRows, Forms
+from semigen.ensemble.pool import PoolClassifier
+
+Array = NDArray[np.float64]
+Facts = list[tuple[str, str]]
+"""Topics, and what there is to say."""
+
+MAX_DENSITIES = 10_000
+"""Rows of the fit whose densities :meth:`AutoClassifier.novelty` compares with."""
+
+
+def _has_density(auto: Any) -> bool:
+    return not hasattr(auto, "pool_") or MIXTURE_PER_CLASS in auto.pool_.estimators_
+
+
+def _has_densities(auto: Any) -> bool:
+    return _has_density(auto) and getattr(auto, "log_densities_", ()) is not None
+
+
+class FittedEnsemble:
+    """The part of :class:`AutoClassifier` that only reads the records of a fit."""
+
+    forms_: Forms
+    pool_: PoolClassifier
+    schema_: Schema
+    log_densities_: Any
+
+    def predict_proba(self, X: Any) -> Array:
+        """Class probabilities, (n, K)."""
+        raise NotImplementedError
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Log class probabilities, (n, K)."""
+        return np.asarray(np.log(self.predict_proba(X)))
+
+    @available_if(_has_density)  # type: ignore[untyped-decorator]
+    def score_samples(self, X: Any) -> Array:
+        """Log p(x) under the mixture per class, nats, (n,); of documents, of their words in their order.
+
+        Rows of which fewer values are missing have more values to be unlikely in: compare rows that lack the
+        same.
+
+        Where the time budget ended the fit before that mixture, there is no such method.
+        """
+        check_is_fitted(self)
+        matrix = columns.read_like(self, X, sparse=self.forms_.plain.sparse_ or "dense")
+        return self._densities(self.forms_.of(ReadTable(self.schema_, matrix)))
+
+    @available_if(_has_densities)  # type: ignore[untyped-decorator]
+    def novelty(self, X: Any) -> Array:
+        """How unlike all rows seen, (n,), from 0 to 1: the share of the rows of the fit that are likelier.
+
+        Of rows like those of the fit a tenth is above 0.9 and a hundredth above 0.99; 1 is less likely than
+        all. The density is that of :meth:`score_samples`. A row can have a clear class and be novel, and the
+        reverse.
+
+        Where the time budget ended the fit before that mixture, or a file of version 0.2 or older holds the
+        model, there is no such method.
+        """
+        density = self.score_samples(X)
+        return np.asarray(
+            1 - np.searchsorted(self.log_densities_, density, "right") / len(self.log_densities_)
+        )
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        text = str(BaseEstimator.__repr__(self, N_CHAR_MAX=N_CHAR_MAX))
+        return f"{text}\n{as_text(facts(self))}" if hasattr(self, "models_") else text
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """What notebooks show: the parameters, and what the fit found."""
+        title = str(BaseEstimator.__repr__(self))
+        found = facts(self) if hasattr(self, "models_") else [("not fitted", "")]
+        return {"text/plain": repr(self), "text/html": as_html(title, found)}
+
+    def _densities(self, rows: FormedRows) -> Array:
+        """Log p(x) of rows under the mixture per class, (n,)."""
+        mixture = self.pool_.estimators_[MIXTURE_PER_CLASS]
+        return np.asarray(mixture.score_samples(rows.words if self.forms_.plain.sparse_ else rows.table))
+
+    def _densities_of_some(self, table: ReadTable) -> Array | None:
+        """Sorted log p(x) of rows of the fit, evenly spaced; None without the mixture per class."""
+        if MIXTURE_PER_CLASS not in self.pool_.estimators_:
+            return None
+        rows = np.linspace(0, len(table) - 1, min(len(table), MAX_DENSITIES)).astype(np.intp)
+        return np.sort(self._densities(self.forms_.of(table[rows])))
+
+
+def facts(auto: Any) -> Facts:
+    """What a fit found."""
+    classes = auto.classes_.tolist()
+    said = [("classes", _classes(classes, auto.class_rows_))]
+    if auto.n_unlabeled_ is not None:
+        said.append(
+            ("unlabeled rows", f"{auto.n_unlabeled_:,}{'' if auto.unlabeled_used_ else ', not used'}")
+        )
+    said.append(("columns", f"{auto.n_features_in_:,}"))
+    said += [("", note) for note in auto.schema_.notes]
+    total = sum(auto.weights_.values()) or 1.0
+    shares = [f"{one.name} {one.weight / total:.0%}" for one in auto.models_ if one.weight > 0]
+    said.append(("models", ", ".join(shares)))
+    if auto.validation_ is not None:
+        score = auto.validation_.score(auto.validation_.names[0])  # of the ensemble
+        accuracy, log_loss = score.accuracy, score.log_loss.value
+        scores = f"accuracy {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%})"
+        rows = f"{len(auto.validation_.rows):,} rows"
+        said.append(("held-out labels", f"{scores}, log-loss {log_loss:.3f} nats per row, {rows}"))
+    return said
+
+
+def as_text(found: Facts) -> str:
+    """Facts in lines."""
+    width = max(len(topic) for topic, _ in found)
+    return "\n".join(f"  {topic:<{width}}  {said}" for topic, said in found)
+
+
+def as_html(title: str, found: Facts) -> str:
+    """Facts as a table of HTML."""
+    rows = "".join(f"<tr><th>{escape(topic)}</th><td>{escape(said)}</td></tr>" for topic, said in found)
+    return f"<table><caption>{escape(title)}</caption>{rows}</table>"
+
+
+def _classes(classes: Sequence[Any], rows: NDArray[np.float64] | None) -> str:
+    if rows is None:
+        return listing(list(map(str, classes)))
+    said = (f"{name} ({count:.6g} labeled)" for name, count in zip(classes, rows.tolist(), strict=True))
+    return listing(list(said))

@@ -1,0 +1,130 @@
+"""What comes in at the door: labels of every type, weights, rows that say nothing, rows beyond numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LogisticRegression
+from sklearn.semi_supervised import LabelSpreading
+
+from semigen import AutoClassifier, HybridClassifier, MixtureClassifier, PoolClassifier, SafeClassifier
+from semigen.arrays.special import log_posterior
+from semigen.data.labels import encode
+from semigen.datasets import make_gaussian_classes
+from semigen.exceptions import ColumnWarning, LabelWarning
+from semigen.io.migrations import finish
+
+
+def rows():
+    data = make_gaussian_classes(6, 40, n_classes=3, n_features=3, distance=4, random_state=0)
+    code = [None if label is None or label == -1 else int(label) for label in data.y]
+    return np.asarray(data.X), code
+
+
+def named(code, names):
+    y = np.empty(len(code), dtype=object)
+    y[:] = [None if k is None else names[k] for k in code]
+    return y
+
+
+LABELS = {
+    "grades": [1.5, 2.5, 3.5],
+    "decimals": [Decimal("1.5"), Decimal("2.5"), Decimal(10)],
+    "times": list(pd.to_datetime(["2020-01-01", "2021-01-01", "2022-01-01"])),
+    "days": [dt.date(2020, 1, j) for j in (1, 2, 3)],
+    "bytes": [b"a", b"b", b"c"],
+    "text that differs by spaces and case": ["NO", "no", "no "],
+}
+MODELS = {
+    "auto": AutoClassifier(n_mixtures=4, unlabeled=None),
+    "hybrid": HybridClassifier(unlabeled=None),
+    "hybrid of a mixture": HybridClassifier(
+        MixtureClassifier(unlabeled=None), LogisticRegression(), unlabeled=None
+    ),
+    "hybrid with label spreading": HybridClassifier(None, LabelSpreading(), unlabeled=None),
+    "mixture": MixtureClassifier(unlabeled=None),
+    "pool": PoolClassifier(
+        [("mixture", MixtureClassifier(unlabeled=None)), ("logistic", LogisticRegression())], unlabeled=None
+    ),
+    "safe": SafeClassifier(MixtureClassifier(unlabeled=None), n_repeats=1),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("names", LABELS.values(), ids=LABELS)
+def test_labels_of_every_type_give_what_their_numbers_give(names, model):
+    X, code = rows()
+    y = named(code, names)
+    wanted = model.fit(X, named(code, [0, 1, 2])).predict_proba(X)
+    model.fit(X, pd.Series(y))
+    assert model.classes_.tolist() == names
+    assert_array_equal(model.predict_proba(X), wanted)
+    assert {type(one) for one in model.predict(X).tolist()} == {type(names[0])}
+    assert model.score(X, y) > 0.8
+
+
+def test_models_inside_a_file_of_format_2_knew_the_classes_by_name():
+    X, code = rows()
+    y = named(code, ["a", "b", "c"])
+    for model, inner in ((MODELS["pool"], "logistic"), (MODELS["hybrid"], None)):
+        wanted = model.fit(X, y).predict_proba(X)
+        one = model.classifier_ if inner is None else model.estimators_[inner]
+        assert_array_equal(one.classes_, [0, 1, 2])
+        one.classes_ = np.array(["a", "b", "c"])
+        assert_array_equal(finish(model, 2).predict_proba(X), wanted)
+
+
+def test_many_numbers_from_0_to_1_look_like_probabilities():
+    rng = np.random.default_rng(0)
+    with pytest.warns(LabelWarning, match="8 distinct numbers from 0 to 1.*matrix"):
+        encode(rng.choice(np.linspace(0.1, 0.8, 8), 300), None)
+    encode([0.25, 0.5, 0.75, 0.25], None)  # grades
+    encode(np.tile([1.5, 2.5, 3.5, 4.5, 5.5, 6.5], 9), None)
+
+
+@pytest.mark.parametrize("model", [MODELS["auto"], MODELS["hybrid"], MODELS["mixture"]], ids=type)
+def test_weights_that_sum_to_1_are_warned_of(model):
+    X, code = rows()
+    y = named(code, ["a", "b", "c"])
+    with pytest.warns(LabelWarning, match="weigh 0.0.* in all.*multiply them by the number of rows"):
+        model.fit(X, y, sample_weight=np.full(len(X), 1 / len(X)))
+    model.fit(X, y, sample_weight=np.where([one is None for one in y], 0.01, 1.0))
+
+
+def test_rows_without_any_value_carry_nothing():
+    X, code = rows()
+    X[7, 0] = np.nan
+    y = named(code, ["a", "b", "c"])
+    model = MixtureClassifier(unlabeled=None)
+    wanted = model.fit(X, y).predict_proba(X)
+    objective = model.objective_
+    model.fit(np.vstack([X, np.full((50, 3), np.nan)]), np.append(y, [None] * 50))
+    assert_allclose(model.predict_proba(X), wanted, rtol=1e-12)
+    assert model.objective_ == pytest.approx(objective, rel=1e-12)
+
+
+def test_probabilities_of_huge_differences_and_of_none():
+    log_joint = np.array(
+        [[-1e40, -1e40, -1e40], [-1e16, -1e16 - 4, -np.inf], [-np.inf] * 3, [np.nan, 0.0, 0.0]]
+    )
+    prior = np.log([0.5, 0.3, 0.2])
+    found = np.exp(log_posterior(log_joint, prior))
+    assert_allclose(found[1], [1 / (1 + np.exp(-4)), 1 / (1 + np.exp(4)), 0])
+    assert_allclose(found[[0, 2, 3]], np.exp([prior] * 3))
+
+
+def test_rows_beyond_all_numbers_get_the_class_shares_and_a_warning():
+    X, code = rows()
+    model = MixtureClassifier(unlabeled=None).fit(X, named(code, ["a", "b", "c"]))
+    with pytest.warns(ColumnWarning, match="class shares"):
+        found = model.predict_proba(np.vstack([X[:1], np.full((1, 3), 1e200)]))
+    assert_allclose(found[1], model.class_prior_)
+    assert_allclose(found[:1], model.predict_proba(X[:1]), rtol=1e-12)
+    with pytest.warns(ColumnWarning):
+        assert model.predict(np.full((1, 3), 1e200)) == model.classes_[model.class_prior_.argmax()]
