@@ -49,7 +49,11 @@ MODELS = {
     "hybrid with label spreading": HybridClassifier(None, LabelSpreading(), unlabeled=None),
     "mixture": MixtureClassifier(unlabeled=None),
     "pool": PoolClassifier(
-        [("mixture", MixtureClassifier(unlabeled=None)), ("logistic", LogisticRegression())], unlabeled=None
+        [
+            ("mixture", MixtureClassifier(unlabeled=None, unlabeled_weight=1.0, calibrate=1.0)),
+            ("logistic", LogisticRegression()),
+        ],
+        unlabeled=None,
     ),
     "safe": SafeClassifier(MixtureClassifier(unlabeled=None), n_repeats=1),
 }

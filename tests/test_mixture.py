@@ -377,7 +377,7 @@ def test_bic_and_icl_are_their_formulas(iris):
 
 def test_aic_charges_two_nats_per_parameter(iris):
     X, marked, _ = iris
-    model = MixtureClassifier().fit(X, marked)
+    model = plain().fit(X, marked)
     n_free = 3 * (4 + 10) + 2
     log_lik = (model.bic(X, marked) - n_free * np.log(len(X))) / -2
     assert model.aic(X, marked) == pytest.approx(-2 * log_lik + 2 * n_free, rel=1e-10)
@@ -394,7 +394,7 @@ def test_precisions_are_the_inverse_covariances(iris, covariance):
 @pytest.mark.parametrize("noise", [None, "estimate"])
 def test_labels_at_predict_time_are_evidence(iris, noise):
     X, marked, y = iris
-    model = MixtureClassifier(label_noise=noise).fit(X, marked)
+    model = plain(label_noise=noise).fit(X, marked)
     joint = np.exp(model.log_joint(X))
     soft = np.random.default_rng(0).dirichlet(np.ones(3), len(X))
     seen = soft if noise is None else soft @ model.label_noise_.T

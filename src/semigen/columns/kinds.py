@@ -215,18 +215,18 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, n_rows: int) 
 
 def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:
     cells = list(map(str, filled.to_list()))
-    if is_id_text(cells, n_distinct, n_rows):
-        return "id", ID_TEXT
-    becomes = f"text with {n_distinct:,} distinct values becomes features of its "
-    if is_prose(cells):
-        return "text", f"{becomes}words"
     odd = [cell for cell in cells if not _is_number_text(cell)]
+    becomes = f"text with {n_distinct:,} distinct values becomes features of its "
     numerals = numerals_of(set(cells)) if odd else None
     if numerals is not None:
         return "text", (
             f"{becomes}letters, though {odd[0][:20]!r} is {numerals.read(odd[0]):,g}; store numbers to use "
             "them"
         )
+    if is_id_text(cells, n_distinct, n_rows):
+        return "id", ID_TEXT
+    if is_prose(cells):
+        return "text", f"{becomes}words"
     if odd and len(odd) < len(cells) / 2:
         return "text", (
             f"{becomes}letters, though {len(cells) - len(odd)} cells read as numbers and {len(odd)} do not "

@@ -18,8 +18,8 @@ from semigen.data.labels import class_columns
 from semigen.estimators.adapters import takes_unlabeled
 
 FORMAT = 3
-"""Format of the files that are written now. 1: semigen 0.1, before modules moved. 2: semigen 0.2, where models
-inside others knew classes by name, every column was one of the matrix, and posteriors had no power."""
+"""Format of the files that are written now. 1: semigen 0.1, before modules moved. 2: semigen 0.2, where
+models inside others knew classes by name, columns were all of the matrix, posteriors had no power."""
 
 
 MODULES: Mapping[str, str] = {

@@ -319,9 +319,11 @@ def _known(joint: Array, _: Array, n_classes: int) -> Array:
 
 
 def _log_posterior(power: float, joint: Array, log_group: Array, n_classes: int) -> Array:
-    if beyond_numbers(joint).any():
+    posterior = log_posterior(joint[:, :n_classes], log_group[:n_classes])
+    beyond = beyond_numbers(joint)
+    if beyond.any():
         warnings.warn(_BEYOND, ColumnWarning, stacklevel=2)
-    return np.asarray(log_softmax(power * log_posterior(joint[:, :n_classes], log_group[:n_classes]), axis=1))
+    return np.where(beyond[:, None], posterior, log_softmax(power * posterior, axis=1))
 
 
 def _most_probable(joint: Array, log_group: Array, n_classes: int) -> NDArray[np.intp]:
