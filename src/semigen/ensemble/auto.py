@@ -21,24 +21,23 @@ from semigen.common.threads import thread_count
 from semigen.comparison import Comparison, Verdict, decide, explain, judge
 from semigen.data.labels import Labels, encode
 from semigen.data.rows import by_blocks
-from semigen.data.weights import check_weights, class_rows
+from semigen.data.weights import check_weights
 from semigen.em import Engine
-from semigen.ensemble.defaults import SUPERVISED, default_weights, models, supervised_weights
+from semigen.ensemble.defaults import MANY_LABELS, SUPERVISED, default_weights, models, supervised_weights
 from semigen.ensemble.forms import Forms
 from semigen.ensemble.pool import PoolClassifier
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
 from semigen.exceptions import DatasetShiftWarning
 from semigen.families import Family, as_modeled, choose
+from semigen.mixture.parameters import class_prior
 from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PlainColumns
 
 Array = NDArray[np.float64]
 
 ALL_MODELS, SUPERVISED_MODELS = "all models", "supervised models"
 """Names in ``validation_`` of the ensemble, and of the same ensemble trained on the labeled rows alone."""
-RIDGE = 1.0
-BALANCE = 30.0
-"""Rows by which each class counts as larger than its labeled rows."""
+RIDGE = 20.0
 SHARE_OF_MIXTURES = 0.4
 """Of a time budget."""
 MAX_ROWS = 100_000
@@ -69,6 +68,12 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         Mixtures of the mixture features.
     kinds : str, dict {column: kind} or None, default=None
         How columns are read, where the inferred kind is wrong; see :func:`semigen.columns.learn`.
+    class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
+        The class shares that predictions assume. "shared": labeled rows were drawn as all rows are, so their
+        counts say how frequent the classes are; a few uneven ones only a little. "unlabeled": the labeled
+        rows were chosen, so that their counts say nothing, and the shares are learned from the unlabeled
+        rows. "uniform": all classes are equally frequent. An array: known shares, in the order of
+        ``classes_``. See :class:`semigen.PoolClassifier`.
     time_budget : float or None, default=None
         Seconds for a fit, roughly: mixtures, folds and models that cannot be finished in time are left out,
         and ``explanation_`` says so. Results then depend on the speed of the machine. None: no limit.
@@ -88,6 +93,8 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     models_ : tuple of PoolModel
         The models with their weights, held-out scores and seconds; by weight, the largest first.
     weights_ : dict {name: float}
+    class_prior_ : ndarray of shape (K,)
+        The class shares that predictions assume.
     validation_ : Comparison or None
         Accuracy and log-loss on held-out labeled rows of the ensemble (``"all models"``), of the same
         ensemble trained on the labeled rows alone (``"supervised models"``) and of each model. The weights of
@@ -136,6 +143,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         *,
         n_mixtures: int = 48,
         kinds: Any = None,
+        class_prior: Any = "shared",
         time_budget: float | None = None,
         unlabeled: Any = -1,
         n_jobs: int | None = None,
@@ -145,6 +153,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     ) -> None:
         self.n_mixtures = n_mixtures
         self.kinds = kinds
+        self.class_prior = class_prior
         self.time_budget = time_budget
         self.unlabeled = unlabeled
         self.n_jobs = n_jobs
@@ -186,6 +195,7 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         validate_data(self, X, skip_check_array=True)
         weight = check_weights(sample_weight, matrix.shape[0])
         labels = encode(y, self.unlabeled, counted=weight > 0)
+        prior = class_prior(self.class_prior, labels.classes)
         n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
         n_labeled = int((weight > 0).sum()) - n_unlabeled
         seed = check_random_state(self.random_state).randint(2**31)
@@ -203,8 +213,9 @@ class AutoClassifier(TableClassifier, BaseEstimator):
             table, labels, weight = table[rows], labels.take(rows), weight[rows]
         self.classes_ = labels.classes
         self.forms_ = _forms(table, mixtures, seed)
-        self.pool_ = self._pool(family, class_rows(labels, weight), clock, seed).fit(
-            self.forms_.of(table),
+        X_formed = self.forms_.of(table)
+        self.pool_ = self._pool(family, n_labeled, clock, seed).fit(
+            X_formed,
             labels,
             None if (weight == 1).all() else weight,
             progress=clock.after(self.n_mixtures),
@@ -215,6 +226,8 @@ class AutoClassifier(TableClassifier, BaseEstimator):
         if self.dependence_shift_:
             warnings.warn(DEPENDENCE_SHIFT, DatasetShiftWarning, stacklevel=2)
         self._judge(rows, n_labeled, n_unlabeled)
+        self.pool_.assume_prior(prior, X_formed, labels, weight)
+        self.class_prior_ = self.pool_.class_prior_
         self.weights_ = self.pool_.weights_
         self.models_ = tuple(
             replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in self.pool_.models_
@@ -232,16 +245,14 @@ class AutoClassifier(TableClassifier, BaseEstimator):
 
         return by_blocks(block, matrix, len(self.classes_), thread_count(self.n_jobs))
 
-    def _pool(self, family: Family, n_labeled: Array, clock: Clock, seed: int) -> PoolClassifier:
-        """The ensemble before it is fitted, for so many labeled rows of each class, (K,)."""
-        count = n_labeled + BALANCE
+    def _pool(self, family: Family, n_labeled: int, clock: Clock, seed: int) -> PoolClassifier:
+        """The ensemble before it is fitted."""
         forms = self.forms_
-        sparse = forms.plain.sparse_
+        sparse, many = forms.plain.sparse_, n_labeled >= MANY_LABELS * len(self.classes_)
         return PoolClassifier(
-            models(forms, family, count / count.sum(), seed, sparse=sparse, engine=self.engine),
-            weights=default_weights(sparse=sparse, n_columns=self.schema_.n_features),
+            models(forms, family, seed, sparse=sparse, many=many, engine=self.engine),
+            weights=default_weights(sparse=sparse, many=many),
             ridge=RIDGE,
-            balance=BALANCE,
             time_budget=clock.left(),
             unlabeled=None,
             random_state=seed,

@@ -80,6 +80,16 @@ def class_log_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
     return np.asarray(np.log((1 - FLOOR) * class_proba(model, X, classes) + FLOOR / len(classes)))
 
 
+def prior_of(model: Any, classes: NDArray[Any], shares: Array) -> Array:
+    """The class prior inside a fitted classifier's probabilities over ``classes``, (K,).
+
+    That of its attribute ``class_prior_`` (:class:`semigen.MixtureClassifier`, scikit-learn's Gaussian naive
+    Bayes), else the class shares of the labeled rows that it was fitted on.
+    """
+    own = getattr(model, "class_prior_", None)
+    return shares if own is None else align_probabilities([own], model.classes_, classes)[0]
+
+
 def without(X: Any, labels: Labels, weight: Array, rows: NDArray[np.intp]) -> tuple[Any, Labels, Array]:
     """The table, its labels and its weights without some rows."""
     rest = np.delete(np.arange(len(weight)), rows)

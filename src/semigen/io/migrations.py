@@ -18,8 +18,9 @@ import numpy as np
 
 from semigen.comparison import Verdict, judge
 
-FORMAT = 2
-"""Format of the files that are written now. 1: semigen 0.1, before modules moved."""
+FORMAT = 3
+"""Format of the files that are written now. 1: semigen 0.1, before modules moved; 2: semigen 0.2, before an
+ensemble took class priors out of its models' probabilities."""
 
 SCHEMA = "schema.json"
 
@@ -100,7 +101,7 @@ class OldForm:
 
 def upgrade(payload: bytes, version: int) -> bytes:
     """The payload of a file of format ``version`` with today's names."""
-    if version == FORMAT:
+    if version > 1:
         return payload
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(payload)) as old, zipfile.ZipFile(result, "w") as new:
@@ -112,9 +113,9 @@ def upgrade(payload: bytes, version: int) -> bytes:
 
 def finish(model: Any, version: int) -> Any:
     """The model that was read from a file of format ``version``, in today's structure."""
-    if version < FORMAT:
+    for steps in STEPS[version - 1 :]:
         for one in _parts(model):
-            step = STEPS.get(type(one).__name__)
+            step = steps.get(type(one).__name__)
             if step is not None:
                 step(one)
     return model
@@ -266,14 +267,42 @@ def _safe(model: Any) -> None:
     model.comparison_, model.verdict_ = None, Verdict("not compared")
 
 
-STEPS: Mapping[str, Callable[[Any], None]] = {
-    "AutoClassifier": _auto,
-    "Comparison": _provenance,
-    "HeldOut": _held_out,
-    "MixtureClassifier": _no_engine,
-    "MixtureEnsembleFeatures": _no_engine,
-    "PoolClassifier": _pool,
-    "PrincipalAxes": _no_engine,
-    "SafeClassifier": _safe,
-}
-"""What :func:`finish` does to objects of format 1, by the name of their class."""
+def _uniform_evidence(record: Any) -> None:
+    n_classes = record.log_probs.shape[2]
+    _set(record, evidence=record.log_probs, log_prior=np.full(record.class_shares.shape, -np.log(n_classes)))
+
+
+def _uniform_priors(model: Any) -> None:
+    """Probabilities were multiplied as they are, which is what equal priors of all models come to."""
+    uniform = np.full(len(model.classes_), 1 / len(model.classes_))
+    model.class_prior = "shared"
+    model.class_prior_, model.priors_ = uniform, dict.fromkeys(model.estimators_, uniform)
+
+
+def _node_values(model: Any) -> None:
+    model.value_ = vars(model).pop("proba_")
+
+
+def _uniform_prior(model: Any) -> None:
+    model.class_prior, model.class_prior_ = "shared", model.pool_.class_prior_
+
+
+STEPS: tuple[Mapping[str, Callable[[Any], None]], ...] = (
+    {
+        "AutoClassifier": _auto,
+        "Comparison": _provenance,
+        "HeldOut": _held_out,
+        "MixtureClassifier": _no_engine,
+        "MixtureEnsembleFeatures": _no_engine,
+        "PoolClassifier": _pool,
+        "PrincipalAxes": _no_engine,
+        "SafeClassifier": _safe,
+    },
+    {
+        "AutoClassifier": _uniform_prior,
+        "HeldOut": _uniform_evidence,
+        "PoolClassifier": _uniform_priors,
+        "TreeEnsemble": _node_values,
+    },
+)
+"""What :func:`finish` does to objects of format 1, 2, …, by the name of their class."""
