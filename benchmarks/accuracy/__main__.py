@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks.accuracy import mixed, models, report, runner
+from benchmarks.accuracy import learning, mixed, models, report, runner
 from benchmarks.accuracy.splits import SUITES, point_to_texts
 
 
@@ -14,6 +14,9 @@ def main() -> None:
     options = _options()
     point_to_texts(options.texts)
     mixed.point_to(options.folder)
+    if options.learn_weights:
+        print(learning.page(options.data or mixed.TABLES, options.bank))
+        return
     chosen = [name for name in SUITES if getattr(options, name)] or list(SUITES)
     methods = {*options.methods, *(name for group in options.groups for name in models.GROUPS[group])}
     for name in chosen:
@@ -41,6 +44,12 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--mixed", action="store_true", help="only mixed tables with labels drawn at random")
     parser.add_argument("--folder", type=Path, help="of the mixed tables; or the variable SEMIGEN_TABLES")
+    parser.add_argument(
+        "--learn-weights",
+        action="store_true",
+        help="learn AutoClassifier's default weights on the mixed tables",
+    )
+    parser.add_argument("--bank", type=Path, default=learning.BANK, help="folder of its finished fits")
     parser.add_argument("--quick", action="store_true", help="two seeds instead of all")
     parser.add_argument("--jobs", type=int, default=1, help="processes; seconds are fair only with 1")
     parser.add_argument("--data", nargs="*", default=[], help="only these data sets")

@@ -54,13 +54,14 @@ class AutoClassifier(TableClassifier, BaseEstimator):
     (:class:`semigen.MixtureEnsembleFeatures`), and on graph features
     (:class:`semigen.representation.NeighborGraph`); label spreading over the same graph
     (:class:`semigen.representation.GraphSpreading`); a mixture per class, fitted by EM with unlabeled rows at
-    a tenth of the weight; logistic regression and extra trees on the labeled rows. For documents (sparse
-    rows) there are the mixture features, the mixture per class with unlabeled rows at three tenths of the
-    weight, and logistic regression on the words and on their principal components. All models learn as if
-    each class had thirty labeled rows more than it has, so that a few uneven labels are not taken for the
-    class shares. The weights of the models, and how confident the ensemble is, are learned on held-out
-    labels. Where these show that the unlabeled rows hurt (:class:`semigen.comparison.Verdict`), the models
-    that use them are left out, and ``explanation_`` says so.
+    a tenth of the weight; logistic regression and a random forest on the labeled rows, and, with fifty labels
+    per class or more, boosted trees. For documents (sparse rows) there are the mixture features, the mixture
+    per class with unlabeled rows at three tenths of the weight, and logistic regression on the words and on
+    their principal components. The ensemble adds what the models make of the columns to the class shares that
+    are assumed (``class_prior``), so that these count once. The weights of the models, and how confident the
+    ensemble is, are learned on held-out labels. Where these show that the unlabeled rows hurt
+    (:class:`semigen.comparison.Verdict`), the models that use them are left out, and ``explanation_`` says
+    so.
 
     Parameters
     ----------
@@ -323,11 +324,29 @@ def _rows(labels: Labels, weight: Array, seed: int) -> NDArray[np.intp]:
     return np.sort(np.concatenate([labeled, rest]))
 
 
+_ASSUMED = {
+    "shared": "labeled rows are taken for a random sample",
+    "unlabeled": "learned from the unlabeled rows",
+    "uniform": "given",
+}
+"""Where class shares come from."""
+MOST_NAMED = 10
+
+
+def _assumed(auto: AutoClassifier) -> str:
+    """The class shares that predictions assume, in words."""
+    named = list(zip(auto.classes_.tolist(), auto.class_prior_.tolist(), strict=True))[:MOST_NAMED]
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in named)
+    rest = len(auto.classes_) - len(named)
+    why = _ASSUMED[auto.class_prior] if isinstance(auto.class_prior, str) else "given"
+    return f"Class shares assumed ({why}): {shares}{f' and {rest} more' if rest else ''}."
+
+
 def _explanation(auto: AutoClassifier, n_unlabeled: int) -> str:
     """What a fit found, in words."""
     total = sum(auto.weights_.values()) or 1.0
     shares = ", ".join(f"{one.name} {one.weight / total:.0%}" for one in auto.models_ if one.weight > 0)
-    lines = [f"Weights of the models: {shares}."]
+    lines = [f"Weights of the models: {shares}.", _assumed(auto)]
     if auto.dependence_shift_:
         lines.append(DEPENDENCE_SHIFT)
     if auto.stopped_early_:

@@ -30,6 +30,8 @@ from semigen.mixture.parameters import class_prior
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
+ENOUGH_HELD_OUT = 1000
+"""Held-out rows that tell the weights well enough: with many labels not every fold has its turn."""
 _ENSEMBLE = "pool"  # its name among the models in validation_
 
 
@@ -94,7 +96,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         "uniform": all equal. An array: p(k), in the order of ``classes_``. The weights are learned
         under "shared", because held-out rows are labeled ones.
     n_splits : int, default=5
-        Folds.
+        Folds. With many labels only as many of them are held out as have a thousand rows, two or more.
     time_budget : float or None, default=None
         Seconds. Every model is fitted on all rows first, then fold by fold; what cannot be finished in time
         is left out, later models and later folds first. The first model is always fitted. Results then
@@ -179,6 +181,8 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         labels = encode(y, self.unlabeled, counted=weight > 0)
         prior = class_prior(self.class_prior, labels.classes)
         folds = held_out_folds(labels, weight, self.n_splits, self.random_state)
+        if folds:
+            folds = folds[: max(2, -(-ENOUGH_HELD_OUT // len(folds[0])))]
         train = _Training(X, labels, weight)
         n_fits, done = len(entries) * (len(folds) + 1), 0
         seconds: dict[str, float] = {}

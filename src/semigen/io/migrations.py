@@ -275,12 +275,14 @@ def _uniform_evidence(record: Any) -> None:
 def _uniform_priors(model: Any) -> None:
     """Probabilities were multiplied as they are, which is what equal priors of all models come to."""
     uniform = np.full(len(model.classes_), 1 / len(model.classes_))
+    vars(model).pop("balance", None)
     model.class_prior = "shared"
     model.class_prior_, model.priors_ = uniform, dict.fromkeys(model.estimators_, uniform)
 
 
 def _node_values(model: Any) -> None:
-    model.value_ = vars(model).pop("proba_")
+    if "proba_" in vars(model):  # it is fitted
+        model.value_ = vars(model).pop("proba_")
 
 
 def _uniform_prior(model: Any) -> None:
