@@ -15,7 +15,8 @@ def main() -> None:
     point_to_texts(options.texts)
     mixed.point_to(options.folder)
     if options.learn_weights:
-        print(learning.page(options.data or mixed.TABLES, options.bank))
+        seeds = 1 if options.quick else learning.SEEDS
+        print(learning.page(options.data or mixed.TABLES, options.bank, seeds))
         return
     chosen = [name for name in SUITES if getattr(options, name)] or list(SUITES)
     methods = {*options.methods, *(name for group in options.groups for name in models.GROUPS[group])}

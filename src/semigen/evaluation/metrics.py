@@ -230,7 +230,7 @@ def least_cost(
             f"cost has shape {matrix.shape}: give a finite number for each of the {n_classes} classes, or "
             f"for each true class (row) and predicted class (column), in the order {names.tolist()!r}."
         )
-    return names[(values @ matrix).argmin(axis=1)]
+    return np.asarray(names[(values @ matrix).argmin(axis=1)])
 
 
 def row_log_loss(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -> NDArray[np.float64]:
