@@ -301,6 +301,20 @@ def test_boosted_trees_join_where_labels_are_many(rng):
     assert defaults.BOOSTING not in small().fit(X, y).weights_
 
 
+@pytest.mark.parametrize("share", [0.5, 0.02])
+def test_columns_that_carry_nothing_leave_the_class_shares(share):
+    excess = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        truth = (rng.random(500) < share).astype(int)
+        truth[:4] = [0, 0, 1, 1]
+        X, y = rng.normal(size=(500, 6)), np.where(np.arange(500) < 60, truth, -1)
+        auto = small().fit(X, y)
+        found = auto.predict_proba(X[60:])[np.arange(440), truth[60:]]
+        excess.append(np.log(auto.class_prior_)[truth[60:]].mean() - np.log(found).mean())
+    assert np.mean(excess) < 0.04
+
+
 @pytest.mark.parametrize(
     ("prior", "why"),
     [

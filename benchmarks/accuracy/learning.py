@@ -133,7 +133,9 @@ def page(tables: Sequence[str], folder: Path, seeds: int = SEEDS) -> str:
     few, many = mixed.LABELS[:2], mixed.LABELS[2:]
     parts = []
     for title, budgets in ((f"below {MANY_LABELS} labels per class", few), ("from there on", many)):
-        entries = [entry(data, n, seed, folder) for data in readable for n in budgets for seed in range(seeds)]
+        entries = [
+            entry(data, n, seed, folder) for data in readable for n in budgets for seed in range(seeds)
+        ]
         complete = max({one.names for one in entries}, key=len)
         entries = [one for one in entries if one.names == complete]
         weights = learn(entries)
@@ -144,8 +146,18 @@ def page(tables: Sequence[str], folder: Path, seeds: int = SEEDS) -> str:
             "",
             table(["ridge", "log-loss", "error"], [_judged(entries, ridge) for ridge in (0.3, 1.0, 3.0)]),
             "",
+            f"The class shares alone: {_alone(entries):.4f}.",
+            "",
         ]
     return "\n".join(parts)
+
+
+def _alone(entries: Sequence[Entry]) -> float:
+    """Mean log-loss of the class shares."""
+    nothing = np.zeros(len(entries[0].names))
+    tables = dict.fromkeys(one.data for one in entries)
+    each = [np.mean([one.losses(nothing)[0] for one in entries if one.data == data]) for data in tables]
+    return float(np.mean(each))
 
 
 def _judged(entries: Sequence[Entry], factor: float) -> list[str]:
