@@ -9,7 +9,7 @@ from typing import Any
 
 from scipy.sparse import issparse
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -21,7 +21,7 @@ from benchmarks.accuracy.splits import GIVEN, NUMBERS, UNLABELED, Split
 from benchmarks.accuracy.textbook import TextbookEM
 from semigen.ensemble.auto import AutoClassifier
 from semigen.ensemble.safe import SafeClassifier
-from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
+from semigen.estimators.classifiers import RidgeLogistic
 from semigen.mixture import MixtureClassifier
 from semigen.representation import HybridClassifier, PlainColumns
 
@@ -159,9 +159,11 @@ SINGLE: dict[str, Method] = {
     "logistic regression alone": Method(
         lambda: HybridClassifier(PlainColumns(), RidgeLogistic(1.0)), ("permuted",)
     ),
-    "extra trees alone": Method(lambda: HybridClassifier(PlainColumns(), TreeEnsemble()), ("permuted",)),
+    "extra trees alone": Method(
+        lambda: HybridClassifier(PlainColumns(), ExtraTreesClassifier(random_state=0)), ("permuted",)
+    ),
 }
-"""The supervised models of the ensemble, each alone."""
+"""Supervised models like those of the ensemble, each alone."""
 RECIPE: dict[str, Method] = {
     TEXTBOOK: Method(
         partial(MixtureClassifier, shrinkage=0, covariance="full"),
