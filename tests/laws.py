@@ -32,7 +32,9 @@ from semigen.families import (
     Poisson,
     StudentT,
     VonMisesFisher,
+    as_covariance,
 )
+from semigen.families.covariance.diagonal import TiedDiag, TiedSpherical
 from semigen.testing.covariances import MEANS, gaussian_rows
 from semigen.testing.trials import N_COMPONENTS, Trial, assert_same_record, fit_prior, mixture_data, stats_of
 
@@ -100,13 +102,15 @@ def _gaussian_moments(shape):
     def closed_form(x, resp):
         mean = np.stack([np.average(x, axis=0, weights=r) for r in resp])
         covariance = np.stack([np.cov(x.T, aweights=r, ddof=0) for r in resp])
-        if shape == "tied":
+        name = as_covariance(shape).name
+        if name.startswith("tied"):
             covariance[:] = np.average(covariance, axis=0, weights=resp.sum(axis=1))
-        if shape in ("diag", "spherical"):
+        if name.endswith(("diag", "spherical")):
             covariance *= np.eye(x.shape[1])
-        if shape == "spherical":
-            size = np.trace(covariance, axis1=1, axis2=2) / x.shape[1]
-            covariance = size[:, None, None] * np.eye(x.shape[1])
+        if name.endswith("spherical"):
+            total = np.cov(x.T, aweights=resp.sum(axis=0), ddof=0) * np.eye(x.shape[1])
+            size = np.trace(np.linalg.solve(total, covariance), axis1=1, axis2=2) / x.shape[1]
+            covariance = size[:, None, None] * total
         return {"mean": mean, "covariance": covariance}
 
     return closed_form
@@ -324,12 +328,14 @@ def directions():
     )
 
 
-SHAPES = ["full", "tied", "diag", "spherical", LowRank(rank=2)]
+SHAPES = ["full", "tied", "diag", "spherical", TiedDiag(), TiedSpherical(), LowRank(rank=2)]
 SHAPE_OPTIONS = [
     {"hostile": True},
     {"separate": False},
     {},
     {},
+    {"separate": False},
+    {"separate": False},
     {"closed_form": None, "exact": False, "regular": False},
 ]
 """A new covariance shape is one entry in both."""

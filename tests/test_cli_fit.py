@@ -196,11 +196,11 @@ def test_too_few_labels_to_cross_validate(here):
 
 
 def test_the_twin_is_kept_where_unlabeled_rows_hurt(here):
-    data = semigen.datasets.make_gaussian_classes(60, 1000, 20, distance=4.0, random_state=1)
+    data = semigen.datasets.make_gaussian_classes(60, 1000, 20, distance=3.0, random_state=1)
     pd.DataFrame(data.X).assign(y=data.y).to_csv("good.csv", index=False)
     data = semigen.datasets.make_misspecified(20, 1000, cluster_distance=8, random_state=1)
     pd.DataFrame(data.X).assign(y=data.y).to_csv("bad.csv", index=False)
-    for name, outcome, weight in (("good", "helped", 1), ("bad", "hurt", 0)):
+    for name, outcome, weight in (("good", "helped", "auto"), ("bad", "hurt", 0)):
         result = fit(f"{name}.csv", "--target", "y", "--covariance", "full", "--json")
         summary = json.loads(result.stdout)
         assert said_verdict(summary) == outcome_of(summary)
@@ -232,7 +232,7 @@ def test_the_log_loss_decides_and_not_the_accuracy(table, monkeypatch, change, o
     assert said_verdict(summary) == outcome_of(summary)
     assert summary["verdict"]["outcome"] == outcome
     kept = semigen.load("data-semigen/model.semigen").unlabeled_weight
-    assert kept == (0 if outcome == "hurt" else 1)
+    assert kept == (0 if outcome == "hurt" else "auto")
     lines = result.stdout.splitlines()
     shares = [number for number, line in enumerate(lines) if line.startswith("class shares")]
     assert [lines[shares[0] + 1], len(shares)] == ["", 1]  # the last line of the table

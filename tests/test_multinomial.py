@@ -60,7 +60,9 @@ def test_em_is_the_textbooks(sparse, rng):
     x, topic = topics(rng, n=60, n_words=12)
     y = np.where(np.arange(60) < 9, topic, -1)
     y[:3] = topic[:3] = [0, 1, 2]
-    model = MixtureClassifier(Multinomial(4.0), shrinkage=2.5, max_iter=5, tol=0.0)
+    model = MixtureClassifier(
+        Multinomial(4.0), shrinkage=2.5, unlabeled_weight=1.0, calibrate=1.0, max_iter=5, tol=0.0
+    )
     with pytest.warns(match="stopped after 5"):
         model.fit(x if sparse else x.toarray(), y)
     wanted = textbook(x.toarray(), y, 3, 4.0, 2.5, 5)
@@ -91,7 +93,8 @@ def test_raw_counts_are_far_too_sure_where_words_come_together(rng):
     y = np.where(np.arange(1500) < 15, topic, -1)
     loss = {}
     for length in ("equal", "raw"):
-        model = MixtureClassifier(Multinomial(length)).fit(x[:1000], y[:1000])
+        model = MixtureClassifier(Multinomial(length), unlabeled_weight=1.0, calibrate=1.0)
+        model.fit(x[:1000], y[:1000])
         chance = model.predict_proba(x[1000:])[np.arange(500), topic[1000:]]
         loss[length] = -np.log(np.maximum(chance, 1e-9)).mean()
     assert loss["equal"] < 0.6
@@ -102,7 +105,7 @@ def test_documents_without_words_have_every_component_alike(rng):
     x, topic = topics(rng, n=60)
     x = csr_array(np.vstack([x.toarray(), np.zeros((4, 200))]))
     y = np.append(np.where(np.arange(60) < 30, topic, -1), [-1, -1, 0, -1])
-    model = MixtureClassifier("multinomial").fit(x, y)
+    model = MixtureClassifier("multinomial", calibrate=1.0).fit(x, y)
     np.testing.assert_allclose(model.predict_proba(x[60:]), np.tile(model.class_prior_, (4, 1)))
     params = model.params_.family
     np.testing.assert_array_equal(model.mixture_.family.walk(params, float).log_prob(x[60:]), 0.0)

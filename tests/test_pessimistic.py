@@ -91,9 +91,7 @@ def unlabeled(y):
 
 def prior_of(alone, X, y):
     """The supervised fit's prior."""
-    data = alone._with_labels(alone._matrix(X), y, None, alone.classes_)
-    strength = None if alone.shrinkage == "auto" else alone.shrinkage
-    return alone.mixture_.family.fit_prior(data, strength, ThreadEngine(1))
+    return clone(alone)._fit(X, y, None).prior
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -163,7 +161,7 @@ def test_no_parameters_guarantee_more_than_the_bound(name):
 
 def test_the_first_labeling_is_the_supervised_fits_a_little_undecided():
     X, y = gaussians()
-    alone = MixtureClassifier(unlabeled_weight=0).fit(X, y)
+    alone = MixtureClassifier(unlabeled_weight=0, calibrate=1.0).fit(X, y)
     data = alone._with_labels(alone._matrix(X), y, None, alone.classes_)
     data = replace(data, weight=np.ones(len(X)))
     contrast = _Contrast(alone.mixture_, prior_of(alone, X, y), data, alone.params_, ThreadEngine(1))

@@ -69,7 +69,7 @@ def ring_and_blob(rng, n=400):
 @pytest.mark.parametrize("name", ["bic", "icl", "cv"])
 def test_the_classifier_finds_the_components_of_each_class(name, rng):
     X, labels, _ = ring_and_blob(rng)
-    model = MixtureClassifier(components_per_class=name, covariance="spherical", random_state=0)
+    model = MixtureClassifier(components_per_class=name, covariance="spherical", max_iter=500, random_state=0)
     model.fit(X, labels)
     best = model.selection_[0]
     if name != "cv":  # cross-validation asks for good predictions, and those may need no further component

@@ -289,7 +289,7 @@ def test_gross_outliers_cost_the_gaussian_much_and_student_t_little():
             y[np.flatnonzero(truth[train] == k)[:5]] = k
         for family in (Gaussian("full"), StudentT("full")):
             clean, spoilt = (
-                MixtureClassifier(family).fit(rows, y).score(x[test], truth[test])
+                MixtureClassifier(family, unlabeled_weight=1.0).fit(rows, y).score(x[test], truth[test])
                 for rows in (x[train], outlying(x[train], np.random.default_rng(seed)))
             )
             lost[family.name].append(clean - spoilt)

@@ -116,6 +116,6 @@ def conditional(mean, covariance, row):
 
 def in_shape(family, second):
     """Second moments (C, D, D) in the form of the covariance shape."""
-    if family.covariance.name in ("diag", "spherical"):
+    if family.covariance.name.endswith(("diag", "spherical")):
         return np.diagonal(second, axis1=1, axis2=2)
-    return second.sum(axis=0, keepdims=True) if family.covariance.name == "tied" else second
+    return second.sum(axis=0, keepdims=True) if family.covariance.name.startswith("tied") else second

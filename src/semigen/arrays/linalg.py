@@ -12,21 +12,19 @@ RELATIVE_FLOOR = 1e-13
 """An eigenvalue smaller than this share of the largest is lost in rounding."""
 
 
-def floor_eigenvalues(matrices: Array, scale: Array, floor: float) -> tuple[Array, NDArray[np.bool_]]:
-    """The nearest matrices Σ ⪰ floor · diag(scale²), in the sense of the Gaussian likelihood.
+def floor_eigenvalues(matrices: Array, floor: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """The nearest matrices Σ ⪰ diag(floor), in the sense of the Gaussian likelihood.
 
     Of all Σ with that lower bound, the result maximizes ``-log|Σ| - tr(Σ⁻¹ S)`` for the given S: in the
-    coordinates x / scale, eigenvalues below the floor are raised to it and the rest stay. Being the exact
+    coordinates x / √floor, eigenvalues below 1 are raised to 1 and the rest stay. Being the exact
     constrained maximum, it never makes an EM objective fall, and whatever S is, Σ has a Cholesky factor.
 
     Parameters
     ----------
     matrices : ndarray of shape (C, D, D)
         Symmetric, S.
-    scale : ndarray of shape (D,)
-        A typical size of each column, > 0.
-    floor : float
-        Smallest eigenvalue in units of ``scale``; ``RELATIVE_FLOOR`` of the largest where that is more.
+    floor : ndarray of shape (D,)
+        Smallest variances, > 0; the smallest eigenvalue is at least ``RELATIVE_FLOOR`` of the largest, too.
 
     Returns
     -------
@@ -34,10 +32,11 @@ def floor_eigenvalues(matrices: Array, scale: Array, floor: float) -> tuple[Arra
     raised : ndarray of shape (C,), bool
         Which matrices had to be changed.
     """
+    scale = np.sqrt(floor)
     unit = matrices / (scale[:, None] * scale)
     raised = np.zeros(len(unit), dtype=bool)
     eye = np.eye(len(scale))
-    least = np.maximum(floor, RELATIVE_FLOOR * np.diagonal(unit, axis1=1, axis2=2).max(axis=1))
+    least = np.maximum(1.0, RELATIVE_FLOOR * np.diagonal(unit, axis1=1, axis2=2).max(axis=1))
     for c, matrix in enumerate(unit):
         try:
             np.linalg.cholesky(matrix - least[c] * eye)  # succeeds where every eigenvalue is above the floor
@@ -48,7 +47,7 @@ def floor_eigenvalues(matrices: Array, scale: Array, floor: float) -> tuple[Arra
     result = matrices.copy()
     for c in np.flatnonzero(raised).tolist():
         values, vectors = np.linalg.eigh(unit[c])
-        clipped = (vectors * np.maximum(values, max(floor, RELATIVE_FLOOR * values[-1]))) @ vectors.T
+        clipped = (vectors * np.maximum(values, max(1.0, RELATIVE_FLOOR * values[-1]))) @ vectors.T
         result[c] = 0.5 * (clipped + clipped.T) * (scale[:, None] * scale)
     return result, raised
 

@@ -2,11 +2,12 @@
 
 ``records`` says what a mixture, its parameters and its statistics are; ``kernel`` has the formulas (E-step,
 merge, M-step), all functions of one block of rows (:mod:`semigen.data.blocks`); ``engines`` decide where
-blocks are computed; ``initialize`` finds a start; ``loop`` iterates.
+blocks are computed; ``initialize`` finds a start; ``loop`` iterates; ``hierarchy`` fits level by level.
 """
 
 from semigen.data.blocks import Block, Blocks, Data, Engine
 from semigen.em.engines import ThreadEngine, as_engine
+from semigen.em.hierarchy import Level, fit_levels, refined
 from semigen.em.initialize import restart, restartable, start
 from semigen.em.kernel import e_step, impute, log_joint, m_step
 from semigen.em.loop import Fit, fit
@@ -22,6 +23,7 @@ __all__ = [
     "Fit",
     "LabelMechanism",
     "LabelNoise",
+    "Level",
     "Mixture",
     "Params",
     "Stats",
@@ -29,9 +31,11 @@ __all__ = [
     "as_engine",
     "e_step",
     "fit",
+    "fit_levels",
     "impute",
     "log_joint",
     "m_step",
+    "refined",
     "restart",
     "restartable",
     "start",

@@ -83,11 +83,14 @@ def class_log_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
 def prior_of(model: Any, classes: NDArray[Any], shares: Array) -> Array:
     """The class prior inside a fitted classifier's probabilities over ``classes``, (K,).
 
-    That of its attribute ``class_prior_`` (:class:`semigen.MixtureClassifier`, scikit-learn's Gaussian naive
-    Bayes), else the class shares of the labeled rows that it was fitted on.
+    That of its attribute ``class_prior_`` (:class:`semigen.MixtureClassifier`, raised to the power of its
+    posterior; scikit-learn's Gaussian naive Bayes), else the class shares of the labeled rows that it was fitted on.
     """
     own = getattr(model, "class_prior_", None)
-    return shares if own is None else align_probabilities([own], model.classes_, classes)[0]
+    if own is None:
+        return shares
+    raised = own ** getattr(model, "posterior_power_", 1.0)
+    return align_probabilities([raised / raised.sum()], model.classes_, classes)[0]
 
 
 def without(X: Any, labels: Labels, weight: Array, rows: NDArray[np.intp]) -> tuple[Any, Labels, Array]:

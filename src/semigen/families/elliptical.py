@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from copy import copy
 from dataclasses import replace
 from functools import partial, reduce
 from typing import Any
@@ -14,12 +15,15 @@ from semigen.arrays.pieces import Indices, chunks
 from semigen.data.blocks import Block, Blocks, Engine, Missing
 from semigen.exceptions import ColumnError
 from semigen.families.covariance import Covariance, as_covariance
-from semigen.families.covariance.base import LocationShape, Moments, NormalInverseWishart, ScatterWalk
+from semigen.families.covariance.base import WITHIN, LocationShape, Moments, NormalInverseWishart, ScatterWalk
 from semigen.families.covariance.missing import MissingWalk
 from semigen.families.protocol import Array, Family
 
 MEAN_STRENGTH = 0.01
 """κ: pseudo-rows at the overall mean, enough to place a component that has no rows, too few to move one."""
+
+WITHIN_STRENGTH, WITHIN_SHARE = 3.0, 0.5
+"""Pseudo-rows of the variance of a column within classes, and their share of its variance over all rows."""
 
 PRIOR_CHUNK_ROWS = 1024
 
@@ -42,7 +46,12 @@ class Elliptical(Family):
         self.covariance = as_covariance(covariance)
 
     def fit_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> NormalInverseWishart:
-        center, variance = column_moments(data, engine, self._bounds(data, engine))
+        return self._fit_prior(data, shrinkage, engine, self._bounds(data, engine))
+
+    def _fit_prior(
+        self, data: Blocks, shrinkage: float | None, engine: Engine, bounds: Bounds | None
+    ) -> NormalInverseWishart:
+        center, variance = column_moments(data, engine, bounds)
         smallest, largest = VARIANCE_RANGE[data.dtype]
         refuse_overflow(data, engine, ~(variance < largest))
         rounding = 10 * np.finfo(data.dtype).eps * np.abs(center)
@@ -52,11 +61,52 @@ class Elliptical(Family):
         return NormalInverseWishart(
             center=center,
             scale=scale,
-            target=self.covariance.target(scale**2),
+            target=self.covariance.target(WITHIN * scale**2, scale),
             strength=float(strength),
             mean_strength=MEAN_STRENGTH if strength > 0 else 0.0,
-            floor=1e-6 if data.dtype == np.float64 else 1e-4,
+            floor=(1e-6 if data.dtype == np.float64 else 1e-4) * scale**2,
         )
+
+    def pooled(self) -> Family:
+        if self._is_pooled:
+            return self
+        family = copy(self)
+        family.covariance = self.covariance.pooled()
+        return family
+
+    def fit_within_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> NormalInverseWishart:
+        bounds = self._bounds(data, engine)
+        prior = self._fit_prior(data, shrinkage, engine, bounds)
+        if prior.strength == 0:
+            return prior
+        total = prior.scale**2
+        sums, counts, n_classes = within_sums(data, engine, prior.center, bounds)
+        rows = np.maximum(counts - n_classes, 0.0) + WITHIN_STRENGTH
+        variance = np.minimum((sums + WITHIN_STRENGTH * WITHIN_SHARE * total) / rows, total)
+        least = prior.strength / (prior.strength + data.total_weight) * variance
+        return replace(
+            prior,
+            target=self.covariance.target(variance, prior.scale),
+            floor=np.maximum(prior.floor, least),
+        )
+
+    def prior_around(
+        self, pooled: NormalInverseWishart, params: Any, shrinkage: float | None
+    ) -> NormalInverseWishart:
+        if self._is_pooled:
+            return pooled
+        n_features = len(pooled.center)
+        strength = self.covariance.pooled_shrinkage(n_features) if shrinkage is None else shrinkage
+        return replace(pooled, target=self.covariance.pooled_target(params.shape), strength=float(strength))
+
+    def separate(self, prior: NormalInverseWishart, params: Any) -> Any:
+        if self._is_pooled:
+            return params
+        return replace(params, shape=self.covariance.reference(prior, len(params.mean)))
+
+    @property
+    def _is_pooled(self) -> bool:
+        return self.covariance.pooled() is self.covariance
 
     def _bounds(self, data: Blocks, engine: Engine) -> Bounds | None:
         """Lowest and highest value (D,) that counts for the location and scale of the prior; None: all do."""
@@ -210,6 +260,50 @@ def _power_sums(power: int, origin: Array, bounds: Bounds | None, block: Block) 
             total += part
             count += weight.sum()
     return total, count
+
+
+def within_sums(
+    data: Blocks, engine: Engine, center: Array, bounds: Bounds | None = None
+) -> tuple[Array, Array, Array]:
+    """Squared deviations of labeled rows from the means of their classes, column by column.
+
+    Returns
+    -------
+    sums : ndarray of shape (D,)
+        ``Σ_k Σ_i r_ik w_i (x_i - m_k)²`` over observed values, with r the class probabilities of the label.
+    counts : ndarray of shape (D,)
+        Their weight.
+    n_classes : ndarray of shape (D,)
+        How many classes they belong to.
+    """
+    labeled = data.where(data.labels.pattern_labeled)
+    parts = engine.map_blocks(partial(_class_sums, center, bounds), labeled)
+    if not parts:
+        return np.zeros_like(center), np.zeros_like(center), np.zeros_like(center)
+    count, first, second = (np.sum(part, axis=0) for part in zip(*parts, strict=True))
+    some = np.where(count > 0, count, 1.0)
+    within = np.maximum(second - first**2 / some, 0.0)
+    return within.sum(axis=0), count.sum(axis=0), (count > 0).sum(axis=0).astype(np.float64)
+
+
+def _class_sums(center: Array, bounds: Bounds | None, block: Block) -> tuple[Array, Array, Array]:
+    """Weight, sum and sum of squares of the observed values less ``center`` by class, (K, D) each."""
+    table = np.exp(block.labels.log_table)
+    table /= table.sum(axis=1, keepdims=True)
+    shape = table.shape[1], len(center)
+    count, first, second = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    for piece in chunks(block.rows, PRIOR_CHUNK_ROWS):
+        share = (table[block.labels.pattern[piece]] * block.weight[piece][:, None]).T
+        values = np.asarray(block.x[piece], dtype=np.float64)
+        if bounds is not None:
+            values = np.where((values < bounds[0]) | (values > bounds[1]), np.nan, values)
+        y = values - center
+        observed = ~np.isnan(y)
+        y[~observed] = 0.0
+        count += share @ observed
+        first += share @ y
+        second += share @ y**2
+    return count, first, second
 
 
 def largest_sizes(block: Block) -> Array:

@@ -88,9 +88,15 @@ class Product(Family):
         )
 
     def fit_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> Parts:
+        return self._priors(lambda family, own: family.fit_prior(own, shrinkage, engine), data)
+
+    def fit_within_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> Parts:
+        return self._priors(lambda family, own: family.fit_within_prior(own, shrinkage, engine), data)
+
+    def _priors(self, fitted: Callable[[Family, Blocks], Any], data: Blocks) -> Parts:
         def prior(family: Family, columns: Any) -> Any:
             try:
-                return family.fit_prior(data.columns(columns), shrinkage, engine)
+                return fitted(family, data.columns(columns))
             except ColumnError as error:
                 where = np.arange(data.n_columns)[columns].tolist()
                 raise ColumnError(
@@ -98,6 +104,17 @@ class Product(Family):
                 ) from error
 
         return Parts(self._each(prior))
+
+    def pooled(self) -> Family:
+        blocks = [(columns, family.pooled()) for columns, family in self.blocks]
+        same = all(one is two for (_, one), (_, two) in zip(blocks, self.blocks, strict=True))
+        return self if same else Product(blocks)
+
+    def prior_around(self, pooled: Parts, params: Parts, shrinkage: float | None) -> Parts:
+        return Parts(self._each(lambda family, _, *own: family.prior_around(*own, shrinkage), pooled, params))
+
+    def separate(self, prior: Parts, params: Parts) -> Parts:
+        return Parts(self._each(lambda family, _, *own: family.separate(*own), prior, params))
 
     def reference(self, prior: Parts, n_components: int) -> Parts:
         return Parts(self._each(lambda family, _, own: family.reference(own, n_components), prior))

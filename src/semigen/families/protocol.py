@@ -94,6 +94,38 @@ class Family(ABC):
             If the rows are outside the family's support.
         """
 
+    def pooled(self) -> Family:
+        """The same densities with one dispersion for all components: the level above in a hierarchical prior.
+
+        The family itself where components share all of it already, or have none.
+        """
+        return self
+
+    def fit_within_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> Any:
+        """The prior at the top of a hierarchy, which knows how far columns spread within labeled classes.
+
+        That of :meth:`fit_prior` where the family has no dispersion of its own.
+        """
+        return self.fit_prior(data, shrinkage, engine)
+
+    def prior_around(self, pooled: Any, params: Any, shrinkage: float | None) -> Any:
+        """The prior whose pseudo-rows are spread as a fit of :meth:`pooled` found.
+
+        Parameters
+        ----------
+        pooled : record
+            The prior of that fit.
+        params : record
+            Its parameters.
+        shrinkage : float or None
+            Strength in pseudo-rows, None: the family's own choice.
+        """
+        return pooled
+
+    def separate(self, prior: Any, params: Any) -> Any:
+        """The parameters of a fit of :meth:`pooled` as this family's, under the prior around that fit."""
+        return params
+
     @abstractmethod
     def reference(self, prior: Any, n_components: int) -> Any:
         """Parameters before any row was seen: every component is like the prior."""

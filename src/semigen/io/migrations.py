@@ -19,8 +19,8 @@ import numpy as np
 from semigen.comparison import Verdict, judge
 
 FORMAT = 3
-"""Format of the files that are written now. 1: semigen 0.1, before modules moved; 2: semigen 0.2, before an
-ensemble took class priors out of its models' probabilities."""
+"""Format of the files that are written now. 1: semigen 0.1, before modules moved; 2: 0.2, before the
+posteriors of mixtures had a power and an ensemble took class priors out of its models' probabilities."""
 
 SCHEMA = "schema.json"
 
@@ -113,9 +113,9 @@ def upgrade(payload: bytes, version: int) -> bytes:
 
 def finish(model: Any, version: int) -> Any:
     """The model that was read from a file of format ``version``, in today's structure."""
-    for steps in STEPS[version - 1 :]:
+    for older in range(version, FORMAT):
         for one in _parts(model):
-            step = steps.get(type(one).__name__)
+            step = STEPS[older].get(type(one).__name__)
             if step is not None:
                 step(one)
     return model
@@ -289,8 +289,14 @@ def _uniform_prior(model: Any) -> None:
     model.class_prior, model.class_prior_ = "shared", model.pool_.class_prior_
 
 
-STEPS: tuple[Mapping[str, Callable[[Any], None]], ...] = (
-    {
+def _own_posterior(model: Any) -> None:
+    """Probabilities are those of the model itself, and λ is the parameter."""
+    model.calibrate = model.posterior_power_ = 1.0
+    model.unlabeled_weight_ = float(model.unlabeled_weight)
+
+
+STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
+    1: {
         "AutoClassifier": _auto,
         "Comparison": _provenance,
         "HeldOut": _held_out,
@@ -300,11 +306,13 @@ STEPS: tuple[Mapping[str, Callable[[Any], None]], ...] = (
         "PrincipalAxes": _no_engine,
         "SafeClassifier": _safe,
     },
-    {
+    2: {
         "AutoClassifier": _uniform_prior,
         "HeldOut": _uniform_evidence,
+        "MixtureClassifier": _own_posterior,
         "PoolClassifier": _uniform_priors,
         "TreeEnsemble": _node_values,
     },
-)
-"""What :func:`finish` does to objects of format 1, 2, …, by the name of their class."""
+}
+"""What :func:`finish` does to objects of each older format, by the name of their class, to make them those of
+the next one."""

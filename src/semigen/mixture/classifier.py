@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -21,18 +22,17 @@ from semigen.em import (
     Engine,
     Fit,
     LabelMechanism,
+    Level,
     Mixture,
-    Params,
     as_engine,
-    fit,
+    fit_levels,
     mechanism,
-    restart,
-    start,
+    refined,
 )
 from semigen.estimators.base import TableClassifier
 from semigen.exceptions import ConvergenceWarning, ParameterError
-from semigen.families import COVARIANCES, as_modeled, choose, wanted_kinds
-from semigen.mixture import criteria, parameters, selection
+from semigen.families import COVARIANCES, Family, as_modeled, choose, wanted_kinds
+from semigen.mixture import criteria, evidence, parameters, selection
 from semigen.mixture.fitted import Before, FittedMixture, missing_refused
 from semigen.mixture.proportions import ClassProportions, class_proportions
 from semigen.mixture.selection import Candidate
@@ -47,7 +47,8 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
 
     over the rows with weights w (Nigam et al. 2000, *Machine Learning* 39:103, eq. 8, who introduce λ;
     Dempster, Laird & Rubin 1977). Unlabeled rows help where the model's assumptions roughly hold and can hurt
-    where they do not: refit with ``unlabeled_weight=0`` and compare on held-out labeled rows.
+    where they do not, so by default labeled rows that a fit has not seen choose λ, the covariance, and how
+    sure posteriors may be.
 
     Parameters
     ----------
@@ -58,14 +59,17 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         independent given the component. "auto" goes by the kinds: numbers and counts are Gaussian (one
         block with the covariance below), flags Bernoulli, categories categorical; a sparse matrix is one of
         documents, multinomial. Missing values drop out of the likelihood.
-    covariance : str or Covariance, default="full"
-        Covariance of Gaussian and Student-t components: "full", "tied", "diag", "spherical", "low_rank";
-        or the criterion that chooses among them: "bic", "icl" or "cv".
+    covariance : str or Covariance, default="auto"
+        Covariance of Gaussian and Student-t components: "full", "tied", "diag", "spherical", "low_rank".
+        "auto": full or tied, by the log-loss of labeled rows left out; full where none can be, with
+        ``shrinkage=0``, and where the family is given as an object. Or the criterion that chooses among all
+        shapes: "bic", "icl" or "cv".
     shrinkage : "auto" or float, default="auto"
-        Strength of the conjugate prior in pseudo-rows, which for a Gaussian spread half as wide in each
-        column as all rows. "auto" is the family's own choice: for a Gaussian D + 2 (full, tied, low_rank) or
-        4 (diag, spherical). 0 is maximum likelihood (covariances then keep eigenvalues of at least 1e-6 of
-        the columns' variances, 1e-4 in float32).
+        Strength of the conjugate prior in pseudo-rows. For a Gaussian or Student t they have the covariance
+        that all components share, which is fitted first, with pseudo-rows of its own that spread in each
+        column as labeled classes do. "auto" is the family's own choice: 4 D (full, low_rank) or 8 (diag,
+        spherical), and for what is shared D + 2 or 4. A number is for both levels. 0 is maximum likelihood
+        (covariances then keep eigenvalues of at least 1e-6 of the columns' variances, 1e-4 in float32).
     components_per_class : int, dict {class: int} or {"bic", "icl", "cv"}, default=1
         Components of each class; classes absent from the dict have one. Or the criterion that finds them:
         the Bayesian information criterion, the integrated completed likelihood, or the log-loss of labeled
@@ -78,6 +82,10 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         p(y). "shared": learned from both parts. "unlabeled": the unlabeled rows have class proportions of
         their own, learned from them and used to predict; the labeled rows' proportions say nothing about
         them. "uniform" or an array (in the order of ``classes_``): fixed.
+    calibrate : "auto" or float, default="auto"
+        The power of the posterior that ``predict_proba`` gives, normalized; 1 is the model's own, which is
+        mostly too sure. "auto": the one that labeled rows left out ask for, with a prior around ⅓.
+        Predictions, ``log_joint`` and densities do not depend on it.
     label_noise : array of shape (K, K), "estimate" or None, default=None
         T[k, j] = p(label j | true class k) where labels may be wrong, in the order of ``classes_``; rows sum
         to 1. "estimate" learns T, from 0.9 on the diagonal, with a prior that counts as ten labels of each
@@ -87,8 +95,11 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         the uncertainty of its class, P(unlabeled | x) = logistic(ξ₀ + ξ₁ log(H + 10⁻⁴)) with H the entropy
         of p(class | x), and its log likelihood is added to the objective (Ahfock & McLachlan 2020,
         *Statistics and Computing* 30:1779).
-    unlabeled_weight : float in [0, 1], default=1.0
-        λ: how much an unlabeled row counts. 0 is supervised learning.
+    unlabeled_weight : "auto" or float in [0, 1], default="auto"
+        λ: how much an unlabeled row counts. 0 is supervised learning. "auto": 1, or the λ with which all
+        unlabeled rows count as much as the labeled ones, whichever has the smaller log-loss on labeled rows
+        left out; the latter if none can be, and 1 where the question is about unlabeled rows
+        (``class_prior="unlabeled"``, novel components, a label mechanism, a criterion).
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
     n_init : int, default=1
@@ -136,6 +147,10 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
     converged_ : bool
     shrinkage_ : float
         Pseudo-rows used; a tuple, one for each block of columns, where there are several.
+    unlabeled_weight_ : float
+        λ used.
+    posterior_power_ : float
+        The power of the posterior in ``predict_proba``.
     component_parameters_ : dict
         All parameters of p(x | component) by name.
     mixture_ : semigen.em.Mixture
@@ -173,14 +188,15 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self,
         family: Any = "auto",
         *,
-        covariance: Any = "full",
+        covariance: Any = "auto",
         shrinkage: Any = "auto",
         components_per_class: Any = 1,
         n_novel_components: int = 0,
         class_prior: Any = "shared",
+        calibrate: Any = "auto",
         label_noise: Any = None,
         label_mechanism: Any = None,
-        unlabeled_weight: float = 1.0,
+        unlabeled_weight: Any = "auto",
         unlabeled: Any = -1,
         n_init: int = 1,
         max_iter: int = 200,
@@ -196,6 +212,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self.components_per_class = components_per_class
         self.n_novel_components = n_novel_components
         self.class_prior = class_prior
+        self.calibrate = calibrate
         self.label_noise = label_noise
         self.label_mechanism = label_mechanism
         self.unlabeled_weight = unlabeled_weight
@@ -224,42 +241,84 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         -------
         self
         """
+        self._fit(X, y, sample_weight)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> Level:
+        """The fit that is kept, with its prior."""
         as_engine(self.engine)
         checks.integer("n_init", self.n_init, minimum=1)
         checks.integer("max_iter", self.max_iter, minimum=1)
         checks.real("tol", self.tol, minimum=0.0)
         criterion = selection.criterion(self.components_per_class, self.covariance)
         before = self._before() if self.warm_start and criterion is None else None
-        data = self._read(X, y, sample_weight)
-        setting, self.selection_ = self.components_per_class, None
-        covariance = self.covariance
+        rows = self._read(X, y, sample_weight)
+        weights = self._candidate_weights(rows, criterion)
+        self.selection_ = None
+        covariance, components = self.covariance, self.components_per_class
         if criterion is not None:
-            self.selection_ = self._search(criterion, data, X, y, sample_weight)
-            covariance, setting = self.selection_[0].covariance, self.selection_[0].components_per_class
-        mixture, prior, found = self._learn(data, covariance, setting, before)
-        self.schema_ = as_modeled(mixture.family, self.schema_)
-        found = self._explain(mixture, prior, data, found)
-        self._store(mixture, prior, found, data.labels.classes)
+            self.selection_ = self._search(criterion, rows, weights[0], X, y, sample_weight)
+            covariance, components = self.selection_[0].covariance, self.selection_[0].components_per_class
+        fits = {one: self._learn(rows, one, covariance, components, before) for one in weights}
+        shape_open, power = self._leaves_shape_open(covariance), parameters.calibrate(self.calibrate)
+        with as_engine(self.engine).open() as engine:
+            best = evidence.choose(
+                rows,
+                fits,
+                parameters.shrinkage(self.shrinkage),
+                engine,
+                shape_open=shape_open,
+                judged=len(fits) > 1 or shape_open or power is None,
+            )
+            data, level = evidence.weighted(rows, best.unlabeled_weight), best.level
+            if best.is_upper:
+                level = refined(level, data, engine, max_iter=self.max_iter, tol=self.tol)
+        self.unlabeled_weight_ = best.unlabeled_weight
+        self.posterior_power_ = best.evidence.power if power is None else power
+        self.schema_ = as_modeled(level.mixture.family, self.schema_)
+        found = self._explain(level.mixture, level.prior, data, level.fit)
+        self._store(level.mixture, level.prior, found, data.labels.classes)
         self._warn_unless_converged(found)
-        return self
+        return replace(level, fit=found)
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> Data:
-        """Validated rows, labels and effective weights; the schema of the columns is kept."""
+        """Validated rows with their own weights, and labels; the schema of the columns is kept."""
         parameters.shrinkage(self.shrinkage)
-        checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0, maximum=1)
+        parameters.unlabeled_weight(self.unlabeled_weight)
+        parameters.calibrate(self.calibrate)
         parameters.label_mechanism(self.label_mechanism, self.class_prior, self.n_novel_components)
-        shape = "full" if self.covariance in selection.CRITERIA else self.covariance
-        kinds = wanted_kinds(self.family, shape)
+        kinds = wanted_kinds(self.family, parameters.lower_shape(self.covariance))
         self.schema_, matrix = columns.learn(X, kinds, sparse=True)
         validate_data(self, X, skip_check_array=True)
         return self._with_labels(matrix, y, sample_weight)
 
+    def _candidate_weights(self, rows: Data, criterion: str | None) -> list[float]:
+        """The values of λ to try. What is asked about unlabeled rows is asked about all of them."""
+        given = parameters.unlabeled_weight(self.unlabeled_weight)
+        if given is not None:
+            return [given]
+        of_own_shares = isinstance(self.class_prior, str) and self.class_prior == "unlabeled"
+        about_all = criterion or of_own_shares or self.label_mechanism or self.n_novel_components
+        return [1.0] if about_all else evidence.candidate_weights(rows)
+
+    def _leaves_shape_open(self, covariance: Any) -> bool:
+        """Whether labels may choose the covariance: no family was given as an object that has one."""
+        given = self.family.values() if isinstance(self.family, Mapping) else (self.family,)
+        return parameters.is_auto(covariance) and not any(isinstance(one, Family) for one in given)
+
     def _learn(
-        self, data: Data, covariance: Any, components: Any, before: Before | None = None
-    ) -> tuple[Mixture, Any, Fit]:
+        self,
+        rows: Data,
+        unlabeled_weight: float,
+        covariance: Any,
+        components: Any,
+        before: Before | None = None,
+    ) -> tuple[Level, ...]:
         """Fit one structure from ``n_init`` starts, or from where the fit before ended."""
-        family = choose(self.family, covariance, self.schema_, sparse=issparse(data.x))
-        classes = data.labels.classes
+        family = choose(
+            self.family, parameters.lower_shape(covariance), self.schema_, sparse=issparse(rows.x)
+        )
+        classes = rows.labels.classes
         mixture = Mixture(
             family,
             parameters.component_groups(components, self.n_novel_components, classes),
@@ -267,18 +326,22 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
             parameters.class_prior(self.class_prior, classes),
             parameters.label_noise(self.label_noise, classes),
         )
-        if data.missing is not None and not family.takes_missing:
-            columns.refuse_missing(self.schema_, data.x, missing_refused(family))
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+        if rows.missing is not None and not family.takes_missing:
+            columns.refuse_missing(self.schema_, rows.x, missing_refused(family))
+        goes_on = before is not None and before.serves(mixture, rows, self.schema_)
         with as_engine(self.engine).open() as engine:
-            prior = family.fit_prior(data, parameters.shrinkage(self.shrinkage), engine)
-            if before is not None and before.serves(mixture, prior, data, self.schema_):
-                params = restart(mixture, prior, data, engine, before.params)
-                return mixture, prior, self._climb(0, mixture, prior, data, engine, params)
-            fits = [
-                self._fit_once(attempt, mixture, prior, data, engine, rng) for attempt in range(self.n_init)
-            ]
-        return mixture, prior, max(fits, key=lambda one: one.objective)
+            return fit_levels(
+                mixture,
+                evidence.weighted(rows, unlabeled_weight),
+                engine,
+                np.random.default_rng(check_random_state(self.random_state).randint(2**31)),
+                shrinkage=parameters.shrinkage(self.shrinkage),
+                n_init=self.n_init,
+                before=before.params if before is not None and goes_on else None,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                on_iteration=evidence.report(unlabeled_weight) if self.verbose else None,
+            )
 
     def _explain(self, mixture: Mixture, prior: Any, data: Data, found: Fit) -> Fit:
         """Fit the label mechanism and the class proportions, where they are asked for."""
@@ -294,18 +357,25 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         return found
 
     def _search(
-        self, criterion: str, data: Data, X: Any, y: Any, sample_weight: Any
+        self, criterion: str, rows: Data, unlabeled_weight: float, X: Any, y: Any, sample_weight: Any
     ) -> tuple[Candidate, ...]:
         """Candidates for what is left to the criterion, the best first."""
+        data = evidence.weighted(rows, unlabeled_weight)
 
         def evaluate(shape: str, components: dict[Any, int]) -> Candidate:
             try:
-                mixture, _, found = self._learn(data, shape, components)
+                level = self._learn(rows, unlabeled_weight, shape, components)[-1]
             except ParameterError:  # more components than rows to start them from
                 return Candidate(shape, components, np.inf, 0)
+            mixture, found = level.mixture, level.fit
             n_free = criteria.n_free(mixture, found.params)
             if criterion == "cv":
-                model = clone(self).set_params(covariance=shape, components_per_class=components)
+                model = clone(self).set_params(
+                    covariance=shape,
+                    components_per_class=components,
+                    unlabeled_weight=unlabeled_weight,
+                    calibrate=1.0,
+                )
                 scored = cross_validate(
                     {"model": model}, X, y, sample_weight=sample_weight, n_repeats=2, unlabeled=self.unlabeled
                 )
@@ -317,24 +387,10 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         shapes = tuple(COVARIANCES) if self.covariance == criterion else (self.covariance,)
         fixed = None
         if self.components_per_class != criterion:
-            fixed = parameters.components(self.components_per_class, data.labels.classes)
+            fixed = parameters.components(self.components_per_class, rows.labels.classes)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # warned of for the model that is kept
-            return selection.search(evaluate, data.labels.classes, shapes, fixed)
-
-    def _fit_once(
-        self, attempt: int, mixture: Mixture, prior: Any, data: Data, engine: Engine, rng: np.random.Generator
-    ) -> Fit:
-        params = start(mixture, prior, data, engine, rng, perturb=attempt > 0)
-        return self._climb(attempt, mixture, prior, data, engine, params)
-
-    def _climb(
-        self, attempt: int, mixture: Mixture, prior: Any, data: Data, engine: Engine, params: Params
-    ) -> Fit:
-        report = self._report(attempt) if self.verbose else None
-        return fit(
-            mixture, prior, data, params, engine, max_iter=self.max_iter, tol=self.tol, on_iteration=report
-        )
+            return selection.search(evaluate, rows.labels.classes, shapes, fixed)
 
     def _store(self, mixture: Mixture, prior: Any, result: Fit, classes: NDArray[Any]) -> None:
         self.classes_ = classes
@@ -355,10 +411,3 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-
-    def _report(self, attempt: int) -> Callable[[int, float], None]:
-        def report(iteration: int, objective: float) -> None:
-            if iteration == 1 or iteration % 10 == 0:
-                print(f"start {attempt + 1}  iteration {iteration}  objective {objective:.6f} nats per row")
-
-        return report

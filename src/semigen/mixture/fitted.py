@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_softmax, softmax
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,10 +19,10 @@ from semigen.columns import Schema
 from semigen.common import checks
 from semigen.data.labels import encode
 from semigen.data.weights import check_weights
-from semigen.em import Block, Data, Engine, Mixture, Params, as_engine, impute, log_joint, restartable
+from semigen.em import Block, Data, Engine, Mixture, Params, as_engine, impute, log_joint
 from semigen.exceptions import ParameterError
 from semigen.families import Family, as_modeled
-from semigen.mixture import criteria
+from semigen.mixture import criteria, evidence
 
 Array = NDArray[np.float64]
 
@@ -40,14 +41,13 @@ class Before:
     schema: Schema
     classes: NDArray[Any]
 
-    def serves(self, mixture: Mixture, prior: Any, data: Data, schema: Schema) -> bool:
+    def serves(self, mixture: Mixture, data: Data, schema: Schema) -> bool:
         """Whether it is about the same columns, classes and components, so that EM can go on from it."""
         now, then = as_modeled(mixture.family, schema), self.schema
         return (
             np.array_equal(self.classes, data.labels.classes)
             and np.array_equal(self.mixture.group, mixture.group)
             and (now.names, now.kinds, now.levels) == (then.names, then.kinds, then.levels)
-            and restartable(mixture, prior, self.params)
         )
 
 
@@ -59,7 +59,8 @@ class FittedMixture:
     params_: Params
     schema_: Schema
     unlabeled: Any
-    unlabeled_weight: float
+    unlabeled_weight_: float
+    posterior_power_: float
     engine: Engine | None
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -68,12 +69,14 @@ class FittedMixture:
         return np.asarray(self.classes_[best])
 
     def predict_proba(self, X: Any) -> Array:
-        """p(class | x) over the known classes, (n, K)."""
-        return self._by_block(X, _posterior)
+        """p(class | x) over the known classes, to the power ``posterior_power_``, (n, K)."""
+        check_is_fitted(self)
+        return self._by_block(X, partial(_posterior, self.posterior_power_))
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Log p(class | x) over the known classes, (n, K)."""
-        return self._by_block(X, _log_posterior)
+        """Log of :meth:`predict_proba`, (n, K)."""
+        check_is_fitted(self)
+        return self._by_block(X, partial(_log_posterior, self.posterior_power_))
 
     def log_joint(self, X: Any) -> Array:
         """Log p(x, class), nats, (n, K)."""
@@ -228,14 +231,14 @@ class FittedMixture:
 
     def _scored(self, X: Any, y: Any, sample_weight: Any) -> Data:
         """Rows to compute a criterion on, with the classes of the fit."""
-        return self._with_labels(self._matrix(X), y, sample_weight, self.classes_)
+        rows = self._with_labels(self._matrix(X), y, sample_weight, self.classes_)
+        return evidence.weighted(rows, self.unlabeled_weight_)
 
     def _with_labels(
         self, matrix: Any, y: Any, sample_weight: Any, classes: NDArray[Any] | None = None
     ) -> Data:
         weight = check_weights(sample_weight, matrix.shape[0])
         labels = encode(y, self.unlabeled, counted=weight > 0, classes=classes)
-        weight = np.where(labels.is_labeled, weight, float(self.unlabeled_weight) * weight)
         return Data(matrix, labels, weight, columns.missing_columns(matrix))
 
     def _matrix(self, X: Any) -> Any:
@@ -269,13 +272,12 @@ def _most_probable(joint: Array, n_classes: int) -> NDArray[np.intp]:
     return np.asarray(_known(joint, n_classes).argmax(axis=1))
 
 
-def _log_posterior(joint: Array, n_classes: int) -> Array:
-    known = _known(joint, n_classes)
-    return np.asarray(known - log_sum_exp(known.T)[:, None])
+def _log_posterior(power: float, joint: Array, n_classes: int) -> Array:
+    return np.asarray(log_softmax(power * _known(joint, n_classes), axis=1))
 
 
-def _posterior(joint: Array, n_classes: int) -> Array:
-    return np.asarray(np.exp(_log_posterior(joint, n_classes)))
+def _posterior(power: float, joint: Array, n_classes: int) -> Array:
+    return np.asarray(softmax(power * _known(joint, n_classes), axis=1))
 
 
 def _log_density(joint: Array, n_classes: int) -> Array:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from semigen.common.checks import integer, real
 from semigen.em import ClassPrior, LabelNoise
 from semigen.exceptions import ParameterError
+from semigen.mixture.selection import CRITERIA
 
 Classes = NDArray[Any]
 
@@ -116,6 +117,31 @@ def label_mechanism(value: Any, class_prior: Any, n_novel: Any) -> bool:
 
 def shrinkage(value: Any) -> float | None:
     """Pseudo-rows, or None for the family's own choice."""
-    if isinstance(value, str) and value == "auto":
+    if is_auto(value):
         return None
     return real("shrinkage", value, minimum=0.0, more="'auto' or ")
+
+
+def unlabeled_weight(value: Any) -> float | None:
+    """λ, or None where it is left to the labels."""
+    if is_auto(value):
+        return None
+    return real("unlabeled_weight", value, minimum=0.0, maximum=1.0, more="'auto' or ")
+
+
+def calibrate(value: Any) -> float | None:
+    """The power of the posterior, or None where it is left to the labels."""
+    if is_auto(value):
+        return None
+    return real("calibrate", value, minimum=0.01, more="'auto' or ")
+
+
+def lower_shape(covariance: Any) -> Any:
+    """The covariance at the lower level of what is left to labels or to a criterion."""
+    chosen = isinstance(covariance, str) and covariance in ("auto", *CRITERIA)
+    return "full" if chosen else covariance
+
+
+def is_auto(value: Any) -> bool:
+    """Whether a setting is left to the labels or to the family."""
+    return isinstance(value, str) and value == "auto"

@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.base import clone
 
 from semigen.data.blocks import Missing, among
-from semigen.data.weights import check_weights
 from semigen.em import Data, Fit, Mixture, as_engine, pessimistic
 from semigen.em import fit as climb
 from semigen.em.pessimistic import Pessimistic
@@ -28,7 +27,6 @@ from semigen.families import (
     Spherical,
     Tied,
 )
-from semigen.mixture import parameters
 from semigen.mixture.classifier import MixtureClassifier
 
 # families whose natural parameters make complete rows' likelihood concave, and whose M-step is its maximum
@@ -67,19 +65,19 @@ def fit_pessimistic(
         If a class has no labeled row, or labels are soft.
     """
     _check_settings(estimator)
-    model = clone(estimator).set_params(unlabeled_weight=0.0, warm_start=False).fit(X, y, sample_weight)
-    mixture, classes = model.mixture_, model.classes_
-    supervised = model._with_labels(model._matrix(X), y, sample_weight, classes)
-    everything = replace(supervised, weight=check_weights(sample_weight, supervised.x.shape[0]))
+    model = clone(estimator).set_params(unlabeled_weight=0.0, warm_start=False)
+    level = model._fit(X, y, sample_weight)
+    mixture, prior, classes = level.mixture, level.prior, model.classes_
+    everything = model._with_labels(model._matrix(X), y, sample_weight, classes)
     _check_rows(mixture, everything)
     with as_engine(model.engine).open() as engine:
-        prior = mixture.family.fit_prior(supervised, parameters.shrinkage(model.shrinkage), engine)
         found = pessimistic.fit(
             mixture, prior, everything, model.params_, engine, max_iter=model.max_iter, tol=model.tol
         )
         if found.gain > 0:
             at_end = climb(mixture, prior, everything, found.params, engine, max_iter=0)
             model.set_params(unlabeled_weight=1.0)
+            model.unlabeled_weight_ = 1.0
             model._store(mixture, prior, Fit(found.params, at_end.path, found.converged), classes)
     labels = everything.labels.probabilities
     labels[everything.where(~everything.labels.pattern_labeled).rows] = found.labels

@@ -83,8 +83,8 @@ class NormalInverseWishart:
         s ≥ 0, pseudo-rows.
     mean_strength : float
         κ ≥ 0, pseudo-rows.
-    floor : float
-        Every covariance stays ⪰ floor · diag(scale²).
+    floor : ndarray of shape (D,)
+        Every covariance stays ⪰ diag(floor).
     """
 
     center: Array
@@ -92,7 +92,7 @@ class NormalInverseWishart:
     target: Any
     strength: float
     mean_strength: float
-    floor: float
+    floor: Array
 
 
 class ScatterWalk(ABC):
@@ -201,11 +201,26 @@ class Covariance(ABC):
 
     @abstractmethod
     def default_shrinkage(self, n_features: int) -> float:
-        """Pseudo-rows of ``shrinkage="auto"``."""
+        """Pseudo-rows of ``shrinkage="auto"`` at diagonal matrices."""
 
     @abstractmethod
-    def target(self, variance: Array) -> Any:
-        """Σ₀ in the shape's form: ``WITHIN`` times the variances (D,) of all rows."""
+    def target(self, variance: Array, scale: Array) -> Any:
+        """Σ₀ in the shape's form, with these variances (D,) of columns of these standard deviations (D,)."""
+
+    def pooled(self) -> Covariance:
+        """The shape with one matrix for all components, the level above in a hierarchical prior.
+
+        The shape itself where there is no such level: it is then shrunk toward a diagonal matrix.
+        """
+        return self
+
+    def pooled_shrinkage(self, n_features: int) -> float:
+        """Pseudo-rows of ``shrinkage="auto"`` at the matrix of ``pooled``."""
+        return self.default_shrinkage(n_features)
+
+    def pooled_target(self, shape: Any) -> Any:
+        """Σ₀ in the shape's form, from the record of ``pooled``."""
+        raise NotImplementedError(f"{type(self).__name__} has no level above it")
 
     @abstractmethod
     def reference(self, prior: NormalInverseWishart, n_components: int) -> Any:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.families.covariance.base import (
-    WITHIN,
     Array,
     CompleteWalk,
     Covariance,
@@ -44,8 +43,17 @@ class Diag(Covariance):
     def default_shrinkage(self, n_features: int) -> float:
         return 4.0
 
-    def target(self, variance: Array) -> Array:
-        return WITHIN * variance
+    def pooled(self) -> Covariance:
+        return TiedDiag()
+
+    def pooled_shrinkage(self, n_features: int) -> float:
+        return 8.0
+
+    def pooled_target(self, shape: DiagonalShape) -> Array:
+        return np.asarray(shape.variance[0])
+
+    def target(self, variance: Array, scale: Array) -> Array:
+        return variance
 
     def reference(self, prior: NormalInverseWishart, n_components: int) -> DiagonalShape:
         return self._floored(np.repeat(prior.target[None], n_components, axis=0), prior)
@@ -65,17 +73,18 @@ class Diag(Covariance):
         rows = (weight + prior.strength)[:, None]
         empty = rows <= 0
         variance = (scatter[0] + prior.strength * prior.target) / np.where(empty, 1.0, rows)
-        return self._floored(np.where(empty, old.variance, self._pooled(variance)), prior)
+        return self._floored(np.where(empty, old.variance, self._alike(variance, prior.scale)), prior)
 
-    def _pooled(self, variance: Array) -> Array:
+    def _alike(self, variance: Array, scale: Array) -> Array:
+        """Variances (C, D), averaged over what shares one."""
         return variance
 
-    def _lower_bound(self, prior: NormalInverseWishart) -> Array:
-        return np.asarray(prior.floor * prior.scale**2)
-
     def _floored(self, variance: Array, prior: NormalInverseWishart) -> DiagonalShape:
-        bound = self._lower_bound(prior)
+        bound = self._bound(prior)
         return DiagonalShape(np.maximum(variance, bound), np.asarray((variance < bound).any(axis=1)))
+
+    def _bound(self, prior: NormalInverseWishart) -> Array:
+        return prior.floor
 
     def log_det(self, shape: DiagonalShape) -> Array:
         return np.asarray(np.log(shape.variance).sum(axis=1))
@@ -97,21 +106,62 @@ class Diag(Covariance):
 
 
 class Spherical(Diag):
-    """One variance for each component, the same in every column: C parameters."""
+    """One variance for each component, the same in every column in units of its standard deviation over all
+    rows: C parameters. So predictions do not depend on the units of the columns.
+    """
 
     name = "spherical"
 
-    def target(self, variance: Array) -> Array:
-        return np.full_like(variance, WITHIN * variance.mean())
+    def pooled(self) -> Covariance:
+        return TiedSpherical()
 
-    def _pooled(self, variance: Array) -> Array:
-        return np.repeat(variance.mean(axis=1, keepdims=True), variance.shape[1], axis=1)
+    def target(self, variance: Array, scale: Array) -> Array:
+        return np.asarray(self._alike(variance[None], scale)[0])
 
-    def _lower_bound(self, prior: NormalInverseWishart) -> Array:
-        return np.full_like(prior.scale, prior.floor * (prior.scale**2).max())
+    def _alike(self, variance: Array, scale: Array) -> Array:
+        return np.asarray((variance / scale**2).mean(axis=1, keepdims=True) * scale**2)
+
+    def _bound(self, prior: NormalInverseWishart) -> Array:
+        return np.asarray((prior.floor / prior.scale**2).max() * prior.scale**2)
 
     def n_free(self, n_components: int, n_features: int) -> int:
         return n_components
+
+
+class _OneForAll(Diag):
+    """The same variances in every component."""
+
+    def pooled(self) -> Covariance:
+        return self
+
+    def estimate(
+        self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: DiagonalShape
+    ) -> DiagonalShape:
+        alike = DiagonalShape(old.variance[:1], old.raised[:1])
+        total = (scatter[0].sum(axis=0, keepdims=True),)
+        one = super().estimate(prior, weight.sum(keepdims=True), total, alike)
+        n_components = len(weight)
+        return DiagonalShape(
+            np.repeat(one.variance, n_components, axis=0), np.repeat(one.raised, n_components)
+        )
+
+    def log_prior(self, prior: NormalInverseWishart, shape: DiagonalShape) -> float:
+        return super().log_prior(prior, DiagonalShape(shape.variance[:1], shape.raised[:1]))
+
+    def n_free(self, n_components: int, n_features: int) -> int:
+        return super().n_free(1, n_features)
+
+
+class TiedDiag(_OneForAll):
+    """A variance for each column, the same in all components: D parameters; linear class boundaries."""
+
+    name = "tied_diag"
+
+
+class TiedSpherical(_OneForAll, Spherical):
+    """One variance for all components and, in units of their standard deviations, all columns."""
+
+    name = "tied_spherical"
 
 
 class DiagonalWalk(CompleteWalk):

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from semigen.arrays.linalg import floor_eigenvalues, whitener
 from semigen.families.covariance.base import (
-    WITHIN,
     Array,
     CompleteWalk,
     Covariance,
@@ -43,7 +42,7 @@ class DenseShape:
 
 
 def _dense_shape(matrices: Array, prior: NormalInverseWishart) -> DenseShape:
-    covariance, raised = floor_eigenvalues(matrices, prior.scale, prior.floor)
+    covariance, raised = floor_eigenvalues(matrices, prior.floor)
     return DenseShape(covariance, *whitener(covariance), raised)
 
 
@@ -57,8 +56,8 @@ class _Dense(Covariance):
     def default_shrinkage(self, n_features: int) -> float:
         return n_features + 2.0
 
-    def target(self, variance: Array) -> Array:
-        return np.diag(WITHIN * variance)
+    def target(self, variance: Array, scale: Array) -> Array:
+        return np.diag(variance)
 
     def walk_missing(self, params: LocationShape) -> DenseFilling:
         return DenseFilling(params, params.shape.whiten, params.shape.log_det)
@@ -81,6 +80,15 @@ class Full(_Dense):
     """A covariance matrix of its own for each component: C · D (D + 1) / 2 parameters."""
 
     name = "full"
+
+    def pooled(self) -> Covariance:
+        return Tied()
+
+    def pooled_shrinkage(self, n_features: int) -> float:
+        return 4.0 * n_features
+
+    def pooled_target(self, shape: DenseShape) -> Array:
+        return np.asarray(shape.covariance[0])
 
     def reference(self, prior: NormalInverseWishart, n_components: int) -> DenseShape:
         return _dense_shape(np.repeat(prior.target[None], n_components, axis=0), prior)

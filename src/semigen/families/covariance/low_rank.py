@@ -66,13 +66,17 @@ class LowRank(Full):
         n_features = len(prior.scale)
         loading = np.zeros((n_components, n_features, self._rank(n_features)))
         noise = np.repeat(np.diagonal(prior.target)[None], n_components, axis=0)
-        return _factor_shape(loading, noise, np.zeros(n_components, dtype=bool))
+        start = _factor_shape(loading, noise, np.zeros(n_components, dtype=bool))
+        matrices = np.repeat(prior.target[None], n_components, axis=0)
+        return self._climb(matrices, prior, start)
 
     def estimate(
         self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: FactorShape
     ) -> FactorShape:
-        wanted = self.unconstrained(prior, weight, scatter, old)
-        bound = prior.floor * prior.scale**2
+        return self._climb(self.unconstrained(prior, weight, scatter, old), prior, old)
+
+    def _climb(self, wanted: Array, prior: NormalInverseWishart, old: FactorShape) -> FactorShape:
+        """Raise ``-log|Σ| - tr(Σ⁻¹ wanted)`` from the old matrices."""
         loading, noise = old.loading, old.noise
         diagonal = np.diagonal(wanted, axis1=1, axis2=2)
         for _ in range(INNER_STEPS):
@@ -82,10 +86,10 @@ class LowRank(Full):
             gain = np.sqrt(np.maximum(values[:, -rank:] - 1.0, 0.0))
             loading = root[:, :, None] * vectors[:, :, -rank:] * gain[:, None, :]
             free = diagonal - (loading**2).sum(axis=2)
-            noise, last = np.maximum(free, bound), noise
+            noise, last = np.maximum(free, prior.floor), noise
             if np.abs(noise / last - 1).max() < INNER_TOL:
                 break
-        return _factor_shape(loading, noise, np.asarray((free < bound).any(axis=1)))
+        return _factor_shape(loading, noise, np.asarray((free < prior.floor).any(axis=1)))
 
     def n_free(self, n_components: int, n_features: int) -> int:
         rank = self._rank(n_features)

@@ -1,0 +1,1 @@
+"""The default mixture against other mixtures and the textbook's discriminant analyses."""

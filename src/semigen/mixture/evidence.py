@@ -1,0 +1,207 @@
+"""What labeled rows say of fits that did not see them: how sure posteriors may be, and which fit is best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from semigen.data.blocks import Data, Engine
+from semigen.em import Level, log_joint
+from semigen.em.hierarchy import joint_left_out
+
+Array = NDArray[np.float64]
+
+N_FOLDS = 5
+"""Folds at most: one labeled row of each class at a time where classes have no more than these."""
+
+SAME_DECIMALS = 8
+"""Rows of a class with the same log p(x, y) to so many decimals are the same row."""
+
+POWER = 1 / 3
+"""Power of the posterior before any evidence. Densities of many columns are overconfident, because no class
+is quite what the model says. Chosen on the development tables."""
+
+POWER_STRENGTH = 2.0
+"""The prior of log a is normal around log ``POWER`` with variance 1 / (2 · ``POWER_STRENGTH``)."""
+
+POWER_RANGE = (0.02, 1.5)
+
+DOUBT = 2.0
+"""Nats by which λ = 1 has to be better than the balanced λ: prior odds of about 7 : 1 against it."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What held-out labeled rows say of a fit.
+
+    Attributes
+    ----------
+    power : float
+        a: p(class | x)ᵃ, normalized, is as sure as it may be.
+    loss : float
+        ``-Σ w log p(y | x)`` of held-out rows with that power, nats; 0 if no row could be held out.
+    """
+
+    power: float = POWER
+    loss: float = 0.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A fit that may be chosen.
+
+    Attributes
+    ----------
+    unlabeled_weight : float
+        λ.
+    level : Level
+    is_upper : bool
+        Whether it is the upper level of a hierarchy, the fit with a covariance that all components share.
+    evidence : Evidence
+    """
+
+    unlabeled_weight: float
+    level: Level
+    is_upper: bool
+    evidence: Evidence
+
+
+def weighted(rows: Data, unlabeled_weight: float) -> Data:
+    """The same rows, those without a label with their weights times λ."""
+    return replace(rows, weight=np.where(rows.labels.is_labeled, rows.weight, unlabeled_weight * rows.weight))
+
+
+def candidate_weights(rows: Data) -> list[float]:
+    """λ that lets all unlabeled rows count no more than the labeled ones, and 1 where labels can judge."""
+    is_labeled = rows.labels.is_labeled
+    labeled, unlabeled = rows.weight[is_labeled].sum(), rows.weight[~is_labeled].sum()
+    if unlabeled <= labeled:
+        return [1.0]
+    balanced = float(labeled / unlabeled)
+    return [balanced, 1.0] if _testable(rows).size else [balanced]
+
+
+def choose(
+    rows: Data,
+    fits: Mapping[float, Sequence[Level]],
+    shrinkage: float | None,
+    engine: Engine,
+    *,
+    shape_open: bool,
+    judged: bool,
+) -> Trial:
+    """The fit that labeled rows left out speak for, the first one where they say nothing.
+
+    Parameters
+    ----------
+    rows : Data
+        With their own weights.
+    fits : mapping {λ: levels}
+        The λ to take without evidence is the first.
+    shrinkage, engine
+        As the fits had them.
+    shape_open : bool
+        Whether the upper level, with one covariance for all components, may be chosen.
+    judged : bool
+        Whether anything is left to the labels.
+    """
+    found = {one: [Evidence()] * len(levels) for one, levels in fits.items()}
+    if judged:
+        found = left_out(rows, fits, shrinkage, engine)
+    trials = [
+        Trial(one, level, level is not levels[-1], proof)
+        for one, levels in fits.items()
+        for level, proof in zip(levels[::-1], found[one][::-1], strict=True)
+        if shape_open or level is levels[-1]
+    ]
+    first = next(iter(fits))
+    return min(trials, key=lambda one: one.evidence.loss + (DOUBT if one.unlabeled_weight != first else 0.0))
+
+
+def left_out(
+    rows: Data, fits: Mapping[float, Sequence[Level]], shrinkage: float | None, engine: Engine
+) -> dict[float, list[Evidence]]:
+    """The evidence for each level of some fits by λ: labeled rows left out, the same folds for all."""
+    folds = deal(rows, next(iter(fits.values()))[-1])
+    if not folds:
+        return {one: [Evidence()] * len(levels) for one, levels in fits.items()}
+    held_out = np.concatenate(folds)
+    truth, weight = rows.labels.hard[held_out], rows.weight[held_out]
+
+    def judge(unlabeled_weight: float, levels: Sequence[Level]) -> list[Evidence]:
+        data = weighted(rows, unlabeled_weight)
+        joints = joint_left_out(levels, shrinkage, data, folds, engine)
+        return [best_power(joint, truth, weight) for joint in joints]
+
+    return {one: judge(one, levels) for one, levels in fits.items()}
+
+
+def deal(rows: Data, level: Level) -> list[NDArray[np.intp]]:
+    """Folds of the labeled rows that can be left out without losing their class, stratified by class.
+
+    Rows of a class are dealt in the order of their log p(x, y), equal ones together: so folds depend neither
+    on the order of rows, columns and classes nor on units, and a weight of 2 is a row given twice. None if no
+    row can be left out.
+    """
+    testable = _testable(rows)
+    if not testable.size:
+        return []
+    code = rows.labels.hard[testable]
+    block = Data(rows.x[testable], rows.labels.take(testable), rows.weight[testable], rows.missing)
+    joint = log_joint(level.mixture, level.fit.params, block)[np.arange(len(code)), code]
+    rank = np.empty(len(code), dtype=np.intp)
+    for k in np.unique(code):
+        mine = np.flatnonzero(code == k)
+        _, place = np.unique(joint[mine].round(SAME_DECIMALS), return_inverse=True)
+        rank[mine] = place if place.max() else -1  # copies of one row are all that is known of the class
+    n_folds = min(N_FOLDS, int(rank.max()) + 1)
+    return [testable[(rank >= 0) & (rank % n_folds == f)] for f in range(n_folds)] if n_folds > 1 else []
+
+
+def _testable(rows: Data) -> NDArray[np.intp]:
+    """Rows that count, of classes with two rows of one certain class or more."""
+    code = np.where(rows.weight > 0, rows.labels.hard, -1)
+    count = np.bincount(code[code >= 0], minlength=1)
+    return np.flatnonzero((code >= 0) & (count[code] > 1))
+
+
+def best_power(joint: Array, truth: NDArray[np.intp], weight: Array) -> Evidence:
+    """The power a that minimizes ``-Σ w log p_a(y | x) + 2 (log a - log ⅓)²``, ``p_a(k | x) ∝ p(x, k)ᵃ``.
+
+    Parameters
+    ----------
+    joint : ndarray of shape (n, K)
+        Log p(x, class), nats.
+    truth : ndarray of shape (n,)
+        Index of the class of each row.
+    weight : ndarray of shape (n,)
+    """
+
+    def loss(power: float) -> float:
+        of_class = log_softmax(power * joint, axis=1)[np.arange(len(truth)), truth]
+        return float(-(of_class @ weight))
+
+    def penalized(log_power: float) -> float:
+        return loss(float(np.exp(log_power))) + POWER_STRENGTH * float(log_power - np.log(POWER)) ** 2
+
+    low, high = np.log(POWER_RANGE)
+    found = minimize_scalar(penalized, bounds=(float(low), float(high)), method="bounded")
+    power = float(np.exp(found.x))
+    return Evidence(power, loss(power))
+
+
+def report(unlabeled_weight: float) -> Callable[[int, float], None]:
+    """What is printed of a fit with ``verbose=1``."""
+
+    def report(iteration: int, objective: float) -> None:
+        if iteration == 1 or iteration % 10 == 0:
+            print(
+                f"λ = {unlabeled_weight:.3g}  iteration {iteration}  objective {objective:.6f} nats per row"
+            )
+
+    return report
