@@ -72,7 +72,7 @@ def estimated_shares(count: Array) -> Array:
     >>> estimated_shares(np.array([3.0, 5.0])).round(2)
     array([0.47, 0.53])
     >>> estimated_shares(np.array([30.0, 50.0])).round(2)
-    array([0.4, 0.6])
+    array([0.43, 0.57])
     """
     n, n_classes = count.sum(axis=-1, keepdims=True), count.shape[-1]
     even = -n[..., 0] * np.log(n_classes)

@@ -209,7 +209,7 @@ def least_cost(
     Examples
     --------
     >>> from semigen.metrics import least_cost
-    >>> probabilities = [[0.98, 0.02], [0.9, 0.1], [0.99, 0.01]]
+    >>> probabilities = [[0.98, 0.02], [0.9, 0.1], [0.995, 0.005]]
     >>> least_cost(probabilities, classes=["fine", "fraud"]).tolist()
     ['fine', 'fraud', 'fine']
     >>> least_cost(probabilities, [[0, 1], [100, 0]], classes=["fine", "fraud"]).tolist()  # above 1 / 101
