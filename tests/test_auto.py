@@ -18,7 +18,7 @@ from semigen.em import Engine
 from semigen.ensemble import auto as auto_module
 from semigen.ensemble import defaults
 from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
-from semigen.ensemble.defaults import LOGISTIC, SUPERVISED, TREES
+from semigen.ensemble.defaults import FOREST, LOGISTIC, SUPERVISED
 from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
 from semigen.exceptions import DatasetShiftWarning, LabelError, ParameterError
 from semigen.representation import PlainColumns, PrincipalAxes
@@ -105,7 +105,7 @@ def test_unlabeled_rows_with_shuffled_columns_are_told_of_and_not_used():
     assert "Models that use unlabeled rows are left out." in auto.explanation_
     given = np.array([auto.pool_.weights[name] for name in auto.pool_.estimators_])
     mine = np.array([name in SUPERVISED for name in auto.pool_.estimators_])
-    found = auto.pool_.held_out_.only(mine).pool_weights(given[mine] * given.sum() / given[mine].sum(), 1.0)
+    found = auto.pool_.held_out_.only(mine).pool_weights(given[mine] * given.sum() / given[mine].sum(), 20.0)
     assert [auto.weights_[name] for name in np.array([*auto.pool_.estimators_])[mine]] == pytest.approx(found)
 
 
@@ -230,12 +230,10 @@ def supervised_ensemble(auto, X, y):
     """The supervised models of the documented default, pooled by themselves."""
     models = [
         (LOGISTIC, RidgeLogistic(1.0)),
-        (TREES, TreeEnsemble(100, random_state=auto.pool_.random_state)),
+        (FOREST, TreeEnsemble(200, random_state=auto.pool_.random_state)),
     ]
-    weights = {LOGISTIC: 0.05 * 1.65 / 0.25, TREES: 0.2 * 1.65 / 0.25}
-    pool = PoolClassifier(
-        models, weights=weights, ridge=1.0, balance=30.0, random_state=auto.pool_.random_state
-    )
+    weights = defaults.supervised_weights(defaults.DEFAULT_WEIGHTS)
+    pool = PoolClassifier(models, weights=weights, ridge=20.0, random_state=auto.pool_.random_state)
     return pool.fit(PlainColumns().fit(X).transform(X), y)
 
 
@@ -280,16 +278,62 @@ def test_labels_and_rows_are_read_once(wine, monkeypatch):
 def test_the_ensemble_has_the_documented_settings(wine, rng):
     X, y, _ = wine
     pool = small().fit(X, y).pool_
-    assert (pool.ridge, pool.balance, pool.n_splits) == (1.0, 30.0, 5)
+    assert (pool.ridge, pool.n_splits) == (20.0, 5)
     assert pool.estimators_[defaults.MIXTURE_PER_CLASS].unlabeled_weight == 0.1
-    assert pool.weights == defaults.DEFAULT_WEIGHTS  # 13 columns
-    wide = defaults.default_weights(sparse=False, n_columns=64)
-    assert wide.pop(defaults.MIXTURE_PER_CLASS) == pytest.approx(0.1)  # half, with four times 16 columns
-    assert wide.items() <= defaults.DEFAULT_WEIGHTS.items()
-    assert defaults.default_weights(sparse=True, n_columns=64) == defaults.DOCUMENT_WEIGHTS
+    assert pool.weights == defaults.DEFAULT_WEIGHTS
+    assert defaults.default_weights(sparse=True) == defaults.DOCUMENT_WEIGHTS
     alone = defaults.supervised_weights(defaults.DEFAULT_WEIGHTS)
-    assert alone == pytest.approx({LOGISTIC: 0.33, TREES: 1.32})
+    assert alone.keys() == {LOGISTIC, FOREST}
+    assert sum(alone.values()) == pytest.approx(sum(defaults.DEFAULT_WEIGHTS.values()))
+    assert alone[LOGISTIC] / alone[FOREST] == pytest.approx(
+        defaults.DEFAULT_WEIGHTS[LOGISTIC] / defaults.DEFAULT_WEIGHTS[FOREST]
+    )
     assert defaults.supervised_weights({defaults.MIXTURES: 1.0}) == {}
+
+
+def test_boosted_trees_join_where_labels_are_many(rng):
+    X, truth = rng.normal(size=(240, 2)), np.tile([0, 1], 120)
+    X[:, 0] += 2 * truth
+    y = np.where(np.arange(240) < 100, truth, -1)
+    assert defaults.BOOSTING in small().fit(X, y).weights_
+    y[98] = -1
+    assert defaults.BOOSTING not in small().fit(X, y).weights_
+
+
+@pytest.mark.parametrize("share", [0.5, 0.02])
+def test_columns_that_carry_nothing_leave_the_class_shares(share):
+    excess = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        truth = (rng.random(500) < share).astype(int)
+        truth[:4] = [0, 0, 1, 1]
+        X, y = rng.normal(size=(500, 6)), np.where(np.arange(500) < 60, truth, -1)
+        auto = small().fit(X, y)
+        found = auto.predict_proba(X[60:])[np.arange(440), truth[60:]]
+        excess.append(np.log(auto.class_prior_)[truth[60:]].mean() - np.log(found).mean())
+    assert np.mean(excess) < 0.04
+
+
+@pytest.mark.parametrize(
+    ("prior", "why"),
+    [
+        ("shared", "labeled rows are taken for a random sample"),
+        ("unlabeled", "learned from the unlabeled rows"),
+        ("uniform", "given"),
+        ([0.7, 0.3], "given"),
+    ],
+)
+def test_it_says_which_class_shares_it_assumes(prior, why, rng):
+    truth = rng.permutation(np.repeat([0, 1], [260, 40]))
+    X = rng.normal(size=(300, 2)) + 3 * truth[:, None]
+    y = np.full(300, -1)
+    for k in (0, 1):
+        y[np.flatnonzero(truth == k)[:10]] = k
+    auto = small(class_prior=prior).fit(X, y)
+    first = auto.class_prior_[0]
+    wanted = {"unlabeled": 260 / 300, "shared": 0.5, "uniform": 0.5}.get(str(prior), 0.7)
+    assert first == pytest.approx(wanted, abs=0.05)
+    assert f"Class shares assumed ({why}): 0 {first:.1%}, 1 {1 - first:.1%}." in auto.explanation_
 
 
 def test_held_out_rows_are_numbered_as_in_the_table(wine):
@@ -355,8 +399,7 @@ def test_documents(rng):
     assert set(auto.weights_) == {defaults.MIXTURES, defaults.MIXTURE_PER_CLASS, LOGISTIC, defaults.AXES}
     mixture = auto.pool_.estimators_[defaults.MIXTURE_PER_CLASS]
     assert mixture.unlabeled_weight == 0.3
-    count = np.bincount(y[y >= 0]) + 30
-    np.testing.assert_allclose(mixture.class_prior_, count / count.sum(), atol=1e-9)
+    np.testing.assert_allclose(mixture.class_prior_, 1 / 3)
     np.testing.assert_allclose(
         auto.forms_.of(ReadTable(auto.schema_, X)).words.matrix.toarray(), np.log1p(X.toarray())
     )
@@ -405,13 +448,3 @@ def test_of_too_many_labeled_rows_each_class_keeps_its_share(monkeypatch):
     y = np.repeat([0, 1, 2, -1], [30, 10, 20, 20])
     rows = auto_module._rows(labels_module.encode(y), np.ones(80), 0)
     assert np.bincount(y[rows] + 1).tolist() == [5, 6, 2, 4]
-
-
-def test_the_class_prior_of_documents_is_that_of_evened_labels(rng):
-    rate = np.where(np.arange(12) < 6, 3.0, 0.5)
-    X = csr_array(np.vstack([rng.poisson(rate, (40, 12)), rng.poisson(rate[::-1], (40, 12))]).astype(float))
-    y = np.repeat([0, -1, 1, -1], [9, 31, 3, 37])
-    prior = small().fit(X, y).pool_.estimators_[defaults.MIXTURE_PER_CLASS].class_prior_
-    np.testing.assert_allclose(prior, [39 / 72, 33 / 72])
-    numbers = small().fit(X.toarray(), y).pool_.estimators_[defaults.MIXTURE_PER_CLASS]
-    assert numbers.class_prior == "shared"

@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm, rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.decomposition import PCA
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -17,7 +17,7 @@ from sklearn.semi_supervised import LabelSpreading
 
 from semigen import HybridClassifier, MixtureClassifier, MixtureEnsembleFeatures, load, save
 from semigen.arrays.special import NormalScores
-from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
+from semigen.estimators.classifiers import MOST_TREES, BoostedTrees, RidgeLogistic, TreeEnsemble
 from semigen.exceptions import LabelError, NotFittedError, ParameterError
 from semigen.representation import PlainColumns
 
@@ -327,11 +327,11 @@ def test_ridge_logistic_regression_is_scikit_learns(n_classes, shape, kind, rng)
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])
-def test_extra_trees_as_arrays_are_scikit_learns(n_classes, rng):
+def test_forests_as_arrays_are_scikit_learns(n_classes, rng):
     X = rng.integers(4, size=(80, 3)).astype(float)  # rows that are alike and have different classes
     y, fresh = rng.integers(n_classes, size=80), rng.normal(2, 2, size=(50, 3))
     found = TreeEnsemble(20, random_state=3).fit(X, y)
-    twin = ExtraTreesClassifier(20, random_state=3).fit(X, y)
+    twin = RandomForestClassifier(20, random_state=3).fit(X, y)
     np.testing.assert_allclose(found.predict_proba(fresh), twin.predict_proba(fresh), rtol=1e-12)
     assert len(found.root_) == 20
     np.testing.assert_array_equal(found.predict(fresh), twin.predict(fresh))
@@ -349,3 +349,20 @@ def test_axes_of_fewer_rows_than_columns_are_those_of_the_covariance(rng):
     np.testing.assert_allclose(np.abs(axes.axes_), np.abs(vectors[:, order]), atol=1e-10)
     constant = PrincipalAxes().fit(np.ones((3, 5)))
     assert np.isfinite(constant.axes_).all()
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_boosted_trees_as_arrays_are_scikit_learns(n_classes, rng):
+    X = rng.integers(4, size=(120, 3)).astype(float)
+    y, fresh = rng.integers(n_classes, size=120), rng.normal(2, 2, size=(50, 3))
+    found = BoostedTrees(20, random_state=3).fit(X, y)
+    twin = GradientBoostingClassifier(
+        n_estimators=20, init="zero", subsample=0.5, max_features="sqrt", min_samples_leaf=3, random_state=3
+    ).fit(X, y)
+    np.testing.assert_allclose(found.predict_proba(fresh), twin.predict_proba(fresh), rtol=1e-9)
+    assert len(found.root_) == 20 * (1 if n_classes == 2 else n_classes)
+
+
+def test_boosted_trees_of_many_classes_are_as_many_in_all(rng):
+    X, y = rng.normal(size=(90, 2)), np.arange(90) % 30
+    assert len(BoostedTrees(200).fit(X, y).root_) == 30 * (MOST_TREES // 30)

@@ -20,7 +20,7 @@ from sklearn.model_selection import GridSearchCV
 from semigen.data.rows import take_rows
 from semigen.evaluation.metrics import CLIP, align_probabilities, row_log_loss
 from semigen.exceptions import LabelError, ParameterError
-from semigen.metrics import accuracy_score, brier_score, get_scorer, log_loss
+from semigen.metrics import accuracy_score, brier_score, get_scorer, least_cost, log_loss
 
 
 class Fixed(ClassifierMixin, BaseEstimator):
@@ -274,3 +274,34 @@ def test_scorers_refuse_what_they_cannot_score():
 def test_a_negative_probability_is_refused_though_the_sum_is_1():
     with pytest.raises(ParameterError, match="not probabilities in 1 row"):
         log_loss(["a", "b"], [[0.5, 0.5], [1.5, -0.5]], classes=["a", "b"])
+
+
+def test_the_class_of_least_cost_is_that_of_a_search_over_all(rng):
+    probs, cost = rng.dirichlet(np.ones(3), size=40), rng.random((3, 3))
+    names = np.array(["a", "b", "c"])
+    wanted = [min(range(3), key=lambda j: sum(row[k] * cost[k, j] for k in range(3))) for row in probs]
+    assert least_cost(probs, cost, classes=names).tolist() == names[wanted].tolist()
+    even = least_cost(probs, np.ones(3), classes=names)
+    assert even.tolist() == names[probs.argmax(axis=1)].tolist()
+    threshold = least_cost(np.column_stack([1 - probs[:, 0], probs[:, 0]]), [1.0, 4.0], classes=[0, 1])
+    assert_array_equal(threshold == 1, probs[:, 0] > 1 / 5)
+
+
+def test_balanced_costs_find_the_rare_class_that_predict_never_says(rng):
+    truth = rng.permutation(np.repeat([0, 1], [970, 30]))
+    x = rng.normal(size=1000) + 1.5 * truth
+    odds = 0.03 / 0.97 * np.exp(1.5 * x - 1.5**2 / 2)  # the truth
+    probs = np.column_stack([1 / (1 + odds), odds / (1 + odds)])
+    assert (probs.argmax(axis=1)[truth == 1] == 1).mean() < 0.2
+    found = least_cost(probs, classes=[0, 1])
+    assert (found[truth == 1] == 1).mean() > 0.6
+    assert (found[truth == 0] == 0).mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("cost", "message"),
+    [("even", "cost='even'"), ([1, 2, 3], r"shape \(3,\)"), ([1, np.nan], "a finite number")],
+)
+def test_costs_that_cannot_be_are_named(cost, message):
+    with pytest.raises(ParameterError, match=message):
+        least_cost([[0.5, 0.5]], cost, classes=[0, 1])

@@ -17,8 +17,9 @@ from sklearn.semi_supervised import LabelSpreading
 
 from semigen import MixtureClassifier, PoolClassifier, SafeClassifier
 from semigen.comparison import CLASS_SHARES
+from semigen.data.weights import estimated_shares
 from semigen.datasets import make_gaussian_classes
-from semigen.ensemble.held_out import HeldOut, pool_weights
+from semigen.ensemble.held_out import HeldOut, pool_weights, pooled, shares_of_rows
 from semigen.exceptions import LabelError, NotFittedError, ParameterError
 
 
@@ -27,7 +28,7 @@ def data():
     made = make_gaussian_classes(8, 150, n_classes=3, distance=3.0, random_state=4)
     _, code = np.unique(made.y_true, return_inverse=True)
     labeled = np.array([label is not None for label in made.y])
-    return SimpleNamespace(X=made.X, y=np.where(labeled, code, -1), X_test=made.X[-50:])
+    return SimpleNamespace(X=made.X, y=np.where(labeled, code, -1), truth=code, X_test=made.X[-50:])
 
 
 @pytest.fixture
@@ -37,6 +38,15 @@ def models():
         ("logistic", LogisticRegression()),
         ("spreading", LabelSpreading(kernel="knn")),
     ]
+
+
+EVEN = np.full(3, -np.log(3))
+
+
+def held_out_rows(log_probs, code, fold):
+    even = np.full((len(code), 3), 1 / 3)
+    rows, weight = np.arange(len(code)), np.ones(len(code))
+    return HeldOut(rows, code, weight, fold, log_probs, log_probs, even, np.log(even))
 
 
 def some_log_probs(rng, m=40, models=3, classes=3):
@@ -49,13 +59,13 @@ def test_weights_are_the_minimum_of_the_stated_objective(rng):
     log_probs, code = some_log_probs(rng)
     weight = rng.uniform(0.5, 2.0, size=len(code))
     start = np.array([0.5, 0.3, 0.2])
-    ridge = 2.0 * (1 + 3 * 9 / len(code))  # 3 K² / n, as documented
+    log_prior = np.log(rng.dirichlet(np.full(3, 9.0), size=len(code)))
 
     def objective(w):
-        log_pool = log_softmax(np.tensordot(w, log_probs, 1), axis=1)
-        return -weight @ log_pool[np.arange(len(code)), code] + ridge * ((w - start) ** 2).sum()
+        log_pool = log_softmax(log_prior + np.tensordot(w, log_probs, 1), axis=1)
+        return -weight @ log_pool[np.arange(len(code)), code] + 2.0 * ((w - start) ** 2).sum()
 
-    found = pool_weights(log_probs, code, weight, start, 2.0)
+    found = pool_weights(log_prior, log_probs, code, weight, start, 2.0)
     direct = minimize(objective, start, method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10})
     assert (direct.x > 0).all(), "an interior minimum is wanted for this comparison"
     np.testing.assert_allclose(found, direct.x, atol=1e-4)
@@ -64,28 +74,122 @@ def test_weights_are_the_minimum_of_the_stated_objective(rng):
 def test_a_model_that_knows_nothing_loses_its_weight_and_one_that_knows_keeps_it(rng):
     log_probs, code = some_log_probs(rng, m=3000, models=2)
     log_probs[1] = np.log(rng.dirichlet(np.ones(3), size=len(code)))
-    weights = pool_weights(log_probs, code, np.ones(len(code)), np.array([0.5, 0.5]), 3.0)
+    weights = pool_weights(EVEN, log_probs, code, np.ones(len(code)), np.array([0.5, 0.5]), 3.0)
     np.testing.assert_allclose(weights, [1.0, 0.0], atol=0.08)
 
 
 def test_without_held_out_rows_and_with_a_stiff_ridge_weights_are_the_defaults(rng):
     log_probs, code = some_log_probs(rng)
     start = np.array([0.7, 0.1, 0.2])
-    np.testing.assert_array_equal(pool_weights(log_probs[:, :0], code[:0], np.ones(0), start, 3.0), start)
-    np.testing.assert_allclose(pool_weights(log_probs, code, np.ones(40), start, 1e9), start, atol=1e-6)
-
-
-def test_the_ensemble_is_the_weighted_product_of_its_models(data, models):
-    pool = PoolClassifier(models).fit(data.X, data.y)
-    total = sum(
-        pool.weights_[name] * np.log(0.999 * model.predict_proba(data.X_test) + 0.001 / 3)
-        for name, model in pool.estimators_.items()
+    np.testing.assert_array_equal(
+        pool_weights(EVEN, log_probs[:, :0], code[:0], np.ones(0), start, 3.0), start
     )
+    np.testing.assert_allclose(pool_weights(EVEN, log_probs, code, np.ones(40), start, 1e9), start, atol=1e-6)
+
+
+def test_the_ensemble_adds_the_weighted_evidence_of_its_models_to_the_class_shares(data, models):
+    y = data.y.copy()
+    more = np.flatnonzero((y < 0) & (data.truth == 0))[:9]
+    y[more] = 0
+    pool = PoolClassifier(models).fit(data.X, y)
+    count = np.bincount(y[y >= 0])
+    assert np.ptp(count) > 3, "even labels: the test shows little"
+    np.testing.assert_allclose(pool.class_prior_, estimated_shares(count.astype(float)))
+    total = np.log(pool.class_prior_)
+    for name, model in pool.estimators_.items():
+        prior = count / count.sum()
+        if name == "mixture":
+            prior = model.class_prior_**model.posterior_power_
+            prior /= prior.sum()
+        log_probs = np.log(0.999 * model.predict_proba(data.X_test) + 0.001 / 3)
+        total = total + pool.weights_[name] * (log_probs - np.log(prior))
     wanted = np.exp(total) / np.exp(total).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(pool.predict_proba(data.X_test), wanted, atol=1e-12)
     assert {one.name for one in pool.models_} == set(pool.weights_)
     weights = [one.weight for one in pool.models_]
     assert weights == sorted(weights, reverse=True)
+
+
+def test_without_weight_the_ensemble_predicts_the_class_shares(data):
+    pool = PoolClassifier([("bayes", GaussianNB())], class_prior=[0.2, 0.3, 0.5]).fit(data.X, data.y)
+    pool.reweight({"bayes": 0.0})
+    np.testing.assert_allclose(pool.predict_proba(data.X_test), np.tile([0.2, 0.3, 0.5], (50, 1)))
+
+
+def test_class_priors_change_nothing_but_the_class_shares(data, models):
+    shared = PoolClassifier(models).fit(data.X, data.y)
+    for value, prior in (("uniform", np.full(3, 1 / 3)), ([0.1, 0.1, 0.8], np.array([0.1, 0.1, 0.8]))):
+        found = PoolClassifier(models, class_prior=value).fit(data.X, data.y)
+        assert found.weights_ == shared.weights_
+        joint = shared.predict_proba(data.X_test) / shared.class_prior_ * prior
+        wanted = joint / joint.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(found.predict_proba(data.X_test), wanted, atol=1e-12)
+
+
+def test_shares_of_the_unlabeled_rows_are_found_where_labeled_ones_were_chosen(rng):
+    n, truth = 600, np.array([0.85, 0.15])
+    code = np.concatenate([np.repeat([0, 1], 15), rng.choice(2, size=n, p=truth)])
+    X = rng.normal(size=(len(code), 2)) + 2.5 * code[:, None]
+    y = np.where(np.arange(len(code)) < 30, code, -1)
+    shared, unlabeled = (
+        PoolClassifier([("logistic", LogisticRegression())], class_prior=prior).fit(X, y)
+        for prior in ("shared", "unlabeled")
+    )
+    seen = np.bincount(code[30:]) / n
+    np.testing.assert_allclose(shared.class_prior_, 0.5)
+    np.testing.assert_allclose(unlabeled.class_prior_, seen, atol=0.05)
+    everything = PoolClassifier([("logistic", LogisticRegression())], class_prior="unlabeled").fit(X, code)
+    np.testing.assert_allclose(everything.class_prior_, estimated_shares(np.bincount(code).astype(float)))
+
+
+def test_shares_of_rows_are_a_fixed_point_of_their_objective(rng):
+    prior, weight = np.array([0.5, 0.3, 0.2]), rng.uniform(0.5, 2, size=80)
+    probs = rng.dirichlet(np.ones(3), size=80)
+    found = shares_of_rows(probs, weight, prior)
+
+    def objective(logits):
+        shares = np.exp(log_softmax(np.append(logits, 0.0)))
+        value = weight @ np.log(probs @ (shares / prior))
+        return -value - 0.1 * weight.sum() * (prior @ np.log(shares))
+
+    direct = minimize(objective, np.log(prior[:2] / prior[2]), method="Nelder-Mead", options={"xatol": 1e-8})
+    np.testing.assert_allclose(found, np.exp(log_softmax(np.append(direct.x, 0.0))), atol=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.2, 0.01])
+def test_columns_that_carry_nothing_cost_little_beyond_the_class_shares(share):
+    """Mean over draws of the log-loss of the ensemble, less that of the shares that it assumes."""
+    models = [
+        ("logistic", LogisticRegression()),
+        ("bayes", GaussianNB()),
+        ("nearest", KNeighborsClassifier(5)),
+    ]
+    excess = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        code = (rng.random(700) < share).astype(int)
+        code[:4] = [0, 0, 1, 1]
+        X, y = rng.normal(size=(700, 4)), np.where(np.arange(700) < 60, code, -1)
+        pool = PoolClassifier(models, weights=dict.fromkeys(["logistic", "bayes", "nearest"], 0.3)).fit(X, y)
+        rows = np.arange(640), code[60:]
+        found = pool.predict_proba(X[60:])[rows]
+        excess.append(-np.log(found).mean() + np.log(pool.class_prior_)[code[60:]].mean())
+    assert np.mean(excess) < 0.03
+
+
+def test_uneven_labels_of_even_classes_do_not_lean_the_ensemble(rng):
+    """Two of one class and ten of the other: with the shares as counted the ensemble errs to one side."""
+    errors = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        code = np.concatenate([[0] * 3, [1] * 9, rng.integers(2, size=400)])
+        X = rng.normal(size=(len(code), 2)) + 2 * code[:, None]
+        y = np.where(np.arange(len(code)) < 12, code, -1)
+        pool = PoolClassifier([("logistic", LogisticRegression())], weights={"logistic": 1.0}).fit(X, y)
+        own = pool.estimators_["logistic"].predict(X[12:])
+        errors.append([(pool.predict(X[12:]) != code[12:]).mean(), (own != code[12:]).mean()])
+    ours, counted = np.mean(errors, axis=0)
+    assert ours < counted - 0.01
 
 
 def test_held_out_rows_are_scored_by_models_that_did_not_see_their_label(data):
@@ -122,57 +226,21 @@ def test_held_out_rows_are_new_to_models_that_learn_from_unlabeled_rows(data):
     assert (pool.estimators_["overconfident"].predict_proba(data.X)[:, 0] == 0.8).all()
 
 
-@pytest.mark.parametrize("soft", [False, True])
-def test_a_balanced_ensemble_weights_labeled_rows_as_if_each_class_had_more_of_them(soft, rng):
-    X, code = rng.normal(size=(60, 3)), np.repeat([0, 1, -1], [4, 16, 40])
-    X[code == 1] += 1
-    wanted = np.array([4 + 10, 16 + 10]) / (20 + 2 * 10) * 20 / np.array([4, 16])
-    twin = LogisticRegression().fit(X[code >= 0], code[code >= 0], sample_weight=wanted[code[code >= 0]])
-    y = np.where((code >= 0)[:, None], np.eye(2)[code], np.nan) if soft else code
-    pool = PoolClassifier([("logistic", LogisticRegression())], balance=10.0).fit(X, y)
-    np.testing.assert_allclose(pool.estimators_["logistic"].coef_, twin.coef_, rtol=1e-6)
-    np.testing.assert_array_equal(pool.held_out_.weight, 1)  # scored with their own weights
-
-
-def test_balanced_weights_reach_semi_supervised_models(data):
-    y = np.where((data.y == 0) & (np.cumsum(data.y == 0) > 2), -1, data.y)
-    count = np.bincount(y[y >= 0])
-    wanted = np.where(
-        y >= 0, ((count + 10) / (count + 10).sum() * count.sum() / count)[np.maximum(y, 0)], 1.0
-    )
-    twin = MixtureClassifier(covariance="tied").fit(data.X, y, wanted)
-    assert np.ptp(wanted[y >= 0]) > 0.25
-    pool = PoolClassifier([("mixture", MixtureClassifier(covariance="tied"))], balance=10.0).fit(data.X, y)
-    np.testing.assert_allclose(
-        pool.estimators_["mixture"].predict_proba(data.X), twin.predict_proba(data.X), atol=1e-9
-    )
-
-
-def test_even_labels_are_balanced_already(data, models):
-    y = data.y.copy()
-    y[np.flatnonzero(y == 0)[2:]] = y[np.flatnonzero(y == 1)[2:]] = y[np.flatnonzero(y == 2)[2:]] = -1
-    plain, balanced = (PoolClassifier(models, balance=b).fit(data.X, y) for b in (0.0, 10.0))
-    for name, one in plain.estimators_.items():
-        twin = balanced.estimators_[name]
-        np.testing.assert_array_equal(one.predict_proba(data.X), twin.predict_proba(data.X))
-
-
 def test_a_fold_is_scored_with_weights_of_the_other_folds(rng):
     """Changing what is known about a fold's labels changes the weights of others, never its own."""
     log_probs, code = some_log_probs(rng)
     fold = np.arange(len(code)) % 4
-    shares = np.full((len(code), 3), 1 / 3)
-    held_out = HeldOut(np.arange(len(code)), code, np.ones(len(code)), fold, log_probs, shares)
+    held_out = held_out_rows(log_probs, code, fold)
     start = np.array([0.5, 0.3, 0.2])
-    pooled = held_out.crossfitted(start, 3.0)
-    np.testing.assert_allclose(np.exp(pooled).sum(axis=1), 1, atol=1e-12)
+    found = held_out.crossfitted(start, 3.0)
+    np.testing.assert_allclose(np.exp(found).sum(axis=1), 1, atol=1e-12)
     mine = fold == 2
-    weights = pool_weights(log_probs[:, ~mine], code[~mine], np.ones((~mine).sum()), start, 3.0)
-    wanted = log_softmax(np.tensordot(weights, log_probs[:, mine], 1), axis=1)
-    np.testing.assert_allclose(pooled[mine], wanted, atol=1e-12)
+    weights = pool_weights(EVEN, log_probs[:, ~mine], code[~mine], np.ones((~mine).sum()), start, 3.0)
+    wanted = pooled(EVEN, log_probs[:, mine], weights)
+    np.testing.assert_allclose(found[mine], wanted, atol=1e-12)
     changed = replace(held_out, code=np.where(mine, (code + 1) % 3, code))
-    np.testing.assert_array_equal(changed.crossfitted(start, 3.0)[mine], pooled[mine])
-    assert not np.allclose(changed.crossfitted(start, 3.0)[~mine], pooled[~mine])
+    np.testing.assert_array_equal(changed.crossfitted(start, 3.0)[mine], found[mine])
+    assert not np.allclose(changed.crossfitted(start, 3.0)[~mine], found[~mine])
 
 
 def test_an_ensemble_of_some_models_is_that_of_a_fit_without_the_others(data, models):
@@ -258,7 +326,8 @@ def test_a_safe_classifier_can_be_a_model_of_the_ensemble(data):
         ({"weights": {"zebra": 1.0}}, "zebra"),
         ({"weights": {"nb": -1.0}}, "number of at least 0"),
         ({"ridge": -1}, "ridge=-1"),
-        ({"balance": np.nan}, "balance=nan"),
+        ({"class_prior": "even"}, "class_prior='even'"),
+        ({"class_prior": [0.5, 0.5]}, "one positive probability for each"),
         ({"n_splits": 1}, "n_splits=1"),
         ({"time_budget": -1}, "time_budget=-1"),
     ],
@@ -275,8 +344,7 @@ def test_the_held_out_scores_of_the_ensemble_do_not_leak_the_labels_of_the_fold(
     rng = np.random.default_rng(0)
     probs = rng.dirichlet(np.ones(3), size=(40, 60))
     code = rng.integers(3, size=60)
-    shares = np.full((60, 3), 1 / 3)
-    held_out = HeldOut(np.arange(60), code, np.ones(60), np.arange(60) % 5, np.log(probs), shares)
+    held_out = held_out_rows(np.log(probs), code, np.arange(60) % 5)
     start = np.full(40, 1 / 40)
     leaky = log_softmax(np.tensordot(held_out.pool_weights(start, 0.1), held_out.log_probs, 1), axis=1)
     honest = held_out.validation({"pool": held_out.crossfitted(start, 0.1), "leaky": leaky})
@@ -288,8 +356,8 @@ def test_few_labels_hold_the_weights_near_their_defaults(rng):
     """The same evidence per row, from ten times as many rows: the weights move further."""
     log_probs, code = some_log_probs(rng, m=30)
     start = np.full(3, 1 / 3)
-    few = pool_weights(log_probs, code, np.ones(30), start, 3.0)
-    many = pool_weights(np.tile(log_probs, (1, 10, 1)), np.tile(code, 10), np.ones(300), start, 3.0)
+    few = pool_weights(EVEN, log_probs, code, np.ones(30), start, 3.0)
+    many = pool_weights(EVEN, np.tile(log_probs, (1, 10, 1)), np.tile(code, 10), np.ones(300), start, 3.0)
     assert np.abs(many - start).max() > 1.5 * np.abs(few - start).max()
 
 
@@ -353,6 +421,14 @@ def test_models_read_their_form_of_the_rows_and_labeled_rows_are_formed_once(dat
     np.testing.assert_allclose(pool.held_out_.log_probs[:2], twin.held_out_.log_probs, atol=1e-12)
     assert pool.forms_ == {"squares": "squared", "trees": "squared", "mixture": "plain"}
     assert pool.predict(Table(data.X))[labeled].shape == (labeled.sum(),)
+
+
+def test_with_many_labels_a_thousand_held_out_rows_are_enough(rng):
+    X, y = rng.normal(size=(4000, 2)), rng.integers(2, size=4000)
+    pool = PoolClassifier([("bayes", GaussianNB())]).fit(X, y)
+    assert len(pool.held_out_.rows) == 1600  # two folds of five, so that one has the weights of the other
+    few = PoolClassifier([("bayes", GaussianNB())]).fit(X[:900], y[:900])
+    assert len(few.held_out_.rows) == 900
 
 
 def test_a_class_of_rows_without_weight_does_not_exist(data, models):

@@ -6,7 +6,7 @@ import pytest
 from semigen.data.containers import _equal
 from semigen.data.labels import encode
 from semigen.data.rows import BLOCK_ROWS, by_blocks
-from semigen.data.weights import balanced
+from semigen.data.weights import estimated_shares
 from semigen.exceptions import LabelError
 
 
@@ -23,13 +23,29 @@ def test_blocks_in_threads_are_the_whole_in_the_order_of_the_rows(rng):
     assert max(sizes) == BLOCK_ROWS
 
 
-def test_a_class_without_weight_is_balanced_with_the_others():
-    labels = encode([0, 0, 0, 1, 2, None])
-    weight = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 1.0])
-    found = balanced(labels, weight, 5.0)
-    np.testing.assert_allclose(found[:4].sum(), 4 * (8 + 6) / (8 + 6 + 5))
-    np.testing.assert_allclose(found[3] / found[:3].sum(), 6 / 8)
-    assert found[4:].tolist() == [0.0, 1.0]
+def test_estimated_shares_weigh_equal_shares_against_any_by_their_evidence():
+    count = np.array([2.0, 7.0])
+    grid = (np.arange(20_000) + 0.5) / 20_000
+    jeffreys = 1 / (np.pi * np.sqrt(grid * (1 - grid)))
+    likelihood = grid**2 * (1 - grid) ** 7
+    uneven, even = (likelihood * jeffreys).mean(), 0.5**9
+    mean = (likelihood * jeffreys * grid).mean() / uneven
+    wanted = (even * 0.5 + uneven * mean) / (even + uneven)
+    np.testing.assert_allclose(estimated_shares(count), [wanted, 1 - wanted], atol=2e-3)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.2, 0.01])
+def test_estimated_shares_are_better_than_counted_ones_and_become_them(share, rng):
+    truth = np.array([share, 1 - share])
+    few, many = rng.multinomial(10, truth, size=500), rng.multinomial(100_000, truth, size=20)
+    found, counted = estimated_shares(few.astype(float)), (few + 0.5) / 11
+    losses = [-(np.log(one) @ truth).mean() for one in (found, counted)]
+    assert losses[0] < losses[1] + 0.05
+    if share == 0.5:
+        assert losses[0] < losses[1] - 0.02
+    np.testing.assert_allclose(estimated_shares(many.astype(float)), many / 100_000, atol=0.006)
+    assert (found > 0).all()
+    np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
 def test_what_cannot_be_compared_with_the_marker_is_not_the_marker():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks.accuracy import models, report, runner
+from benchmarks.accuracy import learning, mixed, models, report, runner
 from benchmarks.accuracy.splits import SUITES, point_to_texts
 
 
@@ -13,6 +13,11 @@ def main() -> None:
     """Run what is not finished, print the tables and save them beside the results."""
     options = _options()
     point_to_texts(options.texts)
+    mixed.point_to(options.folder)
+    if options.learn_weights:
+        seeds = 1 if options.quick else learning.SEEDS
+        print(learning.page(options.data or mixed.TABLES, options.bank, seeds))
+        return
     chosen = [name for name in SUITES if getattr(options, name)] or list(SUITES)
     methods = {*options.methods, *(name for group in options.groups for name in models.GROUPS[group])}
     for name in chosen:
@@ -38,6 +43,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--permuted", action="store_true", help="only tables whose unlabeled rows are permuted"
     )
+    parser.add_argument("--mixed", action="store_true", help="only mixed tables with labels drawn at random")
+    parser.add_argument("--folder", type=Path, help="of the mixed tables; or the variable SEMIGEN_TABLES")
+    parser.add_argument(
+        "--learn-weights",
+        action="store_true",
+        help="learn AutoClassifier's default weights on the mixed tables",
+    )
+    parser.add_argument("--bank", type=Path, default=learning.BANK, help="folder of its finished fits")
     parser.add_argument("--quick", action="store_true", help="two seeds instead of all")
     parser.add_argument("--jobs", type=int, default=1, help="processes; seconds are fair only with 1")
     parser.add_argument("--data", nargs="*", default=[], help="only these data sets")

@@ -9,19 +9,19 @@ from typing import Any
 
 from scipy.sparse import issparse
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.svm import SVC
 
-from benchmarks.accuracy import ablations
-from benchmarks.accuracy.splits import GIVEN, UNLABELED, Split
+from benchmarks.accuracy import ablations, heavy, mixed
+from benchmarks.accuracy.splits import GIVEN, NUMBERS, UNLABELED, Split
 from benchmarks.accuracy.textbook import TextbookEM
 from semigen.ensemble.auto import AutoClassifier
 from semigen.ensemble.safe import SafeClassifier
-from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
+from semigen.estimators.classifiers import RidgeLogistic
 from semigen.mixture import MixtureClassifier
 from semigen.representation import HybridClassifier, PlainColumns
 
@@ -36,6 +36,7 @@ FEW_COLUMNS = 1000
 """Methods that hold matrices of columns × columns run up to here."""
 
 ALL = ("tables", "sslbook", "newsgroups", "permuted")
+EVERYWHERE = (*ALL, "mixed")
 NUMERIC = ("tables", "sslbook", "permuted")
 DEVELOPMENT = ("tables", "sslbook", "newsgroups")
 
@@ -50,13 +51,16 @@ class Method:
     suites : tuple of str
         Where it runs.
     form : str
-        Of documents: as given (counts), ``"weighted"`` (sublinear tf-idf), or ``"unit"`` for neighbors.
+        Of the rows (:class:`benchmarks.accuracy.splits.Split`): as given, ``"numbers"`` (of documents
+        sublinear tf-idf, of mixed tables one-hot columns), or ``"unit"`` for neighbors.
     labeled_only : bool
         Whether it is given the labeled rows alone.
     sparse : bool or None
         Whether it reads sparse rows as they are; None: it runs on sparse rows only.
     few_columns : bool
         Whether it holds matrices of columns × columns.
+    needs : str
+        A package that it needs; where that is not installed it is skipped and named.
     change : callable or None
         Done to the fitted classifier. Methods that have one, and the same ``make``, share their fits.
     """
@@ -67,6 +71,7 @@ class Method:
     labeled_only: bool = False
     sparse: bool | None = True
     few_columns: bool = False
+    needs: str = ""
     change: Callable[[Any], None] | None = None
 
     def rows(self, split: Split) -> tuple[Any, Any] | None:
@@ -85,12 +90,13 @@ class Method:
 
 
 _regression = partial(LogisticRegression, max_iter=1000)
-_labeled = partial(Method, form="weighted", labeled_only=True)
+_labeled = partial(Method, form=NUMBERS, labeled_only=True)
+_mixed = partial(Method, suites=("mixed",), labeled_only=True)
 
 OURS: dict[str, Method] = {
-    AUTO: Method(AutoClassifier),
+    AUTO: Method(AutoClassifier, EVERYWHERE),
     "hybrid": Method(HybridClassifier),
-    "safe": Method(lambda: SafeClassifier(MixtureClassifier(covariance="tied")), form="weighted"),
+    "safe": Method(lambda: SafeClassifier(MixtureClassifier(covariance="tied")), form=NUMBERS),
 }
 MIXTURES: dict[str, Method] = {
     f"{shape} λ={weight:g}": Method(
@@ -105,7 +111,7 @@ MIXTURES: dict[str, Method] = {
     f"multinomial λ={weight:g}": Method(
         partial(MixtureClassifier, family="multinomial", unlabeled_weight=weight),
         ("sslbook", "newsgroups"),
-        form="weighted",
+        form=NUMBERS,
         sparse=None,
     )
     for weight in WEIGHTS
@@ -114,29 +120,50 @@ ABLATIONS = {
     name: Method(AutoClassifier, DEVELOPMENT, change=change) for name, change in ablations.CHANGES.items()
 } | {"auto λ=1": Method(ablations.FullWeight, DEVELOPMENT)}
 BASELINES: dict[str, Method] = {
-    "RF": _labeled(partial(RandomForestClassifier, 200, random_state=0)),
-    "LogReg": _labeled(_regression),
+    "RF": _labeled(partial(RandomForestClassifier, 200, random_state=0), EVERYWHERE),
+    "LogReg": _labeled(_regression, EVERYWHERE),
     "LDA-shrink": _labeled(
-        partial(LinearDiscriminantAnalysis, solver="lsqr", shrinkage="auto"), NUMERIC, few_columns=True
+        partial(LinearDiscriminantAnalysis, solver="lsqr", shrinkage="auto"),
+        (*NUMERIC, "mixed"),
+        few_columns=True,
     ),
     "1NN": Method(partial(KNeighborsClassifier, 1), form="unit", labeled_only=True),
-    "LabelSpreading": Method(partial(LabelSpreading, kernel="knn"), form="unit"),
-    "SelfTrain-LR": Method(lambda: SelfTrainingClassifier(_regression(), threshold=0.9), form="weighted"),
+    "LabelSpreading": Method(partial(LabelSpreading, kernel="knn"), EVERYWHERE, form="unit"),
+    "SelfTrain-LR": Method(
+        lambda: SelfTrainingClassifier(_regression(), threshold=0.9), EVERYWHERE, form=NUMBERS
+    ),
     "SVM": _labeled(partial(SVC, probability=True, random_state=0)),
     "GaussNB": _labeled(GaussianNB, ("tables", "permuted")),
     "LogReg C=10": _labeled(partial(_regression, C=10), ("newsgroups",)),
     "MultinomialNB": Method(partial(MultinomialNB, alpha=0.1), ("newsgroups",), labeled_only=True),
     "ComplementNB": _labeled(ComplementNB, ("newsgroups",)),
 }
-"""Settings that give the published means. Of documents they read sublinear tf-idf, MultinomialNB counts. The
-published logistic regression of documents has C = 10; C = 1 is better."""
+"""Settings that give the published means, on mixed tables scikit-learn's. Of documents they read sublinear
+tf-idf, MultinomialNB counts. The published logistic regression of documents has C = 10; C = 1 is better."""
+HEAVY: dict[str, Method] = {
+    "HistGB": _mixed(
+        partial(
+            HistGradientBoostingClassifier,
+            min_samples_leaf=5,
+            categorical_features="from_dtype",
+            random_state=0,
+        ),
+        form=mixed.NATIVE,
+    ),
+    "CatBoost": _mixed(heavy.CatBoost, form=mixed.NATIVE, needs="catboost"),
+    "RealMLP": _mixed(heavy.real_mlp, form=mixed.NATIVE, needs="pytabkit"),
+    "TabM": _mixed(heavy.tab_m, form=mixed.NATIVE, needs="pytabkit"),
+}
+"""Of mixed tables, with categories and gaps as they are."""
 SINGLE: dict[str, Method] = {
     "logistic regression alone": Method(
         lambda: HybridClassifier(PlainColumns(), RidgeLogistic(1.0)), ("permuted",)
     ),
-    "extra trees alone": Method(lambda: HybridClassifier(PlainColumns(), TreeEnsemble()), ("permuted",)),
+    "extra trees alone": Method(
+        lambda: HybridClassifier(PlainColumns(), ExtraTreesClassifier(random_state=0)), ("permuted",)
+    ),
 }
-"""The supervised models of the ensemble, each alone."""
+"""Supervised models like those of the ensemble, each alone."""
 RECIPE: dict[str, Method] = {
     TEXTBOOK: Method(
         partial(MixtureClassifier, shrinkage=0, covariance="full"),
@@ -155,10 +182,11 @@ GROUPS: dict[str, Mapping[str, Method]] = {
     "ablations": ABLATIONS,
     "single": SINGLE,
     "baselines": BASELINES,
+    "heavy": HEAVY,
     "recipe": RECIPE,
 }
 METHODS: dict[str, Method] = {name: one for group in GROUPS.values() for name, one in group.items()}
-RANKED = (*OURS, *MIXTURES, *SINGLE, *BASELINES)
+RANKED = (*OURS, *MIXTURES, *SINGLE, *BASELINES, *HEAVY)
 """Methods that a user could pick: variants of one of them would crowd the ranks."""
 
 

@@ -13,7 +13,6 @@ from benchmarks.accuracy import models, runner
 from benchmarks.accuracy.splits import Suite
 
 Cell = tuple[str, int]
-MEASURES = ("err", "logloss", "seconds")
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Results:
         commits: dict[str, set[tuple[str, str]]] = defaultdict(set)
         for row in runner.read(suite.name):
             key = row["data"], int(row["L"]), row["method"]
-            found[key][int(row["seed"])] = {measure: float(row[measure]) for measure in MEASURES}
+            found[key][int(row["seed"])] = {measure: float(row[measure]) for measure in suite.measures}
             commits[row["method"]].add((row["date"], row["commit"]))
         return cls(suite, dict(found), dict(commits))
 

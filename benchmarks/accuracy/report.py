@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy import models, targets
+from benchmarks.accuracy import everyday, models, targets
 from benchmarks.accuracy.outcomes import Cell, Results
 from benchmarks.accuracy.splits import Suite
 from benchmarks.columns.fits import mean_sd
@@ -26,6 +26,7 @@ TITLES = {
     "sslbook": "SSL book",
     "newsgroups": "20 Newsgroups by date",
     "permuted": "bundled tables with useless unlabeled rows",
+    "mixed": "mixed tables, labels drawn at random",
 }
 Given = dict[tuple[str, int, str], dict[str, str]]
 
@@ -33,6 +34,12 @@ Given = dict[tuple[str, int, str], dict[str, str]]
 def page(suite: Suite) -> str:
     """All tables of a suite."""
     results = Results.read(suite)
+    if suite.name == "mixed":
+        title = f"# Accuracy: {TITLES[suite.name]}"
+        written = "Written by `python -m benchmarks.accuracy`; [what it means](../../README.md)."
+        return "\n".join(
+            [title, "", written, "", *_targets(results), *everyday.tables(results), *_measured(results)]
+        )
     percent = suite.name == "sslbook"
     draws = "splits" if percent else "seeds"
     parts = [

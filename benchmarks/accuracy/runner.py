@@ -9,19 +9,20 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from benchmarks import environment
 from benchmarks.accuracy import models
-from benchmarks.accuracy.splits import SUITES, Cell, Suite
+from benchmarks.accuracy.splits import BINS, GAPS, SUITES, Cell, Suite
 
 RESULTS = Path(__file__).resolve().parent / "results"
-COLUMNS = ["data", "L", "method", "seed", "err", "logloss", "seconds", "n_iter", "date", "commit"]
 CLIP = 1e-6
 
 
@@ -45,7 +46,7 @@ def forget(suite: str, methods: Collection[str]) -> None:
         return
     part = path(suite).with_suffix(".part")
     with part.open("w", encoding="utf-8", newline="") as file:
-        writer = _writer(file)
+        writer = _writer(file, SUITES[suite])
         writer.writeheader()
         writer.writerows(row for row in rows if row["method"] not in methods)
     part.replace(path(suite))
@@ -61,7 +62,7 @@ def run(suite: Suite, *, data: list[str], methods: Iterable[str], quick: bool, j
         and (not data or cell.data in data)
         and (not methods or cell.method in methods)
     ]
-    cells = _readable(suite, cells)
+    cells = _readable(suite, _installed(cells))
     print(f"{suite.name}: {len(done)} cells finished, {len(cells)} to run", flush=True)
     if not cells:
         return
@@ -69,7 +70,7 @@ def run(suite: Suite, *, data: list[str], methods: Iterable[str], quick: bool, j
     fresh = not path(suite.name).exists()
     RESULTS.mkdir(exist_ok=True)
     with path(suite.name).open("a", encoding="utf-8", newline="") as file:
-        writer = _writer(file)
+        writer = _writer(file, suite)
         if fresh:
             writer.writeheader()
         for row in _rows(suite.name, cells, jobs):
@@ -77,8 +78,17 @@ def run(suite: Suite, *, data: list[str], methods: Iterable[str], quick: bool, j
             file.flush()
 
 
-def _writer(file: Any) -> csv.DictWriter[str]:
-    return csv.DictWriter(file, COLUMNS, lineterminator="\n")
+def _writer(file: Any, suite: Suite) -> csv.DictWriter[str]:
+    columns = ["data", "L", "method", "seed", *suite.measures, "n_iter", "date", "commit"]
+    return csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
+
+
+def _installed(cells: list[Cell]) -> list[Cell]:
+    wanted = dict.fromkeys(cell.method for cell in cells)
+    absent = [name for name in wanted if (needs := models.METHODS[name].needs) and find_spec(needs) is None]
+    for name in absent:
+        print(f"{name} is left out: the package {models.METHODS[name].needs} is not installed", flush=True)
+    return [cell for cell in cells if cell.method not in absent]
 
 
 def _readable(suite: Suite, cells: list[Cell]) -> list[Cell]:
@@ -151,7 +161,28 @@ def _losses(classes: Any, probs: Any, y_test: Any) -> dict[str, float]:
     known = np.isin(y_test, classes)
     likelihood = np.where(known, probs[np.arange(len(truth)), np.minimum(truth, probs.shape[1] - 1)], CLIP)
     right = known & (probs.argmax(axis=1) == truth)
-    return {
-        "err": round(float(1 - right.mean()), 5),
-        "logloss": round(float(-np.log(likelihood).mean()), 5),
+    found = {
+        "err": float(1 - right.mean()),
+        "logloss": float(-np.log(likelihood).mean()),
+        "balanced": float(1 - np.mean([right[y_test == k].mean() for k in np.unique(y_test)])),
+        "auc": _auc(classes, probs, y_test),
+        **_gaps(probs.max(axis=1), right),
     }
+    return {name: round(value, 5) for name, value in found.items()}
+
+
+def _auc(classes: Any, probs: Any, y_test: Any) -> float:
+    """Mean over the classes of the area under the ROC curve of each against the others."""
+    areas = [
+        roc_auc_score(y_test == k, probs[:, classes == k].sum(axis=1))
+        for k in np.unique(y_test)
+        if not (y_test == k).all()
+    ]
+    return float(np.mean(areas)) if areas else 1.0
+
+
+def _gaps(confidence: Any, right: Any) -> dict[str, float]:
+    """In each bin of the confidence, the rows predicted right less the confidence in them, per row."""
+    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(place, right - confidence, BINS) / len(right)
+    return dict(zip(GAPS, gaps.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""The rows of each experiment: bundled tables, the benchmark of the SSL book, newsgroups, permuted tables."""
+"""The rows of each experiment: bundled and mixed tables, the SSL book's sets, newsgroups, permuted tables."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wi
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.accuracy import mixed
 from benchmarks.text import newsgroups
 
 UNLABELED = -1
@@ -38,7 +39,14 @@ BOOK_SPLITS = 12
 NEWSGROUPS_LABELS = (3, 10, 30)
 NEWSGROUPS_SEEDS = 5
 PERMUTED_SEEDS = 10
-GIVEN = "given"
+GIVEN, NUMBERS = "given", "numbers"
+
+MEASURES = ("err", "logloss", "seconds")
+BINS = 15
+GAPS = tuple(f"gap{i}" for i in range(BINS))
+"""Rows predicted right less the confidence in them, per row, in bins of the confidence."""
+UNEVEN = ("auc", "balanced", *GAPS)
+"""More measures, for uneven classes: mean area under the ROC curve, mean error of the classes."""
 
 Labels = NDArray[np.intp]
 
@@ -51,7 +59,9 @@ class Split:
     ----------
     y, y_test : ndarrays of shape (n,), (m,)
     forms : dict {name: (rows to fit, rows to judge on)}
-        ``"given"``, and for documents the weighted forms of :class:`benchmarks.text.newsgroups.Documents`.
+        ``"given"``; ``"numbers"``: weighted words of documents, one-hot columns without gaps of mixed tables;
+        ``"native"``: these with categories of pandas;
+        and ``"unit"``: documents of unit length.
     """
 
     y: Labels
@@ -126,7 +136,7 @@ def documents(name: str, n_labeled: int, seed: int) -> Split:
     """20 Newsgroups by date with the labels that `benchmarks.text` shows; the test split is judged."""
     texts = _documents()
     unit = _unit(texts.weighted[0]), _unit(texts.weighted[1])
-    forms = {GIVEN: texts.counts, "weighted": texts.weighted, "unit": unit}
+    forms = {GIVEN: texts.counts, NUMBERS: texts.weighted, "unit": unit}
     return Split(texts.shown(n_labeled, seed), texts.y_test, forms)
 
 
@@ -137,6 +147,14 @@ def _unit(rows: csr_array) -> csr_array:
     """
     empty = np.diff(rows.indptr) == 0
     return csr_array(hstack([rows, csr_array(empty[:, None].astype(np.float64))], format="csr"))
+
+
+def everyday(name: str, n_labeled: int, seed: int) -> Split:
+    """A mixed table with ``n_labeled`` · K labels drawn at random; see :mod:`benchmarks.accuracy.mixed`."""
+    shown, y_test, rows = mixed.split(name, n_labeled, seed)
+    numbers = mixed.numbers(*rows)
+    forms = {GIVEN: rows, mixed.NATIVE: mixed.native(*rows), NUMBERS: numbers, "unit": numbers}
+    return Split(shown, y_test, forms)
 
 
 @cache
@@ -162,13 +180,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Suite:
-    """A family of experiments."""
+    """A family of experiments: how rows are split, its data sets, labels per class, seeds and measures."""
 
     name: str
     split: Callable[[str, int, int], Split]
     data: tuple[str, ...]
     labels: tuple[int, ...]
     seeds: int
+    measures: tuple[str, ...] = MEASURES
 
     def problem(self, data: str) -> str:
         """Why a data set cannot be read here; empty if it can."""
@@ -192,4 +211,5 @@ SUITES = {
     "sslbook": Suite("sslbook", book, tuple(BOOK), BOOK_LABELS, BOOK_SPLITS),
     "newsgroups": Suite("newsgroups", documents, ("newsgroups",), NEWSGROUPS_LABELS, NEWSGROUPS_SEEDS),
     "permuted": Suite("permuted", permuted, tuple(TABLES), TABLE_LABELS, PERMUTED_SEEDS),
+    "mixed": Suite("mixed", everyday, mixed.TABLES, mixed.LABELS, mixed.SEEDS, (*MEASURES, *UNEVEN)),
 }

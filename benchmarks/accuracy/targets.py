@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmarks.accuracy import everyday
 from benchmarks.accuracy.models import AUTO
 from benchmarks.accuracy.outcomes import Cell, Results
 from benchmarks.columns.fits import mean_sd
@@ -44,9 +45,14 @@ Lines = list[tuple[str, str, bool]]
 
 def lines(results: Results) -> Lines:
     """Target, what was seen, whether that reaches it."""
-    return {"tables": _tables, "sslbook": _book, "newsgroups": _newsgroups, "permuted": _permuted}[
-        results.suite.name
-    ](results)
+    of_suite = {
+        "tables": _tables,
+        "sslbook": _book,
+        "newsgroups": _newsgroups,
+        "permuted": _permuted,
+        "mixed": everyday.targets,
+    }
+    return of_suite[results.suite.name](results)
 
 
 def comparison(results: Results) -> list[str]:

@@ -1,4 +1,4 @@
-"""Scores that leave unlabeled rows out: accuracy, log-loss, Brier score, and scorers for scikit-learn."""
+"""Scores that leave unlabeled rows out: accuracy, log-loss, Brier score, scorers; and least cost."""
 
 from semigen.evaluation.metrics import (
     CLIP,
@@ -6,7 +6,8 @@ from semigen.evaluation.metrics import (
     accuracy_score,
     brier_score,
     get_scorer,
+    least_cost,
     log_loss,
 )
 
-__all__ = ["CLIP", "LabeledScorer", "accuracy_score", "brier_score", "get_scorer", "log_loss"]
+__all__ = ["CLIP", "LabeledScorer", "accuracy_score", "brier_score", "get_scorer", "least_cost", "log_loss"]

@@ -81,7 +81,7 @@ def models() -> dict[str, tuple[Any, Any]]:
     add("safe-pessimistic", semigen.SafeClassifier(mixture(), pessimistic=True), x, y)
     add("hybrid", semigen.HybridClassifier(semigen.MixtureEnsembleFeatures(3)), x, y)
     add("hybrid-mixture", semigen.HybridClassifier(mixture()), x, y)
-    pool = semigen.PoolClassifier([("mixture", mixture()), ("logistic", LogisticRegression())], balance=5)
+    pool = semigen.PoolClassifier([("mixture", mixture()), ("logistic", LogisticRegression())])
     add("pool", pool, x, y)
     add("auto", semigen.AutoClassifier(n_mixtures=3), table, y)
     add("auto-documents", semigen.AutoClassifier(n_mixtures=3), sparse, topics)

@@ -308,7 +308,7 @@ STATES = {
     "a tree that ends elsewhere": ("TreeEnsemble", "child_", lambda child: child + 10**9),
     "a tree without roots": ("TreeEnsemble", "root_", lambda root: root[:0]),
     "a tree from elsewhere": ("TreeEnsemble", "root_", lambda root: root - 10**6),
-    "a tree with fewer probabilities": ("TreeEnsemble", "proba_", lambda proba: proba[:5]),
+    "a tree with fewer probabilities": ("TreeEnsemble", "value_", lambda value: value[:5]),
     "neighbors far away": ("Neighbors", "row", lambda row: wrong(row, 0, 10**9)),
     "neighbors before the first": ("Neighbors", "row", lambda row: wrong(row, 3, -5)),
     "a graph with fewer features": ("NeighborGraph", "features_", lambda features: features[:-1]),

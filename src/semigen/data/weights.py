@@ -1,4 +1,4 @@
-"""Row weights, and the weight of the labeled rows of each class."""
+"""Row weights, the weight of the labeled rows of each class, and the class shares that it suggests."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, gammaln
 
 from semigen.data.labels import Labels, encode, refuse_rows
 from semigen.exceptions import LabelError, LabelWarning
 
 Array = NDArray[np.float64]
+
+JEFFREYS = 0.5
 
 
 def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]:
@@ -98,14 +101,32 @@ def class_shares(labels: Labels, weight: Array) -> Array:
     return np.asarray(count / count.sum() if count.any() else np.full(len(count), 1 / len(count)))
 
 
-def balanced(labels: Labels, weight: Array, pseudo_rows: float) -> Array:
-    """Row weights with which labeled rows count as if each class had ``pseudo_rows`` more of them, (n,).
+def estimated_shares(count: Array) -> Array:
+    """Class shares that the labels of each class suggest, (K,), positive, sum 1.
 
-    Their sum over the labeled rows does not change.
+    The posterior mean of the shares under two hypotheses of equal prior probability: all classes are equally
+    frequent; or the shares are anything, with Jeffreys' prior, a Dirichlet distribution with parameters 1/2
+    (Kass & Raftery 1995, *JASA* 90:773, on weighing hypotheses by their evidence). So a few uneven labels are
+    no reason to believe in uneven classes, and many are.
+
+    Parameters
+    ----------
+    count : ndarray of shape (..., K)
+        Labeled rows of each class, or their weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semigen.data.weights import estimated_shares
+    >>> estimated_shares(np.array([3.0, 5.0])).round(2)
+    array([0.47, 0.53])
+    >>> estimated_shares(np.array([30.0, 50.0])).round(2)
+    array([0.43, 0.57])
     """
-    count = class_rows(labels, weight)
-    if not pseudo_rows or not np.ptp(count):
-        return weight
-    wanted = (count + pseudo_rows) / (count + pseudo_rows).sum() * count.sum()
-    factor = wanted / np.where(count > 0, count, 1.0)
-    return np.where(labels.is_labeled, weight * (labels.probabilities @ factor), weight)
+    n, n_classes = count.sum(axis=-1, keepdims=True), count.shape[-1]
+    even = -n[..., 0] * np.log(n_classes)
+    total = JEFFREYS * n_classes
+    uneven = gammaln(total) - gammaln(n[..., 0] + total)
+    uneven = uneven + (gammaln(count + JEFFREYS) - gammaln(JEFFREYS)).sum(axis=-1)
+    belief = expit(even - uneven)[..., None]
+    return np.asarray(belief / n_classes + (1 - belief) * (count + JEFFREYS) / (n + total))

@@ -23,7 +23,7 @@ from semigen.data.labels import Labels
 from semigen.data.rows import by_blocks
 from semigen.data.weights import class_rows, read_labels
 from semigen.em import Engine
-from semigen.ensemble.defaults import SUPERVISED, default_weights, models, supervised_weights
+from semigen.ensemble.defaults import MANY_LABELS, SUPERVISED, default_weights, models, supervised_weights
 from semigen.ensemble.fitted import FittedEnsemble
 from semigen.ensemble.forms import Forms
 from semigen.ensemble.pool import PoolClassifier
@@ -31,15 +31,14 @@ from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
 from semigen.exceptions import DatasetShiftWarning
 from semigen.families import Family, as_modeled, choose
+from semigen.mixture.parameters import class_prior
 from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PlainColumns
 
 Array = NDArray[np.float64]
 
 ALL_MODELS, SUPERVISED_MODELS = "all models", "supervised models"
 """Names in ``validation_`` of the ensemble, and of the same ensemble trained on the labeled rows alone."""
-RIDGE = 1.0
-BALANCE = 30.0
-"""Rows by which each class counts as larger than its labeled rows."""
+RIDGE = 20.0
 MOST_CORRELATED = 2_000
 """Columns of which the mixture per class knows the correlations, in time that grows with their cube."""
 SHARE_OF_MIXTURES = 0.4
@@ -58,13 +57,14 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     (:class:`semigen.MixtureEnsembleFeatures`), and on graph features
     (:class:`semigen.representation.NeighborGraph`); label spreading over the same graph
     (:class:`semigen.representation.GraphSpreading`); a mixture per class, fitted by EM with unlabeled rows at
-    a tenth of the weight; logistic regression and extra trees on the labeled rows. For documents (sparse
-    rows) there are the mixture features, the mixture per class with unlabeled rows at three tenths of the
-    weight, and logistic regression on the words and on their principal components. All models learn as if
-    each class had thirty labeled rows more than it has, so that a few uneven labels are not taken for the
-    class shares. The weights of the models, and how confident the ensemble is, are learned on held-out
-    labels. Where these show that the unlabeled rows hurt (:class:`semigen.comparison.Verdict`), the models
-    that use them are left out, and ``explanation_`` says so.
+    a tenth of the weight; logistic regression and a random forest on the labeled rows, and, with fifty labels
+    per class or more, boosted trees. For documents (sparse rows) there are the mixture features, the mixture
+    per class with unlabeled rows at three tenths of the weight, and logistic regression on the words and on
+    their principal components. The ensemble adds what the models make of the columns to the class shares that
+    are assumed (``class_prior``), so that these count once. The weights of the models, and how confident the
+    ensemble is, are learned on held-out labels. Where these show that the unlabeled rows hurt
+    (:class:`semigen.comparison.Verdict`), the models that use them are left out, and ``explanation_`` says
+    so.
 
     Parameters
     ----------
@@ -76,6 +76,12 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         used, or of its letters (names, ZIP codes), and of dates their time and their place in the year, the
         week and the day; a warning says so where ``kinds`` does not. A sparse matrix, or a data frame of text
         only, has documents.
+    class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
+        The class shares that predictions assume. "shared": labeled rows were drawn as all rows are, so their
+        counts say how frequent the classes are; a few uneven ones only a little. "unlabeled": the labeled
+        rows were chosen, so that their counts say nothing, and the shares are learned from the unlabeled
+        rows. "uniform": all classes are equally frequent. An array: known shares, in the order of
+        ``classes_``. See :class:`semigen.PoolClassifier`.
     time_budget : float or None, default=None
         Seconds for a fit, roughly: mixtures, folds and models that cannot be finished in time are left out,
         and ``explanation_`` says so. Results then depend on the speed of the machine. None: no limit.
@@ -95,6 +101,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     models_ : tuple of PoolModel
         The models with their weights, held-out scores and seconds; by weight, the largest first.
     weights_ : dict {name: float}
+    class_prior_ : ndarray of shape (K,)
+        The class shares that predictions assume.
     validation_ : Comparison or None
         Accuracy and log-loss on held-out labeled rows of the ensemble (``"all models"``), of the same
         ensemble trained on the labeled rows alone (``"supervised models"``) and of each model. The weights of
@@ -151,6 +159,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         *,
         n_mixtures: int = 48,
         kinds: Any = None,
+        class_prior: Any = "shared",
         time_budget: float | None = None,
         unlabeled: Any = -1,
         n_jobs: int | None = None,
@@ -160,6 +169,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     ) -> None:
         self.n_mixtures = n_mixtures
         self.kinds = kinds
+        self.class_prior = class_prior
         self.time_budget = time_budget
         self.unlabeled = unlabeled
         self.n_jobs = n_jobs
@@ -203,6 +213,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.schema_ = as_modeled(family, schema)
         validate_data(self, X, skip_check_array=True)
         labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix.shape[0])
+        prior = class_prior(self.class_prior, labels.classes)
         n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
         n_labeled = int((weight > 0).sum()) - n_unlabeled
         seed = check_random_state(self.random_state).randint(2**31)
@@ -220,8 +231,9 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             table, labels, weight = table[rows], labels.take(rows), weight[rows]
         self.classes_ = labels.classes
         self.forms_ = _forms(table, mixtures, seed)
-        self.pool_ = self._pool(family, class_rows(labels, weight), clock, seed).fit(
-            self.forms_.of(table),
+        X_formed = self.forms_.of(table)
+        self.pool_ = self._pool(family, n_labeled, clock, seed).fit(
+            X_formed,
             labels,
             None if (weight == 1).all() else weight,
             progress=clock.after(self.n_mixtures),
@@ -235,6 +247,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         if self.dependence_shift_:
             warnings.warn(DEPENDENCE_SHIFT, DatasetShiftWarning, stacklevel=2)
         self._judge(rows, n_labeled, n_unlabeled)
+        self.pool_.assume_prior(prior, X_formed, labels, weight)
+        self.class_prior_ = self.pool_.class_prior_
         self.weights_ = self.pool_.weights_
         self.models_ = tuple(
             replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in self.pool_.models_
@@ -253,16 +267,14 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
 
         return by_blocks(block, matrix, len(self.classes_), thread_count(self.n_jobs))
 
-    def _pool(self, family: Family, n_labeled: Array, clock: Clock, seed: int) -> PoolClassifier:
-        """The ensemble before it is fitted, for so many labeled rows of each class, (K,)."""
-        count = n_labeled + BALANCE
+    def _pool(self, family: Family, n_labeled: int, clock: Clock, seed: int) -> PoolClassifier:
+        """The ensemble before it is fitted."""
         forms = self.forms_
-        sparse = forms.plain.sparse_
+        sparse, many = forms.plain.sparse_, n_labeled >= MANY_LABELS * len(self.classes_)
         return PoolClassifier(
-            models(forms, family, count / count.sum(), seed, sparse=sparse, engine=self.engine),
-            weights=default_weights(sparse=sparse, n_columns=self.schema_.n_features),
+            models(forms, family, seed, sparse=sparse, many=many, engine=self.engine),
+            weights=default_weights(sparse=sparse, many=many),
             ridge=RIDGE,
-            balance=BALANCE,
             time_budget=clock.left(),
             unlabeled=None,
             random_state=seed,
@@ -335,11 +347,29 @@ def _rows(labels: Labels, weight: Array, seed: int) -> NDArray[np.intp]:
     return np.sort(np.concatenate([labeled, rest]))
 
 
+_ASSUMED = {
+    "shared": "labeled rows are taken for a random sample",
+    "unlabeled": "learned from the unlabeled rows",
+    "uniform": "given",
+}
+"""Where class shares come from."""
+MOST_NAMED = 10
+
+
+def _assumed(auto: AutoClassifier) -> str:
+    """The class shares that predictions assume, in words."""
+    named = list(zip(auto.classes_.tolist(), auto.class_prior_.tolist(), strict=True))[:MOST_NAMED]
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in named)
+    rest = len(auto.classes_) - len(named)
+    why = _ASSUMED[auto.class_prior] if isinstance(auto.class_prior, str) else "given"
+    return f"Class shares assumed ({why}): {shares}{f' and {rest} more' if rest else ''}."
+
+
 def _explanation(auto: AutoClassifier, n_unlabeled: int) -> str:
     """What a fit found, in words."""
     total = sum(auto.weights_.values()) or 1.0
     shares = ", ".join(f"{one.name} {one.weight / total:.0%}" for one in auto.models_ if one.weight > 0)
-    lines = [f"Weights of the models: {shares}."]
+    lines = [f"Weights of the models: {shares}.", _assumed(auto)]
     if auto.schema_.notes:
         lines.append(f"Columns: {'; '.join(auto.schema_.notes).removesuffix('.')}.")
     if auto.dependence_shift_:

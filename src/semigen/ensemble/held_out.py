@@ -16,9 +16,13 @@ from semigen.evaluation.metrics import row_log_loss
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-FEW_LABELS = 3.0
-"""With n held-out rows of K classes the ridge that keeps weights near their defaults is
-1 + FEW_LABELS · K² / n times as strong."""
+LEAST_SHARE = 1e-12
+"""Of a class without a labeled row, which no model can predict."""
+
+PRIOR_WEIGHT = 0.1
+"""Weight of the prior of class shares, in rows for each row: probabilities that are a little too sure would
+otherwise lead EM to shares near 0 and 1."""
+MAX_ITER, CONVERGED = 1000, 1e-7
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,12 @@ class HeldOut:
         The fold of each row.
     log_probs : ndarray of shape (M, m, K)
         Log probabilities of the M models.
+    evidence : ndarray of shape (M, m, K)
+        The same less the log class prior of each model.
     class_shares : ndarray of shape (m, K)
         Class shares of the labeled rows that were not in the same fold.
+    log_prior : ndarray of shape (m, K)
+        Log of the class shares that these labels suggest (:func:`semigen.data.weights.estimated_shares`).
     n_labeled, n_unlabeled : int or None
         Labeled and unlabeled rows of positive weight that were there to learn from.
     random_state : int or None
@@ -50,27 +58,31 @@ class HeldOut:
     weight: Array
     fold: Rows
     log_probs: Array
+    evidence: Array
     class_shares: Array
+    log_prior: Array
     n_labeled: int | None = None
     n_unlabeled: int | None = None
     random_state: int | None = None
 
     def only(self, models: NDArray[np.bool_]) -> HeldOut:
         """The predictions of some models (M,)."""
-        return replace(self, log_probs=self.log_probs[models])
+        return replace(self, log_probs=self.log_probs[models], evidence=self.evidence[models])
 
     def pool_weights(self, start: Array, ridge: float) -> Array:
         """Weights of the models, (M,): see :func:`pool_weights`."""
-        return pool_weights(self.log_probs, self.code, self.weight, start, ridge)
+        return pool_weights(self.log_prior, self.evidence, self.code, self.weight, start, ridge)
 
     def crossfitted(self, start: Array, ridge: float) -> Array:
         """Log probabilities of the ensemble, (m, K), with weights for each fold learned on the others."""
-        result = np.empty(self.log_probs.shape[1:])
+        result = np.empty(self.log_prior.shape)
         for fold in np.unique(self.fold):
             mine = self.fold == fold
-            others = self.log_probs[:, ~mine]
-            found = pool_weights(others, self.code[~mine], self.weight[~mine], start, ridge)
-            result[mine] = log_softmax(np.tensordot(found, self.log_probs[:, mine], 1), axis=1)
+            rest = ~mine
+            found = pool_weights(
+                self.log_prior[rest], self.evidence[:, rest], self.code[rest], self.weight[rest], start, ridge
+            )
+            result[mine] = pooled(self.log_prior[mine], self.evidence[:, mine], found)
         return result
 
     def validation(self, log_probs: Mapping[str, Array]) -> Comparison | None:
@@ -95,14 +107,40 @@ class HeldOut:
         )
 
 
-def pool_weights(log_probs: Array, code: Rows, weight: Array, start: Array, ridge: float) -> Array:
-    """Weights ≥ 0 that minimize the log-loss of the ensemble plus ``r |w - start|²``.
-
-    The problem is convex. ``r`` is ``ridge`` times ``1 + FEW_LABELS · K² / m``.
+def log_evidence(log_probs: Array, prior: Array) -> Array:
+    """``log p_m(k | x) - log π_mk``: what a model with the class prior π_m makes of x itself, (m, K).
 
     Parameters
     ----------
-    log_probs : ndarray of shape (M, m, K)
+    log_probs : ndarray of shape (m, K)
+    prior : ndarray of shape (K,)
+    """
+    return np.asarray(log_probs - np.log(np.maximum(prior, LEAST_SHARE)))
+
+
+def pooled(log_prior: Array, evidence: Array, weights: Array) -> Array:
+    """Log probabilities of the ensemble, ``log p(k) + Σ_m w_m evidence_m(k)`` normalized, (m, K).
+
+    Parameters
+    ----------
+    log_prior : ndarray of shape (K,) or (m, K)
+    evidence : ndarray of shape (M, m, K)
+    weights : ndarray of shape (M,)
+    """
+    return np.asarray(log_softmax(log_prior + np.tensordot(weights, evidence, 1), axis=1))
+
+
+def pool_weights(
+    log_prior: Array, evidence: Array, code: Rows, weight: Array, start: Array, ridge: float
+) -> Array:
+    """Weights ≥ 0 that minimize the log-loss of the ensemble plus ``ridge |w - start|²``.
+
+    The problem is convex.
+
+    Parameters
+    ----------
+    log_prior : ndarray of shape (m, K)
+    evidence : ndarray of shape (M, m, K)
     code : ndarray of shape (m,)
         True classes.
     weight : ndarray of shape (m,)
@@ -113,15 +151,38 @@ def pool_weights(log_probs: Array, code: Rows, weight: Array, start: Array, ridg
     """
     if not len(code):
         return start
-    ridge *= 1 + FEW_LABELS * log_probs.shape[2] ** 2 / len(code)
     rows = np.arange(len(code))
-    true = log_probs[:, rows, code]
+    true = evidence[:, rows, code]
 
     def loss(w: Array) -> tuple[float, Array]:
-        log_pool = log_softmax(np.tensordot(w, log_probs, 1), axis=1)
-        expected = (np.exp(log_pool) * log_probs).sum(axis=2)
+        log_pool = pooled(log_prior, evidence, w)
+        expected = (np.exp(log_pool) * evidence).sum(axis=2)
         value = -float(weight @ log_pool[rows, code]) + ridge * float(((w - start) ** 2).sum())
         return value, (expected - true) @ weight + 2 * ridge * (w - start)
 
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(start))
     return np.asarray(found.x)
+
+
+def shares_of_rows(probs: Array, weight: Array, prior: Array) -> Array:
+    """Class shares of rows from their probabilities under other shares, (K,).
+
+    EM for ``Σ_i w_i log Σ_k π_k p(k | x_i) / prior_k`` plus the log density of a Dirichlet prior with mode
+    ``prior``, worth ``PRIOR_WEIGHT`` of the rows (Saerens, Latinne & Decaestecker 2002, *Neural Computation*
+    14:21).
+
+    Parameters
+    ----------
+    probs : ndarray of shape (n, K)
+    weight : ndarray of shape (n,)
+    prior : ndarray of shape (K,)
+        The shares under which ``probs`` were computed.
+    """
+    shares = prior
+    for _ in range(MAX_ITER):
+        joint = probs * (shares / prior)
+        count = weight @ (joint / joint.sum(axis=1, keepdims=True)) + PRIOR_WEIGHT * weight.sum() * prior
+        shares, last = count / count.sum(), shares
+        if np.abs(shares - last).max() < CONVERGED:
+            break
+    return np.asarray(shares)

@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,16 +18,20 @@ from semigen.comparison import CLASS_SHARES, Comparison
 from semigen.comparison.record import stated_seed
 from semigen.data.labels import Labels
 from semigen.data.rows import by_blocks, count_rows, take_rows
-from semigen.data.weights import balanced, class_shares, read_labels
-from semigen.ensemble.held_out import HeldOut
-from semigen.estimators.adapters import class_log_proba, fit_classifier, takes_unlabeled
+from semigen.data.weights import class_rows, class_shares, estimated_shares, read_labels
+from semigen.em import ClassPrior
+from semigen.ensemble.held_out import HeldOut, log_evidence, pooled, shares_of_rows
+from semigen.estimators.adapters import class_log_proba, fit_classifier, prior_of, takes_unlabeled
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.splits import held_out_folds
 from semigen.exceptions import ParameterError
+from semigen.mixture.parameters import class_prior
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
+ENOUGH_HELD_OUT = 1000
+"""Held-out rows that tell the weights well enough: with many labels not every fold has its turn."""
 _ENSEMBLE = "pool"  # its name among the models in validation_
 
 
@@ -60,15 +63,17 @@ class PoolModel:
 
 
 class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
-    """Weighted geometric mean of any classifiers: ``p(k | x) ∝ Π_m p_m(k | x)^{w_m}`` with w_m ≥ 0.
+    """Log-linear pool of any classifiers: ``p(k | x) ∝ p(k) Π_m (p_m(k | x) / π_mk)^{w_m}`` with w_m ≥ 0.
 
-    The weights minimize ``Σ_held-out -log p(y | x) + r Σ_m (w_m - w⁰_m)²``. Each fold of labeled rows is left
-    out of the fits altogether, because a model that has seen a row without its label can still be more
+    π_m is the class prior of a model, the class shares of the labeled rows unless it has a ``class_prior_``,
+    so ``p_m(k | x) / π_mk`` is what it makes of x itself; p(k) are the class shares that are assumed. With
+    weights of 0 the ensemble predicts p(k).
+
+    The weights minimize ``Σ_held-out -log p(y | x) + ridge Σ_m (w_m - w⁰_m)²``. Each fold of labeled rows is
+    left out of the fits altogether, because a model that has seen a row without its label can still be more
     confident about it than about new rows. The weights both blend and calibrate: their sum says how confident
-    the ensemble is. With few labels they stay near w⁰: ``r = ridge (1 + 3 K² / n)`` for n held-out rows of K
-    classes, because while one row of a small class is held out, the models miss much of what there is to
-    learn about it and look worse than they are (Genest & Zidek 1986, *Statistical Science* 1:114, on
-    log-linear pools; Wolpert 1992, *Neural Networks* 5:241, on stacking).
+    the ensemble is (Genest & Zidek 1986, *Statistical Science* 1:114, on log-linear pools; Wolpert 1992,
+    *Neural Networks* 5:241, on stacking).
 
     Parameters
     ----------
@@ -80,15 +85,18 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         shares"`` are reserved.
     weights : dict {name: float} or None, default=None
         w⁰; None: 1 / M each. Names left out have 1 / M.
-    ridge : float, default=3.0
-        How strongly weights are held to w⁰ where labels are many, in nats per squared unit.
-    balance : float, default=0.0
-        Models learn from labeled rows that are weighted as if each class had this many more of them. A few
-        labels drawn at random say little about the class shares, and models that take uneven ones at face
-        value all err to the same side; with many labels it changes nothing. The models must then accept
-        ``sample_weight``, except scikit-learn's semi-supervised ones, which ignore it.
+    ridge : float, default=10.0
+        How strongly weights are held to w⁰, in nats per squared unit.
+    class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
+        p(k). "shared": labeled rows are drawn as all rows are, so their counts are evidence of the shares
+        (:func:`semigen.data.weights.estimated_shares`: between equal shares and those of the labels, because
+        a few labels drawn at random can be two of one class and eight of another although the classes are
+        equally frequent). "unlabeled": of the unlabeled rows, whatever the shares of the labeled ones are; by
+        EM on the ensemble's probabilities (Saerens, Latinne & Decaestecker 2002, *Neural Computation* 14:21).
+        "uniform": all equal. An array: p(k), in the order of ``classes_``. The weights are learned
+        under "shared", because held-out rows are labeled ones.
     n_splits : int, default=5
-        Folds.
+        Folds. With many labels only as many of them are held out as have a thousand rows, two or more.
     time_budget : float or None, default=None
         Seconds. Every model is fitted on all rows first, then fold by fold; what cannot be finished in time
         is left out, later models and later folds first. The first model is always fitted. Results then
@@ -105,6 +113,10 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     forms_ : dict {name: str or None}
         The form of the rows that each classifier reads.
     weights_ : dict {name: float}
+    priors_ : dict {name: ndarray of shape (K,)}
+        π_m.
+    class_prior_ : ndarray of shape (K,)
+        p(k).
     models_ : tuple of PoolModel
         The models with their weights and held-out scores, by weight, the largest first.
     validation_ : Comparison or None
@@ -121,8 +133,8 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         estimators: Sequence[tuple[Any, ...]],
         *,
         weights: Mapping[str, float] | None = None,
-        ridge: float = 3.0,
-        balance: float = 0.0,
+        ridge: float = 10.0,
+        class_prior: Any = "shared",
         n_splits: int = 5,
         time_budget: float | None = None,
         unlabeled: Any = -1,
@@ -131,7 +143,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         self.estimators = estimators
         self.weights = weights
         self.ridge = ridge
-        self.balance = balance
+        self.class_prior = class_prior
         self.n_splits = n_splits
         self.time_budget = time_budget
         self.unlabeled = unlabeled
@@ -166,8 +178,11 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         start = self._start([name for name, _, _ in entries])
         budget = np.inf if self.time_budget is None else self.time_budget
         labels, weight = read_labels(y, self.unlabeled, sample_weight, count_rows(X))
+        prior = class_prior(self.class_prior, labels.classes)
         folds = held_out_folds(labels, weight, self.n_splits, self.random_state)
-        train = _Training(X, labels, weight, self.balance)
+        if folds:
+            folds = folds[: max(2, -(-ENOUGH_HELD_OUT // len(folds[0])))]
+        train = _Training(X, labels, weight)
         n_fits, done = len(entries) * (len(folds) + 1), 0
         seconds: dict[str, float] = {}
 
@@ -189,22 +204,21 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
                 break
             self.estimators_[name] = fitted(name, form, estimator, everything)
         entries = entries[: len(self.estimators_)]
+        shares = class_shares(labels, weight)
+        self.priors_ = {
+            name: prior_of(model, self.classes_, shares) for name, model in self.estimators_.items()
+        }
         self.forms_ = {name: form for name, form, _ in entries}
-        finished: list[tuple[Array, Array]] = []
+        finished: list[HeldOut] = []
         round_seconds = time.perf_counter() - begin
         for rows in folds:
             since = time.perf_counter()
             if since - begin + round_seconds > budget:
                 break
             part = train.without(rows)
-            predicted = [
-                class_log_proba(fitted(*entry, part), train.labeled(entry[1], rows), labels.classes)
-                for entry in entries
-            ]
-            shares = np.tile(class_shares(part.labels, part.row_weight), (len(rows), 1))
-            finished.append((np.stack(predicted), shares))
+            finished.append(_fold(train, part, rows, entries, [fitted(*entry, part) for entry in entries]))
             round_seconds = time.perf_counter() - since
-        self.held_out_ = _held_out(train, folds, finished, len(entries), stated_seed(self.random_state))
+        self.held_out_ = _held_out(train, finished, len(entries), stated_seed(self.random_state))
         found = self.held_out_.pool_weights(start[: len(entries)], self.ridge)
         self.validation_ = self.held_out_.validation(
             {
@@ -214,11 +228,22 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         )
         self.models_ = tuple(_model(name, one, seconds[name], self.validation_) for name, _, one in entries)
         self.reweight(dict(zip(self.estimators_, found.tolist(), strict=True)))
+        self.assume_prior(prior, X, labels, weight)
         first = next(iter(self.estimators_.values()))
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(first, name):
                 setattr(self, name, getattr(first, name))
         return self
+
+    def assume_prior(self, prior: ClassPrior, X: Any, labels: Labels, weight: Array) -> None:
+        """Set the class shares that predictions assume, given the rows, labels and weights of the fit."""
+        self.class_prior_ = estimated_shares(class_rows(labels, weight))
+        rest = np.flatnonzero(~labels.is_labeled & (weight > 0))
+        if prior.values is not None:
+            self.class_prior_ = prior.values
+        elif prior.kind == "unlabeled" and len(rest):
+            probs = self.predict_proba(take_rows(X, rest))
+            self.class_prior_ = shares_of_rows(probs, weight[rest], self.class_prior_)
 
     def restrict(self, start: Mapping[str, float]) -> None:
         """Keep only some of the fitted models, with weights learned anew on the same held-out rows.
@@ -246,14 +271,13 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         return by_blocks(self._pooled, X, len(self.classes_))
 
     def _pooled(self, X: Any) -> Array:
-        total: Any = 0.0
-        for name, weight in self.weights_.items():
-            if weight > 0:
-                rows = _read(X, self.forms_[name])
-                total = total + weight * class_log_proba(self.estimators_[name], rows, self.classes_)
-        if np.isscalar(total):  # every weight is 0: no model can tell the classes apart
-            total = np.zeros((count_rows(X), len(self.classes_)))
-        return np.asarray(np.exp(log_softmax(total, axis=1)))
+        used = {name: weight for name, weight in self.weights_.items() if weight > 0}
+        evidence = np.empty((len(used), count_rows(X), len(self.classes_)))
+        for of_model, name in zip(evidence, used, strict=True):
+            rows = _read(X, self.forms_[name])
+            log_probs = class_log_proba(self.estimators_[name], rows, self.classes_)
+            of_model[:] = log_evidence(log_probs, self.priors_[name])
+        return np.exp(pooled(np.log(self.class_prior_), evidence, np.array(list(used.values()))))
 
     def _entries(self) -> list[tuple[str, str | None, Any]]:
         """Name, form and classifier of each model, checked."""
@@ -280,7 +304,6 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     def _start(self, names: list[str]) -> Array:
         """The default weights, in the order of the models."""
         real("ridge", self.ridge, minimum=0)
-        real("balance", self.balance, minimum=0)
         integer("n_splits", self.n_splits, minimum=2)
         if self.time_budget is not None:
             real("time_budget", self.time_budget, minimum=0)
@@ -294,8 +317,8 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
 class _Training:
     """All rows of a fit. Forms of the labeled rows are computed once, for all models and folds."""
 
-    def __init__(self, X: Any, labels: Labels, weight: Array, balance: float) -> None:
-        self.X, self.labels, self.weight, self.balance = X, labels, weight, balance
+    def __init__(self, X: Any, labels: Labels, weight: Array) -> None:
+        self.X, self.labels, self.weight = X, labels, weight
         self.labeled_rows = np.flatnonzero(labels.is_labeled & (weight > 0))
         self.X_labeled = take_rows(X, self.labeled_rows)
 
@@ -306,8 +329,7 @@ class _Training:
     def without(self, rows: Rows) -> _Part:
         """The rows that are not held out."""
         rest = np.delete(np.arange(len(self.weight)), rows)
-        labels, weight = self.labels.take(rest), self.weight[rest]
-        return _Part(self, rest, labels, weight, balanced(labels, weight, self.balance))
+        return _Part(self, rest, self.labels.take(rest), self.weight[rest])
 
 
 @dataclass(frozen=True)
@@ -317,8 +339,7 @@ class _Part:
     train: _Training
     rows: Rows
     labels: Labels
-    row_weight: Array
-    balanced_weight: Array
+    weight: Array
 
     def fit(self, model: Any, form: str | None) -> Any:
         """Fit a model on the rows that it can use."""
@@ -328,31 +349,55 @@ class _Part:
                 if len(self.rows) == len(self.train.weight)
                 else take_rows(self.train.X, self.rows)
             )
-            return fit_classifier(model, _read(X, form), self.labels, self.balanced_weight)
-        mine = np.flatnonzero(self.labels.is_labeled & (self.row_weight > 0))
+            return fit_classifier(model, _read(X, form), self.labels, self.weight)
+        mine = np.flatnonzero(self.labels.is_labeled & (self.weight > 0))
         X = self.train.labeled(form, self.rows[mine])
-        return fit_classifier(model, X, self.labels.take(mine), self.balanced_weight[mine])
+        return fit_classifier(model, X, self.labels.take(mine), self.weight[mine])
 
 
 def _read(X: Any, form: str | None) -> Any:
     return X if form is None else getattr(X, form)
 
 
-def _held_out(
-    train: _Training, folds: list[Rows], finished: list[tuple[Array, Array]], n_models: int, seed: int | None
-) -> HeldOut:
-    folds = folds[: len(finished)]
-    rows = np.concatenate(folds) if folds else np.empty(0, dtype=np.intp)
-    n_classes, counted = len(train.labels.classes), train.weight > 0
+def _fold(train: _Training, part: _Part, rows: Rows, entries: list[Any], models: list[Any]) -> HeldOut:
+    """What models that were fitted without some labeled rows predict for these."""
+    classes, shares = train.labels.classes, class_shares(part.labels, part.weight)
+    read = [train.labeled(form, rows) for _, form, _ in entries]
+    log_probs = [class_log_proba(model, X, classes) for model, X in zip(models, read, strict=True)]
+    priors = [prior_of(model, classes, shares) for model in models]
     return HeldOut(
         rows,
         train.labels.hard[rows],
         train.weight[rows],
-        np.repeat(np.arange(len(folds)), [len(one) for one in folds]),
-        np.concatenate([np.empty((n_models, 0, n_classes)), *(one for one, _ in finished)], axis=1),
-        np.concatenate([np.empty((0, n_classes)), *(shares for _, shares in finished)]),
+        np.zeros(len(rows), dtype=np.intp),
+        np.stack(log_probs),
+        np.stack([log_evidence(of_x, prior) for of_x, prior in zip(log_probs, priors, strict=True)]),
+        np.tile(shares, (len(rows), 1)),
+        np.tile(np.log(estimated_shares(class_rows(part.labels, part.weight))), (len(rows), 1)),
+    )
+
+
+def _held_out(train: _Training, folds: list[HeldOut], n_models: int, seed: int | None) -> HeldOut:
+    """The folds as one record."""
+    n_classes = len(train.labels.classes)
+    none = np.empty(0, dtype=np.intp)
+    of_rows, of_models = np.empty((0, n_classes)), np.empty((n_models, 0, n_classes))
+    all_folds = [HeldOut(none, none, np.empty(0), none, of_models, of_models, of_rows, of_rows), *folds]
+
+    def join(name: str, axis: int = 0) -> Any:
+        return np.concatenate([getattr(one, name) for one in all_folds], axis=axis)
+
+    return HeldOut(
+        join("rows"),
+        join("code"),
+        join("weight"),
+        np.repeat(np.arange(len(folds)), [len(one.rows) for one in folds]),
+        join("log_probs", 1),
+        join("evidence", 1),
+        join("class_shares"),
+        join("log_prior"),
         len(train.labeled_rows),
-        int((~train.labels.is_labeled & counted).sum()),
+        int((~train.labels.is_labeled & (train.weight > 0)).sum()),
         seed,
     )
 

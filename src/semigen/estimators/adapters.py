@@ -86,6 +86,20 @@ def class_log_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
     return np.asarray(np.log((1 - FLOOR) * class_proba(model, X, classes) + FLOOR / len(classes)))
 
 
+def prior_of(model: Any, classes: NDArray[Any], shares: Array) -> Array:
+    """The class prior inside a fitted classifier's probabilities over ``classes``, (K,).
+
+    That of its attribute ``class_prior_`` (:class:`semigen.MixtureClassifier`, raised to the power of its
+    posterior; scikit-learn's Gaussian naive Bayes), else the class shares of the labeled rows that it was
+    fitted on.
+    """
+    own = getattr(model, "class_prior_", None)
+    if own is None:
+        return shares
+    raised = own ** getattr(model, "posterior_power_", 1.0)
+    return np.asarray(align_probabilities([raised / raised.sum()], known_classes(model, classes), classes)[0])
+
+
 def without(X: Any, labels: Labels, weight: Array, rows: NDArray[np.intp]) -> tuple[Any, Labels, Array]:
     """The table, its labels and its weights without some rows."""
     rest = np.delete(np.arange(len(weight)), rows)

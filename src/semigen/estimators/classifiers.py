@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,6 +20,7 @@ from semigen.estimators.base import ProbabilityClassifier
 Array = NDArray[np.float64]
 
 MOST_ROWS_TO_ROTATE = 1500
+MOST_TREES, LEARNING_RATE = 2000, 0.1
 
 
 class RidgeLogistic(ProbabilityClassifier, BaseEstimator):
@@ -65,8 +67,44 @@ class RidgeLogistic(ProbabilityClassifier, BaseEstimator):
         return np.asarray(softmax(X @ self.coef_ + self.intercept_, axis=1))
 
 
-class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
-    """Extra trees (Geurts, Ernst & Wehenkel 2006, *Machine Learning* 63:3), kept as arrays of nodes.
+class _Trees(ProbabilityClassifier, BaseEstimator):
+    """Decision trees as arrays of nodes; ``value_`` (nodes, K) is added up over the leaves of a row."""
+
+    def _keep(self, trees: Sequence[Any], value: Array) -> None:
+        counts = [tree.node_count for tree in trees]
+        self.root_ = np.cumsum([0, *counts[:-1]])
+        self.feature_ = np.concatenate([tree.feature for tree in trees]).astype(np.intp)
+        self.threshold_ = np.concatenate([tree.threshold for tree in trees])
+        pairs = [np.column_stack([tree.children_right, tree.children_left]) for tree in trees]
+        self.child_ = (np.concatenate(pairs) + np.repeat(self.root_, counts)[:, None]).ravel()
+        self.value_ = value
+
+    def _sum(self, X: Array) -> Array:
+        """Sum over the trees of the values in the leaves of each row, (n, K)."""
+        check_is_fitted(self)
+        X = np.asarray(X, dtype=np.float32)  # scikit-learn's trees compare float32
+        result = np.empty((len(X), self.value_.shape[1]))
+        rows = max(1, 2**18 // len(self.root_))
+        for begin in range(0, len(X), rows):
+            x = X[begin : begin + rows]
+            node = np.tile(self.root_, len(x))
+            going = np.arange(len(node))  # pairs of row and tree that have not reached a leaf
+            while len(going):
+                here = node[going]
+                inner = self.feature_[here] >= 0
+                going, here = going[inner], here[inner]
+                cell = x.ravel()[going // len(self.root_) * x.shape[1] + self.feature_[here]]
+                node[going] = self.child_[2 * here + (cell <= self.threshold_[here])]
+            leaves = csr_array(
+                (np.ones(len(node)), node, np.arange(0, len(node) + 1, len(self.root_))),
+                shape=(len(x), len(self.value_)),
+            )
+            result[begin : begin + rows] = leaves @ self.value_
+        return result
+
+
+class TreeEnsemble(_Trees):
+    """Random forest (Breiman 2001, *Machine Learning* 45:5), kept as arrays of nodes.
 
     Parameters
     ----------
@@ -82,7 +120,7 @@ class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
         Where it splits.
     child_ : ndarray of shape (2 nodes,), intp
         Two for each node: the child for numbers above the threshold, and the other one.
-    proba_ : ndarray of shape (nodes, K)
+    value_ : ndarray of shape (nodes, K)
         Class shares of the training rows in a node.
     root_ : ndarray of shape (n_trees,), intp
         First node of each tree.
@@ -95,38 +133,64 @@ class TreeEnsemble(ProbabilityClassifier, BaseEstimator):
     def fit(self, X: Array, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Grow the trees on rows (n, P) with one class each."""
         integer("n_trees", self.n_trees, minimum=1)
-        grown = ExtraTreesClassifier(self.n_trees, random_state=self.random_state)
+        grown = RandomForestClassifier(self.n_trees, random_state=self.random_state)
         trees = [one.tree_ for one in grown.fit(X, y, sample_weight=sample_weight).estimators_]
         self.classes_ = grown.classes_
-        counts = [tree.node_count for tree in trees]
-        self.root_ = np.cumsum([0, *counts[:-1]])
-        self.feature_ = np.concatenate([tree.feature for tree in trees]).astype(np.intp)
-        self.threshold_ = np.concatenate([tree.threshold for tree in trees])
-        pairs = [np.column_stack([tree.children_right, tree.children_left]) for tree in trees]
-        self.child_ = (np.concatenate(pairs) + np.repeat(self.root_, counts)[:, None]).ravel()
         value = np.concatenate([tree.value[:, 0] for tree in trees])
-        self.proba_ = value / value.sum(axis=1, keepdims=True)
+        self._keep(trees, value / value.sum(axis=1, keepdims=True))
         return self
 
     def predict_proba(self, X: Array) -> Array:
         """Class probabilities, the mean over the trees, (n, K)."""
-        check_is_fitted(self)
-        X = np.asarray(X, dtype=np.float32)  # scikit-learn's trees compare float32
-        result = np.empty((len(X), len(self.classes_)))
-        rows = max(1, 2**18 // len(self.root_))
-        for begin in range(0, len(X), rows):
-            x = X[begin : begin + rows]
-            node = np.tile(self.root_, len(x))
-            going = np.arange(len(node))  # pairs of row and tree that have not reached a leaf
-            while len(going):
-                here = node[going]
-                inner = self.feature_[here] >= 0
-                going, here = going[inner], here[inner]
-                cell = x.ravel()[going // len(self.root_) * x.shape[1] + self.feature_[here]]
-                node[going] = self.child_[2 * here + (cell <= self.threshold_[here])]
-            leaves = csr_array(
-                (np.full(len(node), 1 / len(self.root_)), node, np.arange(0, len(node) + 1, len(self.root_))),
-                shape=(len(x), len(self.proba_)),
-            )
-            result[begin : begin + rows] = leaves @ self.proba_
-        return result
+        return self._sum(X) / len(self.root_)
+
+
+class BoostedTrees(_Trees):
+    """Stochastic gradient boosting of the log-loss (Friedman 2002, *CSDA* 38:367), kept as arrays of nodes.
+
+    Each tree sees half of the rows and, at each split, the square root of the number of columns.
+
+    Parameters
+    ----------
+    n_trees : int, default=200
+        For two classes; with more, this many times as many trees as classes, but at most ``MOST_TREES``.
+    random_state : int, RandomState or None, default=0
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+    feature_, threshold_, child_, root_
+        As in :class:`TreeEnsemble`.
+    value_ : ndarray of shape (nodes, K)
+        What a leaf adds to the log odds of each class.
+    """
+
+    def __init__(self, n_trees: int = 200, *, random_state: Any = 0) -> None:
+        self.n_trees = n_trees
+        self.random_state = random_state
+
+    def fit(self, X: Array, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Grow the trees on rows (n, P) with one class each."""
+        integer("n_trees", self.n_trees, minimum=1)
+        n_classes = len(np.unique(y))
+        grown = GradientBoostingClassifier(
+            init="zero",
+            n_estimators=min(self.n_trees, max(1, MOST_TREES // n_classes)),
+            learning_rate=LEARNING_RATE,
+            subsample=0.5,
+            max_features="sqrt",
+            min_samples_leaf=3,
+            random_state=self.random_state,
+        ).fit(X, y, sample_weight=sample_weight)
+        self.classes_ = grown.classes_
+        trees = [one.tree_ for one in grown.estimators_.ravel()]
+        of_class = np.arange(len(trees)) % n_classes if n_classes > 2 else np.ones(len(trees), dtype=np.intp)
+        adds_to = np.repeat(of_class, [tree.node_count for tree in trees])
+        value = np.zeros((len(adds_to), n_classes))
+        value[np.arange(len(adds_to)), adds_to] = np.concatenate([tree.value[:, 0, 0] for tree in trees])
+        self._keep(trees, LEARNING_RATE * value)
+        return self
+
+    def predict_proba(self, X: Array) -> Array:
+        """Class probabilities, (n, K)."""
+        return np.asarray(softmax(self._sum(X), axis=1))

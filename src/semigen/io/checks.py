@@ -52,18 +52,18 @@ def _trees(one: Any) -> None:
     _ask(
         one.feature_.shape == one.threshold_.shape == (n_nodes,)
         and one.child_.shape == (2 * n_nodes,)
-        and one.proba_.shape == (n_nodes, len(one.classes_))
+        and one.value_.shape == (n_nodes, len(one.classes_))
         and one.root_.ndim == 1
         and len(one.root_)
         and _within(one.feature_, -2, 2**31)
         and _within(one.root_, 0, n_nodes),
-        "the nodes of a TreeEnsemble have another number of features, children or probabilities",
+        "the nodes of trees have another number of features, children or values",
     )
     inner = np.flatnonzero(one.feature_ >= 0)
     child = one.child_.reshape(-1, 2)[inner]
     _ask(
         _within(child, 0, n_nodes) and (child > inner[:, None]).all(),
-        "a child in a TreeEnsemble is not behind its parent",
+        "a child in a tree is not behind its parent",
     )
 
 
@@ -145,6 +145,7 @@ CHECKS: Mapping[str, Callable[[Any], None]] = {
     "NeighborGraph": _graph,
     "Neighbors": _neighbors,
     "TfidfVectorizer": _words,
+    "BoostedTrees": _trees,
     "TreeEnsemble": _trees,
 }
 """By the name of a class."""

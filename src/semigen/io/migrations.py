@@ -19,7 +19,8 @@ from semigen.estimators.adapters import takes_unlabeled
 
 FORMAT = 3
 """Format of the files that are written now. 1: semigen 0.1, before modules moved. 2: semigen 0.2, where
-models inside others knew classes by name, columns were all of the matrix, posteriors had no power."""
+models inside others knew classes by name, columns were all of the matrix, mixtures' posteriors had no power,
+and ensembles left class priors in their models' probabilities."""
 
 
 MODULES: Mapping[str, str] = {
@@ -240,6 +241,28 @@ def _safe(model: Any) -> None:
     model.comparison_, model.verdict_ = None, Verdict("not compared")
 
 
+def _uniform_evidence(record: Any) -> None:
+    n_classes = record.log_probs.shape[2]
+    _set(record, evidence=record.log_probs, log_prior=np.full(record.class_shares.shape, -np.log(n_classes)))
+
+
+def _uniform_priors(model: Any) -> None:
+    """Probabilities were multiplied as they are, which is what equal priors of all models come to."""
+    uniform = np.full(len(model.classes_), 1 / len(model.classes_))
+    vars(model).pop("balance", None)
+    model.class_prior = "shared"
+    model.class_prior_, model.priors_ = uniform, dict.fromkeys(model.estimators_, uniform)
+
+
+def _node_values(model: Any) -> None:
+    if "proba_" in vars(model):  # it is fitted
+        model.value_ = vars(model).pop("proba_")
+
+
+def _uniform_prior(model: Any) -> None:
+    model.class_prior, model.class_prior_ = "shared", model.pool_.class_prior_
+
+
 def _own_posterior(model: Any) -> None:
     """Probabilities are those of the model itself, and λ is the parameter."""
     model.calibrate = model.posterior_power_ = 1.0
@@ -281,6 +304,16 @@ def _unseen(model: Any) -> None:
         model.class_rows_ = model.n_unlabeled_ = model.log_densities_ = None
 
 
+def _older_ensemble(model: Any) -> None:
+    _unseen(model)
+    _uniform_prior(model)
+
+
+def _older_pool(model: Any) -> None:
+    _coded_pool(model)
+    _uniform_priors(model)
+
+
 STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
     1: {
         "AutoClassifier": _auto,
@@ -293,12 +326,14 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "SafeClassifier": _safe,
     },
     2: {
-        "AutoClassifier": _unseen,
+        "AutoClassifier": _older_ensemble,
+        "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
         "MixtureClassifier": _own_posterior,
         "PlainColumns": _plain_columns,
-        "PoolClassifier": _coded_pool,
+        "PoolClassifier": _older_pool,
         "Schema": _all_as_they_are,
+        "TreeEnsemble": _node_values,
     },
 }
 """What :func:`finish` does to objects of each older format, by the name of their class, to make them those of
