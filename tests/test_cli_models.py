@@ -81,7 +81,7 @@ def test_the_default_is_an_ensemble_whose_models_are_shown(pooled):
 def test_predictions_of_the_ensemble(pooled, here):
     folder, _ = pooled
     written = pd.read_csv(folder / "out/predictions.csv")
-    names = ["row", "given", "predicted", "probability", "p_no", "p_yes", "log_density"]
+    names = ["row", "given", "predicted", "probability", "p_no", "p_yes", "log_density", "novelty"]
     assert written.columns.tolist() == names
     clf, features = semigen.load(folder / "out/model.semigen"), make_table()[0][["u", "v", "w"]]
     np.testing.assert_allclose(written[["p_no", "p_yes"]], clf.predict_proba(features), rtol=1e-9, atol=1e-15)

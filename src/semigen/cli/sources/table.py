@@ -151,7 +151,7 @@ class TableSource(Source):
         opened = open_table(file, named, options, as_written=[*ids, *target], text=text_levels)
         numerals = noted.get("reading", {}).get("numerals", {})
         table = read_numbers_again(
-            opened.table.select(names), set(names) - set(_categories(model)), numerals, opened.decimal, path
+            opened.table.select(names), set(names) - set(_not_numbers(model)), numerals, opened.decimal, path
         )
         truth = given_labels(opened.table[target[0]], target[0], path, options) if target else None
         return Rows(table, *row_ids(opened.table, id_name), opened.notes, opened.kept, truth)
@@ -193,12 +193,15 @@ def _sorted_out(
     return column
 
 
-def _categories(model: Any) -> list[str]:
-    """The columns that a model knows as categories."""
+def _not_numbers(model: Any) -> list[str]:
+    """The columns that a model knows as categories, text or dates."""
     schema = getattr(model, "schema_", None)
     if schema is None or schema.names is None:
         return []
-    return [str(name) for name, levels in zip(schema.names, schema.levels, strict=True) if levels is not None]
+    categories = [
+        name for name, levels in zip(schema.names, schema.levels, strict=True) if levels is not None
+    ]
+    return list(map(str, [*categories, *(one.name for one in schema.encoded)]))
 
 
 def _columns_of(model: Any) -> tuple[list[str], list[str]]:
