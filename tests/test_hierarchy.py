@@ -333,6 +333,15 @@ def test_folds_do_not_depend_on_the_order_of_rows_and_keep_copies_together():
     assert folds(np.concatenate([every, every])) == folds(every, weight=2.0)
 
 
+def test_a_class_with_as_many_rows_as_components_leaves_nothing_to_the_labels(rng):
+    """Without a fold it could not be started: the fit of all rows stands, as without any evidence."""
+    x = np.concatenate([rng.normal(size=(3, 2)), 20 + rng.normal(size=(12, 2))])
+    y = np.repeat(["few", "many"], [3, 12])
+    model = MixtureClassifier(components_per_class={"few": 3}, random_state=0).fit(x, y)
+    assert model.posterior_power_ == POWER
+    assert model.unlabeled_weight_ == 1.0
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

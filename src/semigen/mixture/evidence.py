@@ -13,6 +13,7 @@ from scipy.special import log_softmax
 from semigen.data.blocks import Data, Engine
 from semigen.em import Level, log_joint
 from semigen.em.hierarchy import joint_left_out
+from semigen.exceptions import ParameterError
 
 Array = NDArray[np.float64]
 
@@ -127,9 +128,10 @@ def left_out(
     rows: Data, fits: Mapping[float, Sequence[Level]], shrinkage: float | None, engine: Engine
 ) -> dict[float, list[Evidence]]:
     """The evidence for each level of some fits by λ: labeled rows left out, the same folds for all."""
+    nothing = {one: [Evidence()] * len(levels) for one, levels in fits.items()}
     folds = deal(rows, next(iter(fits.values()))[-1])
     if not folds:
-        return {one: [Evidence()] * len(levels) for one, levels in fits.items()}
+        return nothing
     held_out = np.concatenate(folds)
     truth, weight = rows.labels.hard[held_out], rows.weight[held_out]
 
@@ -138,7 +140,10 @@ def left_out(
         joints = joint_left_out(levels, shrinkage, data, folds, engine)
         return [best_power(joint, truth, weight) for joint in joints]
 
-    return {one: judge(one, levels) for one, levels in fits.items()}
+    try:
+        return {one: judge(one, levels) for one, levels in fits.items()}
+    except ParameterError:  # without a fold a class has fewer rows than components
+        return nothing
 
 
 def deal(rows: Data, level: Level) -> list[NDArray[np.intp]]:
