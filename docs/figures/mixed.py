@@ -1,4 +1,4 @@
-"""Draw docs/_static/mixed.svg from the results of the benchmark of mixed tables: ``python docs/figures/mixed.py``."""
+"""Draw docs/_static/mixed.svg, results of the benchmark of mixed tables: ``python docs/figures/mixed.py``."""
 
 from pathlib import Path
 
