@@ -95,6 +95,7 @@ _mixed = partial(Method, suites=("mixed",), labeled_only=True)
 
 OURS: dict[str, Method] = {
     AUTO: Method(AutoClassifier, EVERYWHERE),
+    "mixture": Method(MixtureClassifier, NUMERIC, sparse=False, few_columns=True),
     "hybrid": Method(HybridClassifier),
     "safe": Method(lambda: SafeClassifier(MixtureClassifier(covariance="tied")), form=NUMBERS),
 }
@@ -166,12 +167,22 @@ SINGLE: dict[str, Method] = {
 """Supervised models like those of the ensemble, each alone."""
 RECIPE: dict[str, Method] = {
     TEXTBOOK: Method(
-        partial(MixtureClassifier, shrinkage=0, covariance="full"),
+        partial(MixtureClassifier, shrinkage=0, covariance="full", unlabeled_weight=1.0, calibrate=1.0),
         ("tables", "sslbook"),
         sparse=False,
         few_columns=True,
     ),
-    COARSE: Method(partial(MixtureClassifier, shrinkage=0, covariance="full", tol=1e-5), ("tables",)),
+    COARSE: Method(
+        partial(
+            MixtureClassifier,
+            shrinkage=0,
+            covariance="full",
+            unlabeled_weight=1.0,
+            calibrate=1.0,
+            tol=1e-5,
+        ),
+        ("tables",),
+    ),
     TWIN: Method(TextbookEM, ("tables",)),
     TWIN_FLOOR: Method(partial(TextbookEM, floor=True), ("tables",)),
 }
