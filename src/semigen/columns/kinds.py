@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from semigen.columns.dates import date_format, is_date
 from semigen.columns.encoders import is_prose
-from semigen.columns.numerals import numerals_of
+from semigen.columns.numerals import numerals_of, plain_number
 from semigen.columns.tables import Series, as_floats, as_frame, filled_cells
 from semigen.exceptions import ColumnError
 
@@ -175,7 +175,7 @@ def _are_levels(cells: list[Any]) -> bool:
     count = Counter(map(str, cells))
     if len(count) > max(_MOST_LEVELS, len(cells) / _ROWS_A_LEVEL) or 3 * len(count) > 2 * len(cells):
         return False
-    n_numbers = sum(n for level, n in count.items() if _is_number_text(level.replace(",", ".", 1)))
+    n_numbers = sum(n for level, n in count.items() if plain_number(level.replace(",", ".", 1)) is not None)
     return max(map(len, count)) <= _LONGEST_LEVEL and n_numbers < len(cells) / 2
 
 
@@ -215,7 +215,7 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, n_rows: int) 
 
 def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:
     cells = list(map(str, filled.to_list()))
-    odd = [cell for cell in cells if not _is_number_text(cell)]
+    odd = [cell for cell in cells if plain_number(cell) is None]
     becomes = f"text with {n_distinct:,} distinct values becomes features of its "
     numerals = numerals_of(set(cells)) if odd else None
     if numerals is not None:
@@ -251,21 +251,13 @@ def is_id_text(cells: Sequence[str], n_distinct: int, n_rows: int) -> bool:
     if all(cell.isdecimal() for cell in cells):
         numbers = list(map(int, cells))
         return len(numbers) >= _LEAST_ROWS_FOR_ORDER and _counts_rows(numbers)
-    return 2 * sum(_is_number_text(cell.replace(",", ".", 1)) for cell in cells) <= len(cells)
+    return 2 * sum(plain_number(cell.replace(",", ".", 1)) is not None for cell in cells) <= len(cells)
 
 
 def _counts_rows(numbers: list[int]) -> bool:
     """Whether different integers are in order or without a gap."""
     rising = sorted(numbers)
     return numbers in (rising, rising[::-1]) or rising[-1] - rising[0] + 1 == len(numbers)
-
-
-def _is_number_text(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_numeric_id(name: str, filled: Series, n_distinct: int, n_rows: int) -> bool:

@@ -11,6 +11,14 @@ _CURRENCIES = "$€£¥₹₽₩₺₴₫₪฿₦₱¢"
 _PARTS = "%‰"
 
 
+def plain_number(text: str) -> float | None:
+    """The number in a text as a program writes it (``float``), None if there is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True)
 class Numerals:
     """How the numbers of a column are written.

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from semigen.columns.numerals import plain_number
 from semigen.columns.tables import plain_types
 from semigen.exceptions import MissingExtraError, TableError
 from semigen.io.delimited import Reading, open_delimited, refuse_separator, unzipped
@@ -345,7 +346,7 @@ def _without(column: pa.ChunkedArray, markers: Sequence[str]) -> pa.ChunkedArray
     if is_text(kind):
         marks = pa.array(markers, kind)
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        marks = pa.array([value for value in map(_number, markers) if value is not None], pa.float64())
+        marks = pa.array([value for value in map(plain_number, markers) if value is not None], pa.float64())
     else:
         return column
     same = compute.is_in(column if is_text(kind) else column.cast(pa.float64(), safe=False), marks)
@@ -356,10 +357,3 @@ def _without(column: pa.ChunkedArray, markers: Sequence[str]) -> pa.ChunkedArray
         return rest.cast(pa.float64()) if is_text(kind) else rest
     except pa.ArrowException:
         return rest
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

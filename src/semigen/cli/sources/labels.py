@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from semigen.cli.sources.records import ReadOptions
 from semigen.cli.wording import cell_text, counted
+from semigen.columns.numerals import plain_number
 from semigen.columns.tables import hint, listing
 from semigen.exceptions import TableError
 from semigen.io.tables import is_text, value_type
@@ -117,14 +118,12 @@ def given_labels(column: pa.ChunkedArray, name: str, path: Path, options: ReadOp
     return labels
 
 
-def class_of(classes: Iterable[Any], options: ReadOptions) -> dict[str, Any]:
-    """The classes of a model by their texts, for labels of another file, which may have another type."""
-    return {_key(cell_text(one), options): one for one in classes}
-
-
 def as_classes(labels: NDArray[Any], classes: Iterable[Any], options: ReadOptions) -> NDArray[Any]:
-    """Labels as the classes of a model that have the same text; those of no class stay as they are."""
-    known = class_of(classes, options)
+    """Labels as the classes of a model that have the same text, as another file may have another type.
+
+    Those of no class stay as they are.
+    """
+    known = {_key(cell_text(one), options): one for one in classes}
     found = np.empty(len(labels), dtype=object)
     found[:] = [
         None if label is None else known.get(_key(cell_text(label), options), label) for label in labels
@@ -144,14 +143,7 @@ def _is_unlabeled(cell: Any, options: ReadOptions) -> bool:
         return not cell.strip() or any(marker in texts for marker in options.unlabeled)
     if isinstance(cell, bool):
         return cell_text(cell) in map(str.lower, options.unlabeled)
-    return any(_is_number(marker, cell) for marker in options.unlabeled)
-
-
-def _is_number(marker: str, cell: float) -> bool:
-    try:
-        return bool(float(marker) == cell)
-    except ValueError:
-        return False
+    return any(plain_number(marker) == cell for marker in options.unlabeled)
 
 
 def _plain(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import compute
 
-from semigen.columns.numerals import Numerals, numerals_of
+from semigen.columns.numerals import Numerals, numerals_of, plain_number
 from semigen.columns.tables import listing
 from semigen.exceptions import ColumnError
 from semigen.io.tables import is_text
@@ -48,7 +48,7 @@ def read_written_numbers(
         if numerals is None:
             continue
         cells = column.to_pylist()
-        odd = next((cell for cell in cells if _filled(cell) and not _is_plain(cell)), None)
+        odd = next((cell for cell in cells if _filled(cell) and plain_number(cell) is None), None)
         if odd is None:  # digits that are text on purpose, such as codes
             continue
         found[name] = numerals
@@ -105,16 +105,8 @@ def _as_numbers(column: pa.ChunkedArray, numerals: Numerals) -> pa.Array:
 def _number(cell: str, numerals: Numerals) -> float | None:
     """In the writing of the column, or as a program writes it: a column may come plain the next time."""
     number = numerals.read(cell)
-    return float(cell) if number is None and _is_plain(cell) else number
+    return plain_number(cell) if number is None else number
 
 
 def _filled(cell: str | None) -> bool:
     return cell is not None and bool(cell.strip())
-
-
-def _is_plain(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
