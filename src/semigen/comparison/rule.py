@@ -53,7 +53,7 @@ class Verdict:
 
 
 def decide(change: Score) -> Decided:
-    """The rule itself, for a score with the unlabeled rows minus one without them."""
+    """The rule itself, for the score of a fit minus that of another: with the unlabeled rows and without."""
     loss = change.log_loss
     return "hurt" if loss.low > 0 else "helped" if loss.high < 0 else "unclear"
 
@@ -87,8 +87,9 @@ def explain(verdict: Verdict, n_unlabeled: int) -> str:
         return f"Whether {rows} helped cannot be told: no labeled row could be held out."
     tested = f"{verdict.n_rows:,} held-out labeled row{'' if verdict.n_rows == 1 else 's'}"
     change = (
-        f"on {tested} they changed the log-loss by {_interval(verdict.change.log_loss, 1, '.3f')} nats per "
-        f"row and the accuracy by {_interval(verdict.change.accuracy, 100, '.1f')} points (95 % intervals)"
+        f"on {tested} they changed the log-loss by {signed_interval(verdict.change.log_loss, 1, '.3f')} nats "
+        f"per row and the accuracy by {signed_interval(verdict.change.accuracy, 100, '.1f')} points (95 % "
+        "intervals)"
     )
     return {
         "helped": f"Unlabeled rows helped: {rows} made predictions better; {change}.",
@@ -100,6 +101,7 @@ def explain(verdict: Verdict, n_unlabeled: int) -> str:
     }[verdict.outcome]
 
 
-def _interval(estimate: Estimate, scale: float, form: str) -> str:
+def signed_interval(estimate: Estimate, scale: float, form: str) -> str:
+    """A difference and its interval, times a scale, with their signs."""
     value, low, high = (f"{scale * one:+{form}}" for one in (estimate.value, estimate.low, estimate.high))
     return f"{value} ({low} to {high})"

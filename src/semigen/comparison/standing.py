@@ -7,7 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from semigen.comparison.record import CLASS_SHARES, Comparison, Score
-from semigen.evaluation.intervals import Estimate
+from semigen.comparison.rule import Decided, decide, signed_interval
+
+Outcome = Literal["better", "worse", "unclear"]
+
+_OUTCOMES: dict[Decided, Outcome] = {"helped": "better", "hurt": "worse", "unclear": "unclear"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Standing:
     """
 
     beside: str
-    outcome: Literal["better", "worse", "unclear"]
+    outcome: Outcome
     n_rows: int
     change: Score
 
@@ -49,11 +53,7 @@ def stand(comparison: Comparison, name: str, beside: str) -> Standing:
         If a name is none of the comparison.
     """
     change = comparison.difference(name, beside)
-    loss = change.log_loss
-    outcome: Literal["better", "worse", "unclear"] = (
-        "worse" if loss.low > 0 else "better" if loss.high < 0 else "unclear"
-    )
-    return Standing(beside, outcome, comparison.rows.size, change)
+    return Standing(beside, _OUTCOMES[decide(change)], comparison.rows.size, change)
 
 
 def best_of(comparison: Comparison, names: Sequence[str]) -> str:
@@ -65,7 +65,7 @@ def explain_standing(standing: Standing) -> str:
     """A standing in a sentence for a person."""
     zero = standing.beside == CLASS_SHARES
     other = "the class shares alone" if zero else f"the best of its models ({standing.beside})"
-    change = f"log-loss {_interval(standing.change.log_loss)} nats per row (95 % interval)"
+    change = f"log-loss {signed_interval(standing.change.log_loss, 1, '.3f')} nats per row (95 % interval)"
     if standing.outcome == "unclear" and zero and standing.change.log_loss.value > 0:
         return f"On the held-out rows the saved model is worse than {other}, which may be chance: {change}."
     if standing.outcome == "unclear":
@@ -74,7 +74,3 @@ def explain_standing(standing: Standing) -> str:
     if zero and standing.outcome == "worse":
         said += " It has learned nothing from the columns that holds elsewhere: do not use it."
     return said
-
-
-def _interval(estimate: Estimate) -> str:
-    return f"{estimate.value:+.3f} ({estimate.low:+.3f} to {estimate.high:+.3f})"
