@@ -88,12 +88,12 @@ def read_options(
         If a mark is none.
     """
     from semigen.cli.sources import ReadOptions
-    from semigen.io.delimited import Reading
+    from semigen.io.delimited import Reading, is_separator
 
     if decimal not in (None, ".", ","):
         raise typer.BadParameter(f"--decimal {decimal}: the decimal mark is '.' or ','.")
     separator = _NAMED_SEPARATORS.get(separator or "", separator)
-    if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '"\r\n'):
+    if separator is not None and not is_separator(separator):
         raise typer.BadParameter(f"--separator {separator!r}: give one character such as ';', or 'tab'.")
     if separator is not None and separator == decimal:
         raise typer.BadParameter(f"--separator and --decimal are both {separator!r}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple
 from itertools import islice
 from typing import Any
 
@@ -11,7 +10,7 @@ from rich.table import Table
 
 from semigen.cli.console import Output
 from semigen.cli.recipes.records import WITH, WITHOUT, Judged
-from semigen.cli.wording import counted, interval, plain_table
+from semigen.cli.wording import counted, interval, percent, plain_table
 from semigen.comparison import (
     CLASS_SHARES,
     Comparison,
@@ -22,7 +21,6 @@ from semigen.comparison import (
     stand,
 )
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT
-from semigen.evaluation.intervals import Estimate
 
 _ROWS = {WITH: "all", WITHOUT: "labeled"}
 """What a model is trained on, in a narrow column."""
@@ -152,5 +150,4 @@ def _table(columns: Sequence[str], *, with_scores: bool) -> Table:
 
 def _scores(comparison: Comparison, name: str) -> tuple[str, str]:
     score = comparison.score(name)
-    percent = Estimate(*(100 * value for value in astuple(score.accuracy)))
-    return interval(percent, ".1f"), interval(score.log_loss, ".3f")
+    return percent(score.accuracy), interval(score.log_loss, ".3f")

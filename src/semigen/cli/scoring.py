@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
-
 from rich.table import Table
 
 from semigen.cli.console import Output
-from semigen.cli.wording import cell_text, counted, interval, plain_table
+from semigen.cli.wording import cell_text, counted, interval, percent, plain_table
 from semigen.columns.tables import listing
-from semigen.evaluation.intervals import Estimate
 from semigen.evaluation.scoring import PredictionScore
 
 _MOST_CLASSES = 12  # that a table in a terminal has room for
@@ -29,7 +26,7 @@ def say_score(output: Output, score: PredictionScore, target: str) -> None:
     loss = interval(score.log_loss, ".3f")
     output.say()
     output.say(f"Predictions compared with {target!r} on {rows} (95 % intervals)", style="bold")
-    output.say(f"accuracy {_percent(score.accuracy)} %, log-loss {loss} nats per row")
+    output.say(f"accuracy {percent(score.accuracy)} %, log-loss {loss} nats per row")
     if score.unknown:
         which = listing([f"{label!r} ({counted(n, 'row')})" for label, n in score.unknown.items()])
         output.say(f"no class of the model, so wrong in any case: {which}")
@@ -42,7 +39,7 @@ def _confusion(score: PredictionScore) -> Table:
     names = list(map(cell_text, score.classes))
     table = plain_table(["true class", *names, "predicted right, %"])
     for name, counts, recall in zip(names, score.confusion, score.recall, strict=True):
-        table.add_row(name, *map(str, counts), "" if recall is None else _percent(recall))
+        table.add_row(name, *map(str, counts), "" if recall is None else percent(recall))
     return table
 
 
@@ -50,9 +47,5 @@ def _recalls(score: PredictionScore) -> Table:
     table = plain_table(["true class", "rows", "predicted right, %"])
     for label, counts, recall in zip(score.classes, score.confusion, score.recall, strict=True):
         if recall is not None:
-            table.add_row(cell_text(label), str(sum(counts)), _percent(recall))
+            table.add_row(cell_text(label), str(sum(counts)), percent(recall))
     return table
-
-
-def _percent(estimate: Estimate) -> str:
-    return interval(Estimate(*(100 * value for value in astuple(estimate))), ".1f")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import pyarrow as pa
@@ -35,6 +36,11 @@ def counted(number: int, thing: str) -> str:
 def interval(estimate: Estimate, form: str) -> str:
     """A number that is not negative, and its interval."""
     return f"{estimate.value:{form}} ({estimate.low:{form}}-{estimate.high:{form}})"
+
+
+def percent(share: Estimate) -> str:
+    """A share between 0 and 1 and its interval, in percent."""
+    return interval(Estimate(*(100 * value for value in astuple(share))), ".1f")
 
 
 def plain_table(columns: Sequence[str], n_left: int = 1) -> Table:

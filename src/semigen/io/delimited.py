@@ -261,6 +261,11 @@ def _separator(head: str, *, whole: bool) -> str:
     return in_header[0] if in_header else ","
 
 
+def is_separator(mark: str) -> bool:
+    """Whether it can stand between cells: one ASCII character, no quotation mark and no end of line."""
+    return len(mark) == 1 and mark.isascii() and mark not in '"\r\n'
+
+
 def refuse_separator(separator: str) -> None:
     """Refuse what cannot stand between cells.
 
@@ -269,7 +274,7 @@ def refuse_separator(separator: str) -> None:
     TableError
         If it is not one ASCII character, or a quotation mark or an end of line.
     """
-    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
+    if not is_separator(separator):
         raise TableError(
             f"--separator {listing([repr(separator)])}: give one character, such as ';', '|' or tab."
         )

@@ -21,6 +21,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,6 +29,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from semigen._version import __version__
+from semigen.columns.tables import listing
 from semigen.exceptions import MissingExtraError, ModelFileError
 from semigen.families import Covariance, Family
 from semigen.io.archives import Archive, most_unpacked, read_json
@@ -39,6 +41,7 @@ from semigen.io.payload import Reader, RefusedTypesError, unreadable
 JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 
 _HEADER, _PAYLOAD = "semigen.json", "model.skops"
+_listing = partial(listing, most=5)
 _DEPENDENCIES = ("numpy", "scipy", "scikit-learn", "skops", "narwhals")
 _BASES = (BaseEstimator, Family, Covariance)
 _OF_SKLEARN = frozenset(
@@ -340,8 +343,3 @@ def _version_advice(header: Mapping[str, Any]) -> str:
     if not changed:
         return "The file is damaged or was changed."
     return f"It was saved with {', '.join(changed)}: load it with these versions and save it again."
-
-
-def _listing(names: Sequence[str], most: int = 5) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
