@@ -177,7 +177,10 @@ class Data(Block):
 
     def take(self, positions: Indices) -> Data:
         """Copy rows, by their positions among the rows that count."""
-        rows = self.rows[positions]
+        return self.at(self.rows[positions])
+
+    def at(self, rows: Indices) -> Data:
+        """Copy rows, by their numbers; those of weight 0 have numbers, too."""
         return Data(self.x[rows], self.labels.take(rows), self.weight[rows], self.missing)
 
     @cached_property

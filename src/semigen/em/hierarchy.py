@@ -137,7 +137,7 @@ def joint_left_out(
         weight = data.weight.copy()
         weight[fold] = 0.0
         kept = _thinned(replace(data, weight=weight))
-        out = Data(data.x[fold], data.labels.take(fold), data.weight[fold], data.missing)
+        out = data.at(fold)
         prior, params = levels[0].prior, None
         for level, rows in zip(levels, found, strict=True):
             if params is None:
@@ -159,4 +159,4 @@ def _thinned(data: Data) -> Data:
     weight = data.weight.copy()
     weight[some] *= weight[unlabeled].sum() / weight[some].sum()
     rows = np.sort(np.concatenate([np.flatnonzero(data.labels.is_labeled), some]))
-    return Data(data.x[rows], data.labels.take(rows), weight[rows], data.missing)
+    return replace(data, weight=weight).at(rows)

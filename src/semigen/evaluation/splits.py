@@ -180,10 +180,15 @@ def _train_order(rows: _Rows, code: _Rows, random: np.random.Generator) -> _Rows
     return np.asarray(np.concatenate([labeled, rest])[order])
 
 
-def count_testable(code: _Rows) -> int:
-    """How many rows can be held out without losing their class; codes are -1 where no class is certain."""
+def testable_rows(code: _Rows) -> _Rows:
+    """Rows that can be held out without losing their class; codes are -1 where no class is certain."""
     count = np.bincount(code[code >= 0], minlength=1)
-    return int(count[count > 1].sum())
+    return np.flatnonzero((code >= 0) & (count[code] > 1))
+
+
+def count_testable(code: _Rows) -> int:
+    """How many rows :func:`testable_rows` finds."""
+    return testable_rows(code).size
 
 
 def held_out_folds(labels: Labels, weight: _Floats, n_splits: int, random_state: Any) -> list[_Rows]:

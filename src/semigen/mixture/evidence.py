@@ -13,6 +13,7 @@ from scipy.special import log_softmax
 from semigen.data.blocks import Data, Engine
 from semigen.em import Level, log_joint
 from semigen.em.hierarchy import joint_left_out
+from semigen.evaluation.splits import testable_rows
 from semigen.exceptions import ParameterError
 
 Array = NDArray[np.float64]
@@ -111,9 +112,7 @@ def choose(
     judged : bool
         Whether anything is left to the labels.
     """
-    found = {one: [Evidence()] * len(levels) for one, levels in fits.items()}
-    if judged:
-        found = left_out(rows, fits, shrinkage, engine)
+    found = left_out(rows, fits, shrinkage, engine) if judged else _no_evidence(fits)
     trials = [
         Trial(one, level, level is not levels[-1], proof)
         for one, levels in fits.items()
@@ -128,10 +127,9 @@ def left_out(
     rows: Data, fits: Mapping[float, Sequence[Level]], shrinkage: float | None, engine: Engine
 ) -> dict[float, list[Evidence]]:
     """The evidence for each level of some fits by λ: labeled rows left out, the same folds for all."""
-    nothing = {one: [Evidence()] * len(levels) for one, levels in fits.items()}
     folds = deal(rows, next(iter(fits.values()))[-1])
     if not folds:
-        return nothing
+        return _no_evidence(fits)
     held_out = np.concatenate(folds)
     truth, weight = rows.labels.hard[held_out], rows.weight[held_out]
 
@@ -143,7 +141,11 @@ def left_out(
     try:
         return {one: judge(one, levels) for one, levels in fits.items()}
     except ParameterError:  # without a fold a class has fewer rows than components
-        return nothing
+        return _no_evidence(fits)
+
+
+def _no_evidence(fits: Mapping[float, Sequence[Level]]) -> dict[float, list[Evidence]]:
+    return {one: [Evidence()] * len(levels) for one, levels in fits.items()}
 
 
 def deal(rows: Data, level: Level) -> list[NDArray[np.intp]]:
@@ -157,8 +159,7 @@ def deal(rows: Data, level: Level) -> list[NDArray[np.intp]]:
     if not testable.size:
         return []
     code = rows.labels.hard[testable]
-    block = Data(rows.x[testable], rows.labels.take(testable), rows.weight[testable], rows.missing)
-    joint = log_joint(level.mixture, level.fit.params, block)[np.arange(len(code)), code]
+    joint = log_joint(level.mixture, level.fit.params, rows.at(testable))[np.arange(len(code)), code]
     rank = np.empty(len(code), dtype=np.intp)
     for k in np.unique(code):
         mine = np.flatnonzero(code == k)
@@ -170,9 +171,7 @@ def deal(rows: Data, level: Level) -> list[NDArray[np.intp]]:
 
 def _testable(rows: Data) -> NDArray[np.intp]:
     """Rows that count, of classes with two rows of one certain class or more."""
-    code = np.where(rows.weight > 0, rows.labels.hard, -1)
-    count = np.bincount(code[code >= 0], minlength=1)
-    return np.flatnonzero((code >= 0) & (count[code] > 1))
+    return testable_rows(np.where(rows.weight > 0, rows.labels.hard, -1))
 
 
 def best_power(joint: Array, truth: NDArray[np.intp], weight: Array) -> Evidence:
