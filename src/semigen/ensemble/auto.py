@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from semigen import columns
 from semigen.columns import ReadTable
@@ -20,11 +20,10 @@ from semigen.common.progress import Clock, Progress
 from semigen.common.threads import thread_count
 from semigen.comparison import Comparison, Verdict, decide, explain, judge
 from semigen.data.labels import Labels
-from semigen.data.rows import by_blocks
 from semigen.data.weights import class_rows, read_labels
 from semigen.em import Engine
 from semigen.ensemble.defaults import MANY_LABELS, SUPERVISED, default_weights, models, supervised_weights
-from semigen.ensemble.fitted import FittedEnsemble
+from semigen.ensemble.fitted import FittedEnsemble, shares
 from semigen.ensemble.forms import Forms
 from semigen.ensemble.pool import PoolClassifier
 from semigen.estimators.base import TableClassifier
@@ -257,16 +256,6 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.explanation_ = _explanation(self, n_unlabeled)
         return self
 
-    def predict_proba(self, X: Any) -> Array:
-        """Class probabilities, (n, K)."""
-        check_is_fitted(self)
-        matrix = columns.read_like(self, X, sparse=self.forms_.plain.sparse_ or "dense")
-
-        def block(rows: Any) -> Array:
-            return self.pool_.predict_proba(self.forms_.of(ReadTable(self.schema_, rows)))
-
-        return by_blocks(block, matrix, len(self.classes_), thread_count(self.n_jobs))
-
     def _pool(self, family: Family, n_labeled: int, clock: Clock, seed: int) -> PoolClassifier:
         """The ensemble before it is fitted."""
         forms = self.forms_
@@ -367,9 +356,7 @@ def _assumed(auto: AutoClassifier) -> str:
 
 def _explanation(auto: AutoClassifier, n_unlabeled: int) -> str:
     """What a fit found, in words."""
-    total = sum(auto.weights_.values()) or 1.0
-    shares = ", ".join(f"{one.name} {one.weight / total:.0%}" for one in auto.models_ if one.weight > 0)
-    lines = [f"Weights of the models: {shares}.", _assumed(auto)]
+    lines = [f"Weights of the models: {shares(auto)}.", _assumed(auto)]
     if auto.schema_.notes:
         lines.append(f"Columns: {'; '.join(auto.schema_.notes).removesuffix('.')}.")
     if auto.dependence_shift_:

@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from semigen import columns
 from semigen.columns import ReadTable, Schema
 from semigen.columns.tables import listing
+from semigen.common.threads import thread_count
+from semigen.data.rows import by_blocks
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS
 from semigen.ensemble.forms import FormedRows, Forms
 from semigen.ensemble.pool import PoolClassifier
@@ -38,14 +40,20 @@ def _has_densities(auto: Any) -> bool:
 class FittedEnsemble:
     """The part of :class:`AutoClassifier` that only reads the records of a fit."""
 
+    classes_: NDArray[Any]
     forms_: Forms
     pool_: PoolClassifier
     schema_: Schema
     log_densities_: Any
+    n_jobs: int | None
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
-        raise NotImplementedError
+
+        def block(rows: Any) -> Array:
+            return self.pool_.predict_proba(self.forms_.of(ReadTable(self.schema_, rows)))
+
+        return by_blocks(block, self._matrix(X), len(self.classes_), thread_count(self.n_jobs))
 
     def predict_log_proba(self, X: Any) -> Array:
         """Log class probabilities, (n, K)."""
@@ -60,9 +68,7 @@ class FittedEnsemble:
 
         Where the time budget ended the fit before that mixture, there is no such method.
         """
-        check_is_fitted(self)
-        matrix = columns.read_like(self, X, sparse=self.forms_.plain.sparse_ or "dense")
-        return self._densities(self.forms_.of(ReadTable(self.schema_, matrix)))
+        return self._densities(self.forms_.of(ReadTable(self.schema_, self._matrix(X))))
 
     @available_if(_has_densities)  # type: ignore[untyped-decorator]
     def novelty(self, X: Any) -> Array:
@@ -90,6 +96,10 @@ class FittedEnsemble:
         found = facts(self) if hasattr(self, "models_") else [("not fitted", "")]
         return {"text/plain": repr(self), "text/html": as_html(title, found)}
 
+    def _matrix(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return columns.read_like(self, X, sparse=self.forms_.plain.sparse_ or "dense")
+
     def _densities(self, rows: FormedRows) -> Array:
         """Log p(x) of rows under the mixture per class, (n,)."""
         mixture = self.pool_.estimators_[MIXTURE_PER_CLASS]
@@ -113,9 +123,7 @@ def facts(auto: Any) -> Facts:
         )
     said.append(("columns", f"{auto.n_features_in_:,}"))
     said += [("", note) for note in auto.schema_.notes]
-    total = sum(auto.weights_.values()) or 1.0
-    shares = [f"{one.name} {one.weight / total:.0%}" for one in auto.models_ if one.weight > 0]
-    said.append(("models", ", ".join(shares)))
+    said.append(("models", shares(auto)))
     if auto.validation_ is not None:
         score = auto.validation_.score(auto.validation_.names[0])  # of the ensemble
         accuracy, log_loss = score.accuracy, score.log_loss.value
@@ -123,6 +131,12 @@ def facts(auto: Any) -> Facts:
         rows = f"{len(auto.validation_.rows):,} rows"
         said.append(("held-out labels", f"{scores}, log-loss {log_loss:.3f} nats per row, {rows}"))
     return said
+
+
+def shares(auto: Any) -> str:
+    """The models with a weight, and their shares of the weights."""
+    total = sum(auto.weights_.values()) or 1.0
+    return ", ".join(f"{one.name} {one.weight / total:.0%}" for one in auto.models_ if one.weight > 0)
 
 
 def as_text(found: Facts) -> str:
