@@ -62,7 +62,7 @@ def test_models_that_use_unlabeled_rows_are_kept_unless_they_hurt_or_rows_that_c
     right = np.eye(3)[code]
     noise = rng.normal(size=(2, 90, 3))
     logistic = 0.5 * right + 0.3 * noise[1]
-    mixtures = signal * right + noise[0] if signal else logistic
+    mixtures = signal * right + noise[0] if signal else logistic + 0.1 * noise[0]
     logits = np.stack([mixtures, logistic])
     held_out = held_out_rows(log_softmax(logits, axis=2), code, np.arange(90) % 5)
     start = {MIXTURES: 0.6, LOGISTIC: 0.5}
