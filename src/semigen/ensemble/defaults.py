@@ -25,17 +25,17 @@ AXES = "logistic regression on principal components"
 SUPERVISED = (LOGISTIC, FOREST, BOOSTING)
 """Models that use labeled rows only."""
 DEFAULT_WEIGHTS = {
-    MIXTURES: 0.51,
-    SPREADING: 0.01,
-    MIXTURE_PER_CLASS: 0.18,
+    MIXTURES: 0.41,
+    SPREADING: 0.005,
+    MIXTURE_PER_CLASS: 0.15,
     LOGISTIC: 0.0,
-    GRAPH: 0.08,
-    FOREST: 0.02,
-    BOOSTING: 0.08,
+    GRAPH: 0.07,
+    FOREST: 0.015,
+    BOOSTING: 0.06,
 }
 """Weights without any evidence; with few labels the ensemble stays near them. Learned over tables of the
 benchmarks (``python -m benchmarks.accuracy --learn-weights``)."""
-SUPERVISED_WEIGHTS = {LOGISTIC: 0.48, FOREST: 0.27, BOOSTING: 0.13}
+SUPERVISED_WEIGHTS = {LOGISTIC: 0.48, FOREST: 0.28, BOOSTING: 0.13}
 """The same where there are only supervised models; their proportions count."""
 WIDE = 16
 """Columns from which models that learn classes from the columns themselves count less, in inverse proportion:
