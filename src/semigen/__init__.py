@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from semigen.ensemble.pool import PoolClassifier
     from semigen.ensemble.safe import SafeClassifier
     from semigen.io.models import load, save
+    from semigen.judgement.query import query
     from semigen.mixture import MixtureClassifier
     from semigen.representation import HybridClassifier, MixtureEnsembleFeatures
 
@@ -32,6 +33,7 @@ _WHERE = {
     "PoolClassifier": "semigen.ensemble.pool",
     "SafeClassifier": "semigen.ensemble.safe",
     "load": "semigen.io.models",
+    "query": "semigen.judgement.query",
     "save": "semigen.io.models",
 }
 _MODULES = (
@@ -61,6 +63,7 @@ __all__ = [
     "load",
     "metrics",
     "model_selection",
+    "query",
     "save",
 ]
 

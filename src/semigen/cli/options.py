@@ -118,3 +118,11 @@ def refuse_for_images(given: Mapping[str, Any]) -> None:
 def is_stdin(path: Path | None) -> bool:
     """Whether a table is standard input."""
     return path == Path("-")
+
+
+def kind_pair(word: str) -> tuple[str, str]:
+    """Column and kind of ``column=kind``; the column's name may contain ``=``."""
+    name, separator, kind = word.rpartition("=")
+    if not (separator and name and kind):
+        raise typer.BadParameter(f"--as {word}: write COLUMN=KIND, such as --as zip=category.")
+    return name, kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from typing import Any
 
 import pyarrow as pa
@@ -35,7 +36,7 @@ def predict_table(model: Any, rows: Rows, given: NDArray[Any] | None = None) -> 
     taken = {id_name, *columns}
     kept: dict[str, Any] = {}
     for name in rows.kept.column_names:
-        kept[_free(name, taken)] = rows.kept[name]
+        kept[free_name(name, taken)] = rows.kept[name]
         taken |= set(kept)
     return pa.table({id_name: rows.ids, **kept, **columns})
 
@@ -58,8 +59,8 @@ def _answers(model: Any) -> list[str]:
     return [name for name, method in _OF_ROWS.items() if hasattr(model, method) and name not in constant]
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """The name of a kept column, with ``table.`` before it where predictions have such a column."""
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name of a column, with ``table.`` before it where results have such a column."""
     while name in taken:
         name = f"table.{name}"
     return name
