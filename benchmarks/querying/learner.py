@@ -1,7 +1,8 @@
 """The classifier of the learning curves: cheap models of the default ensemble, at their default weights.
 
-Representations see no label, so they are computed once for all rows of a pool. No row is held out to learn weights,
-so a fit takes a fraction of a second; boundaries and probabilities are about those of ``AutoClassifier``.
+Representations see no label, so they are computed once for all rows of a pool. No row is held out to learn
+weights, so a fit takes a fraction of a second; boundaries and probabilities are about those of
+``AutoClassifier``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
 from semigen.judgement.information import similarity
 from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PlainColumns
 
-N_MIXTURES, N_TREES = 24, 25
+N_MIXTURES, N_TREES = 24, 20
 MOST_POOL, MOST_TEST, TEST_SHARE = 900, 1000, 0.3
 MODELS = {
     MIXTURES: ("responsibilities", RidgeLogistic(25.0)),
@@ -67,11 +68,10 @@ def pool(name: str, seed: int) -> Pool:
     train, test = train_test_split(np.arange(len(y)), test_size=TEST_SHARE, stratify=y, random_state=seed)
     rng = np.random.default_rng(seed)
     train, test = rng.permutation(train)[:MOST_POOL], rng.permutation(test)[:MOST_TEST]
-    tables = [X.iloc[part].reset_index(drop=True) for part in (train, test)]
-    schema, matrix = columns.learn(tables[0])
+    schema, matrix = columns.learn(X)  # of all rows, so that no cell to judge on is of another kind
     mixtures = MixtureEnsembleFeatures(N_MIXTURES, n_jobs=1, random_state=seed)
-    mixtures.fit(ReadTable(schema, matrix))
-    known, new = (ReadTable(mixtures.schema_, columns.read(schema, table)) for table in tables)
+    mixtures.fit(ReadTable(schema, matrix[train]))
+    known, new = (ReadTable(mixtures.schema_, matrix[part]) for part in (train, test))
     forms = Forms(
         PlainColumns().fit(known),
         mixtures,
@@ -85,7 +85,7 @@ def pool(name: str, seed: int) -> Pool:
         rows,
         forms.of(new),
         similarity(rows.responsibilities, rows.principal_axes),
-        mixed.native(*tables),
+        mixed.native(*(X.iloc[part].reset_index(drop=True) for part in (train, test))),
     )
 
 

@@ -87,16 +87,15 @@ def page(rows: pd.DataFrame, stamp: str) -> str:
     ]
     seeds = rows.groupby("strategy")["seed"].nunique()
     drawn = ", ".join(f"{name} {count}" for name, count in seeds.items())
-    return f"""# Labels that were asked for
-
-{rows["table"].nunique()} tables; draws: {drawn}. {stamp}. Labels needed: share of the budget at which the mean curve
-reaches the mean error of random labels at the budget, median over tables. Errors in %, over the curve from 5 to 100
-labels (mean) and at its end; "worst": the table where the strategy is farthest behind random labels, in points.
-
-{markdown.table(head, lines)}
-
-Each table: share of 100 labels that is needed for the error of 100 random ones ({100 * NEVER:.0f} %: not reached), and
-mean error / error at the end.
-
-{markdown.table(columns, each)}
-"""
+    about = (
+        f"{rows['table'].nunique()} tables; draws: {drawn}. {stamp}. Labels needed: share of the budget at "
+        "which the mean curve reaches the mean error of random labels at the budget, median over tables. "
+        "Errors in %, over the curve from 5 to 100 labels (mean) and at its end; worst: the table where a "
+        "strategy is farthest behind random labels, in points."
+    )
+    below = (
+        "Each table: share of 100 labels that is needed for the error of 100 random ones "
+        f"({100 * NEVER:.0f} %: not reached), and mean error / error at the end."
+    )
+    summary, details = markdown.table(head, lines), markdown.table(columns, each)
+    return f"# Labels that were asked for\n\n{about}\n\n{summary}\n\n{below}\n\n{details}\n"

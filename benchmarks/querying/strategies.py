@@ -1,4 +1,4 @@
-"""Who asks: chance, the least certain rows, semigen, scikit-activeml's strategies, and CatBoost for itself."""
+"""Who asks: chance, margin sampling, semigen, scikit-activeml's strategies, and CatBoost for itself."""
 
 from __future__ import annotations
 

@@ -78,8 +78,6 @@ def ask_strategy(
             f"strategy {type(strategy).__name__} needs {', '.join(needs) or 'a classifier to fit anew'}: "
             "use one that takes rows, labels and one classifier, such as UncertaintySampling."
         )
-    from skactiveml.classifier import SklearnClassifier
-
     features = np.ascontiguousarray(features)
     y = np.where(code >= 0, code.astype(np.float64), np.nan)
     options: dict[str, Any] = {}
@@ -91,12 +89,10 @@ def ask_strategy(
                 f"strategy {type(strategy).__name__} needs a classifier, and there are no two labeled "
                 'classes to fit one to: label rows that strategy="cover" names first.'
             )
-        answers = SklearnClassifier(
-            KnownAnswers(features, probabilities), classes=range(probabilities.shape[1])
-        )
+        answers = _wrapped(KnownAnswers(features, probabilities), probabilities.shape[1])
         options |= {name: answers.fit(features, y), f"fit_{name}": False}
     if "discriminator" in wanted:
-        options["discriminator"] = SklearnClassifier(LogisticRegression(max_iter=500), classes=[0, 1])
+        options["discriminator"] = _wrapped(LogisticRegression(max_iter=500), 2)
     try:
         found, utilities = strategy.query(
             X=features, y=y, candidates=candidates, batch_size=n, return_utilities=True, **options
@@ -108,3 +104,10 @@ def ask_strategy(
         ) from error
     rows = np.asarray(found, dtype=np.intp)
     return rows, np.asarray(utilities)[np.arange(len(rows)), rows]
+
+
+def _wrapped(classifier: Any, n_classes: int) -> Any:
+    """A classifier as scikit-activeml knows them."""
+    from skactiveml.classifier import SklearnClassifier
+
+    return SklearnClassifier(classifier, classes=list(range(n_classes)))
