@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -20,6 +20,7 @@ from semigen.data.rows import by_blocks
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS
 from semigen.ensemble.forms import FormedRows, Forms
 from semigen.ensemble.pool import PoolClassifier
+from semigen.ensemble.uncertainty import Ensemble, UncertainEnsemble
 
 Array = NDArray[np.float64]
 Facts = list[tuple[str, str]]
@@ -37,7 +38,7 @@ def _has_densities(auto: Any) -> bool:
     return _has_density(auto) and getattr(auto, "log_densities_", ()) is not None
 
 
-class FittedEnsemble:
+class FittedEnsemble(UncertainEnsemble):
     """The part of :class:`AutoClassifier` that only reads the records of a fit."""
 
     classes_: NDArray[Any]
@@ -49,11 +50,7 @@ class FittedEnsemble:
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
-
-        def block(rows: Any) -> Array:
-            return self.pool_.predict_proba(self.forms_.of(ReadTable(self.schema_, rows)))
-
-        return by_blocks(block, self._matrix(X), len(self.classes_), thread_count(self.n_jobs))
+        return self._by_blocks(lambda pool, rows: pool.predict_proba(rows), X)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Log class probabilities, (n, K)."""
@@ -95,6 +92,15 @@ class FittedEnsemble:
         title = str(BaseEstimator.__repr__(self))
         found = facts(self) if hasattr(self, "models_") else [("not fitted", "")]
         return {"text/plain": repr(self), "text/html": as_html(title, found)}
+
+    def _ensemble(self) -> Ensemble:
+        return self.pool_
+
+    def _by_blocks(self, answer: Callable[[Any, Any], Array], X: Any) -> Array:
+        def block(rows: Any) -> Array:
+            return answer(self.pool_, self.forms_.of(ReadTable(self.schema_, rows)))
+
+        return by_blocks(block, self._matrix(X), len(self.classes_), thread_count(self.n_jobs))
 
     def _matrix(self, X: Any) -> Any:
         check_is_fitted(self)
