@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from semigen._version import __version__
+from semigen.cli.commands.compare import compare
 from semigen.cli.commands.demo import demo
 from semigen.cli.commands.fit import fit
 from semigen.cli.commands.predict import predict
@@ -50,7 +51,7 @@ def _semigen(
     """Classify tables with few labeled and many unlabeled rows."""
 
 
-for _command in (fit, predict, demo):
+for _command in (fit, predict, compare, demo):
     app.command(epilog=_EXIT_CODES)(_command)
 
 

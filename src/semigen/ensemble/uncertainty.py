@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 from sklearn.utils.validation import check_is_fitted
 
-from semigen.ensemble.held_out import HeldOut, pooled
+from semigen.ensemble.held_out import LEAST_SHARE, HeldOut
 from semigen.evaluation.conformal import HeldOutProbabilities, SetRule, set_rule
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ParameterError
@@ -24,6 +25,8 @@ class Ensemble(Protocol):
     class_prior_: Array
     estimators_: dict[str, Any]
     held_out_: HeldOut
+    ridge: float
+    weights: Mapping[str, float] | None
     weights_: dict[str, float]
 
     def model_proba(self, X: Any) -> tuple[Array, Array]:
@@ -129,10 +132,11 @@ class UncertainEnsemble:
 
 
 def held_out_probabilities(ensemble: Ensemble, shared: bool) -> HeldOutProbabilities:
-    """What an ensemble with its weights says about the rows that its models were fitted without.
+    """What the models that an ensemble keeps say about the rows that they were fitted without.
 
-    Under the class shares that its predictions assume; where these are not those of the labels (``shared``),
-    rows are weighted by the share of their class against that among the labels.
+    With weights for each fold learned on the others, under the class shares that its predictions assume;
+    where these are not those of the labels (``shared``), rows are weighted by the share of their class
+    against that among the labels.
 
     Raises
     ------
@@ -145,11 +149,15 @@ def held_out_probabilities(ensemble: Ensemble, shared: bool) -> HeldOutProbabili
             "no labeled row was held out in the fit, so nothing says how sure the predictions are: label two "
             "rows or more of each class, or allow more time."
         )
-    weights = np.array([ensemble.weights_[name] for name in ensemble.estimators_])
-    log_prior, weight = held_out.log_prior, held_out.weight
+    names = list(ensemble.estimators_)
+    default = np.array([(ensemble.weights or {}).get(name, 1 / len(names)) for name in names])
+    kept = np.array([ensemble.weights_[name] > 0 for name in names])
+    start = default[kept] * default.sum() / max(default[kept].sum(), 1e-300)
+    log_probs = held_out.only(kept).crossfitted(start, ensemble.ridge)
+    weight = held_out.weight
     if not shared:
         prior = ensemble.class_prior_
         labeled = weight @ held_out.class_shares / weight.sum()
-        log_prior, weight = np.log(prior), weight * (prior / np.maximum(labeled, 1e-12))[held_out.code]
-    probs = np.exp(pooled(log_prior, held_out.evidence, weights))
-    return HeldOutProbabilities(ensemble.classes_, held_out.code, weight, probs)
+        log_probs = log_softmax(log_probs - held_out.log_prior + np.log(prior), axis=1)
+        weight = weight * (prior / np.maximum(labeled, LEAST_SHARE))[held_out.code]
+    return HeldOutProbabilities(ensemble.classes_, held_out.code, weight, np.exp(log_probs))

@@ -96,18 +96,15 @@ def set_rule(held_out: HeldOutProbabilities, coverage: float = 0.9, *, by_class:
     """Learn from held-out rows how probable a class must be to be in a prediction set.
 
     A class is left out of a set where its p-value is 1 - coverage or less. With the probabilities p_i of the
-    held-out rows' true classes, the p-value of a class with the probability p is
+    true classes of n held-out rows, the p-value of a class with the probability p is that of conformal
+    prediction, ``(Σ_i [p_i ≤ p] + 1) / (n + 1)``.
 
-    ``(Σ_i [p_i ≤ p] + (1 + shortfall) F(p)) / (n + 1 + shortfall)``
-
-    where F is the distribution of the p_i that the probabilities themselves lead to expect, if they are
-    calibrated: that of p_k(x) where class k is drawn from p(k | x), over all held-out rows. With ``F = 1``
-    and no shortfall this is the conformal p-value, which is too large by up to 1 / (n + 1); with a random
-    number in place of F it is the smoothed one. F is such a number that nobody draws, so a row always gets
-    the same set.
-    The shortfall is how many rows are missing to ``1 / (1 - coverage) - 1`` (9 at 90 %): with fewer of them
-    the conformal p-value is never small enough to leave a class out. So a class with two labels gets sets
-    that rest on its probabilities, and one with ten on its labels.
+    With fewer than ``1 / (1 - coverage) - 1`` rows (9 at 90 %) that is never small enough to leave a class
+    out. There the missing rows and the new one are taken from the probabilities themselves: the p-value is
+    ``(Σ_i [p_i ≤ p] + (m - n) F(p)) / m`` with ``m = 1 / (1 - coverage)``, where F is the distribution of
+    the p_i that calibrated probabilities lead to expect, that of p_k(x) where class k is drawn from p(k | x),
+    over all held-out rows. So a class with two labels gets sets that rest mostly on its probabilities, and
+    one with nine on its labels.
 
     Parameters
     ----------
@@ -167,11 +164,17 @@ def _threshold(
     probability; ``of_expected`` (m,) are the weights of these rows.
     """
     n = float(weight.sum() ** 2 / (weight @ weight)) if weight.any() else 0.0
-    shortfall = max(1 / alpha - 1 - n, 0.0)
-    assumed = expected * of_expected[:, None]
+    shortfall = 1 / alpha - 1 - n
     own = weight * (n / max(weight.sum(), 1e-300))
+    if shortfall <= _ROUNDING:
+        return _quantile(score, own, alpha * (n + 1) - 1), n, 0.0
+    assumed = expected * of_expected[:, None]
     mass = np.append(own, assumed / assumed.sum() * (1 + shortfall))
-    scores = np.append(score, expected)
+    return _quantile(np.append(score, expected), mass, 1.0), n, shortfall
+
+
+def _quantile(scores: Array, mass: Array, below: float) -> float:
+    """The least of the scores up to which there is more mass than ``below``."""
     order = np.argsort(scores)
-    reached = np.cumsum(mass[order]) > alpha * (n + 1 + shortfall) + _ROUNDING
-    return float(scores[order][np.argmax(reached)]), n, shortfall
+    reached = np.cumsum(mass[order]) > below + _ROUNDING
+    return float(scores[order][np.argmax(reached)])

@@ -1,0 +1,129 @@
+"""Power laws through learning curves: their posterior given a few measured errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.evaluation.intervals import QUANTILE, TAIL, Estimate
+
+Array = NDArray[np.float64]
+
+HALF = 0.5
+"""Row predicted wrong that is added to each count, and row predicted right: no logarithm is infinite."""
+N_BOOTSTRAP = 400
+
+
+@dataclass(frozen=True)
+class CurvePrior:
+    """What is known of learning curves before any label.
+
+    Attributes
+    ----------
+    exponent, exponent_sd : float
+        Of the exponents c of ``error ∝ n^(-c)`` over tables and models: mean and standard deviation.
+    log_error, log_error_sd : float
+        Of the log error at the labels there are.
+    roughness : float
+        Standard deviation of a log error about its power law, beside what the held-out rows leave open.
+    """
+
+    exponent: float = 0.2
+    exponent_sd: float = 0.2
+    log_error: float = float(np.log(0.25))
+    log_error_sd: float = 1.0
+    roughness: float = 0.1
+
+
+PRIOR = CurvePrior()
+"""Learned over mixed tables (``python -m benchmarks.forecast``)."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Normal posterior of the curves of M models: log error at the labels there are, and exponent.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (2 M,)
+        Log errors of all models, then exponents.
+    covariance : ndarray of shape (2 M, 2 M)
+    measured : ndarray of shape (M, S, 2)
+        95 % intervals of the measured errors.
+    roughness : float
+        As in :class:`CurvePrior`.
+    """
+
+    mean: Array
+    covariance: Array
+    measured: Array
+    roughness: float
+
+    @property
+    def log_error(self) -> Array:
+        """Expected log error of each model at the labels there are, (M,)."""
+        return self.mean[: len(self.mean) // 2]
+
+    def error(self, model: int, log_times: float) -> Estimate:
+        """The error with ``exp(log_times)`` times as many labels, and its 95 % interval."""
+        m = len(self.log_error)
+        row = np.zeros(2 * m)
+        row[model], row[m + model] = 1.0, -log_times
+        mean, sd = float(row @ self.mean), float(np.sqrt(row @ self.covariance @ row + self.roughness**2))
+        low, value, high = (min(float(np.exp(mean + z * sd)), 1.0) for z in (-QUANTILE, 0.0, QUANTILE))
+        return Estimate(value, low, high)
+
+    def exponent(self, model: int) -> Estimate:
+        """The exponent of a model, and its 95 % interval."""
+        at = len(self.log_error) + model
+        mean, sd = float(self.mean[at]), float(np.sqrt(self.covariance[at, at]))
+        return Estimate(mean, mean - QUANTILE * sd, mean + QUANTILE * sd)
+
+    def draws(self, n: int, seed: int) -> Array:
+        """Draws (n, M, 2) of log error and exponent."""
+        drawn = np.random.default_rng(seed).multivariate_normal(
+            self.mean, self.covariance, n, method="cholesky"
+        )
+        return np.asarray(drawn.reshape(n, 2, -1).swapaxes(1, 2))
+
+
+def power_laws(errors: Array, log_times: Array, seed: int, prior: CurvePrior = PRIOR) -> Posterior:
+    """Fit ``log error = log e - c log_times`` to the errors of M models at S sizes.
+
+    The measured log errors are taken to be normal about the power laws, with the covariance of their
+    bootstrap over rows, the same rows for all models and sizes, and the roughness of the prior.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (M, S, m)
+        Whether each of m rows is predicted wrong, or how often.
+    log_times : ndarray of shape (S,)
+        Log of the labels of a fit over all labels.
+    seed : int
+        Of the bootstrap.
+    prior : CurvePrior
+    """
+    n_models, n_sizes, n_rows = errors.shape
+
+    def logs(mean: Array) -> Array:
+        return np.asarray(np.log((mean * n_rows + HALF) / (n_rows + 2 * HALF)))
+
+    rng = np.random.default_rng(seed)
+    flat = errors.reshape(-1, n_rows)
+    counts = rng.multinomial(n_rows, np.full(n_rows, 1 / n_rows), N_BOOTSTRAP)
+    drawn = counts @ flat.T / n_rows
+    spread = logs(drawn)
+    noise = np.cov(spread.T) + prior.roughness**2 * np.eye(len(flat))
+    design = np.kron(np.eye(n_models), np.column_stack([np.ones(n_sizes), -log_times]))
+    order = np.argsort(np.tile([0, 1], n_models), kind="stable")
+    design = design[:, order]
+    prior_mean = np.repeat([prior.log_error, prior.exponent], n_models)
+    prior_precision = np.diag(np.repeat([prior.log_error_sd**-2, prior.exponent_sd**-2], n_models))
+    weighted = np.linalg.solve(noise, design)
+    covariance = np.linalg.inv(design.T @ weighted + prior_precision)
+    mean = covariance @ (weighted.T @ logs(flat.mean(axis=1)) + prior_precision @ prior_mean)
+    low, high = np.quantile(drawn, [1 - TAIL, TAIL], axis=0)
+    measured = np.stack([low, high], axis=1).reshape(n_models, n_sizes, 2)
+    return Posterior(mean, covariance, measured, prior.roughness)
