@@ -26,7 +26,7 @@ from benchmarks.markdown import table
 from semigen.data.labels import encode
 from semigen.estimators.adapters import class_proba, fit_classifier
 from semigen.evaluation.intervals import QUANTILE
-from semigen.judgement.curves import PRIOR, CurvePrior, power_laws
+from semigen.judgement.curves import CurvePrior, Measured, measure, power_laws
 from semigen.judgement.forecast import default_models, measured_curves, used_rows
 
 Array = NDArray[np.float64]
@@ -41,9 +41,11 @@ TABLES = (
 # fmt: on
 LABELS = (10, 20)
 TIMES = (2, 4)
-DRAWS = 3
-MOST_ROWS = 1500
+DRAWS = 2
+MOST_ROWS = 1000
+LEAST_ERROR = 1e-3
 GRID = {
+    "log_error": (-1.8, -1.4),
     "exponent": (0.1, 0.15, 0.2, 0.25),
     "exponent_sd": (0.05, 0.1, 0.15, 0.2, 0.3),
     "log_error_sd": (0.5, 0.75, 1.0),
@@ -53,14 +55,13 @@ GRID = {
 
 @dataclass(frozen=True)
 class Case:
-    """One table with so many labels: measured errors (M, S, m), log sizes (S,), true errors (M, times)."""
+    """One table with so many labels: measured errors of M models, true errors (M, times)."""
 
     data: str
     L: int
     n_labeled: int
     names: tuple[str, ...]
-    errors: Array
-    log_times: Array
+    measured: Measured
     truth: Array
 
 
@@ -76,8 +77,7 @@ def case(data: str, per_class: int, folder: Path) -> Case:
         per_class,
         int(found["n_labeled"]),
         tuple(found["names"].tolist()),
-        found["errors"],
-        found["log_times"],
+        measure(found["errors"], found["log_times"], 0),
         found["truth"],
     )
 
@@ -114,44 +114,43 @@ def _measured(data: str, per_class: int) -> dict[str, Any]:
     }
 
 
-def judged(one: Case, prior: CurvePrior) -> tuple[Array, Array, Array]:
-    """Predicted log errors and their standard deviations, (M, times), and true log errors."""
-    found = power_laws(one.errors, one.log_times, 0, prior)
+def judged(one: Case, prior: CurvePrior) -> tuple[Array, Array]:
+    """Predicted log errors and their standard deviations, (M, times)."""
+    found = power_laws(one.measured, prior)
     mean, sd = np.zeros(one.truth.shape), np.zeros(one.truth.shape)
     for m, (t, times) in product(range(len(mean)), enumerate(TIMES)):
         estimate = found.error(m, np.log(times))
         mean[m, t] = np.log(estimate.value)
         sd[m, t] = (np.log(estimate.value) - np.log(estimate.low)) / QUANTILE
-    return mean, sd, np.log(np.maximum(one.truth, 1e-3))
+    return mean, sd
 
 
-def learn(cases: Sequence[Case]) -> CurvePrior:
-    """The prior of the grid with the highest density of the true log errors."""
+def grid() -> list[CurvePrior]:
+    """The priors that are tried."""
+    return [CurvePrior(**dict(zip(GRID, values, strict=True))) for values in product(*GRID.values())]
 
-    def density(prior: CurvePrior) -> float:
-        total = 0.0
-        for one in cases:
-            mean, sd, truth = judged(one, prior)
-            total -= float((((truth - mean) / sd) ** 2 / 2 + np.log(sd)).mean())
-        return total
 
-    level = float(np.mean([np.log(np.maximum(one.truth[:, 0], 1e-3)).mean() for one in cases]))
-    tried = [
-        CurvePrior(
-            log_error=round(level + PRIOR.exponent * np.log(2), 2), **dict(zip(GRID, values, strict=True))
-        )
-        for values in product(*GRID.values())
-    ]
-    return max(tried, key=density)
+def densities(cases: Sequence[Case], priors: Sequence[CurvePrior]) -> Array:
+    """Mean log densities of the true log errors, (priors, cases)."""
+
+    def density(one: Case, prior: CurvePrior) -> float:
+        mean, sd = judged(one, prior)
+        apart = (np.log(np.maximum(one.truth, LEAST_ERROR)) - mean) / sd
+        return -float((apart**2 / 2 + np.log(sd)).mean())
+
+    return np.array([[density(one, prior) for one in cases] for prior in priors])
 
 
 def page(cases: Sequence[Case]) -> str:
     lines, errors, covered, apart = [], [], [], []
+    priors = grid()
+    density = densities(cases, priors)
+    learned = priors[density.sum(axis=1).argmax()]
     for one in cases:
-        prior = learn([other for other in cases if other.data != one.data])
-        mean, sd, _ = judged(one, prior)
-        found = power_laws(one.errors, one.log_times, 0, prior)
-        now = np.exp(found.log_error)
+        others = np.array([other.data != one.data for other in cases])
+        prior = priors[density[:, others].sum(axis=1).argmax()]
+        mean, sd = judged(one, prior)
+        now = np.exp(power_laws(one.measured, prior).log_error)
         for m, name in enumerate(one.names):
             cells = [one.data, f"{one.L}", name, f"{100 * now[m]:.1f}"]
             for t in range(len(TIMES)):
@@ -178,7 +177,7 @@ def page(cases: Sequence[Case]) -> str:
             f"`python -m benchmarks.forecast`: {len({one.data for one in cases})} mixed tables cut to "
             f"{MOST_ROWS:,} rows, labels per class as given, the three default models of `semigen.forecast`; "
             f"the true error is that of test rows, a mean over {DRAWS} draws of the further labels. No table "
-            f"is judged with a prior that was learned on it; over all tables the prior is `{learn(cases)}`.",
+            f"is judged with a prior that was learned on it; over all tables the prior is `{learned}`.",
             "",
             table(
                 [

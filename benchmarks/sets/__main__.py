@@ -163,9 +163,9 @@ def page(found: list[dict[str, Any]]) -> str:
             "",
             f"`python -m benchmarks.sets`: {len(names)} mixed tables cut to {MOST_ROWS:,} rows, up to "
             f"{SEEDS} draws of labels each, `AutoClassifier(n_mixtures={MIXTURES})`, sets of "
-            f"{100 * COVERAGE:.0f} %. Coverage in % of the test rows, sizes in classes. The expected calibration error (ECE) has "
-            f"{BINS} bins, over the test rows of all tables, as in `benchmarks.accuracy`, and as the mean "
-            "over single fits, whose few test rows raise it.",
+            f"{100 * COVERAGE:.0f} %. Coverage in % of the test rows, sizes in classes. The expected "
+            f"calibration error (ECE) has {BINS} bins, over the test rows of all tables, as in "
+            "`benchmarks.accuracy`, and as the mean over single fits, whose few test rows raise it.",
             "",
             table(
                 [

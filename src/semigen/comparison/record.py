@@ -137,8 +137,7 @@ class Comparison:
     def brier(self, name: str, beside: str | None = None) -> Estimate | None:
         """Brier score, from 0 to 2; or that of ``name`` minus that of ``beside``, paired by row.
 
-        Lower is better. With a Student t interval over rows. None where a comparison has none, as those of fits that were
-        compared by their log-loss.
+        Lower is better. With a Student t interval over rows. None where the comparison has no Brier scores.
 
         Raises
         ------

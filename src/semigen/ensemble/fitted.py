@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from semigen import columns
 from semigen.columns import ReadTable, Schema
 from semigen.columns.tables import listing
+from semigen.common.checks import real
 from semigen.common.threads import thread_count
 from semigen.data.rows import by_blocks
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS
@@ -82,6 +83,29 @@ class FittedEnsemble(UncertainEnsemble):
         return np.asarray(
             1 - np.searchsorted(self.log_densities_, density, "right") / len(self.log_densities_)
         )
+
+    @available_if(_has_densities)  # type: ignore[untyped-decorator]
+    def is_novel(self, X: Any, false_alarm: float = 0.01) -> NDArray[np.bool_]:
+        """Which rows are unlike anything seen, (n,), by a test of their density.
+
+        Of rows like those of the fit a share of ``false_alarm`` is taken for novel. The p-value of a row is
+        ``(1 + rows of the fit that are no likelier) / (1 + rows of the fit)``.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (n, D)
+        false_alarm : float, default=0.01
+            At least 1 / (1 + rows of the fit), at most 0.5.
+
+        Raises
+        ------
+        ParameterError
+            If ``false_alarm`` is out of bounds.
+        """
+        n = len(self.log_densities_)
+        rate = real("false_alarm", false_alarm, minimum=1 / (n + 1), maximum=0.5)
+        no_likelier = np.searchsorted(self.log_densities_, self.score_samples(X), "right")
+        return np.asarray((1 + no_likelier) / (n + 1) <= rate)
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         text = str(BaseEstimator.__repr__(self, N_CHAR_MAX=N_CHAR_MAX))

@@ -30,7 +30,7 @@ OURS: Mapping[str, Callable[..., BaseEstimator]] = {
     "auto": AutoClassifier,
     "mixture": MixtureClassifier,
     "supervised mixture": partial(MixtureClassifier, unlabeled_weight=0),
-    "safe": lambda unlabeled: SafeClassifier(MixtureClassifier(unlabeled=unlabeled)),
+    "safe": lambda unlabeled: SafeClassifier(MixtureClassifier(unlabeled=unlabeled), n_repeats=1),
     "hybrid": HybridClassifier,
 }
 """Classifiers of semigen that :func:`compare` knows by name, from the marker of unlabeled rows."""

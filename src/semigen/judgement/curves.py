@@ -50,15 +50,12 @@ class Posterior:
     mean : ndarray of shape (2 M,)
         Log errors of all models, then exponents.
     covariance : ndarray of shape (2 M, 2 M)
-    measured : ndarray of shape (M, S, 2)
-        95 % intervals of the measured errors.
     roughness : float
         As in :class:`CurvePrior`.
     """
 
     mean: Array
     covariance: Array
-    measured: Array
     roughness: float
 
     @property
@@ -89,21 +86,37 @@ class Posterior:
         return np.asarray(drawn.reshape(n, 2, -1).swapaxes(1, 2))
 
 
-def power_laws(errors: Array, log_times: Array, seed: int, prior: CurvePrior = PRIOR) -> Posterior:
-    """Fit ``log error = log e - c log_times`` to the errors of M models at S sizes.
+@dataclass(frozen=True)
+class Measured:
+    """Measured errors of M models at S sizes, and how sure they are.
 
-    The measured log errors are taken to be normal about the power laws, with the covariance of their
-    bootstrap over rows, the same rows for all models and sizes, and the roughness of the prior.
+    Attributes
+    ----------
+    log_error : ndarray of shape (M, S)
+    covariance : ndarray of shape (M S, M S)
+        Of the log errors: their bootstrap over rows, the same rows for all models and sizes.
+    interval : ndarray of shape (M, S, 2)
+        95 % intervals of the errors.
+    log_times : ndarray of shape (S,)
+        Log of the labels of a fit over all labels.
+    """
+
+    log_error: Array
+    covariance: Array
+    interval: Array
+    log_times: Array
+
+
+def measure(errors: Array, log_times: Array, seed: int) -> Measured:
+    """Log errors and their bootstrap.
 
     Parameters
     ----------
     errors : ndarray of shape (M, S, m)
         Whether each of m rows is predicted wrong, or how often.
     log_times : ndarray of shape (S,)
-        Log of the labels of a fit over all labels.
     seed : int
         Of the bootstrap.
-    prior : CurvePrior
     """
     n_models, n_sizes, n_rows = errors.shape
 
@@ -111,19 +124,25 @@ def power_laws(errors: Array, log_times: Array, seed: int, prior: CurvePrior = P
         return np.asarray(np.log((mean * n_rows + HALF) / (n_rows + 2 * HALF)))
 
     rng = np.random.default_rng(seed)
-    flat = errors.reshape(-1, n_rows)
     counts = rng.multinomial(n_rows, np.full(n_rows, 1 / n_rows), N_BOOTSTRAP)
-    drawn = counts @ flat.T / n_rows
-    spread = logs(drawn)
-    noise = np.cov(spread.T) + prior.roughness**2 * np.eye(len(flat))
-    design = np.kron(np.eye(n_models), np.column_stack([np.ones(n_sizes), -log_times]))
-    order = np.argsort(np.tile([0, 1], n_models), kind="stable")
-    design = design[:, order]
-    prior_mean = np.repeat([prior.log_error, prior.exponent], n_models)
-    prior_precision = np.diag(np.repeat([prior.log_error_sd**-2, prior.exponent_sd**-2], n_models))
+    drawn = counts @ errors.reshape(-1, n_rows).T / n_rows
+    interval = np.quantile(drawn, [1 - TAIL, TAIL], axis=0).T.reshape(n_models, n_sizes, 2)
+    return Measured(logs(errors.mean(axis=2)), np.cov(logs(drawn).T), interval, log_times)
+
+
+def power_laws(measured: Measured, prior: CurvePrior = PRIOR) -> Posterior:
+    """Fit ``log error = log e - c log_times`` to the errors of all models.
+
+    The measured log errors are taken to be normal about the power laws, with the covariance of their
+    bootstrap and the roughness of the prior.
+    """
+    n_models, n_sizes = measured.log_error.shape
+    noise = measured.covariance + prior.roughness**2 * np.eye(n_models * n_sizes)
+    level = np.kron(np.eye(n_models), np.ones((n_sizes, 1)))
+    design = np.hstack([level, np.kron(np.eye(n_models), -measured.log_times[:, None])])
+    mean = np.repeat([prior.log_error, prior.exponent], n_models)
+    precision = np.diag(np.repeat([prior.log_error_sd**-2, prior.exponent_sd**-2], n_models))
     weighted = np.linalg.solve(noise, design)
-    covariance = np.linalg.inv(design.T @ weighted + prior_precision)
-    mean = covariance @ (weighted.T @ logs(flat.mean(axis=1)) + prior_precision @ prior_mean)
-    low, high = np.quantile(drawn, [1 - TAIL, TAIL], axis=0)
-    measured = np.stack([low, high], axis=1).reshape(n_models, n_sizes, 2)
-    return Posterior(mean, covariance, measured, prior.roughness)
+    covariance = np.linalg.inv(design.T @ weighted + precision)
+    found = covariance @ (weighted.T @ measured.log_error.ravel() + precision @ mean)
+    return Posterior(found, covariance, prior.roughness)

@@ -22,7 +22,7 @@ from semigen.estimators.adapters import class_proba, fit_classifier
 from semigen.evaluation.intervals import CONFIDENCE, TAIL, Estimate
 from semigen.evaluation.splits import count_testable, stratified_folds
 from semigen.exceptions import LabelError, ParameterError
-from semigen.judgement.curves import Posterior, power_laws
+from semigen.judgement.curves import Posterior, measure, power_laws
 from semigen.mixture import MixtureClassifier
 from semigen.representation import HybridClassifier, MixtureEnsembleFeatures, PlainColumns
 
@@ -131,20 +131,20 @@ class Forecast:
         """The forecast in words."""
         now, doubled = self.at(self.best, self.n_labeled), self.at(self.best, 2 * self.n_labeled)
         said = [
-            f"With {self.n_labeled} labels the {self.best} model is the best: error {_percent(now)}; "
-            f"with twice as many {_percent(doubled)}."
+            f"With {self.n_labeled} labels the {self.best} model is expected to be the best: error "
+            f"{_percent(now)}, with twice as many {_percent(doubled)}."
         ]
         for one in sorted(self.crossovers, key=lambda one: -one.probability):
-            if one.more_labels is None:
+            if one.more_labels is None or one.low is None:
                 said.append(
-                    f"That the {one.name} model overtakes it within ten times as many labels has a "
-                    f"probability of {one.probability:.0%}."
+                    f"That the {one.name} model would overtake it within ten times as many labels is "
+                    f"{one.probability:.0%} probable."
                 )
             else:
                 high = "never" if one.high is None else f"{one.high:.0f}"
                 said.append(
                     f"With about {one.more_labels:.0f} more labels the {one.name} model would overtake it "
-                    f"(95 % interval: {one.low or 0:.0f} to {high})."
+                    f"(95 % interval: {one.low:.0f} to {high})."
                 )
         return " ".join(said)
 
@@ -198,9 +198,9 @@ def forecast(
     Each model is fitted with a quarter, half and all of the labels of each training part of a
     cross-validation, always with the unlabeled rows, and judged on the rows left out. Through these errors go
     power laws, ``error = e (n / N)^(-c)`` with N the labels there are. The exponents have a prior, learned
-    from tables whose labels are all known (``benchmarks/forecast``), because a few labels say little about where a
-    curve leads; what the errors say is weighed by their bootstrap over the held-out rows, the same for all
-    models, so that differences between models are paired.
+    from tables whose labels are all known (``benchmarks/forecast``), because a few labels say little about
+    where a curve leads; what the errors say is weighed by their bootstrap over the held-out rows, the same
+    for all models, so that differences between models are paired.
 
     Parameters
     ----------
@@ -267,8 +267,19 @@ def forecast(
     )
     n_labeled = len(rows) - int((~labels.is_labeled).sum())
     seed = stated_seed(random_state)
-    posterior = power_laws(errors, np.log(np.array(sizes) / n_labeled), seed or 0)
-    return _summary(names, sizes, errors, posterior, n_labeled, n_unlabeled, seed)
+    measured = measure(errors, np.log(np.array(sizes) / n_labeled), seed or 0)
+    posterior = power_laws(measured)
+    curves = tuple(
+        Curve(name, tuple(sizes), _estimates(errors[i], measured.interval[i]), posterior.exponent(i))
+        for i, name in enumerate(names)
+    )
+    best, draws = int(posterior.log_error.argmin()), posterior.draws(N_DRAWS, seed or 0)
+    crossovers = tuple(
+        _crossover(name, names[best], draws[:, [i, best]], n_labeled)
+        for i, name in enumerate(names)
+        if i != best
+    )
+    return Forecast(n_labeled, n_unlabeled, errors.shape[2], curves, names[best], crossovers, seed, posterior)
 
 
 def measured_curves(
@@ -337,35 +348,12 @@ def used_rows(labels: Labels, random_state: Any) -> tuple[Rows, int]:
     return np.sort(np.concatenate([np.flatnonzero(labels.hard >= 0), kept])), len(rest)
 
 
-def _summary(
-    names: list[str],
-    sizes: list[int],
-    errors: Array,
-    posterior: Posterior,
-    n_labeled: int,
-    n_unlabeled: int,
-    seed: int | None,
-) -> Forecast:
-    draws = posterior.draws(N_DRAWS, seed or 0)
-    curves = tuple(
-        Curve(
-            name,
-            tuple(sizes),
-            tuple(
-                Estimate(float(value), float(low), float(high))
-                for value, low, high in zip(errors[i].mean(axis=1), *posterior.measured[i].T, strict=True)
-            ),
-            posterior.exponent(i),
-        )
-        for i, name in enumerate(names)
+def _estimates(errors: Array, interval: Array) -> tuple[Estimate, ...]:
+    """Mean errors (S, m) with their intervals (S, 2)."""
+    return tuple(
+        Estimate(float(one.mean()), float(low), float(high))
+        for one, (low, high) in zip(errors, interval, strict=True)
     )
-    best = int(posterior.log_error.argmin())
-    crossovers = tuple(
-        _crossover(name, names[best], draws[:, [i, best]], n_labeled)
-        for i, name in enumerate(names)
-        if i != best
-    )
-    return Forecast(n_labeled, n_unlabeled, errors.shape[2], curves, names[best], crossovers, seed, posterior)
 
 
 def _crossover(name: str, beside: str, draws: Array, n_labeled: int) -> Crossover:
