@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.evaluation.intervals import QUANTILE, TAIL, Estimate
+from semigen.evaluation.intervals import QUANTILE, Estimate
 
 Array = NDArray[np.float64]
 
-HALF = 0.5
-"""Row predicted wrong that is added to each count, and row predicted right: no logarithm is infinite."""
+HALF_WRONG = 0.5
+"""Error of one more row, so that a model without an error has a log error, and an uncertain one."""
 N_BOOTSTRAP = 400
 
 
@@ -30,11 +30,11 @@ class CurvePrior:
         Standard deviation of a log error about its power law, beside what the held-out rows leave open.
     """
 
-    exponent: float = 0.2
-    exponent_sd: float = 0.2
-    log_error: float = float(np.log(0.25))
+    exponent: float = 0.1
+    exponent_sd: float = 0.1
+    log_error: float = -1.8
     log_error_sd: float = 1.0
-    roughness: float = 0.1
+    roughness: float = 0.3
 
 
 PRIOR = CurvePrior()
@@ -95,20 +95,17 @@ class Measured:
     log_error : ndarray of shape (M, S)
     covariance : ndarray of shape (M S, M S)
         Of the log errors: their bootstrap over rows, the same rows for all models and sizes.
-    interval : ndarray of shape (M, S, 2)
-        95 % intervals of the errors.
     log_times : ndarray of shape (S,)
         Log of the labels of a fit over all labels.
     """
 
     log_error: Array
     covariance: Array
-    interval: Array
     log_times: Array
 
 
 def measure(errors: Array, log_times: Array, seed: int) -> Measured:
-    """Log errors and their bootstrap.
+    """Log errors and their Bayesian bootstrap (Rubin 1981, *Annals of Statistics* 9:130).
 
     Parameters
     ----------
@@ -118,16 +115,10 @@ def measure(errors: Array, log_times: Array, seed: int) -> Measured:
     seed : int
         Of the bootstrap.
     """
-    n_models, n_sizes, n_rows = errors.shape
-
-    def logs(mean: Array) -> Array:
-        return np.asarray(np.log((mean * n_rows + HALF) / (n_rows + 2 * HALF)))
-
-    rng = np.random.default_rng(seed)
-    counts = rng.multinomial(n_rows, np.full(n_rows, 1 / n_rows), N_BOOTSTRAP)
-    drawn = counts @ errors.reshape(-1, n_rows).T / n_rows
-    interval = np.quantile(drawn, [1 - TAIL, TAIL], axis=0).T.reshape(n_models, n_sizes, 2)
-    return Measured(logs(errors.mean(axis=2)), np.cov(logs(drawn).T), interval, log_times)
+    rows = np.concatenate([errors, np.full((*errors.shape[:2], 1), HALF_WRONG)], axis=2)
+    share = np.random.default_rng(seed).dirichlet(np.ones(rows.shape[2]), N_BOOTSTRAP)
+    drawn = np.log(share @ rows.reshape(-1, rows.shape[2]).T)
+    return Measured(np.log(rows.mean(axis=2)), np.atleast_2d(np.cov(drawn.T)), log_times)
 
 
 def power_laws(measured: Measured, prior: CurvePrior = PRIOR) -> Posterior:

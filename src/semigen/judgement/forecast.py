@@ -19,7 +19,7 @@ from semigen.comparison.record import stated_seed
 from semigen.data.labels import UNLABELED_PATTERN, Labels, encode
 from semigen.data.rows import take_rows
 from semigen.estimators.adapters import class_proba, fit_classifier
-from semigen.evaluation.intervals import CONFIDENCE, TAIL, Estimate
+from semigen.evaluation.intervals import CONFIDENCE, TAIL, Estimate, of_share
 from semigen.evaluation.splits import count_testable, stratified_folds
 from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement.curves import Posterior, measure, power_laws
@@ -36,6 +36,8 @@ LEAST_TESTED = 10
 MOST_UNLABELED = 1000
 FAR = 10.0
 """Times as many labels: as far as a crossover is looked for."""
+ALIKE = 0.1
+"""Of the labels: models that change places within so many more are about as good as each other."""
 N_DRAWS = 4000
 
 
@@ -49,7 +51,7 @@ class Curve:
     n_labels : tuple of int
         Labeled rows that the model was fitted on.
     error : tuple of Estimate
-        Share of the held-out rows predicted wrong after so many labels, with its 95 % interval (bootstrap).
+        Share of the held-out rows predicted wrong after so many labels, with its 95 % interval.
     exponent : Estimate
         c of the power law ``error ∝ n^(-c)``, with its 95 % interval.
     """
@@ -135,7 +137,9 @@ class Forecast:
             f"{_percent(now)}, with twice as many {_percent(doubled)}."
         ]
         for one in sorted(self.crossovers, key=lambda one: -one.probability):
-            if one.more_labels is None or one.low is None:
+            if one.more_labels is not None and one.more_labels < ALIKE * self.n_labeled:
+                said.append(f"The {one.name} model is about as good.")
+            elif one.more_labels is None or one.low is None:
                 said.append(
                     f"That the {one.name} model would overtake it within ten times as many labels is "
                     f"{one.probability:.0%} probable."
@@ -162,7 +166,10 @@ class Forecast:
             "best": self.best,
             "curves": [
                 {
-                    **asdict(one),
+                    "name": one.name,
+                    "n_labels": list(one.n_labels),
+                    "error": [asdict(error) for error in one.error],
+                    "exponent": asdict(one.exponent),
                     "forecast": [
                         {
                             "n_labels": times * self.n_labeled,
@@ -270,12 +277,17 @@ def forecast(
     measured = measure(errors, np.log(np.array(sizes) / n_labeled), seed or 0)
     posterior = power_laws(measured)
     curves = tuple(
-        Curve(name, tuple(sizes), _estimates(errors[i], measured.interval[i]), posterior.exponent(i))
+        Curve(
+            name,
+            tuple(sizes),
+            tuple(of_share(one, np.ones(len(one))) for one in errors[i]),
+            posterior.exponent(i),
+        )
         for i, name in enumerate(names)
     )
     best, draws = int(posterior.log_error.argmin()), posterior.draws(N_DRAWS, seed or 0)
     crossovers = tuple(
-        _crossover(name, names[best], draws[:, [i, best]], n_labeled)
+        crossover(name, names[best], draws[:, [i, best]], n_labeled)
         for i, name in enumerate(names)
         if i != best
     )
@@ -348,22 +360,14 @@ def used_rows(labels: Labels, random_state: Any) -> tuple[Rows, int]:
     return np.sort(np.concatenate([np.flatnonzero(labels.hard >= 0), kept])), len(rest)
 
 
-def _estimates(errors: Array, interval: Array) -> tuple[Estimate, ...]:
-    """Mean errors (S, m) with their intervals (S, 2)."""
-    return tuple(
-        Estimate(float(one.mean()), float(low), float(high))
-        for one, (low, high) in zip(errors, interval, strict=True)
-    )
-
-
-def _crossover(name: str, beside: str, draws: Array, n_labeled: int) -> Crossover:
+def crossover(name: str, beside: str, draws: Array, n_labeled: int) -> Crossover:
     """From draws (n, 2 models, 2) of log error now and exponent, the other model's first."""
     behind = draws[:, 0, 0] - draws[:, 1, 0]
     gains = draws[:, 0, 1] - draws[:, 1, 1]
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        reached = np.where(gains > 0, behind / gains, np.inf)
-        times = np.exp(np.where(behind <= 0, 0.0, reached))
-    more = np.where(times <= FAR, n_labeled * (times - 1), np.inf)
+    reached = np.divide(behind, gains, out=np.full(len(behind), np.inf), where=gains > 0)
+    log_times = np.where(behind <= 0, 0.0, reached)
+    within = log_times <= np.log(FAR)
+    more = np.where(within, n_labeled * np.expm1(np.where(within, log_times, 0.0)), np.inf)
     value, low, high = (float(np.quantile(more, q, method="higher")) for q in (0.5, 1 - TAIL, TAIL))
     probability = float(np.isfinite(more).mean())
     median, least, most = (one if np.isfinite(one) else None for one in (value, low, high))
