@@ -21,19 +21,26 @@ if TYPE_CHECKING:
     from semigen.ensemble.pool import PoolClassifier
     from semigen.ensemble.safe import SafeClassifier
     from semigen.io.models import load, save
+    from semigen.judgement.comparing import compare
+    from semigen.judgement.forecast import Forecast, forecast
     from semigen.judgement.query import query
     from semigen.mixture import MixtureClassifier
+    from semigen.reporting.plots import plot
     from semigen.representation import HybridClassifier, MixtureEnsembleFeatures
 
 _WHERE = {
     "AutoClassifier": "semigen.ensemble.auto",
+    "Forecast": "semigen.judgement.forecast",
     "HybridClassifier": "semigen.representation",
     "MixtureClassifier": "semigen.mixture",
     "MixtureEnsembleFeatures": "semigen.representation",
     "PoolClassifier": "semigen.ensemble.pool",
     "SafeClassifier": "semigen.ensemble.safe",
+    "compare": "semigen.judgement.comparing",
+    "forecast": "semigen.judgement.forecast",
     "load": "semigen.io.models",
     "query": "semigen.judgement.query",
+    "plot": "semigen.reporting.plots",
     "save": "semigen.io.models",
 }
 _MODULES = (
@@ -52,17 +59,21 @@ _MODULES = (
 
 __all__ = [
     "AutoClassifier",
+    "Forecast",
     "HybridClassifier",
     "MixtureClassifier",
     "MixtureEnsembleFeatures",
     "PoolClassifier",
     "SafeClassifier",
     "__version__",
+    "compare",
     "datasets",
     "exceptions",
+    "forecast",
     "load",
     "metrics",
     "model_selection",
+    "plot",
     "query",
     "save",
 ]

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from semigen._version import __version__
+from semigen.cli.commands.compare import compare
 from semigen.cli.commands.demo import demo
 from semigen.cli.commands.fit import fit
 from semigen.cli.commands.predict import predict
@@ -51,7 +52,7 @@ def _semigen(
     """Classify tables with few labeled and many unlabeled rows."""
 
 
-for _command in (fit, predict, query, demo):
+for _command in (fit, predict, query, compare, demo):
     app.command(epilog=_EXIT_CODES)(_command)
 app.command("next", help="The same as query.", epilog=_EXIT_CODES)(query)
 

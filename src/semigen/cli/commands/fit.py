@@ -21,8 +21,8 @@ from semigen.cli.options import (
     Keep,
     Missing,
     Separator,
+    column_and_kind,
     is_stdin,
-    kind_pair,
     read_options,
 )
 from semigen.cli.outputs import out_folder
@@ -191,7 +191,7 @@ def fit(
     If held-out labeled rows show that the unlabeled rows make predictions worse,
     the saved model is trained on the labeled rows alone.
     """
-    pairs = [kind_pair(word) for word in as_ or ()]
+    pairs = [column_and_kind(word) for word in as_ or ()]
     _refuse_repeated(
         {
             "--target": [target],
