@@ -21,16 +21,19 @@ if TYPE_CHECKING:
     from semigen.ensemble.pool import PoolClassifier
     from semigen.ensemble.safe import SafeClassifier
     from semigen.io.models import load, save
+    from semigen.judgement.advice import Advice, advise
     from semigen.mixture import MixtureClassifier
     from semigen.representation import HybridClassifier, MixtureEnsembleFeatures
 
 _WHERE = {
+    "Advice": "semigen.judgement.advice",
     "AutoClassifier": "semigen.ensemble.auto",
     "HybridClassifier": "semigen.representation",
     "MixtureClassifier": "semigen.mixture",
     "MixtureEnsembleFeatures": "semigen.representation",
     "PoolClassifier": "semigen.ensemble.pool",
     "SafeClassifier": "semigen.ensemble.safe",
+    "advise": "semigen.judgement.advice",
     "load": "semigen.io.models",
     "save": "semigen.io.models",
 }
@@ -49,6 +52,7 @@ _MODULES = (
 )
 
 __all__ = [
+    "Advice",
     "AutoClassifier",
     "HybridClassifier",
     "MixtureClassifier",
@@ -56,6 +60,7 @@ __all__ = [
     "PoolClassifier",
     "SafeClassifier",
     "__version__",
+    "advise",
     "datasets",
     "exceptions",
     "load",

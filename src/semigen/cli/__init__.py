@@ -1,4 +1,4 @@
-"""The command line: ``semigen fit``, ``semigen predict``, ``semigen demo``.
+"""The command line: ``semigen fit``, ``semigen predict``, ``semigen advise``, ``semigen demo``.
 
 What a command prints is for people, on stdout; with ``--json`` stdout has one JSON document and nothing else.
 Heavy modules load when a command runs, so that ``--help`` and usage errors answer at once.
@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from semigen._version import __version__
+from semigen.cli.commands.advise import advise
 from semigen.cli.commands.demo import demo
 from semigen.cli.commands.fit import fit
 from semigen.cli.commands.predict import predict
@@ -50,7 +51,7 @@ def _semigen(
     """Classify tables with few labeled and many unlabeled rows."""
 
 
-for _command in (fit, predict, demo):
+for _command in (fit, predict, advise, demo):
     app.command(epilog=_EXIT_CODES)(_command)
 
 

@@ -21,6 +21,7 @@ from semigen.cli.options import (
     Keep,
     Missing,
     Separator,
+    column_and_kind,
     is_stdin,
     read_options,
 )
@@ -190,7 +191,7 @@ def fit(
     If held-out labeled rows show that the unlabeled rows make predictions worse,
     the saved model is trained on the labeled rows alone.
     """
-    pairs = [_pair(word) for word in as_ or ()]
+    pairs = [column_and_kind(word) for word in as_ or ()]
     _refuse_repeated(
         {
             "--target": [target],
@@ -261,14 +262,6 @@ def fit(
         new = "--images NEW_DIR" if images else "NEW_TABLE"
         output.say(f"Next: {command} {new} --out FILE", wrap=False)
         output.result({**learned.summary, "out": str(folder)})
-
-
-def _pair(word: str) -> tuple[str, str]:
-    """Column and kind of ``column=kind``; the column's name may contain ``=``."""
-    name, separator, kind = word.rpartition("=")
-    if not (separator and name and kind):
-        raise typer.BadParameter(f"--as {word}: write COLUMN=KIND, such as --as zip=category.")
-    return name, kind
 
 
 def _refuse_repeated(columns: dict[str, list[str]]) -> None:
