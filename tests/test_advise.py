@@ -15,8 +15,8 @@ from semigen.datasets import HARM_DESIGNS, make_gaussian_classes, make_harm
 from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement import diagnostics
 from semigen.judgement.advice import decide
-from semigen.judgement.findings import LOOKS
 from semigen.judgement.efficiency import efficiency
+from semigen.judgement.findings import LOOKS
 from semigen.judgement.findings.clusters import clusters_are_classes, label_equivalents
 from semigen.judgement.findings.density import density_fit
 from semigen.judgement.findings.drift import drift
