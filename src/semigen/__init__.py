@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from semigen.ensemble.pool import PoolClassifier
     from semigen.ensemble.safe import SafeClassifier
     from semigen.io.models import load, save
+    from semigen.judgement.advice import Advice, advise
     from semigen.judgement.comparing import compare
     from semigen.judgement.forecast import Forecast, forecast
     from semigen.judgement.query import query
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from semigen.representation import HybridClassifier, MixtureEnsembleFeatures
 
 _WHERE = {
+    "Advice": "semigen.judgement.advice",
     "AutoClassifier": "semigen.ensemble.auto",
     "Forecast": "semigen.judgement.forecast",
     "HybridClassifier": "semigen.representation",
@@ -38,6 +40,7 @@ _WHERE = {
     "SafeClassifier": "semigen.ensemble.safe",
     "compare": "semigen.judgement.comparing",
     "forecast": "semigen.judgement.forecast",
+    "advise": "semigen.judgement.advice",
     "load": "semigen.io.models",
     "query": "semigen.judgement.query",
     "plot": "semigen.reporting.plots",
@@ -58,6 +61,7 @@ _MODULES = (
 )
 
 __all__ = [
+    "Advice",
     "AutoClassifier",
     "Forecast",
     "HybridClassifier",
@@ -66,6 +70,7 @@ __all__ = [
     "PoolClassifier",
     "SafeClassifier",
     "__version__",
+    "advise",
     "compare",
     "datasets",
     "exceptions",
