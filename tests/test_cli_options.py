@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 import semigen
 from command_line import RESULTS, error_of, fit, here, make_notes, make_table, run, shown, small, table
 from semigen.cli import app
-from semigen.cli.console import Output, visible
+from semigen.cli.console import Output
+from semigen.common.text import visible
 from semigen.comparison import CLASS_SHARES, Comparison, best_of, explain_standing, stand
 from semigen.evaluation.metrics import log_loss
 from semigen.evaluation.scoring import score_predictions

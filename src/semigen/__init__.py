@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from semigen.ensemble.safe import SafeClassifier
     from semigen.io.models import load, save
     from semigen.mixture import MixtureClassifier
+    from semigen.reporting import Report, report
     from semigen.representation import HybridClassifier, MixtureEnsembleFeatures
 
 _WHERE = {
@@ -30,8 +31,10 @@ _WHERE = {
     "MixtureClassifier": "semigen.mixture",
     "MixtureEnsembleFeatures": "semigen.representation",
     "PoolClassifier": "semigen.ensemble.pool",
+    "Report": "semigen.reporting",
     "SafeClassifier": "semigen.ensemble.safe",
     "load": "semigen.io.models",
+    "report": "semigen.reporting",
     "save": "semigen.io.models",
 }
 _MODULES = (
@@ -54,6 +57,7 @@ __all__ = [
     "MixtureClassifier",
     "MixtureEnsembleFeatures",
     "PoolClassifier",
+    "Report",
     "SafeClassifier",
     "__version__",
     "datasets",
@@ -61,6 +65,7 @@ __all__ = [
     "load",
     "metrics",
     "model_selection",
+    "report",
     "save",
 ]
 

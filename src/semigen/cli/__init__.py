@@ -1,4 +1,4 @@
-"""The command line: ``semigen fit``, ``semigen predict``, ``semigen demo``.
+"""The command line: ``semigen fit``, ``semigen predict``, ``semigen report``, ``semigen demo``.
 
 What a command prints is for people, on stdout; with ``--json`` stdout has one JSON document and nothing else.
 Heavy modules load when a command runs, so that ``--help`` and usage errors answer at once.
@@ -15,6 +15,7 @@ from semigen._version import __version__
 from semigen.cli.commands.demo import demo
 from semigen.cli.commands.fit import fit
 from semigen.cli.commands.predict import predict
+from semigen.cli.commands.report import report
 from semigen.cli.console import say_interrupted
 from semigen.common import interrupts
 
@@ -50,7 +51,7 @@ def _semigen(
     """Classify tables with few labeled and many unlabeled rows."""
 
 
-for _command in (fit, predict, demo):
+for _command in (fit, predict, report, demo):
     app.command(epilog=_EXIT_CODES)(_command)
 
 

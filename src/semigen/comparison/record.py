@@ -72,6 +72,9 @@ class Comparison:
         Labeled and unlabeled rows of positive weight that were there to learn from; None where unknown.
     random_state : int or None
         Seed of the folds; None where they cannot be drawn again.
+    probabilities : dict of ndarray of shape (m, K) or None
+        For each estimator, the mean class probabilities of each row over repeats; None where they are not
+        kept.
     """
 
     names: tuple[str, ...]
@@ -84,6 +87,7 @@ class Comparison:
     n_labeled: int | None = None
     n_unlabeled: int | None = None
     random_state: int | None = None
+    probabilities: Mapping[str, _Floats] | None = field(default=None, repr=False)
 
     def score(self, name: str) -> Score:
         """Accuracy with a Wilson interval and log-loss with a Student t interval over rows.

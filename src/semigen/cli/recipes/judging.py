@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -95,11 +94,6 @@ def cure(source: Source) -> Iterator[None]:
     except ColumnError as error:
         seen = error.seen if source.cure else str(error)
         raise ColumnError(f"{source.path}: {seen.removesuffix('.')}.{source.cure}") from error
-
-
-def finite(value: float) -> float | None:
-    """A number as JSON can hold it."""
-    return value if math.isfinite(value) else None
 
 
 def _fit(model: Any, source: Source, **options: Any) -> Any:
