@@ -63,9 +63,10 @@ def config_text(context: typer.Context, **values: Any) -> str:
 
 
 def command_line(context: typer.Context) -> str:
-    """What was typed, with the long names of options."""
+    """What was typed, arguments first, with the long names of options."""
     words = ["semigen", str(context.command.name)]
-    for option, parameter in _options(context):
+    arguments_first = sorted(_options(context), key=lambda one: one[1].param_type_name != "argument")
+    for option, parameter in arguments_first:
         value = context.params.get(parameter.name)
         source = context.get_parameter_source(str(parameter.name))
         if source is None or source.name != "COMMANDLINE":

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from semigen.cli.console import Output
-from semigen.cli.recipes.records import WITH, WITHOUT, Judged
+from semigen.cli.recipes.records import Judged
 from semigen.cli.wording import counted, interval, percent, plain_table
 from semigen.comparison import (
     CLASS_SHARES,
@@ -19,6 +19,7 @@ from semigen.comparison import (
     explain_standing,
 )
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT
+from semigen.reporting.facts import WITH, WITHOUT
 
 _ROWS = {WITH: "all", WITHOUT: "labeled"}
 """What a model is trained on, in a narrow column."""

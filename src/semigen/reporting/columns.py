@@ -82,7 +82,7 @@ def columns_by_class(evidence: Evidence, names: list[Any]) -> list[dict[str, Any
         if one is None:
             continue
         values, levels = table.matrix[:, one.first], schema.levels[one.first]
-        describe = _quantiles
+        describe: Callable[[Array], list[float] | None] = _quantiles
         about: dict[str, Any] = {"column": plain(one.name), "kind": schema.kinds[one.first]}
         if levels is not None or about["kind"] == "flag":
             shown = _frequent(values)
@@ -154,8 +154,10 @@ def _shuffled(
 def _codes(x: Array, places: list[int]) -> Rows:
     """A column in at most ``N_BINS`` bins of equal size, missing values apart."""
     values = x[:, places[0]].astype(np.float64)
-    edges = np.nanquantile(values, np.linspace(0, 1, N_BINS + 1)[1:-1]) if np.isfinite(values).any() else []
-    return np.where(np.isnan(values), N_BINS, np.searchsorted(np.unique(edges), values))
+    if np.isnan(values).all():
+        return np.full(len(values), N_BINS)
+    edges = np.unique(np.nanquantile(values, np.linspace(0, 1, N_BINS + 1)[1:-1]))
+    return np.where(np.isnan(values), N_BINS, np.searchsorted(edges, values))
 
 
 def _separation(codes: Rows, probabilities: Array) -> float:

@@ -32,7 +32,7 @@ MOST_CLASSES = 24
 """That a legend has room for; further classes share the last color."""
 MOST_BARS = 15
 MOST_MODELS = 10
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "semigen",
     "text.parse_math": False,
@@ -318,7 +318,7 @@ def _class_legend(figure: Any, names: Sequence[str]) -> None:
             label="least certain",
         )
     )
-    longest = max(len(mark.get_label()) for mark in marks)
+    longest = max(len(str(mark.get_label())) for mark in marks)
     figure.legend(
         handles=marks,
         loc="outside lower center",

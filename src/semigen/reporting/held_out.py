@@ -72,7 +72,7 @@ def reliability(evidence: Evidence) -> dict[str, Any] | None:
     confidence = rows.probabilities.max(axis=1)
     right = (rows.probabilities.argmax(axis=1) == evidence.code[rows.rows]).astype(float)
     n_bins = min(MOST_BINS, len(confidence) // LEAST_ROWS_PER_BIN)
-    bins = []
+    bins: list[dict[str, Any]] = []
     for mine in np.array_split(np.argsort(confidence, kind="stable"), n_bins):
         share = intervals.of_share(right[mine], np.ones(len(mine)))
         mean = rounded(confidence[mine].mean())
@@ -153,4 +153,4 @@ def _share(some: Any, every: Any) -> dict[str, float] | None:
 def _reaching(probabilities: Array, grid: Array) -> list[int]:
     """How many probabilities are at least as large as each threshold."""
     ordered = np.sort(probabilities)
-    return (len(ordered) - np.searchsorted(ordered, grid - 1e-12)).astype(int).tolist()
+    return [len(ordered) - int(n) for n in np.searchsorted(ordered, grid - 1e-12)]

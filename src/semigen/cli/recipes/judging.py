@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from semigen.cli.recipes.records import WITH, WITHOUT, Judged, Options, Recipe
+from semigen.cli.recipes.records import Judged, Options, Recipe
 from semigen.cli.sources import Source
 from semigen.common.progress import Progress
 from semigen.comparison import cross_validate, judge
@@ -16,6 +16,7 @@ from semigen.data.labels import encode
 from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.splits import count_testable
 from semigen.exceptions import ColumnError, LabelError
+from semigen.reporting.facts import WITH, WITHOUT
 
 _FOLDS = 5
 

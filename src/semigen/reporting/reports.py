@@ -274,8 +274,6 @@ def _columns(evidence: Evidence) -> list[dict[str, Any]]:
     """What each column is, by the schema of the model where it has one."""
     schema = getattr(evidence.model, "schema_", None)
     frame = as_frame(evidence.features)
-    if frame is None and schema is None:
-        return []
     used = {} if schema is None else {str(name): kind for name, kind in schema.input_kinds.items()}
     if frame is not None:
         described = (asdict(one) for one in columns.describe(evidence.features))
@@ -283,7 +281,7 @@ def _columns(evidence: Evidence) -> list[dict[str, Any]]:
             {**one, "kind": used.get(one["name"], one["kind"]), "use": one["name"] in used or schema is None}
             for one in described
         ]
-    if schema.is_sparse:
+    if schema is None or schema.is_sparse:
         return []
     missing = np.isnan(evidence.table.matrix).sum(axis=0) if evidence.table is not None else None
     return [
