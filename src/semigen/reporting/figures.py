@@ -124,7 +124,7 @@ def _scores(record: Record) -> tuple[Any, str] | None:
 
 
 def _map(record: Record) -> tuple[Any, str] | None:
-    """All rows on the two leading axes, colored by predicted class; beside it without the unlabeled rows."""
+    """All rows on a map, colored by predicted class; beside it without the unlabeled rows."""
     found = record.get("map")
     if not found:
         return None
@@ -145,8 +145,8 @@ def _map(record: Record) -> tuple[Any, str] | None:
         axis.spines[:].set_visible(False)
     _class_legend(figure, names)
     return figure, (
-        f"Map of {len(found['row']):,} of {found['n_rows']:,} rows on the two leading axes, colored by "
-        "class; labeled rows are large, the least certain rows are ringed."
+        f"Map of {len(found['row']):,} of {found['n_rows']:,} rows where the classes lie furthest apart, "
+        "colored by class; labeled rows are large, the least certain rows are ringed."
     )
 
 
@@ -322,7 +322,7 @@ def _class_legend(figure: Any, names: Sequence[str]) -> None:
     figure.legend(
         handles=marks,
         loc="outside lower center",
-        ncols=max(1, min(len(marks), 80 // (longest + 5))),
+        ncols=max(1, min(len(marks), 100 // (longest + 5))),
         fontsize=9,
     )
 

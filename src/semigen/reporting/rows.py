@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 from scipy.sparse import issparse
 
 from semigen.columns import ReadTable
@@ -82,7 +83,7 @@ def changed_rows(evidence: Evidence) -> dict[str, Any] | None:
 def map_of_rows(evidence: Evidence) -> dict[str, Any] | None:
     """All rows, or some of many, in two dimensions of the model's own representation.
 
-    The axes are the two leading principal axes; ``explained`` is their share of the spread of all axes.
+    The axes are those directions in which the predicted classes lie furthest apart, for their spread.
     ``class`` and ``given`` are numbers in ``classes``, -1 for no label, ``twin`` the class without the
     unlabeled rows (or with them, if the model leaves them out), null where that is not known.
     """
@@ -90,9 +91,7 @@ def map_of_rows(evidence: Evidence) -> dict[str, Any] | None:
     found = _axes(evidence, rows)
     if found is None:
         return None
-    spread = found.var(axis=0)
-    axes = np.zeros((len(rows), 2))
-    axes[:, : min(2, found.shape[1])] = found[:, :2]
+    axes = _apart(found, evidence.probabilities[rows])
     other = _other(evidence, rows)
     uncertain = set(_uncertain(evidence)[:MOST_ROWS].tolist())
     return {
@@ -105,7 +104,6 @@ def map_of_rows(evidence: Evidence) -> dict[str, Any] | None:
         "probability": [rounded(value, 3) for value in evidence.probabilities[rows].max(axis=1)],
         "uncertain": [row in uncertain for row in rows.tolist()],
         "twin": None if other is None else other.argmax(axis=1).tolist(),
-        "explained": rounded(spread[:2].sum() / max(float(spread.sum()), 1e-12), 3),
         "n_rows": len(evidence.code),
     }
 
@@ -147,6 +145,25 @@ def _by_parts(evidence: Evidence, table: ReadTable, rows: Rows) -> Array:
 
 def _projected(some: Any) -> Array:
     return np.asarray(PrincipalAxes(n_axes=20).fit_transform(some))
+
+
+def _apart(x: Array, probabilities: Array) -> Array:
+    """Rows (m, q) in two directions in which their classes lie furthest apart, (m, 2).
+
+    Fisher's discriminant directions, with class probabilities as weights. Directions that the classes do not
+    determine (there are one less than classes) are the leading ones of ``x``.
+    """
+    x = x - x.mean(axis=0)
+    means = probabilities.T @ x / np.maximum(probabilities.sum(axis=0), 1e-9)[:, None]
+    between = (means.T * probabilities.sum(axis=0)) @ means / len(x)
+    within = x.T @ x / len(x) - between
+    scale = max(float(np.trace(within)) / len(within), 1e-12)
+    _, directions = eigh(between, within + 0.05 * scale * np.eye(len(within)))
+    first = directions[:, ::-1][:, : min(2, probabilities.shape[1] - 1)]
+    base, _ = np.linalg.qr(np.column_stack([first, np.eye(len(x.T))]))
+    found = np.zeros((len(x), 2))
+    found[:, : min(2, x.shape[1])] = (x @ base)[:, :2]
+    return found
 
 
 def _other(evidence: Evidence, rows: Rows) -> Array | None:
