@@ -111,6 +111,7 @@ def report(
     *,
     sample_weight: ArrayLike | None = None,
     ids: Sequence[Any] | None = None,
+    table: str | None = None,
     target: str = "class",
     unlabeled: Any = -1,
     overwrite: bool = False,
@@ -135,6 +136,8 @@ def report(
         The row weights of the fit.
     ids : sequence of length n, optional
         What to call the rows; their numbers from 0 otherwise.
+    table : str, optional
+        What to call the table; the name of the estimator's class otherwise.
     target : str, default="class"
         What to call the classes.
     unlabeled : scalar or None, default=-1
@@ -190,7 +193,9 @@ def report(
     )
     found = sections(evidence, progress)
     found["model_card"]["seconds"] = round(time.perf_counter() - begin, 1)
-    made = Report({**_facts(evidence, labels, target, comparison, pair[0], verdict, n_unlabeled), **found})
+    made = Report(
+        {**_facts(evidence, labels, table, target, comparison, pair[0], verdict, n_unlabeled), **found}
+    )
     if path is not None:
         made.save(path, overwrite=overwrite)
     return made
@@ -235,6 +240,7 @@ def _codes(labels: Labels, classes: Any) -> Any:
 def _facts(
     evidence: Evidence,
     labels: Labels,
+    table: str | None,
     target: str,
     comparison: Comparison | None,
     saved: str,
@@ -250,6 +256,7 @@ def _facts(
     return {
         "format": FORMAT,
         "semigen": __version__,
+        **({} if table is None else {"table": table}),
         "target": target,
         "n_rows": len(labels),
         "n_unlabeled": int((~labels.is_labeled).sum()),

@@ -12,7 +12,7 @@ Record = Mapping[str, Any]
 _HEADLINES = {
     "helped": "The unlabeled rows helped.",
     "hurt": "The unlabeled rows hurt, so they are left out.",
-    "unclear": "Whether the unlabeled rows helped cannot be told from these labels.",
+    "unclear": "Too few labels to tell whether the unlabeled rows helped.",
     "not compared": "How good the predictions are is unknown: too few labels could be held out.",
     "no unlabeled rows": "Every row is labeled: this is an ordinary classifier.",
 }

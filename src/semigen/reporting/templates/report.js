@@ -155,7 +155,9 @@
       box.append(make("dt", what), cell);
       list.append(box);
     }
-    results.replaceChildren(make("p", `Rows are called ${name} from a probability of ${i} %.`), list);
+    const alarm = Number(field("cost-alarm").value), miss = Number(field("cost-miss").value);
+    const honest = alarm + miss > 0 ? ` Were the probabilities exact, ${percent(alarm / (alarm + miss))} would be cheapest.` : "";
+    results.replaceChildren(make("p", `Rows are called ${name} from a probability of ${i} %.${honest}`), list);
     draw(i);
   };
   field("cheapest").addEventListener("click", () => {
