@@ -177,7 +177,7 @@ def test_the_record_of_an_ensemble_says_what_the_ensemble_says(auto):
     assert record["held_out"]["log_loss"]["value"] == pytest.approx(score.log_loss.value)
     of_twin = sum(one["recall"]["value"] * 8 for one in record["held_out"]["twin"]) / 24
     assert of_twin == pytest.approx(model.validation_.score(other).accuracy.value, abs=1e-5)
-    assert set(SECTIONS) <= set(record)
+    assert set(SECTIONS) - {"prediction_sets"} <= set(record)
     assert record["verdict"]["outcome"] == model.verdict_.outcome
     assert record["changed_rows"]["n_rows"] == 126
     twin, own = (np.array(record["map"][key]) for key in ("twin", "class"))
@@ -218,6 +218,35 @@ def test_a_page_comes_from_any_classifier_and_its_cross_validation():
     page.html_page(record)
     with pytest.raises(LabelError, match="ids has 2 values"):
         semigen.report(model, data.X, data.y, ids=["a", "b"])
+
+
+class Given:
+    """What advise or forecast returned."""
+
+    def __init__(self, **record):
+        self.to_dict = lambda: record
+
+
+def test_advice_and_forecast_are_parts_of_their_own(auto):
+    model, _ = auto
+    table = bundled_table("iris", 8, 0)
+    frame = pd.DataFrame(table.X, columns=table.feature_names)
+    advice = Given(
+        sentence="Use the rows <now>.",
+        recommendation={"kind": "hybrid", "estimator": "Hybrid()", "reason": "because"},
+        findings=[{"name": "clusters", "severity": "warning", "sentence": "They are not classes."}],
+    )
+    at = [{"n_labels": n, "value": 3 / n, "low": 2 / n, "high": 4 / n} for n in (24, 48, 96)]
+    curve = {"name": "mixture", "n_labels": [6, 12, 24], "error": at, "forecast": at}
+    forecast = Given(sentence="It overtakes.", best="mixture", curves=[curve])
+    made = semigen.report(model, frame, table.y, advice=advice, forecast=forecast)
+    text = made.to_html()
+    assert "Use the rows &lt;now&gt;." in text
+    assert "They are not classes." in text
+    assert 'class="drawing learning_curve"' in text
+    assert text.index("The unlabeled rows" if "The unlabeled" in text else "Too few") < text.index(
+        "Use the rows"
+    )
 
 
 # --- names of strangers

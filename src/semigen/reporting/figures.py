@@ -265,11 +265,43 @@ def _importance(record: Record) -> tuple[Any, str] | None:
     return figure, f"Columns by how much shuffling them changes the predictions. The first: {said}."
 
 
+def _learning_curve(record: Record) -> tuple[Any, str] | None:
+    """Error by the number of labels, measured and extrapolated."""
+    found = record.get("learning_curve")
+    if not found:
+        return None
+    figure = _figure(6.4, 3.6)
+    panel = figure.subplots()
+    for k, one in enumerate(found["curves"]):
+        color, ahead = _color(k), one["forecast"]
+        panel.plot(
+            one["n_labels"], [100 * error["value"] for error in one["error"]], MARKERS[k % len(MARKERS)],
+            color=color, label=label_text(one["name"]),
+        )  # fmt: skip
+        n = [point["n_labels"] for point in ahead]
+        panel.plot(n, [100 * point["value"] for point in ahead], color=color, linestyle=(0, (4, 2)))
+        if one["name"] == found["best"]:
+            low, high = ([100 * point[end] for point in ahead] for end in ("low", "high"))
+            panel.fill_between(n, low, high, color=color, alpha=0.15, linewidth=0)
+    panel.set_xscale("log")
+    ticks = sorted({point["n_labels"] for one in found["curves"] for point in one["forecast"]})
+    panel.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    panel.minorticks_off()
+    panel.set_xlabel("labels")
+    panel.set_ylabel("error, %")
+    panel.set_ylim(bottom=0)
+    panel.tick_params(axis="y", labelcolor=MUTED)
+    panel.grid()
+    panel.legend(fontsize=9)
+    return figure, f"Learning curves. {visible(found['sentence'])}"
+
+
 FIGURES: dict[str, Callable[[Record], tuple[Any, str] | None]] = {
     "scores": _scores,
     "map": _map,
     "columns": _columns,
     "reliability": _reliability,
+    "learning_curve": _learning_curve,
     "importance": _importance,
 }
 """By the names that the template uses."""

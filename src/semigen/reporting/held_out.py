@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 LEAST_ROWS_PER_BIN, MOST_BINS = 8, 10
 N_THRESHOLDS = 101
 MOST_SUSPICIOUS = 30
+COVERAGE = 0.9
 MOST_CLASSES_OF_CONFUSION = 30
 _MAX_LOSS = 14.0
 
@@ -129,6 +130,27 @@ def suspicious_labels(evidence: Evidence) -> list[dict[str, Any]] | None:
         }
         for i in order[:MOST_SUSPICIOUS]
     ]
+
+
+def prediction_sets(evidence: Evidence) -> dict[str, Any] | None:
+    """How many classes the prediction sets of the unlabeled rows have (of all rows, if all are labeled).
+
+    None for models without prediction sets, and where no row was held out.
+    """
+    if evidence.held_out is None or not hasattr(evidence.model, "set_rule"):
+        return None
+    rest = evidence.code < 0
+    rows = np.flatnonzero(rest) if rest.any() else np.arange(len(rest))
+    sizes = evidence.model.set_rule(COVERAGE).sets(evidence.probabilities[rows]).sum(axis=1)
+    return {
+        "coverage": COVERAGE,
+        "of": "unlabeled" if rest.any() else "labeled",
+        "n_rows": len(rows),
+        "sizes": [
+            {"n_classes": int(size), "n_rows": int(count)}
+            for size, count in zip(*np.unique(sizes, return_counts=True), strict=True)
+        ],
+    }
 
 
 def _twin(evidence: Evidence, rows: HeldOutRows) -> list[dict[str, Any]]:

@@ -16,7 +16,13 @@ from semigen.exceptions import TableError
 from semigen.reporting.columns import columns_by_class, importance
 from semigen.reporting.evidence import Evidence
 from semigen.reporting.facts import class_shares, model_card
-from semigen.reporting.held_out import held_out, reliability, suspicious_labels, thresholds
+from semigen.reporting.held_out import (
+    held_out,
+    prediction_sets,
+    reliability,
+    suspicious_labels,
+    thresholds,
+)
 from semigen.reporting.rows import changed_rows, least_certain, map_of_rows, novel_rows
 
 FORMAT = 1
@@ -27,6 +33,7 @@ Section = Callable[[Evidence], Any]
 SECTIONS: dict[str, Section] = {
     "held_out": held_out,
     "reliability": reliability,
+    "prediction_sets": prediction_sets,
     "thresholds": thresholds,
     "suspicious_labels": suspicious_labels,
     "class_shares": class_shares,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -103,6 +103,14 @@ class Report:
         )
 
 
+class JsonAble(Protocol):
+    """What has a record that JSON can hold."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record."""
+        ...
+
+
 def report(
     estimator: Any,
     X: Any,
@@ -114,6 +122,8 @@ def report(
     table: str | None = None,
     target: str = "class",
     unlabeled: Any = -1,
+    advice: JsonAble | None = None,
+    forecast: JsonAble | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -142,6 +152,8 @@ def report(
         What to call the classes.
     unlabeled : scalar or None, default=-1
         The marker in y.
+    advice, forecast : object with ``to_dict``, optional
+        What ``semigen.advise`` and ``semigen.forecast`` returned for the table: parts of their own.
     overwrite : bool, default=False
         Whether ``path`` may be replaced.
     progress : callable, optional
@@ -192,6 +204,9 @@ def report(
         used,
     )
     found = sections(evidence, progress)
+    for name, extra in (("advice", advice), ("learning_curve", forecast)):
+        if extra is not None:
+            found[name] = extra.to_dict()
     found["model_card"]["seconds"] = round(time.perf_counter() - begin, 1)
     made = Report(
         {**_facts(evidence, labels, table, target, comparison, pair[0], verdict, n_unlabeled), **found}

@@ -35,6 +35,7 @@ def view(record: Record) -> dict[str, Any]:
         "tiles": tiles(record),
         "todo": todo(record),
         "counts": counts(record),
+        "marks": {"warning": "bad", "caution": "bad", "good": "good"},
         "columns": record["columns"][:MOST_COLUMN_ROWS],
         "n_columns_used": sum(bool(one["use"]) for one in record["columns"]),
         "models": models(record),
@@ -81,7 +82,7 @@ def todo(record: Record) -> list[tuple[str, str, str]]:
     """What to do next: a sentence, and the part of the page that has more, with what to call it."""
     found = []
     if record["n_unlabeled"]:
-        if record.get("query"):
+        if record.get("label_next"):
             found.append(("Label the rows that teach the model most.", "label-next", "rows to label next"))
         elif record.get("least_certain"):
             found.append(
@@ -115,9 +116,14 @@ def models(record: Record) -> list[dict[str, Any]]:
 
 def shown(record: Record) -> dict[str, Any]:
     """Which columns of values the tables of rows have."""
+    tables = {
+        "least_certain": record.get("least_certain") or (),
+        "novel_rows": record.get("novel_rows") or (),
+        "label_next": (record.get("label_next") or {}).get("rows", ()),
+    }
     return {
-        key: list(dict.fromkeys(name for row in record.get(key) or () for name in row.get("values") or ()))
-        for key in ("least_certain", "novel_rows", "query")
+        key: list(dict.fromkeys(name for row in rows for name in row.get("values") or ()))
+        for key, rows in tables.items()
     }
 
 
