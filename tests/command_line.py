@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -35,6 +37,13 @@ def run(*arguments, code=0, report=False):
 def fit(*arguments, code=0):
     """Fit a mixture, which takes no time: for laws that do not depend on the model."""
     return run("fit", *arguments, "--model", "mixture", code=code)
+
+
+def found_by(folder):
+    """What a fit wrote of its results: all but the model card, which has its time and its command."""
+    summary = json.loads(Path(folder, "summary.json").read_text(encoding="utf-8"))
+    del summary["model_card"]
+    return Path(folder, "predictions.csv").read_bytes(), Path(folder, "label_next.csv").read_bytes(), summary
 
 
 def error_of(result):
