@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from semigen.judgement.forecast import Forecast, forecast
     from semigen.judgement.query import query
     from semigen.mixture import MixtureClassifier
+    from semigen.reporting import Report, report
     from semigen.reporting.plots import plot
     from semigen.representation import HybridClassifier, MixtureEnsembleFeatures
 
@@ -37,6 +38,7 @@ _WHERE = {
     "MixtureClassifier": "semigen.mixture",
     "MixtureEnsembleFeatures": "semigen.representation",
     "PoolClassifier": "semigen.ensemble.pool",
+    "Report": "semigen.reporting",
     "SafeClassifier": "semigen.ensemble.safe",
     "compare": "semigen.judgement.comparing",
     "forecast": "semigen.judgement.forecast",
@@ -44,6 +46,7 @@ _WHERE = {
     "load": "semigen.io.models",
     "query": "semigen.judgement.query",
     "plot": "semigen.reporting.plots",
+    "report": "semigen.reporting",
     "save": "semigen.io.models",
 }
 _MODULES = (
@@ -68,6 +71,7 @@ __all__ = [
     "MixtureClassifier",
     "MixtureEnsembleFeatures",
     "PoolClassifier",
+    "Report",
     "SafeClassifier",
     "__version__",
     "advise",
@@ -80,6 +84,7 @@ __all__ = [
     "model_selection",
     "plot",
     "query",
+    "report",
     "save",
 ]
 

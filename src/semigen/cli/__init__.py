@@ -18,6 +18,7 @@ from semigen.cli.commands.demo import demo
 from semigen.cli.commands.fit import fit
 from semigen.cli.commands.predict import predict
 from semigen.cli.commands.query import query
+from semigen.cli.commands.report import report
 from semigen.cli.console import say_interrupted
 from semigen.common import interrupts
 
@@ -53,7 +54,7 @@ def _semigen(
     """Classify tables with few labeled and many unlabeled rows."""
 
 
-for _command in (fit, predict, advise, query, compare, demo):
+for _command in (fit, predict, report, advise, query, compare, demo):
     app.command(epilog=_EXIT_CODES)(_command)
 app.command("next", help="The same as query.", epilog=_EXIT_CODES)(query)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from semigen.cli.sources import Rows
 from semigen.cli.wording import cell_text
 from semigen.exceptions import ParameterError
+from semigen.reporting.facts import class_rows
 
 _OF_ROWS = {"log_density": "score_samples", "novelty": "novelty"}
 """Columns that a model has if it has the method."""
@@ -74,11 +75,6 @@ def _sets(model: Any, probability: NDArray[Any], coverage: float) -> list[str]:
 def count_predictions(predictions: pa.Table) -> list[dict[str, Any]]:
     """Count the rows of each predicted class, in the order of the classes."""
     return class_rows(Counter(predictions["predicted"].to_pylist()))
-
-
-def class_rows(counts: Counter[Any]) -> list[dict[str, Any]]:
-    """Classes and their rows, as summaries have them."""
-    return [{"class": label, "rows": count} for label, count in sorted(counts.items())]
 
 
 def _answers(model: Any) -> list[str]:
