@@ -19,7 +19,7 @@ from semigen.data.rows import take_rows
 from semigen.data.weights import check_weights
 from semigen.exceptions import LabelError, ParameterError
 
-__all__ = ["CLIP", "LabeledScorer", "accuracy_score", "brier_score", "get_scorer", "least_cost", "log_loss"]
+__all__ = ["CLIP", "LabeledScorer", "accuracy_score", "brier_score", "get_scorer", "log_loss"]
 
 CLIP = 1e-6
 """Probabilities are clipped here before a log-loss: one confidently wrong row costs at most 13.8 nats."""
