@@ -34,8 +34,8 @@ FILE = Path(__file__).resolve().parent / "results" / "weights.json"
 LEARNED_FROM = 300
 """Test rows of a fit that weights are learned from."""
 CAUTION = 0.8
-"""Factor of the learned weights: held-out labels make an ensemble surer where it deserves that; few labels are
-too few to make it less sure."""
+"""Factor of the learned weights: held-out labels make an ensemble surer where it deserves that, but a few of
+them do not make it less sure."""
 DOCUMENTS = ("Text", "newsgroups")
 """Sparse rows: their models and weights are others."""
 SHUFFLED = tuple(
