@@ -17,8 +17,8 @@ from semigen.cli.options import (
     Encoding,
     Missing,
     Separator,
+    column_and_kind,
     is_stdin,
-    kind_pair,
     read_options,
 )
 
@@ -121,7 +121,7 @@ def query(
         raise typer.BadParameter(
             "--drop, --as and --unlabeled are for a table without MODEL, which knows them."
         )
-    kinds = dict(map(kind_pair, as_ or ()))
+    kinds = dict(map(column_and_kind, as_ or ()))
     with exit_codes():
         options = read_options(
             encoding=encoding,
