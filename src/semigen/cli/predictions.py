@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from semigen.cli.sources import Rows
 from semigen.cli.wording import cell_text
 from semigen.exceptions import ParameterError
+from semigen.reporting.facts import class_rows
 
 _OF_ROWS = {"log_density": "score_samples", "novelty": "novelty"}
 """Columns that a model has if it has the method."""
@@ -50,7 +52,7 @@ def predict_table(
     taken = {id_name, *columns}
     kept: dict[str, Any] = {}
     for name in rows.kept.column_names:
-        kept[_free(name, taken)] = rows.kept[name]
+        kept[free_name(name, taken)] = rows.kept[name]
         taken |= set(kept)
     return pa.table({id_name: rows.ids, **kept, **columns})
 
@@ -75,11 +77,6 @@ def count_predictions(predictions: pa.Table) -> list[dict[str, Any]]:
     return class_rows(Counter(predictions["predicted"].to_pylist()))
 
 
-def class_rows(counts: Counter[Any]) -> list[dict[str, Any]]:
-    """Classes and their rows, as summaries have them."""
-    return [{"class": label, "rows": count} for label, count in sorted(counts.items())]
-
-
 def _answers(model: Any) -> list[str]:
     """Which columns of ``_OF_ROWS`` a model has: not estimates, which take minutes, and no constant."""
     if hasattr(model, "log_density"):  # from many draws per row
@@ -88,8 +85,8 @@ def _answers(model: Any) -> list[str]:
     return [name for name, method in _OF_ROWS.items() if hasattr(model, method) and name not in constant]
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """The name of a kept column, with ``table.`` before it where predictions have such a column."""
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name of a column, with ``table.`` before it where results have such a column."""
     while name in taken:
         name = f"table.{name}"
     return name
