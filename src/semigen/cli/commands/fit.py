@@ -181,8 +181,8 @@ def fit(
         bool,
         typer.Option(
             "--study",
-            help="Also study whether unlabeled rows help and what more labels would bring: parts of the report "
-            "that take minutes.",
+            help="Also study whether unlabeled rows help and what more labels would bring: parts of the "
+            "report that take minutes.",
         ),
     ] = False,
     no_report: Annotated[
