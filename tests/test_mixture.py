@@ -473,6 +473,21 @@ def test_float32_rows_stop_where_the_same_rows_in_float64_do(family, shape, shri
     np.testing.assert_allclose(single.predict_proba(X), double.predict_proba(X.astype(float)), atol=1e-4)
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-6, 1e6])
+@pytest.mark.parametrize("n_columns", [1, 2, 3])
+def test_a_row_between_two_labeled_ones_is_in_doubt(n_columns, unit):
+    """By maximum likelihood EM gives the row in the middle to one side as soon as it is a little off."""
+    X = unit * np.array([[0.0], [1.0], [0.5]]) * np.ones(n_columns)
+    y = np.array([0, 1, -1])
+    for shape in ("auto", "full", "tied", "diag", "spherical", "low_rank"):
+        proba = MixtureClassifier(covariance=shape).fit(X, y).predict_proba(X)
+        np.testing.assert_allclose(proba[2], 0.5, atol=1e-6)
+        assert proba[0, 0] == pytest.approx(proba[1, 1], abs=1e-6)
+        assert proba[0, 0] > 0.7
+    X[2] *= 1.02
+    assert 0.5 < MixtureClassifier().fit(X, y).predict_proba(X)[2, 1] < 0.8
+
+
 def test_a_fit_cut_short_says_so(iris):
     X, marked, _ = iris
     with pytest.warns(ConvergenceWarning, match=r"2 iterations.*raise max_iter"):
