@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.data.blocks import Blocks, Engine
+from semigen.em.acceleration import as_acceleration, as_vector
 from semigen.em.kernel import e_step, log_likelihood, log_prior, m_step, stats_by_label
 from semigen.em.records import Array, Mixture, Params, Stats
 from semigen.exceptions import ObjectiveDecreasedWarning
@@ -54,6 +55,7 @@ def fit(
     *,
     max_iter: int = 200,
     tol: float = 1e-6,
+    acceleration: str | None = None,
     on_iteration: Callable[[int, float], None] | None = None,
 ) -> Fit:
     """Maximize the objective from a start.
@@ -71,7 +73,9 @@ def fit(
     max_iter : int, default=200
         At most this many M-steps.
     tol : float, default=1e-6
-        Stop when the objective rises by less, nats per row.
+        Stop when the objective rises by less in a step of EM, nats per row.
+    acceleration : {"anderson", "squarem"} or None, default=None
+        Extrapolate (:mod:`semigen.em.acceleration`). Steps that are refused count among ``max_iter``.
     on_iteration : callable or None
         Called with the number of M-steps and the objective after each.
     """
@@ -86,12 +90,24 @@ def fit(
         return (stats.log_lik + log_prior(mixture, prior, current)) / total_weight, stats
 
     slack = 1e-9 if data.dtype == np.float64 else 1e-5
+    faster = as_acceleration(acceleration)
     objective, stats = evaluate(params)
-    path = [objective]
+    path, rise, refused = [objective], np.inf, 0
     converged = False
-    while len(path) <= max_iter:
-        candidate = m_step(mixture, prior, stats, params)
-        objective, stats = evaluate(candidate)
+    while len(path) + refused <= max_iter and not converged:
+        accepted = False
+        trial = None if faster is None else faster.propose(stats, rise)
+        if faster is not None and trial is not None and rise >= tol:  # a step of EM decides where it ends
+            with np.errstate(all="ignore"):
+                candidate = m_step(mixture, prior, trial, params)
+            if not np.isnan(as_vector(candidate)).any():
+                objective, found = evaluate(candidate)
+                accepted = objective >= path[-1]
+                refused += not accepted
+            faster.answer(accepted=accepted)
+        if not accepted:
+            candidate = m_step(mixture, prior, stats, params)
+            objective, found = evaluate(candidate)
         if not objective >= path[-1] - slack * (1.0 + abs(path[-1])):
             warnings.warn(
                 f"the objective fell from {path[-1]:.10g} to {objective:.10g} nats per row in iteration "
@@ -101,14 +117,12 @@ def fit(
                 stacklevel=2,
             )
             break
-        params = candidate
+        params, stats = candidate, found
         rise = objective - path[-1]
         path.append(objective)
         if on_iteration is not None:
             on_iteration(len(path) - 1, objective)
-        if rise < tol:
-            converged = True
-            break
+        converged = rise < tol and not accepted
     return Fit(params, np.asarray(path), converged)
 
 
