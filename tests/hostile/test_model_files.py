@@ -93,7 +93,7 @@ def bomb_outside(path, small, name, compression):
 def bomb_inside(path, small, compression):
     payload = io.BytesIO(entries_of(small)["model.skops"])
     with zipfile.ZipFile(payload, "a", compression) as archive:
-        archive.writestr("1.npy", ZEROS if compression == zipfile.ZIP_DEFLATED else FEW)
+        archive.writestr("zeros.npy", ZEROS if compression == zipfile.ZIP_DEFLATED else FEW)
     write(path, header_of(small), payload.getvalue())
 
 
