@@ -135,9 +135,8 @@ def test_results_depend_on_the_seed_and_not_on_the_threads(table, small):
         assert a == b
         assert a != c
     given = semigen.load("b/model.semigen").get_params()
-    assert {name: given[name] for name in ("time_budget", "n_jobs", "random_state")} == {
-        "time_budget": 600.0, "n_jobs": 2, "random_state": 0,
-    }  # fmt: skip
+    assert (given["n_jobs"], given["random_state"]) == (2, 0)
+    assert 500 < given["time_budget"] < 600  # what is left when the table is read
 
 
 def test_options_of_one_model_are_refused_for_others(table):

@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from semigen.cli.sources import Rows
 from semigen.cli.wording import cell_text
 
-_OF_ROWS = {"log_density": "score_samples", "novelty": "novelty"}
-"""Columns that a model has if it has the method."""
-
 
 def predict_table(model: Any, rows: Rows, given: NDArray[Any] | None = None) -> pa.Table:
     """Return a table of predictions, one line per row.
@@ -22,7 +19,8 @@ def predict_table(model: Any, rows: Rows, given: NDArray[Any] | None = None) -> 
     class, its ``probability``, the probability of each class (``p_<class>``), and what the model says about
     rows themselves: ``log_density`` in nats where it has an exact one, and ``novelty``.
     """
-    probability = model.predict_proba(rows.features)
+    features = model.read(rows.features) if hasattr(model, "read") else rows.features
+    probability = model.predict_proba(features)
     classes = model.classes_.tolist()
     columns: dict[str, Any] = {}
     if given is not None:
@@ -30,7 +28,7 @@ def predict_table(model: Any, rows: Rows, given: NDArray[Any] | None = None) -> 
     columns["predicted"] = pa.array([classes[k] for k in probability.argmax(axis=1)])
     columns["probability"] = pa.array(probability.max(axis=1))
     columns |= {f"p_{cell_text(label)}": pa.array(probability[:, k]) for k, label in enumerate(classes)}
-    columns |= {name: pa.array(getattr(model, _OF_ROWS[name])(rows.features)) for name in _answers(model)}
+    columns |= {name: pa.array(answer) for name, answer in _about_rows(model, features).items()}
     id_name = "id" if rows.id_name in columns else rows.id_name
     taken = {id_name, *columns}
     kept: dict[str, Any] = {}
@@ -50,12 +48,18 @@ def class_rows(counts: Counter[Any]) -> list[dict[str, Any]]:
     return [{"class": label, "rows": count} for label, count in sorted(counts.items())]
 
 
-def _answers(model: Any) -> list[str]:
-    """Which columns of ``_OF_ROWS`` a model has: not estimates, which take minutes, and no constant."""
+def _about_rows(model: Any, features: Any) -> dict[str, NDArray[Any]]:
+    """What a model says about rows themselves: no estimates, which take minutes, and no constant."""
     if hasattr(model, "log_density"):  # from many draws per row
-        return []
-    constant = {"novelty"} if getattr(model, "n_novel_components", None) == 0 else set()
-    return [name for name, method in _OF_ROWS.items() if hasattr(model, method) and name not in constant]
+        return {}
+    found = {}
+    if hasattr(model, "score_samples"):
+        found["log_density"] = model.score_samples(features)
+    if hasattr(model, "novelty_of"):  # by the density
+        found["novelty"] = model.novelty_of(found["log_density"])
+    elif hasattr(model, "novelty") and getattr(model, "n_novel_components", None) != 0:
+        found["novelty"] = model.novelty(features)
+    return found
 
 
 def _free(name: str, taken: set[str]) -> str:

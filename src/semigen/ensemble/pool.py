@@ -122,6 +122,8 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     validation_ : Comparison or None
         Accuracy and log-loss on held-out rows of the models and of ``"pool"``, the ensemble, whose weights
         for each fold are learned on the other folds. None if no row could be held out.
+    stopped_early_ : bool
+        Whether the time budget ended the fit before all models and folds were there.
     held_out_ : HeldOut
         Predictions of the models for held-out rows.
     n_features_in_, feature_names_in_
@@ -218,6 +220,7 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
             part = train.without(rows)
             finished.append(_fold(train, part, rows, entries, [fitted(*entry, part) for entry in entries]))
             round_seconds = time.perf_counter() - since
+        self.stopped_early_ = done < n_fits
         self.held_out_ = _held_out(train, finished, len(entries), stated_seed(self.random_state))
         found = self.held_out_.pool_weights(start[: len(entries)], self.ridge)
         self.validation_ = self.held_out_.validation(

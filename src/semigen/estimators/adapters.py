@@ -6,8 +6,8 @@ import warnings
 from typing import Any
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
-from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTrainingClassifier
 from sklearn.utils.validation import has_fit_parameter
 
 from semigen.data.labels import Labels, labeled_examples
@@ -21,13 +21,17 @@ FLOOR = 1e-3
 """Share of equal probabilities that is mixed into those of every model: one that is once confidently wrong
 must not outvote all others."""
 
-MARKED = (LabelPropagation, LabelSpreading, SelfTrainingClassifier)
+MARKED = ("LabelPropagation", "LabelSpreading", "SelfTrainingClassifier")
 """Classifiers of scikit-learn that take unlabeled rows, marked -1."""
+
+
+def _is_marked(model: Any) -> bool:
+    return isinstance(model, tuple(getattr(sklearn.semi_supervised, name) for name in MARKED))
 
 
 def takes_unlabeled(model: Any) -> bool:
     """Whether a classifier learns from unlabeled rows: scikit-learn's own, and any with ``unlabeled``."""
-    return isinstance(model, MARKED) or hasattr(model, "unlabeled")
+    return _is_marked(model) or hasattr(model, "unlabeled")
 
 
 def fit_classifier(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
@@ -44,7 +48,7 @@ def fit_classifier(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # one that has not converged is used as it is
-        if isinstance(model, MARKED):
+        if _is_marked(model):
             return model.fit(X, labels.hard)
         if takes_unlabeled(model):
             weighted = {} if (weight == 1).all() else {"sample_weight": weight}
@@ -77,7 +81,7 @@ def class_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
 
 def known_classes(model: Any, classes: NDArray[Any]) -> NDArray[Any]:
     """The classes that a model of :func:`fit_classifier` knows, by name, in its order."""
-    knows_names = takes_unlabeled(model) and not isinstance(model, MARKED)
+    knows_names = takes_unlabeled(model) and not _is_marked(model)
     return np.asarray(model.classes_ if knows_names else classes[model.classes_])
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from semigen.io.archives import PIECE, STRING, Archive
+from semigen.io.archives import PIECE, Archive, structure
 from semigen.io.values import from_text
 
 SCHEMA = "schema.json"
@@ -114,8 +114,7 @@ class Reader:
     def _tree(self) -> str:
         """The text of the tree, which becomes nothing but nodes: these are counted as they are built."""
         text = self._archive.unpack(SCHEMA).getvalue()
-        outside = b"".join(STRING.sub(b"", text).split())
-        if _NOT_OF_TREES.search(outside):
+        if _NOT_OF_TREES.search(structure(text)):
             raise ValueError("a list in the tree holds something else than nodes")
         return str(text, "ascii")
 
@@ -176,7 +175,11 @@ class Reader:
         return PLAIN_TYPES[name] if name in PLAIN_TYPES else _number_type(name) or self._allowed(name)
 
     def _json(self, name: str, node: Node) -> Any:
-        found = json.loads(node["content"])
+        content = node["content"]
+        wide = 4 * len(content) if "\\u" in content else 0
+        self._take(wide)
+        found = json.loads(content)
+        self._take(-wide)
         if isinstance(found, list | dict):
             raise ValueError("a plain value is a list")
         return found

@@ -95,10 +95,13 @@ class Writer:
         return _named("TextsNode", type(value), file=file)
 
     def _dict(self, value: Mapping[Any, Any]) -> Node:
-        if all(type(key) is str for key in value) and "__loader__" not in value:
-            content: Any = {key: self._node(one) for key, one in value.items()}
-            return _named("DictNode", type(value), content=content)
         return _named("DictNode", type(value), keys=self._nodes(value), content=self._nodes(value.values()))
+
+    def _state(self, state: Any) -> Node:
+        """The attributes of an object, by name."""
+        if type(state) is not dict or "__loader__" in state:
+            return self._node(state)
+        return _named("DictNode", dict, content={name: self._node(value) for name, value in state.items()})
 
     def _bytes(self, value: bytes) -> Node:
         return _named("BytesNode", bytes, file=self._file(value, "bin", lambda: value))
@@ -151,7 +154,7 @@ class Writer:
             if function is not kind or any(one is not None for one in state):
                 return self._refuse(_name(kind))
             return _named("ConstructorFromReduceNode", kind, content=self._node(arguments))
-        return _named("ObjectNode", kind, content=self._node(value.__getstate__()))
+        return _named("ObjectNode", kind, content=self._state(value.__getstate__()))
 
     def _refuse(self, name: str) -> Node:
         self.refused.append(name)

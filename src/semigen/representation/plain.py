@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
@@ -136,9 +136,13 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
 
     def _transform_sparse(self, matrix: csr_array) -> csr_array:
         if not self.counts_:
-            return csr_array(normalize(matrix))
+            return csr_array(sklearn.preprocessing.normalize(matrix))
         cells = np.log1p(np.maximum(matrix.data, 0.0)) * self.idf_[matrix.indices]
-        return csr_array(normalize(csr_array((cells, matrix.indices, matrix.indptr), shape=matrix.shape)))
+        return csr_array(
+            sklearn.preprocessing.normalize(
+                csr_array((cells, matrix.indices, matrix.indptr), shape=matrix.shape)
+            )
+        )
 
 
 def _frequencies(codes: Array, n_levels: int) -> Array:

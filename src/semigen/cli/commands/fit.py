@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -133,7 +134,11 @@ def fit(
     ] = Model.auto,
     time_budget: Annotated[
         float | None,
-        typer.Option(help="Seconds that auto may take, roughly.", min=0, metavar="SECONDS"),
+        typer.Option(
+            help="Seconds that the whole fit may take with auto, predictions of all rows included, roughly.",
+            min=0,
+            metavar="SECONDS",
+        ),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(help="Threads; default: one per processor.", min=1, metavar="N")
@@ -190,6 +195,7 @@ def fit(
     If held-out labeled rows show that the unlabeled rows make predictions worse,
     the saved model is trained on the labeled rows alone.
     """
+    began = time.perf_counter()
     pairs = [_pair(word) for word in as_ or ()]
     _refuse_repeated(
         {
@@ -244,7 +250,7 @@ def fit(
                 f"{folder} is inside the folder of images, which the next fit reads: choose another --out."
             )
         shape = (covariance or CovarianceShape.auto).value
-        options = Options(model.value, shape, time_budget, jobs, steps, seed)
+        options = Options(model.value, shape, time_budget, jobs, steps, seed, began)
         results = result_names(model.value, images=images is not None)
         inputs = [one for one in (table, labels, config) if one is not None]
         with complete_folder(folder, results, force=force, inputs=inputs) as unfinished:
