@@ -41,6 +41,7 @@ ALL_MODELS, SUPERVISED_MODELS = "all models", "supervised models"
 RIDGE = 20.0
 MOST_CORRELATED = 2_000
 """Columns of which the mixture per class knows the correlations, in time that grows with their cube."""
+WIDE = f"of more than {MOST_CORRELATED:,} columns the mixture per class takes no correlations into account"
 SHARE_OF_MIXTURES = 0.4
 """Of a time budget."""
 TIMED_ROWS = 1_000
@@ -212,6 +213,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         clock = Clock(self.time_budget, self.verbose, progress)
         schema, matrix = columns.learn(X, self.kinds, sparse="words")
         covariance = "tied" if schema.n_features <= MOST_CORRELATED else "diag"
+        if covariance == "diag" and not issparse(matrix):
+            schema = replace(schema, notes=(*schema.notes, WIDE))
         family = choose("auto", covariance, schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
         validate_data(self, X, skip_check_array=True)

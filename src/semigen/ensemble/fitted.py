@@ -81,7 +81,7 @@ class FittedEnsemble:
         Where the time budget ended the fit before that mixture, or a file of version 0.2 or older holds the
         model, there is no such method.
         """
-        return self.novelty_of(self.score_samples(X))
+        return np.asarray(self.novelty_of(self.score_samples(X)))
 
     @available_if(_has_densities)  # type: ignore[untyped-decorator]
     def novelty_of(self, log_density: Array) -> Array:
