@@ -59,6 +59,7 @@ benchmark: $(VENV)/stamp-benchmark  ## speed against peers, accuracy against the
 	$(BIN)/python -m benchmarks.columns
 	$(BIN)/python -m benchmarks.text
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.querying
 	$(BIN)/python -m benchmarks.deep
 
 lock:  ## refresh the pinned versions under requirements/

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import mathjax
+
+sys.path.insert(0, str(Path(__file__).parent))
+import example_report
 
 import semigen
 
@@ -85,6 +89,13 @@ def _copy_mathjax(app: Any, exception: Exception | None) -> None:
         shutil.copy(source / "tex-chtml-full.js", target)
 
 
+def _write_report(app: Any, exception: Exception | None) -> None:
+    """Make the finished report that pages link to."""
+    if exception is None and app.builder.format == "html":
+        example_report.write(Path(app.outdir) / "_static/example_report.html")
+
+
 def setup(app: Any) -> None:
+    app.connect("build-finished", _write_report)
     app.connect("build-finished", _copy_mathjax)
     app.connect("autodoc-process-docstring", _escape_fitted_names, priority=400)  # before napoleon

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,8 @@ from typer.testing import CliRunner
 import semigen
 from semigen.cli import app
 
-RESULTS = {"model.semigen", "predictions.csv", "summary.json", "config.toml"}
+RESULTS = {"model.semigen", "predictions.csv", "summary.json", "label_next.csv", "config.toml"}
+"""What a fit writes, but the report, whose drawing takes seconds."""
 
 
 _WORDS = {
@@ -22,8 +25,9 @@ _WORDS = {
 TOPICS = {topic: words.split() for topic, words in _WORDS.items()}
 
 
-def run(*arguments, code=0):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
+def run(*arguments, code=0, report=False):
+    more = ["--no-report"] if arguments[0] == "fit" and not report else []
+    result = CliRunner().invoke(app, [*(str(a) for a in arguments), *more])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == code, result.output
@@ -33,6 +37,13 @@ def run(*arguments, code=0):
 def fit(*arguments, code=0):
     """Fit a mixture, which takes no time: for laws that do not depend on the model."""
     return run("fit", *arguments, "--model", "mixture", code=code)
+
+
+def found_by(folder):
+    """What a fit wrote of its results: all but the model card, which has its time and its command."""
+    summary = json.loads(Path(folder, "summary.json").read_text(encoding="utf-8"))
+    del summary["model_card"]
+    return Path(folder, "predictions.csv").read_bytes(), Path(folder, "label_next.csv").read_bytes(), summary
 
 
 def error_of(result):

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures  # noqa: E402
 from semigen.deep.data.labels import class_prior, split_rows  # noqa: E402
 from semigen.deep.data.rows import Batch, hold_out, rows_to_predict  # noqa: E402
-from semigen.deep.uncertainty import disagreement, entropy  # noqa: E402
+from semigen.evaluation.uncertainty import disagreement, entropy  # noqa: E402
 from semigen.exceptions import LabelError, ParameterError  # noqa: E402
 from semigen.testing.classifiers import probabilities_are_finite_and_sum_to_one  # noqa: E402
 
@@ -159,7 +159,8 @@ def test_a_tenth_of_the_unlabeled_rows_is_held_out():
 def test_members_disagree_by_the_mutual_information_of_member_and_class():
     probs = np.array([[[0.9, 0.1], [0.5, 0.5], [1.0, 0.0]], [[0.1, 0.9], [0.5, 0.5], [0.0, 1.0]]])
     np.testing.assert_allclose(entropy(probs[0]), [-0.9 * np.log(0.9) - 0.1 * np.log(0.1), np.log(2), 0])
-    total, epistemic = disagreement(probs)
+    found = disagreement(probs)
+    total, epistemic = found.total, found.epistemic
     np.testing.assert_allclose(total, np.log(2))
     divergence = [
         np.mean([np.sum(one * np.log(one / 0.5, where=one > 0, out=np.zeros(2))) for one in probs[:, i]])

@@ -109,7 +109,8 @@ def test_log_joint_against_brute_force(bent):
     np.testing.assert_allclose(model.log_joint(X[:9]), expected, rtol=1e-5)  # p(y) is float32
     proba = np.exp(expected - logsumexp(expected, axis=1, keepdims=True))
     np.testing.assert_allclose(model.predict_proba(X[:9]), proba, rtol=1e-5)
-    total, epistemic = model.uncertainty(X[:9])
+    found = model.predict_uncertainty(X[:9])
+    total, epistemic = found.total, found.epistemic
     assert ((epistemic >= 0) & (epistemic <= total + 1e-12)).all()
     assert model.transform(X[:9]).shape == (9, 4)
 

@@ -269,7 +269,8 @@ def test_digits_with_five_labels_per_class_and_two_members():
     assert images.min() >= 0
     assert images.max() <= 1
     assert np.abs(images.mean(axis=0) - X.mean(axis=0)).mean() < 0.15
-    total, epistemic = model.uncertainty(X)
+    found = model.predict_uncertainty(X)
+    total, epistemic = found.total, found.epistemic
     assert (total >= epistemic).all()
     assert epistemic.max() > 0.01
 
@@ -280,7 +281,7 @@ def test_members_differ_and_their_mean_predicts(rng):
     members = model._member_proba(X)
     np.testing.assert_allclose(members.mean(axis=0), model.predict_proba(X))
     assert not np.allclose(members[0], members[1])
-    assert (classifier(n_steps=5, random_state=0).fit(X, y).uncertainty(X)[1] == 0).all()
+    assert (classifier(n_steps=5, random_state=0).fit(X, y).predict_uncertainty(X).epistemic == 0).all()
 
 
 def test_a_seed_is_a_result(rng):

@@ -100,10 +100,11 @@ def test_members_are_trained_at_once_and_disagree_where_little_is_known(rng):
     members = model._member_proba(model._rows(X))
     np.testing.assert_allclose(members.mean(axis=0), model.predict_proba(X))
     assert not np.allclose(members[0], members[1])
-    total, epistemic = model.uncertainty([[0.0, 0.0], [2.5, 2.5]])
+    found = model.predict_uncertainty([[0.0, 0.0], [2.5, 2.5]])
+    total, epistemic = found.total, found.epistemic
     assert (total >= epistemic).all()
     assert epistemic[1] > epistemic[0]
-    assert (classifier(n_steps=2, random_state=0).fit(X, y).uncertainty(X)[1] == 0).all()
+    assert (classifier(n_steps=2, random_state=0).fit(X, y).predict_uncertainty(X).epistemic == 0).all()
     both = features(n_members=2, n_steps=20, random_state=0).fit(X)
     assert both.transform(X).shape[1] == both.active_.sum() == len(both.get_feature_names_out())
 

@@ -21,17 +21,32 @@ if TYPE_CHECKING:
     from semigen.ensemble.pool import PoolClassifier
     from semigen.ensemble.safe import SafeClassifier
     from semigen.io.models import load, save
+    from semigen.judgement.advice import Advice, advise
+    from semigen.judgement.comparing import compare
+    from semigen.judgement.forecast import Forecast, forecast
+    from semigen.judgement.query import query
     from semigen.mixture import MixtureClassifier
+    from semigen.reporting.plots import plot
+    from semigen.reporting.reports import Report, report
     from semigen.representation import HybridClassifier, MixtureEnsembleFeatures
 
 _WHERE = {
+    "Advice": "semigen.judgement.advice",
     "AutoClassifier": "semigen.ensemble.auto",
+    "Forecast": "semigen.judgement.forecast",
     "HybridClassifier": "semigen.representation",
     "MixtureClassifier": "semigen.mixture",
     "MixtureEnsembleFeatures": "semigen.representation",
     "PoolClassifier": "semigen.ensemble.pool",
+    "Report": "semigen.reporting.reports",
     "SafeClassifier": "semigen.ensemble.safe",
+    "compare": "semigen.judgement.comparing",
+    "forecast": "semigen.judgement.forecast",
+    "advise": "semigen.judgement.advice",
     "load": "semigen.io.models",
+    "query": "semigen.judgement.query",
+    "plot": "semigen.reporting.plots",
+    "report": "semigen.reporting.reports",
     "save": "semigen.io.models",
 }
 _MODULES = (
@@ -49,18 +64,27 @@ _MODULES = (
 )
 
 __all__ = [
+    "Advice",
     "AutoClassifier",
+    "Forecast",
     "HybridClassifier",
     "MixtureClassifier",
     "MixtureEnsembleFeatures",
     "PoolClassifier",
+    "Report",
     "SafeClassifier",
     "__version__",
+    "advise",
+    "compare",
     "datasets",
     "exceptions",
+    "forecast",
     "load",
     "metrics",
     "model_selection",
+    "plot",
+    "query",
+    "report",
     "save",
 ]
 

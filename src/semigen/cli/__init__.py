@@ -1,4 +1,4 @@
-"""The command line: ``semigen fit``, ``semigen predict``, ``semigen demo``.
+"""The command line: one command for each question; ``semigen --help`` lists them.
 
 What a command prints is for people, on stdout; with ``--json`` stdout has one JSON document and nothing else.
 Heavy modules load when a command runs, so that ``--help`` and usage errors answer at once.
@@ -12,9 +12,13 @@ from typing import Annotated
 import typer
 
 from semigen._version import __version__
+from semigen.cli.commands.advise import advise
+from semigen.cli.commands.compare import compare
 from semigen.cli.commands.demo import demo
 from semigen.cli.commands.fit import fit
 from semigen.cli.commands.predict import predict
+from semigen.cli.commands.query import query
+from semigen.cli.commands.report import report
 from semigen.cli.console import say_interrupted
 from semigen.common import interrupts
 
@@ -50,8 +54,9 @@ def _semigen(
     """Classify tables with few labeled and many unlabeled rows."""
 
 
-for _command in (fit, predict, demo):
+for _command in (fit, predict, report, advise, query, compare, demo):
     app.command(epilog=_EXIT_CODES)(_command)
+app.command("next", help="The same as query.", epilog=_EXIT_CODES)(query)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -59,6 +60,21 @@ def config_text(context: typer.Context, **values: Any) -> str:
         if option not in _NOT_WRITTEN and not absent:
             lines.append(f"{option} = {_toml(value)}")
     return "\n".join(lines) + "\n"
+
+
+def command_line(context: typer.Context) -> str:
+    """What was typed, arguments first, with the long names of options."""
+    words = ["semigen", str(context.command.name)]
+    arguments_first = sorted(_options(context), key=lambda one: one[1].param_type_name != "argument")
+    for option, parameter in arguments_first:
+        value = context.params.get(parameter.name)
+        source = context.get_parameter_source(str(parameter.name))
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        named = [] if parameter.param_type_name == "argument" else [f"--{option}"]
+        for one in value if isinstance(value, list | tuple) else [value]:
+            words += named if one is True else [*named, str(one.value if isinstance(one, Enum) else one)]
+    return shlex.join(words)
 
 
 def _options(context: typer.Context) -> Iterator[tuple[str, Any]]:

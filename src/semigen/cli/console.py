@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,11 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from semigen.common import interrupts
-
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-_JOINERS = "\u200c\u200d"
-
+from semigen.common.text import visible
 
 INPUT_ERROR = 1
 _CURES = {
@@ -141,22 +136,6 @@ def _about_file(error: OSError) -> str:
 def _fail(message: str) -> None:
     with suppress(OSError):  # the terminal may be gone, which is what SIGHUP says
         _console(stderr=True).print(f"error: {' '.join(message.split())}", style="bold red", soft_wrap=True)
-
-
-def visible(text: str) -> str:
-    """Text whose control characters are escapes as in JSON, since they could command the terminal.
-
-    These are control characters, format characters such as those of writing direction, surrogates, and
-    separators of lines and paragraphs. The joiners of scripts and emoji stay.
-    """
-    return text if text.isprintable() else "".join(map(_shown, text))
-
-
-def _shown(character: str) -> str:
-    if unicodedata.category(character) not in _UNSEEN or character in _JOINERS:
-        return character
-    units = character.encode("utf-16-be", "surrogatepass")  # as JSON writes them
-    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 class _VisibleConsole(Console):

@@ -67,6 +67,44 @@ CsvSafe = Annotated[
     ),
 ]
 
+Target = Annotated[
+    str, typer.Option("--target", help="Column with the classes; empty cells are unlabeled.", metavar="COL")
+]
+Id = Annotated[
+    str | None,
+    typer.Option("--id", help="Column that identifies the rows: not used as a feature.", metavar="COL"),
+]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(help="Column to leave out, or a pattern such as 'q*'; repeatable.", metavar="COL"),
+]
+ReadAs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--as",
+        help="How to read a column, the columns of a pattern ('q*=category') or of a type: number, count, "
+        "flag, category, text or date; repeatable.",
+        metavar="COL=KIND",
+    ),
+]
+Markers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--unlabeled",
+        help="A cell of the target that means 'no label', such as -1 or '?', besides empty ones; repeatable.",
+        metavar="TEXT",
+    ),
+]
+StripLabels = Annotated[
+    bool,
+    typer.Option(
+        "--strip-labels", help="Take labels that differ only by spaces around them or by case as one class."
+    ),
+]
+Seed = Annotated[
+    int, typer.Option("--seed", help="Seed of all random choices.", min=0, max=2**31 - 1, metavar="N")
+]
+
 _NAMED_SEPARATORS = {"tab": "\t", r"\t": "\t", "space": " "}
 
 
@@ -118,3 +156,11 @@ def refuse_for_images(given: Mapping[str, Any]) -> None:
 def is_stdin(path: Path | None) -> bool:
     """Whether a table is standard input."""
     return path == Path("-")
+
+
+def column_and_kind(word: str) -> tuple[str, str]:
+    """Column and kind of ``column=kind``; the column's name may contain ``=``."""
+    name, separator, kind = word.rpartition("=")
+    if not (separator and name and kind):
+        raise typer.BadParameter(f"--as {word}: write COLUMN=KIND, such as --as zip=category.")
+    return name, kind

@@ -39,6 +39,7 @@ def predict_file(
     options: ReadOptions | None = None,
     csv_safe: bool = False,
     score_out: Path | None = None,
+    coverage: float | None = None,
 ) -> tuple[dict[str, Any], PredictionScore | None]:
     """Predict the rows of a table, or with ``images`` those of a folder; write a file and return a summary.
 
@@ -64,7 +65,7 @@ def predict_file(
         for note in rows.notes:
             output.note(note)
         with output.warnings_as_notes(), output.progress("predicting"):
-            predictions = _predicted(model, model_path, rows)
+            predictions = _predicted(model, model_path, rows, coverage)
         score = _score(model, rows, predictions, options)
         if score is None and score_out is not None:
             raise TableError(
@@ -84,15 +85,16 @@ def predict_file(
         "n_rows": predictions.num_rows,
         "target": notes.get("target"),
         "predicted": count_predictions(predictions),
+        "coverage": coverage,
         "score": None if score is None else score.to_dict(),
         "out": str(out),
     }
     return summary, score
 
 
-def _predicted(model: Any, model_path: Path, rows: Rows) -> pa.Table:
+def _predicted(model: Any, model_path: Path, rows: Rows, coverage: float | None) -> pa.Table:
     try:
-        return predict_table(model, rows)
+        return predict_table(model, rows, coverage=coverage)
     except SemigenError:
         raise
     # A stranger's file may hold parts that do not fit together.

@@ -9,19 +9,18 @@ from typing import Any
 from rich.table import Table
 
 from semigen.cli.console import Output
-from semigen.cli.recipes.records import WITH, WITHOUT, Judged
+from semigen.cli.recipes.records import Judged
 from semigen.cli.wording import counted, interval, percent, plain_table
 from semigen.comparison import (
     CLASS_SHARES,
     Comparison,
     Standing,
-    best_of,
     explain,
     explain_standing,
-    stand,
 )
 from semigen.ensemble.auto import WIDE
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT
+from semigen.reporting.facts import WITH, WITHOUT
 
 _ROWS = {WITH: "all", WITHOUT: "labeled"}
 """What a model is trained on, in a narrow column."""
@@ -55,16 +54,6 @@ def say_result(
     if "unlabeled_weight" in about:
         chosen = f"Weight of an unlabeled row (a labeled row has 1): {about['unlabeled_weight']:g}"
         output.say(f"{chosen}; {about['fallback']}" if about["fallback"] else f"{chosen}.")
-
-
-def standings(judged: Judged, about: dict[str, Any]) -> list[Standing]:
-    """The saved model beside the class shares alone and, if it is an ensemble, beside its best model."""
-    if judged.comparison is None:
-        return []
-    saved = judged.pair[0 if judged.uses_unlabeled else 1]
-    names = [one["name"] for one in about.get("models", ())]
-    others = [CLASS_SHARES, *([best_of(judged.comparison, names)] if names else [])]
-    return [stand(judged.comparison, saved, other) for other in others]
 
 
 def verdict_text(judged: Judged, n_unlabeled: int, *, with_covariance: bool) -> str:

@@ -6,48 +6,67 @@ No formula is here: recipes learn and judge, this file puts things in order.
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from semigen._version import __version__
 from semigen.cli.console import Output
-from semigen.cli.predictions import class_rows, count_predictions, predict_table
+from semigen.cli.predictions import count_predictions, predict_table
 from semigen.cli.recipes import DEEP, Judged, Options, Recipe, learn_model
-from semigen.cli.report import say_result, standings, training_notes, verdict_text
+from semigen.cli.report import say_result, training_notes, verdict_text
 from semigen.cli.sources import ImageSource, Source
+from semigen.cli.wording import cell_text
 from semigen.common.progress import Progress
-from semigen.comparison import explain_standing
+from semigen.data.labels import class_columns
 from semigen.exceptions import ColumnWarning, ConvergenceWarning, DatasetShiftWarning, TrainingWarning
 from semigen.io.models import save
 from semigen.io.tables import spreadsheet_safe, write_table
+from semigen.reporting.evidence import Evidence, held_out_of
+from semigen.reporting.facts import about_standings, class_rows, standings
+from semigen.reporting.page import html_page
+from semigen.reporting.record import FORMAT, sections
 
 MODEL, PREDICTIONS, SUMMARY, SAMPLES = "model.semigen", "predictions.csv", "summary.json", "samples.png"
-CONFIG = "config.toml"
+CONFIG, LABEL_NEXT, REPORT = "config.toml", "label_next.csv", "report.html"
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A model, the predictions of every row, the summary of both, and a grid of images from the model."""
+    """A model, the predictions of every row, the summary of both, and a grid of images from the model.
+
+    ``facts`` are the part of the summary that goes into the model's file: all but single rows and columns.
+    """
 
     model: Any
     predictions: pa.Table
+    facts: dict[str, Any]
     summary: dict[str, Any]
     samples: NDArray[Any] | None
 
 
-def result_names(model: str, *, images: bool) -> list[str]:
+def result_names(model: str, *, images: bool, report: bool) -> list[str]:
     """The files that a fit writes."""
-    return [MODEL, PREDICTIONS, SUMMARY, CONFIG, *([SAMPLES] if images and model in DEEP else [])]
+    more = [*([REPORT] if report else []), *([SAMPLES] if images and model in DEEP else [])]
+    return [MODEL, PREDICTIONS, SUMMARY, LABEL_NEXT, CONFIG, *more]
 
 
-def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], output: Output) -> Learned:
+def learn(
+    recipe: Recipe,
+    options: Options,
+    read: Callable[[Progress], Source],
+    output: Output,
+    command: str | None = None,
+) -> Learned:
     """Read rows, say what is in them, learn from them, and say what came out.
 
     Parameters
@@ -57,12 +76,15 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
     read : callable
         Reads the source; it is given the progress to report to.
     output : Output
+    command : str, optional
+        What was typed, for the model card.
 
     Raises
     ------
     SemigenError
         If the rows, their labels or their columns cannot be used.
     """
+    begin = time.perf_counter()
     with output.progress("reading") as progress:
         source = read(progress)
     work = [] if recipe.announce is None else [("training", recipe.announce(source, options))]
@@ -77,14 +99,16 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
         judged = learn_model(recipe, source, options, progress)
     about = _about_model(recipe, judged, source, options)
     text = verdict_text(judged, source.n_learned_unlabeled, with_covariance="covariance" in about)
-    standing = standings(judged, about)
+    names = [one["name"] for one in about.get("models", ())]
+    standing = standings(judged.comparison, judged.saved_first[0], names)
     say_result(output, judged, about, text, standing)
     for note in training_notes(about):
         output.note(note)
     with output.warnings_as_notes(), output.progress("predicting"):
         predictions = predict_table(judged.model, source.rows, source.labels.values)
     family = None if recipe.families is None else source.family(recipe.families.of_kind)
-    summary = {
+    facts = {
+        "format": FORMAT,
         "semigen": __version__,
         **source.about(),
         "target": source.labels.target,
@@ -96,24 +120,76 @@ def learn(recipe: Recipe, options: Options, read: Callable[[Progress], Source], 
         "comparison": None if judged.comparison is None else judged.comparison.to_dict(),
         "why_not_compared": judged.why_not,
         "verdict": {**judged.verdict.to_dict(), "text": text},
-        "standing": [{**one.to_dict(), "text": explain_standing(one)} for one in standing],
+        "standing": about_standings(standing),
         "predicted": count_predictions(predictions),
     }
     samples = _draw(recipe, judged.model, source, options, output)
-    return Learned(judged.model, predictions, summary, samples)
+    evidence = _evidence(judged, source, predictions)
+    with output.warnings_as_notes(), output.progress("reporting") as progress:
+        found = sections(evidence, progress)
+    found["model_card"] |= {
+        "command": command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.perf_counter() - begin, 1),
+    }
+    summary = {**facts, "id_name": evidence.id_name, **found}
+    return Learned(judged.model, predictions, facts, summary, samples)
 
 
-def write(learned: Learned, folder: Path, *, csv_safe: bool = False) -> None:
-    """Write model, predictions, summary and samples into a folder."""
-    save(learned.model, folder / MODEL, notes=learned.summary)
-    predictions = spreadsheet_safe(learned.predictions) if csv_safe else learned.predictions
-    write_table(predictions, folder / PREDICTIONS, ".csv")
+def write(learned: Learned, folder: Path, *, csv_safe: bool = False, report: bool = True) -> None:
+    """Write model, predictions, summary, rows to label, report and samples into a folder."""
+    save(learned.model, folder / MODEL, notes=learned.facts)
+    for table, name in ((learned.predictions, PREDICTIONS), (_to_label(learned), LABEL_NEXT)):
+        write_table(spreadsheet_safe(table) if csv_safe else table, folder / name, ".csv")
     text = json.dumps(learned.summary, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+    if report:
+        (folder / REPORT).write_text(html_page(learned.summary), encoding="utf-8")
     if learned.samples is not None:
         from semigen.deep import save_image
 
         save_image(learned.samples, folder / SAMPLES)
+
+
+def _evidence(judged: Judged, source: Source, predictions: pa.Table) -> Evidence:
+    """What the report is made from."""
+    classes = judged.model.classes_
+    given = source.labels.values
+    labeled = np.array([label is not None for label in given.tolist()], dtype=bool)
+    code = np.full(len(given), -1, dtype=np.intp)
+    code[labeled] = class_columns(given[labeled], classes)
+    of_rows = {
+        name: predictions[name].to_numpy() if "novelty" in predictions.column_names else None
+        for name in ("log_density", "novelty")
+    }
+    names = [f"p_{cell_text(label)}" for label in classes.tolist()]
+    return Evidence(
+        judged.model,
+        source.rows.features,
+        code,
+        np.column_stack([predictions[name].to_numpy() for name in names]),
+        source.rows.ids.to_pylist(),
+        source.rows.id_name,
+        held_out_of(judged.model, judged.comparison, judged.saved_first),
+        **of_rows,
+        uses_unlabeled=judged.uses_unlabeled,
+        cells=not isinstance(source, ImageSource),
+    )
+
+
+def _to_label(learned: Learned) -> pa.Table:
+    """The rows to label next, with an empty column for their labels."""
+    rows = learned.summary["least_certain"]
+    target, id_name = learned.summary["target"], learned.predictions.column_names[0]
+    columns = {
+        id_name: learned.predictions[id_name].take(pa.array([row["row"] for row in rows], pa.int64())),
+        target: pa.nulls(len(rows), pa.string()),
+        **{
+            name: pa.array([row[name] for row in rows])
+            for name in ("predicted", "probability", "second", "second_probability")
+        },
+    }
+    return pa.table(columns)
 
 
 def _about_model(recipe: Recipe, judged: Judged, source: Source, options: Options) -> dict[str, Any]:

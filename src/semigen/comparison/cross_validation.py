@@ -18,7 +18,7 @@ from semigen.comparison.record import CLASS_SHARES, Comparison, stated_seed
 from semigen.data.labels import encode
 from semigen.data.rows import take_rows
 from semigen.data.weights import check_weights, class_shares
-from semigen.evaluation.metrics import align_probabilities, row_log_loss
+from semigen.evaluation.metrics import align_probabilities, row_brier, row_log_loss
 from semigen.evaluation.splits import SemiSupervisedSplit
 from semigen.exceptions import LabelError, ParameterError
 
@@ -106,28 +106,30 @@ def cross_validate(
     if not weight[rows].any():
         raise LabelError("sample_weight is 0 for every row that can be tested: at least one must count.")
 
-    def judged(fold: tuple[_Rows, _Rows], name: str) -> tuple[NDArray[np.bool_], _Floats]:
-        """Which held-out rows one fit has right, and their losses."""
+    def judged(fold: tuple[_Rows, _Rows], name: str) -> _Floats:
+        """What one fit predicts for the held-out rows, (m, K)."""
         train, test = fold
         weighted = {} if sample_weight is None else {"sample_weight": weight[train]}
         fitted = clone(estimators[name]).fit(take_rows(X, train), take_rows(y, train), **weighted)
         given = fitted.predict_proba(take_rows(X, test))
-        return scored(align_probabilities(given, fitted.classes_, labels.classes), test)
-
-    def scored(probabilities: _Floats, test: _Rows) -> tuple[NDArray[np.bool_], _Floats]:
-        return probabilities.argmax(axis=1) == code[test], row_log_loss(probabilities, code[test])
+        return align_probabilities(given, fitted.classes_, labels.classes)
 
     names_and_zero = (*estimators, CLASS_SHARES)
     correct = {name: np.zeros(n_rows) for name in names_and_zero}
     row_losses = {name: np.zeros(n_rows) for name in names_and_zero}
+    row_briers = {name: np.zeros(n_rows) for name in names_and_zero}
+    total = {name: np.zeros((len(rows), len(labels.classes))) for name in estimators}
 
-    def add(name: str, test: _Rows, found: tuple[NDArray[np.bool_], _Floats]) -> None:
-        correct[name][test] += found[0]
-        row_losses[name][test] += found[1]
+    def add(name: str, test: _Rows, probabilities: _Floats) -> None:
+        correct[name][test] += probabilities.argmax(axis=1) == code[test]
+        row_losses[name][test] += row_log_loss(probabilities, code[test])
+        row_briers[name][test] += row_brier(probabilities, code[test])
+        if name in total:
+            total[name][np.searchsorted(rows, test)] += probabilities
 
     for train, test in folds:
         shares = class_shares(labels.take(train), weight[train])
-        add(CLASS_SHARES, test, scored(np.tile(shares, (len(test), 1)), test))
+        add(CLASS_SHARES, test, np.tile(shares, (len(test), 1)))
     of_fold, names = zip(*product(folds, estimators), strict=True)
     with ExitStack() as stack:
         if thread_count(n_jobs) == 1:
@@ -152,4 +154,6 @@ def cross_validate(
         n_labeled=int((labels.is_labeled & (weight > 0)).sum()),
         n_unlabeled=int((~labels.is_labeled & (weight > 0)).sum()),
         random_state=stated_seed(random_state),
+        probabilities={name: value / n_repeats for name, value in total.items()},
+        row_briers={name: value[rows] / n_repeats for name, value in row_briers.items()},
     )

@@ -72,6 +72,12 @@ class Comparison:
         Labeled and unlabeled rows of positive weight that were there to learn from; None where unknown.
     random_state : int or None
         Seed of the folds; None where they cannot be drawn again.
+    probabilities : dict of ndarray of shape (m, K) or None
+        For each estimator, the mean class probabilities of each row over repeats; None where they are not
+        kept.
+    row_briers : dict of ndarray of shape (m,) or None
+        For each estimator and the class shares, the mean Brier score of each row over repeats; None where
+        they are not kept.
     """
 
     names: tuple[str, ...]
@@ -84,6 +90,8 @@ class Comparison:
     n_labeled: int | None = None
     n_unlabeled: int | None = None
     random_state: int | None = None
+    probabilities: Mapping[str, _Floats] | None = field(default=None, repr=False)
+    row_briers: Mapping[str, _Floats] | None = field(default=None, repr=False)
 
     def score(self, name: str) -> Score:
         """Accuracy with a Wilson interval and log-loss with a Student t interval over rows.
@@ -126,6 +134,24 @@ class Comparison:
             intervals.of_mean(losses_a - losses_b, self.weight, -_MAX_LOSS, _MAX_LOSS),
         )
 
+    def brier(self, name: str, beside: str | None = None) -> Estimate | None:
+        """Brier score, from 0 to 2; or that of ``name`` minus that of ``beside``, paired by row.
+
+        Lower is better. With a Student t interval over rows. None where the comparison has no Brier scores.
+
+        Raises
+        ------
+        ParameterError
+            If no estimator has that name.
+        """
+        if self.row_briers is None:
+            return None
+        self._rows_of(name)
+        if beside is None:
+            return intervals.of_mean(self.row_briers[name], self.weight, 0.0, 2.0)
+        self._rows_of(beside)
+        return intervals.of_mean(self.row_briers[name] - self.row_briers[beside], self.weight, -2.0, 2.0)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the single rows, as plain Python values that JSON can hold.
 
@@ -140,9 +166,10 @@ class Comparison:
             "n_labeled": self.n_labeled,
             "n_unlabeled": self.n_unlabeled,
             "confidence": intervals.CONFIDENCE,
-            "scores": {name: asdict(self.score(name)) for name in with_zero},
+            "scores": {name: self._as_dict(self.score(name), self.brier(name)) for name in with_zero},
             "differences": [
-                {"a": a, "b": b, **asdict(self.difference(a, b))} for a, b in combinations(self.names, 2)
+                {"a": a, "b": b, **self._as_dict(self.difference(a, b), self.brier(a, b))}
+                for a, b in combinations(self.names, 2)
             ],
         }
 
@@ -168,7 +195,50 @@ class Comparison:
         columns = {key: [row[key] for row in rows] for key in rows[0]}
         return nw.from_dict(columns, backend=library).to_native()
 
+    def __str__(self) -> str:
+        """The scores as a table, the lowest log-loss first, each beside the best one."""
+        return scores_as_text(self)
+
+    @staticmethod
+    def _as_dict(score: Score, brier: Estimate | None) -> dict[str, Any]:
+        return asdict(score) | ({} if brier is None else {"brier": asdict(brier)})
+
     def _rows_of(self, name: str) -> tuple[_Floats, _Floats]:
         if name not in self.correct:
             raise ParameterError(f"there is no estimator {name!r}: use one of {', '.join(self.correct)}.")
         return self.correct[name], self.row_losses[name]
+
+
+def scores_as_text(comparison: Comparison) -> str:
+    """The scores of a comparison as lines of a table: the lowest log-loss first, the class shares last."""
+    loss = {name: comparison.score(name).log_loss.value for name in comparison.names}
+    order = sorted(loss, key=loss.__getitem__)
+    zero = [name for name in comparison.correct if name not in comparison.names]
+    head = ["name", "accuracy, %", "log-loss", "Brier score", "log-loss - best"]
+    lines = [head]
+    for name in [*order, *zero]:
+        score, brier = comparison.score(name), comparison.brier(name)
+        beside = "" if name == order[0] else _signed(comparison.difference(name, order[0]).log_loss)
+        lines.append(
+            [
+                name,
+                _interval(score.accuracy, 100, ".1f"),
+                _interval(score.log_loss, 1, ".3f"),
+                "" if brier is None else _interval(brier, 1, ".3f"),
+                beside,
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rows = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    repeats = "" if comparison.n_repeats == 1 else f", {comparison.n_repeats} repeats"
+    tested = f"{len(comparison.rows):,} held-out labeled rows, {comparison.n_splits} folds{repeats}"
+    return "\n".join([f"{tested}; 95 % intervals", *rows])
+
+
+def _interval(estimate: Estimate, scale: float, form: str) -> str:
+    value, low, high = (f"{scale * one:{form}}" for one in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low} to {high})"
+
+
+def _signed(estimate: Estimate) -> str:
+    return _interval(estimate, 1, "+.3f")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -15,11 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 from semigen import columns
 from semigen.columns import ReadTable, Schema
 from semigen.columns.tables import listing
+from semigen.common.checks import real
 from semigen.common.threads import thread_count
 from semigen.data.rows import by_blocks
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS
 from semigen.ensemble.forms import FormedRows, Forms
 from semigen.ensemble.pool import PoolClassifier
+from semigen.ensemble.uncertainty import Ensemble, UncertainEnsemble
 
 Array = NDArray[np.float64]
 Facts = list[tuple[str, str]]
@@ -37,7 +39,7 @@ def _has_densities(auto: Any) -> bool:
     return _has_density(auto) and getattr(auto, "log_densities_", ()) is not None
 
 
-class FittedEnsemble:
+class FittedEnsemble(UncertainEnsemble):
     """The part of :class:`AutoClassifier` that only reads the records of a fit."""
 
     classes_: NDArray[Any]
@@ -49,11 +51,7 @@ class FittedEnsemble:
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
-
-        def block(rows: Any) -> Array:
-            return self.pool_.predict_proba(self.forms_.of(ReadTable(self.schema_, rows)))
-
-        return by_blocks(block, self._matrix(X), len(self.classes_), thread_count(self.n_jobs))
+        return self._by_blocks(lambda pool, rows: pool.predict_proba(rows), X)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Log class probabilities, (n, K)."""
@@ -93,6 +91,29 @@ class FittedEnsemble:
         """Rows that all methods take and do not read again."""
         return ReadTable(self.schema_, self._matrix(X))
 
+    @available_if(_has_densities)  # type: ignore[untyped-decorator]
+    def is_novel(self, X: Any, false_alarm: float = 0.01) -> NDArray[np.bool_]:
+        """Which rows are unlike anything seen, (n,), by a test of their density.
+
+        Of rows like those of the fit a share of ``false_alarm`` is taken for novel. The p-value of a row is
+        ``(1 + rows of the fit that are no likelier) / (1 + rows of the fit)``.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (n, D)
+        false_alarm : float, default=0.01
+            At least 1 / (1 + rows of the fit), at most 0.5.
+
+        Raises
+        ------
+        ParameterError
+            If ``false_alarm`` is out of bounds.
+        """
+        n = len(self.log_densities_)
+        rate = real("false_alarm", false_alarm, minimum=1 / (n + 1), maximum=0.5)
+        no_likelier = np.searchsorted(self.log_densities_, self.score_samples(X), "right")
+        return np.asarray((1 + no_likelier) / (n + 1) <= rate)
+
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         text = str(BaseEstimator.__repr__(self, N_CHAR_MAX=N_CHAR_MAX))
         return f"{text}\n{as_text(facts(self))}" if hasattr(self, "models_") else text
@@ -102,6 +123,15 @@ class FittedEnsemble:
         title = str(BaseEstimator.__repr__(self))
         found = facts(self) if hasattr(self, "models_") else [("not fitted", "")]
         return {"text/plain": repr(self), "text/html": as_html(title, found)}
+
+    def _ensemble(self) -> Ensemble:
+        return self.pool_
+
+    def _by_blocks(self, answer: Callable[[Any, Any], Array], X: Any) -> Array:
+        def block(rows: Any) -> Array:
+            return answer(self.pool_, self.forms_.of(ReadTable(self.schema_, rows)))
+
+        return by_blocks(block, self._matrix(X), len(self.classes_), thread_count(self.n_jobs))
 
     def _matrix(self, X: Any) -> Any:
         check_is_fitted(self)

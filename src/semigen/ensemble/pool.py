@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -21,7 +22,9 @@ from semigen.data.rows import by_blocks, count_rows, take_rows
 from semigen.data.weights import class_rows, class_shares, estimated_shares, read_labels
 from semigen.em import ClassPrior
 from semigen.ensemble.held_out import HeldOut, log_evidence, pooled, shares_of_rows
-from semigen.estimators.adapters import class_log_proba, fit_classifier, prior_of, takes_unlabeled
+from semigen.ensemble.training import Part, Training, held_out_fold, join_folds, read_form
+from semigen.ensemble.uncertainty import Ensemble, UncertainEnsemble
+from semigen.estimators.adapters import class_log_proba, prior_of, takes_unlabeled
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.splits import held_out_folds
 from semigen.exceptions import ParameterError
@@ -62,7 +65,7 @@ class PoolModel:
     seconds: float
 
 
-class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
+class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, BaseEstimator):
     """Log-linear pool of any classifiers: ``p(k | x) ∝ p(k) Π_m (p_m(k | x) / π_mk)^{w_m}`` with w_m ≥ 0.
 
     π_m is the class prior of a model, the class shares of the labeled rows unless it has a ``class_prior_``,
@@ -184,11 +187,11 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         folds = held_out_folds(labels, weight, self.n_splits, self.random_state)
         if folds:
             folds = folds[: max(2, -(-ENOUGH_HELD_OUT // len(folds[0])))]
-        train = _Training(X, labels, weight)
+        train = Training(X, labels, weight)
         n_fits, done = len(entries) * (len(folds) + 1), 0
         seconds: dict[str, float] = {}
 
-        def fitted(name: str, form: str | None, estimator: Any, part: _Part) -> Any:
+        def fitted(name: str, form: str | None, estimator: Any, part: Part) -> Any:
             nonlocal done
             since = time.perf_counter()
             model = part.fit(clone(estimator), form)
@@ -218,10 +221,12 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
             if since - begin + round_seconds > budget:
                 break
             part = train.without(rows)
-            finished.append(_fold(train, part, rows, entries, [fitted(*entry, part) for entry in entries]))
+            finished.append(
+                held_out_fold(train, part, rows, entries, [fitted(*entry, part) for entry in entries])
+            )
             round_seconds = time.perf_counter() - since
         self.stopped_early_ = done < n_fits
-        self.held_out_ = _held_out(train, finished, len(entries), stated_seed(self.random_state))
+        self.held_out_ = join_folds(train, finished, len(entries), stated_seed(self.random_state))
         found = self.held_out_.pool_weights(start[: len(entries)], self.ridge)
         self.validation_ = self.held_out_.validation(
             {
@@ -270,17 +275,49 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
-        check_is_fitted(self)
-        return by_blocks(self._pooled, X, len(self.classes_))
 
-    def _pooled(self, X: Any) -> Array:
+        def block(ensemble: Any, rows: Any) -> Array:
+            weights, evidence = ensemble._evidence(rows)
+            return np.exp(pooled(np.log(ensemble.class_prior_), evidence, weights))
+
+        return self._by_blocks(block, X)
+
+    def model_proba(self, X: Any) -> tuple[Array, Array]:
+        """Probabilities of the models with a weight, each as sure as the ensemble, and their shares of it.
+
+        ``p_m(k | x) ∝ p(k) (p_m(k | x) / π_mk)^W`` with the sum W of all weights: what the ensemble would say
+        if model m had them all. Its probabilities are the geometric mean of these.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (M, n, K)
+        shares : ndarray of shape (M,)
+            Sum 1. Without a weight above 0: one model, which says the class shares.
+        """
+        check_is_fitted(self)
+        weights, evidence = self._evidence(X)
+        if not len(weights):
+            return np.tile(self.class_prior_, (1, count_rows(X), 1)), np.ones(1)
+        total, prior = weights.sum(), np.log(self.class_prior_)
+        each = [np.exp(pooled(prior, one[None], np.array([total]))) for one in evidence]
+        return np.stack(each), weights / total
+
+    def _ensemble(self) -> Ensemble:
+        return self
+
+    def _by_blocks(self, answer: Callable[[Ensemble, Any], Array], X: Any) -> Array:
+        check_is_fitted(self)
+        return by_blocks(partial(answer, self), X, len(self.classes_))
+
+    def _evidence(self, X: Any) -> tuple[Array, Array]:
+        """Weights (M,) and evidence (M, n, K) of the models with a weight."""
         used = {name: weight for name, weight in self.weights_.items() if weight > 0}
         evidence = np.empty((len(used), count_rows(X), len(self.classes_)))
         for of_model, name in zip(evidence, used, strict=True):
-            rows = _read(X, self.forms_[name])
+            rows = read_form(X, self.forms_[name])
             log_probs = class_log_proba(self.estimators_[name], rows, self.classes_)
             of_model[:] = log_evidence(log_probs, self.priors_[name])
-        return np.exp(pooled(np.log(self.class_prior_), evidence, np.array(list(used.values()))))
+        return np.array(list(used.values())), evidence
 
     def _entries(self) -> list[tuple[str, str | None, Any]]:
         """Name, form and classifier of each model, checked."""
@@ -315,94 +352,6 @@ class PoolClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         if stray:
             raise ParameterError(f"weights name {stray!r}, which are not among the estimators {names!r}.")
         return np.array([real(f"weights[{n!r}]", given.get(n, 1 / len(names)), minimum=0) for n in names])
-
-
-class _Training:
-    """All rows of a fit. Forms of the labeled rows are computed once, for all models and folds."""
-
-    def __init__(self, X: Any, labels: Labels, weight: Array) -> None:
-        self.X, self.labels, self.weight = X, labels, weight
-        self.labeled_rows = np.flatnonzero(labels.is_labeled & (weight > 0))
-        self.X_labeled = take_rows(X, self.labeled_rows)
-
-    def labeled(self, form: str | None, rows: Rows) -> Any:
-        """What a model reads of some labeled rows."""
-        return take_rows(_read(self.X_labeled, form), np.searchsorted(self.labeled_rows, rows))
-
-    def without(self, rows: Rows) -> _Part:
-        """The rows that are not held out."""
-        rest = np.delete(np.arange(len(self.weight)), rows)
-        return _Part(self, rest, self.labels.take(rest), self.weight[rest])
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The rows that the models of one fold learn from."""
-
-    train: _Training
-    rows: Rows
-    labels: Labels
-    weight: Array
-
-    def fit(self, model: Any, form: str | None) -> Any:
-        """Fit a model on the rows that it can use."""
-        if takes_unlabeled(model):
-            X = (
-                self.train.X
-                if len(self.rows) == len(self.train.weight)
-                else take_rows(self.train.X, self.rows)
-            )
-            return fit_classifier(model, _read(X, form), self.labels, self.weight)
-        mine = np.flatnonzero(self.labels.is_labeled & (self.weight > 0))
-        X = self.train.labeled(form, self.rows[mine])
-        return fit_classifier(model, X, self.labels.take(mine), self.weight[mine])
-
-
-def _read(X: Any, form: str | None) -> Any:
-    return X if form is None else getattr(X, form)
-
-
-def _fold(train: _Training, part: _Part, rows: Rows, entries: list[Any], models: list[Any]) -> HeldOut:
-    """What models that were fitted without some labeled rows predict for these."""
-    classes, shares = train.labels.classes, class_shares(part.labels, part.weight)
-    read = [train.labeled(form, rows) for _, form, _ in entries]
-    log_probs = [class_log_proba(model, X, classes) for model, X in zip(models, read, strict=True)]
-    priors = [prior_of(model, classes, shares) for model in models]
-    return HeldOut(
-        rows,
-        train.labels.hard[rows],
-        train.weight[rows],
-        np.zeros(len(rows), dtype=np.intp),
-        np.stack(log_probs),
-        np.stack([log_evidence(of_x, prior) for of_x, prior in zip(log_probs, priors, strict=True)]),
-        np.tile(shares, (len(rows), 1)),
-        np.tile(np.log(estimated_shares(class_rows(part.labels, part.weight))), (len(rows), 1)),
-    )
-
-
-def _held_out(train: _Training, folds: list[HeldOut], n_models: int, seed: int | None) -> HeldOut:
-    """The folds as one record."""
-    n_classes = len(train.labels.classes)
-    none = np.empty(0, dtype=np.intp)
-    of_rows, of_models = np.empty((0, n_classes)), np.empty((n_models, 0, n_classes))
-    all_folds = [HeldOut(none, none, np.empty(0), none, of_models, of_models, of_rows, of_rows), *folds]
-
-    def join(name: str, axis: int = 0) -> Any:
-        return np.concatenate([getattr(one, name) for one in all_folds], axis=axis)
-
-    return HeldOut(
-        join("rows"),
-        join("code"),
-        join("weight"),
-        np.repeat(np.arange(len(folds)), [len(one.rows) for one in folds]),
-        join("log_probs", 1),
-        join("evidence", 1),
-        join("class_shares"),
-        join("log_prior"),
-        len(train.labeled_rows),
-        int((~train.labels.is_labeled & (train.weight > 0)).sum()),
-        seed,
-    )
 
 
 def _model(name: str, estimator: Any, seconds: float, validation: Comparison | None) -> PoolModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Self
 
@@ -214,7 +214,7 @@ class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
             steps(1, n_fits, "λ = 0 on all rows")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)  # raised below, for the fit that is kept
-                self.comparison_ = cross_validate(
+                compared = cross_validate(
                     dict(zip(names, settings, strict=True)),
                     X,
                     y,
@@ -226,6 +226,7 @@ class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
                     n_jobs=self.n_jobs,
                     progress=lambda done, _, name: steps(1 + done, n_fits, f"λ = {name}"),
                 )
+            self.comparison_ = replace(compared, probabilities=None)  # a model file holds scores alone
             found = excess_losses(self.comparison_, names)
             self.path_ = tuple(
                 PathPoint(**vars(one), unlabeled_weight=value)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-import sklearn
-from numpy.typing import NDArray
-from sklearn.utils.validation import has_fit_parameter
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from semigen.data.labels import Labels, labeled_examples
-from semigen.data.rows import take_rows
+from semigen.data.rows import count_rows, take_rows
+from semigen.data.weights import read_labels
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.metrics import align_probabilities
 from semigen.exceptions import ConvergenceWarning, ParameterError
@@ -26,7 +28,8 @@ MARKED = ("LabelPropagation", "LabelSpreading", "SelfTrainingClassifier")
 
 
 def _is_marked(model: Any) -> bool:
-    return isinstance(model, tuple(getattr(sklearn.semi_supervised, name) for name in MARKED))
+    module = sys.modules.get("sklearn.semi_supervised")  # not loaded before somebody made such a classifier
+    return module is not None and isinstance(model, tuple(getattr(module, name) for name in MARKED))
 
 
 def takes_unlabeled(model: Any) -> bool:
@@ -108,3 +111,59 @@ def without(X: Any, labels: Labels, weight: Array, rows: NDArray[np.intp]) -> tu
     """The table, its labels and its weights without some rows."""
     rest = np.delete(np.arange(len(weight)), rows)
     return take_rows(X, rest), labels.take(rest), weight[rest]
+
+
+class PartlyLabeledClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
+    """Any classifier, fitted on the rows of a partly labeled table that it can use.
+
+    A pipeline is given what its last step can use.
+
+    Parameters
+    ----------
+    estimator : classifier
+    unlabeled : scalar or None, default=-1
+        The marker in y.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+    estimator_ : classifier
+    """
+
+    def __init__(self, estimator: Any, unlabeled: Any = -1) -> None:
+        self.estimator = estimator
+        self.unlabeled = unlabeled
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit on all rows or on the labeled ones.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (n, D)
+        y : array-like of shape (n,) or (n, K), or Labels
+        sample_weight : array-like of shape (n,) or None
+        """
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, count_rows(X))
+        self.classes_ = labels.classes
+        model = clone(self.estimator)
+        self.estimator_, last = model, _last_step(model)
+        if last is model or not takes_unlabeled(last):
+            fit_classifier(model, X, labels, weight)
+        elif (weight == 1).all():
+            model.fit(X, labels.hard if _is_marked(last) else labels.to_array())
+        else:
+            raise ParameterError("a pipeline of a semi-supervised classifier takes no row weights.")
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """Class probabilities, (n, K)."""
+        check_is_fitted(self)
+        last = _last_step(self.estimator_)
+        if last is self.estimator_ or not takes_unlabeled(last) or _is_marked(last):
+            return class_proba(self.estimator_, X, self.classes_)
+        return align_probabilities(self.estimator_.predict_proba(X), last.classes_, self.classes_)
+
+
+def _last_step(model: Any) -> Any:
+    """The last step of a pipeline; any other model is its own."""
+    return model.steps[-1][1] if hasattr(model, "steps") else model

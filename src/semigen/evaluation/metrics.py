@@ -19,7 +19,7 @@ from semigen.data.rows import take_rows
 from semigen.data.weights import check_weights
 from semigen.exceptions import LabelError, ParameterError
 
-__all__ = ["CLIP", "LabeledScorer", "accuracy_score", "brier_score", "get_scorer", "least_cost", "log_loss"]
+__all__ = ["CLIP", "LabeledScorer", "accuracy_score", "brier_score", "get_scorer", "log_loss"]
 
 CLIP = 1e-6
 """Probabilities are clipped here before a log-loss: one confidently wrong row costs at most 13.8 nats."""
@@ -172,65 +172,7 @@ def brier_score(
     0.26
     """
     aligned, column, weight = _read(y_true, probabilities, classes, sample_weight, unlabeled)
-    error = aligned - (np.arange(aligned.shape[1]) == column[:, None])
-    return float(np.average((error**2).sum(axis=1), weights=weight))
-
-
-def least_cost(
-    probabilities: ArrayLike, cost: ArrayLike | str = "balanced", *, classes: ArrayLike
-) -> NDArray[Any]:
-    """The class of least expected cost for each row, ``argmin_j Σ_k p(k | x) cost[k, j]``, (n,).
-
-    ``predict`` of a classifier takes every error for equally bad, so with 3 % positives it may never say
-    "positive". With two classes the rule is a threshold: "positive" where its probability is above
-    ``c_false_alarm / (c_false_alarm + c_miss)``. No threshold has to be tuned if probabilities are honest.
-
-    Parameters
-    ----------
-    probabilities : array-like of shape (n, K)
-        As ``predict_proba`` returns them.
-    cost : array-like of shape (K, K) or (K,), or "balanced"
-        ``cost[k, j]``: what it costs to predict class j where class k is true. A vector: cost of missing each
-        class, whatever is predicted instead. "balanced": inverse to the mean probability of each class, so
-        that the mean error of the classes is least.
-    classes : array-like of shape (K,)
-        The class of each column, as in ``estimator.classes_``.
-
-    Raises
-    ------
-    ParameterError
-        If ``probabilities`` is no (n, K) matrix of probabilities with row sums 1, or ``cost`` has another
-        shape or is not finite.
-
-    References
-    ----------
-    Elkan (2001), The foundations of cost-sensitive learning, *IJCAI*:973.
-
-    Examples
-    --------
-    >>> from semigen.metrics import least_cost
-    >>> probabilities = [[0.98, 0.02], [0.9, 0.1], [0.995, 0.005]]
-    >>> least_cost(probabilities, classes=["fine", "fraud"]).tolist()
-    ['fine', 'fraud', 'fine']
-    >>> least_cost(probabilities, [[0, 1], [100, 0]], classes=["fine", "fraud"]).tolist()  # above 1 / 101
-    ['fraud', 'fraud', 'fine']
-    """
-    names = np.asarray(classes)
-    values = align_probabilities(probabilities, names, names)
-    n_classes = len(names)
-    if isinstance(cost, str):
-        if cost != "balanced":
-            raise ParameterError(f"cost={cost!r} is not known: use 'balanced' or an array of costs.")
-        cost = 1.0 / np.maximum(values.mean(axis=0), CLIP)
-    matrix = np.asarray(cost, dtype=np.float64)
-    if matrix.shape == (n_classes,):
-        matrix = np.where(np.eye(n_classes, dtype=bool), 0.0, matrix[:, None])
-    if matrix.shape != (n_classes, n_classes) or not np.isfinite(matrix).all():
-        raise ParameterError(
-            f"cost has shape {matrix.shape}: give a finite number for each of the {n_classes} classes, or "
-            f"for each true class (row) and predicted class (column), in the order {names.tolist()!r}."
-        )
-    return np.asarray(names[(values @ matrix).argmin(axis=1)])
+    return float(np.average(row_brier(aligned, column), weights=weight))
 
 
 def row_log_loss(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -248,6 +190,15 @@ def row_log_loss(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -
     clipped = np.maximum(probabilities, CLIP)
     picked = np.take_along_axis(clipped, column[:, None], axis=1)[:, 0]
     return np.asarray(np.log(clipped.sum(axis=1)) - np.log(picked))
+
+
+def row_brier(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Σ_k (p_ik − [y_i = k])² of each row, (m,).
+
+    ``probabilities`` is (m, K); ``column`` (m,) is the column of each row's true class.
+    """
+    error = probabilities - (np.arange(probabilities.shape[1]) == column[:, None])
+    return np.asarray((error**2).sum(axis=1))
 
 
 def align_probabilities(

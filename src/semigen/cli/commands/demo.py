@@ -47,10 +47,11 @@ def demo(
         from semigen.cli.prediction import predict_file
         from semigen.cli.recipes import Options, recipe_of
         from semigen.cli.sources import TableSource
-        from semigen.cli.training import MODEL, PREDICTIONS, SUMMARY, learn, write
+        from semigen.cli.training import CONFIG, MODEL, REPORT, learn, result_names, write
         from semigen.datasets import bundled_table
         from semigen.evaluation.metrics import accuracy_score
         from semigen.io.tables import read_table
+        from semigen.reporting.page import missing_extra
 
         output = Output(as_json=False)
         bundle = bundled_table(table.value)
@@ -58,7 +59,9 @@ def demo(
         known, new, truth, predicted = (
             f"{table.value}{part}.csv" for part in ("", "_new", "_new_truth", "_new_predicted")
         )
-        results = [f"results/{name}" for name in (MODEL, PREDICTIONS, SUMMARY)]
+        with_page = missing_extra() is None
+        names = result_names("auto", images=False, report=with_page)
+        results = [f"results/{name}" for name in names if name != CONFIG]
         with complete_folder(out, [known, new, truth, *results, predicted], force=force) as unfinished:
             _write_tables(bundle, [unfinished / name for name in (known, new, truth)], seed)
             learned = learn(
@@ -67,9 +70,10 @@ def demo(
                 lambda _: TableSource.read(unfinished / known, target, id_name=_ID),
                 output,
             )
-            learned.summary["table"] = str(out / known)
+            for about in (learned.facts, learned.summary):
+                about["table"] = str(out / known)
             (unfinished / "results").mkdir()
-            write(learned, unfinished / "results")
+            write(learned, unfinished / "results", report=with_page)
             paths = (unfinished / "results" / MODEL, unfinished / new, unfinished / predicted)
             predict_file(*paths, output, images=False, id_name=_ID, force=False)
             true = read_table(unfinished / truth)[target].to_pylist()
@@ -81,6 +85,8 @@ def demo(
             style="bold",
         )
         output.say()
+        if with_page:
+            output.say(f"Look at: {out / 'results' / REPORT}", wrap=False)
         output.say(f"Everything is in {out}. To repeat it (--force, since the results exist):")
         for command, options, written in (
             (["fit", out / known], ["--target", target, "--id", _ID, "--seed", seed], out / "results"),

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from semigen.cli.config import Config, config_text
+from semigen.cli.config import Config, command_line, config_text
 from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
     TABLE_HELP,
@@ -22,6 +22,7 @@ from semigen.cli.options import (
     Keep,
     Missing,
     Separator,
+    column_and_kind,
     is_stdin,
     read_options,
 )
@@ -181,12 +182,16 @@ def fit(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
     ] = False,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Write no report.html; 'semigen report' makes it later.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing results.")] = False,
 ) -> None:
     """Learn from the labeled and unlabeled rows of TABLE and predict every row.
 
     Writes model.semigen, predictions.csv (class and probabilities of every row),
-    summary.json, and config.toml to repeat the run. With --images DIR --labels FILE, each row is an image.
+    report.html (to look at; extra 'report'), label_next.csv (rows whose label teaches most), summary.json,
+    and config.toml to repeat the run. With --images DIR --labels FILE, each row is an image.
 
     Numbers, true/false values, categories, text and dates are used, and may be
     missing. Identifiers and constants are not used; the output says how each
@@ -196,7 +201,7 @@ def fit(
     the saved model is trained on the labeled rows alone.
     """
     began = time.perf_counter()
-    pairs = [_pair(word) for word in as_ or ()]
+    pairs = [column_and_kind(word) for word in as_ or ()]
     _refuse_repeated(
         {
             "--target": [target],
@@ -227,8 +232,10 @@ def fit(
         from semigen.cli.outputs import complete_folder
         from semigen.cli.recipes import Options, recipe_of, refuse_families
         from semigen.cli.sources import ImageSource, Source, TableSource
-        from semigen.cli.training import CONFIG, MODEL, learn, result_names, write
+        from semigen.cli.training import CONFIG, LABEL_NEXT, MODEL, REPORT, learn, result_names, write
+        from semigen.cli.wording import counted
         from semigen.io.tables import READ, table_format
+        from semigen.reporting.page import missing_extra
 
         source = images or table
         assert source is not None  # by now, one of them is given
@@ -251,30 +258,32 @@ def fit(
             )
         shape = (covariance or CovarianceShape.auto).value
         options = Options(model.value, shape, time_budget, jobs, steps, seed, began)
-        results = result_names(model.value, images=images is not None)
+        no_page = None if no_report else missing_extra()
+        with_page = not no_report and no_page is None
+        results = result_names(model.value, images=images is not None, report=with_page)
         inputs = [one for one in (table, labels, config) if one is not None]
         with complete_folder(folder, results, force=force, inputs=inputs) as unfinished:
             with output.progress("loading"):
                 recipe = recipe_of(model.value)  # what is not installed is told before anything is read
             refuse_families(model.value, recipe, read_as)
-            learned = learn(recipe, options, read, output)
+            learned = learn(recipe, options, read, output, command_line(context))
             with output.progress("writing"):
-                write(learned, unfinished, csv_safe=csv_safe)
+                write(learned, unfinished, csv_safe=csv_safe, report=with_page)
                 (unfinished / CONFIG).write_text(config_text(context, out=folder), encoding="utf-8")
         output.say()
         output.say(f"Results are in {folder}: {', '.join(results)}", wrap=False)
+        if with_page:
+            output.say(f"Look at: {folder / REPORT}", wrap=False)
+        if no_page is not None:
+            again = shlex.join(["semigen", "report", str(folder)])
+            output.note(f"{REPORT} is not written: {str(no_page).removesuffix('.')}; then {again}.")
+        n_next = len(learned.summary["least_certain"])
+        if n_next:
+            output.say(f"Label next: the {counted(n_next, 'row')} of {folder / LABEL_NEXT}", wrap=False)
         command = shlex.join(["semigen", "predict", str(folder / MODEL)])
         new = "--images NEW_DIR" if images else "NEW_TABLE"
         output.say(f"Next: {command} {new} --out FILE", wrap=False)
         output.result({**learned.summary, "out": str(folder)})
-
-
-def _pair(word: str) -> tuple[str, str]:
-    """Column and kind of ``column=kind``; the column's name may contain ``=``."""
-    name, separator, kind = word.rpartition("=")
-    if not (separator and name and kind):
-        raise typer.BadParameter(f"--as {word}: write COLUMN=KIND, such as --as zip=category.")
-    return name, kind
 
 
 def _refuse_repeated(columns: dict[str, list[str]]) -> None:

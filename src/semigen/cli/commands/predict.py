@@ -46,6 +46,16 @@ def predict(
             metavar="FILE",
         ),
     ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            help="Write the classes that each row may have, so that this share of the rows has the true one "
+            "among them (0.9); for models of --model auto.",
+            min=0.01,
+            max=0.999,
+            metavar="SHARE",
+        ),
+    ] = None,
     missing: Missing = None,
     keep: Keep = None,
     encoding: Encoding = None,
@@ -92,6 +102,7 @@ def predict(
             options=options,
             csv_safe=csv_safe,
             score_out=score,
+            coverage=coverage,
         )
         counts = class_counts({entry["class"]: entry["rows"] for entry in summary["predicted"]})
         rows = counted(summary["n_rows"], "image" if is_folder else "row")

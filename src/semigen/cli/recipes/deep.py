@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 
 from semigen import columns
-from semigen.cli.recipes.judging import against, cure, finite, n_fits
+from semigen.cli.recipes.judging import against, cure, n_fits
 from semigen.cli.recipes.records import Families, Options, Recipe
 from semigen.cli.sources import ImageSource, Source
 from semigen.cli.sources.columns import FAMILY_OF_WORD, KINDS
@@ -22,6 +22,7 @@ from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VA
 from semigen.deep.vae.features import COLLAPSED
 from semigen.exceptions import ParameterError
 from semigen.io.images import ImageForm
+from semigen.reporting.facts import finite
 
 SAMPLES_PER_CLASS = 10
 _FEW_CELLS = 256

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from semigen.cli.recipes.records import WITH, WITHOUT, Judged, Options, Recipe
+from semigen.cli.recipes.records import Judged, Options, Recipe
 from semigen.cli.sources import Source
 from semigen.common.progress import Progress
 from semigen.comparison import cross_validate, judge
@@ -17,6 +16,7 @@ from semigen.data.labels import encode
 from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.splits import count_testable
 from semigen.exceptions import ColumnError, LabelError
+from semigen.reporting.facts import WITH, WITHOUT
 
 _FOLDS = 5
 
@@ -95,11 +95,6 @@ def cure(source: Source) -> Iterator[None]:
     except ColumnError as error:
         seen = error.seen if source.cure else str(error)
         raise ColumnError(f"{source.path}: {seen.removesuffix('.')}.{source.cure}") from error
-
-
-def finite(value: float) -> float | None:
-    """A number as JSON can hold it."""
-    return value if math.isfinite(value) else None
 
 
 def _fit(model: Any, source: Source, **options: Any) -> Any:

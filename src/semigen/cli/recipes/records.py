@@ -14,9 +14,7 @@ from semigen.columns import Kind
 from semigen.common.progress import Progress
 from semigen.comparison import Comparison, Verdict
 from semigen.io.images import ImageForm
-
-WITH, WITHOUT = "all rows", "labeled rows only"
-"""What a model is trained on."""
+from semigen.reporting.facts import WITH, WITHOUT
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,11 @@ class Judged:
     pair: tuple[str, str]
     why_not: str | None
     verdict: Verdict
+
+    @property
+    def saved_first(self) -> tuple[str, str]:
+        """Names in ``comparison`` of the model that is saved and of its twin."""
+        return self.pair if self.uses_unlabeled else (self.pair[1], self.pair[0])
 
     @property
     def trained_on(self) -> str:

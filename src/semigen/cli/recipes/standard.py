@@ -6,14 +6,15 @@ from typing import Any
 
 from sklearn.frozen import FrozenEstimator
 
-from semigen.cli.recipes.judging import against, cure, finite, judged_by_itself
-from semigen.cli.recipes.records import WITH, WITHOUT, Families, Options, Recipe
+from semigen.cli.recipes.judging import against, cure, judged_by_itself
+from semigen.cli.recipes.records import Families, Options, Recipe
 from semigen.cli.sources import Source
 from semigen.ensemble.auto import AutoClassifier
 from semigen.ensemble.safe import SafeClassifier
 from semigen.estimators.classifiers import RidgeLogistic
 from semigen.families.registry import FAMILIES, FAMILY_OF_KIND
 from semigen.mixture import MixtureClassifier
+from semigen.reporting.facts import about_ensemble
 from semigen.representation import HybridClassifier, MixtureEnsembleFeatures, PlainColumns
 
 _MIXTURES = Families(tuple(FAMILIES), FAMILY_OF_KIND)
@@ -56,26 +57,6 @@ def _supervised_hybrid(source: Source, _: Options) -> Any:
     return HybridClassifier(PlainColumns(source.kinds), RidgeLogistic(10.0), unlabeled=None)
 
 
-def _about_ensemble(model: Any) -> dict[str, Any]:
-    models = [
-        {
-            "name": one.name,
-            "weight": one.weight,
-            "trained_on": WITH if one.uses_unlabeled else WITHOUT,
-            "accuracy": finite(one.accuracy),
-            "log_loss": finite(one.log_loss),
-        }
-        for one in model.models_
-    ]
-    return {
-        "models": models,
-        "stopped_early": model.stopped_early_,
-        "assumed": list(model.schema_.notes),
-        "dependence_shift": model.dependence_shift_,
-        "explanation": model.explanation_,
-    }
-
-
 def _about_mixture(model: Any) -> dict[str, Any]:
     shape = {} if model.family == "multinomial" else {"covariance": model.covariance}
     return {
@@ -101,7 +82,7 @@ def _about_hybrid(model: Any) -> dict[str, Any]:
 
 
 RECIPES: dict[str, Recipe] = {
-    "auto": Recipe(_auto, judged_by_itself, _about_ensemble),
+    "auto": Recipe(_auto, judged_by_itself, about_ensemble),
     "mixture": Recipe(_mixture, against(_supervised_mixture), _about_mixture, _MIXTURES),
     "safe": Recipe(_safe, against(_supervised_mixture), _about_safe, _MIXTURES),
     "hybrid": Recipe(_hybrid, against(_supervised_hybrid), _about_hybrid),

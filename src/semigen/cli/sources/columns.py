@@ -253,15 +253,25 @@ def refuse_huge(table: pa.Table, path: Path) -> None:
             )
 
 
-def read_labels(table: pa.Table, target: str, weight: str | None, path: Path, options: ReadOptions) -> Labels:
-    """Labels and weights of the rows of a table.
+def read_labels(
+    table: pa.Table,
+    target: str,
+    weight: str | None,
+    path: Path,
+    options: ReadOptions,
+    least: int = 2,
+) -> Labels:
+    """Labels and weights of the rows of a table, none if it lacks the column of the labels.
 
     Raises
     ------
     TableError, ColumnError
         If a column cannot be used for that.
     """
-    values, notes = labels_of(table, target, path, options)
+    values: NDArray[Any] = np.full(table.num_rows, None, dtype=object)
+    notes: tuple[str, ...] = ()
+    if target in table.column_names:
+        values, notes = labels_of(table, target, path, options, least)
     weights = None if weight is None else _weights(table, weight)
     return Labels(target, values, weights, notes)
 

@@ -53,7 +53,7 @@ def matching(names: Sequence[str], wanted: Iterable[str]) -> list[str]:
 
 
 def labels_of(
-    table: pa.Table, name: str, path: Path, options: ReadOptions
+    table: pa.Table, name: str, path: Path, options: ReadOptions, least: int = 2
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Return the labels in a column as they are written, or in their own type where they have one.
 
@@ -70,7 +70,7 @@ def labels_of(
     Raises
     ------
     TableError
-        If the cells are neither text nor numbers nor booleans, hold fewer than two classes, or are
+        If the cells are neither text nor numbers nor booleans, hold fewer than ``least`` classes, or are
         measurements.
     """
     column = table[name]
@@ -78,7 +78,7 @@ def labels_of(
     if options.strip_labels:
         labels = _most_frequent_spelling(labels)
     found = Counter(label for label in labels if label is not None)
-    if len(found) < 2:
+    if len(found) < least:
         what = f"only one class, {next(iter(found))!r}" if found else "no label"
         raise TableError(
             f"{path}: column {name!r} has {what} in {counted(len(labels), 'row')}: label rows of at least "

@@ -61,6 +61,7 @@ class TableSource(Source):
         read_as: Mapping[str, str] | None = None,
         weight: str | None = None,
         options: ReadOptions | None = None,
+        least_classes: int = 2,
     ) -> Self:
         """Read a table to learn from, and sort its columns out.
 
@@ -76,6 +77,8 @@ class TableSource(Source):
         read_as : mapping, optional
             Kinds or families of columns, by name, pattern or type.
         options : ReadOptions, optional
+        least_classes : int
+            Classes that there must be; with 0 the table may lack the target.
 
         Raises
         ------
@@ -85,23 +88,24 @@ class TableSource(Source):
         options = options or ReadOptions()
         ids, weights = ([name] if name else [] for name in (id_name, weight))
         file = open_file(path, options.reading)
+        targets = [target] if least_classes or target in file.names else []
         drop = matching(file.names, drop)
         read_as = expand_kinds(read_as or {}, file, {target, *ids, *weights, *drop})
         kinds = named_kinds(read_as)
-        named = {"--target": [target], "--id": ids, "--weight": weights, "--drop": drop, "--as": list(kinds)}
+        named = {"--target": targets, "--id": ids, "--weight": weights, "--drop": drop, "--as": list(kinds)}
         written = [name for name, kind in kinds.items() if kind in ("category", "text")]
-        opened = open_table(file, named, options, as_written=[target, *ids], text=written)
+        opened = open_table(file, named, options, as_written=[*targets, *ids], text=written)
         table, numerals, notes = read_written_numbers(
             opened.table, {target, *ids, *drop, *written}, opened.decimal
         )
-        labels = read_labels(table, target, weight, path, options)
+        labels = read_labels(table, target, weight, path, options, least_classes)
         reasons = {
             **dict.fromkeys(ids, "identifies the rows (--id)"),
             **dict.fromkeys(drop, "left out (--drop)"),
         }
         columns = tuple(
             _sorted_out(column, reasons, kinds, table)
-            for column in describe(table.drop_columns([target, *weights]))
+            for column in describe(table.drop_columns([*targets, *weights]))
         )
         used = [column.name for column in columns if column.use]
         if not used:

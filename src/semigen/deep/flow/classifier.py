@@ -24,8 +24,8 @@ from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
 from semigen.deep.flow.start import grow_labels, start_components
 from semigen.deep.parameters import hidden_sizes
-from semigen.deep.uncertainty import entropy
 from semigen.estimators.base import TableClassifier
+from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ColumnError, ParameterError
 
 STARTS = {"density": 0.05, "labels": 0.5}
@@ -267,18 +267,15 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         """p(class | x) ∝ p(x, class), (n, K), in the order of ``classes_``."""
         return np.asarray(np.exp(log_posterior(self.log_joint(X), np.log(self.class_prior_))))
 
-    def uncertainty(self, X: Any) -> tuple[Array, Array]:
-        """Total uncertainty about the class, and its epistemic part, nats, each (n,).
+    def predict_uncertainty(self, X: Any) -> Uncertainty:
+        """How uncertain the class of each row is, and which part of that more data would reduce, nats.
 
-        The total is the entropy of p(class | x). The epistemic part, which more data would reduce, is its
-        excess over the mean entropy of the members, weighted by their densities at the row: 0 for a single
-        member.
+        From the disagreement of the members, weighted by their densities at the row: the epistemic part is 0
+        for a single one. The total is the entropy of p(class | x).
         """
         joint, prior = self._member_joint(X), np.log(self.class_prior_)
-        total = entropy(np.exp(log_posterior(self._mixed(joint), prior)))
         member = np.exp(log_posterior(np.logaddexp.reduce(joint, axis=2).T, np.zeros(len(joint)))).T
-        posteriors = np.stack([np.exp(log_posterior(one, prior)) for one in joint])
-        return total, np.maximum(total - (member * entropy(posteriors)).sum(axis=0), 0.0)
+        return disagreement(np.stack([np.exp(log_posterior(one, prior)) for one in joint]), member)
 
     def transform(self, X: Any) -> Array:
         """Latents f(x), those of each member in turn, (n, members · D)."""

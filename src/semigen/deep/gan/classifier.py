@@ -24,8 +24,8 @@ from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.fitted import Networks
 from semigen.deep.gan.model import GAN, GANArchitecture
 from semigen.deep.parameters import hidden_sizes, image_sizes
-from semigen.deep.uncertainty import disagreement
 from semigen.estimators.base import TableClassifier
+from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ClassNotMadeError, ColumnError, ParameterError
 
 _MOST_DRAWS = 1000  # per row of a class that is asked for
@@ -96,7 +96,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         otherwise they would dominate for thousands of steps.
     n_members : int, default=1
         Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of their
-        probabilities, and :meth:`uncertainty` measures their disagreement.
+        probabilities, and :meth:`predict_uncertainty` measures their disagreement.
     device, precision, checkpoint, random_state, verbose
         As in :class:`VAEFeatures`.
 
@@ -222,11 +222,10 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         """p(class | x, real), averaged over members, (n, K), in the order of ``classes_``."""
         return np.asarray(self._member_proba(X).mean(axis=0))
 
-    def uncertainty(self, X: Any) -> tuple[Array, Array]:
-        """Total uncertainty about the class, and its epistemic part, nats, each (n,).
+    def predict_uncertainty(self, X: Any) -> Uncertainty:
+        """How uncertain the class of each row is, and which part of that more data would reduce, nats.
 
-        The total is the entropy of the mean probabilities. The epistemic part, which more data would reduce,
-        is its excess over the mean entropy of the members: 0 for a single member.
+        From the disagreement of the members: the epistemic part is 0 for a single one.
         """
         return disagreement(self._member_proba(X))
 

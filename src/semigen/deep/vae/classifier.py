@@ -19,10 +19,10 @@ from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.data.rows import TensorRows, training_rows
 from semigen.deep.draws import class_index, draw_classes, drawing, random_seed
 from semigen.deep.estimator import Array
-from semigen.deep.uncertainty import disagreement
 from semigen.deep.vae.density import LogDensity, log_density
 from semigen.deep.vae.estimator import VAEEstimator
 from semigen.estimators.base import TableClassifier
+from semigen.evaluation.uncertainty import Uncertainty, disagreement
 
 
 class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimator):
@@ -65,7 +65,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         of them if there are fewer.
     n_members : int, default=1
         Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of their
-        probabilities, and :meth:`uncertainty` measures their disagreement.
+        probabilities, and :meth:`predict_uncertainty` measures their disagreement.
     random_state : int, RandomState or None, default=None
         The same number gives the same result on the same device.
     verbose : int, default=0
@@ -194,11 +194,10 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         """q(class | x), averaged over members, (n, K), in the order of ``classes_``."""
         return np.asarray(self._member_proba(self._rows(X)).mean(axis=0))
 
-    def uncertainty(self, X: Any) -> tuple[Array, Array]:
-        """Total uncertainty about the class, and its epistemic part, nats, each (n,).
+    def predict_uncertainty(self, X: Any) -> Uncertainty:
+        """How uncertain the class of each row is, and which part of that more data would reduce, nats.
 
-        The total is the entropy of the mean probabilities. The epistemic part, which more data would reduce,
-        is its excess over the mean entropy of the members: 0 for a single member.
+        From the disagreement of the members: the epistemic part is 0 for a single one.
         """
         return disagreement(self._member_proba(self._rows(X)))
 

@@ -1,0 +1,1 @@
+"""Do forecasts of the error with more labels come true?"""

@@ -1,0 +1,192 @@
+"""The probability of harm, learned over cases with a known outcome, and judged on tables left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.linear_model import LogisticRegression
+
+from semigen.judgement.prior import CLIP, Harm, calibrated
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+FIRST_SIGN = "seconds"
+"""The column of the file after which the signs begin."""
+CLEAR = 2.0
+"""Standard errors by which test rows decide a case."""
+BLIND = (
+    "t", "difference", "t of λ = 1", "t of Brier", "t against logistic", "accuracy change", "accuracy before",
+    "surprise", "surprise in points",
+)  # fmt: skip
+"""Signs that need held-out labels."""
+WEIGHTS = (1.0, 0.1)
+N_TREES, MOST_LEAVES, LEAST_OF_LEAF = 80, 16, 5
+DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Cases with the same λ: their signs, and what the test rows say.
+
+    Attributes
+    ----------
+    rows : list of dict
+    names : tuple of str
+        Of the signs.
+    x : ndarray of shape (n, S)
+    group : ndarray of shape (n,)
+        The table, or the design with its twin: what is left out together.
+    harmful : ndarray of shape (n,), bool
+        Whether the log-loss on test rows is higher with the unlabeled rows.
+    z : ndarray of shape (n,)
+        That change in standard errors.
+    """
+
+    rows: Sequence[dict[str, str]]
+    names: tuple[str, ...]
+    x: Array
+    group: NDArray[np.str_]
+    harmful: Flags
+    z: Array
+
+    def take(self, chosen: Flags) -> Lines:
+        """Some of them."""
+        rows = [row for row, one in zip(self.rows, chosen, strict=True) if one]
+        return Lines(
+            rows, self.names, self.x[chosen], self.group[chosen], self.harmful[chosen], self.z[chosen]
+        )
+
+    def only(self, names: Sequence[str]) -> Lines:
+        """Some of the signs."""
+        place = [self.names.index(name) for name in names]
+        return replace(self, names=tuple(names), x=self.x[:, place])
+
+    def column(self, name: str) -> NDArray[np.str_]:
+        """A column of the file."""
+        return np.array([row[name] for row in self.rows])
+
+    def numbers(self, name: str) -> Array:
+        """A column of numbers."""
+        return self.column(name).astype(float)
+
+    @property
+    def clear(self) -> Flags:
+        """Which cases the test rows decide."""
+        return np.abs(self.z) > CLEAR
+
+
+def lines(rows: Sequence[dict[str, str]], unlabeled_weight: float) -> Lines:
+    """The lines of one λ."""
+    mine = [row for row in rows if float(row["unlabeled_weight"]) == unlabeled_weight]
+    columns = list(mine[0])
+    names = tuple(columns[columns.index(FIRST_SIGN) + 1 :])
+    change, error = (np.array([float(row[f"log_loss_{one}"]) for row in mine]) for one in ("change", "error"))
+    return Lines(
+        mine,
+        names,
+        np.array([[float(row[name]) for name in names] for row in mine]),
+        np.array([row["name"] for row in mine]),
+        change > 0,
+        change / np.maximum(error, 1e-9),
+    )
+
+
+def weights(data: Lines) -> Array:
+    """Tables count alike, designs as much as real ones; a case that test rows hardly decide counts little."""
+    weight = np.clip(np.abs(data.z) / CLEAR, 0.0, 1.0)
+    for labels in (data.group, data.column("kind")):
+        for one in np.unique(labels):
+            mine = labels == one
+            weight[mine] /= max(float(weight[mine].sum()), 1e-9)
+    return np.asarray(weight * len(weight) / weight.sum())
+
+
+def grow(data: Lines) -> Harm:
+    """Small extremely randomized trees (Geurts, Ernst & Wehenkel 2006, *Machine Learning* 63:3)."""
+    model = ExtraTreesClassifier(
+        N_TREES,
+        max_leaf_nodes=MOST_LEAVES,
+        min_samples_leaf=LEAST_OF_LEAF,
+        max_features=0.5,
+        random_state=0,
+    ).fit(data.x, data.harmful, sample_weight=weights(data))
+    trees = [one.tree_ for one in model.estimators_]
+    roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
+    share = np.concatenate([tree.value[:, 0, 1] / tree.value[:, 0].sum(axis=1) for tree in trees])
+    sign = np.concatenate([np.where(tree.children_left < 0, -1, tree.feature) for tree in trees])
+    low, high = (
+        np.concatenate([getattr(t, f"children_{side}") + root for t, root in zip(trees, roots, strict=True)])
+        for side in ("left", "right")
+    )
+    leaf = sign < 0
+    limit = np.concatenate([tree.threshold for tree in trees])
+    return Harm(
+        data.names,
+        roots.tolist(),
+        sign.tolist(),
+        np.where(leaf, 0.0, limit.round(DIGITS)).tolist(),
+        np.where(leaf, 0, low).tolist(),
+        np.where(leaf, 0, high).tolist(),
+        np.where(leaf, share.round(DIGITS), 0.0).tolist(),
+    )
+
+
+def left_out_means(data: Lines) -> Array:
+    """The mean of trees that were grown without the table of each case, (n,)."""
+    found = np.empty(len(data.rows))
+    for one in np.unique(data.group):
+        out = data.group == one
+        harm = grow(data.take(~out))
+        found[out] = [harm.mean(row) for row in data.x[out].tolist()]
+    return found
+
+
+def calibration(data: Lines, means: Array) -> tuple[float, float]:
+    """Slope and intercept of the log odds of harm on those of the means."""
+    x = logit(np.clip(means, CLIP, 1 - CLIP))[:, None]
+    model = LogisticRegression(C=10.0).fit(x, data.harmful, sample_weight=weights(data))
+    return float(model.coef_[0, 0]), float(model.intercept_[0])
+
+
+def left_out(data: Lines) -> Array:
+    """The probability of harm of each case, from trees and a calibration without its table, (n,)."""
+    means = left_out_means(data)
+    found = np.empty(len(means))
+    for one in np.unique(data.group):
+        out = data.group == one
+        found[out] = calibrated(means[out], *calibration(data.take(~out), means[~out]))
+    return found
+
+
+def learn(data: Lines) -> Harm:
+    """What the package keeps."""
+    slope, intercept = calibration(data, left_out_means(data))
+    return replace(grow(data), slope=round(slope, DIGITS), intercept=round(intercept, DIGITS))
+
+
+def everything(rows: Sequence[dict[str, str]]) -> dict[str, Harm]:
+    """For each λ, with held-out labels and without."""
+    found = {}
+    for weight in WEIGHTS:
+        data = lines(rows, weight)
+        found[f"{weight:g}"] = learn(data)
+        found[f"{weight:g} blind"] = learn(data.only([one for one in data.names if one not in BLIND]))
+    return found
+
+
+def save(found: dict[str, Harm], path: Path) -> None:
+    """Write small plain numbers, a line for each model."""
+    plain = {
+        name: json.dumps(one.to_dict(), ensure_ascii=False, separators=(",", ":"))
+        for name, one in found.items()
+    }
+    text = ",\n".join(f'"{name}":{one}' for name, one in plain.items())
+    path.write_text(f"{{\n{text}\n}}\n", encoding="utf-8")

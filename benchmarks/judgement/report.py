@@ -1,0 +1,139 @@
+"""The page of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from benchmarks.judgement import suspects
+from benchmarks.judgement.verdicts import Judged
+from benchmarks.markdown import table
+
+DAMAGE, HELP = 0.05, 0.03
+BINS = (0.0, 0.1, 0.25, 0.4, 0.6, 0.75, 0.9, 1.0)
+HEAD = ["cases", "n", "decided", "right", "plain CV right", "plain CV, as many decided, right"]
+Cases = Sequence[Judged]
+
+
+def page(cases: Cases) -> str:
+    """All tables in Markdown."""
+    designs = [one for one in cases if one.kind == "design"]
+    real = [one for one in cases if one.kind == "table"]
+    parts = ["# Judgement", "", _INTRODUCTION, "", "## Designs", "", _verdicts(designs), ""]
+    if real:
+        parts += ["## Real tables", "", _verdicts(real), ""]
+    parts += ["## Is the stated probability of harm right?", "", _reliability(designs, real), ""]
+    parts += ["## What following the advice costs and gains", "", _following(designs, real), ""]
+    parts += ["## Designs, one by one", "", _by_design(designs), ""]
+    found = suspects.read()
+    if found:
+        parts += ["## Labels that look wrong", "", suspects.page(found), ""]
+    return "\n".join(parts)
+
+
+def _verdicts(cases: Cases) -> str:
+    budgets = sorted({one.labels_per_class for one in cases})
+    groups: list[tuple[str, Callable[[Judged], bool]]] = [("all", lambda _: True)]
+    groups.append((f"damage above {100 * DAMAGE:.0f} points", lambda one: one.error_change > DAMAGE))
+    groups += [(f"{n} labels per class", lambda one, n=n: one.labels_per_class == n) for n in budgets]
+    return table(HEAD, [_line(name, [one for one in cases if chosen(one)]) for name, chosen in groups])
+
+
+def _line(name: str, cases: Cases) -> list[str]:
+    clear = [one for one in cases if one.is_clear]
+    decided = [one for one in clear if one.can_judge]
+    plain = [(one.t > 0) == (one.change > 0) for one in clear]
+    order = np.argsort([-abs(one.t) for one in clear], kind="stable")[: len(decided)]
+    return [
+        name,
+        str(len(clear)),
+        _percent([one.decided for one in clear]),
+        _percent([one.right for one in decided]),
+        _percent(plain),
+        _percent([plain[i] for i in order]),
+    ]
+
+
+def _reliability(designs: Cases, real: Cases) -> str:
+    lines = []
+    for low, high in pairwise(BINS):
+        line = [f"{100 * low:.0f}–{100 * high:.0f} %"]
+        for cases in (designs, real):
+            mine = [one for one in cases if low <= one.harm < high or (high == 1.0 and one.harm == 1.0)]
+            line += [
+                str(len(mine)),
+                _percent([one.harm for one in mine]),
+                _percent([one.change > 0 for one in mine]),
+            ]
+        lines.append(line)
+    head = ["said", "designs", "mean said", "harmed", "tables", "mean said", "harmed"]
+    return table(head, lines)
+
+
+def _following(designs: Cases, real: Cases) -> str:
+    lines = []
+    for title, cases in (("designs", designs), ("real tables", real)):
+        for n in sorted({one.labels_per_class for one in cases}):
+            mine = [one for one in cases if one.labels_per_class == n]
+            helped = [one for one in mine if one.error_change < -HELP]
+            lines.append(
+                [
+                    f"{title}, {n} labels per class",
+                    str(len(mine)),
+                    _points([one.error_change for one in mine]),
+                    _points([one.followed for one in mine]),
+                    str(len(helped)),
+                    _points([one.error_change for one in helped]),
+                    _points([one.followed for one in helped]),
+                ]
+            )
+    head = [
+        "change of the error, points",
+        "n",
+        "λ = 1 always",
+        "following the advice",
+        "helped by 3 points",
+        "λ = 1 there",
+        "the advice there",
+    ]
+    return table(head, lines)
+
+
+def _by_design(cases: Cases) -> str:
+    lines = []
+    for name in dict.fromkeys(one.name for one in cases):
+        for right in (False, True):
+            mine = [one for one in cases if one.name == name and one.well_specified == right and one.is_clear]
+            decided = [one for one in mine if one.can_judge]
+            lines.append(
+                [
+                    f"{name}{', twin' if right else ''}",
+                    str(len(mine)),
+                    _percent([one.change > 0 for one in mine]),
+                    _points([one.error_change for one in mine]),
+                    _percent([one.decided for one in mine]),
+                    _percent([one.right for one in decided]),
+                    _percent([(one.t > 0) == (one.change > 0) for one in mine]),
+                ]
+            )
+    return table(["design", "n", "harmed", "error, points", "decided", "right", "plain CV right"], lines)
+
+
+def _percent(values: Sequence[float]) -> str:
+    return f"{100 * np.mean(values):.0f} %" if len(values) else "–"
+
+
+def _points(values: Sequence[float]) -> str:
+    return f"{100 * np.mean(values):+.1f}" if len(values) else "–"
+
+
+_INTRODUCTION = """\
+Does a mixture per class predict new rows better with the unlabeled rows (λ = 1) than without? Every case is
+a table with few labels whose test rows know the answer; n counts those where they do beyond two standard
+errors of the log-loss. *Decided* is the share in which `semigen.advise` does not say "not enough labels to
+tell", *right* the share of these in which the advised λ lowers the log-loss of test rows, or, where it says
+"do not use", λ = 1 raises it. *Plain CV* decides by the sign of the paired cross-validated difference of
+the log-loss, in all cases and in as many as advice decides, the clearest first. The probability of harm of
+a case comes from a prior that was learned without its table (a design: without it and its twin)."""

@@ -1,0 +1,114 @@
+"""The classifier of the learning curves: cheap models of the default ensemble, at their default weights.
+
+Representations see no label, so they are computed once for all rows of a pool. No row is held out to learn
+weights, so a fit takes a fraction of a second; boundaries and probabilities are about those of
+``AutoClassifier``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from benchmarks.accuracy import mixed
+from benchmarks.accuracy.splits import TABLES as BUNDLED
+from semigen import columns
+from semigen.columns import ReadTable
+from semigen.data.weights import estimated_shares
+from semigen.ensemble.defaults import DEFAULT_WEIGHTS, FOREST, GRAPH, LOGISTIC, MIXTURES
+from semigen.ensemble.forms import FormedRows, Forms
+from semigen.ensemble.held_out import log_evidence, pooled
+from semigen.estimators.adapters import class_log_proba
+from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
+from semigen.judgement.information import similarity
+from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PlainColumns
+
+N_MIXTURES, N_TREES = 24, 20
+MOST_POOL, MOST_TEST, TEST_SHARE = 900, 1000, 0.3
+MODELS = {
+    MIXTURES: ("responsibilities", RidgeLogistic(25.0)),
+    LOGISTIC: ("plain", RidgeLogistic(1.0)),
+    GRAPH: ("graph_features", RidgeLogistic(10.0)),
+    FOREST: ("plain", TreeEnsemble(N_TREES)),
+}
+"""Forms of the rows that they read, and classifiers."""
+SHARE = sum(DEFAULT_WEIGHTS.values()) / sum(DEFAULT_WEIGHTS[name] for name in MODELS)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Rows to ask for with their classes, and rows to judge on; ``features`` say how alike the former are.
+
+    ``native`` are both tables with categories of pandas, for classifiers of their own.
+    """
+
+    y: np.ndarray
+    y_test: np.ndarray
+    n_classes: int
+    rows: FormedRows
+    test: FormedRows
+    features: np.ndarray
+    native: tuple[Any, Any]
+
+
+def read(name: str) -> tuple[Any, np.ndarray]:
+    """Columns and classes of a bundled or mixed table."""
+    if name in BUNDLED:
+        return BUNDLED[name](return_X_y=True, as_frame=True)
+    return mixed.read(name)
+
+
+def pool(name: str, seed: int) -> Pool:
+    """Stratified rows of a table, those to judge on never in the pool."""
+    X, y = read(name)
+    y = np.unique(np.asarray(y), return_inverse=True)[1]
+    train, test = train_test_split(np.arange(len(y)), test_size=TEST_SHARE, stratify=y, random_state=seed)
+    rng = np.random.default_rng(seed)
+    train, test = rng.permutation(train)[:MOST_POOL], rng.permutation(test)[:MOST_TEST]
+    schema, matrix = columns.learn(X)  # of all rows, so that no cell to judge on is of another kind
+    mixtures = MixtureEnsembleFeatures(N_MIXTURES, n_jobs=1, random_state=seed)
+    mixtures.fit(ReadTable(schema, matrix[train]))
+    known, new = (ReadTable(mixtures.schema_, matrix[part]) for part in (train, test))
+    forms = Forms(
+        PlainColumns().fit(known),
+        mixtures,
+        NeighborGraph(random_state=seed).fit(mixtures.views_[-1].transform(known)),
+    )
+    rows = forms.of(known)
+    return Pool(
+        y[train],
+        y[test],
+        int(y.max()) + 1,
+        rows,
+        forms.of(new),
+        similarity(rows.responsibilities, rows.principal_axes),
+        mixed.native(*(X.iloc[part].reset_index(drop=True) for part in (train, test))),
+    )
+
+
+def fit(one: Pool, labeled: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Class probabilities of all rows of the pool and of those to judge on, from the labels of some."""
+    classes, code = np.unique(one.y[labeled], return_inverse=True)
+    count = np.bincount(code).astype(float)
+    result = [np.zeros((len(rows), one.n_classes)) for rows in (one.rows, one.test)]
+    if len(classes) < 2:
+        for probs in result:
+            probs[:, classes] = 1.0
+        return result[0], result[1]
+    models = {
+        name: (form, model.set_params(**({"random_state": seed} if name == FOREST else {})))
+        for name, (form, model) in MODELS.items()
+    }
+    evidence: list[list[np.ndarray]] = [[], []]
+    for form, model in models.values():
+        model.fit(getattr(one.rows, form)[labeled], code)
+        for found, rows in zip(evidence, (one.rows, one.test), strict=True):
+            log_probs = class_log_proba(model, getattr(rows, form), np.arange(len(classes)))
+            found.append(log_evidence(log_probs, count / count.sum()))
+    weights = SHARE * np.array([DEFAULT_WEIGHTS[name] for name in models])
+    for probs, found in zip(result, evidence, strict=True):
+        probs[:, classes] = np.exp(pooled(np.log(estimated_shares(count)), np.stack(found), weights))
+    return result[0], result[1]

@@ -1,0 +1,1 @@
+"""Do prediction sets cover what they promise, how large are they, and are probabilities calibrated?"""

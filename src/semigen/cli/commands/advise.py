@@ -1,0 +1,109 @@
+"""``semigen advise``: whether the unlabeled rows of a table help, and which kind of model to use."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semigen.cli.config import Config
+from semigen.cli.console import Output, exit_codes
+from semigen.cli.options import (
+    TABLE_HELP,
+    Decimal,
+    Drop,
+    Encoding,
+    Id,
+    Markers,
+    Missing,
+    ReadAs,
+    Seed,
+    Separator,
+    StripLabels,
+    Target,
+    column_and_kind,
+    read_options,
+)
+
+
+def advise(
+    table: Annotated[Path, typer.Argument(help=TABLE_HELP, metavar="TABLE")],
+    target: Target,
+    id_: Id = None,
+    drop: Drop = None,
+    as_: ReadAs = None,
+    uncertainty: Annotated[
+        bool,
+        typer.Option(
+            "--uncertainty",
+            help="Densities are wanted: how usual is a row, what would fill its missing values?",
+        ),
+    ] = False,
+    seed: Seed = 0,
+    unlabeled: Markers = None,
+    strip_labels: StripLabels = False,
+    missing: Missing = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    config: Config = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the advice as JSON and nothing else.")
+    ] = False,
+) -> None:
+    """Say whether the unlabeled rows of TABLE help to classify, and which kind of model to use.
+
+    Fits mixtures with several weights of the unlabeled rows and compares them on
+    held-out labels; what these cannot tell is judged by what helped on other tables.
+    Writes nothing.
+    """
+    pairs = dict(map(column_and_kind, as_ or ()))
+    with exit_codes():
+        reading = read_options(
+            encoding=encoding,
+            separator=separator,
+            decimal=decimal,
+            missing=missing,
+            keep=None,
+            unlabeled=unlabeled,
+            strip_labels=strip_labels,
+        )
+        from semigen.cli.recipes import recipe_of, refuse_families
+        from semigen.cli.sources import TableSource
+        from semigen.exceptions import ColumnWarning
+        from semigen.judgement.advice import advise as advise_on
+
+        output = Output(as_json)
+        refuse_families("auto", recipe_of("auto"), pairs)
+        with output.progress("reading"):
+            source = TableSource.read(
+                table, target, id_name=id_, drop=tuple(drop or ()), read_as=pairs, options=reading
+            )
+        output.say_lines(source.path.name, source.describe())
+        for note in source.notes:
+            output.note(note)
+        with output.warnings_as_notes(ColumnWarning), output.progress("comparing") as progress:
+            advice = advise_on(
+                source.rows.features,
+                source.labels.values,
+                kinds=source.kinds,
+                unlabeled=None,
+                uncertainty=uncertainty,
+                random_state=seed,
+                progress=progress,
+            )
+        output.say()
+        output.say(advice.sentence, style="bold")
+        what = advice.recommendation
+        output.say(f"Recommended: a {what.kind} model, {what.estimator}. {what.reason}")
+        output.say()
+        output.say_lines(
+            "Findings", [(f"{one.severity}: {one.name}", one.sentence) for one in advice.findings]
+        )
+        output.say()
+        model = "mixture" if what.kind == "generative" else "auto"
+        options = ["--target", target, "--model", model]
+        output.say(f"Next: {shlex.join(['semigen', 'fit', str(table), *options])}", wrap=False)
+        output.result({**source.about(), "target": target, **advice.to_dict()})

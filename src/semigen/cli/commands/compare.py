@@ -1,0 +1,121 @@
+"""``semigen compare``: several models on the same held-out labels of a table."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semigen.cli.config import Config
+from semigen.cli.console import Output, exit_codes
+from semigen.cli.options import (
+    TABLE_HELP,
+    Decimal,
+    Drop,
+    Encoding,
+    Id,
+    Markers,
+    Missing,
+    ReadAs,
+    Seed,
+    Separator,
+    StripLabels,
+    Target,
+    column_and_kind,
+    read_options,
+)
+
+_DEFAULT = "auto,mixture,logistic,forest,boosting,self-training"
+_RECIPES = ("auto", "mixture", "safe")
+"""Made as ``fit`` makes them, for the columns of the table. That of hybrid has seen all rows."""
+
+
+def compare(
+    table: Annotated[Path, typer.Argument(help=TABLE_HELP, metavar="TABLE")],
+    target: Target,
+    models: Annotated[
+        str,
+        typer.Option(
+            help="Of auto, mixture, supervised mixture, safe, hybrid, logistic, forest, boosting, "
+            "self-training, label spreading: separated by commas.",
+            metavar="NAME,NAME",
+        ),
+    ] = _DEFAULT,
+    splits: Annotated[int, typer.Option(help="Folds of the labeled rows.", min=2, metavar="N")] = 5,
+    repeats: Annotated[
+        int, typer.Option(help="How many times rows are dealt into folds.", min=1, metavar="N")
+    ] = 1,
+    id_: Id = None,
+    drop: Drop = None,
+    as_: ReadAs = None,
+    seed: Seed = 0,
+    unlabeled: Markers = None,
+    strip_labels: StripLabels = False,
+    missing: Missing = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    config: Config = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the comparison as JSON and nothing else.")
+    ] = False,
+) -> None:
+    """Compare models on the labeled rows of TABLE, each held out in turn.
+
+    All models get the same labels; those that can also get the unlabeled rows.
+    Writes nothing.
+    """
+    pairs = dict(map(column_and_kind, as_ or ()))
+    with exit_codes():
+        reading = read_options(
+            encoding=encoding,
+            separator=separator,
+            decimal=decimal,
+            missing=missing,
+            keep=None,
+            unlabeled=unlabeled,
+            strip_labels=strip_labels,
+        )
+        from semigen.cli.recipes import Options, recipe_of, refuse_families
+        from semigen.cli.sources import TableSource
+        from semigen.exceptions import ColumnWarning
+        from semigen.judgement.comparing import compare as compare_on
+        from semigen.judgement.comparing import named_model
+
+        output = Output(as_json)
+        names = [name.strip() for name in models.split(",") if name.strip()]
+        refuse_families("auto", recipe_of("auto"), pairs)
+        with output.progress("reading"):
+            source = TableSource.read(
+                table, target, id_name=id_, drop=tuple(drop or ()), read_as=pairs, options=reading
+            )
+        output.say_lines(source.path.name, source.describe())
+        for note in source.notes:
+            output.note(note)
+        with output.warnings_as_notes(ColumnWarning), output.progress("comparing") as progress:
+            compared = compare_on(
+                {
+                    name: recipe_of(name).make(source, Options(name, seed=seed))
+                    if name in _RECIPES
+                    else named_model(name, kinds=source.kinds, unlabeled=None)
+                    for name in names
+                },
+                source.rows.features,
+                source.labels.values,
+                n_splits=splits,
+                n_repeats=repeats,
+                random_state=seed,
+                unlabeled=None,
+                progress=progress,
+            )
+        output.say()
+        for line in str(compared).splitlines():
+            output.say(line, wrap=False)
+        best = min(compared.names, key=lambda name: compared.score(name).log_loss.value)
+        output.say()
+        if best in (*_RECIPES, "hybrid"):
+            command = ["semigen", "fit", str(table), "--target", target, "--model", best]
+            output.say(f"Next: {shlex.join(command)}", wrap=False)
+        output.result({**source.about(), "target": target, **compared.to_dict()})

@@ -1,0 +1,160 @@
+"""``semigen query`` and ``semigen next``: which rows of a table to label next."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semigen.cli.config import Config
+from semigen.cli.console import Output, exit_codes
+from semigen.cli.options import (
+    TABLE_HELP,
+    CsvSafe,
+    Decimal,
+    Encoding,
+    Missing,
+    Separator,
+    column_and_kind,
+    is_stdin,
+    read_options,
+)
+
+
+class Strategy(StrEnum):
+    """How rows are chosen."""
+
+    auto = "auto"
+    cover = "cover"
+    margin = "margin"
+
+
+def query(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="A model that 'semigen fit' wrote; or TABLE, with --target, where there is none.",
+            metavar="MODEL|TABLE",
+        ),
+    ],
+    table: Annotated[Path | None, typer.Argument(help=TABLE_HELP, metavar="TABLE")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the classes, which may not be there yet; default: that of MODEL.",
+            metavar="COL",
+        ),
+    ] = None,
+    rows: Annotated[int, typer.Option("--rows", "-n", help="Rows to choose.", min=1, metavar="N")] = 10,
+    strategy: Annotated[
+        Strategy,
+        typer.Option(
+            help="auto: rows that tell most about all uncertain ones; cover: rows that are like many others, "
+            "whatever is predicted; margin: rows whose two most probable classes are closest."
+        ),
+    ] = Strategy.auto,
+    check: Annotated[
+        int,
+        typer.Option(help="How many of the rows may be labeled ones that look wrong.", min=0, metavar="N"),
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write: .csv, .tsv (plain or .gz), .parquet, .feather, .arrow or .jsonl; default: "
+            "<table>-next.csv in the current folder.",
+            metavar="FILE",
+        ),
+    ] = None,
+    id_: Annotated[
+        str | None, typer.Option("--id", help="Column that identifies the rows.", metavar="COL")
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Without MODEL: column to leave out, or a pattern such as 'q*'; repeatable.", metavar="COL"
+        ),
+    ] = None,
+    as_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--as",
+            help="Without MODEL: how to read a column, as for 'semigen fit'; repeatable.",
+            metavar="COL=KIND",
+        ),
+    ] = None,
+    unlabeled: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Without MODEL: a cell of the target that means 'no label', besides empty ones; repeatable.",
+            metavar="TEXT",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1, metavar="N")
+    ] = 0,
+    missing: Missing = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    csv_safe: CsvSafe = False,
+    config: Config = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Choose the rows of TABLE to label next, and write them to a file to fill in.
+
+    With MODEL, the rows that it would learn most from; labels that TABLE has are used. Without MODEL, give
+    TABLE and --target: where no two classes have a label the rows cover the clusters of the table, otherwise
+    the default model is fitted first.
+
+    The file has the rows in the order of asking, with an empty column for their classes, the reason
+    (explore, uncertain, check label), the predicted class, its probability, and all columns of TABLE.
+    """
+    source = model if table is None else table
+    if table is None and target is None:
+        raise typer.BadParameter("give MODEL and TABLE, or TABLE alone with --target COL.")
+    if table is not None and (drop or as_ or unlabeled):
+        raise typer.BadParameter(
+            "--drop, --as and --unlabeled are for a table without MODEL, which knows them."
+        )
+    kinds = dict(map(column_and_kind, as_ or ()))
+    with exit_codes():
+        options = read_options(
+            encoding=encoding,
+            separator=separator,
+            decimal=decimal,
+            missing=missing,
+            keep=["all"],
+            unlabeled=unlabeled,
+        )
+        from semigen.cli.querying import Wanted, ask_model, ask_table, query_file
+        from semigen.cli.wording import counted, plain_table
+        from semigen.io.tables import READ, table_format
+
+        output = Output(as_json)
+        name = "stdin" if is_stdin(source) else source.name[: -len(table_format(source, READ))]
+        place = out or Path(f"{name}-next.csv")
+        with output.progress("reading"):
+            if table is None:
+                assert target is not None  # by now, it is given
+                asking = ask_table(source, target, id_, options, drop=drop or (), read_as=kinds, seed=seed)
+            else:
+                asking = ask_model(model, source, target, id_, options)
+        inputs = [one for one in (model, table, config) if one is not None]
+        wanted = Wanted(rows, strategy.value, check, seed)
+        summary = query_file(asking, place, wanted, output, inputs=inputs, force=force, csv_safe=csv_safe)
+        shown = plain_table([asking.rows.id_name, "reason", "predicted", "probability"], 3)
+        for line in summary["rows"]:
+            probability = "" if line["probability"] is None else f"{line['probability']:.0%}"
+            shown.add_row(line["id"], line["reason"], str(line["predicted"] or ""), probability)
+        output.say(shown)
+        chosen = counted(len(summary["rows"]), "row")
+        output.say(
+            f"{chosen} to label are in {place}: fill in the column {asking.target!r}, copy it to the table, "
+            "and fit again."
+        )
+        output.result(summary)

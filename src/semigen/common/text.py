@@ -1,0 +1,30 @@
+"""Text of strangers, made visible: what a file brings along is shown and commands nothing."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+_JOINERS = "\u200c\u200d"
+
+
+def visible(text: str) -> str:
+    """Text whose control characters are escapes as in JSON, since they could command the terminal.
+
+    These are control characters, format characters such as those of writing direction, surrogates, and
+    separators of lines and paragraphs. The joiners of scripts and emoji stay.
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or its first characters and an ellipsis where it is longer than ``most``."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in _UNSEEN or character in _JOINERS:
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")  # as JSON writes them
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

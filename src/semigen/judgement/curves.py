@@ -1,0 +1,139 @@
+"""Power laws through learning curves: their posterior given a few measured errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.evaluation.intervals import QUANTILE, Estimate
+
+Array = NDArray[np.float64]
+
+HALF_WRONG = 0.5
+"""Error of one more row, so that a model without an error has a log error, and an uncertain one."""
+N_BOOTSTRAP = 400
+
+
+@dataclass(frozen=True)
+class CurvePrior:
+    """What is known of learning curves before any label.
+
+    Attributes
+    ----------
+    exponent, exponent_sd : float
+        Of the exponents c of ``error ∝ n^(-c)`` over tables and models: mean and standard deviation.
+    log_error, log_error_sd : float
+        Of the log error at the labels there are.
+    roughness : float
+        Standard deviation of a log error about its power law, beside what the held-out rows leave open.
+    """
+
+    exponent: float = 0.1
+    exponent_sd: float = 0.1
+    log_error: float = -1.8
+    log_error_sd: float = 1.0
+    roughness: float = 0.3
+
+
+PRIOR = CurvePrior()
+"""Learned over mixed tables (``python -m benchmarks.forecast``)."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Normal posterior of the curves of M models: log error at the labels there are, and exponent.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (2 M,)
+        Log errors of all models, then exponents.
+    covariance : ndarray of shape (2 M, 2 M)
+    roughness : float
+        As in :class:`CurvePrior`.
+    """
+
+    mean: Array
+    covariance: Array
+    roughness: float
+
+    @property
+    def log_error(self) -> Array:
+        """Expected log error of each model at the labels there are, (M,)."""
+        return self.mean[: len(self.mean) // 2]
+
+    def error(self, model: int, log_times: float) -> Estimate:
+        """The error with ``exp(log_times)`` times as many labels, and its 95 % interval."""
+        m = len(self.log_error)
+        row = np.zeros(2 * m)
+        row[model], row[m + model] = 1.0, -log_times
+        mean, sd = float(row @ self.mean), float(np.sqrt(row @ self.covariance @ row + self.roughness**2))
+        low, value, high = (min(float(np.exp(mean + z * sd)), 1.0) for z in (-QUANTILE, 0.0, QUANTILE))
+        return Estimate(value, low, high)
+
+    def exponent(self, model: int) -> Estimate:
+        """The exponent of a model, and its 95 % interval."""
+        at = len(self.log_error) + model
+        mean, sd = float(self.mean[at]), float(np.sqrt(self.covariance[at, at]))
+        return Estimate(mean, mean - QUANTILE * sd, mean + QUANTILE * sd)
+
+    def draws(self, n: int, seed: int) -> Array:
+        """Draws (n, M, 2) of log error and exponent."""
+        drawn = np.random.default_rng(seed).multivariate_normal(
+            self.mean, self.covariance, n, method="cholesky"
+        )
+        return np.asarray(drawn.reshape(n, 2, -1).swapaxes(1, 2))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measured errors of M models at S sizes, and how sure they are.
+
+    Attributes
+    ----------
+    log_error : ndarray of shape (M, S)
+    covariance : ndarray of shape (M S, M S)
+        Of the log errors: their bootstrap over rows, the same rows for all models and sizes.
+    log_times : ndarray of shape (S,)
+        Log of the labels of a fit over all labels.
+    """
+
+    log_error: Array
+    covariance: Array
+    log_times: Array
+
+
+def measure(errors: Array, log_times: Array, seed: int) -> Measured:
+    """Log errors and their Bayesian bootstrap (Rubin 1981, *Annals of Statistics* 9:130).
+
+    Parameters
+    ----------
+    errors : ndarray of shape (M, S, m)
+        Whether each of m rows is predicted wrong, or how often.
+    log_times : ndarray of shape (S,)
+    seed : int
+        Of the bootstrap.
+    """
+    rows = np.concatenate([errors, np.full((*errors.shape[:2], 1), HALF_WRONG)], axis=2)
+    share = np.random.default_rng(seed).dirichlet(np.ones(rows.shape[2]), N_BOOTSTRAP)
+    drawn = np.log(share @ rows.reshape(-1, rows.shape[2]).T)
+    return Measured(np.log(rows.mean(axis=2)), np.atleast_2d(np.cov(drawn.T)), log_times)
+
+
+def power_laws(measured: Measured, prior: CurvePrior = PRIOR) -> Posterior:
+    """Fit ``log error = log e - c log_times`` to the errors of all models.
+
+    The measured log errors are taken to be normal about the power laws, with the covariance of their
+    bootstrap and the roughness of the prior.
+    """
+    n_models, n_sizes = measured.log_error.shape
+    noise = measured.covariance + prior.roughness**2 * np.eye(n_models * n_sizes)
+    level = np.kron(np.eye(n_models), np.ones((n_sizes, 1)))
+    design = np.hstack([level, np.kron(np.eye(n_models), -measured.log_times[:, None])])
+    mean = np.repeat([prior.log_error, prior.exponent], n_models)
+    precision = np.diag(np.repeat([prior.log_error_sd**-2, prior.exponent_sd**-2], n_models))
+    weighted = np.linalg.solve(noise, design)
+    covariance = np.linalg.inv(design.T @ weighted + precision)
+    found = covariance @ (weighted.T @ measured.log_error.ravel() + precision @ mean)
+    return Posterior(found, covariance, prior.roughness)

@@ -1,0 +1,247 @@
+"""How well a fit agrees with the rows: pure functions of rows, labels and fits."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from scipy.stats import ks_2samp, rankdata
+from sklearn.base import clone
+
+from semigen.columns import ReadTable
+from semigen.data.blocks import Data
+from semigen.data.labels import Labels
+from semigen.em import Mixture, Params, log_joint
+from semigen.estimators.classifiers import RidgeLogistic
+from semigen.exceptions import ConvergenceWarning, ParameterError
+from semigen.mixture import MixtureClassifier
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+N_SIMULATED = 40
+"""Tables of labeled rows that are drawn from a fit to see how its own rows would look."""
+MOST_COMPARED = 600
+"""Unlabeled rows that are told from the labeled ones."""
+COMPONENTS, SHAPE, TAILS = "three components per class", "correlated columns", "heavier tails"
+FREER: dict[str, dict[str, Any]] = {
+    COMPONENTS: {"components_per_class": 3},
+    SHAPE: {"covariance": "full"},
+    TAILS: {"family": "student_t"},
+}
+"""What a freer mixture is free to have, and the settings of it."""
+MOST_COLUMNS, N_DRAWN, LEAST_CELLS = 200, 2000, 20
+"""Columns that are looked at, rows that are drawn, values of a column that say something."""
+MOST_NATS = 3.0
+"""More is counted as so much, or one outlier would outweigh all other rows."""
+LEAST_LOG = -1e6
+LEAST_SPREAD = 0.02
+"""Nats: a smaller spread of a mean log probability is no evidence."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better one density describes rows than another.
+
+    Attributes
+    ----------
+    mean : float
+        Nats per row.
+    error : float
+        Its standard error.
+    n_rows : int
+    """
+
+    mean: float
+    error: float
+    n_rows: int
+
+    @property
+    def z(self) -> float:
+        """Mean in standard errors."""
+        return self.mean / max(self.error, 1e-9)
+
+
+@dataclass(frozen=True)
+class Told:
+    """How well two groups of rows can be told apart.
+
+    Attributes
+    ----------
+    auc : float
+        Area under the ROC curve on rows that were left out; 0.5 where they are alike.
+    error : float
+        Its standard deviation where they are alike.
+    """
+
+    auc: float
+    error: float
+
+    @property
+    def z(self) -> float:
+        """Distance from 0.5 in standard deviations."""
+        return (self.auc - 0.5) / self.error
+
+
+def draw_like(mixture: Mixture, params: Params, code: Rows, rng: np.random.Generator) -> Any:
+    """Rows of the given classes from a fit, one for each code."""
+    within = np.exp(params.log_within)
+    components = np.empty(len(code), dtype=np.intp)
+    for k in np.unique(code):
+        mine, own = np.flatnonzero(code == k), np.flatnonzero(mixture.group == k)
+        components[mine] = rng.choice(own, len(mine), p=within[own] / within[own].sum())
+    return mixture.family.sample(params.family, components, rng)
+
+
+def simulated(
+    fit: MixtureClassifier, joint: Array, code: Rows, rng: np.random.Generator
+) -> tuple[float, float]:
+    """How labeled rows look to a fit, beside labeled rows drawn from it: two z-values.
+
+    Of the mean log p(x, y) and of the mean log p(y | x): negative where the labeled rows are less probable
+    than rows of the model would be (a parametric bootstrap with ``N_SIMULATED`` tables of the same classes).
+
+    Parameters
+    ----------
+    fit : MixtureClassifier
+    joint : ndarray of shape (m, K)
+        Its log p(x, class) of the labeled rows.
+    code : ndarray of shape (m,)
+        Their classes.
+    rng : Generator
+    """
+    mixture, params = fit.mixture_, fit.params_
+    many = np.tile(code, N_SIMULATED)
+    drawn = log_joint(mixture, params, Data.unlabeled(draw_like(mixture, params, many, rng)))
+    drawn = drawn[:, : joint.shape[1]]
+    of_drawn, of_seen = drawn[np.arange(len(many)), many], joint[np.arange(len(code)), code]
+    return (
+        _z(of_seen, of_drawn),
+        _z(of_seen - np.logaddexp.reduce(joint, axis=1), of_drawn - np.logaddexp.reduce(drawn, axis=1)),
+    )
+
+
+def _z(seen: Array, drawn: Array) -> float:
+    means = np.maximum(drawn, LEAST_LOG).reshape(N_SIMULATED, -1).mean(axis=1)
+    spread = max(float(means.std()), LEAST_SPREAD)
+    return (float(np.maximum(seen, LEAST_LOG).mean()) - float(means.mean())) / spread
+
+
+def freer_densities(
+    fit: MixtureClassifier, table: ReadTable, labels: Labels, random_state: int
+) -> dict[str, Gain]:
+    """How much better freer mixtures describe unlabeled rows that none of them has seen.
+
+    All are fitted to the labeled and every other unlabeled row with λ = 1; ``FREER`` says what is free in
+    each, where the model leaves it open.
+    """
+    rest = np.flatnonzero(~labels.is_labeled)
+    kept, out = np.concatenate([np.flatnonzero(labels.is_labeled), rest[::2]]), rest[1::2]
+    model = clone(fit).set_params(
+        calibrate=1.0,
+        unlabeled_weight=1.0,
+        covariance="full" if fit.covariance == "auto" else fit.covariance,
+        random_state=random_state,
+    )
+    known = labels.take(kept)
+
+    def density(**settings: Any) -> Array:
+        return np.asarray(
+            clone(model).set_params(**settings).fit(table[kept], known).score_samples(table[out])
+        )
+
+    if len(out) < 2:
+        return {}
+    found = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        plain = density()
+        for name, settings in FREER.items():
+            gaussian = getattr(fit.mixture_.family, "name", "") == "gaussian"
+            if name != COMPONENTS and (not gaussian or settings.get("covariance") == model.covariance):
+                continue
+            try:
+                change = np.clip(density(**settings) - plain, -MOST_NATS, MOST_NATS)
+            except ParameterError:  # fewer rows than components to start from
+                continue
+            found[name] = Gain(float(change.mean()), float(change.std() / np.sqrt(len(change))), len(change))
+    return found
+
+
+def tell_apart(plain: Any, labeled: Rows, unlabeled: Rows, rng: np.random.Generator) -> Told:
+    """Whether labeled rows can be told from unlabeled ones.
+
+    By logistic regression on the columns and their squares, on rows that were left out, in five folds.
+    """
+    some = unlabeled
+    if len(some) > MOST_COMPARED:
+        some = np.sort(rng.choice(unlabeled, MOST_COMPARED, replace=False))
+    rows = np.concatenate([labeled, some])
+    side = np.repeat([1, 0], [len(labeled), len(some)])
+    x = plain[rows]
+    if not issparse(x):
+        x = np.hstack([x, x**2 - (x**2).mean(axis=0)])
+    fold = np.empty(len(rows), dtype=np.intp)
+    for part in (0, 1):
+        mine = np.flatnonzero(side == part)
+        fold[mine] = rng.permutation(len(mine)) % 5
+    n_one, n_zero = len(labeled), len(some)
+    error = float(np.sqrt((n_one + n_zero + 1) / (12 * max(n_one * n_zero, 1))))
+    if min(n_one, n_zero) < 2:
+        return Told(0.5, error)
+    weight = np.where(side == 1, len(rows) / n_one, len(rows) / n_zero) / 2
+    score = np.zeros(len(rows))
+    for one in range(5):
+        out = fold == one
+        model = RidgeLogistic(0.1).fit(x[~out], side[~out], sample_weight=weight[~out])
+        score[out] = rankdata(model.predict_proba(x[out])[:, 1]) / max(out.sum(), 1)
+    rank = rankdata(score)
+    auc = (rank[side == 1].sum() - n_one * (n_one + 1) / 2) / (n_one * n_zero)
+    return Told(float(auc), error)
+
+
+@dataclass(frozen=True)
+class ColumnFit:
+    """How far a column is from the same column of rows drawn from a fit.
+
+    Attributes
+    ----------
+    column : str
+    distance : float
+        Largest distance of the two distribution functions, or total variation of the shares of levels.
+    p_value : float
+        Of the Kolmogorov-Smirnov test; 0 for levels.
+    """
+
+    column: str
+    distance: float
+    p_value: float
+
+
+def worst_columns(fit: MixtureClassifier, table: ReadTable, rng: np.random.Generator) -> list[ColumnFit]:
+    """The columns whose distribution differs most from that of rows drawn from a fit, the worst first."""
+    if issparse(table.matrix):
+        return []
+    n_classes = fit.mixture_.n_classes
+    shares = np.exp(fit.params_.log_group[0][:n_classes])
+    code = rng.choice(n_classes, N_DRAWN, p=shares / shares.sum())
+    drawn = np.asarray(draw_like(fit.mixture_, fit.params_, code, rng), dtype=np.float64)
+    rows, found = np.asarray(table.matrix, dtype=np.float64), []
+    for j in range(min(drawn.shape[1], MOST_COLUMNS)):
+        seen, model = rows[:, j][~np.isnan(rows[:, j])], drawn[:, j]
+        if len(seen) < LEAST_CELLS:
+            continue
+        if table.schema.kinds[j] in ("category", "flag"):
+            levels = np.union1d(seen, model)
+            share = [np.array([(side == one).mean() for one in levels]) for side in (seen, model)]
+            distance, p_value = float(np.abs(share[0] - share[1]).sum() / 2), 0.0
+        else:
+            whole = (seen == np.round(seen)).all()  # of whole numbers a density knows the range
+            test = ks_2samp(seen, np.round(model) if whole else model)
+            distance, p_value = float(test.statistic), float(test.pvalue)
+        found.append(ColumnFit(str(table.schema.source(j)), distance, p_value))
+    return sorted(found, key=lambda one: -one.distance)

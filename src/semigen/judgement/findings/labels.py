@@ -1,0 +1,190 @@
+"""Labels that look wrong, classes that look like two, near-duplicates across labels, rare classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.mixture import GaussianMixture
+
+from semigen.judgement.findings.records import Finding, counted, percent
+from semigen.judgement.held_out import OutOfFold
+from semigen.judgement.study import FOREST, LOGISTIC, Study, name_of
+
+Array = NDArray[np.float64]
+MISTAKES = 0.05
+"""Share of labels that are wrong before anything is seen."""
+MOST_SHOWN = 20
+FEW, RARE_SHARE = 5, 0.03
+TWIN_DISTANCE = 0.01
+"""Of the median distance of two labeled rows."""
+SURE = 0.8
+LEAST_ROWS, MOST_AXES = 40, 5
+APART, SMALL = 4.0, 0.15
+"""Within-cluster standard deviations between two halves of a class, and the smaller half's share."""
+
+
+def suspicious_labels(study: Study) -> Finding | None:
+    """Labels that models which had not seen them find improbable, the most improbable first."""
+    if study.held_out is None:
+        return None
+    rows, order, wrong, best = doubtful(study.held_out, study)
+    names = study.labels.classes.tolist()
+    listed = [
+        {
+            "row": int(study.rows[rows[i]]),
+            "label": _plain(names[study.held_out.code[i]]),
+            "alternative": _plain(names[best[i]]),
+            "probability_wrong": float(wrong[i]),
+        }
+        for i in order
+        if wrong[i] > 0.5
+    ]
+    n, expected = len(rows), float(wrong.sum())
+    evidence = {
+        "n_rows": n,
+        "n_doubtful": len(listed),
+        "expected_wrong": expected,
+        "rows": listed[:MOST_SHOWN],
+    }
+    if not listed:
+        return Finding(
+            "labels that look wrong", "good", evidence, f"None of {counted(n, 'label')} looks wrong."
+        )
+    first = listed[0]
+    return Finding(
+        "labels that look wrong",
+        "caution",
+        evidence,
+        f"{counted(len(listed), 'label')} of {n} look{'s' if len(listed) == 1 else ''} wrong, first of "
+        f"all row {first['row']} (from 0): labeled {first['label']!r}, while "
+        f"models that had not seen the label say {first['alternative']!r}. Check them.",
+    )
+
+
+def doubtful(
+    held_out: OutOfFold, study: Study
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Array, NDArray[np.intp]]:
+    """Rows, their order by doubt, the probability that each label is wrong, and the class that fits better.
+
+    The probabilities are the geometric mean of those of the best mixture and the discriminative models, all
+    without the label; a label is wrong with probability ``MISTAKES`` before, and then any other class is as
+    probable.
+    """
+    losses = held_out.comparison
+    mixture = min(map(name_of, study.weights), key=lambda one: losses.score(one).log_loss.value)
+    names = [mixture, *(one for one in (LOGISTIC, FOREST) if one in held_out.probs)]
+    log_probs = np.mean([np.log(np.maximum(held_out.probs[one], 1e-3)) for one in names], axis=0)
+    probs = np.exp(log_probs)
+    probs /= probs.sum(axis=1, keepdims=True)
+    n = np.arange(len(probs))
+    given = probs[n, held_out.code]
+    others = probs.copy()
+    others[n, held_out.code] = 0.0
+    right = given * (1 - MISTAKES)
+    wrong = (1 - given) * MISTAKES / max(probs.shape[1] - 1, 1)
+    doubt = wrong / (right + wrong)
+    order = np.argsort(-doubt, kind="stable")
+    return losses.rows, order, doubt, others.argmax(axis=1)
+
+
+def classes_like_two(study: Study) -> Finding | None:
+    """Classes whose rows fall into two distant groups."""
+    if issparse(study.plain):
+        return None
+    plain, posterior = np.asarray(study.plain), study.posterior[0.0]
+    found = []
+    for k, name in enumerate(study.labels.classes.tolist()):
+        mine = np.flatnonzero(
+            (study.labels.hard == k) | (~study.labels.is_labeled & (posterior[:, k] > SURE))
+        )
+        if len(mine) < LEAST_ROWS:
+            continue
+        x = plain[mine] - plain[mine].mean(axis=0)
+        _, _, axes = np.linalg.svd(x, full_matrices=False)
+        x = x @ axes[:MOST_AXES].T
+        two = GaussianMixture(
+            2, covariance_type="tied", n_init=2, reg_covar=1e-4, random_state=study.random_state
+        ).fit(x)
+        gap = two.means_[0] - two.means_[1]
+        apart = float(np.sqrt(gap @ np.linalg.solve(two.covariances_, gap)))
+        if apart > APART and two.weights_.min() > SMALL:
+            found.append(
+                {"class": _plain(name), "distance": apart, "share_of_smaller": float(two.weights_.min())}
+            )
+    if not found:
+        return None
+    which = ", ".join(repr(one["class"]) for one in found)
+    return Finding(
+        "classes that look like two",
+        "caution",
+        {"classes": found},
+        f"The rows of {which} fall into two distant groups: give {'it' if len(found) == 1 else 'them'} "
+        f"two components "
+        "(components_per_class), and check whether these are two classes.",
+    )
+
+
+def twins(study: Study) -> Finding | None:
+    """Labeled rows that are nearly the same and have different labels."""
+    plain: Any = study.plain[study.labeled]
+    x = np.asarray(plain.toarray() if hasattr(plain, "toarray") else plain)
+    square = (x**2).sum(axis=1)
+    distance = np.sqrt(np.maximum(square[:, None] + square - 2 * x @ x.T, 0.0))
+    upper = np.triu_indices(len(x), 1)
+    if not len(upper[0]):
+        return None
+    limit = TWIN_DISTANCE * float(np.median(distance[upper]))
+    near = distance[upper] <= limit
+    unlike = near & (study.code[upper[0]] != study.code[upper[1]])
+    if not unlike.any():
+        return None
+    names = study.labels.classes.tolist()
+    pairs = [
+        {
+            "rows": [int(study.rows[study.labeled[i]]), int(study.rows[study.labeled[j]])],
+            "labels": [_plain(names[study.code[i]]), _plain(names[study.code[j]])],
+        }
+        for i, j in zip(upper[0][unlike], upper[1][unlike], strict=True)
+    ]
+    share = float(unlike.sum() / near.sum())
+    first = pairs[0]
+    return Finding(
+        "near-duplicates across labels",
+        "caution",
+        {"n_pairs": len(pairs), "share_of_near_pairs": share, "pairs": pairs[:MOST_SHOWN]},
+        f"{counted(len(pairs), 'pair')} of nearly equal rows have different labels, such as rows "
+        f"{first['rows'][0]} and "
+        f"{first['rows'][1]} (from 0; {first['labels'][0]!r} and {first['labels'][1]!r}): a label is "
+        f"wrong, or a column is missing that tells them "
+        "apart.",
+    )
+
+
+def rare_classes(study: Study) -> Finding | None:
+    """Classes with very few labels, or of a very small share."""
+    share = study.count / study.count.sum()
+    rare = [
+        {"class": _plain(name), "n_labeled": int(count), "share": float(part)}
+        for name, count, part in zip(study.labels.classes.tolist(), study.count, share, strict=True)
+        if count < FEW or part < RARE_SHARE
+    ]
+    if not rare:
+        return None
+    first = min(rare, key=lambda one: one["n_labeled"])
+    return Finding(
+        "rare classes",
+        "caution" if first["n_labeled"] < 3 else "note",
+        {"classes": rare},
+        f"{counted(len(rare), 'class has', 'classes have')} very few labels, {first['class']!r} only "
+        f"{counted(first['n_labeled'], 'label')} ({percent(first['share'])}): what is said of such a "
+        f"class is uncertain; label more "
+        "of its rows.",
+    )
+
+
+def _plain(label: Any) -> Any:
+    """A class as JSON can hold it."""
+    return label if isinstance(label, str | int | float | bool) else str(label)

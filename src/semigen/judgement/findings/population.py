@@ -1,0 +1,108 @@
+"""Are labeled and unlabeled rows of one population?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from scipy.stats import chi2
+
+from semigen.columns import ReadTable
+from semigen.ensemble.held_out import shares_of_rows
+from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
+from semigen.judgement.findings.records import Finding, percent
+from semigen.judgement.study import Study
+
+Array = NDArray[np.float64]
+CLEAR, LIKELY = 4.0, 3.0
+"""Standard deviations of the area under the ROC curve."""
+LEAST_SHIFT, LEVEL = 0.1, 0.001
+LEAST_LABELED = 10
+
+
+def covariate_shift(study: Study) -> Finding | None:
+    """Whether a classifier can tell labeled from unlabeled rows that it has not seen."""
+    if len(study.labeled) < LEAST_LABELED:
+        return None
+    told = study.told
+    low, high = told.auc - 1.96 * told.error, told.auc + 1.96 * told.error
+    evidence = {
+        "auc": [told.auc, max(low, 0.0), min(high, 1.0)],
+        "z": told.z,
+        "n_labeled": len(study.labeled),
+    }
+    if told.z > LIKELY:
+        return Finding(
+            "labeled and unlabeled rows",
+            "warning" if told.z > CLEAR and told.auc > 0.7 else "caution",
+            evidence,
+            "Labeled and unlabeled rows come from different populations: a classifier tells a labeled "
+            "from an unlabeled "
+            f"row in {percent(told.auc)} of such pairs. Check how rows were chosen for labeling.",
+        )
+    return Finding(
+        "labeled and unlabeled rows",
+        "good",
+        evidence,
+        "Labeled rows look like a random sample of all rows.",
+    )
+
+
+def label_shift(study: Study) -> Finding | None:
+    """Whether the unlabeled rows have other class shares, as the fit to the labeled rows sees them."""
+    if len(study.labeled) < LEAST_LABELED:
+        return None
+    probs, rest = study.probs[0.0], study.unlabeled
+    prior = study.fits[0.0].class_prior_
+    shares = shares_of_rows(np.maximum(probs[rest], 1e-12), np.ones(len(rest)), prior)
+    given = study.count / study.count.sum()
+    uncertain = _spread(probs[study.labeled], study.code, study.count)
+    variance = given * (1 - given) / study.count.sum() + uncertain
+    z = np.abs(shares - given) / np.sqrt(np.maximum(variance, 1e-9))
+    statistic = float(((shares - given) ** 2 / np.maximum(variance, 1e-9)).sum() * (1 - 1 / study.n_classes))
+    p_value = float(chi2.sf(statistic, study.n_classes - 1))
+    k = int(np.abs(shares - given).argmax())
+    names = [str(one) for one in study.labels.classes.tolist()]
+    evidence = {
+        "classes": names,
+        "labeled": given.tolist(),
+        "unlabeled": shares.tolist(),
+        "p_value": p_value,
+        "z": float(z.max()),
+    }
+    if p_value < LEVEL and abs(shares[k] - given[k]) > LEAST_SHIFT:
+        return Finding(
+            "class shares",
+            "caution",
+            evidence,
+            f"Class shares differ: {percent(given[k])} of the labeled rows are {names[k]!r}, but about "
+            f"{percent(shares[k])} of the unlabeled ones seem to be. If rows were chosen for labeling, set "
+            "class_prior='unlabeled'.",
+        )
+    return Finding(
+        "class shares", "good", evidence, "The class shares of labeled and unlabeled rows can be the same."
+    )
+
+
+def _spread(probs: Array, code: NDArray[np.intp], count: Array) -> Array:
+    """Variance of an estimated share that comes from wrong probabilities, (K,)."""
+    truth = np.eye(probs.shape[1])[code]
+    residual = truth - probs
+    return np.asarray((residual**2).mean(axis=0) / max(count.sum(), 1))
+
+
+def shuffled_columns(study: Study) -> Finding | None:
+    """Whether columns are correlated in the labeled rows but not in the unlabeled ones."""
+    matrix = study.table.matrix
+    if issparse(matrix):
+        return None
+    to_plain = study.to_plain
+    schema = study.table.schema
+
+    def numbers(rows: Array) -> Array:
+        return np.asarray(to_plain.transform(ReadTable(schema, rows)))
+
+    shifted = dependence_differs(matrix, study.labels.is_labeled, numbers, study.random_state)
+    if not shifted:
+        return None
+    return Finding("correlated columns", "warning", {"dependence_shift": True}, DEPENDENCE_SHIFT)

@@ -1,0 +1,95 @@
+"""The probability that unlabeled rows hurt, from signs; learned over tables with known outcomes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from importlib.resources import files
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+Array = NDArray[np.float64]
+
+SAFE, HARMFUL = 0.25, 0.75
+"""Odds of 3 : 1 decide."""
+CLIP = 0.01
+
+
+@dataclass(frozen=True)
+class Harm:
+    """Small trees over signs, whose mean is calibrated: ``logit p = slope · logit(mean) + intercept``.
+
+    Attributes
+    ----------
+    names : sequence of str
+        Signs, by name.
+    roots : sequence of int
+        First node of each tree.
+    sign : sequence of int
+        Of each node, the sign that it splits on; -1 for a leaf.
+    limit : sequence of float
+        Where it splits.
+    low, high : sequence of int
+        The next node for signs up to the limit, and beyond it.
+    share : sequence of float
+        Share of harm among the cases of a leaf.
+    slope, intercept : float
+    """
+
+    names: Sequence[str]
+    roots: Sequence[int]
+    sign: Sequence[int]
+    limit: Sequence[float]
+    low: Sequence[int]
+    high: Sequence[int]
+    share: Sequence[float]
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`to_dict`."""
+        return cls(**{one.name: plain[one.name] for one in fields(cls)})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values that JSON can hold."""
+        return asdict(self)
+
+    def mean(self, x: Sequence[float]) -> float:
+        """Mean share over the trees, for signs in the order of ``names``."""
+        found = 0.0
+        for node in self.roots:
+            while self.sign[node] >= 0:
+                node = self.low[node] if x[self.sign[node]] <= self.limit[node] else self.high[node]
+            found += self.share[node]
+        return found / len(self.roots)
+
+    def probability(self, signs: Mapping[str, float]) -> float:
+        """Probability of harm from signs by name."""
+        mean = self.mean([signs[name] for name in self.names])
+        return float(calibrated(np.array(mean), self.slope, self.intercept))
+
+
+def calibrated(mean: Array, slope: float, intercept: float) -> Array:
+    """Probabilities with other log odds."""
+    return np.asarray(expit(slope * logit(np.clip(mean, CLIP, 1 - CLIP)) + intercept))
+
+
+@cache
+def learned() -> dict[str, Harm]:
+    """What was learned, by λ and whether there are held-out labels (``"1"``, ``"1 blind"``, ``"0.1"``, …).
+
+    The file is written by ``python -m benchmarks.judgement --learn``.
+    """
+    text = (files("semigen.judgement") / "learned.json").read_text(encoding="utf-8")
+    return {name: Harm.from_dict(one) for name, one in json.loads(text).items()}
+
+
+def harm_probability(signs: Mapping[str, float], unlabeled_weight: float, *, held_out: bool) -> float:
+    """How likely it is that unlabeled rows with this λ raise the log-loss, from 0 to 1."""
+    return learned()[f"{unlabeled_weight:g}{'' if held_out else ' blind'}"].probability(signs)

@@ -1,0 +1,116 @@
+"""Signs of help and harm: numbers of a study from which the probability that unlabeled rows hurt is learned.
+
+Most of them need no held-out label, so they speak where ten labels cannot: whether clusters are classes, how
+far the fit moves, how well the density describes the rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.judgement.diagnostics import COMPONENTS, SHAPE, TAILS, Gain
+from semigen.judgement.held_out import OutOfFold
+from semigen.judgement.study import LOGISTIC, Study, name_of
+
+Array = NDArray[np.float64]
+LARGEST_T = 8.0
+
+
+def signs(study: Study, unlabeled_weight: float) -> dict[str, float]:
+    """Signs of what λ does, by name: those of the rows, and those of held-out labels where there are some.
+
+    Parameters
+    ----------
+    study : Study
+    unlabeled_weight : float
+        λ > 0, among ``study.weights``.
+    """
+    of_rows = _of_rows(study, unlabeled_weight)
+    if study.held_out is None:
+        return of_rows
+    return {**_of_held_out(study, study.held_out, unlabeled_weight), **of_rows}
+
+
+def _of_held_out(study: Study, held_out: OutOfFold, lam: float) -> dict[str, float]:
+    name, zero, n = name_of(lam), name_of(0.0), len(held_out.code)
+    losses, correct = held_out.comparison.row_losses, held_out.comparison.correct
+    change = losses[name] - losses[zero]
+    accuracy, before = float(correct[name].mean()), float(correct[zero].mean())
+    confidence = float(study.posterior[lam][study.unlabeled].max(axis=1).mean())
+    spread = np.sqrt(max(confidence * (1 - confidence), 0.01) / n)
+    return {
+        "t": _t(change),
+        "difference": float(np.arcsinh(10 * change.mean())),
+        "t of λ = 1": _t(losses[name_of(1.0)] - losses[zero]),
+        "t of Brier": _t(held_out.squared_errors(name) - held_out.squared_errors(zero)),
+        "t against logistic": _t(losses[name] - losses[LOGISTIC]),
+        "accuracy change": accuracy - before,
+        "accuracy before": before,
+        "surprise": float((accuracy - confidence) / spread),
+        "surprise in points": accuracy - confidence,
+    }
+
+
+def _of_rows(study: Study, lam: float) -> dict[str, float]:
+    rest, fit, n_classes = study.unlabeled, study.fits[lam], study.n_classes
+    posterior, before = study.posterior[lam][rest], study.posterior[0.0][rest]
+    guess, guess_before = posterior.argmax(axis=1), before.argmax(axis=1)
+    logistic = study.logistic[rest].argmax(axis=1)
+    probs, probs_before = (np.maximum(study.probs[one][rest], 1e-9) for one in (lam, 0.0))
+    confidence = float(posterior.max(axis=1).mean())
+    shares = study.count / study.count.sum()
+    moved = posterior.mean(axis=0) - shares
+    density = (np.logaddexp.reduce(study.joint[one][rest], axis=1) for one in (lam, 0.0))
+    gain = float(np.mean(np.subtract(*density)))
+    of_rows, of_labels = study.simulated[lam]
+    return {
+        "agreement": float((guess == guess_before).mean()),
+        "agreement with logistic": float((guess == logistic).mean()),
+        "agreement before": float((guess_before == logistic).mean()),
+        "divergence": float(np.log1p((probs_before * np.log(probs_before / probs)).sum(axis=1).mean())),
+        "confidence": confidence,
+        "confidence change": confidence - float(before.max(axis=1).mean()),
+        "power": float(np.log(fit.posterior_power_)),
+        "power change": float(np.log(fit.posterior_power_ / study.fits[0.0].posterior_power_)),
+        "share shift": float(np.abs(moved).sum() / 2),
+        "share shift in errors": float(np.sqrt(study.count.sum() * (moved**2 / shares).sum() / n_classes)),
+        "label density": float(np.arcsinh(of_rows)),
+        "label surprise": float(np.arcsinh(of_labels)),
+        "density gain": float(np.arcsinh(gain)),
+        "population": study.told.z,
+        "log labels": float(np.log(study.labels_per_class)),
+        "log unlabeled": float(np.log(len(rest) / study.count.sum())),
+        "log columns": float(np.log(study.table.shape[1])),
+        "log classes": float(np.log(n_classes)),
+        "evenness": float(-(shares * np.log(shares)).sum() / np.log(n_classes)),
+        **of_densities(study),
+    }
+
+
+def of_densities(study: Study) -> dict[str, float]:
+    """Signs of the fit with λ = 1 that are the same for every λ."""
+    worst = study.worst_columns
+    return {
+        "misfit": float(np.arcsinh(_gain(study, COMPONENTS).mean)),
+        "misfit in errors": _z(_gain(study, COMPONENTS)),
+        "shape": float(np.arcsinh(_gain(study, SHAPE).mean)),
+        "shape in errors": _z(_gain(study, SHAPE)),
+        "tails": float(np.arcsinh(_gain(study, TAILS).mean)),
+        "tails in errors": _z(_gain(study, TAILS)),
+        "worst column": worst[0].distance if worst else 0.0,
+        "worth": float(np.log(0.01 + study.labels_each * len(study.unlabeled) / study.count.sum())),
+    }
+
+
+def _gain(study: Study, name: str) -> Gain:
+    return study.freer.get(name, Gain(0.0, 1.0, 0))
+
+
+def _z(gain: Gain) -> float:
+    return float(np.clip(gain.z, -LARGEST_T, LARGEST_T))
+
+
+def _t(change: Array) -> float:
+    error = max(float(change.std(ddof=1)) / np.sqrt(len(change)), 1e-9)
+    return float(np.clip(change.mean() / error, -LARGEST_T, LARGEST_T))

@@ -1,0 +1,117 @@
+"""The record of a fit: everything that a report shows, as plain values that JSON can hold.
+
+A section is a function from :class:`Evidence` to plain values, or None where it has nothing to say: then the
+record does not have it, and the page leaves its part out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from semigen.common.progress import Progress
+from semigen.exceptions import TableError
+from semigen.reporting.columns import columns_by_class, importance
+from semigen.reporting.evidence import Evidence
+from semigen.reporting.facts import class_shares, model_card
+from semigen.reporting.held_out import (
+    held_out,
+    prediction_sets,
+    reliability,
+    suspicious_labels,
+    thresholds,
+)
+from semigen.reporting.rows import changed_rows, least_certain, map_of_rows, novel_rows
+
+FORMAT = 1
+"""Of the record; it changes when a key goes or changes its meaning, not when one is added."""
+
+Section = Callable[[Evidence], Any]
+
+SECTIONS: dict[str, Section] = {
+    "held_out": held_out,
+    "reliability": reliability,
+    "prediction_sets": prediction_sets,
+    "thresholds": thresholds,
+    "suspicious_labels": suspicious_labels,
+    "class_shares": class_shares,
+    "changed_rows": changed_rows,
+    "map": map_of_rows,
+    "importance": importance,
+}
+"""By the keys of the record."""
+
+SECTIONS_BY_COLUMN: dict[str, Callable[[Evidence, list[Any]], Any]] = {
+    "columns_by_class": columns_by_class,
+    "least_certain": least_certain,
+    "novel_rows": novel_rows,
+}
+"""Sections that show the values of columns: the most important ones first."""
+
+
+def sections(evidence: Evidence, progress: Progress | None = None) -> dict[str, Any]:
+    """The sections of a record that have something to say, and the model card.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    progress : callable, optional
+        Called as ``progress(sections done, all sections, name)``.
+    """
+    total = len(SECTIONS) + len(SECTIONS_BY_COLUMN)
+    found: dict[str, Any] = {}
+
+    def add(name: str, made: Any) -> None:
+        if made is not None:
+            found[name] = made
+        if progress is not None:
+            progress(min(len(done), total), total, name.replace("_", " "))
+
+    done: list[str] = []
+    for name, section in SECTIONS.items():
+        done.append(name)
+        add(name, section(evidence))
+    names = _by_importance(evidence, found.get("importance"))
+    for name, by_column in SECTIONS_BY_COLUMN.items():
+        done.append(name)
+        add(name, by_column(evidence, names))
+    return {**found, "model_card": model_card(evidence)}
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a record from a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    TableError
+        If it holds no record, or one of another format.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise TableError(f"{path} is no summary of a fit: it is not JSON ({error}).") from error
+    seen = found.get("format") if isinstance(found, dict) else None
+    if seen != FORMAT or not _NEEDED.issubset(found):
+        raise TableError(
+            f"{path} is no summary of this version of semigen (its format is {seen!r}, not {FORMAT}): fit "
+            "again."
+        )
+    return dict(found)
+
+
+_NEEDED = {"target", "n_rows", "n_unlabeled", "labeled", "columns", "model", "comparison", "verdict"} | {
+    "standing", "class_shares", "least_certain", "model_card"
+}  # fmt: skip
+
+
+def _by_importance(evidence: Evidence, found: Mapping[str, Any] | None) -> list[Any]:
+    """The columns, those first on which the predictions depend most; in their order where that is unknown."""
+    if found is not None:
+        return [one["column"] for one in found["columns"]]
+    if evidence.table is None or not evidence.cells:
+        return []
+    return [one.name for one in evidence.table.schema.inputs][:10]

@@ -1,0 +1,157 @@
+"""From a record to what the template shows: sentences, and rows of tables. No HTML is here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from semigen.common.text import visible
+
+Record = Mapping[str, Any]
+
+_HEADLINES = {
+    "helped": "The unlabeled rows helped.",
+    "hurt": "The unlabeled rows hurt, so they are left out.",
+    "unclear": "Too few labels to tell whether the unlabeled rows helped.",
+    "not compared": "How good the predictions are is unknown: too few labels could be held out.",
+    "no unlabeled rows": "Every row is labeled: this is an ordinary classifier.",
+}
+_COLORS = {"helped": "good", "hurt": "bad"}
+_SURE = 0.9
+_FAR = 10.0
+MOST_COLUMN_ROWS = 400
+KINDS = {"number": "number", "flag": "true/false", "category": "category"}
+
+
+def view(record: Record) -> dict[str, Any]:
+    """What the template needs beside the record itself."""
+    outcome = record["verdict"]["outcome"]
+    return {
+        "record": record,
+        "title": f"{source_name(record)}: {record['target']}",
+        "source": source_name(record),
+        "headline": _HEADLINES[outcome],
+        "tone": _COLORS.get(outcome, "plain"),
+        "tiles": tiles(record),
+        "todo": todo(record),
+        "counts": counts(record),
+        "marks": {"warning": "bad", "caution": "bad", "good": "good"},
+        "columns": record["columns"][:MOST_COLUMN_ROWS],
+        "n_columns_used": sum(bool(one["use"]) for one in record["columns"]),
+        "models": models(record),
+        "shown": shown(record),
+        "data": script_data(record),
+    }
+
+
+def source_name(record: Record) -> str:
+    """What the rows are from, as a reader knows it."""
+    path = record.get("table") or record.get("folder") or ""
+    return str(path).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or record["model"]["estimator"]
+
+
+def tiles(record: Record) -> list[tuple[str, str, str]]:
+    """The most important numbers: what, the number, and a note on it."""
+    n_labeled = record["n_rows"] - record["n_unlabeled"]
+    found = []
+    scored = _reported(record)
+    if scored is not None:
+        one = scored["accuracy"]
+        found.append(
+            (
+                "right on held-out rows",
+                f"{100 * one['value']:.1f} %",
+                f"95 % interval {100 * one['low']:.0f} to {100 * one['high']:.0f} %",
+            )
+        )
+        loss = scored["log_loss"]
+        found.append(
+            (
+                "log-loss, nats per row",
+                f"{loss['value']:.3f}",
+                f"95 % interval {loss['low']:.2f} to {loss['high']:.2f}; lower is better",
+            )
+        )
+    classes = len(record["class_shares"])
+    found.append(("labeled rows", f"{n_labeled:,}", f"of {classes} class{'es' if classes > 1 else ''}"))
+    found.append(("unlabeled rows", f"{record['n_unlabeled']:,}", f"{record['n_rows']:,} rows in all"))
+    return found
+
+
+def todo(record: Record) -> list[tuple[str, str, str]]:
+    """What to do next: a sentence, and the part of the page that has more, with what to call it."""
+    found = []
+    if record["n_unlabeled"]:
+        if record.get("label_next"):
+            found.append(("Label the rows that teach the model most.", "label-next", "rows to label next"))
+        elif record.get("least_certain"):
+            found.append(
+                ("Label the rows that the model is least sure of.", "uncertain", "least certain rows")
+            )
+    wrong = [one for one in record.get("suspicious_labels") or () if one["probability"] >= _SURE]
+    if wrong:
+        n = f"{len(wrong)} label{'s' if len(wrong) > 1 else ''}"
+        found.append((f"Check {n} that the model would bet against.", "suspicious", "labels that look wrong"))
+    far = [one for one in record.get("novel_rows") or () if one["deviation"] >= _FAR]
+    if far:
+        n = f"{len(far)} row{'s' if len(far) > 1 else ''}"
+        found.append((f"Look at {n} unlike all others: mistakes, or another kind?", "novel", "novel rows"))
+    if record["comparison"] is None:
+        found.append(("Label at least two rows of each class.", "labels", "labels so far"))
+    return found
+
+
+def counts(record: Record) -> dict[int, int]:
+    """The labeled rows of each class, by its place among the classes."""
+    of_class = {one["class"]: one["rows"] for one in record["labeled"]}
+    return {k: of_class.get(one["class"], 0) for k, one in enumerate(record["class_shares"])}
+
+
+def models(record: Record) -> list[dict[str, Any]]:
+    """The models of an ensemble with their shares of the weights."""
+    found = record["model"].get("models") or []
+    total = sum(one["weight"] for one in found) or 1.0
+    return [{**one, "share": one["weight"] / total} for one in found]
+
+
+def shown(record: Record) -> dict[str, Any]:
+    """Which columns of values the tables of rows have."""
+    tables = {
+        "least_certain": record.get("least_certain") or (),
+        "novel_rows": record.get("novel_rows") or (),
+        "label_next": (record.get("label_next") or {}).get("rows", ()),
+    }
+    return {
+        key: list(dict.fromkeys(name for row in rows for name in row.get("values") or ()))
+        for key, rows in tables.items()
+    }
+
+
+def script_data(record: Record) -> dict[str, Any]:
+    """What the page's script reads: the thresholds, and the points of the map."""
+    found = record.get("map")
+    classes = [visible(str(one["class"])) for one in record["class_shares"]]
+    limits = record.get("thresholds")
+    points = None
+    if found:
+        points = {
+            "id": [visible(str(one)) for one in found["id"]],
+            "class": found["class"],
+            "given": found["given"],
+            "probability": found["probability"],
+            "twin": found["twin"],
+        }
+    of_classes = (
+        [] if not limits else [{**one, "class": visible(str(one["class"]))} for one in limits["classes"]]
+    )
+    return {
+        "classes": classes,
+        "map": points,
+        "with_first": record["model"]["trained_on"] == "all rows",
+        "thresholds": None if not limits else {**limits, "classes": of_classes},
+    }
+
+
+def _reported(record: Record) -> Mapping[str, Any] | None:
+    """Held-out scores of the model that is reported."""
+    return record.get("held_out")

@@ -1,0 +1,140 @@
+"""The page of a report in a real browser: Debian's chromium, driven by Playwright."""
+
+import os
+import shutil
+from collections import namedtuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import semigen
+from semigen.datasets import bundled_table
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDTHS = (1280, 390)
+FIGURES = {"scores", "map", "columns", "reliability", "importance"}
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+
+Opened = namedtuple("Opened", "page said asked")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """A report with every part: an ensemble on a real table, one of whose columns has hostile values."""
+    table = bundled_table("iris", 8, 0)
+    frame = pd.DataFrame(table.X, columns=["<script>alert(1)</script>", "y" * 300, "petal", "width"])
+    frame["kind"] = np.where(table.X[:, 0] > 5.8, "<img src=x onerror=alert(1)>", "price\u202egnp.exe")
+    model = semigen.AutoClassifier(n_mixtures=4, n_jobs=1).fit(frame, table.y)
+    place = tmp_path_factory.mktemp("report") / "report.html"
+    semigen.report(model, frame, table.y, place, target="species")
+    return place
+
+
+@pytest.fixture
+def opened(browser, path):
+    pages = []
+
+    def open_page(width=1280, scheme="light"):
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        pages.append(page)
+        said, asked = [], []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: said.append(f"dialog {dialog.message}"))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.as_uri())
+        return Opened(page, said, asked)
+
+    yield open_page
+    for page in pages:
+        page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_is_quiet_whole_and_accessible(opened, tmp_path, path, width, scheme):
+    page, said, asked = opened(width, scheme)
+    shown = page.evaluate("[...document.querySelectorAll('figure svg[role=img]')].map(s => s.classList[1])")
+    assert set(shown) >= FIGURES
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('figure svg')].map(s => s.getBoundingClientRect().height)"
+    )
+    assert min(boxes) > 100
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
+    assert (tmp_path / "page.png").stat().st_size > 50_000
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    found = axe.Axe().run(page).response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    assert not serious, [(one["id"], one["nodes"][0]["html"][:300]) for one in serious]
+    assert said == []
+    assert asked == [path.as_uri()]
+
+
+def test_the_threshold_moves_by_keyboard(opened):
+    page, said, _ = opened()
+    results = page.locator("#threshold-results")
+    page.locator("#threshold").focus()
+    assert "from a probability of 50 %" in results.inner_text()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert "from a probability of 53 %" in results.inner_text()
+    page.keyboard.press("End")
+    assert "from a probability of 100 %" in results.inner_text()
+    assert "8 of 8 missed" in results.inner_text()
+    page.locator("#cost-miss").fill("50")
+    cost = float(results.locator("dd b").nth(2).inner_text())
+    assert cost == pytest.approx(50 * 8 / 24, abs=1e-3)
+    page.locator("#cheapest").click()
+    assert float(results.locator("dd b").nth(2).inner_text()) < cost
+    assert said == []
+
+
+def test_tables_sort_and_the_map_says_what_is_under_the_pointer(opened):
+    page, said, _ = opened()
+    head = page.locator("#rows table").first.locator("th button", has_text="probability")
+    cells = page.locator("#rows table").first.locator("tbody tr td:nth-child(3)")
+    before = cells.all_inner_texts()
+    head.click()
+    head.click()
+    after = [float(text.split()[0]) for text in cells.all_inner_texts()]
+    assert after == sorted(after, reverse=True)
+    assert sorted(before) == sorted(cells.all_inner_texts())
+    page.locator("#figure-map").scroll_into_view_if_needed()
+    page.locator("#figure-map [data-points] use").first.hover(force=True)
+    tip = page.locator("#tip")
+    assert tip.is_visible()
+    assert "predicted" in tip.inner_text()
+    assert said == []
+
+
+def test_hostile_names_are_text(opened):
+    page, said, _ = opened()
+    assert page.locator("img").count() == 0
+    text = page.locator("body").inner_text()
+    assert "<script>alert(1)</script>" in text
+    assert "y" * 300 in page.locator("body").text_content()
+    assert "\u202e" not in page.content()
+    assert said == []

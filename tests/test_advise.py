@@ -1,0 +1,438 @@
+"""Advice: planted help and harm are found, and findings see what was planted and nothing in clean rows."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import semigen
+from command_line import error_of, here, run
+from semigen.datasets import HARM_DESIGNS, make_gaussian_classes, make_harm
+from semigen.exceptions import LabelError, ParameterError
+from semigen.judgement import diagnostics
+from semigen.judgement.advice import decide
+from semigen.judgement.efficiency import efficiency
+from semigen.judgement.findings import LOOKS
+from semigen.judgement.findings.clusters import clusters_are_classes, label_equivalents
+from semigen.judgement.findings.density import density_fit
+from semigen.judgement.findings.drift import drift
+from semigen.judgement.findings.labels import classes_like_two, rare_classes, suspicious_labels, twins
+from semigen.judgement.findings.path import held_out_change, path_jump
+from semigen.judgement.findings.population import covariate_shift, label_shift, shuffled_columns
+from semigen.judgement.prior import HARMFUL, SAFE, Harm, learned
+from semigen.judgement.signs import signs
+from semigen.judgement.study import name_of, study
+
+__all__ = ["here"]  # a fixture
+
+WEIGHTS = (0.0, 0.1, 1.0)
+
+
+@cache
+def clean():
+    """Two Gaussian classes, 20 labels each: a right model."""
+    return make_gaussian_classes(40, 300, 3, distance=3, random_state=1)
+
+
+def look(X, y, **options):
+    return study(X, y, weights=WEIGHTS, with_forest=False, **options)
+
+
+@cache
+def clean_study():
+    return look(clean().X, clean().y)
+
+
+@cache
+def advice():
+    return semigen.advise(clean().X, clean().y)
+
+
+def test_where_the_model_is_right_the_unlabeled_rows_are_used():
+    found = advice()
+    assert (found.verdict, found.unlabeled_weight) == ("use", 1.0)
+    assert found.harm_probability < SAFE
+    assert not any(one.severity == "warning" for one in found.findings)
+
+
+@pytest.mark.parametrize("design", ["heavy tails", "outlying unlabeled rows"])
+def test_planted_harm_is_found(design):
+    data = make_harm(design, 20, n_unlabeled=300, random_state=0)
+    found = semigen.advise(data.X, data.y)
+    assert found.verdict == "do not use"
+    assert found.unlabeled_weight == 0
+    assert found.harm_probability >= HARMFUL
+    assert any(one.severity == "warning" for one in found.findings)
+
+
+def test_the_findings_come_with_the_gravest_first_and_under_names_of_their_own():
+    found = advice()
+    order = [("warning", "caution", "note", "good").index(one.severity) for one in found.findings]
+    assert order == sorted(order)
+    assert len({one.name for one in found.findings}) == len(found.findings)
+    assert len(LOOKS) >= 12
+
+
+def test_advice_is_json_and_says_the_same_as_text_and_as_html():
+    found = advice()
+    said = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert said["verdict"] == found.verdict
+    assert said["recommendation"]["kind"] == found.recommendation.kind
+    assert [one["name"] for one in said["findings"]] == [one.name for one in found.findings]
+    assert said["harm_by_weight"]["1"] == found.harm_probability
+    for text in (str(found), found._repr_html_()):
+        assert found.recommendation.estimator in text
+        assert all(one.name in text for one in found.findings)
+    assert str(found).startswith(found.sentence)
+
+
+def test_advice_does_not_depend_on_the_order_of_unlabeled_rows_nor_on_the_names_of_classes():
+    data, first = clean(), advice()
+    order = np.r_[np.arange(40), 40 + np.random.default_rng(0).permutation(300)]
+    names = np.array([None if one is None else "ab"[one] for one in data.y], dtype=object)
+    second = semigen.advise(data.X[order], names[order])
+    assert second.verdict == first.verdict
+    assert second.harm_probability == pytest.approx(first.harm_probability, abs=0.1)
+    assert set(second.labeled) == {"a", "b"}
+    left, right = (one.comparison.score(name_of(1.0)).log_loss.value for one in (first, second))
+    assert left == pytest.approx(right, abs=1e-4)
+
+
+def test_names_of_classes_are_shown_and_not_run():
+    data = clean()
+    names = np.array([None if one is None else ("<script>", "b")[one] for one in data.y], dtype=object)
+    names[:38:2][:15] = [None if one is None else one for one in names[:38:2][:15]]
+    X = data.X.copy()
+    X[0] = X[1] = 5.0  # two equal rows with two labels
+    names[0], names[1] = "<script>", "b"
+    html = semigen.advise(X, names)._repr_html_()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_too_few_labels_to_hold_out_still_give_a_probability():
+    data = make_gaussian_classes(2, 200, 2, distance=5, random_state=0)
+    found = semigen.advise(data.X, data.y)
+    assert found.comparison is None
+    assert 0 < found.harm_probability < 1
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_the_largest_safe_weight_is_advised():
+    assert decide({1.0: SAFE, 0.1: 0.0}) == ("use", 1.0)
+    assert decide({1.0: 0.99, 0.1: SAFE}) == ("use with weight λ", 0.1)
+    assert decide({1.0: HARMFUL, 0.1: 0.5}) == ("do not use", 0.0)
+    assert decide({1.0: 0.5, 0.1: 0.5}) == ("not enough labels to tell", None)
+
+
+def test_the_learned_prior_knows_the_signs_of_a_study():
+    found = signs(clean_study(), 1.0)
+    for name, harm in learned().items():
+        assert set(harm.names) <= set(found), name
+        assert len(harm.names) == len(harm.coef) == len(harm.center) == len(harm.scale)
+    assert set(learned()["1 blind"].names) < set(learned()["1"].names)
+    assert all(np.isfinite(value) for value in found.values())
+
+
+def test_harm_is_more_probable_where_held_out_labels_say_so():
+    found = signs(clean_study(), 1.0)
+    harm = learned()["1"]
+    better, worse = ({**found, "t": t, "t of λ = 1": t, "t of Brier": t} for t in (-4.0, 4.0))
+    assert harm.probability(better) < harm.probability(worse)
+
+
+def test_a_sign_beyond_what_was_seen_says_no_more():
+    harm = Harm(("a",), (0.0,), (1.0,), (2.0,), 0.0)
+    assert harm.probability({"a": 3.0}) == harm.probability({"a": 1e9}) > harm.probability({"a": 1.0})
+
+
+# Each look: what was planted is seen, and clean rows are clean.
+
+
+def severity(look_at, of):
+    found = look_at(of)
+    return None if found is None else found.severity
+
+
+def test_held_out_labels_speak():
+    data = make_harm("heavy tails", 50, n_unlabeled=300, random_state=0)
+    found = held_out_change(look(data.X, data.y))
+    assert found.severity == "warning"
+    assert found.evidence["best_unlabeled_weight"] < 1
+    path = {one["unlabeled_weight"]: one for one in found.evidence["path"]}
+    assert path[0.0]["log_loss_change"] == [0, 0, 0]
+    assert path[1.0]["log_loss_change"][1] > 0
+    assert path[1.0]["brier_change"][0] > 0
+    assert severity(held_out_change, clean_study()) in ("note", "good")
+
+
+def test_a_jump_on_the_path_of_the_weights_is_seen():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 660)
+    X = rng.standard_normal((660, 2))
+    X[:, 0] += 1.2 * (2 * y - 1)
+    X[60:, 1] += rng.choice([-12, 12], 600)  # the unlabeled rows have clusters of their own
+    shown = np.where(np.arange(660) < 60, y, -1)
+    found = path_jump(study(X, shown, weights=(0.0, 0.01, 1.0), with_forest=False))
+    assert found.severity == "warning"
+    assert max(one["share_changed"] for one in found.evidence["steps"]) > 0.2
+    assert severity(path_jump, clean_study()) == "good"
+
+
+def test_clusters_that_are_not_the_classes_are_seen():
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((400, 2)) + 8 * rng.integers(0, 2, (400, 1))
+    shown = np.full(400, -1)
+    shown[:60] = rng.integers(0, 2, 60)  # labels that have nothing to do with them
+    found = clusters_are_classes(look(X, shown))
+    assert found.severity == "warning"
+    assert found.evidence["expected_accuracy"] > 0.8 > found.evidence["accuracy"][0]
+    assert severity(clusters_are_classes, clean_study()) == "good"
+
+
+def test_drift_is_seen():
+    data = make_harm("outlying unlabeled rows", 20, n_unlabeled=300, random_state=1)
+    found = drift(look(data.X, data.y))
+    assert found.severity == "warning"
+    assert found.evidence["z"] > 4
+    assert severity(drift, clean_study()) == "good"
+
+
+def test_columns_that_a_density_misses_are_named():
+    rng = np.random.default_rng(3)
+    data = clean()
+    X = np.column_stack([data.X, np.exp(2 * rng.standard_normal(len(data.X)))])
+    found = density_fit(look(pd.DataFrame(X, columns=["a", "b", "c", "skewed"]), data.y))
+    assert found.severity in ("caution", "warning")
+    assert found.evidence["columns"][0]["column"] == "skewed"
+    assert "skewed" in found.sentence
+    assert severity(density_fit, clean_study()) == "good"
+
+
+@pytest.mark.parametrize(("distance", "worth"), [(1, 0.00833), (2, 0.127), (3, 0.385), (4, 0.675)])
+def test_the_worth_of_an_unlabeled_row_is_the_ratio_of_the_two_regrets(distance, worth):
+    """By quadrature of the information about the two means and the share of two unit normals."""
+    x = np.linspace(-12, 12, 4001)
+    normal = [np.exp(-0.5 * (x - m) ** 2) for m in (-distance / 2, distance / 2)]
+    p = normal[1] / (normal[0] + normal[1])
+    weight = (normal[0] + normal[1]) / sum(map(np.sum, normal))
+    score = [
+        np.array([x + distance / 2, 0 * x, 0 * x - 0.5]),
+        np.array([0 * x, x - distance / 2, 0 * x + 0.5]),
+    ]
+    mean = (1 - p) * score[0] + p * score[1]
+    whole = sum((share * weight * one) @ one.T for share, one in zip((1 - p, p), score, strict=True))
+    seen = (weight * mean) @ mean.T
+    exact = np.trace(np.linalg.solve(whole, whole - seen)) / np.trace(np.linalg.solve(seen, whole - seen))
+    assert exact == pytest.approx(worth, rel=0.02)
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((20_000, 1)) + (rng.integers(0, 2, (20_000, 1)) - 0.5) * distance
+    posterior = 1 / (1 + np.exp(-distance * rows))
+    assert efficiency(rows, np.hstack([1 - posterior, posterior])) == pytest.approx(exact, rel=0.08)
+
+
+def test_label_equivalents_grow_with_the_rows():
+    found = label_equivalents(clean_study())
+    assert found.severity == "good"
+    assert 40 < found.evidence["label_equivalents"] < 300
+    near = make_gaussian_classes(40, 300, 3, distance=1, random_state=1)
+    less = label_equivalents(look(near.X, near.y))
+    assert less.evidence["labels_each"] < found.evidence["labels_each"]
+
+
+def test_labeled_rows_of_another_population_are_seen():
+    X = clean().X.copy()
+    X[:40, 2] += 2.5
+    assert severity(covariate_shift, look(X, clean().y)) == "warning"
+    assert severity(covariate_shift, clean_study()) == "good"
+
+
+def test_other_class_shares_are_seen():
+    rng = np.random.default_rng(4)
+    y = np.r_[np.repeat([0, 1], 30), np.zeros(270, dtype=int), np.ones(30, dtype=int)]
+    X = rng.standard_normal((360, 2)) + 4 * y[:, None]
+    found = label_shift(look(X, np.where(np.arange(360) < 60, y, -1)))
+    assert found.severity == "caution"
+    assert found.evidence["unlabeled"][0] == pytest.approx(0.9, abs=0.05)
+    assert "class_prior='unlabeled'" in found.sentence
+    assert severity(label_shift, clean_study()) == "good"
+
+
+def test_shuffled_columns_are_seen():
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, 2, 360)
+    X = rng.standard_normal((360, 1)) + 0.3 * rng.standard_normal((360, 5)) + y[:, None]
+    shown = np.where(np.arange(360) < 60, y, -1)
+    assert shuffled_columns(look(X, shown)) is None
+    X[60:] = rng.permuted(X[60:], axis=0)
+    assert severity(shuffled_columns, look(X, shown)) == "warning"
+
+
+def test_wrong_labels_are_ranked_first():
+    data = make_gaussian_classes(60, 300, 2, distance=5, random_state=6)
+    y = data.y.copy()
+    assert severity(suspicious_labels, look(data.X, y)) == "good"
+    wrong = [3, 17, 41]
+    for row in wrong:
+        y[row] = 1 - y[row]
+    found = suspicious_labels(look(data.X, y))
+    assert found.severity == "caution"
+    assert sorted(one["row"] for one in found.evidence["rows"][:3]) == wrong
+    first = found.evidence["rows"][0]
+    assert first["alternative"] == data.y[first["row"]] != first["label"]
+
+
+def test_a_class_of_two_groups_is_seen():
+    X = clean().X.copy()
+    own = np.flatnonzero(clean().y_true == 0)
+    X[own[::2], 2] += 9
+    found = classes_like_two(look(X, clean().y))
+    assert [one["class"] for one in found.evidence["classes"]] == [0]
+    assert found.evidence["classes"][0]["share_of_smaller"] == pytest.approx(0.5, abs=0.1)
+    assert classes_like_two(clean_study()) is None
+
+
+def test_near_duplicates_across_labels_are_seen():
+    X, y = clean().X.copy(), clean().y
+    assert twins(clean_study()) is None
+    one, other = (next(i for i in range(40) if y[i] == k) for k in (0, 1))
+    X[other] = X[one] + 1e-6
+    found = twins(look(X, y))
+    assert found.evidence["n_pairs"] == 1
+    assert sorted(found.evidence["pairs"][0]["rows"]) == sorted([one, other])
+
+
+def test_rare_classes_are_named():
+    y = clean().y.copy()
+    assert rare_classes(clean_study()) is None
+    y[[i for i in range(40) if y[i] == 1][2:]] = None
+    found = rare_classes(look(clean().X, y))
+    assert found.severity == "caution"
+    assert found.evidence["classes"] == [
+        {"class": 1, "n_labeled": 2, "share": pytest.approx(2 / 22, abs=0.05)}
+    ]
+
+
+# The parts
+
+
+def test_rows_of_the_model_look_like_rows_of_the_model():
+    of = clean_study()
+    fit, rng = of.fits[1.0], np.random.default_rng(7)
+    code = np.repeat([0, 1], 50)
+    X = diagnostics.draw_like(fit.mixture_, fit.params_, code, rng)
+    both = diagnostics.simulated(fit, fit.log_joint(X), code, rng)
+    assert np.abs(both).max() < 3
+    off = diagnostics.simulated(fit, fit.log_joint(X + 3.0), code, rng)
+    assert off[0] < -10
+    turned = diagnostics.simulated(fit, fit.log_joint(X), 1 - code, rng)
+    assert turned[1] < -10
+
+
+def test_the_recommendation_follows_the_table():
+    def rules(of):
+        return {one.name: one for one in of.recommendation.rules}
+
+    few = make_gaussian_classes(6, 100, 2, distance=3, random_state=1)
+    found = semigen.advise(few.X, few.y)
+    assert found.recommendation.kind == "generative"
+    assert rules(found)["few labels"].strength == 1
+    assert rules(advice())["few labels"].strength == 0
+    wide = make_gaussian_classes(12, 60, 25, distance=4, random_state=1)
+    wanted = semigen.advise(wide.X, wide.y, uncertainty=True)
+    assert rules(wanted)["many columns"].speaks_for == "hybrid"
+    assert rules(wanted)["many columns"].strength > 0.5 > rules(advice())["many columns"].strength
+    assert rules(wanted)["uncertainty needed"].strength > rules(advice())["uncertainty needed"].strength
+    harmed = make_harm("skewed columns", 50, n_unlabeled=200, random_state=0)
+    found = semigen.advise(harmed.X, harmed.y)
+    assert found.recommendation.kind == "discriminative"
+    assert rules(found)["misspecification"].strength > 0.4
+    assert found.recommendation.estimator.startswith("sklearn.")
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "words"),
+    [
+        (["a", "b"] * 10, LabelError, "every row is labeled"),
+        (["a", None] * 10, LabelError, "only one class"),
+        ([None, None] * 10, LabelError, "label"),
+    ],
+)
+def test_labels_that_leave_nothing_to_ask_are_refused(y, error, words):
+    with pytest.raises(error, match=words):
+        semigen.advise(np.arange(20.0)[:, None], y)
+
+
+def test_other_estimators_are_refused():
+    data = clean()
+    for model in (semigen.AutoClassifier(), semigen.MixtureClassifier(n_novel_components=1)):
+        with pytest.raises(ParameterError, match="MixtureClassifier"):
+            semigen.advise(data.X, data.y, estimator=model)
+    with pytest.raises(LabelError, match="rows"):
+        semigen.advise(data.X[:5], data.y)
+
+
+def test_progress_counts_to_its_end():
+    steps = []
+    data = make_gaussian_classes(10, 60, 2, random_state=0)
+    semigen.advise(data.X, data.y, progress=lambda done, total, name: steps.append((done, total)))
+    assert [done for done, _ in steps] == list(range(1, steps[-1][1] + 1))
+
+
+@pytest.mark.parametrize("design", HARM_DESIGNS)
+def test_every_design_has_a_twin(design):
+    for well_specified in (False, True):
+        one, same = (
+            make_harm(design, 5, 40, well_specified=well_specified, n_test=50, random_state=3) for _ in "ab"
+        )
+        np.testing.assert_array_equal(one.X, same.X)
+        assert one.X.shape[1] == one.X_test.shape[1]
+        n_labeled = sum(label is not None for label in one.y)
+        assert len(one.y) == n_labeled + 40
+        assert min(np.bincount([label for label in one.y if label is not None])) >= 2
+        assert len(one.y_test) == 50
+    assert not np.array_equal(make_harm(design, 5, 40, random_state=4).X, one.X)
+
+
+def test_an_unknown_design_is_refused():
+    with pytest.raises(ParameterError, match="split clusters"):
+        make_harm("split")
+
+
+# The command line
+
+
+@pytest.fixture
+def csv(here):
+    data = clean()
+    frame = pd.DataFrame(data.X, columns=["u", "v", "w"])
+    frame["kind"] = [None if one is None else "xy"[one] for one in data.y]
+    frame.to_csv("data.csv", index=False)
+    return frame
+
+
+def test_the_command_says_what_the_function_says(csv):
+    result = run("advise", "data.csv", "--target", "kind")
+    expected = semigen.advise(csv[["u", "v", "w"]], csv["kind"])
+    said = " ".join(result.stdout.split())
+    assert expected.sentence in said
+    assert all(one.name in said for one in expected.findings)
+    assert "semigen fit data.csv --target kind --model" in said
+    found = json.loads(run("advise", "data.csv", "--target", "kind", "--json").stdout)
+    assert found["verdict"] == expected.verdict
+    assert found["harm_probability"] == pytest.approx(expected.harm_probability)
+    assert found["target"] == "kind"
+
+
+def test_the_command_refuses_what_cannot_be_used(csv):
+    csv.fillna("x").to_csv("full.csv", index=False)
+    assert "every row is labeled" in error_of(run("advise", "full.csv", "--target", "kind", code=1))
+    assert "did you mean" in error_of(run("advise", "data.csv", "--target", "kinds", code=1))
+    run("advise", "data.csv", "--target", "kind", "--as", "u", code=2)
+    assert "--as u=poisson" in error_of(
+        run("advise", "data.csv", "--target", "kind", "--as", "u=poisson", code=1)
+    )

@@ -1,0 +1,147 @@
+"""Learning curves and where they lead."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+
+import semigen
+from semigen.data.labels import encode
+from semigen.datasets import make_gaussian_classes
+from semigen.exceptions import LabelError, ParameterError
+from semigen.judgement.curves import CurvePrior, Measured, measure, power_laws
+from semigen.judgement.forecast import crossover, forecast, measured_curves
+
+FLAT = CurvePrior(exponent=0.0, exponent_sd=100.0, log_error=0.0, log_error_sd=100.0, roughness=1e-3)
+LOG_TIMES = np.log([0.2, 0.4, 0.8])
+
+
+def curves(levels, exponents):
+    """Errors that are known exactly."""
+    log_error = np.log(levels)[:, None] - np.array(exponents)[:, None] * LOG_TIMES
+    return Measured(log_error, 1e-6 * np.eye(log_error.size), LOG_TIMES)
+
+
+def test_power_laws_are_found_and_continued():
+    found = power_laws(curves([0.2, 0.3], [0.1, 0.6]), FLAT)
+    np.testing.assert_allclose(found.mean, [np.log(0.2), np.log(0.3), 0.1, 0.6], atol=1e-3)
+    assert found.error(1, np.log(4)).value == pytest.approx(0.3 * 4**-0.6, rel=2e-3)
+    assert found.exponent(0).value == pytest.approx(0.1, abs=1e-3)
+
+
+def test_the_posterior_is_that_of_a_regression_with_a_prior(rng):
+    """Against the least squares problem that it solves, stacked with the prior as further rows."""
+    errors = (rng.random((2, 3, 50)) < np.array([0.4, 0.3, 0.2])[:, None]).astype(float)
+    measured = measure(errors, LOG_TIMES, 0)
+    prior = CurvePrior(exponent=0.2, exponent_sd=0.1, log_error=-1.5, log_error_sd=0.7, roughness=0.2)
+    found = power_laws(measured, prior)
+    design = np.zeros((6, 4))
+    for m in range(2):
+        design[3 * m : 3 * m + 3, m] = 1
+        design[3 * m : 3 * m + 3, 2 + m] = -LOG_TIMES
+    whiten = np.linalg.inv(np.linalg.cholesky(measured.covariance + 0.04 * np.eye(6)))
+    scale = np.array([0.7, 0.7, 0.1, 0.1])
+    rows = np.vstack([whiten @ design, np.diag(1 / scale)])
+    values = np.append(whiten @ measured.log_error.ravel(), np.array([-1.5, -1.5, 0.2, 0.2]) / scale)
+    np.testing.assert_allclose(found.mean, np.linalg.lstsq(rows, values)[0], rtol=1e-8)
+    np.testing.assert_allclose(found.covariance, np.linalg.inv(rows.T @ rows), rtol=1e-8)
+    draws = found.draws(20000, 0)
+    np.testing.assert_allclose(draws.mean(axis=0), found.mean.reshape(2, 2).T, atol=0.02)
+    one = found.error(0, np.log(2))
+    sd = np.sqrt(np.var(draws[:, 0, 0] - draws[:, 0, 1] * np.log(2)) + 0.04)
+    assert np.log(one.value / one.low) == pytest.approx(1.96 * sd, rel=0.03)
+
+
+def test_the_bootstrap_is_paired_over_rows(rng):
+    wrong = (rng.random(60) < 0.3).astype(float)
+    found = measure(np.array([[wrong], [wrong]]), LOG_TIMES[:1], 0)
+    np.testing.assert_allclose(found.covariance, found.covariance[0, 0], err_msg="the same rows are drawn")
+    share = (wrong.sum() + 0.5) / 61
+    assert np.exp(found.log_error[0, 0]) == pytest.approx(share)
+    assert found.covariance[0, 0] == pytest.approx((1 - share) / (60 * share), rel=0.25)
+    none = measure(np.zeros((1, 1, 60)), LOG_TIMES[:1], 0)
+    assert none.covariance[0, 0] == pytest.approx(np.pi**2 / 6, rel=0.25), "of the logarithm of a Beta(1, 60)"
+
+
+def test_models_learn_from_prefixes_of_the_labels_and_never_from_tested_rows():
+    seen = []
+
+    class Noting(GaussianNB):
+        def fit(self, X, y):
+            seen.append((X[:, 0].tolist(), y.tolist()))
+            return super().fit(X, y)
+
+    n = 40
+    X, code = np.arange(float(n))[:, None], np.arange(n) % 2
+    y = np.where(np.arange(n) < 24, code, -1)
+    names, sizes, errors = measured_curves(X, encode(y), {"noting": Noting()}, 4, 1, 0)
+    assert (names, sizes) == (["noting"], [4, 9, 18])
+    assert errors.shape == (1, 3, 24)
+    for fold in range(4):
+        sets = [set(rows) for rows, _ in seen[3 * fold : 3 * fold + 3]]
+        assert [len(one) for one in sets] == sizes
+        assert sets[0] < sets[1] < sets[2] < set(range(24))
+        for _, classes in seen[3 * fold : 3 * fold + 3]:
+            assert abs(np.mean(classes) - 0.5) < 0.2
+    tested = [set(range(24)) - set(seen[3 * fold + 2][0]) for fold in range(4)]
+    assert sorted(row for one in tested for row in one) == list(range(24))
+
+
+DATA = make_gaussian_classes(24, 60, distance=1.5, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def found():
+    models = {"bayes": GaussianNB(), "logistic": LogisticRegression()}
+    return forecast(DATA.X, DATA.y, models, n_repeats=2)
+
+
+def test_a_forecast_is_a_record(found):
+    assert found.n_labeled == sum(label is not None for label in DATA.y.tolist())
+    assert [one.name for one in found.curves] == ["bayes", "logistic"]
+    record = json.loads(json.dumps(found.to_dict()))
+    assert [point["n_labels"] for point in record["curves"][0]["forecast"]] == [
+        times * found.n_labeled for times in (1, 2, 4, 8)
+    ]
+    four = found.at("bayes", 4 * found.n_labeled)
+    assert record["curves"][0]["forecast"][2]["value"] == four.value
+    assert four.low < four.value < found.at("bayes", found.n_labeled).value
+    assert found.best == min(("bayes", "logistic"), key=lambda name: found.at(name, found.n_labeled).value)
+    assert record["sentence"] == str(found)
+    assert f"With {found.n_labeled} labels the {found.best} model" in str(found)
+    for one in (found.curves[0].error[0], found.curves[1].error[-1]):
+        assert one.low <= one.value <= one.high
+    again = forecast(DATA.X, DATA.y, {"bayes": GaussianNB(), "logistic": LogisticRegression()}, n_repeats=2)
+    assert again.to_dict() == record
+
+
+def test_when_curves_cross():
+    """Errors .2 n^-.1 and .3 n^-.6: they meet at (.3 / .2)^(1 / .5) = 2.25 times the labels."""
+    posterior = power_laws(curves([0.2, 0.3], [0.1, 0.6]), FLAT)
+    one = crossover("late", "early", posterior.draws(2000, 0)[:, [1, 0]], 40)
+    assert one.more_labels == pytest.approx(50, abs=0.5)
+    assert one.low < one.more_labels < one.high
+    assert one.probability == 1
+    never = crossover("early", "late", posterior.draws(2000, 0)[:, [1, 0]] * [1, 0], 40)
+    assert (never.more_labels, never.high, never.probability) == (None, None, 0)
+
+
+def test_what_cannot_be_forecast(found):
+    with pytest.raises(LabelError, match="4 labeled rows can be held out"):
+        forecast([[0.0], [1.0], [0.0], [1.0], [2.0]], [0, 1, 0, 1, -1])
+    with pytest.raises(ParameterError, match="models is no dict"):
+        forecast(DATA.X, DATA.y, {})
+    with pytest.raises(ParameterError, match="no model 'x'"):
+        found.at("x", 3)
+    with pytest.raises(ParameterError, match="give 1 or more"):
+        found.at("bayes", 0)
+
+
+def test_the_default_models_and_progress():
+    said = []
+    found = semigen.forecast(DATA.X, DATA.y, n_splits=2, progress=lambda *step: said.append(step))
+    assert [one.name for one in found.curves] == ["mixture", "logistic regression", "mixture features"]
+    assert said[-1][:2] == (18, 18)
+    assert len(found.crossovers) == 2
