@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
-import sklearn.metrics
+import sklearn
 from numpy.typing import ArrayLike, NDArray
 
 from semigen.data.labels import class_columns, labeled_values

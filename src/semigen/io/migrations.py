@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from semigen.arrays.special import NormalScores
 from semigen.comparison import Verdict, judge
 from semigen.data.labels import class_columns
 from semigen.estimators.adapters import takes_unlabeled
@@ -297,6 +298,8 @@ def _coded(model: Any, classes: Any) -> None:
 def _plain_columns(model: Any) -> None:
     if hasattr(model, "scale_"):
         model.share_ = np.ones_like(model.scale_)
+        columns = [(one.values, one.at, one.between) for one in model.scores_]
+        model.scores_ = NormalScores.joined(columns) if columns else None
 
 
 def _all_as_they_are(schema: Any) -> None:
