@@ -282,7 +282,7 @@ def _learning_curve(record: Record) -> tuple[Any, str] | None:
     panel.set_ylim(bottom=0)
     panel.tick_params(axis="y", labelcolor=MUTED)
     panel.grid()
-    panel.legend(fontsize=9)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
     return figure, f"Learning curves. {visible(found['sentence'])}"
 
 
