@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 import semigen
 from command_line import error_of, here, make_table, run, shown
 from semigen.datasets import bundled_table
-from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
+from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.exceptions import LabelError, MissingExtraError
 from semigen.reporting import columns, held_out, page, rows
 from semigen.reporting.evidence import Evidence, HeldOutRows

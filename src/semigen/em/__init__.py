@@ -8,7 +8,7 @@ blocks are computed; ``initialize`` finds a start; ``loop`` iterates; ``hierarch
 from semigen.data.blocks import Block, Blocks, Data, Engine
 from semigen.em.engines import ThreadEngine, as_engine
 from semigen.em.hierarchy import Level, fit_levels, refined
-from semigen.em.initialize import restart, restartable, start
+from semigen.em.initialize import alive, restart, start
 from semigen.em.kernel import e_step, impute, log_joint, m_step
 from semigen.em.loop import Fit, fit
 from semigen.em.mechanism import LabelMechanism
@@ -28,6 +28,7 @@ __all__ = [
     "Params",
     "Stats",
     "ThreadEngine",
+    "alive",
     "as_engine",
     "e_step",
     "fit",
@@ -37,6 +38,5 @@ __all__ = [
     "m_step",
     "refined",
     "restart",
-    "restartable",
     "start",
 ]

@@ -16,6 +16,12 @@ from semigen.em.kernel import e_step, log_likelihood, log_prior, m_step, stats_b
 from semigen.em.records import Array, Mixture, Params, Stats
 from semigen.exceptions import ObjectiveDecreasedWarning
 
+SLACK = 1e-9
+"""A fall of the objective by this share is rounding."""
+
+ROUGH_TOL, ROUGH_RISE = 10.0, 2e-6
+"""In float32 the objective must rise by so many times the tolerance, and by this share of itself."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -61,7 +67,9 @@ def fit(
     ``L(θ) = [Σ_labeled w log p(x, y) + λ Σ_unlabeled w log p(x) + log prior(θ)] / total weight``
 
     (total weight: Σ w over labeled plus λ Σ w over unlabeled rows) never falls; Dempster, Laird & Rubin
-    (1977), *JRSS B* 39:1. Statistics of rows whose component is known are computed once.
+    (1977), *JRSS B* 39:1. Statistics of rows whose component is known are computed once. Rows in float32 are
+    computed in float32 as long as the objective rises by far more than that rounds, then in float64, so that
+    the fit stops where it would with the same rows in float64.
 
     Parameters
     ----------
@@ -79,20 +87,26 @@ def fit(
     free, total_weight = data.where(~settled), data.total_weight
     fixed = _settled_stats(mixture, params, data.where(settled), engine) if settled.any() else []
 
-    def evaluate(current: Params) -> tuple[float, Stats]:
+    def evaluate(current: Params, dtype: Any) -> tuple[float, Stats]:
         known = [replace(one, log_lik=log_likelihood(mixture, current, one)) for one in fixed]
-        parts = engine.map_blocks(partial(e_step, mixture, current), free)
+        parts = engine.map_blocks(partial(e_step, mixture, current, dtype=dtype), free)
         stats = reduce(Stats.merge, [*known, *parts])
         return (stats.log_lik + log_prior(mixture, prior, current)) / total_weight, stats
 
-    slack = 1e-9 if data.dtype == np.float64 else 1e-5
-    objective, stats = evaluate(params)
+    single = data.dtype == np.float32 and mixture.family.has_single
+    dtype = np.dtype(np.float32 if single else np.float64)
+    objective, stats = evaluate(params, dtype)
     path = [objective]
     converged = False
     while len(path) <= max_iter:
         candidate = m_step(mixture, prior, stats, params)
-        objective, stats = evaluate(candidate)
-        if not objective >= path[-1] - slack * (1.0 + abs(path[-1])):
+        objective, found = evaluate(candidate, dtype)
+        rise = objective - path[-1]
+        if dtype == np.float32 and not rise > max(ROUGH_TOL * tol, ROUGH_RISE * (1.0 + abs(path[-1]))):
+            dtype = np.dtype(np.float64)  # from here on digits matter
+            path[-1], stats = evaluate(params, dtype)
+            continue
+        if not rise >= -SLACK * (1.0 + abs(path[-1])):
             warnings.warn(
                 f"the objective fell from {path[-1]:.10g} to {objective:.10g} nats per row in iteration "
                 f"{len(path)}, which EM cannot do: a bug in the family {mixture.family.name!r} or its "
@@ -101,8 +115,7 @@ def fit(
                 stacklevel=2,
             )
             break
-        params = candidate
-        rise = objective - path[-1]
+        params, stats = candidate, found
         path.append(objective)
         if on_iteration is not None:
             on_iteration(len(path) - 1, objective)
