@@ -6,11 +6,12 @@ blocks are computed; ``initialize`` finds a start; ``loop`` iterates; ``hierarch
 """
 
 from semigen.data.blocks import Block, Blocks, Data, Engine
+from semigen.em.acceleration import as_acceleration
 from semigen.em.engines import ThreadEngine, as_engine
 from semigen.em.hierarchy import Level, fit_levels, refined
 from semigen.em.initialize import alive, restart, start
 from semigen.em.kernel import e_step, impute, log_joint, m_step
-from semigen.em.loop import Fit, fit
+from semigen.em.loop import Fit, fit, warn_unless_converged
 from semigen.em.mechanism import LabelMechanism
 from semigen.em.records import ClassPrior, LabelNoise, Mixture, Params, Stats
 
@@ -29,6 +30,7 @@ __all__ = [
     "Stats",
     "ThreadEngine",
     "alive",
+    "as_acceleration",
     "as_engine",
     "e_step",
     "fit",
@@ -39,4 +41,5 @@ __all__ = [
     "refined",
     "restart",
     "start",
+    "warn_unless_converged",
 ]

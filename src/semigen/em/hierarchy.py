@@ -52,6 +52,7 @@ def fit_levels(
     before: Params | None = None,
     max_iter: int = 200,
     tol: float = 1e-6,
+    acceleration: str | None = None,
     on_iteration: Callable[[int, float], None] | None = None,
 ) -> tuple[Level, ...]:
     """Fit a mixture, after the level above it where there is one.
@@ -68,7 +69,7 @@ def fit_levels(
     before : Params or None
         Where another fit of the mixture ended, to go on from instead of the starts
         (:func:`semigen.em.restart`).
-    max_iter, tol, on_iteration
+    max_iter, tol, acceleration, on_iteration
         As :func:`semigen.em.fit` has them, for the fit of each start at the mixture's own level.
 
     Returns
@@ -95,7 +96,17 @@ def fit_levels(
     if before is not None:
         starts = [restart(mixture, prior, before)]
     fits = [
-        fit(mixture, prior, data, one, engine, max_iter=max_iter, tol=tol, on_iteration=on_iteration)
+        fit(
+            mixture,
+            prior,
+            data,
+            one,
+            engine,
+            max_iter=max_iter,
+            tol=tol,
+            acceleration=acceleration,
+            on_iteration=on_iteration,
+        )
         for one in starts
     ]
     return *levels, Level(mixture, prior, _best(fits))

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.data.blocks import Blocks, Engine
+from semigen.em.acceleration import as_acceleration, as_vector
 from semigen.em.kernel import e_step, log_likelihood, log_prior, m_step, stats_by_label
 from semigen.em.records import Array, Mixture, Params, Stats
-from semigen.exceptions import ObjectiveDecreasedWarning
+from semigen.exceptions import ConvergenceWarning, ObjectiveDecreasedWarning
 
 SLACK = 1e-9
 """A fall of the objective by this share is rounding."""
@@ -51,6 +52,18 @@ class Fit:
         return float(self.path[-1])
 
 
+def warn_unless_converged(found: Fit, tol: float) -> None:
+    """Say that a fit ended before the objective stood still."""
+    if not found.converged:
+        warnings.warn(
+            f"EM stopped after {found.n_iter} iteration(s) while the objective still rose by "
+            f"{found.path[-1] - found.path[-2]:.2g} nats per row (tol={tol:g}): raise max_iter, raise tol, "
+            "or raise shrinkage.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+
 def fit(
     mixture: Mixture,
     prior: Any,
@@ -60,6 +73,7 @@ def fit(
     *,
     max_iter: int = 200,
     tol: float = 1e-6,
+    acceleration: str | None = None,
     on_iteration: Callable[[int, float], None] | None = None,
 ) -> Fit:
     """Maximize the objective from a start.
@@ -79,7 +93,9 @@ def fit(
     max_iter : int, default=200
         At most this many M-steps.
     tol : float, default=1e-6
-        Stop when the objective rises by less, nats per row.
+        Stop when the objective rises by less in a step of EM, nats per row.
+    acceleration : {"auto", "anderson", "squarem"} or None, default=None
+        Extrapolate (:mod:`semigen.em.acceleration`). Steps that are refused count among ``max_iter``.
     on_iteration : callable or None
         Called with the number of M-steps and the objective after each.
     """
@@ -95,12 +111,24 @@ def fit(
 
     single = data.dtype == np.float32 and mixture.family.has_single
     dtype = np.dtype(np.float32 if single else np.float64)
+    faster = as_acceleration(acceleration)
     objective, stats = evaluate(params, dtype)
-    path = [objective]
+    path, rise, refused = [objective], np.inf, 0
     converged = False
-    while len(path) <= max_iter:
-        candidate = m_step(mixture, prior, stats, params)
-        objective, found = evaluate(candidate, dtype)
+    while len(path) + refused <= max_iter and not converged:
+        accepted = False
+        trial = None if faster is None or dtype == np.float32 else faster.propose(stats, rise)
+        if faster is not None and trial is not None and rise >= tol:  # a step of EM decides where it ends
+            with np.errstate(all="ignore"):
+                candidate = m_step(mixture, prior, trial, params)
+            if not np.isnan(as_vector(candidate)).any():
+                objective, found = evaluate(candidate, dtype)
+                accepted = objective >= path[-1]
+                refused += not accepted
+            faster.answer(accepted=accepted)
+        if not accepted:
+            candidate = m_step(mixture, prior, stats, params)
+            objective, found = evaluate(candidate, dtype)
         rise = objective - path[-1]
         if dtype == np.float32 and not rise > max(ROUGH_TOL * tol, ROUGH_RISE * (1.0 + abs(path[-1]))):
             dtype = np.dtype(np.float64)  # from here on digits matter
@@ -119,9 +147,7 @@ def fit(
         path.append(objective)
         if on_iteration is not None:
             on_iteration(len(path) - 1, objective)
-        if rise < tol:
-            converged = True
-            break
+        converged = rise < tol and not accepted
     return Fit(params, np.asarray(path), converged)
 
 

@@ -24,10 +24,12 @@ from semigen.em import (
     LabelMechanism,
     Level,
     Mixture,
+    as_acceleration,
     as_engine,
     fit_levels,
     mechanism,
     refined,
+    warn_unless_converged,
 )
 from semigen.estimators.base import TableClassifier
 from semigen.exceptions import ConvergenceWarning, ParameterError
@@ -110,6 +112,10 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         At most this many EM iterations per start.
     tol : float, default=1e-6
         Stop when the objective rises by less, nats per row.
+    acceleration : {"auto", "anderson", "squarem"} or None, default=None
+        Extrapolate the steps of EM (:mod:`semigen.em.acceleration`). "auto" needs less than half as many
+        passes over the rows where classes overlap (``benchmarks/speed/acceleration.md``); the objective never
+        falls, but with many maxima may end in another one. None: plain EM.
     warm_start : bool, default=False
         Go on from where the last ``fit`` of this object ended, with the λ and covariance that "auto" chose
         there; ``n_init`` is then ignored. On the same rows two fits with ``max_iter=1`` end at the parameters
@@ -202,6 +208,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         n_init: int = 1,
         max_iter: int = 200,
         tol: float = 1e-6,
+        acceleration: str | None = None,
         warm_start: bool = False,
         random_state: Any = None,
         engine: Engine | None = None,
@@ -221,6 +228,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
+        self.acceleration = acceleration
         self.warm_start = warm_start
         self.random_state = random_state
         self.engine = engine
@@ -251,6 +259,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         checks.integer("n_init", self.n_init, minimum=1)
         checks.integer("max_iter", self.max_iter, minimum=1)
         checks.real("tol", self.tol, minimum=0.0)
+        as_acceleration(self.acceleration)
         criterion = selection.criterion(self.components_per_class, self.covariance)
         schema, rows = self._read(X, y, sample_weight)
         before = None if criterion else self._last_fit(schema, rows)
@@ -276,13 +285,13 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
             )
             data, level = evidence.weighted(rows, best.unlabeled_weight), best.level
             if best.is_upper:
-                level = refined(level, data, engine, max_iter=self.max_iter, tol=self.tol)
+                level = refined(level, data, engine, **self._stopping)
         self.unlabeled_weight_ = best.unlabeled_weight
         self.posterior_power_ = best.evidence.power if power is None else power
         self.schema_ = as_modeled(level.mixture.family, self.schema_)
         found = self._explain(level.mixture, level.prior, data, level.fit)
         self._store(level.mixture, level.prior, found, data.labels.classes)
-        self._warn_unless_converged(found)
+        warn_unless_converged(found, self.tol)
         return replace(level, fit=found)
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Schema, Data]:
@@ -347,10 +356,13 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
                 shrinkage=parameters.shrinkage(self.shrinkage),
                 n_init=self.n_init,
                 before=None if before is None else before.params,
-                max_iter=self.max_iter,
-                tol=self.tol,
+                **self._stopping,
                 on_iteration=evidence.report(weight) if self.verbose else None,
             )
+
+    @property
+    def _stopping(self) -> dict[str, Any]:
+        return {"max_iter": self.max_iter, "tol": self.tol, "acceleration": self.acceleration}
 
     def _explain(self, mixture: Mixture, prior: Any, data: Data, found: Fit) -> Fit:
         """Fit the label mechanism and the class proportions, where they are asked for."""
@@ -404,13 +416,3 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self.objective_ = result.objective
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
-
-    def _warn_unless_converged(self, result: Fit) -> None:
-        if not result.converged:
-            warnings.warn(
-                f"EM stopped after {result.n_iter} iteration(s) while the objective still rose by "
-                f"{result.path[-1] - result.path[-2]:.2g} nats per row (tol={self.tol:g}): raise max_iter, "
-                "raise tol, or raise shrinkage.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
