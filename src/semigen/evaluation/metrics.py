@@ -193,6 +193,19 @@ def row_log_loss(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -
     return np.asarray(np.log(clipped.sum(axis=1)) - np.log(picked))
 
 
+def row_brier(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Brier score of each row, ``Σ_k (p_k - [k is its class])²``, (n,).
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n, K)
+    column : ndarray of shape (n,)
+        The column of each row's class.
+    """
+    error = probabilities - (np.arange(probabilities.shape[1]) == column[:, None])
+    return np.asarray((error**2).sum(axis=1))
+
+
 def align_probabilities(
     probabilities: ArrayLike, classes: ArrayLike, onto: NDArray[Any]
 ) -> NDArray[np.float64]:
