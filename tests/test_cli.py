@@ -130,7 +130,7 @@ def test_demo(here, small):
     assert set(os.listdir("semigen-demo")) == {
         "wine.csv", "wine_new.csv", "wine_new_truth.csv", "wine_new_predicted.csv", "results",
     }  # fmt: skip
-    assert set(os.listdir("semigen-demo/results")) == RESULTS - {"config.toml"}
+    assert set(os.listdir("semigen-demo/results")) == RESULTS - {"config.toml"} | {"report.html"}
     known, new, truth = (pd.read_csv(f"semigen-demo/wine{part}.csv") for part in ("", "_new", "_new_truth"))
     assert known["cultivar"].notna().sum() == 30
     assert "cultivar" not in new

@@ -367,7 +367,13 @@ def test_boosted_trees_as_arrays_are_scikit_learns(n_classes, rng):
     y, fresh = rng.integers(n_classes, size=120), rng.normal(2, 2, size=(50, 3))
     found = BoostedTrees(20, random_state=3).fit(X, y)
     twin = GradientBoostingClassifier(
-        n_estimators=20, init="zero", subsample=0.5, max_features="sqrt", min_samples_leaf=3, random_state=3
+        n_estimators=20,
+        init="zero",
+        max_depth=4,
+        subsample=0.7,
+        max_features=0.5,
+        min_samples_leaf=3,
+        random_state=3,
     ).fit(X, y)
     np.testing.assert_allclose(found.predict_proba(fresh), twin.predict_proba(fresh), rtol=1e-9)
     assert len(found.root_) == 20 * (1 if n_classes == 2 else n_classes)

@@ -28,8 +28,8 @@ BLIND = (
 )  # fmt: skip
 """Signs that need held-out labels."""
 WEIGHTS = (1.0, 0.1)
-N_TREES, MOST_LEAVES, LEAST_OF_LEAF = 80, 16, 5
-DIGITS = 4
+N_TREES, N_BLIND_TREES, DEPTH, LEAST_OF_LEAF = 40, 20, 6, 5
+DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -100,51 +100,49 @@ def lines(rows: Sequence[dict[str, str]], unlabeled_weight: float) -> Lines:
 
 
 def weights(data: Lines) -> Array:
-    """Tables count alike, designs as much as real ones; a case that test rows hardly decide counts little."""
+    """Weights of cases: less where test rows hardly decide, and where there are many of a table.
+
+    The second factor is the root of their number, between that tables count alike and that cases do.
+    """
     weight = np.clip(np.abs(data.z) / CLEAR, 0.0, 1.0)
-    for labels in (data.group, data.column("kind")):
-        for one in np.unique(labels):
-            mine = labels == one
-            weight[mine] /= max(float(weight[mine].sum()), 1e-9)
+    for one in np.unique(data.group):
+        mine = data.group == one
+        weight[mine] /= np.sqrt(mine.sum())
     return np.asarray(weight * len(weight) / weight.sum())
 
 
-def grow(data: Lines) -> Harm:
+def grow(data: Lines, n_trees: int = N_TREES) -> Harm:
     """Small extremely randomized trees (Geurts, Ernst & Wehenkel 2006, *Machine Learning* 63:3)."""
     model = ExtraTreesClassifier(
-        N_TREES,
-        max_leaf_nodes=MOST_LEAVES,
-        min_samples_leaf=LEAST_OF_LEAF,
-        max_features=0.5,
-        random_state=0,
+        n_trees, max_depth=DEPTH, min_samples_leaf=LEAST_OF_LEAF, max_features=0.4, random_state=0
     ).fit(data.x, data.harmful, sample_weight=weights(data))
     trees = [one.tree_ for one in model.estimators_]
     roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
-    share = np.concatenate([tree.value[:, 0, 1] / tree.value[:, 0].sum(axis=1) for tree in trees])
     sign = np.concatenate([np.where(tree.children_left < 0, -1, tree.feature) for tree in trees])
-    low, high = (
+    share = np.concatenate([tree.value[:, 0, 1] / tree.value[:, 0].sum(axis=1) for tree in trees])
+    limit = np.concatenate([tree.threshold for tree in trees])
+    left, right = (
         np.concatenate([getattr(t, f"children_{side}") + root for t, root in zip(trees, roots, strict=True)])
         for side in ("left", "right")
     )
-    leaf = sign < 0
-    limit = np.concatenate([tree.threshold for tree in trees])
+    inner = np.flatnonzero(sign >= 0)
+    if not np.array_equal(left[inner], inner + 1):
+        raise RuntimeError("scikit-learn numbers nodes in another order than depth first.")
     return Harm(
         data.names,
         roots.tolist(),
         sign.tolist(),
-        np.where(leaf, 0.0, limit.round(DIGITS)).tolist(),
-        np.where(leaf, 0, low).tolist(),
-        np.where(leaf, 0, high).tolist(),
-        np.where(leaf, share.round(DIGITS), 0.0).tolist(),
+        np.where(sign < 0, share, limit).round(DIGITS).tolist(),
+        np.where(sign < 0, 0, right).tolist(),
     )
 
 
-def left_out_means(data: Lines) -> Array:
+def left_out_means(data: Lines, n_trees: int = N_TREES) -> Array:
     """The mean of trees that were grown without the table of each case, (n,)."""
     found = np.empty(len(data.rows))
     for one in np.unique(data.group):
         out = data.group == one
-        harm = grow(data.take(~out))
+        harm = grow(data.take(~out), n_trees)
         found[out] = [harm.mean(row) for row in data.x[out].tolist()]
     return found
 
@@ -166,10 +164,10 @@ def left_out(data: Lines) -> Array:
     return found
 
 
-def learn(data: Lines) -> Harm:
+def learn(data: Lines, n_trees: int = N_TREES) -> Harm:
     """What the package keeps."""
-    slope, intercept = calibration(data, left_out_means(data))
-    return replace(grow(data), slope=round(slope, DIGITS), intercept=round(intercept, DIGITS))
+    slope, intercept = calibration(data, left_out_means(data, n_trees))
+    return replace(grow(data, n_trees), slope=round(slope, DIGITS), intercept=round(intercept, DIGITS))
 
 
 def everything(rows: Sequence[dict[str, str]]) -> dict[str, Harm]:
@@ -178,7 +176,8 @@ def everything(rows: Sequence[dict[str, str]]) -> dict[str, Harm]:
     for weight in WEIGHTS:
         data = lines(rows, weight)
         found[f"{weight:g}"] = learn(data)
-        found[f"{weight:g} blind"] = learn(data.only([one for one in data.names if one not in BLIND]))
+        blind = data.only([one for one in data.names if one not in BLIND])
+        found[f"{weight:g} blind"] = learn(blind, N_BLIND_TREES)
     return found
 
 

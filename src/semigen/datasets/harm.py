@@ -201,6 +201,30 @@ def _four_classes(world: _World, n: int, part: str) -> tuple[Array, Codes]:
     return X, y.astype(np.intp)
 
 
+def _rescaled_rows(world: _World, n: int, part: str) -> tuple[Array, Codes]:
+    y = _classes(world, n)
+    X = world.gaussian(y)
+    if part == "unlabeled" and not world.right:  # another unit in one column, another zero in the other
+        X = X * np.array([1.7, 1.0]) + np.array([-0.5, 1.5])
+    return X, y
+
+
+def _cut_groups(world: _World, n: int, part: str) -> tuple[Array, Codes]:
+    y = _classes(world, n)
+    X = world.gaussian(y)
+    if not world.right:  # groups of unequal size, which the border of the classes crosses at an angle
+        X = world.rng.standard_normal((n, 2))
+        X[:, 1] += np.where(world.rng.random(n) < 0.65, 1, -1) * world.distance
+        y = (X[:, 0] + 0.3 * X[:, 1] + 0.3 * world.rng.standard_normal(n) > 0).astype(np.intp)
+    return X, y
+
+
+def _stretched_columns(world: _World, n: int, part: str) -> tuple[Array, Codes]:
+    y = _classes(world, n)
+    X = world.gaussian(y, 3)
+    return (X if world.right else X * np.array([1.0, 4.0, 1.5])), y
+
+
 _Draw = Callable[[_World, int, str], tuple[Array, Codes]]
 _DESIGNS: dict[str, tuple[_Draw, str]] = {
     "split clusters": (_split_clusters, "full"),
@@ -218,6 +242,9 @@ _DESIGNS: dict[str, tuple[_Draw, str]] = {
     "unlike spreads": (_unlike_spreads, "tied"),
     "outlying unlabeled rows": (_outlying_rows, "full"),
     "four classes": (_four_classes, "full"),
+    "rescaled unlabeled rows": (_rescaled_rows, "full"),
+    "groups cut across": (_cut_groups, "full"),
+    "stretched columns": (_stretched_columns, "spherical"),
 }
 HARM_DESIGNS = tuple(_DESIGNS)
 """The designs by name: what is wrong with the model, or with the unlabeled rows."""
@@ -248,7 +275,8 @@ def make_harm(
         covariance), ``"shifted unlabeled rows"``, ``"label-dependent sampling"``, ``"contaminated unlabeled
         rows"``, ``"uneven shares"``, ``"rare class"``, ``"skewed columns"``, ``"curved classes"``,
         ``"irrelevant clusters"``, ``"unlike spreads"`` (under a tied covariance), ``"outlying unlabeled
-        rows"``, ``"four classes"``.
+        rows"``, ``"four classes"``, ``"rescaled unlabeled rows"``, ``"groups cut across"``, ``"stretched
+        columns"`` (under a spherical covariance).
     labels_per_class : int, default=10
         On average: rows are drawn as the population is, at least two of each class.
     n_unlabeled : int, default=500

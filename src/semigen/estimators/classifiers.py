@@ -19,7 +19,7 @@ from semigen.estimators.base import ProbabilityClassifier
 Array = NDArray[np.float64]
 
 MOST_ROWS_TO_ROTATE = 1500
-MOST_TREES, LEARNING_RATE = 2000, 0.1
+MOST_TREES, LEARNING_RATE = 500, 0.1
 
 
 class RidgeLogistic(ProbabilityClassifier, BaseEstimator):
@@ -149,11 +149,12 @@ class TreeEnsemble(_Trees):
 class BoostedTrees(_Trees):
     """Stochastic gradient boosting of the log-loss (Friedman 2002, *CSDA* 38:367), kept as arrays of nodes.
 
-    Each tree sees half of the rows and, at each split, the square root of the number of columns.
+    Each tree has at most sixteen leaves and sees seven tenths of the rows and, at each split, half of the
+    columns.
 
     Parameters
     ----------
-    n_trees : int, default=200
+    n_trees : int, default=100
         For two classes; with more, this many times as many trees as classes, but at most ``MOST_TREES``.
     random_state : int, RandomState or None, default=0
 
@@ -166,7 +167,7 @@ class BoostedTrees(_Trees):
         What a leaf adds to the log odds of each class.
     """
 
-    def __init__(self, n_trees: int = 200, *, random_state: Any = 0) -> None:
+    def __init__(self, n_trees: int = 100, *, random_state: Any = 0) -> None:
         self.n_trees = n_trees
         self.random_state = random_state
 
@@ -178,8 +179,9 @@ class BoostedTrees(_Trees):
             init="zero",
             n_estimators=min(self.n_trees, max(1, MOST_TREES // n_classes)),
             learning_rate=LEARNING_RATE,
-            subsample=0.5,
-            max_features="sqrt",
+            max_depth=4,
+            subsample=0.7,
+            max_features=0.5,
             min_samples_leaf=3,
             random_state=self.random_state,
         ).fit(X, y, sample_weight=sample_weight)

@@ -172,7 +172,8 @@ def brier_score(
     0.26
     """
     aligned, column, weight = _read(y_true, probabilities, classes, sample_weight, unlabeled)
-    return float(np.average(row_brier(aligned, column), weights=weight))
+    error = aligned - (np.arange(aligned.shape[1]) == column[:, None])
+    return float(np.average((error**2).sum(axis=1), weights=weight))
 
 
 def row_log_loss(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -190,15 +191,6 @@ def row_log_loss(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -
     clipped = np.maximum(probabilities, CLIP)
     picked = np.take_along_axis(clipped, column[:, None], axis=1)[:, 0]
     return np.asarray(np.log(clipped.sum(axis=1)) - np.log(picked))
-
-
-def row_brier(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Σ_k (p_ik − [y_i = k])² of each row, (m,).
-
-    ``probabilities`` is (m, K); ``column`` (m,) is the column of each row's true class.
-    """
-    error = probabilities - (np.arange(probabilities.shape[1]) == column[:, None])
-    return np.asarray((error**2).sum(axis=1))
 
 
 def align_probabilities(

@@ -173,6 +173,10 @@ def _held_out(record: Any) -> None:
     _set(record, class_shares=shares)
 
 
+def _scores_alone(record: Any) -> None:
+    _set(record, probabilities=None, row_briers=None)
+
+
 def _zero_line(comparison: Any, held_out: Any) -> None:
     """The class shares as a further entry of a comparison."""
     if comparison is not None:
@@ -337,6 +341,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
     },
     2: {
         "AutoClassifier": _older_ensemble,
+        "Comparison": _scores_alone,
         "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
         "MixtureClassifier": _own_posterior,

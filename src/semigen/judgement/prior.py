@@ -32,22 +32,18 @@ class Harm:
         First node of each tree.
     sign : sequence of int
         Of each node, the sign that it splits on; -1 for a leaf.
-    limit : sequence of float
-        Where it splits.
-    low, high : sequence of int
-        The next node for signs up to the limit, and beyond it.
-    share : sequence of float
-        Share of harm among the cases of a leaf.
+    value : sequence of float
+        Where it splits; of a leaf the share of harm among its cases.
+    beyond : sequence of int
+        The next node for signs beyond the value; for the others it is the one that follows.
     slope, intercept : float
     """
 
     names: Sequence[str]
     roots: Sequence[int]
     sign: Sequence[int]
-    limit: Sequence[float]
-    low: Sequence[int]
-    high: Sequence[int]
-    share: Sequence[float]
+    value: Sequence[float]
+    beyond: Sequence[int]
     slope: float = 1.0
     intercept: float = 0.0
 
@@ -65,8 +61,8 @@ class Harm:
         found = 0.0
         for node in self.roots:
             while self.sign[node] >= 0:
-                node = self.low[node] if x[self.sign[node]] <= self.limit[node] else self.high[node]
-            found += self.share[node]
+                node = node + 1 if x[self.sign[node]] <= self.value[node] else self.beyond[node]
+            found += self.value[node]
         return found / len(self.roots)
 
     def probability(self, signs: Mapping[str, float]) -> float:

@@ -70,7 +70,10 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         table: Any = self.plain_.transform(X)
         self.svd_, self.filler_ = None, None
         if issparse(table):
-            self.svd_ = sklearn.decomposition.TruncatedSVD(self._most_axes(table), random_state=0).fit(table)
+            with np.errstate(invalid="ignore"):  # 0 / 0, a share that nobody reads, where all rows are alike
+                self.svd_ = sklearn.decomposition.TruncatedSVD(self._most_axes(table), random_state=0).fit(
+                    table
+                )
             return np.asarray(sklearn.preprocessing.normalize(self.svd_.transform(table)))
         missing = self.plain_.missing_after(X)
         if missing.any() and table.shape[1] <= MOST_COLUMNS_TO_FILL:

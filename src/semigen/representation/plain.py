@@ -13,7 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
 from semigen.arrays.special import NormalScores
+from semigen.em import Data, ThreadEngine
 from semigen.estimators.base import TableInput
+from semigen.families.elliptical import refuse_overflow
 
 Array = NDArray[np.float64]
 
@@ -66,7 +68,9 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         filled = np.maximum((~missing).sum(axis=0), 1)
         self.center_ = np.where(missing, 0.0, values).sum(axis=0) / filled
         deviation = np.where(missing, 0.0, values - self.center_)
-        spread = np.sqrt((deviation**2).sum(axis=0) / filled)
+        with np.errstate(over="ignore"):
+            spread = np.sqrt((deviation**2).sum(axis=0) / filled)
+        refuse_overflow(Data.unlabeled(values), ThreadEngine(n_threads=1), ~np.isfinite(spread))
         spread = np.where(spread > 1e-12 * (1 + np.abs(self.center_)), spread, 1.0)
         self.scale_ = self._shared(spread)
         self.scores_ = NormalScores.of(values) if self.gaussian else None
