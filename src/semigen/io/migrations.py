@@ -316,7 +316,14 @@ def _older_ensemble(model: Any) -> None:
     _uniform_prior(model)
 
 
+def _all_there(model: Any) -> None:
+    """The file does not say whether a time budget left anything out."""
+    if any(name.endswith("_") for name in vars(model)):  # it is fitted
+        model.stopped_early_ = False
+
+
 def _older_pool(model: Any) -> None:
+    _all_there(model)
     _coded_pool(model)
     _uniform_priors(model)
 
@@ -338,6 +345,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
         "MixtureClassifier": _own_posterior,
+        "MixtureEnsembleFeatures": _all_there,
         "PlainColumns": _plain_columns,
         "PoolClassifier": _older_pool,
         "Schema": _all_as_they_are,
