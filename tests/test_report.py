@@ -14,9 +14,10 @@ import semigen
 from command_line import error_of, here, make_table, run, shown
 from semigen.datasets import bundled_table
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
+from semigen.evaluation.metrics import row_log_loss
 from semigen.exceptions import LabelError, MissingExtraError
 from semigen.reporting import columns, held_out, page, rows
-from semigen.reporting.evidence import Evidence, HeldOutRows
+from semigen.reporting.evidence import Evidence, HeldOutRows, held_out_of
 from semigen.reporting.record import FORMAT, SECTIONS, SECTIONS_BY_COLUMN, sections
 
 __all__ = ["here"]  # fixtures
@@ -175,6 +176,11 @@ def test_the_record_of_an_ensemble_says_what_the_ensemble_says(auto):
     score = model.validation_.score(own)
     assert record["held_out"]["accuracy"]["value"] == pytest.approx(score.accuracy.value)
     assert record["held_out"]["log_loss"]["value"] == pytest.approx(score.log_loss.value)
+    held = held_out_of(model, model.validation_, (own, other))
+    code = np.searchsorted(model.classes_, bundled_table("iris", 8, 0).y_true[held.rows])
+    for probabilities, name in ((held.probabilities, own), (held.other, other)):
+        losses = row_log_loss(probabilities, code)
+        np.testing.assert_allclose(losses, model.validation_.row_losses[name], rtol=1e-9)
     of_twin = sum(one["recall"]["value"] * 8 for one in record["held_out"]["twin"]) / 24
     assert of_twin == pytest.approx(model.validation_.score(other).accuracy.value, abs=1e-5)
     assert set(SECTIONS) | set(SECTIONS_BY_COLUMN) <= set(record)
