@@ -140,7 +140,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     Notes
     -----
     Of more than 2,000 columns the mixture per class takes no correlations into account. Of more than 10,000
-    rows the mixture features are fitted on as many drawn at random, of more than 8,000 the graph, of more
+    rows the mixture features are fitted on as many drawn at random, of more than 16,000 the graph, of more
     than 100,000 the mixture per class; of more than 20,000 labeled rows the models learn from as many, drawn
     class by class.
 

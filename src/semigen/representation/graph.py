@@ -77,7 +77,7 @@ class NeighborGraph(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         Number of eigenvectors, at most.
     smoothness : float, default=0.1
         The larger, the more the features of small eigenvalues count.
-    max_rows : int, default=8000
+    max_rows : int, default=16000
         The most rows in the graph; of a larger table, this many are drawn.
     random_state : int, default=0
         Seed of that draw.
@@ -98,7 +98,7 @@ class NeighborGraph(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         n_components: int = 80,
         *,
         smoothness: float = 0.1,
-        max_rows: int = 8000,
+        max_rows: int = 16000,
         random_state: int = 0,
     ) -> None:
         self.n_neighbors = n_neighbors
