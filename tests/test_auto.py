@@ -11,15 +11,17 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from semigen import AutoClassifier, HybridClassifier, MixtureEnsembleFeatures, PoolClassifier, load, save
 from semigen.columns import ReadTable, reading
+from semigen.common.progress import Clock
 from semigen.comparison import CLASS_SHARES, Verdict, explain
 from semigen.data import labels as labels_module
 from semigen.datasets import make_mixed
 from semigen.em import Engine
 from semigen.ensemble import auto as auto_module
 from semigen.ensemble import defaults
-from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
-from semigen.ensemble.defaults import FOREST, LOGISTIC, SUPERVISED
-from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
+from semigen.ensemble.auto import _seconds_to_predict
+from semigen.ensemble.defaults import BOOSTING, FOREST, LOGISTIC, SUPERVISED
+from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
+from semigen.estimators.classifiers import BoostedTrees, RidgeLogistic, TreeEnsemble
 from semigen.exceptions import DatasetShiftWarning, LabelError, ParameterError
 from semigen.representation import PlainColumns, PrincipalAxes
 
@@ -103,9 +105,10 @@ def test_unlabeled_rows_with_shuffled_columns_are_told_of_and_not_used():
     assert all(one.name in SUPERVISED for one in auto.models_ if one.weight > 0)
     assert not auto.verdict_.helped
     assert "Models that use unlabeled rows are left out." in auto.explanation_
-    given = np.array([auto.pool_.weights[name] for name in auto.pool_.estimators_])
-    mine = np.array([name in SUPERVISED for name in auto.pool_.estimators_])
-    found = auto.pool_.held_out_.only(mine).pool_weights(given[mine] * given.sum() / given[mine].sum(), 20.0)
+    alone = defaults.supervised_weights(auto.pool_.weights)
+    mine = np.array([name in alone for name in auto.pool_.estimators_])
+    start = np.array([alone[name] for name in np.array([*auto.pool_.estimators_])[mine]])
+    found = auto.pool_.held_out_.only(mine).pool_weights(start, 20.0)
     assert [auto.weights_[name] for name in np.array([*auto.pool_.estimators_])[mine]] == pytest.approx(found)
 
 
@@ -171,6 +174,54 @@ def test_steps_are_told_in_order_and_to_the_end(wine):
     assert len({step[1] for step in steps}) == 1
 
 
+def test_a_time_budget_keeps_time_for_predictions(wine, monkeypatch):
+    X, y, _ = wine
+    asked, estimates = [], iter((0.0, 4000.0, 1e9))
+
+    def seconds(forms, table, n_rows):
+        asked.append(_seconds_to_predict(forms, table, n_rows))
+        return next(estimates)
+
+    monkeypatch.setattr("semigen.ensemble.auto._seconds_to_predict", seconds)
+    for kept in (1e4, 6000.0, 5000.0):
+        auto = small(time_budget=1e4).fit(X, y)
+        assert kept - 500 < auto.pool_.time_budget <= kept
+        assert not auto.stopped_early_
+    assert all(0 < one < 100 for one in asked)
+    small().fit(X, y)
+    assert len(asked) == 3
+
+
+def test_seconds_that_are_reserved_are_as_good_as_spent(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    clock = Clock(10.0, 0, None)
+    clock.reserve(3.0)
+    assert (clock.left(), clock.left(0.5)) == (7.0, 3.5)
+    now = 106.5
+    assert clock.left() == 0.5
+    assert Clock(None, 0, None).left() is None
+
+
+@pytest.mark.parametrize("what", ["a mixture", "a fold", "a model"])
+def test_whatever_a_budget_leaves_out_is_said(wine, monkeypatch, what):
+    X, y, _ = wine
+    if what == "a mixture":
+        monkeypatch.setattr(auto_module, "SHARE_OF_MIXTURES", 0.0)
+        assert small(time_budget=1e4).fit(X, y).stopped_early_
+        return
+    fit = PoolClassifier.fit
+
+    def in_no_time(self, X, y, sample_weight=None, progress=None):
+        left = {"a model": 0.0, "a fold": 1e-3}[what]  # one round of fits takes longer
+        return fit(self.set_params(time_budget=left), X, y, sample_weight)
+
+    monkeypatch.setattr(PoolClassifier, "fit", in_no_time)
+    auto = small(time_budget=1e4).fit(X, y)
+    assert auto.stopped_early_
+    assert "No labeled row was held out in time" in auto.explanation_
+
+
 def test_a_time_budget_ends_a_fit_and_says_so(wine):
     X, y, truth = wine
     auto = small(time_budget=1e-6).fit(X, y)
@@ -208,10 +259,10 @@ def misleading(seed=0, n_clusters=16, n_unlabeled=300):
 
 
 def test_unlabeled_rows_that_hurt_are_left_out():
-    X, y, fresh, truth = misleading()
+    X, y, fresh, truth = misleading(n_clusters=40)
     auto = small().fit(X, y)
     harm = auto.validation_.difference(ALL_MODELS, SUPERVISED_MODELS).log_loss
-    assert harm.low > 0.01, "no harm to avoid: the test shows nothing"
+    assert harm.low > 0.001, "no harm to avoid: the test shows nothing"
     assert auto.verdict_.outcome == "hurt"
     assert not auto.unlabeled_used_
     assert not auto.dependence_shift_
@@ -231,6 +282,7 @@ def supervised_ensemble(auto, X, y):
     models = [
         (LOGISTIC, RidgeLogistic(1.0)),
         (FOREST, TreeEnsemble(200, random_state=auto.pool_.random_state)),
+        (BOOSTING, BoostedTrees(random_state=auto.pool_.random_state)),
     ]
     weights = defaults.supervised_weights(defaults.DEFAULT_WEIGHTS)
     pool = PoolClassifier(models, weights=weights, ridge=20.0, random_state=auto.pool_.random_state)
@@ -281,23 +333,24 @@ def test_the_ensemble_has_the_documented_settings(wine, rng):
     assert (pool.ridge, pool.n_splits) == (20.0, 5)
     assert pool.estimators_[defaults.MIXTURE_PER_CLASS].unlabeled_weight == 0.1
     assert pool.weights == defaults.DEFAULT_WEIGHTS
-    assert defaults.default_weights(sparse=True) == defaults.DOCUMENT_WEIGHTS
     alone = defaults.supervised_weights(defaults.DEFAULT_WEIGHTS)
-    assert alone.keys() == {LOGISTIC, FOREST}
+    assert alone.keys() == {LOGISTIC, FOREST, BOOSTING}
     assert sum(alone.values()) == pytest.approx(sum(defaults.DEFAULT_WEIGHTS.values()))
     assert alone[LOGISTIC] / alone[FOREST] == pytest.approx(
-        defaults.DEFAULT_WEIGHTS[LOGISTIC] / defaults.DEFAULT_WEIGHTS[FOREST]
+        defaults.SUPERVISED_WEIGHTS[LOGISTIC] / defaults.SUPERVISED_WEIGHTS[FOREST]
     )
     assert defaults.supervised_weights({defaults.MIXTURES: 1.0}) == {}
 
 
-def test_boosted_trees_join_where_labels_are_many(rng):
-    X, truth = rng.normal(size=(240, 2)), np.tile([0, 1], 120)
-    X[:, 0] += 2 * truth
-    y = np.where(np.arange(240) < 100, truth, -1)
-    assert defaults.BOOSTING in small().fit(X, y).weights_
-    y[98] = -1
-    assert defaults.BOOSTING not in small().fit(X, y).weights_
+def test_models_of_the_columns_themselves_count_less_the_more_columns_there_are():
+    default = defaults.DEFAULT_WEIGHTS
+    assert defaults.default_weights(sparse=False, n_features=2) == default
+    wide = defaults.default_weights(sparse=False, n_features=160)
+    for name in (defaults.MIXTURES, defaults.SPREADING, defaults.GRAPH):
+        assert wide[name] == default[name] > 0
+    for name in (defaults.MIXTURE_PER_CLASS, *SUPERVISED):
+        assert wide[name] == pytest.approx(default[name] / 10)
+    assert defaults.default_weights(sparse=True, n_features=9999) == defaults.DOCUMENT_WEIGHTS
 
 
 @pytest.mark.parametrize("share", [0.5, 0.02])

@@ -20,24 +20,16 @@ import semigen
 from command_line import (
     RESULTS,
     error_of,
-    fit,
     here,
     make_table,
+    model,
     run,
     small,
 )
 from semigen.cli.console import Output
 from semigen.cli.report import training_notes
 
-__all__ = ["here", "small"]  # fixtures
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    make_table()[0].to_csv(folder / "data.csv", index=False)
-    fit(folder / "data.csv", "--target", "y", "--out", folder / "out")
-    return folder / "out" / "model.semigen"
+__all__ = ["here", "model", "small"]  # fixtures
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.tsv", "out.parquet"])
@@ -138,7 +130,7 @@ def test_demo(here, small):
     assert set(os.listdir("semigen-demo")) == {
         "wine.csv", "wine_new.csv", "wine_new_truth.csv", "wine_new_predicted.csv", "results",
     }  # fmt: skip
-    assert set(os.listdir("semigen-demo/results")) == RESULTS - {"config.toml"}
+    assert set(os.listdir("semigen-demo/results")) == RESULTS - {"config.toml"} | {"report.html"}
     known, new, truth = (pd.read_csv(f"semigen-demo/wine{part}.csv") for part in ("", "_new", "_new_truth"))
     assert known["cultivar"].notna().sum() == 30
     assert "cultivar" not in new

@@ -299,6 +299,7 @@ def test_a_run_can_be_repeated_from_its_config(here):
         "unlabeled": ["-1"],
         "csv-safe": True,
         "model": "mixture",
+        "no-report": True,
     }
     run("fit", "--config", "data-semigen/config.toml", "--out", "again")
     assert found_by("again") == found_by("data-semigen")

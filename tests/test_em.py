@@ -288,7 +288,7 @@ def test_settled_rows_are_not_visited_again(make_problem, monkeypatch):
     """Rows whose label fixes their component enter by their sums alone."""
     problem = make_problem(Gaussian("full"))
     seen = []
-    monkeypatch.setattr("semigen.em.loop.e_step", lambda *a: seen.append(a[2]) or e_step(*a))
+    monkeypatch.setattr("semigen.em.loop.e_step", lambda *a, **k: seen.append(a[2]) or e_step(*a, **k))
     fit(problem.mixture, problem.prior, problem.data, problem.params, problem.engine, max_iter=3, tol=0.0)
     assert seen
     assert not any(block.labels.is_labeled[block.rows].any() for block in seen)

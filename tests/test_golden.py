@@ -13,8 +13,8 @@ from scipy.sparse import csr_matrix
 
 import semigen
 from semigen.comparison import CLASS_SHARES
-from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
 from semigen.ensemble.defaults import GRAPH, LOGISTIC, MIXTURE_PER_CLASS, MIXTURES, SPREADING
+from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
 

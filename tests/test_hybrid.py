@@ -44,17 +44,27 @@ def small(**options):
 
 def test_normal_scores_are_those_of_ranks(rng):
     x = rng.exponential(size=101).round(1)
-    score = NormalScores.of(x)
+    others = rng.normal(size=(101, 2))
+    others[::3, 1] = np.nan
+    score = NormalScores.of(np.column_stack([others[:, 0], x, others[:, 1], np.full(101, np.nan)]))
+
+    def scores(cells):
+        return score(np.column_stack([cells] * 4))[:, 1]
+
     wanted = norm.ppf(np.clip((rankdata(x) - 0.5) / 101, 0.5 / 101, 1 - 0.5 / 101))
-    np.testing.assert_allclose(score(x), wanted, atol=1e-12)
+    np.testing.assert_allclose(scores(x), wanted, atol=1e-12)
     new = rng.exponential(size=50)
     rank = np.array([(x < value).sum() + 0.5 * (x == value).sum() for value in new])
     np.testing.assert_allclose(
-        score(new), norm.ppf(np.clip(rank / 101, 0.5 / 101, 1 - 0.5 / 101)), atol=1e-12
+        scores(new), norm.ppf(np.clip(rank / 101, 0.5 / 101, 1 - 0.5 / 101)), atol=1e-12
     )
-    assert np.isnan(score(np.array([np.nan]))).all()
-    assert score(np.array([-9.0]))[0] == pytest.approx(norm.ppf(0.5 / 101))
-    np.testing.assert_array_equal(NormalScores.of(np.full(3, np.nan))(new), 0)
+    assert np.isnan(scores(np.array([np.nan]))).all()
+    assert scores(np.array([-9.0]))[0] == pytest.approx(norm.ppf(0.5 / 101))
+    np.testing.assert_array_equal(score(np.column_stack([new] * 4))[:, 3], 0)
+    known = others[~np.isnan(others[:, 1]), 1]
+    alone = norm.ppf((rankdata(known) - 0.5) / len(known))
+    found = score(np.column_stack([others[:, 1]] * 4))[~np.isnan(others[:, 1]), 2]
+    np.testing.assert_allclose(found, alone, atol=1e-12)
 
 
 def test_plain_columns_have_mean_0_and_variance_1_in_all(mixed):
@@ -357,7 +367,13 @@ def test_boosted_trees_as_arrays_are_scikit_learns(n_classes, rng):
     y, fresh = rng.integers(n_classes, size=120), rng.normal(2, 2, size=(50, 3))
     found = BoostedTrees(20, random_state=3).fit(X, y)
     twin = GradientBoostingClassifier(
-        n_estimators=20, init="zero", subsample=0.5, max_features="sqrt", min_samples_leaf=3, random_state=3
+        n_estimators=20,
+        init="zero",
+        max_depth=4,
+        subsample=0.7,
+        max_features=0.5,
+        min_samples_leaf=3,
+        random_state=3,
     ).fit(X, y)
     np.testing.assert_allclose(found.predict_proba(fresh), twin.predict_proba(fresh), rtol=1e-9)
     assert len(found.root_) == 20 * (1 if n_classes == 2 else n_classes)

@@ -19,7 +19,9 @@ from semigen import MixtureClassifier, PoolClassifier, SafeClassifier
 from semigen.comparison import CLASS_SHARES
 from semigen.data.weights import estimated_shares
 from semigen.datasets import make_gaussian_classes
+from semigen.ensemble.defaults import LOGISTIC, MIXTURES, supervised_weights
 from semigen.ensemble.held_out import HeldOut, pool_weights, pooled, shares_of_rows
+from semigen.ensemble.settle import settle
 from semigen.exceptions import LabelError, NotFittedError, ParameterError
 
 
@@ -47,6 +49,28 @@ def held_out_rows(log_probs, code, fold):
     even = np.full((len(code), 3), 1 / 3)
     rows, weight = np.arange(len(code)), np.ones(len(code))
     return HeldOut(rows, code, weight, fold, log_probs, log_probs, even, np.log(even))
+
+
+@pytest.mark.parametrize(
+    ("signal", "shift", "used"),
+    [(-1.5, False, False), (1.5, False, True), (1.5, True, True), (0.0, False, True), (0.0, True, False)],
+)
+def test_models_that_use_unlabeled_rows_are_kept_unless_they_hurt_or_rows_that_carry_nothing_do_not_help(
+    signal, shift, used, rng
+):
+    code = np.arange(90) % 3
+    right = np.eye(3)[code]
+    noise = rng.normal(size=(2, 90, 3))
+    logistic = 0.5 * right + 0.3 * noise[1]
+    mixtures = signal * right + noise[0] if signal else logistic + 0.1 * noise[0]
+    logits = np.stack([mixtures, logistic])
+    held_out = held_out_rows(log_softmax(logits, axis=2), code, np.arange(90) % 5)
+    start = {MIXTURES: 0.6, LOGISTIC: 0.5}
+    found = settle(replace(held_out, n_unlabeled=100), start, 1e6, shift)
+    assert found.unlabeled_used == used
+    assert found.verdict.outcome == {-1.5: "hurt", 1.5: "helped", 0.0: "unclear"}[signal]
+    alone = {MIXTURES: 0.0, **supervised_weights(start)}
+    assert found.weights == pytest.approx(start if used else alone, abs=1e-4)
 
 
 def some_log_probs(rng, m=40, models=3, classes=3):

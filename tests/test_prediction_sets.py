@@ -52,7 +52,9 @@ def test_sets_are_those_of_the_p_values(rng, coverage, weighted):
 def test_repeated_rows_and_weights_count_by_their_ratios(rng):
     probs, code = rng.dirichlet(np.ones(2), 30), rng.integers(0, 2, 30)
     once = set_rule(held_out(probs, code)).thresholds
-    np.testing.assert_array_equal(set_rule(held_out(probs, code, np.full(30, 7.0))).thresholds, once)
+    for weight in (7.0, 0.1):
+        weighted = set_rule(held_out(probs, code, np.full(30, weight))).thresholds
+        np.testing.assert_array_equal(weighted, once)
     dropped = np.where(np.arange(30) < 20, 1.0, 0.0)
     few = set_rule(held_out(probs[:20], code[:20])).thresholds
     np.testing.assert_array_equal(set_rule(held_out(probs, code, dropped)).thresholds, few)

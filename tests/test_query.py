@@ -6,6 +6,7 @@ import functools
 import json
 import sys
 import types
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import LabelSpreading
 from sklearn.utils.validation import check_is_fitted
 
 import semigen
@@ -182,6 +184,14 @@ def test_labels_that_were_flipped_are_found():
     assert set(semigen.query(model, X[labeled], y[labeled], 5, check=5).reasons) == {"check label"}
 
 
+def test_a_label_is_judged_by_a_model_that_has_not_seen_it():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 12)), np.full(100, None, dtype=object)
+    y[:40] = rng.choice(["a", "b"], 40)  # a model that has seen them knows most of them by heart
+    model = DummyClassifier(strategy="prior").fit(X[:40], y[:40].astype(str))
+    assert semigen.query(model, X, y, 40, check=40).reasons.count("check label") > 16
+
+
 def test_an_unfitted_estimator_is_cloned_and_a_fitted_one_used_as_it_is(auto, data):
     X, _, y = data
     asked = semigen.query(auto, X, y, 6)
@@ -214,6 +224,20 @@ def test_none_is_the_default_classifier(data, monkeypatch):
     np.testing.assert_allclose(
         asked.probabilities, fitted.predict_proba(X[:80])[asked.rows].max(axis=1), atol=1e-12
     )
+
+
+def test_an_ensemble_and_a_graph_that_labels_do_not_reach(data):
+    X, _, y = data
+    pool = semigen.PoolClassifier([("a", LogisticRegression()), ("b", DummyClassifier())]).fit(X, y)
+    assert len(semigen.query(pool, X, y, 3)) == 3
+    far = np.concatenate([X, X + 1000])
+    code = np.r_[np.array([-1 if label is None else label for label in y]), np.full(len(X), -1)]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spreading = LabelSpreading(kernel="knn", n_neighbors=5).fit(far, code)
+    asked = semigen.query(spreading, far, code, 4, strategy="margin")
+    assert np.isfinite(asked.probabilities).all()
+    assert (asked.rows >= len(X)).all()
 
 
 def test_tables_of_every_kind(tmp_path):

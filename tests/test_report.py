@@ -13,11 +13,12 @@ from sklearn.linear_model import LogisticRegression
 import semigen
 from command_line import error_of, here, make_table, run, shown
 from semigen.datasets import bundled_table
-from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
+from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
+from semigen.evaluation.metrics import row_log_loss
 from semigen.exceptions import LabelError, MissingExtraError
 from semigen.reporting import columns, held_out, page, rows
-from semigen.reporting.evidence import Evidence, HeldOutRows
-from semigen.reporting.record import FORMAT, SECTIONS, sections
+from semigen.reporting.evidence import Evidence, HeldOutRows, held_out_of
+from semigen.reporting.record import FORMAT, SECTIONS, SECTIONS_BY_COLUMN, sections
 
 __all__ = ["here"]  # fixtures
 
@@ -175,9 +176,20 @@ def test_the_record_of_an_ensemble_says_what_the_ensemble_says(auto):
     score = model.validation_.score(own)
     assert record["held_out"]["accuracy"]["value"] == pytest.approx(score.accuracy.value)
     assert record["held_out"]["log_loss"]["value"] == pytest.approx(score.log_loss.value)
+    held = held_out_of(model, model.validation_, (own, other))
+    code = np.searchsorted(model.classes_, bundled_table("iris", 8, 0).y_true[held.rows])
+    for probabilities, name in ((held.probabilities, own), (held.other, other)):
+        losses = row_log_loss(probabilities, code)
+        np.testing.assert_allclose(losses, model.validation_.row_losses[name], rtol=1e-9)
     of_twin = sum(one["recall"]["value"] * 8 for one in record["held_out"]["twin"]) / 24
     assert of_twin == pytest.approx(model.validation_.score(other).accuracy.value, abs=1e-5)
-    assert set(SECTIONS) - {"prediction_sets"} <= set(record)
+    assert set(SECTIONS) | set(SECTIONS_BY_COLUMN) <= set(record)
+    sizes = record["prediction_sets"]["sizes"]
+    assert sum(one["n_rows"] for one in sizes) == 126
+    asked = record["label_next"]
+    assert [one["reason"] in ("explore", "uncertain") for one in asked["rows"]] == [True] * rows.N_ASKED
+    given = dict(zip(record["map"]["row"], record["map"]["given"], strict=True))
+    assert all(given[one["row"]] < 0 for one in asked["rows"])
     assert record["verdict"]["outcome"] == model.verdict_.outcome
     assert record["changed_rows"]["n_rows"] == 126
     twin, own = (np.array(record["map"][key]) for key in ("twin", "class"))
@@ -297,6 +309,28 @@ def test_fit_writes_a_report_and_says_what_to_do_next(table):
     frame = pd.read_csv("data-semigen/label_next.csv")
     assert frame["row"].tolist() == [one["row"] for one in record["least_certain"]]
     assert frame["y"].isna().all()
+
+
+def test_a_study_adds_advice_and_learning_curves_or_says_why_not(table, monkeypatch):
+    seen = {}
+
+    def advised(X, y, **options):
+        seen.update(options, labels=y)
+        return Given(sentence="Use them.", recommendation={}, findings=[])
+
+    def refused(*_, **__):
+        raise LabelError("too few labels: label more.")
+
+    monkeypatch.setattr("semigen.cli.training.advise", advised)
+    monkeypatch.setattr("semigen.cli.training.forecast", refused)
+    result = run("fit", "data.csv", "--target", "y", "--model", "mixture", "--study", "--seed", 5)
+    record = json.loads(Path("data-semigen/summary.json").read_text())
+    assert record["advice"]["sentence"] == "Use them."
+    assert "learning_curve" not in record
+    assert "note: no learning curve: too few labels: label more." in " ".join(result.stderr.split())
+    assert seen["random_state"] == 5
+    assert seen["kinds"] == {"u": "number", "v": "number", "w": "number"}
+    assert sum(label is not None for label in seen["labels"]) == 20
 
 
 def test_a_report_elsewhere_does_not_replace_a_file(table):

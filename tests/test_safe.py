@@ -4,11 +4,9 @@ import warnings
 from typing import ClassVar
 
 import numpy as np
-import pandas
 import pytest
 import scipy.sparse
-from scipy.special import logsumexp
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import norm
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -134,111 +132,6 @@ def test_the_fit_that_is_kept_knows_nothing_of_the_other_candidates(warm_start, 
     alone = clone(model).set_params(unlabeled_weight=safe.unlabeled_weight_).fit(helpful.X, helpful.y)
     np.testing.assert_array_equal(safe.predict_proba(helpful.X), alone.predict_proba(helpful.X))
     assert safe.estimator_.unlabeled_weight == safe.unlabeled_weight_
-
-
-WARM = {
-    "full": MixtureClassifier(),
-    "tied": MixtureClassifier(covariance="tied", shrinkage=0),
-    "diag": MixtureClassifier(covariance="diag"),
-    "low rank": MixtureClassifier(covariance="low_rank"),
-    "student_t": MixtureClassifier("student_t", covariance="tied"),
-    "von_mises_fisher": MixtureClassifier("von_mises_fisher"),
-    "several components": MixtureClassifier(covariance="tied", components_per_class=2, random_state=0),
-    "label noise": MixtureClassifier(covariance="tied", label_noise="estimate"),
-    "unlabeled part": MixtureClassifier(covariance="tied", class_prior="unlabeled"),
-}
-
-
-@pytest.mark.parametrize("name", WARM)
-def test_a_warm_start_goes_on_where_the_last_fit_ended(name, helpful):
-    """The same rows again: nothing is left to gain. Other weights: EM climbs from there (falls warn)."""
-    model = clone(WARM[name]).set_params(warm_start=True, unlabeled_weight=0.3, max_iter=2000)
-    model.fit(helpful.X, helpful.y)
-    first, objective = model.n_iter_, model.objective_
-    model.fit(helpful.X, helpful.y)
-    assert model.n_iter_ <= max(first // 2, 2)
-    assert model.objective_ >= objective - 1e-6
-    assert model.objective_path_[0] == pytest.approx(objective, abs=1e-5)
-    before = model.predict_proba(helpful.X)
-    path = model.set_params(unlabeled_weight=1.0).fit(helpful.X, helpful.y).objective_path_
-    assert (np.diff(path) > -1e-9 * (1 + np.abs(path[1:]))).all()
-    anew = clone(model).fit(helpful.X, helpful.y)
-    assert anew.n_iter_ >= 1
-    assert np.abs(model.predict_proba(helpful.X) - before).max() > 0
-
-
-def test_a_warm_start_is_one_em_step_from_the_last_fit(helpful):
-    """Stopped after one iteration and started again, it walks the path of one fit."""
-    whole = MixtureClassifier(covariance="tied", unlabeled_weight=1.0, tol=1e-12).fit(helpful.X, helpful.y)
-    piece = MixtureClassifier(covariance="tied", unlabeled_weight=1.0, warm_start=True, max_iter=1)
-    objective = []
-    for _ in range(4):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            objective += piece.fit(helpful.X, helpful.y).objective_path_.tolist()
-    np.testing.assert_allclose(objective, whole.objective_path_[:8], rtol=1e-10)
-
-
-@pytest.mark.parametrize("change", ["classes", "columns", "components", "names", "kinds", "covariance"])
-def test_a_warm_start_of_something_else_starts_anew(change, helpful):
-    X, y = helpful.X[:, :3].round(1), np.array([-1 if k is None else k for k in helpful.y])
-    model = MixtureClassifier({0: "categorical"}, covariance="tied", warm_start=True, max_iter=2000)
-    X[:, 0] = np.abs(X[:, 0]).round() % 3
-    model.fit(X, y)
-    if change == "classes":
-        y = np.where(y == y.max(), y.max() + 1, y)
-    elif change == "columns":
-        X = X[:, :2]
-    elif change == "components":
-        model.set_params(components_per_class=2, random_state=0)
-    elif change == "names":
-        X = pandas.DataFrame(X, columns=["a", "b", "c"])
-        model.set_params(family="gaussian")
-    elif change == "kinds":
-        model.set_params(family="gaussian")
-    else:
-        model.set_params(covariance="full")
-    anew = clone(model).fit(X, y)
-    model.fit(X, y)
-    np.testing.assert_array_equal(model.predict_proba(X), anew.predict_proba(X))
-
-
-def test_twin_of_a_warm_start_with_another_weight(helpful):
-    """From λ = 0 to 1 the rows' mean, about which parameters are held, moves: the densities do not."""
-    X, unlabeled = helpful.X + 5 * helpful.X.std(axis=0), np.array([label is None for label in helpful.y])
-    model = MixtureClassifier(
-        covariance="tied", shrinkage=0, unlabeled_weight=0, calibrate=1.0, warm_start=True
-    )
-    model.fit(X[:, :3], helpful.y)
-    code = np.searchsorted(model.classes_, np.where(unlabeled, model.classes_[0], helpful.y))
-    n_classes = len(model.classes_)
-    resp = np.where(unlabeled[:, None], model.predict_proba(X[:, :3]), np.eye(n_classes)[code])
-    mean = resp.T @ X[:, :3] / resp.sum(axis=0)[:, None]
-    covariance = sum(
-        (r[:, None] * (X[:, :3] - m)).T @ (X[:, :3] - m) for r, m in zip(resp.T, mean, strict=True)
-    ) / len(X)
-    log_joint = np.log(resp.mean(axis=0)) + np.column_stack(
-        [multivariate_normal.logpdf(X[:, :3], m, covariance) for m in mean]
-    )
-    rows = np.where(unlabeled, logsumexp(log_joint, axis=1), log_joint[np.arange(len(X)), code])
-    model.set_params(unlabeled_weight=1.0).fit(X[:, :3], helpful.y)
-    assert model.objective_path_[0] == pytest.approx(rows.mean(), rel=1e-10)
-
-
-def test_components_without_weight_are_started_anew(helpful):
-    """At λ = 0 a novel component has no rows, and EM could never give it any."""
-    model = MixtureClassifier(covariance="tied", n_novel_components=1, random_state=0, warm_start=True)
-    model.set_params(unlabeled_weight=0.0).fit(helpful.X, helpful.y)
-    model.set_params(unlabeled_weight=1.0).fit(helpful.X, helpful.y)
-    anew = clone(model).fit(helpful.X, helpful.y)
-    np.testing.assert_array_equal(model.predict_proba(helpful.X), anew.predict_proba(helpful.X))
-
-
-def test_without_warm_start_a_second_fit_knows_nothing_of_the_first(helpful):
-    model = MixtureClassifier(unlabeled_weight=0.3).fit(helpful.X, helpful.y)
-    again = model.set_params(unlabeled_weight=1.0).fit(helpful.X, helpful.y)
-    anew = MixtureClassifier(unlabeled_weight=1.0).fit(helpful.X, helpful.y)
-    np.testing.assert_array_equal(again.objective_path_, anew.objective_path_)
 
 
 def test_the_smallest_weight_within_one_standard_error_is_taken(helpful):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks.accuracy import learning, mixed, models, report, runner
+from benchmarks.accuracy import bank, learning, mixed, models, report, runner
 from benchmarks.accuracy.splits import SUITES, point_to_texts
 
 
@@ -14,9 +14,9 @@ def main() -> None:
     options = _options()
     point_to_texts(options.texts)
     mixed.point_to(options.folder)
+    bank.point_to(options.bank)
     if options.learn_weights:
-        seeds = 1 if options.quick else learning.SEEDS
-        print(learning.page(options.data or mixed.TABLES, options.bank, seeds))
+        print(learning.page(options.data))
         return
     chosen = [name for name in SUITES if getattr(options, name)] or list(SUITES)
     methods = {*options.methods, *(name for group in options.groups for name in models.GROUPS[group])}
@@ -48,9 +48,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--learn-weights",
         action="store_true",
-        help="learn AutoClassifier's default weights on the mixed tables",
+        help="learn AutoClassifier's default weights",
     )
-    parser.add_argument("--bank", type=Path, default=learning.BANK, help="folder of its finished fits")
+    parser.add_argument("--bank", type=Path, help="folder of AutoClassifier's fits; or SEMIGEN_BANK")
     parser.add_argument("--quick", action="store_true", help="two seeds instead of all")
     parser.add_argument("--jobs", type=int, default=1, help="processes; seconds are fair only with 1")
     parser.add_argument("--data", nargs="*", default=[], help="only these data sets")

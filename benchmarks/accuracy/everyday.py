@@ -71,17 +71,17 @@ def tables(results: Results) -> list[str]:
     """Means by number of labels, and every table."""
     parts = []
     for n in results.suite.labels:
-        methods = tuple(name for name in results.methods if finished(results, n, (name,)))
-        cells = finished(results, n, methods)
+        cells = finished(results, n, (AUTO, *SINGLE))
         if not cells:
             continue
+        ran = {name: len(set(finished(results, n, (name,))) & set(cells)) for name in results.methods}
+        methods = tuple(name for name, count in ran.items() if count == len(cells))
         parts += [
             f"## {n} labels per class: means of {len(cells)} tables",
             "",
             _means(results, cells, methods),
             "",
         ]
-        cells = finished(results, n, (AUTO, *SINGLE))
         parts += [f"## {n} labels per class: log-loss of every table", "", _each(results, cells), ""]
     return parts
 

@@ -20,6 +20,9 @@ VARIABLE = "SEMIGEN_TABLES"
 """The environment variable that names the folder of the tables."""
 DEFAULT = Path(__file__).resolve().parents[3] / "shared" / "data" / "tables"
 NATIVE = "native"
+SHUFFLED = "shuffled "
+"""Before the name of a table: its classes are shuffled among the rows, so that the columns carry nothing."""
+SHUFFLE_SEED = 7
 LABELS = (5, 20, 100)
 """Labeled rows per class, on average."""
 SEEDS = 3
@@ -68,7 +71,9 @@ def split(
     name: str, per_class: int, seed: int, most_rows: int = MOST_ROWS
 ) -> tuple[Labels, Labels, tuple[Any, Any]]:
     """Labels of the rows to fit (-1: unlabeled), classes of the rows to judge on, and both tables."""
-    X, y = read(name)
+    X, y = read(name.removeprefix(SHUFFLED))
+    if name.startswith(SHUFFLED):
+        y = np.random.default_rng(SHUFFLE_SEED + seed + per_class).permutation(y)
     rng = np.random.default_rng((seed, per_class))
     rows = np.arange(len(y))
     if len(rows) > most_rows:

@@ -16,8 +16,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.svm import SVC
 
-from benchmarks.accuracy import ablations, heavy, mixed
-from benchmarks.accuracy.splits import GIVEN, NUMBERS, UNLABELED, Split
+from benchmarks.accuracy import ablations, heavy, learning, mixed
+from benchmarks.accuracy.splits import GIVEN, NUMBERS, UNLABELED, Cell, Split
 from benchmarks.accuracy.textbook import TextbookEM
 from semigen.ensemble.auto import AutoClassifier
 from semigen.ensemble.safe import SafeClassifier
@@ -61,6 +61,8 @@ class Method:
         Whether it holds matrices of columns × columns.
     needs : str
         A package that it needs; where that is not installed it is skipped and named.
+    kept : callable or None
+        Its fits are kept in files: from a suite and a cell its classes, probabilities and seconds.
     change : callable or None
         Done to the fitted classifier. Methods that have one, and the same ``make``, share their fits.
     """
@@ -72,6 +74,7 @@ class Method:
     sparse: bool | None = True
     few_columns: bool = False
     needs: str = ""
+    kept: Callable[[str, Cell], tuple[Any, Any, float]] | None = None
     change: Callable[[Any], None] | None = None
 
     def rows(self, split: Split) -> tuple[Any, Any] | None:
@@ -94,7 +97,7 @@ _labeled = partial(Method, form=NUMBERS, labeled_only=True)
 _mixed = partial(Method, suites=("mixed",), labeled_only=True)
 
 OURS: dict[str, Method] = {
-    AUTO: Method(AutoClassifier, EVERYWHERE),
+    AUTO: Method(AutoClassifier, EVERYWHERE, kept=learning.judged),
     "mixture": Method(MixtureClassifier, NUMERIC, sparse=False, few_columns=True),
     "hybrid": Method(HybridClassifier),
     "safe": Method(lambda: SafeClassifier(MixtureClassifier(covariance="tied")), form=NUMBERS),

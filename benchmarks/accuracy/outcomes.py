@@ -23,6 +23,7 @@ class Results:
     ----------
     suite : Suite
     found : dict {(data, labels, method): {seed: {measure: value}}}
+        Of mixed tables, the seeds that AutoClassifier has finished.
     commits : dict {method: commits and dates of its rows}
     """
 
@@ -38,7 +39,11 @@ class Results:
             key = row["data"], int(row["L"]), row["method"]
             found[key][int(row["seed"])] = {measure: float(row[measure]) for measure in suite.measures}
             commits[row["method"]].add((row["date"], row["commit"]))
-        return cls(suite, dict(found), dict(commits))
+        paired = {
+            key: {seed: one for seed, one in fits.items() if seed in found.get((*key[:2], models.AUTO), fits)}
+            for key, fits in found.items()
+        }
+        return cls(suite, paired if suite.name == "mixed" else dict(found), dict(commits))
 
     @property
     def cells(self) -> list[Cell]:

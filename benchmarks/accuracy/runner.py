@@ -123,6 +123,8 @@ def score(suite: str, cells: list[Cell]) -> list[dict[str, Any]]:
     """Error and log-loss of cells that share a fit; nothing where the method cannot run on the data."""
     split = SUITES[suite].split(cells[0].data, cells[0].L, cells[0].seed)
     method = models.METHODS[cells[0].method]
+    if method.kept is not None:
+        return [_row(cell, split.y_test, *method.kept(suite, cell)) for cell in cells]
     rows = method.rows(split)
     if rows is None:
         return []
@@ -138,20 +140,28 @@ def score(suite: str, cells: list[Cell]) -> list[dict[str, Any]]:
             change = models.METHODS[cell.method].change
             if change is not None:
                 change(model)
-            # label spreading has 0 / 0 where no labeled row can be reached: equal probabilities, clipped
-            probs = np.clip(np.nan_to_num(model.predict_proba(X_test)), CLIP, None)
-            found.append(
-                {
-                    "data": cell.data,
-                    "L": cell.L,
-                    "method": cell.method,
-                    "seed": cell.seed,
-                    **_losses(model.classes_, probs, split.y_test),
-                    "seconds": round(fitted + time.perf_counter() - begin, 3),
-                    "n_iter": int(np.max(getattr(model, "n_iter_", 0))),
-                }
-            )
+            probs = model.predict_proba(X_test)
+            seconds = fitted + time.perf_counter() - begin
+            n_iter = int(np.max(getattr(model, "n_iter_", 0)))
+            found.append(_row(cell, split.y_test, model.classes_, probs, seconds, n_iter))
     return found
+
+
+def _row(
+    cell: Cell, y_test: Any, classes: Any, probs: Any, seconds: float, n_iter: int = 0
+) -> dict[str, Any]:
+    """One line of the results."""
+    # label spreading has 0 / 0 where no labeled row can be reached: equal probabilities, clipped
+    probs = np.clip(np.nan_to_num(probs), CLIP, None)
+    return {
+        "data": cell.data,
+        "L": cell.L,
+        "method": cell.method,
+        "seed": cell.seed,
+        **_losses(classes, probs, y_test),
+        "seconds": round(seconds, 3),
+        "n_iter": n_iter,
+    }
 
 
 def _losses(classes: Any, probs: Any, y_test: Any) -> dict[str, float]:

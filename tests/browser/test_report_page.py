@@ -114,8 +114,8 @@ def test_the_threshold_moves_by_keyboard(opened):
 
 def test_tables_sort_and_the_map_says_what_is_under_the_pointer(opened):
     page, said, _ = opened()
-    head = page.locator("#rows table").first.locator("th button", has_text="probability")
-    cells = page.locator("#rows table").first.locator("tbody tr td:nth-child(3)")
+    head = page.locator("#uncertain ~ .scroll table").first.locator("th button", has_text="probability")
+    cells = page.locator("#uncertain ~ .scroll table").first.locator("tbody tr td:nth-child(3)")
     before = cells.all_inner_texts()
     head.click()
     head.click()

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,17 @@ from semigen.cli.sources import ImageSource, Source
 from semigen.cli.wording import cell_text
 from semigen.common.progress import Progress
 from semigen.data.labels import class_columns
-from semigen.exceptions import ColumnWarning, ConvergenceWarning, DatasetShiftWarning, TrainingWarning
+from semigen.exceptions import (
+    ColumnWarning,
+    ConvergenceWarning,
+    DatasetShiftWarning,
+    SemigenError,
+    TrainingWarning,
+)
 from semigen.io.models import save
 from semigen.io.tables import spreadsheet_safe, write_table
+from semigen.judgement.advice import advise
+from semigen.judgement.forecast import forecast
 from semigen.reporting.evidence import Evidence, held_out_of
 from semigen.reporting.facts import about_standings, class_rows, standings
 from semigen.reporting.page import html_page
@@ -66,6 +75,8 @@ def learn(
     read: Callable[[Progress], Source],
     output: Output,
     command: str | None = None,
+    *,
+    study: bool = False,
 ) -> Learned:
     """Read rows, say what is in them, learn from them, and say what came out.
 
@@ -78,6 +89,8 @@ def learn(
     output : Output
     command : str, optional
         What was typed, for the model card.
+    study : bool
+        Whether the report also has advice on the unlabeled rows and learning curves, which take minutes.
 
     Raises
     ------
@@ -127,6 +140,8 @@ def learn(
     evidence = _evidence(judged, source, predictions)
     with output.warnings_as_notes(), output.progress("reporting") as progress:
         found = sections(evidence, progress)
+    if study:
+        found |= _studied(source, options, output)
     found["model_card"] |= {
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -177,17 +192,38 @@ def _evidence(judged: Judged, source: Source, predictions: pa.Table) -> Evidence
     )
 
 
+def _studied(source: Source, options: Options, output: Output) -> dict[str, Any]:
+    """Advice on the unlabeled rows, and learning curves; a note where there cannot be one."""
+    found: dict[str, Any] = {}
+    given = (source.rows.features, source.labels.values)
+    for name, title, make in (
+        ("advice", "advising", partial(advise, kinds=source.kinds)),
+        ("learning_curve", "forecasting", forecast),
+    ):
+        try:
+            with output.warnings_as_notes(), output.progress(title) as progress:
+                made = make(*given, unlabeled=None, random_state=options.seed, progress=progress)
+            found[name] = made.to_dict()
+        except SemigenError as error:
+            output.note(f"no {name.replace('_', ' ')}: {error}")
+    return found
+
+
+def rows_to_label(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows to label next, or the least certain ones where the model does not know which are alike."""
+    asked = summary.get("label_next")
+    rows: list[dict[str, Any]] = asked["rows"] if asked else summary["least_certain"]
+    return rows
+
+
 def _to_label(learned: Learned) -> pa.Table:
     """The rows to label next, with an empty column for their labels."""
-    rows = learned.summary["least_certain"]
+    rows = rows_to_label(learned.summary)
     target, id_name = learned.summary["target"], learned.predictions.column_names[0]
     columns = {
         id_name: learned.predictions[id_name].take(pa.array([row["row"] for row in rows], pa.int64())),
         target: pa.nulls(len(rows), pa.string()),
-        **{
-            name: pa.array([row[name] for row in rows])
-            for name in ("predicted", "probability", "second", "second_probability")
-        },
+        **{name: pa.array([row[name] for row in rows]) for name in ("predicted", "probability")},
     }
     return pa.table(columns)
 

@@ -125,7 +125,7 @@ def cross_validate(
         row_losses[name][test] += row_log_loss(probabilities, code[test])
         row_briers[name][test] += row_brier(probabilities, code[test])
         if name in total:
-            total[name][np.searchsorted(rows, test)] += probabilities
+            total[name][np.searchsorted(rows, test)] += probabilities[:, : len(labels.classes)]
 
     for train, test in folds:
         shares = class_shares(labels.take(train), weight[train])

@@ -6,11 +6,12 @@ blocks are computed; ``initialize`` finds a start; ``loop`` iterates; ``hierarch
 """
 
 from semigen.data.blocks import Block, Blocks, Data, Engine
+from semigen.em.acceleration import as_acceleration
 from semigen.em.engines import ThreadEngine, as_engine
 from semigen.em.hierarchy import Level, fit_levels, refined
-from semigen.em.initialize import restart, restartable, start
+from semigen.em.initialize import alive, restart, start
 from semigen.em.kernel import e_step, impute, log_joint, m_step
-from semigen.em.loop import Fit, fit
+from semigen.em.loop import Fit, fit, warn_unless_converged
 from semigen.em.mechanism import LabelMechanism
 from semigen.em.records import ClassPrior, LabelNoise, Mixture, Params, Stats
 
@@ -28,6 +29,8 @@ __all__ = [
     "Params",
     "Stats",
     "ThreadEngine",
+    "alive",
+    "as_acceleration",
     "as_engine",
     "e_step",
     "fit",
@@ -37,6 +40,6 @@ __all__ = [
     "m_step",
     "refined",
     "restart",
-    "restartable",
     "start",
+    "warn_unless_converged",
 ]

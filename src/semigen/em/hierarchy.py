@@ -17,7 +17,7 @@ import numpy as np
 
 from semigen.arrays.pieces import Indices, evenly
 from semigen.data.blocks import Blocks, Data, Engine
-from semigen.em.initialize import restart, restartable, start
+from semigen.em.initialize import restart, start
 from semigen.em.kernel import log_joint
 from semigen.em.loop import Fit, fit
 from semigen.em.records import Array, Mixture, Params
@@ -27,8 +27,9 @@ FEW_STEPS = 3
 
 MOST_UNLABELED = 2000
 
-UPPER_TOL = 1e-4
-"""Nats per row. The upper level is only where the lower one starts from and what it is shrunk toward."""
+UPPER_TOL, UPPER_ITER = 1e-4, 200
+"""Nats per row, and EM iterations, whatever is asked of the lower level: the upper one is only where that
+starts from and what it is shrunk toward, which must not depend on how far EM gets in one fit."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def fit_levels(
     before: Params | None = None,
     max_iter: int = 200,
     tol: float = 1e-6,
+    acceleration: str | None = None,
     on_iteration: Callable[[int, float], None] | None = None,
 ) -> tuple[Level, ...]:
     """Fit a mixture, after the level above it where there is one.
@@ -65,10 +67,10 @@ def fit_levels(
     n_init : int, default=1
         Starts; each leads through both levels, under the prior from the best fit of the upper one.
     before : Params or None
-        Where another fit of the mixture ended, to go on from instead of the starts, if it is
-        :func:`semigen.em.restartable`.
-    max_iter, tol, on_iteration
-        As :func:`semigen.em.fit` has them, for the fit of each start.
+        Where another fit of the mixture ended, to go on from instead of the starts
+        (:func:`semigen.em.restart`).
+    max_iter, tol, acceleration, on_iteration
+        As :func:`semigen.em.fit` has them, for the fit of each start at the mixture's own level.
 
     Returns
     -------
@@ -83,17 +85,28 @@ def fit_levels(
     levels: tuple[Level, ...] = ()
     if not alone:
         above = [
-            fit(upper, prior, data, one, engine, max_iter=max_iter, tol=max(tol, UPPER_TOL)) for one in starts
+            fit(upper, prior, data, one, engine, max_iter=UPPER_ITER, tol=max(tol, UPPER_TOL))
+            for one in starts
         ]
         levels = (Level(upper, prior, _best(above)),)
         prior = mixture.family.prior_around(prior, levels[0].fit.params.family, shrinkage)
         starts = [
             replace(one.params, family=mixture.family.separate(prior, one.params.family)) for one in above
         ]
-    if before is not None and restartable(mixture, prior, before):
-        starts = [restart(mixture, prior, data, engine, before)]
+    if before is not None:
+        starts = [restart(mixture, prior, before)]
     fits = [
-        fit(mixture, prior, data, one, engine, max_iter=max_iter, tol=tol, on_iteration=on_iteration)
+        fit(
+            mixture,
+            prior,
+            data,
+            one,
+            engine,
+            max_iter=max_iter,
+            tol=tol,
+            acceleration=acceleration,
+            on_iteration=on_iteration,
+        )
         for one in starts
     ]
     return *levels, Level(mixture, prior, _best(fits))

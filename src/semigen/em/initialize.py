@@ -11,14 +11,13 @@ from functools import partial, reduce
 from typing import Any
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.neighbors import NearestNeighbors
 
 from semigen.arrays.pieces import Indices
 from semigen.data.blocks import Block, Blocks, Data, Engine
 from semigen.data.labels import Labels
-from semigen.em.kernel import e_step, given_stats, label_evidence, m_step, stats_by_label
+from semigen.em.kernel import given_stats, label_evidence, m_step, stats_by_label
 from semigen.em.records import LABELED, Array, Mixture, Params, Stats
 from semigen.exceptions import ConvergenceWarning, ParameterError
 
@@ -68,35 +67,43 @@ def start(
     return params
 
 
-def restart(mixture: Mixture, prior: Any, data: Blocks, engine: Engine, params: Params) -> Params:
-    """Parameters to start from where another fit ended: one EM iteration on.
+def restart(mixture: Mixture, prior: Any, params: Params) -> Params:
+    """Where another fit of the mixture ended, as parameters to start from.
 
-    That iteration leads within the bounds of this prior, where ``params`` need not be: rows and weights, and
-    with them the prior, can be others now.
+    Rows and weights, and with them the prior, can be others now: parameters that this prior does not allow
+    are moved to its bounds.
 
     Parameters
     ----------
-    mixture, prior, data, engine
+    mixture, prior
     params : Params
-        Where the other fit ended; :func:`restartable`.
+        Of a fit with the same groups of components and :func:`alive`.
+
+    Raises
+    ------
+    ParameterError
+        If they are those of another family, covariance shape or number of columns.
     """
+    reference = mixture.family.reference(prior, mixture.n_components)
+    if _form(params.family) != _form(reference):
+        raise ParameterError(
+            "the fit to go on from has another family, covariance or number of levels than this one: start "
+            "afresh (warm_start=False), or leave them as they were."
+        )
     noise = None if mixture.label_noise is None else mixture.label_noise.matrix
     if mixture.label_noise is not None and mixture.label_noise.estimated and params.noise is not None:
         noise = params.noise
-    params = replace(params, family=mixture.family.moved(prior, params.family), noise=noise)
-    parts = engine.map_blocks(partial(e_step, mixture, params), data)
-    return m_step(mixture, prior, reduce(Stats.merge, parts), params)
+    return replace(params, family=mixture.family.moved(prior, params.family), noise=noise)
 
 
-def restartable(mixture: Mixture, prior: Any, params: Params) -> bool:
-    """Whether EM can go on from the parameters of another fit with the same groups of components.
+def alive(mixture: Mixture, params: Params) -> bool:
+    """Whether every component has weight, in each part of the rows that it can have rows in.
 
-    They must have the form of this family's, and no component may be without weight: it would stay so.
+    EM never gives any to one without.
     """
     weight = params.log_within + params.log_group[:, mixture.group]
     weight[LABELED, mixture.group == mixture.n_classes] = 0.0  # novel components have no labels
-    reference = mixture.family.reference(prior, mixture.n_components)
-    return bool(np.isfinite(weight).all()) and _form(params.family) == _form(reference)
+    return bool(np.isfinite(weight).all())
 
 
 def _form(record: Any) -> Any:
@@ -198,7 +205,7 @@ class _Seeds:
             return np.empty(0, dtype=np.intp), np.empty(0)
         some = np.sort(self.rng.permutation(len(class_probs))[:MAX_SEED_ROWS])
         there = self.mixture.family.points(self.prior, known.x[some])
-        distance, index = NearestNeighbors(n_neighbors=1).fit(there).kneighbors(points)
+        distance, index = sklearn.neighbors.NearestNeighbors(n_neighbors=1).fit(there).kneighbors(points)
         return class_probs[some][index[:, 0]].argmax(axis=1), distance[:, 0]
 
     def _spread(self, class_probs: Array) -> Array:
@@ -222,9 +229,11 @@ class _Seeds:
             )
         seed = int(self.rng.integers(2**31))
         if perturb:  # clusters around random rows, unrefined: k-means would lead to the same ones again
-            means = KMeans(len(components), init="random", n_init=1, max_iter=1, random_state=seed)
+            means = sklearn.cluster.KMeans(
+                len(components), init="random", n_init=1, max_iter=1, random_state=seed
+            )
         else:
-            means = KMeans(len(components), n_init=3, random_state=seed)
+            means = sklearn.cluster.KMeans(len(components), n_init=3, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             return np.asarray(components[means.fit(points, sample_weight=weight).labels_])

@@ -46,9 +46,9 @@ def log_offsets(mixture: Mixture, params: Params, log_table: Array, labeled: NDA
     return np.asarray(mixture.log_label(evidence, labeled) + params.log_within + by_group)
 
 
-def start_walk(mixture: Mixture, params: Params, block: Block) -> Walk:
-    """Start a walk over the rows of a block."""
-    return mixture.family.walk(params.family, block.x.dtype, block.missing)
+def start_walk(mixture: Mixture, params: Params, block: Block, dtype: Any = np.float64) -> Walk:
+    """Start a walk over the rows of a block that computes in numbers of some type."""
+    return mixture.family.walk(params.family, dtype, block.missing)
 
 
 def responsibilities(
@@ -72,9 +72,12 @@ def responsibilities(
         yield piece, *normalize(values)
 
 
-def e_step(mixture: Mixture, params: Params, block: Block) -> Stats:
-    """Expected statistics of a block under the current parameters."""
-    walk = start_walk(mixture, params, block)
+def e_step(mixture: Mixture, params: Params, block: Block, dtype: Any = np.float64) -> Stats:
+    """Expected statistics of a block under the current parameters.
+
+    ``dtype`` float32 is faster where a family computes in it, and good to about six digits.
+    """
+    walk = start_walk(mixture, params, block, dtype)
     parts = np.zeros((2, mixture.n_components))
     noise = no_label_counts(mixture)
     log_lik = 0.0

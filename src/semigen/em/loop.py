@@ -12,9 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.data.blocks import Blocks, Engine
+from semigen.em.acceleration import as_acceleration, as_vector
 from semigen.em.kernel import e_step, log_likelihood, log_prior, m_step, stats_by_label
 from semigen.em.records import Array, Mixture, Params, Stats
-from semigen.exceptions import ObjectiveDecreasedWarning
+from semigen.exceptions import ConvergenceWarning, ObjectiveDecreasedWarning
+
+SLACK = 1e-9
+"""A fall of the objective by this share is rounding."""
+
+ROUGH_TOL, ROUGH_RISE = 10.0, 2e-6
+"""In float32 the objective must rise by so many times the tolerance, and by this share of itself."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,18 @@ class Fit:
         return float(self.path[-1])
 
 
+def warn_unless_converged(found: Fit, tol: float) -> None:
+    """Say that a fit ended before the objective stood still."""
+    if not found.converged:
+        warnings.warn(
+            f"EM stopped after {found.n_iter} iteration(s) while the objective still rose by "
+            f"{found.path[-1] - found.path[-2]:.2g} nats per row (tol={tol:g}): raise max_iter, raise tol, "
+            "or raise shrinkage.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+
 def fit(
     mixture: Mixture,
     prior: Any,
@@ -54,6 +73,7 @@ def fit(
     *,
     max_iter: int = 200,
     tol: float = 1e-6,
+    acceleration: str | None = None,
     on_iteration: Callable[[int, float], None] | None = None,
 ) -> Fit:
     """Maximize the objective from a start.
@@ -61,7 +81,9 @@ def fit(
     ``L(θ) = [Σ_labeled w log p(x, y) + λ Σ_unlabeled w log p(x) + log prior(θ)] / total weight``
 
     (total weight: Σ w over labeled plus λ Σ w over unlabeled rows) never falls; Dempster, Laird & Rubin
-    (1977), *JRSS B* 39:1. Statistics of rows whose component is known are computed once.
+    (1977), *JRSS B* 39:1. Statistics of rows whose component is known are computed once. Rows in float32 are
+    computed in float32 as long as the objective rises by far more than that rounds, then in float64, so that
+    the fit stops where it would with the same rows in float64.
 
     Parameters
     ----------
@@ -71,7 +93,9 @@ def fit(
     max_iter : int, default=200
         At most this many M-steps.
     tol : float, default=1e-6
-        Stop when the objective rises by less, nats per row.
+        Stop when the objective rises by less in a step of EM, nats per row.
+    acceleration : {"auto", "anderson", "squarem"} or None, default=None
+        Extrapolate (:mod:`semigen.em.acceleration`). Steps that are refused count among ``max_iter``.
     on_iteration : callable or None
         Called with the number of M-steps and the objective after each.
     """
@@ -79,20 +103,38 @@ def fit(
     free, total_weight = data.where(~settled), data.total_weight
     fixed = _settled_stats(mixture, params, data.where(settled), engine) if settled.any() else []
 
-    def evaluate(current: Params) -> tuple[float, Stats]:
+    def evaluate(current: Params, dtype: Any) -> tuple[float, Stats]:
         known = [replace(one, log_lik=log_likelihood(mixture, current, one)) for one in fixed]
-        parts = engine.map_blocks(partial(e_step, mixture, current), free)
+        parts = engine.map_blocks(partial(e_step, mixture, current, dtype=dtype), free)
         stats = reduce(Stats.merge, [*known, *parts])
         return (stats.log_lik + log_prior(mixture, prior, current)) / total_weight, stats
 
-    slack = 1e-9 if data.dtype == np.float64 else 1e-5
-    objective, stats = evaluate(params)
-    path = [objective]
+    single = data.dtype == np.float32 and mixture.family.has_single
+    dtype = np.dtype(np.float32 if single else np.float64)
+    faster = as_acceleration(acceleration)
+    objective, stats = evaluate(params, dtype)
+    path, rise, refused = [objective], np.inf, 0
     converged = False
-    while len(path) <= max_iter:
-        candidate = m_step(mixture, prior, stats, params)
-        objective, stats = evaluate(candidate)
-        if not objective >= path[-1] - slack * (1.0 + abs(path[-1])):
+    while len(path) + refused <= max_iter and not converged:
+        accepted = False
+        trial = None if faster is None or dtype == np.float32 else faster.propose(stats, rise)
+        if faster is not None and trial is not None and rise >= tol:  # a step of EM decides where it ends
+            with np.errstate(all="ignore"):
+                candidate = m_step(mixture, prior, trial, params)
+            if not np.isnan(as_vector(candidate)).any():
+                objective, found = evaluate(candidate, dtype)
+                accepted = objective >= path[-1]
+                refused += not accepted
+            faster.answer(accepted=accepted)
+        if not accepted:
+            candidate = m_step(mixture, prior, stats, params)
+            objective, found = evaluate(candidate, dtype)
+        rise = objective - path[-1]
+        if dtype == np.float32 and not rise > max(ROUGH_TOL * tol, ROUGH_RISE * (1.0 + abs(path[-1]))):
+            dtype = np.dtype(np.float64)  # from here on digits matter
+            path[-1], stats = evaluate(params, dtype)
+            continue
+        if not rise >= -SLACK * (1.0 + abs(path[-1])):
             warnings.warn(
                 f"the objective fell from {path[-1]:.10g} to {objective:.10g} nats per row in iteration "
                 f"{len(path)}, which EM cannot do: a bug in the family {mixture.family.name!r} or its "
@@ -101,14 +143,11 @@ def fit(
                 stacklevel=2,
             )
             break
-        params = candidate
-        rise = objective - path[-1]
+        params, stats = candidate, found
         path.append(objective)
         if on_iteration is not None:
             on_iteration(len(path) - 1, objective)
-        if rise < tol:
-            converged = True
-            break
+        converged = rise < tol and not accepted
     return Fit(params, np.asarray(path), converged)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from dataclasses import replace
 from typing import Any, Self
@@ -18,14 +19,15 @@ from semigen.columns import ReadTable
 from semigen.common.checks import integer
 from semigen.common.progress import Clock, Progress
 from semigen.common.threads import thread_count
-from semigen.comparison import Comparison, Verdict, decide, explain, judge
+from semigen.comparison import Comparison, Verdict, explain
 from semigen.data.labels import Labels
 from semigen.data.weights import class_rows, read_labels
 from semigen.em import Engine
-from semigen.ensemble.defaults import MANY_LABELS, SUPERVISED, default_weights, models, supervised_weights
+from semigen.ensemble.defaults import SUPERVISED, default_weights, models
 from semigen.ensemble.fitted import FittedEnsemble, shares
 from semigen.ensemble.forms import Forms
 from semigen.ensemble.pool import PoolClassifier
+from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, settle
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
 from semigen.exceptions import DatasetShiftWarning
@@ -35,13 +37,14 @@ from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, Plain
 
 Array = NDArray[np.float64]
 
-ALL_MODELS, SUPERVISED_MODELS = "all models", "supervised models"
-"""Names in ``validation_`` of the ensemble, and of the same ensemble trained on the labeled rows alone."""
 RIDGE = 20.0
 MOST_CORRELATED = 2_000
 """Columns of which the mixture per class knows the correlations, in time that grows with their cube."""
+WIDE = f"of more than {MOST_CORRELATED:,} columns the mixture per class takes no correlations into account"
 SHARE_OF_MIXTURES = 0.4
 """Of a time budget."""
+TIMED_ROWS = 1_000
+"""Rows whose forms are timed under a time budget."""
 MAX_ROWS = 100_000
 """Unlabeled rows that the mixture per class is fitted on."""
 MAX_LABELED = 20_000
@@ -56,14 +59,13 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     (:class:`semigen.MixtureEnsembleFeatures`), and on graph features
     (:class:`semigen.representation.NeighborGraph`); label spreading over the same graph
     (:class:`semigen.representation.GraphSpreading`); a mixture per class, fitted by EM with unlabeled rows at
-    a tenth of the weight; logistic regression and a random forest on the labeled rows, and, with fifty labels
-    per class or more, boosted trees. For documents (sparse rows) there are the mixture features, the mixture
-    per class with unlabeled rows at three tenths of the weight, and logistic regression on the words and on
-    their principal components. The ensemble adds what the models make of the columns to the class shares that
-    are assumed (``class_prior``), so that these count once. The weights of the models, and how confident the
-    ensemble is, are learned on held-out labels. Where these show that the unlabeled rows hurt
-    (:class:`semigen.comparison.Verdict`), the models that use them are left out, and ``explanation_`` says
-    so.
+    a tenth of the weight; logistic regression, a random forest and boosted trees on the labeled rows. For
+    documents (sparse rows) there are the mixture features, the mixture per class with unlabeled rows at three
+    tenths of the weight, and logistic regression on the words and on their principal components. The ensemble
+    adds what the models make of the columns to the class shares that are assumed (``class_prior``), so that
+    these count once. The weights of the models, and how confident the ensemble is, are learned on held-out
+    labels. Where these show that the unlabeled rows hurt (:class:`semigen.comparison.Verdict`), the models
+    that use them are left out, and ``explanation_`` says so.
 
     Parameters
     ----------
@@ -82,8 +84,9 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         rows. "uniform": all classes are equally frequent. An array: known shares, in the order of
         ``classes_``. See :class:`semigen.PoolClassifier`.
     time_budget : float or None, default=None
-        Seconds for a fit, roughly: mixtures, folds and models that cannot be finished in time are left out,
-        and ``explanation_`` says so. Results then depend on the speed of the machine. None: no limit.
+        Seconds for a fit and for predicting its rows, roughly: mixtures, folds and models that cannot be
+        finished in time are left out, and ``explanation_`` says so. Results then depend on the speed of the
+        machine. None: no limit.
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabeled.
     n_jobs : int or None, default=None
@@ -116,7 +119,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         had been shuffled on its own, by tests at the 5 % level; a warning says so, too. Not tested for sparse
         rows, nor with fewer than 5 labeled or 30 unlabeled rows.
     stopped_early_ : bool
-        Whether the time budget may have ended the fit before all mixtures, folds and models were there.
+        Whether the time budget ended the fit before all mixtures, folds and models were there.
     explanation_ : str
         Which models the predictions rest on and what the unlabeled rows changed, in words.
     pool_ : PoolClassifier
@@ -208,6 +211,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         clock = Clock(self.time_budget, self.verbose, progress)
         schema, matrix = columns.learn(X, self.kinds, sparse="words")
         covariance = "tied" if schema.n_features <= MOST_CORRELATED else "diag"
+        if covariance == "diag" and not issparse(matrix):
+            schema = replace(schema, notes=(*schema.notes, WIDE))
         family = choose("auto", covariance, schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
         validate_data(self, X, skip_check_array=True)
@@ -230,8 +235,10 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             table, labels, weight = table[rows], labels.take(rows), weight[rows]
         self.classes_ = labels.classes
         self.forms_ = _forms(table, mixtures, seed)
+        if clock.budget is not None:
+            clock.reserve(_seconds_to_predict(self.forms_, table, matrix.shape[0]))
         X_formed = self.forms_.of(table)
-        self.pool_ = self._pool(family, n_labeled, clock, seed).fit(
+        self.pool_ = self._pool(family, clock, seed).fit(
             X_formed,
             labels,
             None if (weight == 1).all() else weight,
@@ -245,24 +252,33 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         )
         if self.dependence_shift_:
             warnings.warn(DEPENDENCE_SHIFT, DatasetShiftWarning, stacklevel=2)
-        self._judge(rows, n_labeled, n_unlabeled)
-        self.pool_.assume_prior(prior, X_formed, labels, weight)
-        self.class_prior_ = self.pool_.class_prior_
-        self.weights_ = self.pool_.weights_
-        self.models_ = tuple(
-            replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in self.pool_.models_
+        pool = self.pool_
+        held_out = replace(
+            pool.held_out_,
+            rows=rows[pool.held_out_.rows],
+            n_labeled=n_labeled,
+            n_unlabeled=n_unlabeled,
         )
-        self.stopped_early_ = clock.over
+        start = {name: (pool.weights or {})[name] for name in pool.estimators_}
+        settled = settle(held_out, start, pool.ridge, self.dependence_shift_)
+        self.validation_: Comparison | None = settled.validation
+        self.verdict_: Verdict = settled.verdict
+        self.unlabeled_used_ = settled.unlabeled_used
+        pool.reweight(settled.weights)
+        pool.assume_prior(prior, X_formed, labels, weight)
+        self.class_prior_ = pool.class_prior_
+        self.weights_ = pool.weights_
+        self.models_ = tuple(replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in pool.models_)
+        self.stopped_early_ = mixtures.stopped_early_ or self.pool_.stopped_early_
         self.explanation_ = _explanation(self, n_unlabeled)
         return self
 
-    def _pool(self, family: Family, n_labeled: int, clock: Clock, seed: int) -> PoolClassifier:
+    def _pool(self, family: Family, clock: Clock, seed: int) -> PoolClassifier:
         """The ensemble before it is fitted."""
-        forms = self.forms_
-        sparse, many = forms.plain.sparse_, n_labeled >= MANY_LABELS * len(self.classes_)
+        forms, sparse = self.forms_, self.forms_.plain.sparse_
         return PoolClassifier(
-            models(forms, family, seed, sparse=sparse, many=many, engine=self.engine),
-            weights=default_weights(sparse=sparse, many=many),
+            models(forms, family, seed, sparse=sparse, engine=self.engine),
+            weights=default_weights(sparse=sparse, n_features=self.schema_.n_features),
             ridge=RIDGE,
             time_budget=clock.left(),
             unlabeled=None,
@@ -276,36 +292,14 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         of_text = np.flatnonzero(np.isin(first.numbers_, texts))
         return np.delete(first.transform(ReadTable(self.schema_, matrix)), of_text, axis=1)
 
-    def _judge(self, rows: NDArray[np.intp], n_labeled: int, n_unlabeled: int) -> None:
-        """Compare the ensemble with its supervised models; keep only these where that is better or safer."""
-        pool, names = self.pool_, list(self.pool_.estimators_)
-        self.validation_: Comparison | None = None
-        self.verdict_: Verdict = judge(None, ALL_MODELS, SUPERVISED_MODELS, n_unlabeled=n_unlabeled)
-        self.unlabeled_used_ = True
-        start = {name: (pool.weights or {})[name] for name in names}
-        alone = supervised_weights(start)
-        if not alone:  # the time budget left none
-            return
-        held_out = replace(
-            pool.held_out_,
-            rows=rows[pool.held_out_.rows],
-            n_labeled=n_labeled,
-            n_unlabeled=n_unlabeled,
-        )
-        without = held_out.only(np.array([name in alone for name in names]))
-        validation = held_out.validation(
-            {
-                ALL_MODELS: held_out.crossfitted(np.array(list(start.values())), pool.ridge),
-                SUPERVISED_MODELS: without.crossfitted(np.array(list(alone.values())), pool.ridge),
-                **dict(zip(names, held_out.log_probs, strict=True)),
-            }
-        )
-        decided = None if validation is None else decide(validation.difference(ALL_MODELS, SUPERVISED_MODELS))
-        self.validation_ = validation
-        self.verdict_ = judge(validation, ALL_MODELS, SUPERVISED_MODELS, n_unlabeled=n_unlabeled)
-        if decided == "hurt" or (self.dependence_shift_ and decided != "helped"):
-            pool.restrict(alone)
-            self.unlabeled_used_ = False
+
+def _seconds_to_predict(forms: Forms, table: ReadTable, n_rows: int) -> float:
+    """Seconds that predictions of all rows will take, by the forms of some of them, which take most."""
+    some = np.linspace(0, len(table) - 1, min(len(table), TIMED_ROWS)).astype(np.intp)
+    begin, rows = time.perf_counter(), forms.of(table[some])
+    for form in ("plain", "responsibilities", *(() if forms.plain.sparse_ else ("neighbors",))):
+        getattr(rows, form)
+    return (time.perf_counter() - begin) * n_rows / len(some)
 
 
 def _forms(table: ReadTable, mixtures: MixtureEnsembleFeatures, seed: int) -> Forms:

@@ -25,27 +25,21 @@ AXES = "logistic regression on principal components"
 SUPERVISED = (LOGISTIC, FOREST, BOOSTING)
 """Models that use labeled rows only."""
 DEFAULT_WEIGHTS = {
-    MIXTURES: 0.35,
-    GRAPH: 0.08,
-    SPREADING: 0.02,
-    MIXTURE_PER_CLASS: 0.05,
-    LOGISTIC: 0.08,
-    FOREST: 0.27,
+    MIXTURES: 0.41,
+    SPREADING: 0.005,
+    MIXTURE_PER_CLASS: 0.15,
+    LOGISTIC: 0.0,
+    GRAPH: 0.07,
+    FOREST: 0.015,
+    BOOSTING: 0.06,
 }
-"""Weights without any evidence; with few labels the ensemble stays near them. Learned over the mixed tables
-of the benchmarks (``python -m benchmarks.accuracy --learn-weights``), with 5 and 20 labels per class."""
-MANY_LABELS = 50
-"""Labels per class from which there are boosted trees, too."""
-WEIGHTS_OF_MANY = {
-    MIXTURES: 0.35,
-    GRAPH: 0.1,
-    SPREADING: 0.03,
-    MIXTURE_PER_CLASS: 0.03,
-    LOGISTIC: 0.12,
-    FOREST: 0.15,
-    BOOSTING: 0.25,
-}
-"""The same with 100 labels per class, rounded."""
+"""Weights without any evidence; with few labels the ensemble stays near them. Learned over tables of the
+benchmarks (``python -m benchmarks.accuracy --learn-weights``)."""
+SUPERVISED_WEIGHTS = {LOGISTIC: 0.48, FOREST: 0.28, BOOSTING: 0.13}
+"""The same where there are only supervised models; their proportions count."""
+WIDE = 16
+"""Columns from which models that learn classes from the columns themselves count less, in inverse proportion:
+the more there are, the less a handful of labels say which of them matter."""
 DOCUMENT_WEIGHTS = {MIXTURES: 0.4, MIXTURE_PER_CLASS: 0.8, LOGISTIC: 0.05, AXES: 0.1}
 """The same for sparse rows, where the mixture per class is the strong model. Chosen on the training documents
 of 20 Newsgroups and half of the splits of the SSL book's Text."""
@@ -53,7 +47,7 @@ N_TREES = 200
 
 
 def models(
-    forms: Forms, family: Family, seed: int, *, sparse: bool, many: bool = False, engine: Engine | None = None
+    forms: Forms, family: Family, seed: int, *, sparse: bool, engine: Engine | None = None
 ) -> list[tuple[str, str, Any]]:
     """Name, form of the rows (:class:`semigen.ensemble.forms.FormedRows`) and classifier of each model.
 
@@ -65,8 +59,6 @@ def models(
     seed : int
     sparse : bool
         Whether the rows are documents.
-    many : bool
-        Whether there are ``MANY_LABELS`` per class or more.
     engine : Engine or None
         Of the mixture per class.
     """
@@ -88,25 +80,30 @@ def models(
             (LOGISTIC, "plain", RidgeLogistic(1.0)),
             (AXES, "principal_axes", RidgeLogistic(10.0)),
         ]
-    chosen = [
+    return [
         (MIXTURES, "responsibilities", RidgeLogistic(25.0)),
         (SPREADING, "neighbors", GraphSpreading(FrozenEstimator(forms.graph))),
         (MIXTURE_PER_CLASS, "table", mixture),
         (LOGISTIC, "plain", RidgeLogistic(1.0)),
         (GRAPH, "graph_features", RidgeLogistic(10.0)),
         (FOREST, "plain", TreeEnsemble(N_TREES, random_state=seed)),
+        (BOOSTING, "plain", BoostedTrees(random_state=seed)),
     ]
-    return [*chosen, (BOOSTING, "plain", BoostedTrees(random_state=seed))] if many else chosen
 
 
-def default_weights(*, sparse: bool, many: bool = False) -> dict[str, float]:
+def default_weights(*, sparse: bool, n_features: int) -> dict[str, float]:
     """Weights without any evidence."""
-    if sparse:
-        return DOCUMENT_WEIGHTS
-    return WEIGHTS_OF_MANY if many else DEFAULT_WEIGHTS
+    return DOCUMENT_WEIGHTS if sparse else for_columns(DEFAULT_WEIGHTS, n_features)
+
+
+def for_columns(weights: Mapping[str, float], n_features: int) -> dict[str, float]:
+    """Default weights for a table of so many columns; see ``WIDE``."""
+    share = min(1.0, WIDE / n_features)
+    wide = (MIXTURE_PER_CLASS, *SUPERVISED)
+    return {name: weight * (share if name in wide else 1.0) for name, weight in weights.items()}
 
 
 def supervised_weights(weights: Mapping[str, float]) -> dict[str, float]:
     """Default weights of the supervised models alone: their sum is that of all; empty if there are none."""
-    kept = {name: weight for name, weight in weights.items() if name in SUPERVISED}
+    kept = {name: SUPERVISED_WEIGHTS[name] for name in weights if name in SUPERVISED}
     return {name: weight * sum(weights.values()) / sum(kept.values()) for name, weight in kept.items()}

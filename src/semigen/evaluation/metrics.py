@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
-import sklearn.metrics
+import sklearn
 from numpy.typing import ArrayLike, NDArray
 
 from semigen.data.labels import class_columns, labeled_values
@@ -172,7 +172,8 @@ def brier_score(
     0.26
     """
     aligned, column, weight = _read(y_true, probabilities, classes, sample_weight, unlabeled)
-    return float(np.average(row_brier(aligned, column), weights=weight))
+    error = aligned - (np.arange(aligned.shape[1]) == column[:, None])
+    return float(np.average((error**2).sum(axis=1), weights=weight))
 
 
 def row_log_loss(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -193,9 +194,13 @@ def row_log_loss(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -
 
 
 def row_brier(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Σ_k (p_ik − [y_i = k])² of each row, (m,).
+    """Brier score of each row, ``Σ_k (p_k - [k is its class])²``, (n,).
 
-    ``probabilities`` is (m, K); ``column`` (m,) is the column of each row's true class.
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n, K)
+    column : ndarray of shape (n,)
+        The column of each row's class.
     """
     error = probabilities - (np.arange(probabilities.shape[1]) == column[:, None])
     return np.asarray((error**2).sum(axis=1))

@@ -25,6 +25,9 @@ MEAN_STRENGTH = 0.01
 WITHIN_STRENGTH, WITHIN_SHARE = 3.0, 0.5
 """Pseudo-rows of the variance of a column within classes, and their share of its variance over all rows."""
 
+FLOOR = 1e-6
+"""Share of a column's variance over all rows that every covariance keeps."""
+
 PRIOR_CHUNK_ROWS = 1024
 
 VARIANCE_RANGE = {np.dtype(np.float64): (1e-200, 1e200), np.dtype(np.float32): (1e-25, 1e25)}
@@ -45,6 +48,11 @@ class Elliptical(Family):
     def __init__(self, covariance: str | Covariance = "full") -> None:
         self.covariance = as_covariance(covariance)
 
+    @property
+    def has_single(self) -> bool:  # type: ignore[override]
+        """As the covariance shape."""
+        return self.covariance.has_single
+
     def fit_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> NormalInverseWishart:
         return self._fit_prior(data, shrinkage, engine, self._bounds(data, engine))
 
@@ -64,7 +72,7 @@ class Elliptical(Family):
             target=self.covariance.target(WITHIN * scale**2, scale),
             strength=float(strength),
             mean_strength=MEAN_STRENGTH if strength > 0 else 0.0,
-            floor=(1e-6 if data.dtype == np.float64 else 1e-4) * scale**2,
+            floor=FLOOR * scale**2,
         )
 
     def pooled(self) -> Family:
@@ -117,7 +125,10 @@ class Elliptical(Family):
         return LocationShape(prior.center, mean, self.covariance.reference(prior, n_components))
 
     def moved(self, prior: NormalInverseWishart, params: Any) -> Any:
-        return replace(params, center=prior.center, mean=params.mean + (params.center - prior.center))
+        mean = params.mean + (params.center - prior.center)
+        return replace(
+            params, center=prior.center, mean=mean, shape=self.covariance.bounded(prior, params.shape)
+        )
 
     def _scatter_walk(self, params: LocationShape, dtype: Any, missing: Missing) -> ScatterWalk:
         """Start a walk that computes distances and adds up moments."""
@@ -282,7 +293,7 @@ def within_sums(
         return np.zeros_like(center), np.zeros_like(center), np.zeros_like(center)
     count, first, second = (np.sum(part, axis=0) for part in zip(*parts, strict=True))
     some = np.where(count > 0, count, 1.0)
-    within = np.maximum(second - first**2 / some, 0.0)
+    within = np.maximum(second - first * (first / some), 0.0)
     return within.sum(axis=0), count.sum(axis=0), (count > 0).sum(axis=0).astype(np.float64)
 
 

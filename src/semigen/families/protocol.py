@@ -69,6 +69,8 @@ class Family(ABC):
     """Whether rows may be a CSR matrix, which is never made dense."""
     takes_missing: bool = True
     """Whether values may be missing."""
+    has_single: bool = False
+    """Whether walks can compute in float32."""
 
     def accepts(self, missing: Missing) -> bool:
         """Whether values may be missing in these columns, flags (D,); None: in no column."""
@@ -135,7 +137,7 @@ class Family(ABC):
         """Parameters before any row was seen: every component is like the prior."""
 
     def moved(self, prior: Any, params: Any) -> Any:
-        """The same parameters of another fit, held as those of fits under ``prior`` are."""
+        """The same parameters of another fit, held as those under ``prior`` are and within its bounds."""
         return params
 
     @abstractmethod

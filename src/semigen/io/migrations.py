@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from semigen.arrays.special import NormalScores
 from semigen.comparison import Verdict, judge
 from semigen.data.labels import class_columns
 from semigen.estimators.adapters import takes_unlabeled
@@ -172,6 +173,10 @@ def _held_out(record: Any) -> None:
     _set(record, class_shares=shares)
 
 
+def _scores_alone(record: Any) -> None:
+    _set(record, probabilities=None, row_briers=None)
+
+
 def _zero_line(comparison: Any, held_out: Any) -> None:
     """The class shares as a further entry of a comparison."""
     if comparison is not None:
@@ -293,6 +298,8 @@ def _coded(model: Any, classes: Any) -> None:
 def _plain_columns(model: Any) -> None:
     if hasattr(model, "scale_"):
         model.share_ = np.ones_like(model.scale_)
+        columns = [(one.values, one.at, one.between) for one in model.scores_]
+        model.scores_ = NormalScores.joined(columns) if columns else None
 
 
 def _all_as_they_are(schema: Any) -> None:
@@ -309,7 +316,14 @@ def _older_ensemble(model: Any) -> None:
     _uniform_prior(model)
 
 
+def _all_there(model: Any) -> None:
+    """The file does not say whether a time budget left anything out."""
+    if any(name.endswith("_") for name in vars(model)):  # it is fitted
+        model.stopped_early_ = False
+
+
 def _older_pool(model: Any) -> None:
+    _all_there(model)
     _coded_pool(model)
     _uniform_priors(model)
 
@@ -327,9 +341,11 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
     },
     2: {
         "AutoClassifier": _older_ensemble,
+        "Comparison": _scores_alone,
         "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
         "MixtureClassifier": _own_posterior,
+        "MixtureEnsembleFeatures": _all_there,
         "PlainColumns": _plain_columns,
         "PoolClassifier": _older_pool,
         "Schema": _all_as_they_are,

@@ -106,11 +106,11 @@ def compare(
     --------
     >>> import semigen
     >>> from semigen.datasets import make_gaussian_classes
-    >>> data = make_gaussian_classes(10, 200, distance=2, random_state=0)
-    >>> print(semigen.compare(["mixture", "forest"], data.X, data.y))  # doctest: +ELLIPSIS
+    >>> data = make_gaussian_classes(20, 200, distance=2, random_state=0)
+    >>> print(semigen.compare(["mixture", "logistic"], data.X, data.y))  # doctest: +ELLIPSIS
     20 held-out labeled rows, 5 folds; 95 % intervals
-    name          accuracy, %            log-loss             Brier score          log-loss - best
-    mixture       ...
+    name ... accuracy, % ... log-loss ... Brier score ... log-loss - best
+    ...
     """
     models = {
         name: PartlyLabeledClassifier(_classifier(name, one, unlabeled), unlabeled)

@@ -252,9 +252,9 @@ def forecast(
     --------
     >>> import semigen
     >>> from semigen.datasets import make_gaussian_classes
-    >>> data = make_gaussian_classes(15, 200, distance=2, random_state=0)
+    >>> data = make_gaussian_classes(30, 200, distance=2, random_state=0)
     >>> print(semigen.forecast(data.X, data.y))  # doctest: +ELLIPSIS
-    With 30 labels the ... model is the best: error ...
+    With 30 labels the ... model is expected to be the best: error ...
     """
     integer("n_repeats", n_repeats, minimum=1)
     labels = encode(y, unlabeled)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from semigen import columns
 from semigen.columns import ReadTable
+from semigen.ensemble.forms import Forms
 from semigen.representation import MixtureEnsembleFeatures
 
 Array = NDArray[np.float64]
@@ -54,7 +55,7 @@ def similarity_features(estimator: Any, X: Any, random_state: int) -> Array:
     directions. The mixtures are those of a fitted :class:`semigen.AutoClassifier`; for any other estimator
     they are fitted to these rows, whose columns are read by its ``kinds`` if it has any.
     """
-    if hasattr(estimator, "forms_"):
+    if isinstance(getattr(estimator, "forms_", None), Forms):
         reader, mixtures = estimator, estimator.forms_.mixtures
     else:
         kinds = getattr(estimator, "kinds", None)

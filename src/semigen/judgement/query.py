@@ -294,7 +294,11 @@ def _answers(
         except NotFittedError:
             pass
         else:
-            return estimator, _Answers(np.asarray(estimator.classes_), np.asarray(estimator.predict_proba(X)))
+            with np.errstate(invalid="ignore"):  # label spreading has 0 / 0 where no label reaches
+                probs = np.asarray(estimator.predict_proba(X))
+            return estimator, _Answers(
+                np.asarray(estimator.classes_), np.where(np.isnan(probs), 1 / probs.shape[1], probs)
+            )
     if labels is None or not needed:
         return estimator, None
     model = AutoClassifier(random_state=random_state) if estimator is None else clone(estimator)

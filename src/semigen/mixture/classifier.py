@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -15,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from semigen import columns
+from semigen.columns import Schema
 from semigen.common import checks
 from semigen.comparison import cross_validate
 from semigen.em import (
@@ -24,18 +24,21 @@ from semigen.em import (
     LabelMechanism,
     Level,
     Mixture,
+    as_acceleration,
     as_engine,
     fit_levels,
     mechanism,
     refined,
+    warn_unless_converged,
 )
 from semigen.estimators.base import TableClassifier
 from semigen.exceptions import ConvergenceWarning, ParameterError
-from semigen.families import COVARIANCES, Family, as_modeled, choose, wanted_kinds
+from semigen.families import COVARIANCES, as_modeled, choose, wanted_kinds
 from semigen.mixture import criteria, evidence, parameters, selection
-from semigen.mixture.fitted import Before, FittedMixture, missing_refused
+from semigen.mixture.fitted import FittedMixture, missing_refused
 from semigen.mixture.proportions import ClassProportions, class_proportions
 from semigen.mixture.selection import Candidate
+from semigen.mixture.warm import LastFit
 
 
 class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
@@ -69,7 +72,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         that all components share, which is fitted first, with pseudo-rows of its own that spread in each
         column as labeled classes do. "auto" is the family's own choice: 4 D (full, low_rank) or 8 (diag,
         spherical), and for what is shared D + 2 or 4. A number is for both levels. 0 is maximum likelihood
-        (covariances then keep eigenvalues of at least 1e-6 of the columns' variances, 1e-4 in float32).
+        (covariances then keep eigenvalues of at least 1e-6 of the columns' variances).
     components_per_class : int, dict {class: int} or {"bic", "icl", "cv"}, default=1
         Components of each class; classes absent from the dict have one. Or the criterion that finds them:
         the Bayesian information criterion, the integrated completed likelihood, or the log-loss of labeled
@@ -109,11 +112,15 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         At most this many EM iterations per start.
     tol : float, default=1e-6
         Stop when the objective rises by less, nats per row.
+    acceleration : {"auto", "anderson", "squarem"} or None, default=None
+        Extrapolate the steps of EM (:mod:`semigen.em.acceleration`). "auto" needs less than half as many
+        passes over the rows where classes overlap (``benchmarks/speed/acceleration.md``); the objective never
+        falls, but with many maxima may end in another one. None: plain EM.
     warm_start : bool, default=False
-        Start from where the last ``fit`` of this object ended, one EM iteration on; ``n_init`` is then
-        ignored. The fit starts afresh if the classes, the columns, the components of the classes or the form
-        of the parameters have changed, if a component of the last fit has no weight (EM could not revive
-        it), or if a criterion chooses the model.
+        Go on from where the last ``fit`` of this object ended, with the λ and covariance that "auto" chose
+        there; ``n_init`` is then ignored. On the same rows two fits with ``max_iter=1`` end at the parameters
+        of one with ``max_iter=2``. Other classes, columns, components or class priors are refused. The fit
+        starts afresh if a criterion chooses the model, or a component of the last fit has no weight.
     random_state : int, RandomState or None, default=None
         Used for starts with several components per class or novel components, and for restarts.
     engine : Engine or None, default=None
@@ -201,6 +208,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         n_init: int = 1,
         max_iter: int = 200,
         tol: float = 1e-6,
+        acceleration: str | None = None,
         warm_start: bool = False,
         random_state: Any = None,
         engine: Engine | None = None,
@@ -220,6 +228,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
+        self.acceleration = acceleration
         self.warm_start = warm_start
         self.random_state = random_state
         self.engine = engine
@@ -250,17 +259,21 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         checks.integer("n_init", self.n_init, minimum=1)
         checks.integer("max_iter", self.max_iter, minimum=1)
         checks.real("tol", self.tol, minimum=0.0)
+        as_acceleration(self.acceleration)
         criterion = selection.criterion(self.components_per_class, self.covariance)
-        before = self._before() if self.warm_start and criterion is None else None
-        rows = self._read(X, y, sample_weight)
-        weights = self._candidate_weights(rows, criterion)
+        schema, rows = self._read(X, y, sample_weight)
+        before = None if criterion else self._last_fit(schema, rows)
+        self.schema_ = schema
+        validate_data(self, X, skip_check_array=True)
+        weights = self._candidate_weights(rows, criterion, before)
         self.selection_ = None
         covariance, components = self.covariance, self.components_per_class
         if criterion is not None:
             self.selection_ = self._search(criterion, rows, weights[0], X, y, sample_weight)
             covariance, components = self.selection_[0].covariance, self.selection_[0].components_per_class
         fits = {one: self._learn(rows, one, covariance, components, before) for one in weights}
-        shape_open, power = self._leaves_shape_open(covariance), parameters.calibrate(self.calibrate)
+        shape_open = before is None and parameters.leaves_shape_open(self.family, covariance)
+        power = parameters.calibrate(self.calibrate)
         with as_engine(self.engine).open() as engine:
             best = evidence.choose(
                 rows,
@@ -272,76 +285,84 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
             )
             data, level = evidence.weighted(rows, best.unlabeled_weight), best.level
             if best.is_upper:
-                level = refined(level, data, engine, max_iter=self.max_iter, tol=self.tol)
+                level = refined(level, data, engine, **self._stopping)
         self.unlabeled_weight_ = best.unlabeled_weight
         self.posterior_power_ = best.evidence.power if power is None else power
         self.schema_ = as_modeled(level.mixture.family, self.schema_)
         found = self._explain(level.mixture, level.prior, data, level.fit)
         self._store(level.mixture, level.prior, found, data.labels.classes)
-        self._warn_unless_converged(found)
+        warn_unless_converged(found, self.tol)
         return replace(level, fit=found)
 
-    def _read(self, X: Any, y: Any, sample_weight: Any) -> Data:
-        """Validated rows with their own weights, and labels; the schema of the columns is kept."""
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Schema, Data]:
+        """Validated rows with their own weights, and labels."""
         parameters.shrinkage(self.shrinkage)
         parameters.unlabeled_weight(self.unlabeled_weight)
         parameters.calibrate(self.calibrate)
         parameters.label_mechanism(self.label_mechanism, self.class_prior, self.n_novel_components)
         kinds = wanted_kinds(self.family, parameters.lower_shape(self.covariance))
-        self.schema_, matrix = columns.learn(X, kinds, sparse=True, words=True)
-        validate_data(self, X, skip_check_array=True)
-        return self._with_labels(matrix, y, sample_weight)
+        schema, matrix = columns.learn(X, kinds, sparse=True, words=True)
+        return schema, self._with_labels(matrix, y, sample_weight)
 
-    def _candidate_weights(self, rows: Data, criterion: str | None) -> list[float]:
+    def _last_fit(self, schema: Schema, rows: Data) -> LastFit | None:
+        """The fit to go on from, if there is one; it must have been about the same things."""
+        if not (self.warm_start and hasattr(self, "params_")):
+            return None
+        last = LastFit(self.mixture_, self.params_, self.schema_, self.classes_, self.unlabeled_weight_)
+        mixture = self._mixture(schema, rows, self.covariance, self.components_per_class, last)
+        last.refuse_others(mixture, as_modeled(mixture.family, schema), rows.labels.classes)
+        return last if last.alive else None
+
+    def _candidate_weights(self, rows: Data, criterion: str | None, before: LastFit | None) -> list[float]:
         """The values of λ to try. What is asked about unlabeled rows is asked about all of them."""
         given = parameters.unlabeled_weight(self.unlabeled_weight)
         if given is not None:
             return [given]
+        if before is not None:
+            return [before.unlabeled_weight]
         of_own_shares = isinstance(self.class_prior, str) and self.class_prior == "unlabeled"
         about_all = criterion or of_own_shares or self.label_mechanism or self.n_novel_components
         return [1.0] if about_all else evidence.candidate_weights(rows)
 
-    def _leaves_shape_open(self, covariance: Any) -> bool:
-        """Whether labels may choose the covariance: no family was given as an object that has one."""
-        given = self.family.values() if isinstance(self.family, Mapping) else (self.family,)
-        return parameters.is_auto(covariance) and not any(isinstance(one, Family) for one in given)
-
-    def _learn(
-        self,
-        rows: Data,
-        unlabeled_weight: float,
-        covariance: Any,
-        components: Any,
-        before: Before | None = None,
-    ) -> tuple[Level, ...]:
-        """Fit one structure from ``n_init`` starts, or from where the fit before ended."""
-        family = choose(
-            self.family, parameters.lower_shape(covariance), self.schema_, sparse=issparse(rows.x)
-        )
+    def _mixture(
+        self, schema: Schema, rows: Data, covariance: Any, components: Any, before: LastFit | None
+    ) -> Mixture:
+        """The structure to fit; that of the fit before where its covariance was left to the labels."""
+        family = choose(self.family, parameters.lower_shape(covariance), schema, sparse=issparse(rows.x))
+        if before is not None and before.is_upper and parameters.leaves_shape_open(self.family, covariance):
+            family = family.pooled()
         classes = rows.labels.classes
-        mixture = Mixture(
+        return Mixture(
             family,
             parameters.component_groups(components, self.n_novel_components, classes),
             len(classes),
             parameters.class_prior(self.class_prior, classes),
             parameters.label_noise(self.label_noise, classes),
         )
-        if not family.accepts(rows.missing):
-            columns.refuse_missing(self.schema_, rows.x, missing_refused(family))
-        goes_on = before is not None and before.serves(mixture, rows, self.schema_)
+
+    def _learn(
+        self, rows: Data, weight: float, covariance: Any, components: Any, before: LastFit | None = None
+    ) -> tuple[Level, ...]:
+        """Fit one structure from ``n_init`` starts, or from where the fit before ended."""
+        mixture = self._mixture(self.schema_, rows, covariance, components, before)
+        if not mixture.family.accepts(rows.missing):
+            columns.refuse_missing(self.schema_, rows.x, missing_refused(mixture.family))
         with as_engine(self.engine).open() as engine:
             return fit_levels(
                 mixture,
-                evidence.weighted(rows, unlabeled_weight),
+                evidence.weighted(rows, weight),
                 engine,
                 np.random.default_rng(check_random_state(self.random_state).randint(2**31)),
                 shrinkage=parameters.shrinkage(self.shrinkage),
                 n_init=self.n_init,
-                before=before.params if before is not None and goes_on else None,
-                max_iter=self.max_iter,
-                tol=self.tol,
-                on_iteration=evidence.report(unlabeled_weight) if self.verbose else None,
+                before=None if before is None else before.params,
+                **self._stopping,
+                on_iteration=evidence.report(weight) if self.verbose else None,
             )
+
+    @property
+    def _stopping(self) -> dict[str, Any]:
+        return {"max_iter": self.max_iter, "tol": self.tol, "acceleration": self.acceleration}
 
     def _explain(self, mixture: Mixture, prior: Any, data: Data, found: Fit) -> Fit:
         """Fit the label mechanism and the class proportions, where they are asked for."""
@@ -367,27 +388,21 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
                 level = self._learn(rows, unlabeled_weight, shape, components)[-1]
             except ParameterError:  # more components than rows to start them from
                 return Candidate(shape, components, np.inf, 0)
-            mixture, found = level.mixture, level.fit
-            n_free = criteria.n_free(mixture, found.params)
+            mixture, params = level.mixture, level.fit.params
+            n_free = criteria.n_free(mixture, params)
             if criterion == "cv":
-                model = clone(self).set_params(
-                    covariance=shape,
-                    components_per_class=components,
-                    unlabeled_weight=unlabeled_weight,
-                    calibrate=1.0,
-                )
+                chosen = {"covariance": shape, "components_per_class": components}
+                model = clone(self).set_params(unlabeled_weight=unlabeled_weight, calibrate=1.0, **chosen)
                 scored = cross_validate(
                     {"model": model}, X, y, sample_weight=sample_weight, n_repeats=2, unlabeled=self.unlabeled
                 )
                 return Candidate(shape, components, scored.score("model").log_loss.value, n_free)
             of_fit = criteria.bic if criterion == "bic" else criteria.icl
-            value = of_fit(mixture, found.params, data, as_engine(self.engine))
-            return Candidate(shape, components, value, n_free)
+            return Candidate(shape, components, of_fit(mixture, params, data, as_engine(self.engine)), n_free)
 
         shapes = tuple(COVARIANCES) if self.covariance == criterion else (self.covariance,)
-        fixed = None
-        if self.components_per_class != criterion:
-            fixed = parameters.components(self.components_per_class, rows.labels.classes)
+        is_open = self.components_per_class == criterion
+        fixed = None if is_open else parameters.components(self.components_per_class, rows.labels.classes)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # warned of for the model that is kept
             return selection.search(evaluate, rows.labels.classes, shapes, fixed)
@@ -401,13 +416,3 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self.objective_ = result.objective
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
-
-    def _warn_unless_converged(self, result: Fit) -> None:
-        if not result.converged and self.max_iter > 1:
-            warnings.warn(
-                f"EM stopped after {result.n_iter} iterations while the objective still rose by "
-                f"{result.path[-1] - result.path[-2]:.2g} nats per row (tol={self.tol:g}): raise max_iter, "
-                "raise tol, or raise shrinkage.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,7 @@ from semigen.data.weights import read_labels
 from semigen.em import Block, Data, Engine, Mixture, Params, as_engine, impute, log_joint
 from semigen.em.kernel import label_evidence
 from semigen.exceptions import ColumnWarning, ParameterError
-from semigen.families import Family, as_modeled
+from semigen.families import Family
 from semigen.mixture import criteria, evidence
 
 Array = NDArray[np.float64]
@@ -32,25 +31,6 @@ Array = NDArray[np.float64]
 def missing_refused(family: Family) -> str:
     """What to do where a family that cannot have missing values meets some."""
     return f"The family {family.name!r} cannot have any: fill them in first."
-
-
-@dataclass(frozen=True)
-class Before:
-    """The last fit of a model that starts where it ended."""
-
-    mixture: Mixture
-    params: Params
-    schema: Schema
-    classes: NDArray[Any]
-
-    def serves(self, mixture: Mixture, data: Data, schema: Schema) -> bool:
-        """Whether it is about the same columns, classes and components, so that EM can go on from it."""
-        now, then = as_modeled(mixture.family, schema), self.schema
-        return (
-            np.array_equal(self.classes, data.labels.classes)
-            and np.array_equal(self.mixture.group, mixture.group)
-            and (now.names, now.kinds, now.levels) == (then.names, then.kinds, then.levels)
-        )
 
 
 class FittedMixture:
@@ -171,12 +151,6 @@ class FittedMixture:
             checks.integer("n_draws", n_draws, minimum=1)
             return [columns.restore(self.schema_, self._filled(matrix, rng), like=X) for _ in range(n_draws)]
         return columns.restore(self.schema_, self._filled(matrix, None), like=X)
-
-    def _before(self) -> Before | None:
-        """The last fit, if there is one."""
-        if not hasattr(self, "params_"):
-            return None
-        return Before(self.mixture_, self.params_, self.schema_, self.classes_)
 
     def _filled(self, matrix: Any, rng: np.random.Generator | None) -> Any:
         missing = columns.missing_columns(matrix)
@@ -319,15 +293,21 @@ def _known(joint: Array, _: Array, n_classes: int) -> Array:
 
 
 def _log_posterior(power: float, joint: Array, log_group: Array, n_classes: int) -> Array:
-    posterior = log_posterior(joint[:, :n_classes], log_group[:n_classes])
-    beyond = beyond_numbers(joint)
-    if beyond.any():
-        warnings.warn(_BEYOND, ColumnWarning, stacklevel=2)
+    posterior, beyond = _of_classes(joint, log_group, n_classes)
     return np.where(beyond[:, None], posterior, log_softmax(power * posterior, axis=1))
 
 
 def _most_probable(joint: Array, log_group: Array, n_classes: int) -> NDArray[np.intp]:
-    return np.asarray(_log_posterior(1.0, joint, log_group, n_classes).argmax(axis=1))
+    posterior, _ = _of_classes(joint, log_group, n_classes)
+    return np.asarray(posterior.argmax(axis=1))
+
+
+def _of_classes(joint: Array, log_group: Array, n_classes: int) -> tuple[Array, NDArray[np.bool_]]:
+    """Log p(class | x) over the known classes, and the rows whose numbers are too large for one."""
+    beyond = beyond_numbers(joint)
+    if beyond.any():
+        warnings.warn(_BEYOND, ColumnWarning, stacklevel=2)
+    return log_posterior(joint[:, :n_classes], log_group[:n_classes]), beyond
 
 
 def _log_density(joint: Array, *_: Any) -> Array:

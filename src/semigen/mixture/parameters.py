@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from semigen.common.checks import integer, real
 from semigen.em import ClassPrior, LabelNoise
 from semigen.exceptions import ParameterError
+from semigen.families import Family
 from semigen.mixture.selection import CRITERIA
 
 Classes = NDArray[Any]
@@ -140,6 +141,12 @@ def lower_shape(covariance: Any) -> Any:
     """The covariance at the lower level of what is left to labels or to a criterion."""
     chosen = isinstance(covariance, str) and covariance in ("auto", *CRITERIA)
     return "full" if chosen else covariance
+
+
+def leaves_shape_open(family: Any, covariance: Any) -> bool:
+    """Whether labels may choose the covariance: no family was given as an object that has one."""
+    given = family.values() if isinstance(family, Mapping) else (family,)
+    return is_auto(covariance) and not any(isinstance(one, Family) for one in given)
 
 
 def is_auto(value: Any) -> bool:

@@ -18,8 +18,9 @@ from semigen.columns import ReadTable
 from semigen.columns.tables import as_frame
 from semigen.common.text import shortened
 from semigen.comparison import Comparison
-from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS, AutoClassifier
+from semigen.ensemble.auto import AutoClassifier
 from semigen.ensemble.defaults import supervised_weights
+from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]

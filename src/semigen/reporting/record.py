@@ -23,7 +23,7 @@ from semigen.reporting.held_out import (
     suspicious_labels,
     thresholds,
 )
-from semigen.reporting.rows import changed_rows, least_certain, map_of_rows, novel_rows
+from semigen.reporting.rows import changed_rows, label_next, least_certain, map_of_rows, novel_rows
 
 FORMAT = 1
 """Of the record; it changes when a key goes or changes its meaning, not when one is added."""
@@ -45,6 +45,7 @@ SECTIONS: dict[str, Section] = {
 
 SECTIONS_BY_COLUMN: dict[str, Callable[[Evidence, list[Any]], Any]] = {
     "columns_by_class": columns_by_class,
+    "label_next": label_next,
     "least_certain": least_certain,
     "novel_rows": novel_rows,
 }

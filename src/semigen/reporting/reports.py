@@ -24,7 +24,8 @@ from semigen.comparison import Comparison, Verdict, cross_validate, explain, jud
 from semigen.data.labels import Labels, class_columns
 from semigen.data.rows import count_rows
 from semigen.data.weights import read_labels
-from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS, AutoClassifier
+from semigen.ensemble.auto import AutoClassifier
+from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.splits import count_testable
 from semigen.exceptions import LabelError
 from semigen.io.files import written_at_once

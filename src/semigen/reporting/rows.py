@@ -13,11 +13,13 @@ from semigen.columns import ReadTable
 from semigen.columns.tables import as_frame
 from semigen.data.rows import take_rows
 from semigen.ensemble.auto import AutoClassifier
+from semigen.judgement.query import query
 from semigen.reporting.evidence import Array, Evidence, Rows, other_predictions, rounded
 from semigen.representation import PrincipalAxes
 
 MOST_ROWS = 20
 MOST_NOVEL = 15
+N_ASKED, MOST_ASKED = 20, 5_000
 MOST_ON_MAP = 1_500
 MOST_LABELED_ON_MAP = 500
 SHOWN_COLUMNS = 4
@@ -31,6 +33,30 @@ def least_certain(evidence: Evidence, columns: list[Any]) -> list[dict[str, Any]
         {**evidence.prediction(row), "values": evidence.values(row, columns[:SHOWN_COLUMNS])}
         for row in rows[:MOST_ROWS]
     ]
+
+
+def label_next(evidence: Evidence, columns: list[Any]) -> dict[str, Any] | None:
+    """The rows that :func:`semigen.query` asks for, of at most ``MOST_ASKED`` drawn at random.
+
+    Only for :class:`semigen.AutoClassifier`, whose fit knows which rows are alike.
+    """
+    rest = np.flatnonzero(evidence.code < 0)
+    if not isinstance(evidence.model, AutoClassifier) or not len(rest):
+        return None
+    rng = np.random.default_rng(_SEED)
+    labeled = rng.permutation(np.flatnonzero(evidence.code >= 0))[: MOST_ASKED // 2]
+    rows = np.sort(np.concatenate([labeled, rng.permutation(rest)[: MOST_ASKED - len(labeled)]]))
+    known = np.full(len(rows), None, dtype=object)
+    given = evidence.code[rows]
+    known[given >= 0] = evidence.model.classes_[given[given >= 0]]
+    asked = query(evidence.model, take_rows(evidence.features, rows), known, N_ASKED, unlabeled=None)
+    found = asked.to_dict()
+    shown = columns[:SHOWN_COLUMNS]
+    found["rows"] = [
+        {**one, **evidence.row(row), "values": evidence.values(row, shown)}
+        for one, row in zip(found["rows"], rows[asked.rows].tolist(), strict=True)
+    ]
+    return {**found, "n_rows": len(rows)}
 
 
 def novel_rows(evidence: Evidence, columns: list[Any]) -> list[dict[str, Any]] | None:

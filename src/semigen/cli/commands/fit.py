@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -134,7 +135,11 @@ def fit(
     ] = Model.auto,
     time_budget: Annotated[
         float | None,
-        typer.Option(help="Seconds that auto may take, roughly.", min=0, metavar="SECONDS"),
+        typer.Option(
+            help="Seconds that the whole fit may take with auto, predictions of all rows included, roughly.",
+            min=0,
+            metavar="SECONDS",
+        ),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(help="Threads; default: one per processor.", min=1, metavar="N")
@@ -177,6 +182,14 @@ def fit(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
     ] = False,
+    study: Annotated[
+        bool,
+        typer.Option(
+            "--study",
+            help="Also study whether unlabeled rows help and what more labels would bring: parts of the "
+            "report that take minutes.",
+        ),
+    ] = False,
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Write no report.html; 'semigen report' makes it later.")
     ] = False,
@@ -195,6 +208,7 @@ def fit(
     If held-out labeled rows show that the unlabeled rows make predictions worse,
     the saved model is trained on the labeled rows alone.
     """
+    began = time.perf_counter()
     pairs = [column_and_kind(word) for word in as_ or ()]
     _refuse_repeated(
         {
@@ -226,7 +240,16 @@ def fit(
         from semigen.cli.outputs import complete_folder
         from semigen.cli.recipes import Options, recipe_of, refuse_families
         from semigen.cli.sources import ImageSource, Source, TableSource
-        from semigen.cli.training import CONFIG, LABEL_NEXT, MODEL, REPORT, learn, result_names, write
+        from semigen.cli.training import (
+            CONFIG,
+            LABEL_NEXT,
+            MODEL,
+            REPORT,
+            learn,
+            result_names,
+            rows_to_label,
+            write,
+        )
         from semigen.cli.wording import counted
         from semigen.io.tables import READ, table_format
         from semigen.reporting.page import missing_extra
@@ -251,7 +274,7 @@ def fit(
                 f"{folder} is inside the folder of images, which the next fit reads: choose another --out."
             )
         shape = (covariance or CovarianceShape.auto).value
-        options = Options(model.value, shape, time_budget, jobs, steps, seed)
+        options = Options(model.value, shape, time_budget, jobs, steps, seed, began)
         no_page = None if no_report else missing_extra()
         with_page = not no_report and no_page is None
         results = result_names(model.value, images=images is not None, report=with_page)
@@ -260,7 +283,7 @@ def fit(
             with output.progress("loading"):
                 recipe = recipe_of(model.value)  # what is not installed is told before anything is read
             refuse_families(model.value, recipe, read_as)
-            learned = learn(recipe, options, read, output, command_line(context))
+            learned = learn(recipe, options, read, output, command_line(context), study=study)
             with output.progress("writing"):
                 write(learned, unfinished, csv_safe=csv_safe, report=with_page)
                 (unfinished / CONFIG).write_text(config_text(context, out=folder), encoding="utf-8")
@@ -271,7 +294,7 @@ def fit(
         if no_page is not None:
             again = shlex.join(["semigen", "report", str(folder)])
             output.note(f"{REPORT} is not written: {str(no_page).removesuffix('.')}; then {again}.")
-        n_next = len(learned.summary["least_certain"])
+        n_next = len(rows_to_label(learned.summary))
         if n_next:
             output.say(f"Label next: the {counted(n_next, 'row')} of {folder / LABEL_NEXT}", wrap=False)
         command = shlex.join(["semigen", "predict", str(folder / MODEL)])

@@ -13,7 +13,7 @@ from semigen.cli.sources import Source
 from semigen.common.progress import Progress
 from semigen.comparison import cross_validate, judge
 from semigen.data.labels import encode
-from semigen.ensemble.auto import ALL_MODELS, SUPERVISED_MODELS
+from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.splits import count_testable
 from semigen.exceptions import ColumnError, LabelError
 from semigen.reporting.facts import WITH, WITHOUT

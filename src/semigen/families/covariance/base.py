@@ -198,6 +198,8 @@ class Covariance(ABC):
     """
 
     name: str
+    has_single: bool = False
+    """Whether walks can compute in float32."""
 
     @abstractmethod
     def default_shrinkage(self, n_features: int) -> float:
@@ -241,6 +243,10 @@ class Covariance(ABC):
     @abstractmethod
     def estimate(self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: Any) -> Any:
         """Covariances from scatter about the means, ``(scatter + s Σ₀) / (weight + s)``, floored."""
+
+    @abstractmethod
+    def bounded(self, prior: NormalInverseWishart, shape: Any) -> Any:
+        """The matrices of another fit, changed only where this prior does not allow them."""
 
     @abstractmethod
     def log_det(self, shape: Any) -> Array:

@@ -75,6 +75,9 @@ class Diag(Covariance):
         variance = (scatter[0] + prior.strength * prior.target) / np.where(empty, 1.0, rows)
         return self._floored(np.where(empty, old.variance, self._alike(variance, prior.scale)), prior)
 
+    def bounded(self, prior: NormalInverseWishart, shape: DiagonalShape) -> DiagonalShape:
+        return self._floored(self._alike(shape.variance, prior.scale), prior)
+
     def _alike(self, variance: Array, scale: Array) -> Array:
         """Variances (C, D), averaged over what shares one."""
         return variance

@@ -62,6 +62,9 @@ class _Dense(Covariance):
     def walk_missing(self, params: LocationShape) -> DenseFilling:
         return DenseFilling(params, params.shape.whiten, params.shape.log_det)
 
+    def bounded(self, prior: NormalInverseWishart, shape: DenseShape) -> DenseShape:
+        return _dense_shape(shape.covariance, prior)
+
     def log_prior(self, prior: NormalInverseWishart, shape: DenseShape) -> float:
         if prior.strength == 0:
             return 0.0
@@ -80,6 +83,7 @@ class Full(_Dense):
     """A covariance matrix of its own for each component: C · D (D + 1) / 2 parameters."""
 
     name = "full"
+    has_single = True
 
     def pooled(self) -> Covariance:
         return Tied()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,10 @@ class LowRank(Full):
         self, prior: NormalInverseWishart, weight: Array, scatter: Second, old: FactorShape
     ) -> FactorShape:
         return self._climb(self.unconstrained(prior, weight, scatter, old), prior, old)
+
+    def bounded(self, prior: NormalInverseWishart, shape: Any) -> FactorShape:
+        raised = np.asarray((shape.noise < prior.floor).any(axis=1))
+        return _factor_shape(shape.loading, np.maximum(shape.noise, prior.floor), raised)
 
     def _climb(self, wanted: Array, prior: NormalInverseWishart, old: FactorShape) -> FactorShape:
         """Raise ``-log|Σ| - tr(Σ⁻¹ wanted)`` from the old matrices."""
