@@ -126,6 +126,15 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The file of a mixture, fitted on such a table."""
+    folder = tmp_path_factory.mktemp("model")
+    make_table()[0].to_csv(folder / "data.csv", index=False)
+    fit(folder / "data.csv", "--target", "y", "--out", folder / "out")
+    return folder / "out" / "model.semigen"
+
+
 @pytest.fixture
 def table(here):
     frame, _ = make_table()

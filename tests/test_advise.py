@@ -39,9 +39,13 @@ def clean():
     return make_gaussian_classes(40, 300, 3, distance=3, random_state=1)
 
 
+def mixture(covariance="auto"):
+    one_thread = ThreadEngine(n_threads=1)
+    return semigen.MixtureClassifier(covariance=covariance, max_iter=100, tol=1e-5, engine=one_thread)
+
+
 def look(X, y, **options):
-    model = semigen.MixtureClassifier(max_iter=100, tol=1e-5, engine=ThreadEngine(n_threads=1))
-    return study(X, y, **{"estimator": model, "weights": WEIGHTS, "with_forest": False, **options})
+    return study(X, y, **{"estimator": mixture(), "weights": WEIGHTS, "with_forest": False, **options})
 
 
 @cache
@@ -68,10 +72,15 @@ def test_where_the_model_is_right_the_unlabeled_rows_are_used():
     assert not any(one.severity == "warning" for one in found.findings)
 
 
-@pytest.mark.parametrize("design", ["skewed columns", "outlying unlabeled rows"])
-def test_planted_harm_is_found(design):
-    data = make_harm(design, 20, n_unlabeled=300, random_state=1)
-    found = advised(data.X, data.y)
+@pytest.mark.parametrize(
+    ("design", "seed"), [("correlated columns", 1020), ("wrong number of components", 2020)]
+)
+def test_planted_harm_is_found(design, seed):
+    data = make_harm(design, 20, random_state=seed)
+    of = look(data.X, data.y, estimator=mixture(data.covariance))
+    wrong = [np.mean(of.fits[one].predict(data.X_test) != data.y_test) for one in (0.0, 1.0)]
+    assert wrong[1] > wrong[0] + 0.1
+    found = advice_on(of, uncertainty=False, n_labeled=40, n_unlabeled=500)
     assert found.verdict == "do not use"
     assert found.unlabeled_weight == 0
     assert found.harm_probability >= HARMFUL

@@ -11,12 +11,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from semigen import AutoClassifier, HybridClassifier, MixtureEnsembleFeatures, PoolClassifier, load, save
 from semigen.columns import ReadTable, reading
+from semigen.common.progress import Clock
 from semigen.comparison import CLASS_SHARES, Verdict, explain
 from semigen.data import labels as labels_module
 from semigen.datasets import make_mixed
 from semigen.em import Engine
 from semigen.ensemble import auto as auto_module
 from semigen.ensemble import defaults
+from semigen.ensemble.auto import _seconds_to_predict
 from semigen.ensemble.defaults import BOOSTING, FOREST, LOGISTIC, SUPERVISED
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.estimators.classifiers import BoostedTrees, RidgeLogistic, TreeEnsemble
@@ -170,6 +172,54 @@ def test_steps_are_told_in_order_and_to_the_end(wine):
     assert done == sorted(done)
     assert done[-1] == steps[-1][1]
     assert len({step[1] for step in steps}) == 1
+
+
+def test_a_time_budget_keeps_time_for_predictions(wine, monkeypatch):
+    X, y, _ = wine
+    asked, estimates = [], iter((0.0, 4000.0, 1e9))
+
+    def seconds(forms, table, n_rows):
+        asked.append(_seconds_to_predict(forms, table, n_rows))
+        return next(estimates)
+
+    monkeypatch.setattr("semigen.ensemble.auto._seconds_to_predict", seconds)
+    for kept in (1e4, 6000.0, 5000.0):
+        auto = small(time_budget=1e4).fit(X, y)
+        assert kept - 500 < auto.pool_.time_budget <= kept
+        assert not auto.stopped_early_
+    assert all(0 < one < 100 for one in asked)
+    small().fit(X, y)
+    assert len(asked) == 3
+
+
+def test_seconds_that_are_reserved_are_as_good_as_spent(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    clock = Clock(10.0, 0, None)
+    clock.reserve(3.0)
+    assert (clock.left(), clock.left(0.5)) == (7.0, 3.5)
+    now = 106.5
+    assert clock.left() == 0.5
+    assert Clock(None, 0, None).left() is None
+
+
+@pytest.mark.parametrize("what", ["a mixture", "a fold", "a model"])
+def test_whatever_a_budget_leaves_out_is_said(wine, monkeypatch, what):
+    X, y, _ = wine
+    if what == "a mixture":
+        monkeypatch.setattr(auto_module, "SHARE_OF_MIXTURES", 0.0)
+        assert small(time_budget=1e4).fit(X, y).stopped_early_
+        return
+    fit = PoolClassifier.fit
+
+    def in_no_time(self, X, y, sample_weight=None, progress=None):
+        left = {"a model": 0.0, "a fold": 1e-3}[what]  # one round of fits takes longer
+        return fit(self.set_params(time_budget=left), X, y, sample_weight)
+
+    monkeypatch.setattr(PoolClassifier, "fit", in_no_time)
+    auto = small(time_budget=1e4).fit(X, y)
+    assert auto.stopped_early_
+    assert "No labeled row was held out in time" in auto.explanation_
 
 
 def test_a_time_budget_ends_a_fit_and_says_so(wine):

@@ -20,24 +20,16 @@ import semigen
 from command_line import (
     RESULTS,
     error_of,
-    fit,
     here,
     make_table,
+    model,
     run,
     small,
 )
 from semigen.cli.console import Output
 from semigen.cli.report import training_notes
 
-__all__ = ["here", "small"]  # fixtures
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    make_table()[0].to_csv(folder / "data.csv", index=False)
-    fit(folder / "data.csv", "--target", "y", "--out", folder / "out")
-    return folder / "out" / "model.semigen"
+__all__ = ["here", "model", "small"]  # fixtures
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.tsv", "out.parquet"])

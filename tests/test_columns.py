@@ -11,19 +11,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from frames import frame, library
 from semigen.columns import Column, describe, infer, learn
 from semigen.exceptions import ColumnError
 
-FRAMES = {
-    "pandas": pd.DataFrame,
-    "polars": lambda data: pl.DataFrame(data, strict=False),
-    "pyarrow": pa.table,
-}
-
-
-@pytest.fixture(params=sorted(FRAMES))
-def frame(request):
-    return FRAMES[request.param]
+__all__ = ["frame", "library"]  # fixtures
 
 
 def one(frame_type, name, values) -> Column:

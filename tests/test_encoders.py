@@ -6,7 +6,6 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -15,6 +14,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.preprocessing import OneHotEncoder
 
+from frames import frame, library
 from semigen import AutoClassifier, HybridClassifier, MixtureClassifier, MixtureEnsembleFeatures, load, save
 from semigen.columns import ReadTable, describe, learn, read, restore
 from semigen.columns.dates import date_format
@@ -24,16 +24,7 @@ from semigen.exceptions import ColumnError, ColumnWarning
 from semigen.families import Multinomial, Product
 from semigen.representation import PlainColumns
 
-FRAMES = {
-    "pandas": pd.DataFrame,
-    "polars": lambda data: pl.DataFrame(data, strict=False),
-    "pyarrow": pa.table,
-}
-
-
-@pytest.fixture(params=sorted(FRAMES))
-def frame(request):
-    return FRAMES[request.param]
+__all__ = ["frame", "library"]  # fixtures
 
 
 def shop(n=240, seed=0, signal=0.85):

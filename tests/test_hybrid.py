@@ -44,17 +44,27 @@ def small(**options):
 
 def test_normal_scores_are_those_of_ranks(rng):
     x = rng.exponential(size=101).round(1)
-    score = NormalScores.of(x)
+    others = rng.normal(size=(101, 2))
+    others[::3, 1] = np.nan
+    score = NormalScores.of(np.column_stack([others[:, 0], x, others[:, 1], np.full(101, np.nan)]))
+
+    def scores(cells):
+        return score(np.column_stack([cells] * 4))[:, 1]
+
     wanted = norm.ppf(np.clip((rankdata(x) - 0.5) / 101, 0.5 / 101, 1 - 0.5 / 101))
-    np.testing.assert_allclose(score(x), wanted, atol=1e-12)
+    np.testing.assert_allclose(scores(x), wanted, atol=1e-12)
     new = rng.exponential(size=50)
     rank = np.array([(x < value).sum() + 0.5 * (x == value).sum() for value in new])
     np.testing.assert_allclose(
-        score(new), norm.ppf(np.clip(rank / 101, 0.5 / 101, 1 - 0.5 / 101)), atol=1e-12
+        scores(new), norm.ppf(np.clip(rank / 101, 0.5 / 101, 1 - 0.5 / 101)), atol=1e-12
     )
-    assert np.isnan(score(np.array([np.nan]))).all()
-    assert score(np.array([-9.0]))[0] == pytest.approx(norm.ppf(0.5 / 101))
-    np.testing.assert_array_equal(NormalScores.of(np.full(3, np.nan))(new), 0)
+    assert np.isnan(scores(np.array([np.nan]))).all()
+    assert scores(np.array([-9.0]))[0] == pytest.approx(norm.ppf(0.5 / 101))
+    np.testing.assert_array_equal(score(np.column_stack([new] * 4))[:, 3], 0)
+    known = others[~np.isnan(others[:, 1]), 1]
+    alone = norm.ppf((rankdata(known) - 0.5) / len(known))
+    found = score(np.column_stack([others[:, 1]] * 4))[~np.isnan(others[:, 1]), 2]
+    np.testing.assert_allclose(found, alone, atol=1e-12)
 
 
 def test_plain_columns_have_mean_0_and_variance_1_in_all(mixed):

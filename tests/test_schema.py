@@ -17,26 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from frames import FRAMES, frame, library
 from semigen import MixtureClassifier
 from semigen.columns import ReadTable, Schema, describe, learn, missing_columns, read, refuse_missing, restore
 from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
 
-FRAMES = {
-    "pandas": pd.DataFrame,
-    "polars": lambda data: pl.DataFrame(data, strict=False),
-    "pyarrow": pa.table,
-}
+__all__ = ["frame", "library"]  # fixtures
 NAN = np.nan
-
-
-@pytest.fixture(params=sorted(FRAMES))
-def library(request):
-    return request.param
-
-
-@pytest.fixture
-def frame(library):
-    return FRAMES[library]
 
 
 def matrix_of(X, kinds=None, **options):

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from semigen.judgement.forecast import Forecast, forecast
     from semigen.judgement.query import query
     from semigen.mixture import MixtureClassifier
-    from semigen.reporting import Report, report
     from semigen.reporting.plots import plot
+    from semigen.reporting.reports import Report, report
     from semigen.representation import HybridClassifier, MixtureEnsembleFeatures
 
 _WHERE = {
@@ -38,7 +38,7 @@ _WHERE = {
     "MixtureClassifier": "semigen.mixture",
     "MixtureEnsembleFeatures": "semigen.representation",
     "PoolClassifier": "semigen.ensemble.pool",
-    "Report": "semigen.reporting",
+    "Report": "semigen.reporting.reports",
     "SafeClassifier": "semigen.ensemble.safe",
     "compare": "semigen.judgement.comparing",
     "forecast": "semigen.judgement.forecast",
@@ -46,7 +46,7 @@ _WHERE = {
     "load": "semigen.io.models",
     "query": "semigen.judgement.query",
     "plot": "semigen.reporting.plots",
-    "report": "semigen.reporting",
+    "report": "semigen.reporting.reports",
     "save": "semigen.io.models",
 }
 _MODULES = (

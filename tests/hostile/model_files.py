@@ -65,6 +65,12 @@ def nodes(root, kind):
     return found
 
 
+def item_of(node, key):
+    """The node of a value in the node of a dict."""
+    keys = [json.loads(one["content"]) for one in node["keys"]]
+    return node["content"][keys.index(key)]
+
+
 def npy(array):
     buffer = io.BytesIO()
     np.save(buffer, array)

@@ -21,7 +21,17 @@ from sklearn.tree import DecisionTreeClassifier
 
 import semigen
 from command_line import error_of, fit, here, make_table, run
-from hostile.model_files import after, changed, entries_of, nodes, npy, saved_by_skops, with_array, write
+from hostile.model_files import (
+    after,
+    changed,
+    entries_of,
+    item_of,
+    nodes,
+    npy,
+    saved_by_skops,
+    with_array,
+    write,
+)
 from semigen.estimators.classifiers import TreeEnsemble
 from semigen.exceptions import ModelFileError
 from semigen.io.archives import SMALL
@@ -93,7 +103,7 @@ def bomb_outside(path, small, name, compression):
 def bomb_inside(path, small, compression):
     payload = io.BytesIO(entries_of(small)["model.skops"])
     with zipfile.ZipFile(payload, "a", compression) as archive:
-        archive.writestr("1.npy", ZEROS if compression == zipfile.ZIP_DEFLATED else FEW)
+        archive.writestr("zeros.npy", ZEROS if compression == zipfile.ZIP_DEFLATED else FEW)
     write(path, header_of(small), payload.getvalue())
 
 
@@ -178,6 +188,65 @@ def many_lists(path, small):
         archive.writestr("model.skops", b"")
 
 
+PADDING = "x" * 2**24
+
+
+def attribute_of(path, small, text):
+    """A model with an attribute that is so written in the tree."""
+
+    def tree(root):
+        root["content"]["content"]["n_iter_"] = "here"
+
+    def change(inner):
+        inner["schema.json"] = inner["schema.json"].replace(b'"here"', text.encode())
+
+    changed(path, small, change, tree)
+
+
+def wide_text(path, small):
+    """With one rare letter, each of the others takes four bytes."""
+    attribute_of(path, small, json.dumps(json_text("\U0001f33b")).replace("\\ud83c", PADDING + "\\ud83c"))
+
+
+def wide_key(path, small):
+    """The same, of a key, which is there before anything is built."""
+    attribute_of(path, small, json.dumps({"\U0001f33b": 1}).replace("\\ud83c", PADDING + "\\ud83c"))
+
+
+def wide_notes(path, small):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("semigen.json", f'{{"format": 2, "notes": ["{PADDING}\U0001f33b"]}}')
+        archive.writestr("model.skops", b"")
+
+
+def padded_lists(path, small):
+    """Empty lists in the tree beside a long text."""
+    attribute_of(path, small, f'{{"a": [{"[]," * 2**20}[]], "b": "{PADDING}"}}')
+
+
+def many_sets(path, small):
+    """Empty sets, which take 216 bytes each."""
+    one = '{"__class__":"set","__module__":"builtins","__loader__":"SetNode","content":[]}'
+    content = ",".join([one] * 2**17)
+    list_ = f'{{"__class__":"list","__module__":"builtins","__loader__":"ListNode","content":[{content}]}}'
+    attribute_of(path, small, list_)
+
+
+def many_dicts(path, small):
+    """Small dicts that are no nodes."""
+    attribute_of(path, small, f'{{"a":[{",".join(["{}"] * 2**22)}]}}')
+
+
+def short_texts(path, small):
+    """An array of texts of one letter, which take 58 bytes each in a list."""
+    node = {"__class__": "list", "__module__": "builtins", "__loader__": "TextsNode", "file": "texts.npy"}
+
+    def tree(root):
+        root["content"]["content"]["n_iter_"] = node
+
+    changed(path, small, lambda inner: inner.update({"texts.npy": npy(np.array(["a"] * 2**21))}), tree)
+
+
 def many_entries(path, small):
     """A list of entries that is all that there is."""
     with zipfile.ZipFile(path, "w") as archive:
@@ -199,6 +268,13 @@ BOMBS = {
     "one file many times": same_file,
     "many lists": many_lists,
     "many entries": many_entries,
+    "wide text": wide_text,
+    "wide key": wide_key,
+    "wide notes": wide_notes,
+    "padded lists": padded_lists,
+    "many sets": many_sets,
+    "many dicts": many_dicts,
+    "short texts": short_texts,
 }
 
 
@@ -333,7 +409,7 @@ def test_arrays_that_would_crash_or_hang_are_refused(tmp_path, made, mixed, fore
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda node: node["vocabulary_"]["content"].update(soil=json_number(10**9)), "numbered from 0"),
+        (lambda node: item_of(node["vocabulary_"], "soil").update(content="1000000000"), "numbered from 0"),
         (lambda node: node.update(input=json_text("filename")), "reads files"),
         (lambda node: node.update(token_pattern=json_text("(a+)+$")), "token_pattern"),
     ],
@@ -363,11 +439,40 @@ def test_a_random_state_out_of_range_is_refused(tmp_path):
     assert load(tmp_path / "m").random_state.randint(100) == np.random.RandomState(3).randint(100)
 
     def tree(root):
-        state = root["content"]["content"]["random_state"]["content"]["content"]["state"]["content"]
-        state["pos"] = json_number(10**6)
+        state = item_of(root["content"]["content"]["random_state"]["content"], "state")
+        item_of(state, "pos")["content"] = "1000000"
 
     with pytest.raises(ModelFileError, match="random number generator"):
         load(changed(tmp_path / "n", tmp_path / "m", tree=tree))
+
+
+CLAIMS = {
+    "transforms": ("FlowArchitecture", "n_transforms", 10**6),
+    "bins": ("FlowArchitecture", "bins", 10**7),
+    "components": ("FlowArchitecture", "n_components", 10**8),
+    "members": ("Networks", "n_members", 10**8),
+}
+
+
+@pytest.fixture(scope="module")
+def flow(tmp_path_factory):
+    """The file of a flow mixture."""
+    deep = pytest.importorskip("semigen.deep")
+    model = deep.FlowMixtureClassifier(n_transforms=1, hidden=(8,), n_steps=2, warmup_steps=1, device="cpu")
+    path = tmp_path_factory.mktemp("flow") / "m.semigen"
+    save(model.fit(*rows()), path)
+    return path
+
+
+@pytest.mark.parametrize("name", sorted(CLAIMS))
+def test_networks_larger_than_their_weights_are_not_built(tmp_path, flow, name):
+    kind, attribute, value = CLAIMS[name]
+
+    def tree(root):
+        nodes(root, kind)[0]["content"]["content"][attribute] = json_number(value)
+
+    with pytest.raises(ModelFileError, match=r"than (its )?weights"):
+        load(changed(tmp_path / "m", flow, tree=tree))
 
 
 def test_what_could_not_be_read_is_not_saved(tmp_path, small):

@@ -12,24 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from command_line import RESULTS, error_of, fit, here, make_table, run, table
+from command_line import RESULTS, error_of, fit, here, make_table, model, run, table
 from semigen.cli.outputs import complete_files, complete_folder
 
-__all__ = ["here", "table"]  # fixtures
+__all__ = ["here", "model", "table"]  # fixtures
 
 
 @pytest.fixture
 def no_work(monkeypatch):
     for name in ("semigen.cli.training.learn", "semigen.cli.prediction.load"):
         monkeypatch.setattr(name, lambda *_: pytest.fail("worked"))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    make_table()[0].to_csv(folder / "data.csv", index=False)
-    fit(folder / "data.csv", "--target", "y", "--out", folder / "out")
-    return folder / "out" / "model.semigen"
 
 
 @pytest.fixture

@@ -11,11 +11,29 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from command_line import error_of, fit, here, run
+from command_line import error_of, fit, here, run, small
 from hostile.corpus import LABELS, N_LABELED, N_ROWS, NUMBERS, as_csv, features, true_labels
 from hostile.files import FILES
 
-__all__ = ["here"]  # a fixture
+__all__ = ["here", "small"]  # fixtures
+
+MODELS = ("mixture", "auto", "safe", "hybrid")
+DEEP = ("vae", "gan", "flow")
+
+
+def with_models(names):
+    """Every name with one model in turn, and in the long tests with all of them."""
+    names = sorted(names)
+    turn = [(name, MODELS[number % len(MODELS)]) for number, name in enumerate(names)]
+    rest = [(name, model) for name in names for model in MODELS + DEEP if (name, model) not in turn]
+    return [*turn, *(pytest.param(*pair, marks=pytest.mark.long) for pair in rest)]
+
+
+def fit_with(model, *arguments, code=0):
+    if model in DEEP:
+        pytest.importorskip("torch")
+        arguments = (*arguments, "--steps", 5)
+    return run("fit", *arguments, "--model", model, code=code)
 
 
 def read_rows(path):
@@ -35,11 +53,11 @@ def write_labels(column, name="data.csv"):
     return truth
 
 
-@pytest.mark.parametrize("name", sorted(LABELS))
-def test_classes_are_what_was_written(here, name):
+@pytest.mark.parametrize(("name", "model"), with_models(LABELS))
+def test_classes_are_what_was_written(here, small, name, model):
     column = LABELS[name]
     write_labels(column)
-    result = fit("data.csv", "--target", "y", *column.options)
+    result = fit_with(model, "data.csv", "--target", "y", *column.options)
     assert column.note in result.stderr
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", result.stdout + result.stderr)
     summary = json.loads(Path("data-semigen/summary.json").read_text())
@@ -151,14 +169,14 @@ def test_files_with_types_keep_them(here, kind, labels, classes):
     assert pd.read_parquet("p.parquet")["predicted"].nunique() == 2
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
-def test_every_file_is_read_or_refused_in_one_line(here, name):
+@pytest.mark.parametrize(("name", "model"), with_models(FILES))
+def test_every_file_is_read_or_refused_in_one_line(here, small, name, model):
     content, words = FILES[name]
     Path(name).write_bytes(content)
     asked = ("--keep", "all", "--missing", "?", "--csv-safe", "--as", "decimal=number")
-    for number, options in enumerate(((), asked)):
-        out = f"out{number}"
-        result = fit(name, "--target", "y", "--out", out, *options, code=int(bool(words)))
+    for learner, options in ((model, ()), ("mixture", asked)):
+        out = f"{learner}{len(options)}"
+        result = fit_with(learner, name, "--target", "y", "--out", out, *options, code=int(bool(words)))
         if words:
             assert re.search(words, error_of(result)), error_of(result)
             assert len(error_of(result)) < 500

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+Array = NDArray[np.float64]
 Floats = NDArray[np.floating]
 
 NO_NAT = -1e15
@@ -73,40 +75,60 @@ def normalize(log_joint: Floats) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True)
 class NormalScores:
-    """``Φ⁻¹(rank / n)`` among n known values, ties at their middle rank.
+    """``Φ⁻¹(rank / n)`` among the n known values of each column, ties at their middle rank.
 
     Attributes
     ----------
     values : ndarray of shape (u,)
-        The distinct known values, rising.
+        The distinct known values of all columns, one column after the other, rising in each.
     at : ndarray of shape (u,)
         Score of each.
-    between : ndarray of shape (u + 1,)
-        Score of a value below the first, between two, above the last.
+    between : ndarray of shape (u + D,)
+        Scores of a value below the first of a column, between two, above the last; column by column.
+    start : ndarray of shape (D + 1,)
+        Where the values of a column start, and where the last one's end.
     """
 
-    values: NDArray[np.float64]
-    at: NDArray[np.float64]
-    between: NDArray[np.float64]
+    values: Array
+    at: Array
+    between: Array
+    start: NDArray[np.intp]
 
     @classmethod
-    def of(cls, known: NDArray[np.float64]) -> NormalScores:
-        """Scores among the known values, NaN left out; 0 for every value if none is known."""
-        known = known[~np.isnan(known)]
-        values, count = np.unique(known, return_counts=True)
-        if not len(known):
-            return cls(np.zeros(1), np.zeros(1), np.zeros(2))
-        below = np.concatenate([[0], np.cumsum(count)])
-        half = 0.5 / len(known)
+    def of(cls, table: Array) -> NormalScores:
+        """Scores among the known values (n, D), NaN left out; 0 for every value of a column without any."""
+        return cls.joined([_column_scores(column) for column in table.T])
 
-        def score(rank: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.asarray(ndtri(np.clip(rank / len(known), half, 1 - half)))
+    @classmethod
+    def joined(cls, columns: Sequence[tuple[Array, Array, Array]]) -> NormalScores:
+        """Scores of columns whose ``values``, ``at`` and ``between`` are given."""
+        values, at, between = (
+            np.concatenate(parts) if parts else np.zeros(0)
+            for parts in ([one[i] for one in columns] for i in range(3))
+        )
+        return cls(values, at, between, np.cumsum([0, *(len(one[0]) for one in columns)]))
 
-        return cls(values, score(below[:-1] + 0.5 * count), score(below.astype(np.float64)))
+    def __call__(self, table: Array) -> Array:
+        """Scores of values (m, D); NaN stays."""
+        found = np.empty(table.shape)
+        for j, (begin, end) in enumerate(zip(self.start[:-1], self.start[1:], strict=True)):
+            known, column = self.values[begin:end], table[:, j]
+            place = np.searchsorted(known, column)
+            near = begin + np.minimum(place, len(known) - 1)
+            between = self.between[begin + j + place]
+            found[:, j] = np.where(self.values[near] == column, self.at[near], between)
+        return np.where(np.isnan(table), np.nan, found)
 
-    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scores of values (m,); NaN stays."""
-        place = np.searchsorted(self.values, values)
-        near = np.minimum(place, len(self.values) - 1)
-        score = np.where(self.values[near] == values, self.at[near], self.between[place])
-        return np.where(np.isnan(values), np.nan, score)
+
+def _column_scores(known: Array) -> tuple[Array, Array, Array]:
+    known = known[~np.isnan(known)]
+    values, count = np.unique(known, return_counts=True)
+    if not len(known):
+        return np.zeros(1), np.zeros(1), np.zeros(2)
+    below = np.concatenate([[0], np.cumsum(count)])
+    half = 0.5 / len(known)
+
+    def score(rank: Array) -> Array:
+        return np.asarray(ndtri(np.clip(rank / len(known), half, 1 - half)))
+
+    return values, score(below[:-1] + 0.5 * count), score(below.astype(np.float64))

@@ -15,10 +15,6 @@ from semigen.cli.wording import cell_text
 from semigen.exceptions import ParameterError
 from semigen.reporting.facts import class_rows
 
-_OF_ROWS = {"log_density": "score_samples", "novelty": "novelty"}
-"""Columns that a model has if it has the method."""
-
-
 SET_OF_NONE, BETWEEN = "none", " | "
 
 
@@ -37,7 +33,8 @@ def predict_table(
     ParameterError
         If a coverage is passed, and the model has no prediction sets.
     """
-    probability = model.predict_proba(rows.features)
+    features = model.read(rows.features) if hasattr(model, "read") else rows.features
+    probability = model.predict_proba(features)
     classes = model.classes_.tolist()
     columns: dict[str, Any] = {}
     if given is not None:
@@ -47,7 +44,7 @@ def predict_table(
     if coverage is not None:
         columns["set"] = pa.array(_sets(model, probability, coverage))
     columns |= {f"p_{cell_text(label)}": pa.array(probability[:, k]) for k, label in enumerate(classes)}
-    columns |= {name: pa.array(getattr(model, _OF_ROWS[name])(rows.features)) for name in _answers(model)}
+    columns |= {name: pa.array(answer) for name, answer in _about_rows(model, features).items()}
     id_name = "id" if rows.id_name in columns else rows.id_name
     taken = {id_name, *columns}
     kept: dict[str, Any] = {}
@@ -77,12 +74,18 @@ def count_predictions(predictions: pa.Table) -> list[dict[str, Any]]:
     return class_rows(Counter(predictions["predicted"].to_pylist()))
 
 
-def _answers(model: Any) -> list[str]:
-    """Which columns of ``_OF_ROWS`` a model has: not estimates, which take minutes, and no constant."""
+def _about_rows(model: Any, features: Any) -> dict[str, NDArray[Any]]:
+    """What a model says about rows themselves: no estimates, which take minutes, and no constant."""
     if hasattr(model, "log_density"):  # from many draws per row
-        return []
-    constant = {"novelty"} if getattr(model, "n_novel_components", None) == 0 else set()
-    return [name for name, method in _OF_ROWS.items() if hasattr(model, method) and name not in constant]
+        return {}
+    found = {}
+    if hasattr(model, "score_samples"):
+        found["log_density"] = model.score_samples(features)
+    if hasattr(model, "novelty_of"):  # by the density
+        found["novelty"] = model.novelty_of(found["log_density"])
+    elif hasattr(model, "novelty") and getattr(model, "n_novel_components", None) != 0:
+        found["novelty"] = model.novelty(features)
+    return found
 
 
 def free_name(name: str, taken: Container[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
+from sklearn.utils import check_array
 
 from semigen.columns.kinds import Kind
 from semigen.columns.schema import Schema
@@ -134,3 +135,13 @@ _WRONG: dict[Kind, tuple[Callable[[NDArray[Any]], NDArray[np.bool_]], str]] = {
     "count": (_not_a_count, "whole numbers of 0 or more"),
     "flag": (_not_a_flag, "0 or 1"),
 }
+
+
+def checked(X: Any, **wanted: Any) -> Any:
+    """``X`` as scikit-learn checks it, with its errors by our name and without the cells that they show."""
+    try:
+        return check_array(X, ensure_all_finite=False, input_name="X", **wanted)
+    except ValueError as error:
+        shown = str(error).splitlines()
+        said = " ".join(line for line in shown if not line.startswith((" ", "[", "array=")))
+        raise ColumnError(said.replace(" instead:", ".")) from error

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from semigen.columns.dates import EPOCH_DAY, as_days, date_format
 from semigen.columns.tables import is_missing
@@ -95,7 +94,9 @@ class TextEncoder(Encoder):
 
     def words(self, cells: Sequence[Any]) -> csr_array:
         """Weighted words of each cell, (n, V); a missing cell has none."""
-        vectorizer = TfidfVectorizer(vocabulary=self.vocabulary, **_settings(self.analyzer))
+        vectorizer = sklearn.feature_extraction.text.TfidfVectorizer(
+            vocabulary=self.vocabulary, **_settings(self.analyzer)
+        )
         vectorizer.idf_ = self.idf
         return csr_array(vectorizer.transform(as_texts(cells)))
 
@@ -217,7 +218,9 @@ def learn_text(name: Any, cells: Sequence[Any], *, words: bool, alone: bool) -> 
     least = next(least for n, least in _LEAST_CELLS if len(texts) >= n)
     for analyzer in ("word", "char_wb")[not is_prose(texts) :]:
         for fewest in dict.fromkeys((least, 1)):
-            vectorizer = TfidfVectorizer(**_settings(analyzer), min_df=fewest, max_features=most)
+            vectorizer = sklearn.feature_extraction.text.TfidfVectorizer(
+                **_settings(analyzer), min_df=fewest, max_features=most
+            )
             if analyzer == "word":
                 vectorizer.set_params(max_df=0.5)
             else:
@@ -288,7 +291,7 @@ def _directions(words: csr_array) -> Array:
     rows = np.linspace(0, words.shape[0] - 1, min(words.shape[0], SVD_ROWS)).astype(int)
     n_axes = max(1, min(N_FEATURES, min(words.shape) - 1))
     with np.errstate(divide="ignore", invalid="ignore"):  # the share of no variance
-        found = TruncatedSVD(n_axes, random_state=0).fit(words[rows])
+        found = sklearn.decomposition.TruncatedSVD(n_axes, random_state=0).fit(words[rows])
     return np.ascontiguousarray(found.components_.T)
 
 

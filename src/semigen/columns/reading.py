@@ -10,9 +10,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, issparse
-from sklearn.utils import check_array
 
-from semigen.columns.checks import PLURAL, Matrix, check_cells, check_sparse, wish
+from semigen.columns.checks import PLURAL, Matrix, check_cells, check_sparse, checked, wish
 from semigen.columns.encoders import Encoded, Encoder, TextEncoder, learn_date, learn_text
 from semigen.columns.kinds import ENCODED, ID_TEXT, USED, Kind, id_evidence, infer, is_id_text, kind_by_type
 from semigen.columns.levels import Levels, declared_levels, encode, find_levels
@@ -321,7 +320,7 @@ def _read_columns(schema: Schema, columns: Sequence[Series]) -> Any:
                 f"the model is fitted: {wish(one.name, 'category', 'categorical')}.",
             )
         matrix[:, j] = as_floats(series)
-    check_array(matrix, ensure_all_finite=False, input_name="X")
+    checked(matrix)
     check_cells(schema, matrix)
     return matrix
 
@@ -337,7 +336,7 @@ def as_table(X: Any) -> NDArray[Any]:
     """``X`` as a table of cells of any type, with NaN for masked, None and NA ones."""
     if isinstance(X, np.ma.MaskedArray):
         X = np.ma.filled(X if X.dtype.kind in "fO" else X.astype(object), np.nan)
-    table: NDArray[Any] = check_array(X, dtype=None, ensure_all_finite=False, input_name="X")
+    table: NDArray[Any] = checked(X, dtype=None)
     if table.dtype.kind == "O":
         missing = np.frompyfunc(is_missing, 1, 1)(table).astype(bool)
         table = np.where(missing, np.nan, table) if missing.any() else table
@@ -368,9 +367,7 @@ def _read_array(schema: Schema, table: NDArray[Any]) -> Matrix:
 
 
 def _as_numbers(table: NDArray[Any]) -> Matrix:
-    matrix: Matrix = check_array(
-        table, dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X"
-    )
+    matrix: Matrix = checked(table, dtype=[np.float64, np.float32])
     return matrix
 
 
@@ -391,9 +388,7 @@ def _refuse_text(table: NDArray[Any], columns: list[int]) -> None:
 def _read_sparse(X: Any, allowed: bool) -> csr_array:
     if not allowed:
         _refuse_sparse()
-    rows = check_array(
-        X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X"
-    )
+    rows = checked(X, accept_sparse="csr", dtype=[np.float64, np.float32])
     matrix = csr_array(rows)
     if not matrix.has_canonical_format:
         matrix = matrix.copy()  # the caller's stays as it is

@@ -40,15 +40,17 @@ class Clock(Steps):
     def __init__(self, budget: float | None, verbose: int, progress: Progress | None) -> None:
         super().__init__(verbose, progress)
         self.budget = None if budget is None else real("time_budget", budget, minimum=0)
-
-    @property
-    def over(self) -> bool:
-        """Whether the budget is nearly spent."""
-        return self.budget is not None and self.seconds > 0.9 * self.budget
+        self.reserved = 0.0
 
     def left(self, share: float = 1.0) -> float | None:
-        """A share of the remaining seconds."""
-        return None if self.budget is None else share * max(self.budget - self.seconds, 0.0)
+        """A share of the remaining seconds, without those that are reserved."""
+        if self.budget is None:
+            return None
+        return share * max(self.budget - self.seconds - self.reserved, 0.0)
+
+    def reserve(self, seconds: float) -> None:
+        """Keep seconds for what follows, but no more than half of what is left."""
+        self.reserved = min(seconds, 0.5 * (self.left() or 0.0))
 
     def first(self, n_mixtures: int) -> Callable[[int, int], None]:
         """Report mixtures as the first half of the steps: the number of fits to follow is not known yet."""

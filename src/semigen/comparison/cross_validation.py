@@ -18,7 +18,7 @@ from semigen.comparison.record import CLASS_SHARES, Comparison, stated_seed
 from semigen.data.labels import encode
 from semigen.data.rows import take_rows
 from semigen.data.weights import check_weights, class_shares
-from semigen.evaluation.metrics import align_probabilities, row_log_loss
+from semigen.evaluation.metrics import align_probabilities, row_brier, row_log_loss
 from semigen.evaluation.splits import SemiSupervisedSplit
 from semigen.exceptions import LabelError, ParameterError
 
@@ -123,8 +123,7 @@ def cross_validate(
     def add(name: str, test: _Rows, probabilities: _Floats) -> None:
         correct[name][test] += probabilities.argmax(axis=1) == code[test]
         row_losses[name][test] += row_log_loss(probabilities, code[test])
-        error = probabilities - (np.arange(probabilities.shape[1]) == code[test][:, None])
-        row_briers[name][test] += (error**2).sum(axis=1)
+        row_briers[name][test] += row_brier(probabilities, code[test])
         if name in total:
             total[name][np.searchsorted(rows, test)] += probabilities[:, : len(labels.classes)]
 

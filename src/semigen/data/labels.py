@@ -248,7 +248,7 @@ def _too_few_classes(classes: NDArray[Any], n_rows: int, n_unlabeled: int, unlab
     marker = "None, NaN or NA" if unlabeled is None else f"{unlabeled!r}, None, NaN or NA"
     if classes.size == 0:
         return (
-            f"y has no labeled row: all {n_rows} rows are unlabeled ({marker}). "
+            f"y has no labeled row: all {n_rows} rows are unlabeled ({marker}) or have weight 0. "
             "Label at least one row of each class."
         )
     only = classes.tolist()[0]
@@ -299,8 +299,8 @@ def _encode_matrix(
         log_label = log_label[:, np.argsort(_positions(names, classes))]  # columns go by name, not by place
     if classes is None and not labeled.any():
         raise LabelError(
-            f"y has no labeled row: all {table.shape[0]} rows of the label matrix have equal probabilities. "
-            "Label at least one row."
+            f"y has no labeled row: all {table.shape[0]} rows of the label matrix have equal "
+            "probabilities or weight 0. Label at least one row."
         )
     distinct, code = np.unique(log_label[labeled], axis=0, return_inverse=True)
     pattern = np.full(table.shape[0], UNLABELED_PATTERN, dtype=np.intp)

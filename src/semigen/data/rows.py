@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import indexable
 
 from semigen.data.labels import Labels
+from semigen.exceptions import ColumnError
 
 Array = NDArray[np.float64]
 
@@ -62,4 +63,6 @@ def count_rows(X: Any) -> int:
     """Number of rows of any table."""
     if hasattr(X, "shape"):
         return int(X.shape[0])
-    return len(X) if hasattr(X, "__len__") else len(np.asarray(X))
+    if not hasattr(X, "__len__"):
+        raise ColumnError(f"X is no table but {X!r:.80}: pass an array, a data frame or a sparse matrix.")
+    return len(X)

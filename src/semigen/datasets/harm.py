@@ -219,12 +219,6 @@ def _cut_groups(world: _World, n: int, part: str) -> tuple[Array, Codes]:
     return X, y
 
 
-def _stretched_columns(world: _World, n: int, part: str) -> tuple[Array, Codes]:
-    y = _classes(world, n)
-    X = world.gaussian(y, 3)
-    return (X if world.right else X * np.array([1.0, 4.0, 1.5])), y
-
-
 _Draw = Callable[[_World, int, str], tuple[Array, Codes]]
 _DESIGNS: dict[str, tuple[_Draw, str]] = {
     "split clusters": (_split_clusters, "full"),
@@ -244,7 +238,6 @@ _DESIGNS: dict[str, tuple[_Draw, str]] = {
     "four classes": (_four_classes, "full"),
     "rescaled unlabeled rows": (_rescaled_rows, "full"),
     "groups cut across": (_cut_groups, "full"),
-    "stretched columns": (_stretched_columns, "spherical"),
 }
 HARM_DESIGNS = tuple(_DESIGNS)
 """The designs by name: what is wrong with the model, or with the unlabeled rows."""
@@ -275,8 +268,7 @@ def make_harm(
         covariance), ``"shifted unlabeled rows"``, ``"label-dependent sampling"``, ``"contaminated unlabeled
         rows"``, ``"uneven shares"``, ``"rare class"``, ``"skewed columns"``, ``"curved classes"``,
         ``"irrelevant clusters"``, ``"unlike spreads"`` (under a tied covariance), ``"outlying unlabeled
-        rows"``, ``"four classes"``, ``"rescaled unlabeled rows"``, ``"groups cut across"``, ``"stretched
-        columns"`` (under a spherical covariance).
+        rows"``, ``"four classes"``, ``"rescaled unlabeled rows"``, ``"groups cut across"``.
     labels_per_class : int, default=10
         On average: rows are drawn as the population is, at least two of each class.
     n_unlabeled : int, default=500

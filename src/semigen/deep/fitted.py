@@ -36,6 +36,10 @@ class Architecture(Protocol):
     def log_prior(self) -> NDArray[np.float64]:
         """Log p(y), (K,); K = 0 for a model without classes."""
 
+    @property
+    def least_size(self) -> tuple[int, int]:
+        """Arrays, and numbers in them, that the weights of such a network have at least."""
+
     def build(self) -> Model:
         """A new network with random weights."""
 
@@ -97,6 +101,9 @@ class Networks:
         return drawn
 
     def _model(self, weights: Mapping[str, NDArray[Any]]) -> Model:
+        n_arrays, n_values = self.architecture.least_size
+        if n_arrays > len(weights) or n_values > sum(value.size for value in weights.values()):
+            raise ValueError("an architecture is larger than its weights")
         try:
             with torch.device("meta"):  # takes no memory, whatever sizes the architecture of a file claims
                 model = self.architecture.build()
@@ -117,8 +124,11 @@ class Networks:
         return {"architecture": self.architecture, "n_members": len(self.weights), "safetensors": data}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
+        tensors = read_tensors(np.asarray(state["safetensors"]).tobytes())
+        if state["n_members"] > len(tensors):
+            raise ValueError("there are more members than weights")
         members: list[dict[str, NDArray[Any]]] = [{} for _ in range(state["n_members"])]
-        for name, value in read_tensors(np.asarray(state["safetensors"]).tobytes()).items():
+        for name, value in tensors.items():
             member, own = name.split("/", 1)
             members[int(member)][OLD_WEIGHTS.get(own, own)] = value.numpy()
         object.__setattr__(self, "architecture", state["architecture"])

@@ -11,9 +11,8 @@ from functools import partial, reduce
 from typing import Any
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.neighbors import NearestNeighbors
 
 from semigen.arrays.pieces import Indices
 from semigen.data.blocks import Block, Blocks, Data, Engine
@@ -206,7 +205,7 @@ class _Seeds:
             return np.empty(0, dtype=np.intp), np.empty(0)
         some = np.sort(self.rng.permutation(len(class_probs))[:MAX_SEED_ROWS])
         there = self.mixture.family.points(self.prior, known.x[some])
-        distance, index = NearestNeighbors(n_neighbors=1).fit(there).kneighbors(points)
+        distance, index = sklearn.neighbors.NearestNeighbors(n_neighbors=1).fit(there).kneighbors(points)
         return class_probs[some][index[:, 0]].argmax(axis=1), distance[:, 0]
 
     def _spread(self, class_probs: Array) -> Array:
@@ -230,9 +229,11 @@ class _Seeds:
             )
         seed = int(self.rng.integers(2**31))
         if perturb:  # clusters around random rows, unrefined: k-means would lead to the same ones again
-            means = KMeans(len(components), init="random", n_init=1, max_iter=1, random_state=seed)
+            means = sklearn.cluster.KMeans(
+                len(components), init="random", n_init=1, max_iter=1, random_state=seed
+            )
         else:
-            means = KMeans(len(components), n_init=3, random_state=seed)
+            means = sklearn.cluster.KMeans(len(components), n_init=3, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             return np.asarray(components[means.fit(points, sample_weight=weight).labels_])

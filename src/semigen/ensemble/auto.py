@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from dataclasses import replace
 from typing import Any, Self
@@ -39,8 +40,11 @@ Array = NDArray[np.float64]
 RIDGE = 20.0
 MOST_CORRELATED = 2_000
 """Columns of which the mixture per class knows the correlations, in time that grows with their cube."""
+WIDE = f"of more than {MOST_CORRELATED:,} columns the mixture per class takes no correlations into account"
 SHARE_OF_MIXTURES = 0.4
 """Of a time budget."""
+TIMED_ROWS = 1_000
+"""Rows whose forms are timed under a time budget."""
 MAX_ROWS = 100_000
 """Unlabeled rows that the mixture per class is fitted on."""
 MAX_LABELED = 20_000
@@ -80,8 +84,9 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         rows. "uniform": all classes are equally frequent. An array: known shares, in the order of
         ``classes_``. See :class:`semigen.PoolClassifier`.
     time_budget : float or None, default=None
-        Seconds for a fit, roughly: mixtures, folds and models that cannot be finished in time are left out,
-        and ``explanation_`` says so. Results then depend on the speed of the machine. None: no limit.
+        Seconds for a fit and for predicting its rows, roughly: mixtures, folds and models that cannot be
+        finished in time are left out, and ``explanation_`` says so. Results then depend on the speed of the
+        machine. None: no limit.
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabeled.
     n_jobs : int or None, default=None
@@ -114,7 +119,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         had been shuffled on its own, by tests at the 5 % level; a warning says so, too. Not tested for sparse
         rows, nor with fewer than 5 labeled or 30 unlabeled rows.
     stopped_early_ : bool
-        Whether the time budget may have ended the fit before all mixtures, folds and models were there.
+        Whether the time budget ended the fit before all mixtures, folds and models were there.
     explanation_ : str
         Which models the predictions rest on and what the unlabeled rows changed, in words.
     pool_ : PoolClassifier
@@ -206,6 +211,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         clock = Clock(self.time_budget, self.verbose, progress)
         schema, matrix = columns.learn(X, self.kinds, sparse="words")
         covariance = "tied" if schema.n_features <= MOST_CORRELATED else "diag"
+        if covariance == "diag" and not issparse(matrix):
+            schema = replace(schema, notes=(*schema.notes, WIDE))
         family = choose("auto", covariance, schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
         validate_data(self, X, skip_check_array=True)
@@ -228,6 +235,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             table, labels, weight = table[rows], labels.take(rows), weight[rows]
         self.classes_ = labels.classes
         self.forms_ = _forms(table, mixtures, seed)
+        if clock.budget is not None:
+            clock.reserve(_seconds_to_predict(self.forms_, table, matrix.shape[0]))
         X_formed = self.forms_.of(table)
         self.pool_ = self._pool(family, clock, seed).fit(
             X_formed,
@@ -260,7 +269,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.class_prior_ = pool.class_prior_
         self.weights_ = pool.weights_
         self.models_ = tuple(replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in pool.models_)
-        self.stopped_early_ = clock.over
+        self.stopped_early_ = mixtures.stopped_early_ or self.pool_.stopped_early_
         self.explanation_ = _explanation(self, n_unlabeled)
         return self
 
@@ -282,6 +291,15 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         texts = [j for one in self.schema_.encoded if one.kind == "text" for j in one.columns]
         of_text = np.flatnonzero(np.isin(first.numbers_, texts))
         return np.delete(first.transform(ReadTable(self.schema_, matrix)), of_text, axis=1)
+
+
+def _seconds_to_predict(forms: Forms, table: ReadTable, n_rows: int) -> float:
+    """Seconds that predictions of all rows will take, by the forms of some of them, which take most."""
+    some = np.linspace(0, len(table) - 1, min(len(table), TIMED_ROWS)).astype(np.intp)
+    begin, rows = time.perf_counter(), forms.of(table[some])
+    for form in ("plain", "responsibilities", *(() if forms.plain.sparse_ else ("neighbors",))):
+        getattr(rows, form)
+    return (time.perf_counter() - begin) * n_rows / len(some)
 
 
 def _forms(table: ReadTable, mixtures: MixtureEnsembleFeatures, seed: int) -> Forms:

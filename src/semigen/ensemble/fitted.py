@@ -66,7 +66,7 @@ class FittedEnsemble(UncertainEnsemble):
 
         Where the time budget ended the fit before that mixture, there is no such method.
         """
-        return self._densities(self.forms_.of(ReadTable(self.schema_, self._matrix(X))))
+        return self._densities(self.forms_.of(self.read(X)))
 
     @available_if(_has_densities)  # type: ignore[untyped-decorator]
     def novelty(self, X: Any) -> Array:
@@ -79,10 +79,17 @@ class FittedEnsemble(UncertainEnsemble):
         Where the time budget ended the fit before that mixture, or a file of version 0.2 or older holds the
         model, there is no such method.
         """
-        density = self.score_samples(X)
-        return np.asarray(
-            1 - np.searchsorted(self.log_densities_, density, "right") / len(self.log_densities_)
-        )
+        return np.asarray(self.novelty_of(self.score_samples(X)))
+
+    @available_if(_has_densities)  # type: ignore[untyped-decorator]
+    def novelty_of(self, log_density: Array) -> Array:
+        """The :meth:`novelty` of rows by what :meth:`score_samples` says of them, (n,)."""
+        likelier = np.searchsorted(self.log_densities_, log_density, "right")
+        return np.asarray(1 - likelier / len(self.log_densities_))
+
+    def read(self, X: Any) -> ReadTable:
+        """Rows that all methods take and do not read again."""
+        return ReadTable(self.schema_, self._matrix(X))
 
     @available_if(_has_densities)  # type: ignore[untyped-decorator]
     def is_novel(self, X: Any, false_alarm: float = 0.01) -> NDArray[np.bool_]:

@@ -125,6 +125,8 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
     validation_ : Comparison or None
         Accuracy and log-loss on held-out rows of the models and of ``"pool"``, the ensemble, whose weights
         for each fold are learned on the other folds. None if no row could be held out.
+    stopped_early_ : bool
+        Whether the time budget ended the fit before all models and folds were there.
     held_out_ : HeldOut
         Predictions of the models for held-out rows.
     n_features_in_, feature_names_in_
@@ -223,6 +225,7 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
                 held_out_fold(train, part, rows, entries, [fitted(*entry, part) for entry in entries])
             )
             round_seconds = time.perf_counter() - since
+        self.stopped_early_ = done < n_fits
         self.held_out_ = join_folds(train, finished, len(entries), stated_seed(self.random_state))
         found = self.held_out_.pool_weights(start[: len(entries)], self.ridge)
         self.validation_ = self.held_out_.validation(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTrainingClassifier
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from semigen.data.labels import Labels, labeled_examples
@@ -23,13 +23,18 @@ FLOOR = 1e-3
 """Share of equal probabilities that is mixed into those of every model: one that is once confidently wrong
 must not outvote all others."""
 
-MARKED = (LabelPropagation, LabelSpreading, SelfTrainingClassifier)
+MARKED = ("LabelPropagation", "LabelSpreading", "SelfTrainingClassifier")
 """Classifiers of scikit-learn that take unlabeled rows, marked -1."""
+
+
+def _is_marked(model: Any) -> bool:
+    module = sys.modules.get("sklearn.semi_supervised")  # not loaded before somebody made such a classifier
+    return module is not None and isinstance(model, tuple(getattr(module, name) for name in MARKED))
 
 
 def takes_unlabeled(model: Any) -> bool:
     """Whether a classifier learns from unlabeled rows: scikit-learn's own, and any with ``unlabeled``."""
-    return isinstance(model, MARKED) or hasattr(model, "unlabeled")
+    return _is_marked(model) or hasattr(model, "unlabeled")
 
 
 def fit_classifier(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
@@ -46,7 +51,7 @@ def fit_classifier(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # one that has not converged is used as it is
-        if isinstance(model, MARKED):
+        if _is_marked(model):
             return model.fit(X, labels.hard)
         if takes_unlabeled(model):
             weighted = {} if (weight == 1).all() else {"sample_weight": weight}
@@ -79,7 +84,7 @@ def class_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
 
 def known_classes(model: Any, classes: NDArray[Any]) -> NDArray[Any]:
     """The classes that a model of :func:`fit_classifier` knows, by name, in its order."""
-    knows_names = takes_unlabeled(model) and not isinstance(model, MARKED)
+    knows_names = takes_unlabeled(model) and not _is_marked(model)
     return np.asarray(model.classes_ if knows_names else classes[model.classes_])
 
 
@@ -145,7 +150,7 @@ class PartlyLabeledClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator
         if last is model or not takes_unlabeled(last):
             fit_classifier(model, X, labels, weight)
         elif (weight == 1).all():
-            model.fit(X, labels.hard if isinstance(last, MARKED) else labels.to_array())
+            model.fit(X, labels.hard if _is_marked(last) else labels.to_array())
         else:
             raise ParameterError("a pipeline of a semi-supervised classifier takes no row weights.")
         return self
@@ -154,7 +159,7 @@ class PartlyLabeledClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator
         """Class probabilities, (n, K)."""
         check_is_fitted(self)
         last = _last_step(self.estimator_)
-        if last is self.estimator_ or not takes_unlabeled(last) or isinstance(last, MARKED):
+        if last is self.estimator_ or not takes_unlabeled(last) or _is_marked(last):
             return class_proba(self.estimator_, X, self.classes_)
         return align_probabilities(self.estimator_.predict_proba(X), last.classes_, self.classes_)
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+import sklearn
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from semigen.common.checks import integer
@@ -52,7 +51,9 @@ class RidgeLogistic(ProbabilityClassifier, BaseEstimator):
             _, size, basis = np.linalg.svd(X, full_matrices=False)
             basis = basis[size > 1e-10 * max(size[0], 1e-300)]
             X = X @ basis.T
-        found = LogisticRegression(C=self.C, max_iter=500).fit(X, y, sample_weight=sample_weight)
+        found = sklearn.linear_model.LogisticRegression(C=self.C, max_iter=500).fit(
+            X, y, sample_weight=sample_weight
+        )
         self.classes_ = found.classes_
         coef = found.coef_ if basis is None else found.coef_ @ basis
         self.coef_, self.intercept_ = coef.T, found.intercept_
@@ -133,7 +134,7 @@ class TreeEnsemble(_Trees):
     def fit(self, X: Array, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Grow the trees on rows (n, P) with one class each."""
         integer("n_trees", self.n_trees, minimum=1)
-        grown = RandomForestClassifier(self.n_trees, random_state=self.random_state)
+        grown = sklearn.ensemble.RandomForestClassifier(self.n_trees, random_state=self.random_state)
         trees = [one.tree_ for one in grown.fit(X, y, sample_weight=sample_weight).estimators_]
         self.classes_ = grown.classes_
         value = np.concatenate([tree.value[:, 0] for tree in trees])
@@ -174,7 +175,7 @@ class BoostedTrees(_Trees):
         """Grow the trees on rows (n, P) with one class each."""
         integer("n_trees", self.n_trees, minimum=1)
         n_classes = len(np.unique(y))
-        grown = GradientBoostingClassifier(
+        grown = sklearn.ensemble.GradientBoostingClassifier(
             init="zero",
             n_estimators=min(self.n_trees, max(1, MOST_TREES // n_classes)),
             learning_rate=LEARNING_RATE,

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
-import sklearn.metrics
+import sklearn
 from numpy.typing import ArrayLike, NDArray
 
 from semigen.data.labels import class_columns, labeled_values
@@ -191,6 +191,19 @@ def row_log_loss(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -
     clipped = np.maximum(probabilities, CLIP)
     picked = np.take_along_axis(clipped, column[:, None], axis=1)[:, 0]
     return np.asarray(np.log(clipped.sum(axis=1)) - np.log(picked))
+
+
+def row_brier(probabilities: NDArray[np.float64], column: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Brier score of each row, ``Σ_k (p_k - [k is its class])²``, (n,).
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n, K)
+    column : ndarray of shape (n,)
+        The column of each row's class.
+    """
+    error = probabilities - (np.arange(probabilities.shape[1]) == column[:, None])
+    return np.asarray((error**2).sum(axis=1))
 
 
 def align_probabilities(

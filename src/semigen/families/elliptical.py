@@ -293,7 +293,7 @@ def within_sums(
         return np.zeros_like(center), np.zeros_like(center), np.zeros_like(center)
     count, first, second = (np.sum(part, axis=0) for part in zip(*parts, strict=True))
     some = np.where(count > 0, count, 1.0)
-    within = np.maximum(second - first**2 / some, 0.0)
+    within = np.maximum(second - first * (first / some), 0.0)
     return within.sum(axis=0), count.sum(axis=0), (count > 0).sum(axis=0).astype(np.float64)
 
 

@@ -63,7 +63,11 @@ class Product(Family):
                 "belongs to exactly one block."
             )
         self.takes_missing = all(family.takes_missing for _, family in self.blocks)
-        self.has_single = any(family.has_single for _, family in self.blocks)
+
+    @property
+    def has_single(self) -> bool:  # type: ignore[override]
+        """Whether the walk of a block has."""
+        return any(family.has_single for _, family in self.blocks)
 
     def accepts(self, missing: Missing) -> bool:
         return all(self._each(lambda family, columns: family.accepts(among(missing, columns))))

@@ -10,24 +10,24 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import struct
 import zipfile
-from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
 SMALL = 2**26
 """Bytes that an archive may unpack to, however small it is."""
 MOST_RATIO = 200
 """A larger one may unpack to this many times its size: genuine models reach 30."""
-BYTES_PER_ITEM = 8
-"""JSON has at least so many bytes for each list, object and item of one: genuine files have more than 20."""
-
+PIECE = 2**20
+"""Bytes that are read at once."""
+SLACK = 2**22
+"""Bytes that reading may take beyond a multiple of what a file states."""
+_QUOTED = 2**16
+_WIDTHS = {0xF0: 4, 0xC4: 2, 0: 1}  # bytes of each letter in memory, by the largest byte in UTF-8
 _MOST_ENTRIES, _MOST_PER_ENTRY = 2**16, 2**9
-_PIECE = 2**20
 _END, _END_SIZE = b"PK\x05\x06", 22
 _END_64, _LOCATOR, _END_64_SIZE = b"PK\x06\x06", b"PK\x06\x07", 76
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BYTES_OF_OBJECT, _BYTES_OF_LIST, _BYTES_OF_ITEM = 184, 56, 40  # in memory, at least
 
 
 class Archive:
@@ -38,6 +38,13 @@ class Archive:
     file : binary file
     packed : bool
         Whether entries may be deflated; no other compression is read.
+
+    Attributes
+    ----------
+    sizes : dict
+        Bytes of each entry, as stated.
+    stated : int
+        Those of all.
 
     Raises
     ------
@@ -56,9 +63,9 @@ class Archive:
             raise ValueError("an entry is encrypted, or packed in a way that semigen does not use")
         if len(self.sizes) < len(infos):
             raise ValueError("two entries have the same name")
-        stated = sum(self.sizes.values())
-        if stated > most_unpacked(size) if packed else stated > size:
-            raise ValueError(f"{size:,} bytes claim to hold {stated:,}")
+        self.stated = sum(self.sizes.values())
+        if self.stated > most_unpacked(size) if packed else self.stated > size:
+            raise ValueError(f"{size:,} bytes claim to hold {self.stated:,}")
 
     def open(self, name: str) -> BinaryIO:
         """An entry, to be read in pieces."""
@@ -68,7 +75,7 @@ class Archive:
         """All of an entry, in memory."""
         found = io.BytesIO()
         with self.open(name) as entry:
-            while piece := entry.read(_PIECE):
+            while piece := entry.read(PIECE):
                 found.write(piece)
         return found
 
@@ -78,25 +85,60 @@ def most_unpacked(size: int) -> int:
     return max(SMALL, MOST_RATIO * size)
 
 
-def read_json(text: bytes, build: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """What JSON in UTF-8 says; ``build`` takes each object as soon as it is read and returns what it stands
-    for.
+def structure(text: bytes) -> bytearray:
+    """JSON without its texts and spaces, found piece by piece: as a list, its texts take many times as much.
 
     Raises
     ------
     ValueError
-        If it is no JSON, or mostly brackets and commas: these take up to 30 times their bytes in memory.
+        If there are long texts that are wide: with one rare letter, each of the others takes four bytes.
     """
-    most = (len(text) + _PIECE) // BYTES_PER_ITEM
-    if _n_items(text) > most and _n_items(_STRING.sub(b"", text)) > most:
-        raise ValueError("it has too many lists and objects for its size")
-    decoded = str(text, "utf-8")
-    del text
-    return json.loads(decoded, object_hook=build)
+    found = bytearray()
+    inside = is_wide = False
+    begin = wide = length = 0
+    while begin < len(text):
+        end = begin + _QUOTED
+        while text[end - 1 : end] == b"\\":  # with the letter that it escapes
+            end += 1
+        parts = text[begin:end].replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')
+        found += b"".join(parts[inside::2]).translate(None, b" \t\r\n")
+        for number, part in enumerate(parts[not inside :: 2]):
+            if number or not inside:  # a text begins
+                length, is_wide = 0, False
+            n_letters = len(part) - 5 * part.count(rb"\u")
+            length += n_letters
+            if is_wide or n_letters < len(part):
+                wide += 4 * (n_letters if is_wide else length)
+                is_wide = True
+        inside ^= len(parts) % 2 == 0
+        begin = end
+    if wide > len(text) // 2 + PIECE:
+        raise ValueError("its texts take too much memory for their size")
+    return found
 
 
-def _n_items(text: bytes) -> int:
-    return text.count(b"[") + text.count(b"{") + text.count(b",")
+def read_json(text: bytes, stated: int) -> Any:
+    """What JSON in UTF-8 says.
+
+    Parameters
+    ----------
+    text : bytes
+    stated : int
+        Bytes that the archive states, of all entries: the JSON takes three times as many, at most.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or takes more: brackets and commas take up to 30 times their bytes in memory, and a
+        text with one rare letter four times.
+    """
+    outside = structure(text)
+    parts = {b"{": _BYTES_OF_OBJECT, b"[": _BYTES_OF_LIST, b",": _BYTES_OF_ITEM}
+    needed = sum(n_bytes * outside.count(part) for part, n_bytes in parts.items())
+    width = next(width for least, width in _WIDTHS.items() if max(text, default=0) >= least)
+    if needed + 2 * width * len(text) > 3 * stated + SLACK:
+        raise ValueError("it takes too much memory for its size")
+    return json.loads(text)
 
 
 def _check_directory(file: BinaryIO, size: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from semigen.arrays.special import NormalScores
 from semigen.comparison import Verdict, judge
 from semigen.data.labels import class_columns
 from semigen.estimators.adapters import takes_unlabeled
@@ -297,6 +298,8 @@ def _coded(model: Any, classes: Any) -> None:
 def _plain_columns(model: Any) -> None:
     if hasattr(model, "scale_"):
         model.share_ = np.ones_like(model.scale_)
+        columns = [(one.values, one.at, one.between) for one in model.scores_]
+        model.scores_ = NormalScores.joined(columns) if columns else None
 
 
 def _all_as_they_are(schema: Any) -> None:
@@ -313,7 +316,14 @@ def _older_ensemble(model: Any) -> None:
     _uniform_prior(model)
 
 
+def _all_there(model: Any) -> None:
+    """The file does not say whether a time budget left anything out."""
+    if any(name.endswith("_") for name in vars(model)):  # it is fitted
+        model.stopped_early_ = False
+
+
 def _older_pool(model: Any) -> None:
+    _all_there(model)
     _coded_pool(model)
     _uniform_priors(model)
 
@@ -335,6 +345,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
         "MixtureClassifier": _own_posterior,
+        "MixtureEnsembleFeatures": _all_there,
         "PlainColumns": _plain_columns,
         "PoolClassifier": _older_pool,
         "Schema": _all_as_they_are,

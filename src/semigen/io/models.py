@@ -1,8 +1,8 @@
 """Saved models: files that hold data and no code.
 
 A model file is a zip archive with two entries. ``semigen.json`` says what the model is: format number,
-versions, features, classes, notes and the checksum of the other entry. ``model.skops`` is the estimator in
-the format of skops, which stores types by name and contents as JSON and NumPy arrays: no pickle. Reading it
+versions, features, classes, notes and the checksum of the other entry. ``model.skops`` is the estimator:
+types by name, contents as JSON and NumPy arrays, as skops has them; no pickle (``writer``). Reading it
 (``payload``) builds plain values, arrays, and objects of the types that semigen itself saves: its own
 estimators and records, and a few estimators of scikit-learn. What an archive states of its size is checked
 before it is unpacked (``archives``), and the model that was built before it is returned (``checks``).
@@ -36,13 +36,14 @@ from semigen.io.archives import Archive, most_unpacked, read_json
 from semigen.io.checks import check_model
 from semigen.io.files import first_line, refuse_existing, written_at_once
 from semigen.io.migrations import FORMAT, attributes_now, finish, name_now
-from semigen.io.payload import Reader, RefusedTypesError, unreadable
+from semigen.io.payload import Reader, RefusedTypesError
+from semigen.io.writer import Writer
 
 JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 
 _HEADER, _PAYLOAD = "semigen.json", "model.skops"
 _listing = partial(listing, most=5)
-_DEPENDENCIES = ("numpy", "scipy", "scikit-learn", "skops", "narwhals")
+_DEPENDENCIES = ("numpy", "scipy", "scikit-learn", "narwhals")
 _BASES = (BaseEstimator, Family, Covariance)
 _OF_SKLEARN = frozenset(
     f"sklearn.{name}"
@@ -107,7 +108,7 @@ def save(
         "sha256": hashlib.sha256(payload).hexdigest(),
     }
     try:
-        text = json.dumps(header, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(header, indent=2, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ModelFileError(f"the notes of the model cannot be written as JSON: {error}.") from error
     with written_at_once(path, overwrite=overwrite) as unfinished:
@@ -170,7 +171,7 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) ->
         raise
     except RefusedTypesError as error:
         raise ModelFileError(_refusal(path, error.names)) from error
-    # A payload that skops did not write leads to any error.
+    # A payload that semigen did not write leads to any error.
     except Exception as error:
         raise ModelFileError(
             f"{path}: the model cannot be rebuilt ({type(error).__name__}: {first_line(error)}). "
@@ -209,34 +210,20 @@ def read_notes(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _dump(estimator: BaseEstimator) -> bytes:
     if not isinstance(estimator, BaseEstimator):
         raise ModelFileError(f"only estimators can be saved, and this is {_name_of(type(estimator))}.")
-    _refuse_flag_keys(estimator)
-    from skops.io import dumps, get_untrusted_types  # skops imports every estimator of scikit-learn: seconds
-
+    writer = Writer(lambda name: name.startswith("sklearn.") or _is_own_type(name))
     try:
-        payload = bytes(dumps(estimator))
-        refused = [name for name in get_untrusted_types(data=payload) if not _is_own_type(name)]
-        refused += unreadable(io.BytesIO(payload))
-    # skops raises whatever an unusual object leads it to.
+        payload = writer.write(estimator)
+    # An unusual object leads to any error.
     except Exception as error:
         raise ModelFileError(
             f"{type(estimator).__name__} cannot be saved without pickle ({type(error).__name__}: {error})."
         ) from error
-    if refused:
+    if writer.refused:
         raise ModelFileError(
-            f"{type(estimator).__name__} holds {_listing(refused)}, which a file without code cannot hold "
-            "and semigen.load would refuse. Use an estimator of semigen or scikit-learn in its place."
+            f"{type(estimator).__name__} holds {_listing(sorted(set(writer.refused)))}, which a file without "
+            "code cannot hold. Use an estimator of semigen or scikit-learn in its place."
         )
     return payload
-
-
-def _refuse_flag_keys(estimator: BaseEstimator) -> None:
-    """Refuse dicts with the keys True and False, which skops reads back as True both."""
-    for name, value in estimator.get_params(deep=True).items():
-        if isinstance(value, Mapping) and any(isinstance(key, bool | np.bool_) for key in value):
-            raise ModelFileError(
-                f"{name}={value!r} has True or False as a key, which the file format cannot hold: use one "
-                "value for all classes, or classes that are text or integers."
-            )
 
 
 def _refusal(path: Path, names: Sequence[str]) -> str:
@@ -258,8 +245,8 @@ def _refusal(path: Path, names: Sequence[str]) -> str:
 def _is_own_type(name: str) -> bool:
     """Whether a name is that of an estimator, family, covariance or record that semigen defines.
 
-    Functions, methods and imported names do not pass: what skops would call must be a class that is defined
-    where its name says. The command line's modules are left out, as no model has anything from there.
+    Functions, methods and imported names do not pass: what is built must be a class that is defined where its
+    name says. The command line's modules are left out, as no model has anything from there.
     """
     module_name, _, class_name = name.rpartition(".")
     parts = module_name.split(".")
@@ -290,7 +277,7 @@ def _read(path: Path, *, with_payload: bool) -> tuple[dict[str, Any], io.BytesIO
     with path.open("rb") as file:
         try:
             archive = Archive(file, packed=True)
-            header = read_json(archive.unpack(_HEADER).getvalue())
+            header = read_json(archive.unpack(_HEADER).getvalue(), archive.stated)
             version = header.get("format") if isinstance(header, dict) else None
             if type(version) is not int or version < 1:
                 raise ModelFileError(f"{not_a_model}: it states no format number.")

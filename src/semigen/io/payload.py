@@ -1,9 +1,10 @@
-"""The inside of a model file: a tree of plain values, arrays and objects, in the format that skops writes.
+"""The inside of a model file: a tree of plain values, arrays and objects, in the manner of skops.
 
 A payload is a zip archive of ``schema.json``, the tree, and one ``.npy`` file per array. Each object of the
-tree names the kind of node that it is (``__loader__``) and the type that it stands for. It is read here
-rather than by skops, which trusts every estimator of scikit-learn and NumPy type that a file names, keeps
-each array three times, and takes seconds to import.
+tree names the kind of node that it is (``__loader__``) and the type that it stands for. Files of version 0.2
+or older were written by skops; ``writer`` writes the same tree, with arrays of texts, keys of any type and
+values as text (``values``) besides. skops itself would trust every estimator of scikit-learn and NumPy type
+that a file names, keep each array three times, and take time that grows with the square of their number.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import importlib
 import io
 import json
 import math
+import re
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,23 +22,29 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from semigen.io.archives import Archive, read_json
+from semigen.io.archives import PIECE, Archive, structure
+from semigen.io.values import from_text
 
 SCHEMA = "schema.json"
 PROTOCOL = 2
-"""Of the trees that are read: skops 0.10 to 0.16 write it."""
+"""Of the trees that are read and written: skops 0.10 to 0.16 write it, too."""
 
 MOST_USES = 4
 """An array counts as often as objects use it; all have at most this many times the bytes of the payload."""
 
-_TYPES: Mapping[str, type] = {f"builtins.{kind.__name__}": kind for kind in (str, int, float, bool)}
+PLAIN_TYPES: Mapping[str, type] = {f"builtins.{kind.__name__}": kind for kind in (str, int, float, bool)}
 _CONTAINERS: Mapping[str, type] = {
     **{f"builtins.{kind.__name__}": kind for kind in (list, tuple, set, dict)},
     "collections.OrderedDict": OrderedDict,
 }
-_NUMBERS = "biufcSUmM"
+ARRAY_KINDS = "biufcSUmM"
 """Kinds of arrays that are read: no Python objects; records only where trees of scikit-learn are trusted."""
 _TREE = "sklearn.tree._tree.Tree"
+
+_NOT_OF_TREES = re.compile(rb"\[[^{\]]|,[^{:]")
+"""In a tree without its texts and spaces, lists have objects in them and nothing else."""
+_RANDOM_STATE = 2**12
+"""Bytes of a random number generator."""
 
 Node = dict[str, Any]
 
@@ -73,7 +82,9 @@ class Reader:
         self._is_allowed = is_allowed
         self._type_now, self._state_now = type_now, state_now
         self._arrays: dict[str, Any] = {}
-        self._left = MOST_USES * sum(self._archive.sizes.values()) + 2**20
+        self._texts_of: dict[str, list[str]] = {}
+        self._left = MOST_USES * self._archive.stated + 2**20  # bytes of arrays
+        self._free = self._archive.stated + 2**20  # bytes of everything else
         self._refused: set[str] = set()
 
     def read(self) -> Any:
@@ -93,21 +104,40 @@ class Reader:
             root = node
             return self._build(node)
 
-        found = read_json(self._archive.unpack(SCHEMA).getvalue(), build)
+        found = json.loads(self._tree(), object_hook=build)
         if self._refused:
             raise RefusedTypesError(sorted(self._refused))
-        _check_protocol(root)
+        if root is None or root.get("protocol") != PROTOCOL:
+            raise ValueError(f"the tree is not of protocol {PROTOCOL} of skops")
         return found
+
+    def _tree(self) -> str:
+        """The text of the tree, which becomes nothing but nodes: these are counted as they are built."""
+        text = self._archive.unpack(SCHEMA).getvalue()
+        if _NOT_OF_TREES.search(structure(text)):
+            raise ValueError("a list in the tree holds something else than nodes")
+        return str(text, "ascii")
 
     def _build(self, node: Node) -> Any:
         """What an object of JSON stands for: that of a node, or a dict of what its values stand for."""
         loader = node.get("__loader__")
         if not isinstance(loader, str) or "__module__" not in node:
+            self._take(_size(node))
             return node
         name = f"{node['__module__']}.{node['__class__']}"
         if loader not in _NODES:
             self._refused.add(name)
-        return None if self._refused and loader not in _NAMING else _NODES[loader](self, name, node)
+        if self._refused and loader not in _NAMING:
+            return None
+        found = _NODES[loader](self, name, node)
+        if not isinstance(found, np.ndarray) or found.dtype.kind == "O":
+            self._take(sys.getsizeof(found))
+        return found
+
+    def _take(self, n_bytes: int) -> None:
+        self._free -= n_bytes
+        if self._free < 0:
+            raise ValueError("its tree takes too much memory for its size")
 
     def _allowed(self, name: str, kind: type | tuple[type, ...] = type) -> Any:
         """The type that a name stands for, or None if it is refused."""
@@ -142,10 +172,14 @@ class Reader:
         return self._allowed(name, np.ufunc)
 
     def _type(self, name: str, node: Node) -> Any:
-        return _TYPES[name] if name in _TYPES else _number_type(name) or self._allowed(name)
+        return PLAIN_TYPES[name] if name in PLAIN_TYPES else _number_type(name) or self._allowed(name)
 
     def _json(self, name: str, node: Node) -> Any:
-        found = json.loads(node["content"])
+        content = node["content"]
+        wide = 4 * len(content) if "\\u" in content else 0
+        self._take(wide)
+        found = json.loads(content)
+        self._take(-wide)
         if isinstance(found, list | dict):
             raise ValueError("a plain value is a list")
         return found
@@ -154,10 +188,34 @@ class Reader:
         return _CONTAINERS[name](node["content"])
 
     def _dict(self, name: str, node: Node) -> Any:
-        found, kinds = _CONTAINERS[name](), node["key_types"]
-        for kind, (key, value) in zip(kinds, node["content"].items(), strict=True):
-            found[kind(key)] = value
+        content = node["content"]
+        if "keys" in node:
+            return _CONTAINERS[name](zip(node["keys"], content, strict=True))
+        self._take(-sys.getsizeof(content))  # it becomes another dict
+        kinds = node.get("key_types")  # of older files
+        if kinds is None:
+            return _CONTAINERS[name](content)
+        named = zip(kinds, content.items(), strict=True)
+        return _CONTAINERS[name]((kind(key), value) for kind, (key, value) in named)
+
+    def _texts(self, name: str, node: Node) -> Any:
+        """A list of texts that is an array in the file."""
+        file = node["file"]
+        if file not in self._texts_of:
+            array = self._numbers(file)
+            if array.dtype.kind != "U" or array.ndim != 1:
+                raise ValueError(f"texts are an array of {array.dtype}")
+            self._texts_of[file] = array.tolist()
+            self._take(sum(map(sys.getsizeof, self._texts_of[file])))
+        texts = self._texts_of[file]
+        if name != "numpy.ndarray":
+            return _CONTAINERS[name](texts)
+        found = np.empty(len(texts), dtype=object)
+        found[:] = texts
         return found
+
+    def _value(self, name: str, node: Node) -> Any:
+        return from_text(name, node["content"], node["zone"])
 
     def _bytes(self, name: str, node: Node) -> Any:
         return self._archive.unpack(node["file"]).getvalue()
@@ -169,6 +227,7 @@ class Reader:
         state = node["content"]
         if not 0 <= int(state["state"]["pos"]) <= 624:
             raise ValueError("the state of a random number generator is out of range")
+        self._take(_RANDOM_STATE)
         found = np.random.RandomState()
         found.set_state(state)
         return found
@@ -204,39 +263,24 @@ class Reader:
         with self._archive.open(file) as entry:
             version = npy.read_magic(entry)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, _, dtype = read(entry)
+            shape, is_fortran, dtype = read(entry)
             n_bytes = self._archive.sizes[file] - entry.tell()
-        if dtype.names is not None and self._allowed(_TREE) is None:
-            return None
-        if (dtype.kind not in _NUMBERS and dtype.names is None) or dtype.hasobject or not dtype.itemsize:
-            raise ValueError(f"arrays of {dtype} are not read")
-        if math.prod(shape) * dtype.itemsize != n_bytes or any(
-            not 0 <= n <= max(n_bytes, 2**24) for n in shape
-        ):
-            raise ValueError(f"{n_bytes} bytes are no array of {dtype} of shape {shape}")
-        with self._archive.open(file) as entry:
-            return npy.read_array(entry, allow_pickle=False)
-
-
-def unreadable(payload: io.BytesIO) -> list[str]:
-    """The types in a payload that skops writes and a :class:`Reader` would not build, whatever is allowed."""
-    found: set[str] = set()
-    root: Node = {}
-
-    def look(node: Node) -> None:
-        nonlocal root
-        root = node
-        if isinstance(node.get("__loader__"), str) and node["__loader__"] not in _NODES:
-            found.add(f"{node['__module__']}.{node['__class__']}")
-
-    read_json(Archive(payload, packed=False).unpack(SCHEMA).getvalue(), look)
-    _check_protocol(root)
-    return sorted(found)
-
-
-def _check_protocol(root: Node | None) -> None:
-    if root is None or root.get("protocol") != PROTOCOL:
-        raise ValueError(f"the tree is not of protocol {PROTOCOL} of skops")
+            if dtype.names is not None and self._allowed(_TREE) is None:
+                return None
+            if (dtype.kind not in ARRAY_KINDS and dtype.names is None) or dtype.hasobject:
+                raise ValueError(f"arrays of {dtype} are not read")
+            if (
+                not dtype.itemsize
+                or math.prod(shape) * dtype.itemsize != n_bytes
+                or any(not 0 <= n <= max(n_bytes, 2**24) for n in shape)
+            ):
+                raise ValueError(f"{n_bytes} bytes are no array of {dtype} of shape {shape}")
+            found = np.empty(n_bytes, dtype=np.uint8)
+            begin = 0
+            while piece := entry.read(PIECE):
+                found[begin : begin + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
+                begin += len(piece)
+        return found.view(dtype).reshape(shape, order="F" if is_fortran else "C")
 
 
 def _number_type(name: str) -> Any:
@@ -246,6 +290,12 @@ def _number_type(name: str) -> Any:
     return (
         found if isinstance(found, type) and issubclass(found, np.generic) and found is not np.void else None
     )
+
+
+def _size(node: Node) -> int:
+    """Bytes of a dict and of the texts in it."""
+    texts = (one for pair in node.items() for one in pair if isinstance(one, str))
+    return sys.getsizeof(node) + sum(map(sys.getsizeof, texts))
 
 
 def _with_state(made: Any, state: Any) -> Any:
@@ -271,9 +321,11 @@ _NODES: Mapping[str, Callable[[Reader, str, Node], Any]] = {
     "ObjectNode": Reader._object,
     "RandomStateNode": Reader._random_state,
     "SetNode": Reader._container,
+    "TextsNode": Reader._texts,
     "TreeNode": Reader._made,
     "TupleNode": Reader._container,
     "TypeNode": Reader._type,
+    "ValueNode": Reader._value,
 }
 
 _NAMING = ("ConstructorFromReduceNode", "FunctionNode", "LossNode", "ObjectNode", "TreeNode", "TypeNode")

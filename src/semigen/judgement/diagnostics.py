@@ -204,6 +204,29 @@ def tell_apart(plain: Any, labeled: Rows, unlabeled: Rows, rng: np.random.Genera
     return Told(float(auc), error)
 
 
+def column_shift(plain: Any, labeled: Rows, unlabeled: Rows) -> tuple[float, float]:
+    """The largest shift of a column's mean, and of its spread, between labeled and unlabeled rows.
+
+    Both in standard errors, less what the largest of as many columns has by chance; at least 0, and 0 for
+    sparse rows.
+    """
+    if issparse(plain) or len(labeled) < 3 or len(unlabeled) < 3:
+        return 0.0, 0.0
+    few, many = plain[labeled], plain[unlabeled]
+    spread = many.std(axis=0)
+    varies = spread > 1e-9
+    if not varies.any():
+        return 0.0, 0.0
+    few, many, spread = few[:, varies], many[:, varies], spread[varies]
+    error = spread * np.sqrt(1 / len(labeled) + 1 / len(unlabeled))
+    of_mean = np.abs(few.mean(axis=0) - many.mean(axis=0)) / error
+    ratio = np.log(np.maximum(few.std(axis=0, ddof=1), 1e-3 * spread) / spread)
+    of_spread = np.abs(ratio) * np.sqrt(2 * (len(labeled) - 1))
+    chance = np.sqrt(2 * np.log(2 * len(spread)))
+    means, spreads = (float(np.clip(one.max() - chance, 0.0, 20.0)) for one in (of_mean, of_spread))
+    return means, spreads
+
+
 @dataclass(frozen=True)
 class ColumnFit:
     """How far a column is from the same column of rows drawn from a fit.

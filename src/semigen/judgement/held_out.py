@@ -14,7 +14,7 @@ from semigen.comparison import CLASS_SHARES, Comparison
 from semigen.data.labels import Labels
 from semigen.data.weights import class_shares
 from semigen.estimators.adapters import class_proba, fit_classifier, without
-from semigen.evaluation.metrics import row_log_loss
+from semigen.evaluation.metrics import row_brier, row_log_loss
 from semigen.evaluation.splits import count_testable, stratified_folds
 
 Array = NDArray[np.float64]
@@ -32,16 +32,18 @@ class OutOfFold:
     Attributes
     ----------
     comparison : Comparison
-        Losses, row by row.
+        Losses and probabilities, row by row.
     code : ndarray of shape (m,), intp
         True classes of ``comparison.rows``.
-    probs : dict {name: ndarray of shape (m, K)}
-        Mean over the repeats.
     """
 
     comparison: Comparison
     code: Rows = field(repr=False)
-    probs: Mapping[str, Array] = field(repr=False)
+
+    @property
+    def probs(self) -> Mapping[str, Array]:
+        """Mean probabilities over the repeats, by model, (m, K) each."""
+        return self.comparison.probabilities or {}
 
     def squared_errors(self, name: str) -> Array:
         """Brier score row by row, ``Σ_k (p_k - [y = k])²``, (m,)."""
@@ -77,13 +79,14 @@ def cross_validated(
     n, n_classes, one = len(labels), len(labels.classes), np.ones(len(labels))
     names = (*models, CLASS_SHARES)
     probs = {name: np.zeros((n, n_classes)) for name in names}
-    correct, losses = ({name: np.zeros(n) for name in names} for _ in range(2))
+    correct, losses, briers = ({name: np.zeros(n) for name in names} for _ in range(3))
     tested = np.zeros(n, dtype=bool)
 
     def add(name: str, test: Rows, said: Array) -> None:
         probs[name][test] += said / n_repeats
         correct[name][test] += (said.argmax(axis=1) == code[test]) / n_repeats
         losses[name][test] += row_log_loss(said, code[test]) / n_repeats
+        briers[name][test] += row_brier(said, code[test]) / n_repeats
 
     for _, test in stratified_folds(code, N_SPLITS, n_repeats, random_state):
         tested[test] = True
@@ -106,5 +109,7 @@ def cross_validated(
         n_labeled=int(labels.is_labeled.sum()),
         n_unlabeled=int((~labels.is_labeled).sum()),
         random_state=random_state,
+        probabilities={name: probs[name][rows] for name in models},
+        row_briers={name: briers[name][rows] for name in names},
     )
-    return OutOfFold(comparison, code[rows], {name: probs[name][rows] for name in models})
+    return OutOfFold(comparison, code[rows])

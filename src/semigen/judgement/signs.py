@@ -98,6 +98,8 @@ def of_densities(study: Study) -> dict[str, float]:
         "shape in errors": _z(_gain(study, SHAPE)),
         "tails": float(np.arcsinh(_gain(study, TAILS).mean)),
         "tails in errors": _z(_gain(study, TAILS)),
+        "shift of means": study.shift[0],
+        "shift of spreads": study.shift[1],
         "worst column": worst[0].distance if worst else 0.0,
         "worth": float(np.log(0.01 + study.labels_each * len(study.unlabeled) / study.count.sum())),
     }

@@ -158,6 +158,11 @@ class Study:
         return diagnostics.freer_densities(self.fits[1.0], self.table, self.labels, self.random_state)
 
     @cached_property
+    def shift(self) -> tuple[float, float]:
+        """The largest shift of a column's mean and spread between labeled and unlabeled rows."""
+        return diagnostics.column_shift(self.plain, self.labeled, self.unlabeled)
+
+    @cached_property
     def worst_columns(self) -> list[ColumnFit]:
         """The columns that the fit with λ = 1 describes worst, the worst first; none of sparse rows."""
         rng = np.random.default_rng(self.random_state)

@@ -293,15 +293,21 @@ def _known(joint: Array, _: Array, n_classes: int) -> Array:
 
 
 def _log_posterior(power: float, joint: Array, log_group: Array, n_classes: int) -> Array:
-    posterior = log_posterior(joint[:, :n_classes], log_group[:n_classes])
-    beyond = beyond_numbers(joint)
-    if beyond.any():
-        warnings.warn(_BEYOND, ColumnWarning, stacklevel=2)
+    posterior, beyond = _of_classes(joint, log_group, n_classes)
     return np.where(beyond[:, None], posterior, log_softmax(power * posterior, axis=1))
 
 
 def _most_probable(joint: Array, log_group: Array, n_classes: int) -> NDArray[np.intp]:
-    return np.asarray(_log_posterior(1.0, joint, log_group, n_classes).argmax(axis=1))
+    posterior, _ = _of_classes(joint, log_group, n_classes)
+    return np.asarray(posterior.argmax(axis=1))
+
+
+def _of_classes(joint: Array, log_group: Array, n_classes: int) -> tuple[Array, NDArray[np.bool_]]:
+    """Log p(class | x) over the known classes, and the rows whose numbers are too large for one."""
+    beyond = beyond_numbers(joint)
+    if beyond.any():
+        warnings.warn(_BEYOND, ColumnWarning, stacklevel=2)
+    return log_posterior(joint[:, :n_classes], log_group[:n_classes]), beyond
 
 
 def _log_density(joint: Array, *_: Any) -> Array:

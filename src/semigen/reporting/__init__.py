@@ -1,5 +1,1 @@
 """Reports of a fit: one record that JSON can hold, and one HTML page made of it."""
-
-from semigen.reporting.reports import Report, report
-
-__all__ = ["Report", "report"]

@@ -36,6 +36,7 @@ def about_ensemble(model: Any) -> dict[str, Any]:
     return {
         "models": models,
         "stopped_early": model.stopped_early_,
+        "assumed": list(model.schema_.notes),
         "dependence_shift": model.dependence_shift_,
         "explanation": model.explanation_,
     }

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.decomposition import TruncatedSVD
-from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from semigen.data.labels import Labels
@@ -71,8 +70,11 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         table: Any = self.plain_.transform(X)
         self.svd_, self.filler_ = None, None
         if issparse(table):
-            self.svd_ = TruncatedSVD(self._most_axes(table), random_state=0).fit(table)
-            return np.asarray(normalize(self.svd_.transform(table)))
+            with np.errstate(invalid="ignore"):  # 0 / 0, a share that nobody reads, where all rows are alike
+                self.svd_ = sklearn.decomposition.TruncatedSVD(self._most_axes(table), random_state=0).fit(
+                    table
+                )
+            return np.asarray(sklearn.preprocessing.normalize(self.svd_.transform(table)))
         missing = self.plain_.missing_after(X)
         if missing.any() and table.shape[1] <= MOST_COLUMNS_TO_FILL:
             engine = as_engine(self.engine, ThreadEngine(n_threads=1))
@@ -87,7 +89,7 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         check_is_fitted(self)
         table: Any = self.plain_.transform(X)
         if self.svd_ is not None:
-            return np.asarray(normalize(self.svd_.transform(table)))
+            return np.asarray(sklearn.preprocessing.normalize(self.svd_.transform(table)))
         if self.filler_ is not None:
             table = self._filled(table, self.plain_.missing_after(X))
         return np.asarray((table - self.mean_) @ self.axes_)

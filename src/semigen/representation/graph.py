@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import sklearn
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import eigsh
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted
 
 from semigen.common.checks import integer, real
@@ -121,7 +121,9 @@ class NeighborGraph(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             self.neighbors_ = Neighbors(np.empty((n_rows, 0)), np.empty((n_rows, 0), dtype=np.intp))
             self.features_ = np.ones((n_rows, 1))
             return self
-        search = NearestNeighbors(n_neighbors=min(self.n_neighbors, n_rows - 1)).fit(self.rows_)
+        search = sklearn.neighbors.NearestNeighbors(n_neighbors=min(self.n_neighbors, n_rows - 1)).fit(
+            self.rows_
+        )
         self.neighbors_ = Neighbors(*search.kneighbors())
         similar, degree = self.similarity(self.n_neighbors)
         value, vector = _largest(similar, min(self.n_components, n_rows))
@@ -143,7 +145,9 @@ class NeighborGraph(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
     def nearest(self, X: Array) -> Neighbors:
         """Find the nearest rows of the graph to rows (m, D)."""
         check_is_fitted(self)
-        search = NearestNeighbors(n_neighbors=min(self.n_neighbors, len(self.rows_))).fit(self.rows_)
+        search = sklearn.neighbors.NearestNeighbors(n_neighbors=min(self.n_neighbors, len(self.rows_))).fit(
+            self.rows_
+        )
         return Neighbors(*search.kneighbors(X))
 
     def features(self, neighbors: Neighbors) -> Array:

@@ -107,6 +107,8 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    stopped_early_ : bool
+        Whether the time budget ended the fit before all mixtures were there.
     mixtures_ : tuple of FeatureMixture
         Those that count, at most M.
     views_ : tuple of PrincipalAxes
@@ -194,6 +196,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
             return one
 
         mixtures = [one for one in self._map(learn, range(self.n_mixtures)) if one is not None]
+        self.stopped_early_ = len(mixtures) < self.n_mixtures
         self.mixtures_ = _weighted(mixtures, alike=issparse(matrix))
         return self
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
 from semigen.arrays.special import NormalScores
+from semigen.em import Data, ThreadEngine
 from semigen.estimators.base import TableInput
+from semigen.families.elliptical import refuse_overflow
 
 Array = NDArray[np.float64]
 
@@ -66,10 +68,12 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         filled = np.maximum((~missing).sum(axis=0), 1)
         self.center_ = np.where(missing, 0.0, values).sum(axis=0) / filled
         deviation = np.where(missing, 0.0, values - self.center_)
-        spread = np.sqrt((deviation**2).sum(axis=0) / filled)
+        with np.errstate(over="ignore"):
+            spread = np.sqrt((deviation**2).sum(axis=0) / filled)
+        refuse_overflow(Data.unlabeled(values), ThreadEngine(n_threads=1), ~np.isfinite(spread))
         spread = np.where(spread > 1e-12 * (1 + np.abs(self.center_)), spread, 1.0)
         self.scale_ = self._shared(spread)
-        self.scores_ = tuple(NormalScores.of(column) for column in values.T) if self.gaussian else ()
+        self.scores_ = NormalScores.of(values) if self.gaussian else None
         self.frequencies_ = tuple(
             None if levels is None else _frequencies(matrix[:, j], len(levels))
             for j, levels in enumerate(self.schema_.levels)
@@ -89,12 +93,8 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
             return self._transform_sparse(matrix)
         values = matrix[:, self.numbers_].astype(np.float64)
         plain = np.clip((values - self.center_) / self.scale_, -CLIP, CLIP)
-        if self.gaussian:
-            ranked = (
-                np.column_stack([score(values[:, i]) for i, score in enumerate(self.scores_)])
-                if len(self.numbers_)
-                else plain
-            )
+        if self.scores_ is not None:
+            ranked = self.scores_(values)
             plain = self.gaussian * ranked * self.share_ + (1 - self.gaussian) * plain
         parts = [np.nan_to_num(plain, nan=0.0)]
         for j, frequencies in enumerate(self.frequencies_):
@@ -140,9 +140,13 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
 
     def _transform_sparse(self, matrix: csr_array) -> csr_array:
         if not self.counts_:
-            return csr_array(normalize(matrix))
+            return csr_array(sklearn.preprocessing.normalize(matrix))
         cells = np.log1p(np.maximum(matrix.data, 0.0)) * self.idf_[matrix.indices]
-        return csr_array(normalize(csr_array((cells, matrix.indices, matrix.indptr), shape=matrix.shape)))
+        return csr_array(
+            sklearn.preprocessing.normalize(
+                csr_array((cells, matrix.indices, matrix.indptr), shape=matrix.shape)
+            )
+        )
 
 
 def _frequencies(codes: Array, n_levels: int) -> Array:

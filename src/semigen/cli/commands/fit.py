@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -134,7 +135,11 @@ def fit(
     ] = Model.auto,
     time_budget: Annotated[
         float | None,
-        typer.Option(help="Seconds that auto may take, roughly.", min=0, metavar="SECONDS"),
+        typer.Option(
+            help="Seconds that the whole fit may take with auto, predictions of all rows included, roughly.",
+            min=0,
+            metavar="SECONDS",
+        ),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(help="Threads; default: one per processor.", min=1, metavar="N")
@@ -203,6 +208,7 @@ def fit(
     If held-out labeled rows show that the unlabeled rows make predictions worse,
     the saved model is trained on the labeled rows alone.
     """
+    began = time.perf_counter()
     pairs = [column_and_kind(word) for word in as_ or ()]
     _refuse_repeated(
         {
@@ -268,7 +274,7 @@ def fit(
                 f"{folder} is inside the folder of images, which the next fit reads: choose another --out."
             )
         shape = (covariance or CovarianceShape.auto).value
-        options = Options(model.value, shape, time_budget, jobs, steps, seed)
+        options = Options(model.value, shape, time_budget, jobs, steps, seed, began)
         no_page = None if no_report else missing_extra()
         with_page = not no_report and no_page is None
         results = result_names(model.value, images=images is not None, report=with_page)

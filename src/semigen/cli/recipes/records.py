@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
@@ -26,6 +27,15 @@ class Options:
     jobs: int | None = None
     steps: int | None = None
     seed: int = 0
+    began: float = field(default_factory=time.perf_counter)
+    """When the command began, on that clock."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of the time budget, now that rows are read."""
+        if self.time_budget is None:
+            return None
+        return max(self.time_budget - (time.perf_counter() - self.began), 0.0)
 
 
 @dataclass(frozen=True)

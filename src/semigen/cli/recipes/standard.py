@@ -23,7 +23,7 @@ _MIXTURES = Families(tuple(FAMILIES), FAMILY_OF_KIND)
 def _auto(source: Source, options: Options) -> Any:
     return AutoClassifier(
         kinds=source.kinds,
-        time_budget=options.time_budget,
+        time_budget=options.seconds_left,
         unlabeled=None,
         n_jobs=options.jobs,
         random_state=options.seed,

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from semigen.cli.sources.labels import labels_of, matching, require_columns
-from semigen.cli.sources.records import Labels, ReadOptions
+from semigen.cli.sources.labels import given_labels, labels_of, matching, require_columns
+from semigen.cli.sources.records import Labels, ReadOptions, Rows
 from semigen.columns import Kind, learn
 from semigen.columns.numerals import Numerals
 from semigen.columns.tables import listing
@@ -20,6 +20,7 @@ from semigen.data.weights import check_weights
 from semigen.exceptions import ColumnError, LabelError, ParameterError
 from semigen.families.registry import FAMILIES, FAMILY_OF_KIND
 from semigen.io.tables import TableFile, filled, is_text, value_type
+from semigen.io.tables import open_table as open_file
 
 FAMILY_OF_WORD: dict[str, str] = {
     **{str(kind): family for kind, family in FAMILY_OF_KIND.items()},
@@ -119,6 +120,49 @@ def open_table(
     for name in as_written:
         table = table.set_column(table.column_names.index(name), name, written[name])
     return OpenTable(table, written.select(keep), file.decimal, file.notes)
+
+
+def read_rows(
+    path: Path,
+    needed: Sequence[str],
+    id_name: str | None,
+    noted: Mapping[str, Any],
+    options: ReadOptions,
+    features: Callable[[OpenTable], Any],
+    *,
+    text: Sequence[str],
+) -> Rows:
+    """Read the rows of a table to predict, with their labels where it has the target.
+
+    Parameters
+    ----------
+    path : Path
+    needed : sequence of str
+        The columns that the model was fitted on.
+    id_name : str or None
+        The column that identifies the rows.
+    noted : mapping
+        The notes in the file of the model.
+    options : ReadOptions
+    features : callable
+        Makes of the table what the model takes; what is wrong with it is told before what is wrong with the
+        labels.
+    text : sequence of str
+        Columns of a text file that are text, whatever they look like.
+
+    Raises
+    ------
+    SemigenError
+        If the table cannot be used.
+    """
+    ids = [id_name] if id_name else []
+    file = open_file(path, options.reading)
+    target = known_target(file.names, noted)
+    named = {"needed by the model": needed, "--id": ids}
+    opened = open_table(file, named, options, as_written=[*ids, *target], text=text)
+    made = features(opened)
+    truth = given_labels(opened.table[target[0]], target[0], path, options) if target else None
+    return Rows(made, *row_ids(opened.table, id_name), opened.notes, opened.kept, truth)
 
 
 def expand_kinds(read_as: Mapping[str, str], file: TableFile, others: Collection[str]) -> dict[str, str]:

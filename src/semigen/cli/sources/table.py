@@ -11,16 +11,17 @@ import pyarrow as pa
 
 from semigen.cli.sources.columns import (
     FAMILY_OF_WORD,
+    OpenTable,
     about_reading,
     expand_kinds,
-    known_target,
     named_kinds,
     open_table,
     read_labels,
+    read_rows,
     refuse_huge,
     row_ids,
 )
-from semigen.cli.sources.labels import given_labels, matching
+from semigen.cli.sources.labels import matching
 from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
 from semigen.cli.sources.records import ReadOptions, Rows, Source
 from semigen.cli.wording import Lines, column_lines
@@ -148,17 +149,13 @@ class TableSource(Source):
                 f"{model_path} was fitted without column names, so its columns cannot be found in a table: "
                 "fit it on a data frame, or with 'semigen fit'."
             )
-        ids = [id_name] if id_name else []
-        file = open_file(path, options.reading)
-        target = known_target(file.names, noted)
-        named = {"needed by the model": names, "--id": ids}
-        opened = open_table(file, named, options, as_written=[*ids, *target], text=text_levels)
         numerals = noted.get("reading", {}).get("numerals", {})
-        table = read_numbers_again(
-            opened.table.select(names), set(names) - set(_not_numbers(model)), numerals, opened.decimal, path
-        )
-        truth = given_labels(opened.table[target[0]], target[0], path, options) if target else None
-        return Rows(table, *row_ids(opened.table, id_name), opened.notes, opened.kept, truth)
+
+        def features(opened: OpenTable) -> pa.Table:
+            table, numbers = opened.table.select(names), set(names) - set(_not_numbers(model))
+            return read_numbers_again(table, numbers, numerals, opened.decimal, path)
+
+        return read_rows(path, names, id_name, noted, options, features, text=text_levels)
 
     @property
     def kinds(self) -> dict[str, Kind]:

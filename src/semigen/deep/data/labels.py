@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.data.labels import encode, labeled_examples
-from semigen.data.weights import check_weights
-from semigen.exceptions import LabelError, ParameterError
+from semigen.data.labels import labeled_examples
+from semigen.data.weights import read_labels
+from semigen.exceptions import ParameterError
 
 Array = NDArray[np.float64]
 
@@ -51,18 +51,10 @@ def split_rows(n_rows: int, y: Any, sample_weight: Any, unlabeled: Any, lam: flo
     Raises
     ------
     LabelError
-        If the number of labels is not that of the rows, or all labeled rows have weight 0.
+        If labels or weights cannot be used.
     """
-    labels = encode(y, unlabeled)
-    if len(labels.pattern) != n_rows:
-        raise LabelError(
-            f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows and y "
-            f"has {len(labels.pattern)}."
-        )
-    weight = check_weights(sample_weight, n_rows)
+    labels, weight = read_labels(y, unlabeled, sample_weight, n_rows)
     rows, code, row_weight = labeled_examples(labels, weight)
-    if not len(rows):
-        raise LabelError("every labeled row has sample_weight 0: at least one must count.")
     others = np.flatnonzero(~labels.is_labeled & (weight * lam > 0))
     labeled_share = row_weight.sum() / (row_weight.sum() + lam * weight[others].sum())
     return Split(labels.classes, rows, code, row_weight, others, weight[others], float(labeled_share))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -181,6 +182,15 @@ class FlowArchitecture:
     labeled_share: float
     alpha: float
     warmup_steps: int
+
+    @property
+    def least_size(self) -> tuple[int, int]:
+        """Arrays, and numbers in them, that the weights have at least: layers, and the components' means."""
+        n_features, n_outputs = self.table.schema.n_features, 3 * self.bins - 1
+        widths = (n_features, *self.hidden, n_features * n_outputs) if n_features > 1 else (1, n_outputs)
+        of_layers = sum(inner * outer for inner, outer in pairwise(widths))
+        of_components = len(self.log_prior) * self.n_components * n_features
+        return self.n_transforms * (len(widths) - 1), self.n_transforms * of_layers + of_components
 
     def build(self) -> ClassFlow:
         """A flow that is the identity, with all components standard normal."""

@@ -116,6 +116,11 @@ class GANArchitecture:
     pull_away_weight: float
     image_shape: tuple[int, int, int] | None = None
 
+    @property
+    def least_size(self) -> tuple[int, int]:
+        """Arrays, and numbers in them, that the weights have at least: one array per layer."""
+        return len(self.generator_hidden) + (len(self.hidden) if self.image_shape is None else 0), 0
+
     def build(self) -> GAN:
         """A new GAN with random weights."""
         return GAN(self)

@@ -45,6 +45,11 @@ class VAEArchitecture:
     warmup_steps: int = 0
     top_k: int | None = None
 
+    @property
+    def least_size(self) -> tuple[int, int]:
+        """Arrays, and numbers in them, that the weights have at least: one array per layer."""
+        return (len(self.hidden) if self.network == "mlp" else 0), 0
+
     def build(self) -> VAE:
         """A new model with random weights."""
         inputs, likelihood = Inputs(self.table), self.table.likelihood()

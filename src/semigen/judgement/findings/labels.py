@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from scipy.special import softmax
 from sklearn.mixture import GaussianMixture
 
 from semigen.judgement.findings.records import Finding, counted, percent
@@ -16,6 +17,7 @@ from semigen.judgement.study import FOREST, LOGISTIC, Study, name_of
 Array = NDArray[np.float64]
 MISTAKES = 0.05
 """Share of labels that are wrong before anything is seen."""
+NATS, LEAST = 2.0, 1e-3
 MOST_SHOWN = 20
 FEW, RARE_SHARE = 5, 0.03
 TWIN_DISTANCE = 0.01
@@ -70,15 +72,16 @@ def doubtful(
     """Rows, their order by doubt, the probability that each label is wrong, and the class that fits better.
 
     The probabilities are the geometric mean of those of the best mixture and the discriminative models, all
-    without the label; a label is wrong with probability ``MISTAKES`` before, and then any other class is as
-    probable.
+    without the label, weighted by how well each predicts labels (e times less for ``NATS`` nats in all); a
+    label is wrong with probability ``MISTAKES`` before, and then any other class is as probable.
     """
     losses = held_out.comparison
     mixture = min(map(name_of, study.weights), key=lambda one: losses.score(one).log_loss.value)
     names = [mixture, *(one for one in (LOGISTIC, FOREST) if one in held_out.probs)]
-    log_probs = np.mean([np.log(np.maximum(held_out.probs[one], 1e-3)) for one in names], axis=0)
-    probs = np.exp(log_probs)
-    probs /= probs.sum(axis=1, keepdims=True)
+    loss = np.array([losses.row_losses[one].sum() for one in names])
+    weight = softmax(-loss / NATS)
+    log_probs = [np.log(np.maximum(held_out.probs[one], LEAST)) for one in names]
+    probs = softmax(np.tensordot(weight, log_probs, 1), axis=1)
     n = np.arange(len(probs))
     given = probs[n, held_out.code]
     others = probs.copy()

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from semigen.comparison import decide
-from semigen.evaluation import intervals
 from semigen.judgement.findings.records import Finding, Severity, percent
 from semigen.judgement.study import Study, name_of
 
@@ -24,14 +23,13 @@ def held_out_change(study: Study) -> Finding | None:
     path: list[dict[str, Any]] = []
     for one in study.weights:
         change = comparison.difference(name_of(one), zero)
-        brier = held_out.squared_errors(name_of(one)) - held_out.squared_errors(zero)
-        found = intervals.of_mean(brier, comparison.weight, -2.0, 2.0)
+        brier = comparison.brier(name_of(one), zero)
         path.append(
             {
                 "unlabeled_weight": one,
                 "log_loss": comparison.score(name_of(one)).log_loss.value,
                 "log_loss_change": [change.log_loss.value, change.log_loss.low, change.log_loss.high],
-                "brier_change": [found.value, found.low, found.high],
+                "brier_change": None if brier is None else [brier.value, brier.low, brier.high],
                 "accuracy_change": [change.accuracy.value, change.accuracy.low, change.accuracy.high],
             }
         )

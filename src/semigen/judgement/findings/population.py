@@ -24,21 +24,25 @@ def covariate_shift(study: Study) -> Finding | None:
     """Whether a classifier can tell labeled from unlabeled rows that it has not seen."""
     if len(study.labeled) < LEAST_LABELED:
         return None
-    told = study.told
+    told, (of_means, of_spreads) = study.told, study.shift
     low, high = told.auc - 1.96 * told.error, told.auc + 1.96 * told.error
     evidence = {
         "auc": [told.auc, max(low, 0.0), min(high, 1.0)],
         "z": told.z,
         "n_labeled": len(study.labeled),
+        "shift_of_means": of_means,
+        "shift_of_spreads": of_spreads,
     }
-    if told.z > LIKELY:
+    if told.z > LIKELY or of_means > LIKELY:
+        grave = (told.z > CLEAR and told.auc > 0.7) or of_means > CLEAR
         return Finding(
             "labeled and unlabeled rows",
-            "warning" if told.z > CLEAR and told.auc > 0.7 else "caution",
+            "warning" if grave else "caution",
             evidence,
-            "Labeled and unlabeled rows come from different populations: a classifier tells a labeled "
-            "from an unlabeled "
-            f"row in {percent(told.auc)} of such pairs. Check how rows were chosen for labeling.",
+            "Labeled and unlabeled rows come from different populations: a classifier tells a labeled from "
+            f"an unlabeled row in {percent(told.auc)} of such pairs, and the mean of a column differs by "
+            f"{of_means:.1f} standard errors more than chance allows. Check how rows were chosen for "
+            "labeling.",
         )
     return Finding(
         "labeled and unlabeled rows",
