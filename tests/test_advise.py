@@ -316,6 +316,9 @@ def test_wrong_labels_are_ranked_first():
     found = suspicious_labels(look(data.X, y))
     assert found.severity == "caution"
     assert sorted(one["row"] for one in found.evidence["rows"][:3]) == wrong
+    doubts = [one["probability_wrong"] for one in found.evidence["rows"]]
+    assert doubts == sorted(doubts, reverse=True)
+    assert len(set(doubts)) > 1
     first = found.evidence["rows"][0]
     assert first["alternative"] == data.y[first["row"]] != first["label"]
 

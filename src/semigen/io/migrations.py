@@ -269,9 +269,10 @@ def _uniform_prior(model: Any) -> None:
 
 
 def _own_posterior(model: Any) -> None:
-    """Probabilities are those of the model itself, and λ is the parameter."""
+    """Probabilities are those of the model itself, λ is the parameter, and EM is not accelerated."""
     model.calibrate = model.posterior_power_ = 1.0
     model.unlabeled_weight_ = float(model.unlabeled_weight)
+    model.acceleration = None
 
 
 def _coded_pool(model: Any) -> None:
