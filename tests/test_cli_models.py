@@ -76,7 +76,7 @@ def test_the_default_is_an_ensemble_whose_models_are_shown(pooled):
             line for line in lines if line.startswith(name)
         )
     assert summary["verdict"]["text"] in shown(result)
-    files = [line for line in lines if line.startswith(("Results are in", "Next: "))]
+    files = [line for line in lines if line.startswith(("Results are in", "Next: ", "Label next: "))]
     assert max(len(line) for line in lines if line not in files) <= 80
 
 

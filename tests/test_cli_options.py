@@ -363,7 +363,8 @@ def test_kinds_by_pattern_and_by_type(here):
 
 def test_a_table_from_standard_input(table):
     content = Path("data.csv").read_bytes()
-    invoked = CliRunner().invoke(app, ["fit", "-", "--target", "y", "--model", "mixture"], input=content)
+    arguments = ["fit", "-", "--target", "y", "--model", "mixture", "--no-report"]
+    invoked = CliRunner().invoke(app, arguments, input=content)
     assert invoked.exit_code == 0, invoked.output
     assert set(os.listdir("stdin-semigen")) == RESULTS
     fit("data.csv", "--target", "y")

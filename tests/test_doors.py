@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,8 @@ from semigen.arrays.special import log_posterior
 from semigen.data.labels import encode
 from semigen.datasets import make_gaussian_classes
 from semigen.exceptions import ColumnWarning, LabelWarning
-from semigen.io.migrations import finish
+from semigen.io.migrations import finish, parts_of
+from semigen.representation import PlainColumns
 
 
 def rows():
@@ -73,6 +76,22 @@ def test_labels_of_every_type_give_what_their_numbers_give(names, model):
     assert model.score(X, y) > 0.8
 
 
+def with_scores_by_column(model):
+    """The model with normal scores as files of format 2 have them: one record for each column."""
+    for one in parts_of(model):
+        if isinstance(one, PlainColumns) and one.scores_ is not None:
+            scores = one.scores_
+            one.scores_ = [
+                SimpleNamespace(
+                    values=scores.values[begin:end],
+                    at=scores.at[begin:end],
+                    between=scores.between[begin + j : end + j + 1],
+                )
+                for j, (begin, end) in enumerate(pairwise(scores.start.tolist()))
+            ]
+    return model
+
+
 def test_models_inside_a_file_of_format_2_knew_the_classes_by_name():
     X, code = rows()
     y = named(code, ["a", "b", "c"])
@@ -81,7 +100,7 @@ def test_models_inside_a_file_of_format_2_knew_the_classes_by_name():
         one = model.classifier_ if inner is None else model.estimators_[inner]
         assert_array_equal(one.classes_, [0, 1, 2])
         one.classes_ = np.array(["a", "b", "c"])
-        found = finish(model, 2).predict(X)
+        found = finish(with_scores_by_column(model), 2).predict(X)
         assert_array_equal(one.classes_, [0, 1, 2])
         assert (found == wanted).mean() > 0.95  # ensembles of that format left class priors where they were
 

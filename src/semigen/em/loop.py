@@ -55,8 +55,9 @@ class Fit:
 def warn_unless_converged(found: Fit, tol: float) -> None:
     """Say that a fit ended before the objective stood still."""
     if not found.converged:
+        steps = f"{found.n_iter} iteration{'' if found.n_iter == 1 else 's'}"
         warnings.warn(
-            f"EM stopped after {found.n_iter} iteration(s) while the objective still rose by "
+            f"EM stopped after {steps} while the objective still rose by "
             f"{found.path[-1] - found.path[-2]:.2g} nats per row (tol={tol:g}): raise max_iter, raise tol, "
             "or raise shrinkage.",
             ConvergenceWarning,
