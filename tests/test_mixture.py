@@ -460,7 +460,7 @@ def test_frames_and_label_series(frame, iris):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("shrinkage", ["auto", 0.0])
 def test_float32_rows_stop_where_the_same_rows_in_float64_do(family, shape, shrinkage, rng):
-    """In as many steps, at probabilities that agree to 1e-4 (3e-4 by maximum likelihood); the offset costs float32 two of seven digits."""
+    """In as many steps, at the same probabilities, to what an offset leaves of float32's digits."""
     label = rng.integers(3, size=600)
     X = rng.normal(size=(600, 12)) @ rng.normal(size=(12, 12)) + 2.0 * rng.normal(size=(3, 12))[label]
     X = (X + 100).astype(np.float32)
