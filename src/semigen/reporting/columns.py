@@ -14,8 +14,10 @@ from semigen.columns.tables import as_frame
 from semigen.evaluation.metrics import row_log_loss
 from semigen.reporting.evidence import Array, Evidence, Rows, plain, rounded
 
-MOST_COLUMNS = 60
+MOST_COLUMNS, LEAST_COLUMNS = 60, 10
 """Columns that are shuffled; of more, those that tell the predicted classes apart best."""
+MOST_CELLS = 6_000_000
+"""That are predicted from for it: of tables of thousands of columns, fewer are shuffled."""
 MOST_PREDICTIONS = 9_000
 LEAST_ROWS, MOST_ROWS = 60, 300
 BATCH = 4_000
@@ -40,9 +42,10 @@ def importance(evidence: Evidence) -> dict[str, Any] | None:
         return None
     x, columns, predict = inputs
     n_all = len(columns)
-    if n_all > MOST_COLUMNS:
+    most = int(np.clip(MOST_CELLS // (LEAST_ROWS * x.shape[1]), LEAST_COLUMNS, MOST_COLUMNS))
+    if n_all > most:
         scores = [_separation(_codes(x, places), evidence.probabilities) for _, places in columns]
-        best = np.sort(np.argsort(scores, kind="stable")[-MOST_COLUMNS:])
+        best = np.sort(np.argsort(scores, kind="stable")[-most:])
         columns = [columns[j] for j in best]
     n_rows = int(np.clip(MOST_PREDICTIONS // len(columns), LEAST_ROWS, MOST_ROWS))
     rows = _some_rows(evidence.code, n_rows)
@@ -140,7 +143,7 @@ def _shuffled(
 ) -> Iterator[Array]:
     """Predictions for the rows with the values of one column shuffled, for each column."""
     n = len(x)
-    together = max(1, BATCH // n)
+    together = max(1, min(BATCH // n, MOST_CELLS // x.size))
     for begin in range(0, len(columns), together):
         part = columns[begin : begin + together]
         copies = np.tile(x, (len(part), 1))
