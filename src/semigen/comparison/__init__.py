@@ -4,12 +4,14 @@ from semigen.comparison.cross_validation import cross_validate
 from semigen.comparison.record import CLASS_SHARES, Comparison, Score
 from semigen.comparison.rule import Verdict, decide, explain, judge
 from semigen.comparison.standing import Standing, best_of, explain_standing, stand
+from semigen.comparison.tally import Tally
 
 __all__ = [
     "CLASS_SHARES",
     "Comparison",
     "Score",
     "Standing",
+    "Tally",
     "Verdict",
     "best_of",
     "cross_validate",

@@ -15,10 +15,11 @@ from sklearn.base import BaseEstimator, clone
 from semigen.common.progress import Progress
 from semigen.common.threads import map_threads, thread_count
 from semigen.comparison.record import CLASS_SHARES, Comparison, stated_seed
+from semigen.comparison.tally import Tally
 from semigen.data.labels import encode
 from semigen.data.rows import take_rows
 from semigen.data.weights import check_weights, class_shares
-from semigen.evaluation.metrics import align_probabilities, row_brier, row_log_loss
+from semigen.evaluation.metrics import align_probabilities
 from semigen.evaluation.splits import SemiSupervisedSplit
 from semigen.exceptions import LabelError, ParameterError
 
@@ -100,8 +101,7 @@ def cross_validate(
     split = SemiSupervisedSplit(n_splits, n_repeats=n_repeats, random_state=random_state)
     labels = encode(y, unlabeled)
     folds = list(split.split(X, labels))
-    code, n_rows = labels.hard, len(labels)
-    weight = check_weights(sample_weight, n_rows)
+    code, weight = labels.hard, check_weights(sample_weight, len(labels))
     rows = np.unique(np.concatenate([test for _, test in folds]))
     if not weight[rows].any():
         raise LabelError("sample_weight is 0 for every row that can be tested: at least one must count.")
@@ -114,22 +114,9 @@ def cross_validate(
         given = fitted.predict_proba(take_rows(X, test))
         return align_probabilities(given, fitted.classes_, labels.classes)
 
-    names_and_zero = (*estimators, CLASS_SHARES)
-    correct = {name: np.zeros(n_rows) for name in names_and_zero}
-    row_losses = {name: np.zeros(n_rows) for name in names_and_zero}
-    row_briers = {name: np.zeros(n_rows) for name in names_and_zero}
-    total = {name: np.zeros((len(rows), len(labels.classes))) for name in estimators}
-
-    def add(name: str, test: _Rows, probabilities: _Floats) -> None:
-        correct[name][test] += probabilities.argmax(axis=1) == code[test]
-        row_losses[name][test] += row_log_loss(probabilities, code[test])
-        row_briers[name][test] += row_brier(probabilities, code[test])
-        if name in total:
-            total[name][np.searchsorted(rows, test)] += probabilities[:, : len(labels.classes)]
-
+    tally = Tally(tuple(estimators), rows, code[rows], len(labels.classes))
     for train, test in folds:
-        shares = class_shares(labels.take(train), weight[train])
-        add(CLASS_SHARES, test, np.tile(shares, (len(test), 1)))
+        tally.add_shares(test, class_shares(labels.take(train), weight[train]))
     of_fold, names = zip(*product(folds, estimators), strict=True)
     with ExitStack() as stack:
         if thread_count(n_jobs) == 1:
@@ -138,22 +125,14 @@ def cross_validate(
             stack.enter_context(warnings.catch_warnings())  # fits that overlap would leave filters changed
             found = stack.enter_context(closing(map_threads(judged, of_fold, names, n_jobs=n_jobs)))
         for done, ((_, test), name, said) in enumerate(zip(of_fold, names, found, strict=True), start=1):
-            add(name, test, said)
+            tally.add(name, test, said)
             if progress is not None:
                 progress(done, len(names), name)
-    share = {name: value[rows] / n_repeats for name, value in correct.items()}
-    mean_losses = {name: value[rows] / n_repeats for name, value in row_losses.items()}
-    return Comparison(
-        tuple(estimators),
+    return tally.comparison(
         int(n_splits),
         int(n_repeats),
-        rows,
         weight[rows],
-        share,
-        mean_losses,
         n_labeled=int((labels.is_labeled & (weight > 0)).sum()),
         n_unlabeled=int((~labels.is_labeled & (weight > 0)).sum()),
         random_state=stated_seed(random_state),
-        probabilities={name: value / n_repeats for name, value in total.items()},
-        row_briers={name: value[rows] / n_repeats for name, value in row_briers.items()},
     )

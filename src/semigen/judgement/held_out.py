@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from semigen.comparison import CLASS_SHARES, Comparison
+from semigen.comparison import Comparison, Tally
 from semigen.data.labels import Labels
 from semigen.data.weights import class_shares
 from semigen.estimators.adapters import class_proba, fit_classifier, without
-from semigen.evaluation.metrics import row_brier, row_log_loss
+from semigen.evaluation.metrics import row_brier
 from semigen.evaluation.splits import count_testable, stratified_folds
 
 Array = NDArray[np.float64]
@@ -46,9 +46,14 @@ class OutOfFold:
         return self.comparison.probabilities or {}
 
     def squared_errors(self, name: str) -> Array:
-        """Brier score row by row, ``Σ_k (p_k - [y = k])²``, (m,)."""
-        truth = np.eye(self.probs[name].shape[1])[self.code]
-        return np.asarray(((self.probs[name] - truth) ** 2).sum(axis=1))
+        """Brier score row by row, of the mean probabilities, (m,)."""
+        return row_brier(self.probs[name], self.code)
+
+
+def count_repeats(code: Rows) -> int:
+    """How many times labeled rows are dealt into folds; 0 where none can be left out."""
+    n_testable = count_testable(code)
+    return min(MOST_REPEATS, -(-ENOUGH_TESTED // n_testable)) if n_testable >= N_SPLITS else 0
 
 
 def cross_validated(
@@ -71,45 +76,25 @@ def cross_validated(
     report : callable
         Is told the name of each model that has been fitted.
     """
-    code = labels.hard
-    n_testable = count_testable(code)
-    if n_testable < N_SPLITS:
+    code, n_repeats = labels.hard, count_repeats(labels.hard)
+    if not n_repeats:
         return None
-    n_repeats = min(MOST_REPEATS, -(-ENOUGH_TESTED // n_testable))
-    n, n_classes, one = len(labels), len(labels.classes), np.ones(len(labels))
-    names = (*models, CLASS_SHARES)
-    probs = {name: np.zeros((n, n_classes)) for name in names}
-    correct, losses, briers = ({name: np.zeros(n) for name in names} for _ in range(3))
-    tested = np.zeros(n, dtype=bool)
-
-    def add(name: str, test: Rows, said: Array) -> None:
-        probs[name][test] += said / n_repeats
-        correct[name][test] += (said.argmax(axis=1) == code[test]) / n_repeats
-        losses[name][test] += row_log_loss(said, code[test]) / n_repeats
-        briers[name][test] += row_brier(said, code[test]) / n_repeats
-
-    for _, test in stratified_folds(code, N_SPLITS, n_repeats, random_state):
-        tested[test] = True
+    folds = [test for _, test in stratified_folds(code, N_SPLITS, n_repeats, random_state)]
+    rows, one = np.unique(np.concatenate(folds)), np.ones(len(labels))
+    tally = Tally(tuple(models), rows, code[rows], len(labels.classes))
+    for test in folds:
         for name, (form, model) in models.items():
-            rows, known, weight = without(forms[form], labels, one, test)
-            fitted = fit_classifier(clone(model), rows, known, weight)
-            add(name, test, class_proba(fitted, forms[form][test], labels.classes))
+            known_rows, known, weight = without(forms[form], labels, one, test)
+            fitted = fit_classifier(clone(model), known_rows, known, weight)
+            tally.add(name, test, class_proba(fitted, forms[form][test], labels.classes))
             report(name)
-        shares = class_shares(known, weight)
-        add(CLASS_SHARES, test, np.tile(shares, (len(test), 1)))
-    rows = np.flatnonzero(tested)
-    comparison = Comparison(
-        tuple(models),
+        tally.add_shares(test, class_shares(known, weight))
+    comparison = tally.comparison(
         N_SPLITS,
         n_repeats,
-        rows,
         one[rows],
-        {name: correct[name][rows] for name in names},
-        {name: losses[name][rows] for name in names},
         n_labeled=int(labels.is_labeled.sum()),
         n_unlabeled=int((~labels.is_labeled).sum()),
         random_state=random_state,
-        probabilities={name: probs[name][rows] for name in models},
-        row_briers={name: briers[name][rows] for name in names},
     )
     return OutOfFold(comparison, code[rows])

@@ -19,18 +19,11 @@ from semigen.columns import ReadTable
 from semigen.common.progress import Steps
 from semigen.data.labels import Labels, encode
 from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
-from semigen.evaluation.splits import count_testable
 from semigen.exceptions import ColumnWarning, ConvergenceWarning, LabelError, ParameterError
 from semigen.judgement import diagnostics
 from semigen.judgement.diagnostics import ColumnFit, Gain, Told
 from semigen.judgement.efficiency import efficiency
-from semigen.judgement.held_out import (
-    ENOUGH_TESTED,
-    MOST_REPEATS,
-    N_SPLITS,
-    OutOfFold,
-    cross_validated,
-)
+from semigen.judgement.held_out import N_SPLITS, OutOfFold, count_repeats, cross_validated
 from semigen.mixture import MixtureClassifier
 from semigen.representation import PlainColumns
 
@@ -246,9 +239,8 @@ class _Report:
     """Counts fits."""
 
     def __init__(self, steps: Steps, n_fits: int, n_models: int, labels: Labels) -> None:
-        testable = count_testable(labels.hard)
-        repeats = min(MOST_REPEATS, -(-ENOUGH_TESTED // testable)) if testable >= N_SPLITS else 0
-        self._steps, self._done, self._total = steps, 0, n_fits + n_models * N_SPLITS * repeats
+        self._steps, self._done = steps, 0
+        self._total = n_fits + n_models * N_SPLITS * count_repeats(labels.hard)
 
     def __call__(self, name: str) -> None:
         self._done += 1
@@ -261,14 +253,12 @@ def _model(estimator: MixtureClassifier | None) -> MixtureClassifier:
     if not isinstance(estimator, MixtureClassifier):
         raise ParameterError(
             f"estimator is a {type(estimator).__name__}: advice is about how much unlabeled rows should "
-            f"count in "
-            "a semigen.MixtureClassifier; to compare other classifiers use semigen.compare."
+            "count in a semigen.MixtureClassifier; to compare other classifiers use semigen.compare."
         )
     if estimator.n_novel_components or estimator.label_mechanism is not None:
         raise ParameterError(
             "estimator has novel components or a label mechanism, which only unlabeled rows tell of, so "
-            "they cannot "
-            "be left out: ask for advice about a MixtureClassifier without them."
+            "they cannot be left out: ask for advice about a MixtureClassifier without them."
         )
     return estimator
 

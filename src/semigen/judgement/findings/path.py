@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from semigen.comparison import decide
 from semigen.judgement.findings.records import Finding, Severity, percent
 from semigen.judgement.study import Study, name_of
@@ -55,10 +53,10 @@ def held_out_change(study: Study) -> Finding | None:
 
 def path_jump(study: Study) -> Finding | None:
     """Between which λ predictions jump, and whether labels stop mattering there."""
-    rest, own = study.unlabeled, np.arange(len(study.code))
+    rest = study.unlabeled
     guess = {one: posterior[rest].argmax(axis=1) for one, posterior in study.posterior.items()}
     kept = {
-        one: float((posterior[study.labeled][own].argmax(axis=1) == study.code).mean())
+        one: float((posterior[study.labeled].argmax(axis=1) == study.code).mean())
         for one, posterior in study.posterior.items()
     }
     steps: list[dict[str, Any]] = [
