@@ -6,19 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from semigen._version import __version__
 from semigen.cli.console import Output
 from semigen.cli.outputs import complete_files
-from semigen.cli.predictions import count_predictions, predict_table
+from semigen.cli.predictions import count_predictions, predict_table, probabilities_of
 from semigen.cli.sources import ImageSource, ReadOptions, Rows, TableSource
 from semigen.cli.sources.columns import as_noted
 from semigen.cli.sources.images import noted_form
 from semigen.cli.sources.labels import as_classes
 from semigen.cli.sources.text import read_texts
-from semigen.cli.wording import cell_text
 from semigen.common.progress import Progress
 from semigen.evaluation.scoring import PredictionScore, score_predictions
 from semigen.exceptions import ModelFileError, SemigenError, TableError
@@ -132,8 +130,6 @@ def _score(model: Any, rows: Rows, predictions: pa.Table, options: ReadOptions) 
     """The scores of predictions; None where no true class is known."""
     if rows.truth is None or not any(label is not None for label in rows.truth.tolist()):
         return None
-    names = [f"p_{cell_text(label)}" for label in model.classes_.tolist()]
-    probabilities = np.column_stack([predictions[name].to_numpy() for name in names])
-    return score_predictions(
-        as_classes(rows.truth, model.classes_.tolist(), options), probabilities, model.classes_
-    )
+    classes = model.classes_
+    truth = as_classes(rows.truth, classes.tolist(), options)
+    return score_predictions(truth, probabilities_of(predictions, classes), classes)

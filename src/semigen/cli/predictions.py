@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from semigen.cli.sources import Rows
 from semigen.cli.wording import cell_text
 from semigen.exceptions import ParameterError
-from semigen.reporting.facts import class_rows
+from semigen.reporting.facts import about_rows, class_rows
 
 SET_OF_NONE, BETWEEN = "none", " | "
 
@@ -44,7 +44,7 @@ def predict_table(
     if coverage is not None:
         columns["set"] = pa.array(_sets(model, probability, coverage))
     columns |= {f"p_{cell_text(label)}": pa.array(probability[:, k]) for k, label in enumerate(classes)}
-    columns |= {name: pa.array(answer) for name, answer in _about_rows(model, features).items()}
+    columns |= {name: pa.array(answer) for name, answer in about_rows(model, features).items()}
     id_name = "id" if rows.id_name in columns else rows.id_name
     taken = {id_name, *columns}
     kept: dict[str, Any] = {}
@@ -74,18 +74,9 @@ def count_predictions(predictions: pa.Table) -> list[dict[str, Any]]:
     return class_rows(Counter(predictions["predicted"].to_pylist()))
 
 
-def _about_rows(model: Any, features: Any) -> dict[str, NDArray[Any]]:
-    """What a model says about rows themselves: no estimates, which take minutes, and no constant."""
-    if hasattr(model, "log_density"):  # from many draws per row
-        return {}
-    found = {}
-    if hasattr(model, "score_samples"):
-        found["log_density"] = model.score_samples(features)
-    if hasattr(model, "novelty_of"):  # by the density
-        found["novelty"] = model.novelty_of(found["log_density"])
-    elif hasattr(model, "novelty") and getattr(model, "n_novel_components", None) != 0:
-        found["novelty"] = model.novelty(features)
-    return found
+def probabilities_of(predictions: pa.Table, classes: NDArray[Any]) -> NDArray[np.float64]:
+    """The class probabilities in a table of predictions, (n, K), in the order of the classes."""
+    return np.column_stack([predictions[f"p_{cell_text(label)}"].to_numpy() for label in classes.tolist()])
 
 
 def free_name(name: str, taken: Container[str]) -> str:

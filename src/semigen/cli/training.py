@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 
 from semigen._version import __version__
 from semigen.cli.console import Output
-from semigen.cli.predictions import count_predictions, predict_table
+from semigen.cli.predictions import count_predictions, predict_table, probabilities_of
 from semigen.cli.recipes import DEEP, Judged, Options, Recipe, learn_model
 from semigen.cli.report import say_result, training_notes, verdict_text
 from semigen.cli.sources import ImageSource, Source
-from semigen.cli.wording import cell_text
 from semigen.common.progress import Progress
 from semigen.data.labels import class_columns
 from semigen.exceptions import (
@@ -177,12 +176,11 @@ def _evidence(judged: Judged, source: Source, predictions: pa.Table) -> Evidence
         name: predictions[name].to_numpy() if "novelty" in predictions.column_names else None
         for name in ("log_density", "novelty")
     }
-    names = [f"p_{cell_text(label)}" for label in classes.tolist()]
     return Evidence(
         judged.model,
         source.rows.features,
         code,
-        np.column_stack([predictions[name].to_numpy() for name in names]),
+        probabilities_of(predictions, classes),
         source.rows.ids.to_pylist(),
         source.rows.id_name,
         held_out_of(judged.model, judged.comparison, judged.saved_first),

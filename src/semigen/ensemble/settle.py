@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semigen.comparison import Comparison, Verdict, decide, judge
 from semigen.ensemble.defaults import supervised_weights
 from semigen.ensemble.held_out import HeldOut
+
+Array = NDArray[np.float64]
 
 ALL_MODELS, SUPERVISED_MODELS = "all models", "supervised models"
 """Names in ``validation_`` of the ensemble, and of the same ensemble trained on the labeled rows alone."""
@@ -54,19 +57,23 @@ def settle(held_out: HeldOut, start: Mapping[str, float], ridge: float, dependen
     weights = held_out.pool_weights(given, ridge)
     validation, decided, used = None, None, True
     if alone:  # else the time budget left none
-        kept = np.array([name in alone for name in start])
-        of_alone, without = np.array(list(alone.values())), held_out.only(kept)
-        validation = held_out.validation(
-            {
-                ALL_MODELS: held_out.crossfitted(given, ridge),
-                SUPERVISED_MODELS: without.crossfitted(of_alone, ridge),
-                **dict(zip(start, held_out.log_probs, strict=True)),
-            }
-        )
+        each = dict(zip(start, held_out.log_probs, strict=True))
+        validation = held_out.validation({**crossfitted_pair(held_out, start, ridge), **each})
         if validation is not None:
             decided = decide(validation.difference(ALL_MODELS, SUPERVISED_MODELS))
         if decided == "hurt" or (dependence_shift and decided != "helped"):
+            kept = np.array([name in alone for name in start])
             used, weights = False, np.zeros(len(given))
-            weights[kept] = without.pool_weights(of_alone, ridge)
+            weights[kept] = held_out.only(kept).pool_weights(np.array(list(alone.values())), ridge)
     verdict = judge(validation, ALL_MODELS, SUPERVISED_MODELS, n_unlabeled=held_out.n_unlabeled or 0)
     return Settled(dict(zip(start, weights.tolist(), strict=True)), validation, verdict, used)
+
+
+def crossfitted_pair(held_out: HeldOut, start: Mapping[str, float], ridge: float) -> dict[str, Array]:
+    """Log probabilities (m, K) of the ensemble and of its supervised models, with cross-fitted weights."""
+    alone = supervised_weights(start)
+    without = held_out.only(np.array([name in alone for name in start]))
+    return {
+        ALL_MODELS: held_out.crossfitted(np.array(list(start.values())), ridge),
+        SUPERVISED_MODELS: without.crossfitted(np.array(list(alone.values())), ridge),
+    }

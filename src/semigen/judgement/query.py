@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from semigen.common.checks import integer, real
+from semigen.common.plain import plain
 from semigen.data.containers import as_matrix
 from semigen.data.labels import Labels, class_columns, encode, is_unlabeled, labeled_values
 from semigen.data.rows import count_rows
@@ -82,7 +83,7 @@ class Query:
             "n_rows": self.n_rows,
             "n_labeled": self.n_labeled,
             "rows": [
-                {name: _plain(value) for name, value in zip(_COLUMNS, line, strict=True)}
+                {name: plain(value) for name, value in zip(_COLUMNS, line, strict=True)}
                 for line in zip(*self._columns(), strict=True)
             ],
         }
@@ -103,13 +104,6 @@ class Query:
 
 
 _COLUMNS = ("row", "reason", "score", "predicted", "probability")
-
-
-def _plain(value: Any) -> Any:
-    """A value that JSON can hold: NaN as None, a date or number of another type as text."""
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def query(

@@ -11,8 +11,9 @@ from scipy.sparse import issparse
 
 from semigen.columns import ReadTable
 from semigen.columns.tables import as_frame
+from semigen.common.plain import plain
 from semigen.evaluation.metrics import row_log_loss
-from semigen.reporting.evidence import Array, Evidence, Rows, plain, rounded
+from semigen.reporting.evidence import Array, Evidence, Rows, rounded
 
 MOST_COLUMNS, LEAST_COLUMNS = 60, 10
 """Columns that are shuffled; of more, those that tell the predicted classes apart best."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,11 +15,12 @@ from scipy.sparse import issparse
 from semigen import columns
 from semigen.columns import ReadTable
 from semigen.columns.tables import as_frame
+from semigen.common.plain import plain
 from semigen.common.text import shortened
 from semigen.comparison import Comparison
 from semigen.ensemble.auto import AutoClassifier
 from semigen.ensemble.defaults import supervised_weights
-from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
+from semigen.ensemble.settle import crossfitted_pair
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -109,6 +109,13 @@ class Evidence:
         read = columns.read_like(self.model, self.features, sparse=sparse)
         return read if isinstance(read, ReadTable) else ReadTable(schema, read)
 
+    @cached_property
+    def uncertain(self) -> Rows:
+        """Unlabeled rows, those first whose two best classes are nearest to one another."""
+        rest = np.flatnonzero(self.code < 0)
+        best = np.sort(self.probabilities[rest], axis=1)
+        return np.asarray(rest[np.argsort(best[:, -1] - best[:, -2], kind="stable")])
+
     def row(self, number: int) -> dict[str, Any]:
         """The number and the id of a row."""
         return {"row": int(number), "id": plain(self.ids[number])}
@@ -143,17 +150,6 @@ class Evidence:
             name: shortened(value, _LONGEST_CELL) if isinstance(value, str) else value
             for name, value in found.items()
         }
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON can hold it: text for what is neither text, number, truth value nor None."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value)
 
 
 def rounded(value: Any, digits: int = 6) -> float:
@@ -203,10 +199,6 @@ def _ensembles(auto: AutoClassifier) -> dict[str, Array]:
     """Held-out probabilities of an ensemble and of its supervised models, whose weights are cross-fitted."""
     pool, held_out = auto.pool_, auto.pool_.held_out_
     order = np.argsort(held_out.rows)
-    every = {name: dict(pool.weights or {})[name] for name in pool.estimators_}
-    alone = supervised_weights(every)
-    kept = held_out.only(np.array([name in alone for name in every]))
-    return {
-        ALL_MODELS: np.exp(held_out.crossfitted(np.array(list(every.values())), pool.ridge)[order]),
-        SUPERVISED_MODELS: np.exp(kept.crossfitted(np.array(list(alone.values())), pool.ridge)[order]),
-    }
+    start = {name: dict(pool.weights or {})[name] for name in pool.estimators_}
+    found = crossfitted_pair(held_out, start, pool.ridge)
+    return {name: np.exp(log_probs[order]) for name, log_probs in found.items()}

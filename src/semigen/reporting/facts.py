@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 from collections import Counter
 from collections.abc import Sequence
@@ -12,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from semigen._version import __version__
+from semigen.common.plain import plain
 from semigen.comparison import CLASS_SHARES, Comparison, Standing, best_of, explain_standing, stand
-from semigen.reporting.evidence import Evidence, plain, rounded
+from semigen.reporting.evidence import Array, Evidence, rounded
 
 WITH, WITHOUT = "all rows", "labeled rows only"
 """What a model is trained on."""
@@ -28,8 +28,8 @@ def about_ensemble(model: Any) -> dict[str, Any]:
             "name": one.name,
             "weight": one.weight,
             "trained_on": WITH if one.uses_unlabeled else WITHOUT,
-            "accuracy": finite(one.accuracy),
-            "log_loss": finite(one.log_loss),
+            "accuracy": plain(one.accuracy),
+            "log_loss": plain(one.log_loss),
         }
         for one in model.models_
     ]
@@ -98,9 +98,18 @@ def model_card(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def finite(value: float) -> float | None:
-    """A number as JSON can hold it."""
-    return value if math.isfinite(value) else None
+def about_rows(model: Any, features: Any) -> dict[str, Array]:
+    """What a model says about rows themselves: no estimates, which take minutes, and no constant."""
+    if hasattr(model, "log_density"):  # from many draws per row
+        return {}
+    found = {}
+    if hasattr(model, "score_samples"):
+        found["log_density"] = model.score_samples(features)
+    if hasattr(model, "novelty_of"):  # by the density
+        found["novelty"] = model.novelty_of(found["log_density"])
+    elif hasattr(model, "novelty") and getattr(model, "n_novel_components", None) != 0:
+        found["novelty"] = model.novelty(features)
+    return found
 
 
 def _version(name: str) -> str | None:

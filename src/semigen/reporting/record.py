@@ -64,20 +64,17 @@ def sections(evidence: Evidence, progress: Progress | None = None) -> dict[str, 
     total = len(SECTIONS) + len(SECTIONS_BY_COLUMN)
     found: dict[str, Any] = {}
 
-    def add(name: str, made: Any) -> None:
+    def add(done: int, name: str, made: Any) -> None:
         if made is not None:
             found[name] = made
         if progress is not None:
-            progress(min(len(done), total), total, name.replace("_", " "))
+            progress(done, total, name.replace("_", " "))
 
-    done: list[str] = []
-    for name, section in SECTIONS.items():
-        done.append(name)
-        add(name, section(evidence))
+    for done, (name, section) in enumerate(SECTIONS.items(), start=1):
+        add(done, name, section(evidence))
     names = _by_importance(evidence, found.get("importance"))
-    for name, by_column in SECTIONS_BY_COLUMN.items():
-        done.append(name)
-        add(name, by_column(evidence, names))
+    for done, (name, by_column) in enumerate(SECTIONS_BY_COLUMN.items(), start=1 + len(SECTIONS)):
+        add(done, name, by_column(evidence, names))
     return {**found, "model_card": model_card(evidence)}
 
 

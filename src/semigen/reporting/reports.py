@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from semigen import columns
 from semigen._version import __version__
 from semigen.columns.tables import as_frame
+from semigen.common.plain import plain
 from semigen.common.progress import Progress
 from semigen.comparison import Comparison, Verdict, cross_validate, explain, judge
 from semigen.data.labels import Labels, class_columns
@@ -29,11 +30,12 @@ from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.splits import count_testable
 from semigen.exceptions import LabelError
 from semigen.io.files import written_at_once
-from semigen.reporting.evidence import Evidence, held_out_of, plain
+from semigen.reporting.evidence import Evidence, held_out_of
 from semigen.reporting.facts import (
     WITH,
     WITHOUT,
     about_ensemble,
+    about_rows,
     about_standings,
     class_rows,
     standings,
@@ -193,15 +195,18 @@ def report(
         raise LabelError(f"ids has {len(ids)} values, but X has {n_rows} rows: give one per row.")
     n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
     comparison, pair, verdict, used = _judged(estimator, X, y, labels, sample_weight, unlabeled, n_unlabeled)
+    read = estimator.read(X) if hasattr(estimator, "read") else X
+    about = about_rows(estimator, read)
     evidence = Evidence(
         estimator,
         X,
         _codes(labels, estimator.classes_),
-        np.asarray(estimator.predict_proba(X)),
+        np.asarray(estimator.predict_proba(read)),
         range(n_rows) if ids is None else ids,
         "row" if ids is None else "id",
         held_out_of(estimator, comparison, pair),
-        *_densities(estimator, X),
+        about["log_density"] if "novelty" in about else None,
+        about.get("novelty"),
         used,
     )
     found = sections(evidence, progress)
@@ -236,15 +241,6 @@ def _judged(
         )
     twin = compared if WITHOUT in estimators else None
     return compared, (WITH, WITHOUT), judge(twin, WITH, WITHOUT, n_unlabeled=n_unlabeled), used
-
-
-def _densities(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """Log density and novelty of all rows, where a model has both and they take no draws."""
-    if hasattr(estimator, "log_density") or not hasattr(estimator, "score_samples"):
-        return None, None
-    if getattr(estimator, "n_novel_components", None) == 0 or not hasattr(estimator, "novelty"):
-        return None, None
-    return estimator.score_samples(X), estimator.novelty(X)
 
 
 def _codes(labels: Labels, classes: Any) -> Any:

@@ -28,10 +28,9 @@ _SEED = 0
 
 def least_certain(evidence: Evidence, columns: list[Any]) -> list[dict[str, Any]]:
     """The unlabeled rows whose two best classes are nearest to one another; ``values`` has some columns."""
-    rows = _uncertain(evidence)
     return [
         {**evidence.prediction(row), "values": evidence.values(row, columns[:SHOWN_COLUMNS])}
-        for row in rows[:MOST_ROWS]
+        for row in evidence.uncertain[:MOST_ROWS]
     ]
 
 
@@ -119,7 +118,7 @@ def map_of_rows(evidence: Evidence) -> dict[str, Any] | None:
         return None
     axes = _apart(found, evidence.probabilities[rows])
     other = _other(evidence, rows)
-    uncertain = set(_uncertain(evidence)[:MOST_ROWS].tolist())
+    uncertain = set(evidence.uncertain[:MOST_ROWS].tolist())
     return {
         "row": rows.tolist(),
         "id": [evidence.row(row)["id"] for row in rows],
@@ -134,20 +133,13 @@ def map_of_rows(evidence: Evidence) -> dict[str, Any] | None:
     }
 
 
-def _uncertain(evidence: Evidence) -> Rows:
-    """Unlabeled rows, those first whose two best classes are nearest to one another."""
-    rest = np.flatnonzero(evidence.code < 0)
-    best = np.sort(evidence.probabilities[rest], axis=1)
-    return np.asarray(rest[np.argsort(best[:, -1] - best[:, -2], kind="stable")])
-
-
 def _on_map(evidence: Evidence) -> Rows:
     """The labeled rows, the least certain and others at random."""
     rng = np.random.default_rng(_SEED)
     labeled = np.flatnonzero(evidence.code >= 0)
     if len(labeled) > MOST_LABELED_ON_MAP:
         labeled = rng.choice(labeled, MOST_LABELED_ON_MAP, replace=False)
-    rest = _uncertain(evidence)
+    rest = evidence.uncertain
     more = rng.permutation(rest[MOST_ROWS:])
     return np.sort(np.concatenate([labeled, rest[:MOST_ROWS], more])[:MOST_ON_MAP])
 

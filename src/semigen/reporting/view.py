@@ -54,7 +54,7 @@ def tiles(record: Record) -> list[tuple[str, str, str]]:
     """The most important numbers: what, the number, and a note on it."""
     n_labeled = record["n_rows"] - record["n_unlabeled"]
     found = []
-    scored = _reported(record)
+    scored = record.get("held_out")
     if scored is not None:
         one = scored["accuracy"]
         found.append(
@@ -150,8 +150,3 @@ def script_data(record: Record) -> dict[str, Any]:
         "with_first": record["model"]["trained_on"] == "all rows",
         "thresholds": None if not limits else {**limits, "classes": of_classes},
     }
-
-
-def _reported(record: Record) -> Mapping[str, Any] | None:
-    """Held-out scores of the model that is reported."""
-    return record.get("held_out")

@@ -18,11 +18,11 @@ from semigen.cli.sources.columns import FAMILY_OF_WORD, KINDS
 from semigen.cli.wording import counted
 from semigen.columns import Kind
 from semigen.columns.kinds import ENCODED
+from semigen.common.plain import plain
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures, class_grid
 from semigen.deep.vae.features import COLLAPSED
 from semigen.exceptions import ParameterError
 from semigen.io.images import ImageForm
-from semigen.reporting.facts import finite
 
 SAMPLES_PER_CLASS = 10
 _FEW_CELLS = 256
@@ -163,7 +163,7 @@ def _about(model: Any) -> dict[str, Any]:
 
 def _about_training(model: Any) -> dict[str, Any]:
     """How a training went; the parts of its loss are means over its last steps, nats per row."""
-    last = {name: finite(float(values[-1])) for name, values in model.history_.items() if name != "step"}
+    last = {name: plain(float(values[-1])) for name, values in model.history_.items() if name != "step"}
     return {"n_steps": model.n_steps_, "outcome": model.outcome_, "last_report": last}
 
 

@@ -10,6 +10,7 @@ from scipy.sparse import issparse
 from scipy.special import softmax
 from sklearn.mixture import GaussianMixture
 
+from semigen.common.plain import plain
 from semigen.judgement.findings.records import Finding, counted, percent
 from semigen.judgement.held_out import OutOfFold
 from semigen.judgement.study import FOREST, LOGISTIC, Study, name_of
@@ -37,8 +38,8 @@ def suspicious_labels(study: Study) -> Finding | None:
     listed = [
         {
             "row": int(study.rows[rows[i]]),
-            "label": _plain(names[study.held_out.code[i]]),
-            "alternative": _plain(names[best[i]]),
+            "label": plain(names[study.held_out.code[i]]),
+            "alternative": plain(names[best[i]]),
             "probability_wrong": float(wrong[i]),
         }
         for i in order
@@ -97,7 +98,7 @@ def classes_like_two(study: Study) -> Finding | None:
     """Classes whose rows fall into two distant groups."""
     if issparse(study.plain):
         return None
-    plain, posterior = np.asarray(study.plain), study.posterior[0.0]
+    numbers, posterior = np.asarray(study.plain), study.posterior[0.0]
     found = []
     for k, name in enumerate(study.labels.classes.tolist()):
         mine = np.flatnonzero(
@@ -105,7 +106,7 @@ def classes_like_two(study: Study) -> Finding | None:
         )
         if len(mine) < LEAST_ROWS:
             continue
-        x = plain[mine] - plain[mine].mean(axis=0)
+        x = numbers[mine] - numbers[mine].mean(axis=0)
         _, _, axes = np.linalg.svd(x, full_matrices=False)
         x = x @ axes[:MOST_AXES].T
         two = GaussianMixture(
@@ -115,7 +116,7 @@ def classes_like_two(study: Study) -> Finding | None:
         apart = float(np.sqrt(gap @ np.linalg.solve(two.covariances_, gap)))
         if apart > APART and two.weights_.min() > SMALL:
             found.append(
-                {"class": _plain(name), "distance": apart, "share_of_smaller": float(two.weights_.min())}
+                {"class": plain(name), "distance": apart, "share_of_smaller": float(two.weights_.min())}
             )
     if not found:
         return None
@@ -132,8 +133,8 @@ def classes_like_two(study: Study) -> Finding | None:
 
 def twins(study: Study) -> Finding | None:
     """Labeled rows that are nearly the same and have different labels."""
-    plain: Any = study.plain[study.labeled]
-    x = np.asarray(plain.toarray() if hasattr(plain, "toarray") else plain)
+    numbers: Any = study.plain[study.labeled]
+    x = np.asarray(numbers.toarray() if hasattr(numbers, "toarray") else numbers)
     square = (x**2).sum(axis=1)
     distance = np.sqrt(np.maximum(square[:, None] + square - 2 * x @ x.T, 0.0))
     upper = np.triu_indices(len(x), 1)
@@ -148,7 +149,7 @@ def twins(study: Study) -> Finding | None:
     pairs = [
         {
             "rows": [int(study.rows[study.labeled[i]]), int(study.rows[study.labeled[j]])],
-            "labels": [_plain(names[study.code[i]]), _plain(names[study.code[j]])],
+            "labels": [plain(names[study.code[i]]), plain(names[study.code[j]])],
         }
         for i, j in zip(upper[0][unlike], upper[1][unlike], strict=True)
     ]
@@ -170,7 +171,7 @@ def rare_classes(study: Study) -> Finding | None:
     """Classes with very few labels, or of a very small share."""
     share = study.count / study.count.sum()
     rare = [
-        {"class": _plain(name), "n_labeled": int(count), "share": float(part)}
+        {"class": plain(name), "n_labeled": int(count), "share": float(part)}
         for name, count, part in zip(study.labels.classes.tolist(), study.count, share, strict=True)
         if count < FEW or part < RARE_SHARE
     ]
@@ -186,8 +187,3 @@ def rare_classes(study: Study) -> Finding | None:
         f"class is uncertain; label more "
         "of its rows.",
     )
-
-
-def _plain(label: Any) -> Any:
-    """A class as JSON can hold it."""
-    return label if isinstance(label, str | int | float | bool) else str(label)
