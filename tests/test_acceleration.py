@@ -18,12 +18,11 @@ from semigen.em.acceleration import (
     STEADY,
     Acceleration,
     as_acceleration,
-    as_vector,
     combined,
-    like,
     squared,
 )
 from semigen.em.kernel import e_step
+from semigen.em.records import as_vector, like
 from semigen.exceptions import ParameterError
 from semigen.families import Gaussian
 from semigen.mixture import MixtureClassifier

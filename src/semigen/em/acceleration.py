@@ -8,13 +8,13 @@ otherwise it goes on as if the proposal had not been made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from semigen.em.records import Array, Stats
+from semigen.em.records import Array, Stats, as_vector, leaves, like
 from semigen.exceptions import ParameterError
 
 STEADY = 1e-3
@@ -147,44 +147,11 @@ def as_acceleration(name: Any) -> Acceleration | None:
     raise ParameterError(f"acceleration={name!r} is not known: use None or one of {known}.")
 
 
-def as_vector(record: Any) -> Array:
-    """Every number of a record, (P,)."""
-    return np.concatenate([leaf.ravel() for leaf in _leaves(record)])
-
-
-def like(stats: Stats, vector: Array) -> Stats:
-    """A record with the numbers of a vector (P,), in the form of ``stats``."""
-    ends = np.cumsum([leaf.size for leaf in _leaves(stats)])
-    result: Stats = _filled(stats, iter(np.split(vector, ends[:-1])))
-    return result
-
-
 def _scale(stats: Stats) -> Array:
     """The size of each number: the root mean square over components, (P,)."""
     sizes = [
         np.broadcast_to(np.sqrt((leaf**2).mean(axis=0)) if leaf.ndim else np.abs(leaf), leaf.shape).ravel()
-        for leaf in _leaves(stats)
+        for leaf in leaves(stats)
     ]
     scale = np.concatenate(sizes)
     return np.where(scale > 0, scale, 1.0)
-
-
-def _leaves(sums: Any) -> list[Array]:
-    if sums is None:
-        return []
-    if is_dataclass(sums):
-        return [leaf for field in fields(sums) for leaf in _leaves(getattr(sums, field.name))]
-    if isinstance(sums, tuple):
-        return [leaf for part in sums for leaf in _leaves(part)]
-    return [np.asarray(sums, dtype=np.float64)]
-
-
-def _filled(sums: Any, values: Iterator[Array]) -> Any:
-    if sums is None:
-        return None
-    if is_dataclass(sums) and not isinstance(sums, type):
-        return replace(sums, **{f.name: _filled(getattr(sums, f.name), values) for f in fields(sums)})
-    if isinstance(sums, tuple):
-        return tuple(_filled(part, values) for part in sums)
-    value = next(values)
-    return value.reshape(np.shape(sums)) if np.ndim(sums) else float(value[0])

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.data.blocks import Blocks, Engine
-from semigen.em.acceleration import as_acceleration, as_vector
+from semigen.em.acceleration import as_acceleration
 from semigen.em.kernel import e_step, log_likelihood, log_prior, m_step, stats_by_label
-from semigen.em.records import Array, Mixture, Params, Stats
+from semigen.em.records import Array, Mixture, Params, Stats, as_vector
 from semigen.exceptions import ConvergenceWarning, ObjectiveDecreasedWarning
 
 SLACK = 1e-9

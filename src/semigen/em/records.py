@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -157,16 +158,38 @@ class Stats:
 
     def scaled(self, factor: float) -> Stats:
         """The same sums with every row's weight times ``factor``."""
-        result: Stats = _scaled(self, factor)
-        return result
+        return like(self, factor * as_vector(self))
 
 
-def _scaled(sums: Any, factor: float) -> Any:
-    """Every number of a record of sums times ``factor``."""
+def as_vector(record: Any) -> Array:
+    """Every number of a record, (P,)."""
+    return np.concatenate([leaf.ravel() for leaf in leaves(record)])
+
+
+def like(stats: Stats, vector: Array) -> Stats:
+    """A record with the numbers of a vector (P,), in the form of ``stats``."""
+    ends = np.cumsum([leaf.size for leaf in leaves(stats)])
+    result: Stats = _filled(stats, iter(np.split(vector, ends[:-1])))
+    return result
+
+
+def leaves(sums: Any) -> list[Array]:
+    """The arrays and numbers of a record, in its order."""
+    if sums is None:
+        return []
+    if is_dataclass(sums):
+        return [leaf for field in fields(sums) for leaf in leaves(getattr(sums, field.name))]
+    if isinstance(sums, tuple):
+        return [leaf for part in sums for leaf in leaves(part)]
+    return [np.asarray(sums, dtype=np.float64)]
+
+
+def _filled(sums: Any, values: Iterator[Array]) -> Any:
     if sums is None:
         return None
     if is_dataclass(sums) and not isinstance(sums, type):
-        return replace(sums, **{f.name: _scaled(getattr(sums, f.name), factor) for f in fields(sums)})
+        return replace(sums, **{f.name: _filled(getattr(sums, f.name), values) for f in fields(sums)})
     if isinstance(sums, tuple):
-        return tuple(_scaled(part, factor) for part in sums)
-    return factor * sums
+        return tuple(_filled(part, values) for part in sums)
+    value = next(values)
+    return value.reshape(np.shape(sums)) if np.ndim(sums) else float(value[0])
