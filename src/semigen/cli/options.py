@@ -105,6 +105,9 @@ Seed = Annotated[
     int, typer.Option("--seed", help="Seed of all random choices.", min=0, max=2**31 - 1, metavar="N")
 ]
 
+SummaryAsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")]
+OverwriteFile = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+
 _NAMED_SEPARATORS = {"tab": "\t", r"\t": "\t", "space": " "}
 
 
@@ -114,7 +117,7 @@ def read_options(
     separator: str | None,
     decimal: str | None,
     missing: list[str] | None,
-    keep: list[str] | None,
+    keep: list[str] | None = None,
     unlabeled: list[str] | None = None,
     strip_labels: bool = False,
 ) -> ReadOptions:

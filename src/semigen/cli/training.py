@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from semigen._version import __version__
 from semigen.cli.console import Output
 from semigen.cli.predictions import count_predictions, predict_table, probabilities_of
+from semigen.cli.reading import say_source
 from semigen.cli.recipes import DEEP, Judged, Options, Recipe, learn_model
 from semigen.cli.report import say_result, training_notes, verdict_text
 from semigen.cli.sources import ImageSource, Source
@@ -99,10 +100,7 @@ def learn(
     begin = time.perf_counter()
     with output.progress("reading") as progress:
         source = read(progress)
-    work = [] if recipe.announce is None else [("training", recipe.announce(source, options))]
-    output.say_lines(source.path.name, [*source.describe(), *work])
-    for note in source.notes:
-        output.note(note)
+    say_source(source, output, None if recipe.announce is None else recipe.announce(source, options))
     with (
         output.warnings_as_notes(ColumnWarning, ConvergenceWarning, TrainingWarning, DatasetShiftWarning),
         output.progress("learning") as progress,

@@ -101,8 +101,7 @@ class Advice:
     def __str__(self) -> str:
         lines = [
             self.sentence,
-            f"Recommended: a {self.recommendation.kind} model, {self.recommendation.estimator}. "
-            f"{self.recommendation.reason}",
+            self.recommendation.sentence,
             "",
             *(f"{_MARKS[one.severity]} {one.name}: {one.sentence}" for one in self.findings),
         ]

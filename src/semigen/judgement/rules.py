@@ -74,6 +74,11 @@ class Recommendation:
     strengths: Mapping[str, float]
     rules: tuple[Rule, ...]
 
+    @property
+    def sentence(self) -> str:
+        """The recommendation with its reason."""
+        return f"Recommended: a {self.kind} model, {self.estimator}. {self.reason}"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values that JSON can hold."""
         return {**asdict(self), "rules": [one.to_dict() for one in self.rules]}

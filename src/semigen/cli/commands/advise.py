@@ -66,24 +66,17 @@ def advise(
             separator=separator,
             decimal=decimal,
             missing=missing,
-            keep=None,
             unlabeled=unlabeled,
             strip_labels=strip_labels,
         )
-        from semigen.cli.recipes import recipe_of, refuse_families
-        from semigen.cli.sources import TableSource
+        from semigen.cli.reading import read_table
         from semigen.exceptions import ColumnWarning
         from semigen.judgement.advice import advise as advise_on
 
         output = Output(as_json)
-        refuse_families("auto", recipe_of("auto"), pairs)
-        with output.progress("reading"):
-            source = TableSource.read(
-                table, target, id_name=id_, drop=tuple(drop or ()), read_as=pairs, options=reading
-            )
-        output.say_lines(source.path.name, source.describe())
-        for note in source.notes:
-            output.note(note)
+        source = read_table(
+            table, target, output, id_name=id_, drop=drop or (), read_as=pairs, options=reading
+        )
         with output.warnings_as_notes(ColumnWarning), output.progress("comparing") as progress:
             advice = advise_on(
                 source.rows.features,
@@ -96,14 +89,13 @@ def advise(
             )
         output.say()
         output.say(advice.sentence, style="bold")
-        what = advice.recommendation
-        output.say(f"Recommended: a {what.kind} model, {what.estimator}. {what.reason}")
+        output.say(advice.recommendation.sentence)
         output.say()
         output.say_lines(
             "Findings", [(f"{one.severity}: {one.name}", one.sentence) for one in advice.findings]
         )
         output.say()
-        model = "mixture" if what.kind == "generative" else "auto"
+        model = "mixture" if advice.recommendation.kind == "generative" else "auto"
         options = ["--target", target, "--model", model]
         output.say(f"Next: {shlex.join(['semigen', 'fit', str(table), *options])}", wrap=False)
         output.result({**source.about(), "target": target, **advice.to_dict()})

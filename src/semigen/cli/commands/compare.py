@@ -74,26 +74,21 @@ def compare(
             separator=separator,
             decimal=decimal,
             missing=missing,
-            keep=None,
             unlabeled=unlabeled,
             strip_labels=strip_labels,
         )
-        from semigen.cli.recipes import Options, recipe_of, refuse_families
-        from semigen.cli.sources import TableSource
+        from semigen.cli.reading import read_table
+        from semigen.cli.recipes import Options, recipe_of
+        from semigen.comparison import best_of
         from semigen.exceptions import ColumnWarning
         from semigen.judgement.comparing import compare as compare_on
         from semigen.judgement.comparing import named_model
 
         output = Output(as_json)
         names = [name.strip() for name in models.split(",") if name.strip()]
-        refuse_families("auto", recipe_of("auto"), pairs)
-        with output.progress("reading"):
-            source = TableSource.read(
-                table, target, id_name=id_, drop=tuple(drop or ()), read_as=pairs, options=reading
-            )
-        output.say_lines(source.path.name, source.describe())
-        for note in source.notes:
-            output.note(note)
+        source = read_table(
+            table, target, output, id_name=id_, drop=drop or (), read_as=pairs, options=reading
+        )
         with output.warnings_as_notes(ColumnWarning), output.progress("comparing") as progress:
             compared = compare_on(
                 {
@@ -113,7 +108,7 @@ def compare(
         output.say()
         for line in str(compared).splitlines():
             output.say(line, wrap=False)
-        best = min(compared.names, key=lambda name: compared.score(name).log_loss.value)
+        best = best_of(compared, compared.names)
         output.say()
         if best in (*_RECIPES, "hybrid"):
             command = ["semigen", "fit", str(table), "--target", target, "--model", best]

@@ -18,10 +18,16 @@ from semigen.cli.options import (
     TABLE_HELP,
     CsvSafe,
     Decimal,
+    Drop,
     Encoding,
     Keep,
+    Markers,
     Missing,
+    Seed,
     Separator,
+    StripLabels,
+    SummaryAsJson,
+    Target,
     column_and_kind,
     is_stdin,
     read_options,
@@ -62,9 +68,7 @@ _MODELS_WITH = {
 
 def fit(
     context: typer.Context,
-    target: Annotated[
-        str, typer.Option(help="Column with the classes; empty cells are unlabeled.", metavar="COL")
-    ],
+    target: Target,
     table: Annotated[Path | None, typer.Argument(help=TABLE_HELP, metavar="TABLE")] = None,
     images: Annotated[
         Path | None,
@@ -99,10 +103,7 @@ def fit(
             metavar="COL",
         ),
     ] = None,
-    drop: Annotated[
-        list[str] | None,
-        typer.Option(help="Column to leave out, or a pattern such as 'q*'; repeatable.", metavar="COL"),
-    ] = None,
+    drop: Drop = None,
     as_: Annotated[
         list[str] | None,
         typer.Option(
@@ -147,24 +148,9 @@ def fit(
     steps: Annotated[
         int | None, typer.Option(help="Optimizer steps per fit of vae, gan or flow.", min=1, metavar="N")
     ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1, metavar="N")
-    ] = 0,
-    unlabeled: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A cell of the target that means 'no label', such as -1 or '?', besides empty ones; "
-            "repeatable.",
-            metavar="TEXT",
-        ),
-    ] = None,
-    strip_labels: Annotated[
-        bool,
-        typer.Option(
-            "--strip-labels",
-            help="Take labels that differ only by spaces around them or by case as one class.",
-        ),
-    ] = False,
+    seed: Seed = 0,
+    unlabeled: Markers = None,
+    strip_labels: StripLabels = False,
     missing: Missing = None,
     keep: Keep = None,
     encoding: Encoding = None,
@@ -179,9 +165,7 @@ def fit(
             "for all, by labels left out)."
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
-    ] = False,
+    as_json: SummaryAsJson = False,
     study: Annotated[
         bool,
         typer.Option(

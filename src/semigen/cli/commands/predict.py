@@ -16,7 +16,9 @@ from semigen.cli.options import (
     Encoding,
     Keep,
     Missing,
+    OverwriteFile,
     Separator,
+    SummaryAsJson,
     read_options,
     refuse_for_images,
 )
@@ -63,10 +65,8 @@ def predict(
     decimal: Decimal = None,
     csv_safe: CsvSafe = False,
     config: Config = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    as_json: SummaryAsJson = False,
+    force: OverwriteFile = False,
 ) -> None:
     """Predict every row of TABLE with a saved model.
 

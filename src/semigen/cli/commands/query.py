@@ -16,7 +16,10 @@ from semigen.cli.options import (
     Decimal,
     Encoding,
     Missing,
+    OverwriteFile,
+    Seed,
     Separator,
+    SummaryAsJson,
     column_and_kind,
     is_stdin,
     read_options,
@@ -91,19 +94,15 @@ def query(
             metavar="TEXT",
         ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Seed of all random choices.", min=0, max=2**31 - 1, metavar="N")
-    ] = 0,
+    seed: Seed = 0,
     missing: Missing = None,
     encoding: Encoding = None,
     separator: Separator = None,
     decimal: Decimal = None,
     csv_safe: CsvSafe = False,
     config: Config = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    as_json: SummaryAsJson = False,
+    force: OverwriteFile = False,
 ) -> None:
     """Choose the rows of TABLE to label next, and write them to a file to fill in.
 
