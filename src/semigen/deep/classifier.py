@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from semigen.common import checks
+from semigen.common.progress import Progress
 from semigen.data.labels import Labels
 from semigen.data.rows import count_rows, take_rows
 from semigen.data.weights import read_labels
 from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.estimator import Array, DeepEstimator
-from semigen.deep.selection import select
+from semigen.deep.selection import select, to_hold_out, to_try
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.calibration import Calibration
@@ -26,7 +27,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
     unlabeled_weight: Any
     calibrate: Any
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, progress: Progress | None = None
+    ) -> Self:
         """Fit to labeled and unlabeled rows.
 
         With ``unlabeled_weight="auto"`` or ``calibrate="auto"`` up to three folds of labeled rows are held
@@ -40,6 +43,8 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             row with several possible classes counts as one weighted row for each.
         sample_weight : array-like of shape (n,) or None
             Weights of the rows, ≥ 0.
+        progress : callable, optional
+            Called as ``progress(steps done, all steps, what was fitted)`` after each fit.
 
         Returns
         -------
@@ -63,10 +68,20 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         split = split_rows(len(weight), labels, weight, None, 1.0)
         shares = class_prior(getattr(self, "class_prior", "labeled"), split)
 
-        def predict(lam: float, rows: NDArray[np.intp]) -> Array:
-            return self._predicted_without(rows, X, labels, weight, lam, training)
+        tried = to_try(lam, labels, weight)
+        folds = to_hold_out(tried, power, labels, weight, training.seed)
+        short = -(-training.n_steps // 2)
+        total, done = len(tried) * len(folds) * short + training.n_steps, 0
 
-        found = select(predict, labels, weight, shares, training.seed, unlabeled_weight=lam, power=power)
+        def predict(lam: float, rows: NDArray[np.intp]) -> Array:
+            nonlocal done
+            found = self._predicted_without(rows, X, labels, weight, lam, short, training.seed)
+            done += short
+            if progress is not None:
+                progress(done, total, f"a fold of labels held out, λ = {lam:g}")
+            return found
+
+        found = select(predict, tried, folds, labels, weight, shares, training.seed, power)
         self._learn(X, labels, weight, training, found.unlabeled_weight)
         self.unlabeled_weight_, self.comparison_, self.verdict_ = (
             found.unlabeled_weight,
@@ -74,6 +89,8 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             found.verdict,
         )
         self.calibration_ = Calibration(found.power, shares)
+        if progress is not None:
+            progress(total, total, f"all labels, λ = {found.unlabeled_weight:g}")
         return self
 
     def _learn(self, X: Any, labels: Labels, weight: Array, training: Training, lam: float) -> None:
@@ -88,7 +105,14 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         return clone(self)
 
     def _predicted_without(
-        self, rows: NDArray[np.intp], X: Any, labels: Labels, weight: Array, lam: float, training: Training
+        self,
+        rows: NDArray[np.intp],
+        X: Any,
+        labels: Labels,
+        weight: Array,
+        lam: float,
+        n_steps: int,
+        seed: int,
     ) -> Array:
         """Probabilities (rows, K) that a fit gives to rows of weight 0."""
         seen = weight.copy()
@@ -96,11 +120,13 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         fold = self._alone().set_params(
             unlabeled_weight=lam,
             calibrate=1.0,
-            n_steps=-(-training.n_steps // 2),
+            n_steps=n_steps,
             n_members=1,
             checkpoint=None,
-            random_state=training.seed,
+            random_state=seed,
         )
+        if "warmup_steps" in fold.get_params():
+            fold.set_params(warmup_steps=fold.warmup_steps // 2)
         fold.fit(X, labels, seen)
         if fold.outcome_ == "interrupted":
             raise KeyboardInterrupt

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.comparison import Comparison, Tally, Verdict, judge
-from semigen.comparison.one_standard_error import excess_losses, first_close
 from semigen.data.labels import Labels
 from semigen.data.weights import class_shares
 from semigen.evaluation.calibration import POWER, Calibration, best_power
@@ -65,38 +64,56 @@ class HeldOutRows:
     weight: Array
 
 
+def to_try(unlabeled_weight: float | None, labels: Labels, weight: Array) -> tuple[float, ...]:
+    """The λ to try where none is given: 0 and 1 if there are unlabeled rows."""
+    if unlabeled_weight is not None:
+        return (unlabeled_weight,)
+    return TRIED if bool((~labels.is_labeled & (weight > 0)).any()) else TRIED[-1:]
+
+
+def to_hold_out(
+    tried: Sequence[float], power: float | None, labels: Labels, weight: Array, seed: int
+) -> list[Rows]:
+    """Folds of labeled rows; none where none can be held out, or nothing is left to the labels."""
+    if len(tried) == 1 and power is not None:
+        return []
+    return held_out_folds(labels, weight, N_FOLDS, seed)
+
+
 def select(
     predict: Callable[[float, Rows], Array],
+    tried: Sequence[float],
+    folds: Sequence[Rows],
     labels: Labels,
     weight: Array,
     shares: Array,
     seed: int,
-    *,
-    unlabeled_weight: float | None,
     power: float | None,
 ) -> Selection:
     """Choose λ and the power of the calibration by labeled rows that are held out in turn.
 
-    λ = 0 is kept unless λ = 1 has a log-loss that is smaller by more than one standard error of the paired
-    difference, as in :class:`semigen.SafeClassifier`.
+    Unlabeled rows are left out where they hurt (:class:`semigen.comparison.Verdict`). Where that is unclear
+    they are kept: a network that is trained on a handful of rows alone is mostly the worse one.
 
     Parameters
     ----------
     predict : callable
         ``predict(λ, rows)``: probabilities (rows, K) of a fit that does not see these labeled rows.
+    tried : sequence of float
+        λ, of :func:`to_try`.
+    folds : sequence of arrays of int
+        Labeled rows to hold out in turn, of :func:`to_hold_out`.
     labels : Labels
     weight : ndarray of shape (n,)
     shares : ndarray of shape (K,)
         The class shares of the calibration.
     seed : int
-    unlabeled_weight, power : float or None
-        What is given and not left to the labels.
+        Of the folds.
+    power : float or None
+        Of the calibration; None where it is left to the labels.
     """
     n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
-    tried: Sequence[float] = TRIED if unlabeled_weight is None else (unlabeled_weight,)
-    tried = tried if n_unlabeled else tried[-1:]
-    folds = held_out_folds(labels, weight, N_FOLDS, seed)
-    if not folds or (power is not None and len(tried) == 1):
+    if not folds:
         verdict = judge(None, "", "", n_unlabeled=n_unlabeled)
         return Selection(tried[-1], POWER if power is None else power, None, verdict)
     order = np.argsort(np.concatenate(folds))
@@ -105,8 +122,8 @@ def select(
     held = HeldOutRows(rows, labels.hard[rows], fold, weight[rows])
     found = {lam: np.concatenate([predict(lam, one) for one in folds])[order] for lam in tried}
     comparison = _compare(found, shares, held, labels, weight, power, n_unlabeled, seed)
-    chosen = tried[first_close(excess_losses(comparison, [name_of(lam) for lam in tried]))]
     verdict = judge(comparison if len(tried) > 1 else None, WITH, WITHOUT, n_unlabeled=n_unlabeled)
+    chosen = tried[0] if verdict.hurt else tried[-1]
     if power is None:
         power = best_power(found[chosen], shares, held.code, held.weight)
     return Selection(chosen, power, comparison, verdict)
@@ -128,7 +145,7 @@ def _compare(
     seed: int,
 ) -> Comparison:
     """Score each λ on the held-out rows, calibrated by those of the other folds."""
-    tally = Tally([name_of(lam) for lam in found], held.rows, held.code, len(shares))
+    tally = Tally([name_of(lam) for lam in sorted(found, reverse=True)], held.rows, held.code, len(shares))
     for fold in np.unique(held.fold):
         mine = held.fold == fold
         rest = ~mine
