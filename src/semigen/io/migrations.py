@@ -329,6 +329,7 @@ def _unscaled(model: Any) -> None:
 
 
 def _older_ensemble(model: Any) -> None:
+    model.deep, model.deep_standing_ = False, None
     _unseen(model)
     _uniform_prior(model)
 
