@@ -88,6 +88,9 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         Seconds for a fit and for predicting its rows, roughly: mixtures, folds and models that cannot be
         finished in time are left out, and ``explanation_`` says so. Results then depend on the speed of the
         machine. None: no limit.
+    shared_scale : bool, default=False
+        Whether columns of numbers are coordinates of one space in which distances mean something, such as the
+        latents of :class:`semigen.deep.VAEFeatures` or embeddings: they keep the ratios of their scales.
     deep : bool or "auto", default=False
         Whether M2 and the K+1 GAN (:class:`semigen.deep.VAEClassifier`, :class:`semigen.deep.GANClassifier`)
         are tried, too. They are kept only if held-out rows show that they make the ensemble better, which
@@ -170,6 +173,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         kinds: Any = None,
         class_prior: Any = "shared",
         time_budget: float | None = None,
+        shared_scale: bool = False,
         deep: Any = False,
         unlabeled: Any = -1,
         n_jobs: int | None = None,
@@ -181,6 +185,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.kinds = kinds
         self.class_prior = class_prior
         self.time_budget = time_budget
+        self.shared_scale = shared_scale
         self.deep = deep
         self.unlabeled = unlabeled
         self.n_jobs = n_jobs
@@ -239,12 +244,13 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             n_jobs=self.n_jobs,
             random_state=seed,
             engine=self.engine,
+            shared_scale=self.shared_scale,
         ).fit(table[weight > 0], progress=clock.first(self.n_mixtures))
         rows = _rows(labels, weight, seed)
         if len(rows) < len(weight):
             table, labels, weight = table[rows], labels.take(rows), weight[rows]
         self.classes_ = labels.classes
-        self.forms_ = _forms(table, mixtures, seed)
+        self.forms_ = _forms(table, mixtures, seed, self.shared_scale)
         if clock.budget is not None:
             clock.reserve(_seconds_to_predict(self.forms_, table, matrix.shape[0]))
         X_formed = self.forms_.of(table)
@@ -320,9 +326,9 @@ def _seconds_to_predict(forms: Forms, table: ReadTable, n_rows: int) -> float:
     return (time.perf_counter() - begin) * n_rows / len(some)
 
 
-def _forms(table: ReadTable, mixtures: MixtureEnsembleFeatures, seed: int) -> Forms:
+def _forms(table: ReadTable, mixtures: MixtureEnsembleFeatures, seed: int, shared_scale: bool) -> Forms:
     """Representations of all rows, which the models share."""
-    plain = PlainColumns().fit(table)
+    plain = PlainColumns(shared_scale=shared_scale).fit(table)
     graph = NeighborGraph(random_state=seed)
     if not plain.sparse_:
         graph.fit(mixtures.views_[-1].transform(table))

@@ -297,7 +297,12 @@ def _coded(model: Any, classes: Any) -> None:
     model.classes_ = class_columns(np.asarray(own), classes)
 
 
+def _own_scales(model: Any) -> None:
+    model.shared_scale = False
+
+
 def _plain_columns(model: Any) -> None:
+    _own_scales(model)
     if hasattr(model, "scale_"):
         model.share_ = np.ones_like(model.scale_)
         columns = [(one.values, one.at, one.between) for one in model.scores_]
@@ -330,6 +335,7 @@ def _unscaled(model: Any) -> None:
 
 def _older_ensemble(model: Any) -> None:
     model.deep, model.deep_standing_ = False, None
+    _own_scales(model)
     _unseen(model)
     _uniform_prior(model)
 
@@ -338,6 +344,11 @@ def _all_there(model: Any) -> None:
     """The file does not say whether a time budget left anything out."""
     if any(name.endswith("_") for name in vars(model)):  # it is fitted
         model.stopped_early_ = False
+
+
+def _older_mixtures(model: Any) -> None:
+    _all_there(model)
+    _own_scales(model)
 
 
 def _older_pool(model: Any) -> None:
@@ -365,8 +376,9 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
         "MixtureClassifier": _own_posterior,
-        "MixtureEnsembleFeatures": _all_there,
+        "MixtureEnsembleFeatures": _older_mixtures,
         "PlainColumns": _plain_columns,
+        "PrincipalAxes": _own_scales,
         "PoolClassifier": _older_pool,
         "Schema": _all_as_they_are,
         "TreeEnsemble": _node_values,
