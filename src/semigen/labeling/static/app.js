@@ -28,6 +28,7 @@ function show(reply, ...sentences) {
     find("note").value = "";
     unfold("note", false);
     scrollTo({ top: 0, behavior: "instant" });
+    if (!state.classes.length) unfold("class", true);
   }
   showClasses(state, item?.probabilities, answer);
   const next = item ? say("announce_item", { row: title(item), why: item.why }) : say("nothing_left");

@@ -18,9 +18,16 @@ export function showPanel(state, item) {
   find("fit").textContent = fitText(state);
   find("says").replaceChildren(...["forecast", "verdict", "next"].filter((what) => state[what] && state[what] !== item?.why)
     .flatMap((what) => [make("h2", {}, say(what)), make("p", {}, visible(state[what]))]));
-  find("stop").hidden = !state.stop;
-  find("stop").querySelector("p").textContent = visible(state.stop ?? "");
+  showStop(state.stop ?? "");
   showPeople(state);
+}
+
+/** "You can stop: why" becomes a heading and a sentence. */
+function showStop(text) {
+  const [head, ...why] = visible(text).split(": "), rest = why.join(": ");
+  find("stop").hidden = !text;
+  find("stop-title").textContent = head;
+  find("stop").querySelector("p").textContent = rest.charAt(0).toUpperCase() + rest.slice(1);
 }
 
 function showHonest(honest) {
