@@ -7,10 +7,13 @@ import threading
 import time
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import semigen
 from labeling_fake import FakeSession, table_item
 from semigen.exceptions import MissingExtraError, ParameterError
 from semigen.labeling import server
@@ -23,9 +26,9 @@ class Client:
 
     def __init__(self, page):
         parts = urlsplit(page.url)
-        self.port, self.token = page.port, parse_qs(parts.query).get("token", [None])[0]
-        self.host = f"127.0.0.1:{page.port}"
-        self.cookie = f"semigen-{page.port}={self.token}"
+        self.port, self.token = parts.port, parse_qs(parts.query).get("token", [None])[0]
+        self.host = f"127.0.0.1:{parts.port}"
+        self.cookie = f"semigen-{parts.port}={self.token}"
 
     def __call__(self, method, path, body=None, *, host=None, cookie=True, **headers):
         wire = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -268,6 +271,23 @@ def test_a_notebook_has_the_token_in_the_path(opened):
             assert client("GET", wrong, cookie=False)[0] == 403, wrong
     finally:
         page.stop()
+
+
+def test_a_notebook_gets_the_labels_as_a_series(tmp_path):
+    frame = pd.DataFrame({"size": np.arange(30.0)}, index=range(100, 130))
+    with semigen.label(
+        frame, target="kind", classes=["a", "b"], person="Ana", journal=tmp_path / "kind.journal"
+    ) as labeling:
+        client, path = Client(labeling), urlsplit(labeling.url).path
+        assert f'src="{labeling.url.replace("&", "&amp;")}"' in labeling._repr_html_()
+        item = client.json("GET", f"{path}api/view?person=Ana", cookie=False)[1]["item"]
+        body = {"person": "Ana", "key": item["key"], "classes": ["b"]}
+        assert client("POST", f"{path}api/answer", body, cookie=False)[0] == 200
+    assert labeling.labels.name == "kind"
+    assert labeling.labels.dropna().tolist() == ["b"]
+    assert labeling.labels.notna().to_numpy().nonzero()[0].tolist() == [item["row"]]
+    with pytest.raises(ParameterError, match="port"):
+        semigen.label(frame, target="kind", port=-1, journal=tmp_path / "kind.journal")
 
 
 def test_hosts():

@@ -1,7 +1,7 @@
 """Draw the pictures of the labeling page: ``python docs/figures/label.py`` (a minute or two).
 
-Needs Playwright's package, chromium and Pillow. Real sessions on a real table and on made-up messages are labeled by
-keyboard, with the truth as the person; docs/_static/label_walk.png is the animated walk (an APNG).
+Needs Playwright's package, chromium and Pillow. Real sessions on a real table and on made-up messages are
+labeled by keyboard, with the truth as the person; docs/_static/label_walk.png is the animated walk (an APNG).
 """
 
 import itertools

@@ -1,8 +1,20 @@
 """The labeling page in a real browser: by keyboard, on a phone, in several tabs, with hostile data."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
+import semigen
 from labeling_fake import FakeSession, table_item
+from semigen.datasets import bundled_table
 from semigen.labeling.server import Page
 
 HOSTILE = [
@@ -258,7 +270,7 @@ def test_words_are_marked_and_images_shown(served):
     assert "friendly3 <b>and</b> quick" in page.locator(".text").inner_text()
     assert page.locator(".legend li").all_inner_texts() == ["1 Adelie", "3 Gentoo"]
     press(page, "1")
-    assert page.evaluate("document.querySelector('#content img').naturalWidth") == 1
+    page.wait_for_function("() => document.querySelector('#content img').naturalWidth === 1")
     assert title(page) == "<b>one</b>\\u202egnp.exe"
 
 
@@ -289,6 +301,20 @@ def test_hostile_data_is_shown_and_not_run(served):
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
+def test_what_is_chosen_stays_when_the_model_has_learned(served):
+    session = FakeSession()
+    page = served(session)
+    page.keyboard.press("e")
+    session.add_class("Ben", "Rockhopper")
+    page.wait_for_function("() => document.querySelectorAll('.choice').length === 4")
+    page.keyboard.press("2")
+    session.answer("Ben", "k0", classes=["Gentoo"])
+    page.wait_for_function("() => document.getElementById('of-rows').innerText.startsWith('1 of')")
+    page.keyboard.press("4")
+    press(page, "Enter")
+    assert session.answers["Ana", "k0"]["classes"] == ["Chinstrap", "Rockhopper"]
+
+
 def test_the_page_says_when_the_server_is_gone(visit):
     page = Page(FakeSession(), person="Ana")
     page.start()
@@ -299,3 +325,109 @@ def test_the_page_says_when_the_server_is_gone(visit):
     assert "All answers up to here are saved" in one.locator("#gone").inner_text()
     one.keyboard.press("1")
     assert title(one) == "Row 0"
+
+
+def test_a_notebook_shows_it_in_a_frame(visit):
+    """Of another site than the page's: browsers keep strict cookies from it."""
+    session = FakeSession()
+    page = Page(session, framed=True)
+    page.start()
+    html = f'<!DOCTYPE html><iframe src="{page.url}" width="1000" height="800"></iframe>'
+
+    class Notebook(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(html.encode())
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Notebook) as notebook:
+        threading.Thread(target=notebook.serve_forever, daemon=True).start()
+        one = visit(f"http://localhost:{notebook.server_port}/")
+        frame = one.page.frame_locator("iframe")
+        frame.locator(".choice").nth(1).click()
+        frame.locator("#item-title", has_text="Row 1").wait_for()
+        frame.locator("body").press("3")
+        frame.locator("#item-title", has_text="Row 2").wait_for()
+        notebook.shutdown()
+    assert [one["classes"] for one in session.answers.values()] == [["Chinstrap"], ["Gentoo"]]
+    assert [text for text in one.said if "favicon" not in text and "404" not in text] == []
+    page.stop()
+
+
+TRUTH = [str(name) for name in bundled_table("iris", 5, 0).y_true]
+KEYS = {name: str(k) for k, name in enumerate(sorted(set(TRUTH)), start=1)}
+PROGRAM = """
+import sys
+from semigen.labeling import Session
+from semigen.labeling.server import serve
+if __name__ == "__main__":
+    session = Session.open("iris.csv", target="species", classes=sys.argv[1].split(","), time_budget=1.0)
+    serve(session, person="Ana", open_browser=False, tell=lambda text: print(text, flush=True))
+"""
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Start a program that serves a session of a table, and say where; killed at the end."""
+    table = bundled_table("iris", 5, 0)
+    pd.DataFrame(table.X, columns=list(table.feature_names)).to_csv(tmp_path / "iris.csv", index=False)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    running = []
+
+    def start():
+        command = [sys.executable, "program.py", ",".join(KEYS)]
+        here = {**os.environ, "PYTHONPATH": str(Path(semigen.__file__).parents[1])}
+        running.append(subprocess.Popen(command, cwd=tmp_path, env=here, stdout=subprocess.PIPE, text=True))
+        return running[-1], re.search(r"http://\S+", running[-1].stdout.readline())[0]
+
+    yield start
+    for one in running:
+        one.kill()
+        one.wait()
+        one.stdout.close()
+
+
+def right_key(page):
+    return KEYS[TRUTH[int(title(page).split()[1])]]
+
+
+def test_a_real_session_is_killed_and_goes_on(program, visit):
+    process, url = program()
+    page = visit(url).page
+    page.wait_for_selector(".choice")
+    for _ in range(5):
+        press(page, right_key(page))
+    process.kill()
+    page.wait_for_selector("#gone:visible")
+    _, url = program()
+    one = visit(url)
+    one.page.wait_for_selector(".choice")
+    assert one.page.locator("#of-rows").inner_text() == "5 of 150 rows are labeled"
+    press(one.page, right_key(one.page), "u")
+    assert one.page.locator("#of-rows").inner_text() == "5 of 150 rows are labeled"
+    assert one.said == []
+
+
+@pytest.mark.long
+def test_forty_rows_are_labeled_while_a_model_learns(program, visit):
+    process, url = program()
+    one = visit(url)
+    page = one.page
+    page.wait_for_selector(".choice")
+    for k in range(40):
+        press(page, right_key(page))
+        if k % 10 == 9:
+            page.wait_for_timeout(3000)  # as long as a refit
+    assert page.locator("#of-rows").inner_text() == "40 of 150 rows are labeled"
+    page.wait_for_function("() => /^Learned from/.test(document.getElementById('fit').innerText)")
+    assert page.locator("#classes").inner_text().count("%") == 3
+    assert page.locator("#neighbors tbody tr").count() == 3
+    page.wait_for_function("() => document.getElementById('says').innerText.includes('20 more labels')")
+    process.send_signal(signal.SIGINT)
+    assert "Stopped. Everything is saved." in process.stdout.read()
+    assert process.wait(10) == 0
+    assert one.said == []

@@ -22,7 +22,6 @@ function show(reply, ...sentences) {
   item = reply.item;
   state = reply.state;
   showPanel(state, item);
-  if (same && collected().length) return;
   if (!same) {
     showItem(item, state);
     find("note").value = "";
@@ -30,7 +29,7 @@ function show(reply, ...sentences) {
     scrollTo({ top: 0, behavior: "instant" });
     if (!state.classes.length) unfold("class", true);
   }
-  showClasses(state, item?.probabilities, answer);
+  showClasses(state, item?.probabilities, same, answer);
   const next = item ? say("announce_item", { row: title(item), why: item.why }) : say("nothing_left");
   if (!same) announce(sentences[0] ?? "", ...sentences.slice(1), next);
 }

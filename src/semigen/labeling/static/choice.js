@@ -7,8 +7,11 @@ const chosen = new Set();
 let several = false;
 let known = [];
 
-/** Show the buttons. They keep their places and, where the classes stay, their elements and the focus. */
-export function showClasses(state, probabilities, answer) {
+/**
+ * Show the buttons. They keep their places and, where the classes stay, their elements and the focus; what is chosen
+ * stays while the item is the same.
+ */
+export function showClasses(state, probabilities, same, answer) {
   const box = find("classes"), names = state.classes.map((one) => one.name);
   if (names.join("\n") !== known.map((one) => one.name).join("\n") || !box.childElementCount) {
     box.replaceChildren(...state.classes.map((one, k) => button(one, k, answer)));
@@ -17,13 +20,14 @@ export function showClasses(state, probabilities, answer) {
   known = state.classes;
   state.classes.forEach((one, k) => showProbability(box.children[k], probabilities?.[one.name]));
   find("filter").hidden = names.length <= MANY;
-  find("filter").value = "";
+  if (!same) find("filter").value = "";
   filter();
-  forget();
+  if (same) showChosen();
+  else forget();
 }
 
 function button(one, k, answer) {
-  const node = make("button", { type: "button", class: "choice", style: { "--k": color(k) } },
+  const node = make("button", { type: "button", class: "choice", "aria-keyshortcuts": one.key, style: { "--k": color(k) } },
     ...(one.key ? [make("kbd", {}, `${one.key}`)] : []),
     make("span", { class: "name" }, visible(one.name)),
     make("span", { class: "p" }), make("span", { class: "meter", "aria-hidden": "true" }));

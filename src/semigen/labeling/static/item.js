@@ -4,6 +4,8 @@ import { imageOf } from "./api.js";
 import { color, find, make, reason, say, visible } from "./dom.js";
 
 const MOST_CELLS = 40;
+const LONG = 300; // characters
+const TINY = 96; // pixels: a smaller image is shown with its pixels, not blurred
 const LOW = 0.5; // percent of the rows that are further out
 const WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{M}'’-]*/gu;
 
@@ -46,7 +48,10 @@ function cells(all) {
 function cell({ name, value, percentile, rare }) {
   const known = value !== null && value !== undefined && value !== "";
   const shown = make("dd", {}, make("b", { class: known ? "" : "missing" }, known ? visible(value) : say("missing")));
-  if (known && String(value).length > 300) shown.firstChild.classList.add("long-value");
+  if (known && String(value).length > LONG) {
+    shown.firstChild.classList.add("long-value");
+    shown.firstChild.tabIndex = 0; // to scroll by keyboard
+  }
   const odd = rare || percentile < LOW || percentile > 100 - LOW;
   if (typeof percentile === "number") {
     const where = say("percentile", { p: Math.round(percentile) });
@@ -89,6 +94,7 @@ function textOf(item, state) {
 function imageBox(item) {
   const name = visible(item.content.name);
   const picture = make("img", { src: imageOf(item.key), alt: say("image", { name }) });
+  picture.addEventListener("load", () => picture.classList.toggle("tiny", picture.naturalHeight < TINY));
   picture.addEventListener("error", () => picture.replaceWith(make("p", { class: "missing" }, say("image_failed", { name }))));
   return [make("div", { class: "picture" }, picture), ...cells(item.content.cells)];
 }

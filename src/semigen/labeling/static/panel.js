@@ -18,6 +18,7 @@ export function showPanel(state, item) {
   find("fit").textContent = fitText(state);
   find("says").replaceChildren(...["forecast", "verdict", "next"].filter((what) => state[what] && state[what] !== item?.why)
     .flatMap((what) => [make("h2", {}, say(what)), make("p", {}, visible(state[what]))]));
+  find("notes").replaceChildren(...(state.notes ?? []).map((one) => make("li", { class: "note" }, visible(one))));
   showStop(state.stop ?? "");
   showPeople(state);
 }
