@@ -117,6 +117,7 @@ def test_what_is_wrong_is_said(client):
         ({"person": "a\u202eb", "key": "k0", "skip": True}, "person"),
         ({"person": "Ana", "key": "k0", "classes": ["\ud800"]}, "class"),
         ({"person": "Ana", "key": "k0", "classes": "Adelie"}, "classes"),
+        ({"person": "Ana", "key": "k0", "skip": True, "note": "\ud800"}, "note"),
         ([], "JSON"),
         (b"{", "JSON"),
         (b"[" * 60_000, "JSON"),
