@@ -17,7 +17,7 @@ from semigen.labeling.answers import CHECK, EXPLORE, RANDOM, UNCERTAIN
 from semigen.labeling.items import ImageItems, Items, TableItems, word_weights
 from semigen.labeling.journal import ENDING, FIT, Journal
 from semigen.labeling.loop import Loop
-from semigen.labeling.saved import Label, SavedSession, name_of
+from semigen.labeling.saved import SavedSession, name_of
 from semigen.labeling.schedule import Schedule
 
 WHY = {
@@ -265,14 +265,14 @@ class Session(SavedSession):
         self._request()
         self._tell()
 
-    def _learned(self, report: Mapping[str, Any], labels: Mapping[int, Label], fitted: bool) -> None:
+    def _learned(self, report: Mapping[str, Any], fitted: bool) -> None:
         """A refit is done: its queue and its estimates count."""
         self._schedule.queue = report["queue"]
         if not fitted:
             return
         self._schedule.suspicious = report["checks"]
         sample = self._schedule.order[: self._schedule.n_drawn(self._answers, self._items.row_of)]
-        honest = progress.honest(sample, labels, report["right"], self._answers, self._items)
+        honest = progress.honest(sample, report["predicted"], self._answers, self._items)
         kept = {name: report[name] for name in ("n", "seconds", "changed", "gain", "forecast", "verdict")}
         self._append({"event": FIT, **kept, "honest": honest})
 
