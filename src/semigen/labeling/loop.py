@@ -45,7 +45,7 @@ class Loop:
         learned: Callable[[Mapping[str, Any], bool], None],
         free: Callable[[], None],
     ) -> None:
-        self.busy = True
+        self.busy = False
         self.trouble = ""
         self._items, self._order = items, order
         self._seed, self._time_budget = seed, time_budget
