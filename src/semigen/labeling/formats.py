@@ -9,12 +9,14 @@ from typing import Any
 
 import narwhals as nw
 
+from semigen.columns.numerals import plain_number
 from semigen.columns.tables import is_missing, listing
 from semigen.exceptions import ParameterError, TableError
 from semigen.io.files import first_line, written_at_once
 from semigen.io.tables import read_table, table_format, write_table
 from semigen.labeling.answers import Answers, plain_answer
-from semigen.labeling.items import Items, TableItems, cell_text
+from semigen.labeling.cells import cell_text
+from semigen.labeling.items import Items, TableItems
 
 FORMS = ("auto", "table", "pairs", "label-studio")
 KEY, ROW, FILE = "key", "row", "file"
@@ -224,11 +226,18 @@ def _refuse_others(path: Path, frame: Any, rows: Sequence[int | None], items: It
     for name in set(frame.columns) & set(items.frame.columns):
         there, here = frame.get_column(name).to_list(), items.frame.get_column(name)
         for cell, row in zip(there, rows, strict=True):
-            if row is not None and _text(cell) != _text(here[row]):
+            if row is not None and not _same(cell, here[row]):
                 raise TableError(
                     f"{path}: row {row} has {_text(cell)!r} in column {name!r}, and {_text(here[row])!r} in "
                     "the table: the rows have moved. Name them by an id (--id)."
                 )
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two cells are the same, one of which may be a number that is written as text."""
+    one, other = _text(one), _text(other)
+    numbers = plain_number(one), plain_number(other)
+    return one == other if None in numbers else numbers[0] == numbers[1]
 
 
 def _text(cell: Any) -> str:

@@ -6,13 +6,13 @@ import io
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +23,7 @@ from semigen.exceptions import ParameterError, TableError
 from semigen.io.delimited import Reading
 from semigen.io.images import image_files, read_image
 from semigen.io.tables import read_table, write_table
+from semigen.labeling.cells import WORD, cell_text
 from semigen.labeling.keys import keys_by_content, keys_by_id
 
 Cells = list[dict[str, Any]]
@@ -116,6 +117,7 @@ class TableItems(Items):
         text: str | None,
         kinds: Mapping[str, Any] | None,
         reading: Reading | None,
+        drop: Sequence[str] = (),
     ) -> Self:
         """Read a data frame, or a table by its path.
 
@@ -149,6 +151,7 @@ class TableItems(Items):
         if not rest.columns:
             raise TableError(f"the table has no column beside the target {target!r}: nothing can be shown.")
         keys = keys_by_id(frame, id_name) if id_name else keys_by_content(rest)
+        rest = rest.drop(_left_out(rest.columns, drop, {id_name, text, *(kinds or ())}))
         given, values = {}, {}
         if target in frame.columns:
             for row, cell in enumerate(frame.get_column(target).to_list()):
@@ -164,7 +167,7 @@ class TableItems(Items):
         text = "\n".join(visible(line) for line in self._text(row).splitlines())[:MOST_TEXT]
         marked = [
             {"word": word, "class": weights[word.lower()][0], "weight": weights[word.lower()][1]}
-            for word in dict.fromkeys(_WORD.findall(text))
+            for word in dict.fromkeys(WORD.findall(text))
             if word.lower() in weights
         ]
         return {"kind": "text", "text": text, "words": marked, "cells": cells}
@@ -181,7 +184,7 @@ class TableItems(Items):
     def words(self, row: int) -> list[str]:
         if self.text is None:
             return []
-        return list({word.lower() for word in _WORD.findall(self._text(row)[:MOST_TEXT])})
+        return list({word.lower() for word in WORD.findall(self._text(row)[:MOST_TEXT])})
 
     def job(self, rows: NDArray[np.intp], folder: Path) -> dict[str, Any]:
         some = self.frame.drop([self.id_name]) if self.id_name else self.frame
@@ -299,59 +302,44 @@ class ImageItems(Items):
         return buffer.getvalue(), "image/png"
 
 
-def cell_text(cell: Any) -> str:
-    """A cell, or a class, as it is shown: whole floats as integers."""
-    if isinstance(cell, bool | np.bool_):
-        return str(bool(cell)).lower()
-    if isinstance(cell, float | np.floating):
-        number = float(cell)
-        return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
-    return str(cell)
+def read_items(
+    source: Any,
+    target: str,
+    *,
+    id: str | None = None,  # noqa: A002 - the word of the command line
+    text: str | None = None,
+    kinds: Mapping[str, Any] | None = None,
+    drop: Sequence[str] = (),
+    reading: Reading | None = None,
+) -> Items:
+    """The rows of a data frame or of a table's file, or the images of a folder.
 
+    Parameters
+    ----------
+    source, target, id, text, kinds, drop, reading
+        As :meth:`semigen.labeling.Session.open` takes them.
 
-_WORD = re.compile(r"[^\W\d_]{2,}")
-
-
-def word_weights(
-    documents: Sequence[tuple[list[str], str]], classes: Sequence[str]
-) -> dict[str, tuple[str, float]]:
-    """The class that each word speaks for, and how much: its log odds against the other classes, in nats.
-
-    A word counts once for each text, with half a text added to each class (Bernoulli naive Bayes). Words with
-    less than one nat are left out.
+    Raises
+    ------
+    SemigenError
+        If they cannot be read.
     """
-    n = Counter(label for _, label in documents)
-    some = [name for name in classes if n[name]]
-    if len(some) < 2:
-        return {}
-    found: dict[str, dict[str, int]] = {}
-    for words, label in documents:
-        for word in words:
-            of_word = found.setdefault(word, {})
-            of_word[label] = of_word.get(label, 0) + 1
-    total = sum(n.values())
-    weights = {}
-    for word, of_word in found.items():
-        every = sum(of_word.values())
-        odds = {
-            name: float(
-                np.log((count + 0.5) / (n[name] + 1)) - np.log((every - count + 0.5) / (total - n[name] + 1))
-            )
-            for name, count in of_word.items()
-        }
-        best = max(odds, key=odds.__getitem__)
-        if odds[best] >= 1:
-            weights[word] = (best, round(odds[best], 2))
-    return weights
+    if isinstance(source, str | Path) and Path(source).is_dir():
+        if text is not None or id is not None or drop or kinds:
+            raise ParameterError("id, text, kinds and drop are of the columns of a table: images have none.")
+        return ImageItems.read(Path(source))
+    return TableItems.read(source, target, id, text, kinds, reading, drop)
 
 
-def native_series(name: str, cells: list[Any], library: str) -> Any:
-    """A series of pandas, polars or pyarrow."""
-    return nw.from_dict({name: cells}, backend=_LIBRARIES[library])[name].to_native()
-
-
-_LIBRARIES: dict[str, Literal["pandas", "polars", "pyarrow"]] = {
-    "pandas": "pandas",
-    "polars": "polars",
-    "pyarrow": "pyarrow",
-}
+def _left_out(names: Sequence[Any], drop: Sequence[str], others: Collection[str | None]) -> list[Any]:
+    """The columns that ``drop`` names, or matches by a pattern."""
+    found: list[Any] = []
+    for pattern in drop:
+        alike = [name for name in names if pattern in names and name == pattern]
+        alike = alike or [name for name in names if fnmatchcase(str(name), pattern)]
+        if not alike:
+            raise ParameterError(f"the table has no column {pattern!r} to drop: {hint(pattern, names)}")
+        found += [name for name in alike if name not in others and name not in found]
+    if len(found) == len(names):
+        raise ParameterError("all columns are dropped, and nothing can be shown: keep one.")
+    return found

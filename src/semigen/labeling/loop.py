@@ -42,10 +42,10 @@ class Loop:
         seed: int,
         time_budget: float,
         changed: threading.Condition,
-        learned: Callable[[Mapping[str, Any], LabelsByRow, bool], None],
+        learned: Callable[[Mapping[str, Any], bool], None],
         free: Callable[[], None],
     ) -> None:
-        self.busy = True
+        self.busy = False
         self.trouble = ""
         self._items, self._order = items, order
         self._seed, self._time_budget = seed, time_budget
@@ -129,12 +129,11 @@ class Loop:
             elif message.event == "ready":
                 self._features = message.array
             elif self._asked is not None:
-                names, labels = self._asked
-                self._probabilities, self._known = message.array, names
+                self._probabilities, self._known = message.array, self._asked[0]
                 rows = learner.rows.tolist()
                 report = dict(message.report)
                 report["queue"] = [(rows[place], reason) for place, reason in report["queue"]]
                 report["checks"] = [rows[place] for place in report.get("checks", ())]
-                report["right"] = {rows[place]: one for place, one in report.get("right", ())}
-                self._learned(report, labels, message.array is not None)
+                report["predicted"] = {rows[place]: one for place, one in report.get("predicted", ())}
+                self._learned(report, message.array is not None)
             self._free()

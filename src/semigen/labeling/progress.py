@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.evaluation import intervals
-from semigen.labeling.answers import RANDOM, Answers
+from semigen.labeling.answers import Answer, Answers
 from semigen.labeling.items import Items
 
 LEAST_HONEST = 3
@@ -23,48 +23,44 @@ Label = tuple[str, ...]
 
 
 def honest(
-    sample: NDArray[np.intp],
-    labels: Mapping[int, Label],
-    right: Mapping[int, bool],
-    answers: Answers,
-    items: Items,
+    sample: NDArray[np.intp], predicted: Mapping[int, str | None], answers: Answers, items: Items
 ) -> dict[str, Any] | None:
     """Accuracy on the random sample, with Wilson's 95 % interval.
 
-    A row counts if it has one class. Its prediction is that of the current ensemble fitted without it (by
-    cross-validation); where there is none, the one that was made before its label was known.
+    A row counts if its first answer was one class: later ones, such as those to a check, are asked for where
+    the model disagrees and would flatter it. Its prediction is that of the current ensemble fitted without it
+    (by cross-validation); where there is none, the one that was made before its label was known. So it is
+    estimated how often the model says what a person would say of a row drawn at random.
 
     Parameters
     ----------
     sample : ndarray of intp
         Rows in the order in which they were drawn.
-    labels : mapping of row to label
-    right : mapping of row to bool
-        Whether models without the label of a row predict it.
+    predicted : mapping of row to class or None
+        By models without the label of the row; None where they cannot know its class.
     answers : Answers
     items : Items
     """
-    found = []
+    right = []
     for row in sample.tolist():
-        label = labels.get(row, ())
-        if len(label) != 1:
+        said = answers.of_row.get(items.keys[row], {}).values()
+        first = min((one for some in said for one in some if one.classes), key=_number, default=None)
+        classes = (items.given[row],) if first is None and row in items.given else first and first.classes
+        if not classes or len(classes) != 1:
             continue
-        if row in right:
-            found.append(right[row])
-        else:
-            before = _before(answers, items.keys[row])
-            if before:
-                found.append(max(before, key=before.__getitem__) == label[0])
-    if len(found) < LEAST_HONEST:
+        if row in predicted:
+            right.append(predicted[row] == classes[0])
+        elif first is not None and first.probabilities:
+            before = first.probabilities
+            right.append(max(before, key=before.__getitem__) == classes[0])
+    if len(right) < LEAST_HONEST:
         return None
-    estimate = intervals.of_share(np.array(found, dtype=np.float64), np.ones(len(found)))
-    return {"accuracy": estimate.value, "low": estimate.low, "high": estimate.high, "n": len(found)}
+    estimate = intervals.of_share(np.array(right, dtype=np.float64), np.ones(len(right)))
+    return {"accuracy": estimate.value, "low": estimate.low, "high": estimate.high, "n": len(right)}
 
 
-def _before(answers: Answers, key: str) -> Mapping[str, float] | None:
-    """What the model said when the row was first asked for at random."""
-    drawn = [one for some in answers.of_row.get(key, {}).values() for one in some if one.reason == RANDOM]
-    return min(drawn, key=lambda one: one.number).probabilities if drawn else None
+def _number(answer: Answer) -> int:
+    return answer.number
 
 
 def stop(fits: Sequence[Mapping[str, Any]], n_labeled: int, n_rows: int) -> str | None:

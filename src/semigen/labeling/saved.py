@@ -11,15 +11,32 @@ from semigen.data.labels import Labels
 from semigen.exceptions import LabelError, ParameterError
 from semigen.labeling import formats
 from semigen.labeling.answers import UNCERTAIN, Answers
+from semigen.labeling.cells import native_series
 from semigen.labeling.changes import compared, snapshot
-from semigen.labeling.items import Items, native_series
-from semigen.labeling.journal import ANSWER, CLASS, FIT, TABLE, UNDO, Event, Journal
+from semigen.labeling.items import Items
+from semigen.labeling.journal import ANSWER, CLASS, FIT, TABLE, UNDO, Event, Journal, read
 from semigen.labeling.learning import as_labels
 
 MOST_NAME, MOST_NOTE = 100, 2_000
 """Characters of a person's or a class's name, and of a note."""
 
 Label = tuple[str, ...]
+
+
+def labels_in(journal: Path, items: Items) -> dict[int, Label]:
+    """What people said in a journal of rows, by row; it may be in use.
+
+    Raises
+    ------
+    SemigenError
+        If it is no journal, or knows none of the rows.
+    """
+    found = read(journal)
+    answers = Answers()
+    for event in found.events:
+        answers.apply(event)
+    compared(found, items, answers)
+    return {items.row_of[key]: label for key, label in answers.labels().items() if key in items.row_of}
 
 
 class SavedSession:
@@ -48,6 +65,12 @@ class SavedSession:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @property
+    def n_labeled(self) -> int:
+        """Rows that have a label or a candidate set."""
+        with self._changed:
+            return len(self._labels())
 
     def answer(
         self,
@@ -156,6 +179,11 @@ class SavedSession:
             if len(label) == 1:
                 cells[row] = self._items.values.get(label[0], label[0])
         return native_series(self.target, cells, self._items.library)
+
+    def evidence_by_row(self) -> dict[int, Label]:
+        """The class, or the candidate set, of each row that has one."""
+        with self._changed:
+            return self._labels()
 
     def evidence(self) -> Labels:
         """Labels and candidate sets of all rows, as every estimator takes them for ``y``.

@@ -14,10 +14,11 @@ from semigen.exceptions import ParameterError
 from semigen.io.delimited import Reading
 from semigen.labeling import progress
 from semigen.labeling.answers import CHECK, EXPLORE, RANDOM, UNCERTAIN
-from semigen.labeling.items import ImageItems, Items, TableItems, word_weights
+from semigen.labeling.cells import word_weights
+from semigen.labeling.items import Items, read_items
 from semigen.labeling.journal import ENDING, FIT, Journal
 from semigen.labeling.loop import Loop
-from semigen.labeling.saved import Label, SavedSession, name_of
+from semigen.labeling.saved import SavedSession, name_of
 from semigen.labeling.schedule import Schedule
 
 WHY = {
@@ -81,7 +82,9 @@ class Session(SavedSession):
         random_share: float = 0.15,
         seed: int = 0,
         kinds: Mapping[str, Any] | None = None,
+        drop: Sequence[str] = (),
         reading: Reading | None = None,
+        learn: bool = True,
     ) -> Self:
         """Open a session, or go on with one.
 
@@ -109,8 +112,12 @@ class Session(SavedSession):
             Of the random order and of fits.
         kinds : mapping, optional
             How columns are read, where the inferred kind is wrong; see :func:`semigen.columns.learn`.
+        drop : sequence of str, optional
+            Columns that are neither shown nor learned from, or patterns of their names such as ``q*``.
         reading : Reading, optional
             What a text table does not say about itself.
+        learn : bool, default=True
+            Whether a model is fitted; without, rows come at random.
 
         Returns
         -------
@@ -127,13 +134,7 @@ class Session(SavedSession):
         integer("seed", seed, minimum=0)
         if isinstance(classes, str):
             raise ParameterError(f"classes={classes!r}: give a list of names.")
-        items: Items
-        if isinstance(source, str | Path) and Path(source).is_dir():
-            if text is not None or id is not None:
-                raise ParameterError("id and text are columns of a table: images have none.")
-            items = ImageItems.read(Path(source))
-        else:
-            items = TableItems.read(source, target, id, text, kinds, reading)
+        items = read_items(source, target, id=id, text=text, kinds=kinds, drop=drop, reading=reading)
         place = Path(journal) if journal is not None else items.home.with_name(items.home.name + ENDING)
         file = Journal.open(place, {"target": target, "id": id, "seed": seed})
         try:
@@ -157,8 +158,9 @@ class Session(SavedSession):
         except BaseException:
             file.close()
             raise
-        with session._changed:
-            session._loop.start(session._labels())
+        if learn:
+            with session._changed:
+                session._loop.start(session._labels())
         return session
 
     def __enter__(self) -> Self:
@@ -265,14 +267,14 @@ class Session(SavedSession):
         self._request()
         self._tell()
 
-    def _learned(self, report: Mapping[str, Any], labels: Mapping[int, Label], fitted: bool) -> None:
+    def _learned(self, report: Mapping[str, Any], fitted: bool) -> None:
         """A refit is done: its queue and its estimates count."""
         self._schedule.queue = report["queue"]
         if not fitted:
             return
         self._schedule.suspicious = report["checks"]
         sample = self._schedule.order[: self._schedule.n_drawn(self._answers, self._items.row_of)]
-        honest = progress.honest(sample, labels, report["right"], self._answers, self._items)
+        honest = progress.honest(sample, report["predicted"], self._answers, self._items)
         kept = {name: report[name] for name in ("n", "seconds", "changed", "gain", "forecast", "verdict")}
         self._append({"event": FIT, **kept, "honest": honest})
 
