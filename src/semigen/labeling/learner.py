@@ -71,16 +71,17 @@ class Learner:
         try:
             job = {**items.job(rows, self._folder), "seed": seed, "time_budget": time_budget}
             (self._folder / JOB).write_text(json.dumps(job), encoding="utf-8")
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "semigen.labeling.worker", str(self._folder)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=(self._folder / "log.txt").open("wb"),
-                env=_environment(),
-                text=True,
-                encoding="utf-8",
-                start_new_session=os.name == "posix",  # Ctrl-C is for the session
-            )
+            with (self._folder / "log.txt").open("wb") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "semigen.labeling.worker", str(self._folder)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=_environment(),
+                    text=True,
+                    encoding="utf-8",
+                    start_new_session=os.name == "posix",  # Ctrl-C is for the session
+                )
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
