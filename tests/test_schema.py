@@ -523,7 +523,9 @@ def test_new_values_of_flags_and_counts_become_the_nearest_with_a_warning(frame)
     schema, _ = learn(frame({"f": [0, 1, 0], "n": [0, 4, 2], "x": [0.5, 1, 2]}), {"n": "count"})
     assert schema.kinds == ("flag", "count", "number")
     X = frame({"f": [2.0, None, 0.0, -1.0], "n": [1.0, 2.7, None, -3.0], "x": [2.7, -3, 2, 0]})
-    with pytest.warns(ColumnWarning, match="'n', counts in .* 'f', flags in the fit: 2 of 4 rows .such as 2 in row 0"):
+    with pytest.warns(
+        ColumnWarning, match="'n', counts in .* 'f', flags in the fit: 2 of 4 rows .such as 2 in row 0"
+    ):
         matrix = read(schema, X)
     assert_array_equal(matrix, [[1, 1, 2.7], [np.nan, 3, -3], [0, np.nan, 2], [0, 0, 0]])
 

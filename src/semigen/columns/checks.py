@@ -72,7 +72,9 @@ def check_sparse(schema: Schema, matrix: csr_array, *, fitting: bool) -> csr_arr
                 )
             data = np.where(odd, allowed.nearest(matrix.data), matrix.data).astype(matrix.dtype)
             matrix = csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
-            notes.append(f"{int(odd.sum())} values in column number {listing(bad)}, {PLURAL[kind]} in the fit")
+            notes.append(
+                f"{int(odd.sum())} values in column number {listing(bad)}, {PLURAL[kind]} in the fit"
+            )
     _warn_of_nearest(notes)
     return matrix
 
@@ -80,8 +82,8 @@ def check_sparse(schema: Schema, matrix: csr_array, *, fitting: bool) -> csr_arr
 def check_cells(schema: Schema, matrix: Matrix, *, fitting: bool) -> Matrix:
     """Refuse infinity, and in a fit values that are not of the kind of their column.
 
-    In new rows such a value becomes the nearest that is, with a warning: one odd value among thousands of rows
-    must not end a prediction.
+    In new rows such a value becomes the nearest that is, with a warning: one odd value among thousands of
+    rows must not end a prediction.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         if not np.isfinite(matrix.sum()) and _any_row(matrix, np.isinf).any():
@@ -107,8 +109,8 @@ def check_cells(schema: Schema, matrix: Matrix, *, fitting: bool) -> Matrix:
         for j in bad:
             odd = allowed.refuses(matrix[:, j])
             notes.append(
-                f"{schema.name(j)!r}, {PLURAL[kind]} in the fit: {int(odd.sum())} of {len(odd)} rows (such as "
-                f"{matrix[np.argmax(odd), j]:g} in row {np.argmax(odd)})"
+                f"{schema.name(j)!r}, {PLURAL[kind]} in the fit: {int(odd.sum())} of {len(odd)} rows "
+                f"(such as {matrix[np.argmax(odd), j]:g} in row {np.argmax(odd)})"
             )
             matrix[odd, j] = allowed.nearest(matrix[odd, j])
     _warn_of_nearest(notes)

@@ -220,8 +220,8 @@ def read(schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False) -> 
     Returns
     -------
     ndarray of shape (n, D), float64 or float32, or csr_array
-        As :func:`learn` returns it; a level that the schema does not have is one past its last, and a value that
-        is no flag or no count the nearest that is.
+        As :func:`learn` returns it; a level that the schema does not have is one past its last, and a value
+        that is no flag or no count the nearest that is.
 
     Raises
     ------

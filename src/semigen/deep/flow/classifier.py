@@ -24,7 +24,7 @@ from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
 from semigen.deep.flow.start import grow_labels, start_components
 from semigen.deep.parameters import hidden_sizes
-from semigen.estimators.base import TableClassifier
+from semigen.estimators.base import KeepsPrecision, TableClassifier
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ColumnError, ParameterError
 
@@ -34,7 +34,7 @@ ROWS_PER_BLOCK = 8192
 """Rows that predictions are computed for at once."""
 
 
-class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstimator):
+class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, TransformerMixin, BaseEstimator):
     """A normalizing flow onto a Gaussian mixture per class (FlowGMM, Izmailov et al. 2020).
 
     An invertible network z = f(x) makes each class k a mixture of Gaussians with diagonal covariances,
@@ -279,7 +279,8 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
 
     def transform(self, X: Any) -> Array:
         """Latents f(x), those of each member in turn, (n, members · D)."""
-        return np.hstack(self._ask(X, lambda model, x: model.latents(x)[0]))
+        latents = np.hstack(self._ask(X, lambda model, x: model.latents(x)[0]))
+        return columns.in_precision_of(X, latents)
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
         """Draw rows from the model.
