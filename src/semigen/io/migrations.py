@@ -242,6 +242,10 @@ def _no_engine(model: Any) -> None:
     model.engine = None
 
 
+def _no_floor(shape: Any) -> None:
+    shape.floor = 0.0
+
+
 def _safe(model: Any) -> None:
     model.comparison_, model.verdict_ = None, Verdict("not compared")
 
@@ -343,6 +347,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
     2: {
         "AutoClassifier": _older_ensemble,
         "Comparison": _scores_alone,
+        "Diag": _no_floor,
         "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
         "MixtureClassifier": _own_posterior,
@@ -350,6 +355,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "PlainColumns": _plain_columns,
         "PoolClassifier": _older_pool,
         "Schema": _all_as_they_are,
+        "TiedDiag": _no_floor,
         "TreeEnsemble": _node_values,
     },
 }
