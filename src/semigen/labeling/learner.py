@@ -22,6 +22,9 @@ from semigen.labeling.worker import FEATURES, JOB, PROBABILITIES
 
 Rows = NDArray[np.intp]
 
+LOG = "log.txt"
+"""What the process prints, in its folder."""
+
 
 @dataclass(frozen=True, eq=False)
 class Message:
@@ -71,16 +74,17 @@ class Learner:
         try:
             job = {**items.job(rows, self._folder), "seed": seed, "time_budget": time_budget}
             (self._folder / JOB).write_text(json.dumps(job), encoding="utf-8")
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "semigen.labeling.worker", str(self._folder)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=(self._folder / "log.txt").open("wb"),
-                env=_environment(),
-                text=True,
-                encoding="utf-8",
-                start_new_session=os.name == "posix",  # Ctrl-C is for the session
-            )
+            with (self._folder / LOG).open("wb") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "semigen.labeling.worker", str(self._folder)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=_environment(),
+                    text=True,
+                    encoding="utf-8",
+                    start_new_session=os.name == "posix",  # Ctrl-C is for the session
+                )
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
