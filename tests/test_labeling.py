@@ -435,9 +435,9 @@ def test_a_wrong_label_is_suspicious_and_predictions_are_made_without_it():
     code = [names.index(name) for name in y]
     given = [(row, [code[row]]) for row in range(30)]
     given[4] = (4, [(code[4] + 1) % 3])
-    report, _ = refit(read_pool(X), given, names, 0, 60, None)
+    report, _ = refit(read_pool(X), given, names, 0, 60, None, [4, 5, 60])
     assert report["checks"][0] == 4
-    assert dict(report["predicted"])[4] == names[code[4]]
+    assert dict(report["predicted"]) == {4: names[code[4]], 5: names[code[5]]}
     assert len({row for row, _ in report["queue"]} & set(range(30))) == 0
 
 
@@ -513,11 +513,11 @@ def test_the_estimate_counts_first_answers_of_the_random_sample(place):
             session.answer("ann", session._items.keys[row], classes=[name])
         session.answer("ann", session._items.keys[2], classes=["a"])  # a check: not the first answer
         session.answer("bob", session._items.keys[7], unsure=True)
-        predicted = dict.fromkeys(range(4), "a") | {4: None}
-        found = honest(np.array([0, 1, 2, 3, 4, 5, 7, 8]), predicted, session._answers, session._items)
+        predicted = dict.fromkeys(range(4), "a") | {4: "b"}
+        found = honest([0, 1, 2, 3, 4, 5, 7, 8], predicted, session._answers, session._items)
         assert found["n"] == 5, "row 5 has no prediction, rows 7 and 8 have no class"
         assert found["accuracy"] == 2 / 5
-        assert honest(np.arange(2), predicted, session._answers, session._items) is None
+        assert honest(range(2), predicted, session._answers, session._items) is None
 
 
 def test_stopping_needs_settled_predictions_and_no_gain():

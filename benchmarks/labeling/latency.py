@@ -1,7 +1,7 @@
 """A large table: start, key press to next item, refit, memory: ``python -m benchmarks.labeling.latency``.
 
-A CSV of 200,000 rows and 20 columns (16 numbers, 2 categories, 2 with missing values) is opened in a new process,
-as ``semigen label`` does; an annotator then presses a key five times a second, while refits run.
+A CSV of 200,000 rows and 20 columns (18 numbers, two of them with gaps, and 2 categories) is opened in a new
+process, as ``semigen label`` does; an annotator then presses a key five times a second, while refits run.
 """
 
 from __future__ import annotations

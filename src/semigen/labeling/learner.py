@@ -90,9 +90,14 @@ class Learner:
             raise
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def ask(self, given: Sequence[tuple[int, Sequence[int]]], classes: Sequence[str], n: int) -> None:
-        """Ask for a refit to rows (of ``rows``, by place) with the numbers of their possible classes."""
-        message = {"given": given, "classes": list(classes), "n": n}
+    def ask(
+        self, given: Sequence[tuple[int, Sequence[int]]], classes: Sequence[str], sample: Sequence[int]
+    ) -> None:
+        """Ask for a refit to rows (by their place in ``rows``) with the numbers of their possible classes.
+
+        ``sample``: the places of those that were drawn at random.
+        """
+        message = {"given": given, "classes": list(classes), "sample": sample, "n": len(given)}
         assert self._process.stdin is not None  # a pipe, as asked for
         try:
             self._process.stdin.write(json.dumps(message) + "\n")
