@@ -1,11 +1,12 @@
 """How many labels a session saves, and whether its estimate is honest: ``python -m benchmarks.labeling``.
 
-A simulated annotator answers the items of :class:`semigen.labeling.Session` with the true class, and in a tenth
-of the answers with another one. Compared with it: the same model, fitted to 100 random rows with such labels.
-The session is refitted after every few answers; its error on all rows is measured against the true classes.
+A simulated annotator answers the items of :class:`semigen.labeling.Session` with the true class, and in a
+tenth of the answers with another one. Compared with it: the same model, fitted to 100 random rows with such
+labels. The session is refitted after every few answers; its error on all rows is measured against the true
+classes.
 
-The honest interval is of how often the model says what the annotator would say of a random row, which is known
-here: ``.9 accuracy + .1 (1 - accuracy) / (K - 1)``.
+The honest interval is of how often the model says what the annotator would say of a random row, which is
+known here: ``.9 accuracy + .1 (1 - accuracy) / (K - 1)``.
 """
 
 from __future__ import annotations
