@@ -166,6 +166,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     Unlabeled rows helped: ...
     """
 
+    _left_out: tuple[str, ...] = ()  # models that a subclass does without
+
     def __init__(
         self,
         *,
@@ -297,12 +299,12 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     def _pool(self, family: Family, clock: Clock, seed: int, deep: list[Any]) -> PoolClassifier:
         """The ensemble before it is fitted."""
         forms, sparse = self.forms_, self.forms_.plain.sparse_
+        plain = models(forms, family, seed, sparse=sparse, engine=self.engine)
+        default = default_weights(sparse=sparse, n_features=self.schema_.n_features)
+        kept = [name for name in default if name not in self._left_out]
         return PoolClassifier(
-            [*models(forms, family, seed, sparse=sparse, engine=self.engine), *deep],
-            weights={
-                **default_weights(sparse=sparse, n_features=self.schema_.n_features),
-                **{name: 0.0 for name, *_ in deep},
-            },
+            [*(one for one in plain if one[0] in kept), *deep],
+            weights={name: default[name] for name in kept} | {name: 0.0 for name, *_ in deep},
             ridge=RIDGE,
             time_budget=clock.left(),
             unlabeled=None,

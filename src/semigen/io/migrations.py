@@ -243,6 +243,10 @@ def _no_engine(model: Any) -> None:
     model.engine = None
 
 
+def _no_floor(shape: Any) -> None:
+    shape.floor = 0.0
+
+
 def _safe(model: Any) -> None:
     model.comparison_, model.verdict_ = None, Verdict("not compared")
 
@@ -371,6 +375,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
     2: {
         "AutoClassifier": _older_ensemble,
         "Comparison": _scores_alone,
+        "Diag": _no_floor,
         "FlowMixtureClassifier": _as_networks_say,
         "GANClassifier": _as_networks_say,
         "HeldOut": _uniform_evidence,
@@ -381,6 +386,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "PrincipalAxes": _own_scales,
         "PoolClassifier": _older_pool,
         "Schema": _all_as_they_are,
+        "TiedDiag": _no_floor,
         "TreeEnsemble": _node_values,
         "VAEClassifier": _as_networks_say,
         "VAEFeatures": _unscaled,

@@ -21,7 +21,7 @@ from semigen.common.threads import map_threads, thread_count
 from semigen.data.blocks import among
 from semigen.em import Data, Engine, Mixture, Params, ThreadEngine, as_engine, fit
 from semigen.em.kernel import e_step, given_stats, m_step, responsibilities
-from semigen.estimators.base import TableInput
+from semigen.estimators.base import KeepsPrecision, TableInput
 from semigen.families import Family, Gaussian, as_family, as_modeled, choose
 from semigen.representation.axes import PrincipalAxes
 
@@ -69,7 +69,7 @@ class FeatureMixture:
     share: float = 1.0
 
 
-class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
+class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, BaseEstimator):
     """Responsibilities of many mixtures, fitted without labels, as features.
 
     Feature (m, c) of a row is ``√s_m p_m(component c | row)`` for mixtures m = 1 … M with weights s_m that
@@ -214,7 +214,8 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         matrix = columns.read_like(self, X, sparse=self.views_[0].plain_.sparse_ or "dense")
         table = columns.ReadTable(self.schema_, matrix)
-        return self.responsibilities(matrix, [view.transform(table) for view in self.views_])
+        found = self.responsibilities(matrix, [view.transform(table) for view in self.views_])
+        return columns.in_precision_of(X, found)
 
     def responsibilities(self, matrix: Any, axes: list[Array]) -> Array:
         """Return what :meth:`transform` does, for rows whose views are computed already.

@@ -27,6 +27,7 @@ from semigen.deep.flow.model import ClassFlow, FlowArchitecture
 from semigen.deep.flow.start import grow_labels, start_components
 from semigen.deep.parameters import hidden_sizes
 from semigen.deep.training.trainer import Training
+from semigen.estimators.base import KeepsPrecision
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ColumnError, ParameterError
 
@@ -36,7 +37,7 @@ ROWS_PER_BLOCK = 8192
 """Rows that predictions are computed for at once."""
 
 
-class FlowMixtureClassifier(DeepClassifier, TransformerMixin, BaseEstimator):
+class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, BaseEstimator):
     """A normalizing flow onto a Gaussian mixture per class (FlowGMM, Izmailov et al. 2020).
 
     An invertible network z = f(x) makes each class k a mixture of Gaussians with diagonal covariances,
@@ -275,7 +276,8 @@ class FlowMixtureClassifier(DeepClassifier, TransformerMixin, BaseEstimator):
 
     def transform(self, X: Any) -> Array:
         """Latents f(x), those of each member in turn, (n, members · D)."""
-        return np.hstack(self._ask(X, lambda model, x: model.latents(x)[0]))
+        latents = np.hstack(self._ask(X, lambda model, x: model.latents(x)[0]))
+        return columns.in_precision_of(X, latents)
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
         """Draw rows from the model.

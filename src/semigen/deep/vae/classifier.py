@@ -213,7 +213,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             latent: Tensor = model.encoder(seen, model.log_q(seen).argmax(dim=-1))[0]
             return latent.T
 
-        return np.hstack(list(self.networks_.ask_each(self._rows(X), mean)))
+        return columns.in_precision_of(X, np.hstack(list(self.networks_.ask_each(self._rows(X), mean))))
 
     def sample(
         self, n: int = 1, y: Any = None, random_state: Any = None, *, expected: bool = False

@@ -12,12 +12,13 @@ from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.parameters import check_network, hidden_sizes, image_sizes
 from semigen.deep.training.trainer import Training
 from semigen.deep.vae.architecture import VAEArchitecture, start_decoder
+from semigen.estimators.base import KeepsPrecision
 
 LEAST_UNITS, MOST_UNITS = 100, 300
 """Of a layer with ``hidden="auto"``."""
 
 
-class VAEEstimator(DeepEstimator):
+class VAEEstimator(KeepsPrecision, DeepEstimator):
     """An estimator whose networks are those of M1 or M2."""
 
     likelihood: Any

@@ -186,7 +186,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     def transform(self, X: Any) -> Array:
         """Scaled posterior means of the active latents, those of each member in turn, (n, features)."""
         mean, _ = self._posterior(self._rows(X))
-        return mean
+        return columns.in_precision_of(X, mean)
 
     def posterior(self, X: Any) -> tuple[Array, Array]:
         """Means and standard deviations of the active latents under q(z | x), scaled, each (n, features)."""
