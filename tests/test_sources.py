@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 import semigen
 import semigen.data
-from semigen.columns.streams import learn_source
+from semigen.columns.survey import learn_source
 from semigen.exceptions import ColumnError, LabelError, ParameterError, TableError
 
 N_ROWS = 1500
@@ -125,7 +125,7 @@ def test_columns_in_folder_names_and_a_filter(tmp_path):
 
 
 def test_levels_and_missing_values_are_those_of_all_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr("semigen.columns.streams.SAMPLE_ROWS", 200)
+    monkeypatch.setattr("semigen.columns.survey.SAMPLE_ROWS", 200)
     rows = table(mixed=True)
     rare = rows["color"].to_pylist()
     rare[1200] = "ultraviolet"
@@ -230,7 +230,9 @@ def test_parts_that_differ_are_refused_but_for_types_of_numbers(tmp_path):
         semigen.data.from_parquet(tmp_path, "y")
     text = rows.set_column(2, "c2", rows["c2"].cast(pa.string()))
     parquet.write_table(text, tmp_path / "c.parquet")
-    with pytest.raises(TableError, match=r"c\.parquet: column 'c2' is string, and in .*a\.parquet it is double"):
+    with pytest.raises(
+        TableError, match=r"c\.parquet: column 'c2' is string, and in .*a\.parquet it is double"
+    ):
         semigen.data.from_parquet(tmp_path, "y")
     whole = rows.set_column(2, "c2", pa.array(np.arange(N_ROWS)))
     parquet.write_table(whole, tmp_path / "c.parquet")
@@ -258,7 +260,7 @@ def test_what_a_source_cannot_do_is_said(tmp_path):
         semigen.MixtureClassifier(covariance="cv", unlabeled=None).fit(source)
     with pytest.raises(ParameterError, match="label_mechanism needs"):
         semigen.MixtureClassifier(label_mechanism="entropy", unlabeled=None).fit(source)
-    with pytest.raises(TableError, match="no column 'yy'.*did you mean 'y'"):
+    with pytest.raises(TableError, match=r"no column 'yy'.*did you mean 'y'"):
         semigen.data.from_parquet(tmp_path, "yy")
     with pytest.raises(TableError, match="does not exist"):
         semigen.data.from_parquet(tmp_path / "nothing.parquet", "y")
@@ -273,3 +275,29 @@ def test_values_out_of_kind_are_placed(tmp_path):
     written(tmp_path, rows.set_column(0, "c0", pa.array(x)))
     with pytest.raises(ColumnError, match="infinity"):
         semigen.MixtureClassifier(unlabeled=None).fit(semigen.data.from_parquet(tmp_path, "y"))
+
+
+def test_an_ensemble_learns_from_a_sample_and_its_mixture_from_all_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr("semigen.columns.survey.SAMPLE_ROWS", 300)
+    rows = table(mixed=True)
+    source = semigen.data.from_parquet(written(tmp_path, rows), "y")
+    auto = semigen.AutoClassifier(n_mixtures=3, unlabeled=None).fit(source)
+    n_labeled = N_ROWS - rows["y"].null_count
+    assert auto.n_unlabeled_ == N_ROWS - n_labeled
+    assert auto.class_rows_.sum() == n_labeled
+    assert (
+        f"a source of {N_ROWS:,} rows: models and weights from {300 + n_labeled} of them" in auto.explanation_
+    )
+    assert auto.feature_names_in_.tolist() == list(source.names)
+    mixture = auto.pool_.estimators_["mixture per class"]
+    assert mixture.unlabeled_weight_ == pytest.approx(0.1 * 300 / (N_ROWS - n_labeled))
+    features = rows.drop_columns(["y"])
+    semigen.save(auto, tmp_path / "m.semigen")
+    again = semigen.load(tmp_path / "m.semigen")
+    np.testing.assert_array_equal(again.predict_proba(features), auto.predict_proba(features))
+    # the mixture is the one that all rows give with these weights
+    whole = semigen.MixtureClassifier(**{**mixture.get_params(), "tol": 1e-7, "max_iter": 500})
+    whole.fit(features, rows["y"].to_pylist())
+    np.testing.assert_allclose(mixture.predict_proba(features), whole.predict_proba(features), atol=0.02)
+    with pytest.raises(LabelError, match="X is a source"):
+        semigen.AutoClassifier(unlabeled=None).fit(source, rows["y"])

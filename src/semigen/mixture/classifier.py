@@ -257,7 +257,8 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         -------
         self
         """
-        vars(self).pop("stream_", None)  # partial_fit begins anew
+        if hasattr(self, "stream_"):
+            del self.stream_  # partial_fit begins anew
         self._fit(X, y, sample_weight)
         return self
 

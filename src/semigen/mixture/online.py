@@ -96,7 +96,7 @@ class OnlineMixture:
         sample_weight: ArrayLike | None = None,
         *,
         classes: Any = None,
-        kappa: float = 0.7,
+        kappa: float = 0.6,
         n0: float = 1.0,
         forget: float = 0.0,
     ) -> Self:
@@ -116,7 +116,7 @@ class OnlineMixture:
         sample_weight : array-like of shape (n,) or None
         classes : array-like of shape (K,) or None
             All classes, in the first call, if its rows do not have labels of each.
-        kappa : float, default=0.7
+        kappa : float, default=0.6
             κ, above 0.5 and at most 1, which weighs all batches alike.
         n0 : float, default=1.0
             At least 0: how much the first batch counts.

@@ -6,7 +6,8 @@ from typing import Any
 
 from sklearn.utils import check_random_state
 
-from semigen.columns.streams import ReadSource, is_source, learn_source
+from semigen.columns.streams import ReadSource
+from semigen.columns.survey import is_source, learn_source
 from semigen.exceptions import LabelError, ParameterError
 from semigen.families import wanted_kinds
 from semigen.mixture import parameters
