@@ -191,14 +191,14 @@ def test_a_memory_mapped_array_is_not_copied(tmp_path):
     np.testing.assert_array_equal(leaves(fits[0].params_), leaves(fits[1].params_))
 
 
-def damaged(path: Path, group: int) -> None:
+def damaged(path: Path, group: int, column: int = 0) -> None:
     """Overwrite the pages of a row group."""
-    column = parquet.ParquetFile(path).metadata.row_group(group).column(0)
-    begin = column.dictionary_page_offset or column.data_page_offset
+    pages = parquet.ParquetFile(path).metadata.row_group(group).column(column)
+    begin = pages.dictionary_page_offset or pages.data_page_offset
     state = path.stat()
     with path.open("r+b") as file:
         file.seek(begin)
-        file.write(b"\xff" * min(200, column.total_compressed_size))
+        file.write(b"\xff" * min(200, pages.total_compressed_size))
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 

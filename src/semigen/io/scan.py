@@ -177,21 +177,30 @@ def from_files(
     A CSV file is UTF-8, without line breaks inside cells. Columns have the types of its first 8 MiB, whole
     numbers that of decimals; a cell further down that has no such value is an error.
     """
-    if isinstance(path, arrow_dataset.Dataset):
-        part = DatasetPart(repr(path), fs.LocalFileSystem(), dataset_state(path), path.schema, path)
-        parts: list[Part] = [part]
-    else:
-        reading = Reading(separator=separator, missing=tuple(missing))
-        found = _dataset(path, file_format)
-        parts = [part_of(one, found.schema, reading) for one in found.get_fragments()]
-        if not parts:
-            raise TableError(f"{path} has no file: check the path.")
+    parts = parts_of(path, Reading(separator=separator, missing=tuple(missing)), file_format)
     return FileSource(parts, target, weight=weight, drop=drop, batch_rows=batch_rows)
 
 
 def from_parquet(path: Any, target: str, **options: Any) -> FileSource:
     """:func:`from_files` for Parquet files, whatever their names end in."""
     return from_files(path, target, file_format="parquet", **options)
+
+
+def parts_of(path: Any, reading: Reading, file_format: str | None = None) -> list[Part]:
+    """The files of a table, as :func:`from_files` takes them.
+
+    Raises
+    ------
+    TableError
+        If there is none, or one cannot be read.
+    """
+    if isinstance(path, arrow_dataset.Dataset):
+        return [DatasetPart(repr(path), fs.LocalFileSystem(), dataset_state(path), path.schema, path)]
+    found = _dataset(path, file_format)
+    parts = [part_of(one, found.schema, reading) for one in found.get_fragments()]
+    if not parts:
+        raise TableError(f"{path} has no file: check the path.")
+    return parts
 
 
 def ahead(items: Iterable[Any], most: int = AHEAD) -> Iterator[Any]:
