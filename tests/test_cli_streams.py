@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 
 import numpy as np
@@ -13,6 +14,7 @@ import semigen
 from command_line import run
 from semigen.cli import streams
 from semigen.io import writing
+from semigen.mixture import checkpoints
 from test_sources import damaged
 
 N_ROWS = 900
@@ -171,3 +173,69 @@ def test_pieces_have_the_columns_of_the_first(tmp_path):
         writer.write(pa.table({"a": [1.5]}))
         writer.write(pa.table({"a": pa.array([2], pa.float32())}))
     assert read(tmp_path / "t.parquet") == {"a": [1.5, 2.0]}
+
+
+@pytest.fixture
+def partly(home, tmp_path):
+    """A table with labels, a key and a constant in two files."""
+    rows = parquet.read_table(home / "t.parquet")
+    rng = np.random.default_rng(1)
+    label = np.where(rng.random(N_ROWS) < 0.1, np.where(rows["a"].to_numpy() > 1, "yes", "no"), None)
+    rows = rows.append_column("y", pa.array(label, pa.string())).append_column("one", pa.array([1] * N_ROWS))
+    (tmp_path / "parts").mkdir()
+    parquet.write_table(rows.slice(0, 500), tmp_path / "parts" / "a.parquet")
+    parquet.write_table(rows.slice(500), tmp_path / "parts" / "b.parquet")
+    parquet.write_table(rows, tmp_path / "whole.parquet")
+    return tmp_path
+
+
+def test_a_fit_to_a_folder_is_the_fit_to_its_rows(partly, monkeypatch):
+    monkeypatch.setattr("semigen.columns.survey.SAMPLE_ROWS", 300)
+    given = ["--target", "y", "--id", "key", "--model", "mixture", "--covariance", "full"]
+    said = run("fit", partly / "parts", *given, "--out", partly / "one")
+    run("fit", partly / "whole.parquet", *given, "--out", partly / "two")
+    assert "read batch by batch" in " ".join(said.output.split())
+    models = [semigen.load(partly / one / "model.semigen") for one in ("one", "two")]
+    for name in ("log_within", "log_group"):
+        ours, theirs = (getattr(one.params_, name) for one in models)
+        np.testing.assert_allclose(ours, theirs, atol=1e-9)
+    tables = [csv.read_csv(partly / one / "predictions.csv").to_pydict() for one in ("one", "two")]
+    assert tables[0]["key"] == tables[1]["key"]
+    np.testing.assert_allclose(tables[0]["p_yes"], tables[1]["p_yes"], atol=1e-8)
+    summaries = [json.loads((partly / one / "summary.json").read_text()) for one in ("one", "two")]
+    for name in ("n_rows", "n_unlabeled", "labeled", "target"):
+        assert summaries[0][name] == summaries[1][name], name
+    n_labeled = sum(one["rows"] for one in summaries[0]["labeled"])
+    assert summaries[0]["n_sample"] == 300 + n_labeled
+    kinds = [{one["name"]: (one["kind"], one["use"]) for one in each["columns"]} for each in summaries]
+    assert kinds[0] == kinds[1]
+    run("predict", partly / "one" / "model.semigen", partly / "parts", "--out", partly / "p.parquet")
+
+
+@pytest.mark.long
+def test_a_fit_goes_on_after_an_interruption(partly, monkeypatch):
+    given = ["fit", partly / "parts", "--target", "y", "--id", "key", "--model", "mixture", "--resume"]
+    run(*given, "--out", partly / "whole")
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    original = checkpoints.Checkpoint._climbed
+
+    def climbed(self, climb):
+        original(self, climb)
+        if len(climb.path) == 3:
+            raise OSError("the machine is switched off")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints.Checkpoint, "_climbed", climbed)
+        run(*given, "--out", partly / "out", code=1)
+    assert not (partly / "out").exists()
+    assert (streams.checkpoint_folder(partly / "out") / checkpoints.NAME).exists()
+    run(*given, "--out", partly / "out")
+    files = [(partly / one / "predictions.csv").read_text() for one in ("whole", "out")]
+    assert files[0] == files[1]
+    assert semigen.load(partly / "out" / "model.semigen").checkpoint is None
+    assert not streams.checkpoint_folder(partly / "out").exists()
+
+
+def test_models_that_need_all_rows_say_so(partly):
+    done = run("fit", partly / "parts", "--target", "y", "--model", "hybrid", "--out", partly / "o", code=1)
+    assert "needs all rows in memory" in done.output

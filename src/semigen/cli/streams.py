@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,15 @@ import numpy as np
 import pyarrow as pa
 
 from semigen.cli.predictions import predict_table
-from semigen.cli.sources import ReadOptions, Rows
-from semigen.cli.sources.columns import OpenTable
+from semigen.cli.sources import ReadOptions, Rows, Source, TableSource
+from semigen.cli.sources.columns import OpenTable, as_noted
 from semigen.cli.sources.labels import matching, require_columns
 from semigen.cli.sources.table import reads
-from semigen.columns.tables import plain_types
-from semigen.exceptions import TableError
+from semigen.columns.survey import learn_source
+from semigen.columns.tables import listing, plain_types
+from semigen.exceptions import ColumnWarning, TableError
 from semigen.io.parts import CsvPart, Part
-from semigen.io.scan import BATCH_ROWS, ahead, parts_of
+from semigen.io.scan import BATCH_ROWS, FileSource, ahead, parts_of
 from semigen.io.tables import STDIN, TypedFile, spreadsheet_safe
 from semigen.io.writing import KeptPieces, TableWriter
 
@@ -162,9 +164,144 @@ class Predicting:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class StreamSource(TableSource):
+    """A table larger than memory; rows and labels are its labeled rows and a sample of the others.
+
+    Attributes
+    ----------
+    n_all : int
+        Rows in all.
+    all_labeled : Counter
+        Labeled rows of each class.
+    files : FileSource
+        All rows.
+    id_name : str or None
+    options : ReadOptions
+    """
+
+    n_all: int
+    all_labeled: Counter[Any]
+    files: FileSource
+    id_name: str | None
+    options: ReadOptions
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in all."""
+        return self.n_all
+
+    @property
+    def labeled(self) -> Counter[Any]:
+        """Labeled rows of each class."""
+        return self.all_labeled
+
+    @property
+    def n_learned_unlabeled(self) -> int:
+        """Rows without a label."""
+        return self.n_all - self.all_labeled.total()
+
+    @property
+    def stream(self) -> FileSource:
+        """All rows."""
+        return self.files
+
+    @classmethod
+    def sampled(
+        cls,
+        path: Path,
+        target: str,
+        *,
+        id_name: str | None,
+        drop: Sequence[str],
+        read_as: Mapping[str, str],
+        weight: str | None,
+        options: ReadOptions,
+    ) -> StreamSource:
+        """Survey a table in a pass, and sort its columns out by a sample.
+
+        Raises
+        ------
+        SemigenError
+            If the table, its labels or its columns cannot be used.
+        """
+        if options.strip_labels or len(options.unlabeled) > 1:
+            raise TableError(
+                f"{path} is read batch by batch, where --strip-labels and several --unlabeled do not work: "
+                "write classes in one way, and leave cells without a label empty."
+            )
+        parts = parts_of(path, options.reading)
+        whole = FileSource(parts, target, weight=weight)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ColumnWarning)  # columns are sorted out below
+            read = learn_source(whole, None, options.unlabeled[0] if options.unlabeled else None)
+        rows, sample = read.rows, read.rows.sample
+        cells = pa.array(sample.labels.to_array().tolist(), whole.schema.field(target).type)
+        table = read.example.append_column(target, cells)
+        if weight is not None:
+            table = table.append_column(weight, pa.array(sample.weight))
+        reading = options.reading
+        file = TypedFile(path, table, reading.missing, (_said(rows),), reading.decimal)
+        found = TableSource.read(
+            path,
+            target,
+            id_name=id_name,
+            drop=drop,
+            read_as=read_as,
+            weight=weight,
+            options=options,
+            file=file,
+        )
+        if found.reading["numerals"]:
+            raise TableError(
+                f"{path}: {listing(list(found.reading['numerals']))} hold numbers as text, and the table is "
+                "read batch by batch: store them as numbers, or leave them out with --drop."
+            )
+        unused = [name for name in whole.names if name not in found.rows.features.column_names]
+        named = zip(rows.labels.classes.tolist(), rows.count[1:].astype(int).tolist(), strict=True)
+        return cls(
+            path,
+            found.rows,
+            found.labels,
+            found.columns,
+            found.families,
+            found.reading,
+            n_all=rows.n_rows,
+            all_labeled=Counter(dict(named)),
+            files=FileSource(parts, target, weight=weight, drop=unused),
+            id_name=id_name,
+            options=options,
+        )
+
+
+def _said(rows: Any) -> str:
+    return (
+        f"{RULE}; the report and the kinds of the columns are of {rows.sample.n_rows:,} rows: "
+        f"{'all' if rows.holds_all_labeled else 'some'} labeled ones, and others drawn at random."
+    )
+
+
+def stream_of(source: Source, facts: dict[str, Any]) -> Callable[[Any, Path], None] | None:
+    """What writes the predictions of all rows of a stream; None for a source in memory."""
+    if not isinstance(source, StreamSource):
+        return None
+
+    def write(model: Any, out: Path) -> None:
+        saved = out.with_name("model.semigen")
+        stream = Predicting(model, saved, source.path, source.id_name, facts, as_noted(source.options, facts))
+        stream.write(out, ".csv", None)
+
+    return write
+
+
 def pieces_folder(out: Path) -> Path:
     """Where ``--resume`` keeps finished pieces."""
     return out.with_name(f".{out.name}.pieces")
+
+
+def checkpoint_folder(out: Path) -> Path:
+    """Where ``semigen fit --resume`` keeps how far it has come."""
+    return out.with_name(f".{out.name}.checkpoint")
 
 
 def _pieces(parts: Sequence[Part], names: Sequence[str], text: Sequence[str]) -> Iterator[Any]:

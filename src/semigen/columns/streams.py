@@ -218,7 +218,7 @@ class ReadSource:
     schema : Schema
     rows : StreamedRows
     example : data frame
-        Some rows as they are stored.
+        The sample of ``rows`` as it is stored.
     """
 
     schema: Schema

@@ -25,9 +25,6 @@ SAMPLE_ROWS = 100_000
 
 MOST_CLASSES = 1_000
 MOST_LEVELS = 100_000
-EXAMPLES = 1_000
-"""Rows that tell scikit-learn the columns."""
-
 Array = NDArray[np.float64]
 
 
@@ -204,7 +201,7 @@ class _Survey:
         )
         if missing is not None and missing.all():
             rows = _without_silent(rows)
-        return ReadSource(schema, rows, frame[:EXAMPLES].to_native())
+        return ReadSource(schema, rows, sample)
 
     def _labels(self) -> tuple[Labels, dict[Any, int]]:
         """Classes and label rows, and the label row of each cell of the target."""

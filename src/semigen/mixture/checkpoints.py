@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,8 @@ class Checkpoint:
     def forget(self) -> None:
         """Remove the file: the fit is done."""
         self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # of other files
+            self.path.parent.rmdir()
 
     def _climbed(self, climb: Climb) -> None:
         self.state.climb_ = climb

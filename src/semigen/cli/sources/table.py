@@ -28,6 +28,7 @@ from semigen.cli.wording import Lines, column_lines
 from semigen.columns import Column, Kind, describe
 from semigen.columns.tables import listing
 from semigen.exceptions import ColumnError, ModelFileError
+from semigen.io.tables import TableFile
 from semigen.io.tables import open_table as open_file
 
 
@@ -62,6 +63,7 @@ class TableSource(Source):
         weight: str | None = None,
         options: ReadOptions | None = None,
         least_classes: int = 2,
+        file: TableFile | None = None,
     ) -> Self:
         """Read a table to learn from, and sort its columns out.
 
@@ -79,6 +81,8 @@ class TableSource(Source):
         options : ReadOptions, optional
         least_classes : int
             Classes that there must be; with 0 the table may lack the target.
+        file : TableFile, optional
+            The table where it is open already.
 
         Raises
         ------
@@ -87,7 +91,7 @@ class TableSource(Source):
         """
         options = options or ReadOptions()
         ids, weights = ([name] if name else [] for name in (id_name, weight))
-        file = open_file(path, options.reading)
+        file = file or open_file(path, options.reading)
         targets = [target] if least_classes or target in file.names else []
         drop = matching(file.names, drop)
         read_as = expand_kinds(read_as or {}, file, {target, *ids, *weights, *drop})
