@@ -185,7 +185,7 @@ class StreamedRows:
     def _block(self, batch: Batch) -> Data:
         """The rows of a batch as numbers, with their labels and weights."""
         try:
-            x = read(self.schema, batch.table, sparse=True)
+            x = read(self.schema, batch.table, sparse=True, order="F")
             pattern = self._patterns(batch)
         except ColumnError as error:
             raise ColumnError(f"{batch.place}: {error}") from error
