@@ -1,4 +1,4 @@
-"""Engines beyond threads: a Dask cluster, PyTorch on any device. Each loads its library when it is first used."""
+"""Engines beyond threads: a Dask cluster, PyTorch on a device. Each loads its library on first use."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from functools import partial, reduce
 from typing import Any, Self
 from uuid import uuid4
 
-from dask import delayed
+from dask.delayed import delayed
 from distributed import Client, get_client
 
 from semigen.common.checks import integer
@@ -45,7 +45,7 @@ class DaskEngine(Engine):
     Raises
     ------
     ParameterError
-        If ``client`` is no client, ``block_rows`` is below 1, or, where it is used, there is no current client.
+        If ``client`` is no client, ``block_rows`` is below 1, or there is no current client when it is used.
 
     Notes
     -----
@@ -53,7 +53,7 @@ class DaskEngine(Engine):
     Each task uses one thread for linear algebra: give a worker as many threads as it has processors.
     """
 
-    client: Any = None
+    client: Client | None = None
     block_rows: int = 65536
 
     def __post_init__(self) -> None:
@@ -79,11 +79,12 @@ class DaskEngine(Engine):
         if self.client is not None:
             return self.client
         try:
-            return get_client()
+            current: Client = get_client()
+            return current
         except ValueError as error:
             raise ParameterError(
-                "engine='dask' found no Dask client: make one first, distributed.Client() for workers on this "
-                "machine or distributed.Client('tcp://scheduler:8786'), or pass DaskEngine(client=...)."
+                "engine='dask' found no Dask client: make one first, distributed.Client() for workers on "
+                "this machine or distributed.Client('tcp://scheduler:8786'), or pass DaskEngine(client=...)."
             ) from error
 
 
@@ -91,7 +92,7 @@ class DaskEngine(Engine):
 class _Cluster(Engine):
     """An open :class:`DaskEngine`, which remembers the blocks that it has sent."""
 
-    client: Client
+    client: Any
     block_rows: int
     _sent: dict[int, list[Any]] = field(default_factory=dict, repr=False)
 
@@ -141,7 +142,8 @@ def _merged(merge: Callable[[Any, Any], Any], tasks: list[Any]) -> list[Any]:
     while len(tasks) > 1:
         groups = [tasks[begin : begin + FAN_IN] for begin in range(0, len(tasks), FAN_IN)]
         tasks = [
-            of_several(*group, dask_key_name=f"{name}-{level}-{number}") for number, group in enumerate(groups)
+            of_several(*group, dask_key_name=f"{name}-{level}-{number}")
+            for number, group in enumerate(groups)
         ]
         level += 1
     return tasks

@@ -94,16 +94,16 @@ class _Trees(ProbabilityClassifier, BaseEstimator):
     def _sum(self, X: Array) -> Array:
         """Sum over the trees of the values in the leaves of each row, (n, K)."""
         check_is_fitted(self)
-        X = np.asarray(X, dtype=np.float32)  # scikit-learn's trees compare float32
+        cells: NDArray[np.float32] = np.asarray(X, dtype=np.float32)  # scikit-learn's trees compare float32
         tables, value = _prepared(self)
         result = np.empty((len(X), self.value_.shape[1]))
         for begin in range(0, len(X), SUMMED_ROWS):
-            x = X[begin : begin + SUMMED_ROWS]
+            x = cells[begin : begin + SUMMED_ROWS]
             node = self._walked(x) if tables is None else tables.nodes(x)
             ends = np.arange(0, node.size + 1, len(self.root_))
-            leaves = csr_array((np.ones(node.size), node.ravel(), ends), shape=(len(x), len(self.value_)))
-            total = leaves @ value
-            result[begin : begin + SUMMED_ROWS] = total.toarray() if issparse(total) else total
+            shape = len(x), len(self.value_)
+            total: Any = csr_array((np.ones(node.size), node.ravel(), ends), shape=shape) @ value
+            result[begin : begin + len(x)] = total.toarray() if issparse(value) else total
         return result
 
     def _walked(self, x: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -128,7 +128,7 @@ class _Trees(ProbabilityClassifier, BaseEstimator):
 
 
 _PREPARED: WeakKeyDictionary[_Trees, tuple[Array, LeafTables | None, Any]] = WeakKeyDictionary()
-"""Of models that have predicted, by what they were made from; no part of the model, so that a file has none."""
+"""What models predict with, after the values that it was made from: no part of a model, nor of its file."""
 
 
 def _prepared(trees: _Trees) -> tuple[LeafTables | None, Any]:
@@ -136,8 +136,10 @@ def _prepared(trees: _Trees) -> tuple[LeafTables | None, Any]:
     known = _PREPARED.get(trees)
     if known is None or known[0] is not trees.value_:
         tables = LeafTables.of(trees.feature_, trees.threshold_, trees.child_, trees.root_)
-        is_sparse = np.count_nonzero(trees.value_) < SPARSE * trees.value_.size
-        known = _PREPARED[trees] = trees.value_, tables, csr_array(trees.value_) if is_sparse else trees.value_
+        of_leaves: Any = np.where(trees.feature_[:, None] < 0, trees.value_, 0.0)
+        if np.count_nonzero(of_leaves) < SPARSE * of_leaves.size:
+            of_leaves = csr_array(of_leaves)
+        known = _PREPARED[trees] = trees.value_, tables, of_leaves
     return known[1:]
 
 

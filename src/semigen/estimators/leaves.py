@@ -1,9 +1,9 @@
 """In which leaf of each of many small trees rows end, without walking down the trees.
 
-A node at which a row goes right rules out the leaves on its left, and a row ends in the first leaf that no node
-rules out (Lucchese et al. 2015, *QuickScorer*, SIGIR:73). At which nodes of a column rows go right depends only
-on how many of their thresholds are below the value, so one table per column holds the leaves that are left
-for each such number and tree, as bits.
+A node at which a row goes right rules out the leaves on its left, and a row ends in the first leaf that no
+node rules out (Lucchese et al. 2015, *QuickScorer*, SIGIR:73). At which nodes of a column a row goes right
+depends only on how many of their thresholds are below its value, so one table per column holds the leaves
+that are left for each such number and tree, as bits.
 """
 
 from __future__ import annotations
@@ -62,10 +62,12 @@ class LeafTables:
         is_leaf = feature < 0
         inner = np.flatnonzero(~is_leaf)
         right, left = child[2 * inner], child[2 * inner + 1]
-        before = np.cumsum(is_leaf) - is_leaf  # leaves with smaller numbers
-        first = before[root]
+        before: Indices = np.cumsum(is_leaf) - is_leaf  # leaves with smaller numbers
+        first: Indices = before[root]
         n_leaves = np.diff([*first.tolist(), int(is_leaf.sum())])
-        kinds = (kind for kind in (np.uint8, np.uint16, np.uint32, np.uint64) if n_leaves.max() <= _n_bits(kind))
+        kinds = (
+            kind for kind in (np.uint8, np.uint16, np.uint32, np.uint64) if n_leaves.max() <= _n_bits(kind)
+        )
         kind: Any = next(kinds, None)
         if kind is None or (left != inner + 1).any():
             return None
@@ -87,7 +89,7 @@ class LeafTables:
         return cls(tuple(columns.tolist()), tuple(thresholds), tuple(tables), first, np.flatnonzero(is_leaf))
 
     def nodes(self, x: NDArray[np.float32]) -> Indices:
-        """The node of the leaf in which each row of x (n, D) ends in each tree, (n, trees); NaN goes right."""
+        """The leaf in which each row of x (n, D) ends in each tree, (n, trees) nodes; NaN goes right."""
         places = [
             np.searchsorted(threshold, x[:, column])
             for column, threshold in zip(self.columns, self.thresholds, strict=True)
