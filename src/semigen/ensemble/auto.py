@@ -21,14 +21,16 @@ from semigen.common.progress import Clock, Progress
 from semigen.common.threads import thread_count
 from semigen.comparison import Comparison, Verdict, explain
 from semigen.data.labels import Labels
-from semigen.data.weights import class_rows, read_labels
+from semigen.data.weights import class_rows, class_shares, read_labels
 from semigen.em import Engine
 from semigen.ensemble.deep_models import DEEP, check_deep, deep_to_try, explain_deep, settle_deep
 from semigen.ensemble.defaults import SUPERVISED, default_weights, models
-from semigen.ensemble.fitted import FittedEnsemble, shares
+from semigen.ensemble.fitted import FittedEnsemble
+from semigen.ensemble.fitted import shares as shares_of_models
 from semigen.ensemble.forms import Forms
 from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, settle
+from semigen.ensemble.sources import learn_from_all, sampled
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
 from semigen.exceptions import DatasetShiftWarning
@@ -198,7 +200,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: ArrayLike | None = None,
         *,
         progress: Progress | None = None,
@@ -207,10 +209,12 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
 
         Parameters
         ----------
-        X : array, sparse matrix or data frame of shape (n, D)
-            NaN, None and NA are missing values.
-        y : array-like of shape (n,) or (n, K), or Labels
-            Labels with markers, or label probabilities / candidate sets over K classes.
+        X : array, sparse matrix or data frame of shape (n, D), or RowSource
+            NaN, None and NA are missing values. Of a table larger than memory
+            (:func:`semigen.data.from_files`) models learn from the labeled rows and 100,000 unlabeled ones
+            drawn at random, the mixture per class from all rows.
+        y : array-like of shape (n,) or (n, K), or Labels, or None
+            Labels with markers, or label probabilities / candidate sets over K classes; None for a source.
         sample_weight : array-like of shape (n,) or None
             Row weights; a weight of 1 is one row. The models count a labeled row of weight 2 as two, but the
             representations of all rows (mixtures, graph, axes) do not know weights, so a row given twice is
@@ -226,18 +230,22 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         check_deep(self.deep)
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
+        seed = check_random_state(self.random_state).randint(2**31)
+        X, y, sample_weight, source = sampled(X, y, sample_weight, self.kinds, self.unlabeled, seed)
         schema, matrix = columns.learn(X, self.kinds, sparse="words")
         covariance = "tied" if schema.n_features <= MOST_CORRELATED else "diag"
         if covariance == "diag" and not issparse(matrix):
             schema = replace(schema, notes=(*schema.notes, WIDE))
         family = choose("auto", covariance, schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
-        validate_data(self, X, skip_check_array=True)
+        validate_data(self, X if source is None else source.example, skip_check_array=True)
         labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix.shape[0])
         prior = class_prior(self.class_prior, labels.classes)
         n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
         n_labeled = int((weight > 0).sum()) - n_unlabeled
-        seed = check_random_state(self.random_state).randint(2**31)
+        if source is not None:
+            n_unlabeled = source.rows.where(~labels.pattern_labeled).n_rows
+            n_labeled = source.rows.n_rows - n_unlabeled
         table = ReadTable(self.schema_, matrix)
         mixtures = MixtureEnsembleFeatures(
             self.n_mixtures,
@@ -264,6 +272,10 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             progress=clock.after(self.n_mixtures),
         )
         self.class_rows_ = class_rows(labels, weight)
+        about_source = None
+        if source is not None:
+            shares, in_time = class_shares(labels, weight), clock.budget is None
+            about_source = learn_from_all(self.pool_, source.rows, self.schema_, shares, in_time=in_time)
         self.n_unlabeled_: int | None = n_unlabeled
         self.log_densities_ = self._densities_of_some(table)
         self.dependence_shift_ = not issparse(matrix) and dependence_differs(
@@ -291,7 +303,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.weights_ = pool.weights_
         self.models_ = tuple(replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in pool.models_)
         self.stopped_early_ = mixtures.stopped_early_ or self.pool_.stopped_early_
-        self.explanation_ = _explanation(self, n_unlabeled)
+        self.explanation_ = _explanation(self, n_unlabeled, about_source)
         if self.deep_standing_ is not None:
             self.explanation_ += f"\n{explain_deep(self.deep_standing_, deep_seconds)}"
         return self
@@ -374,9 +386,11 @@ def _assumed(auto: AutoClassifier) -> str:
     return f"Class shares assumed ({why}): {shares}{f' and {rest} more' if rest else ''}."
 
 
-def _explanation(auto: AutoClassifier, n_unlabeled: int) -> str:
+def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | None) -> str:
     """What a fit found, in words."""
-    lines = [f"Weights of the models: {shares(auto)}.", _assumed(auto)]
+    lines = [f"Weights of the models: {shares_of_models(auto)}.", _assumed(auto)]
+    if about_source is not None:
+        lines.append(about_source)
     if auto.schema_.notes:
         lines.append(f"Columns: {'; '.join(auto.schema_.notes).removesuffix('.')}.")
     if auto.dependence_shift_:

@@ -277,7 +277,7 @@ def _own_posterior(model: Any) -> None:
     """Probabilities are those of the model itself, λ is the parameter, and EM is not accelerated."""
     model.calibrate = model.posterior_power_ = 1.0
     model.unlabeled_weight_ = float(model.unlabeled_weight)
-    model.acceleration = None
+    model.acceleration = model.checkpoint = None
 
 
 def _coded_pool(model: Any) -> None:

@@ -60,6 +60,8 @@ def against(
 
         done(0)
         _fit(model, source)  # what is wrong with the table is told before the long part
+        if getattr(model, "checkpoint", None) is not None:
+            model.set_params(checkpoint=None)  # that was of this fit, and not of folds
         comparison = None
         if why_not is None:
             done(1)
@@ -74,7 +76,7 @@ def against(
                 progress=lambda number, *_: done(1 + number),
             )
         verdict = judge(comparison, *pair, n_unlabeled=source.n_learned_unlabeled)
-        kept = _fit(twin, source) if verdict.hurt else model
+        kept = _fit_in_memory(twin, source) if verdict.hurt else model
         return Judged(kept, not verdict.hurt, comparison, pair, why_not, verdict)
 
     return judged
@@ -121,6 +123,14 @@ def cure(source: Source) -> Iterator[None]:
 
 
 def _fit(model: Any, source: Source, **options: Any) -> Any:
+    if source.stream is None:
+        return _fit_in_memory(model, source, **options)
+    with cure(source):
+        return model.fit(source.stream, **options)
+
+
+def _fit_in_memory(model: Any, source: Source, **options: Any) -> Any:
+    """Of a stream the sample, which has the labeled rows."""
     with cure(source):
         return model.fit(
             source.rows.features, source.labels.values, sample_weight=source.labels.weight, **options
