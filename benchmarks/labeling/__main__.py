@@ -1,12 +1,12 @@
 """How many labels a session saves, and whether its estimate is honest: ``python -m benchmarks.labeling``.
 
-A simulated annotator answers the items of :class:`semigen.labeling.Session` with the true class, and in a tenth
-of the answers with another one, as it did for the labels of random rows that the session is compared with: the
-same model fitted to 100 random rows with such labels. The session is refitted after every few answers; its error
-on all rows is measured against the true classes.
+A simulated annotator answers the items of :class:`semigen.labeling.Session` with the true class, and in a
+tenth of the answers with another one. Compared with it: the same model, fitted to 100 random rows with such
+labels. The session is refitted after every few answers; its error on all rows is measured against the true
+classes.
 
-The honest interval is of how often the model says what the annotator would say of a random row; that is known
-here: ``.9 accuracy + .1 (1 - accuracy) / (K - 1)``.
+The honest interval is of how often the model says what the annotator would say of a random row, which is
+known here: ``.9 accuracy + .1 (1 - accuracy) / (K - 1)``.
 """
 
 from __future__ import annotations
@@ -152,7 +152,8 @@ def measure(names: list[str], seeds: range, out: Path) -> None:
             with out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
             errors = " ".join(f"{one['error']:.3f}" for one in steps)
-            print(f"{name} {seed}: random {base:.3f}, {errors} ({time.perf_counter() - began:.0f} s)", flush=True)
+            seconds = time.perf_counter() - began
+            print(f"{name} {seed}: random {base:.3f}, {errors} ({seconds:.0f} s)", flush=True)
 
 
 def lines(out: Path) -> list[dict[str, Any]]:
@@ -183,9 +184,8 @@ def page(out: Path) -> str:
         bias = [one["honest"]["accuracy"] - one["agreement"] for one in some]
         width = [one["honest"]["high"] - one["honest"]["low"] for one in some]
         if some:
-            covered.append(
-                [str(n), str(len(some)), f"{np.mean(inside):.1%}", f"{np.mean(bias):+.3f}", f"{np.mean(width):.2f}"]
-            )
+            cells = (f"{np.mean(inside):.1%}", f"{np.mean(bias):+.3f}", f"{np.mean(width):.2f}")
+            covered.append([str(n), str(len(some)), *cells])
     head = ["answers", "sessions", "covered", "mean of estimate less truth", "mean width"]
     return f"{text}\n\n{table(head, covered)}\n"
 

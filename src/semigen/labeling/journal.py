@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -99,7 +99,8 @@ class Journal:
             content = _content(descriptor)
             journal = cls(path, descriptor, _parsed(path, content) if content.strip() else _EMPTY)
             if not journal.found.events:
-                journal.append({"event": START, "format": FORMAT, **about})
+                start = journal.append({"event": START, "format": FORMAT, **about})
+                journal.found = replace(journal.found, events=(start,))
                 if new:
                     _keep_name(path.parent)
         except BaseException:

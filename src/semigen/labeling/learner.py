@@ -22,6 +22,9 @@ from semigen.labeling.worker import FEATURES, JOB, PROBABILITIES
 
 Rows = NDArray[np.intp]
 
+LOG = "log.txt"
+"""What the process prints, in its folder."""
+
 
 @dataclass(frozen=True, eq=False)
 class Message:
@@ -71,7 +74,7 @@ class Learner:
         try:
             job = {**items.job(rows, self._folder), "seed": seed, "time_budget": time_budget}
             (self._folder / JOB).write_text(json.dumps(job), encoding="utf-8")
-            with (self._folder / "log.txt").open("wb") as log:
+            with (self._folder / LOG).open("wb") as log:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "semigen.labeling.worker", str(self._folder)],
                     stdin=subprocess.PIPE,
@@ -87,9 +90,14 @@ class Learner:
             raise
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def ask(self, given: Sequence[tuple[int, Sequence[int]]], classes: Sequence[str], n: int) -> None:
-        """Ask for a refit to rows (of ``rows``, by place) with the numbers of their possible classes."""
-        message = {"given": given, "classes": list(classes), "n": n}
+    def ask(
+        self, given: Sequence[tuple[int, Sequence[int]]], classes: Sequence[str], sample: Sequence[int]
+    ) -> None:
+        """Ask for a refit to rows (by their place in ``rows``) with the numbers of their possible classes.
+
+        ``sample``: the places of those that were drawn at random.
+        """
+        message = {"given": given, "classes": list(classes), "sample": sample, "n": len(given)}
         assert self._process.stdin is not None  # a pipe, as asked for
         try:
             self._process.stdin.write(json.dumps(message) + "\n")

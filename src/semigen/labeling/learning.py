@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from semigen import columns
 from semigen.columns import ReadTable
@@ -19,8 +20,10 @@ from semigen.comparison import explain
 from semigen.data.labels import UNLABELED_PATTERN, Labels
 from semigen.ensemble.auto import AutoClassifier
 from semigen.ensemble.defaults import BOOSTING, FOREST
+from semigen.ensemble.held_out import pooled
 from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, crossfitted_pair
+from semigen.ensemble.training import Training, held_out_fold
 from semigen.estimators.classifiers import RidgeLogistic
 from semigen.exceptions import SemigenError, TableError
 from semigen.families import Family
@@ -39,6 +42,8 @@ QUEUE = 60
 SUSPICIOUS = 0.5
 """A label is suspicious if models without it give another class this much more probability."""
 MOST_SUSPICIOUS = 20
+SAMPLE_FOLDS = 4
+"""Parts in which the random sample is left out."""
 MORE = 20
 """Labels more, of which the forecast speaks."""
 IMAGE_SIDE = 32
@@ -140,7 +145,13 @@ def as_labels(given: Given, n_rows: int, names: Sequence[str]) -> tuple[Labels |
 
 
 def refit(
-    pool: Pool, given: Given, names: Sequence[str], seed: int, time_budget: float, last: NDArray[Any] | None
+    pool: Pool,
+    given: Given,
+    names: Sequence[str],
+    seed: int,
+    time_budget: float,
+    last: NDArray[Any] | None,
+    sample: Sequence[int] = (),
 ) -> tuple[dict[str, Any], Array | None]:
     """Fit the model and say what to ask next.
 
@@ -155,12 +166,14 @@ def refit(
         Seconds of the fit, roughly.
     last : ndarray of shape (n,) or None
         The class that the last refit found most probable for each row.
+    sample : sequence of int
+        Rows of the random sample.
 
     Returns
     -------
     report : dict
-        Plain values: ``queue`` (row, reason), ``checks`` (rows), ``predicted`` (row, its
-        class by models without its label), ``changed``, ``gain``, ``forecast``, ``verdict``, ``seconds``.
+        Plain values: ``queue`` (row, reason), ``checks`` (rows), ``predicted`` (row of the sample, its class
+        by models without its label), ``changed``, ``gain``, ``forecast``, ``verdict``, ``seconds``.
     probabilities : ndarray of shape (n, K) or None
         Of all classes; None where not two have a label.
     """
@@ -181,14 +194,14 @@ def refit(
         found = model.predict_proba(pool.table)
     probabilities = np.zeros((n_rows, len(names)))
     probabilities[:, known] = found
-    rows, held = _held_out(model)
-    predicted, checks = _judged(rows, held, labels)
+    hard = labels.hard
+    random = np.array([row for row in sample if hard[row] >= 0], dtype=np.intp)
     best = probabilities.argmax(axis=1)
     gain = _gain(pool, labels, seed)
     return {
         "queue": _queue(pool, labeled, found),
-        "checks": checks,
-        "predicted": predicted,
+        "checks": _suspicious(*_held_out(model), labels),
+        "predicted": list(predicted_without(model, pool.table, labels, random).items()),
         "changed": None if last is None else float((best != last).mean()),
         "gain": gain,
         "forecast": None if gain is None else _said(gain),
@@ -226,21 +239,41 @@ def _held_out(model: AutoClassifier) -> tuple[NDArray[np.intp], Array]:
     return held_out.rows, np.exp(both[ALL_MODELS if model.unlabeled_used_ else SUPERVISED_MODELS])
 
 
-def _judged(
-    rows: NDArray[np.intp], held: Array, labels: Labels
-) -> tuple[list[tuple[int, str | None]], list[int]]:
-    """What models without its label predict for each row, and rows with suspicious labels, the worst first.
+def predicted_without(
+    model: AutoClassifier, table: ReadTable, labels: Labels, rows: NDArray[np.intp]
+) -> dict[int, str]:
+    """The class that the ensemble finds most probable for some labeled rows without their labels.
 
-    The class of the only row of its class cannot be predicted without its label.
+    A few of them at a time are left out, and all other labels stay: leaving out a fifth of the labels, as the
+    weights of the ensemble are learned, would show how good the model was with a fifth fewer. Where no row of
+    its class would be left nothing is predicted, "".
     """
     hard = labels.hard
-    score = held.max(axis=1, initial=0.0) - held[np.arange(len(rows)), hard[rows]]
-    best = labels.classes[held.argmax(axis=1)].tolist() if len(rows) else []
-    predicted: dict[int, str | None] = dict(zip(rows.tolist(), best, strict=True))
-    counts = np.bincount(hard[hard >= 0], minlength=len(labels.classes))
-    alone = [row for row in np.flatnonzero(hard >= 0).tolist() if counts[hard[row]] == 1]
+    pool = model.pool_
+    train = Training(model.forms_.of(table), labels, np.ones(len(labels)))
+    entries = [one for one in pool.estimators if one[0] in pool.estimators_]
+    weights = np.array([pool.weights_[name] for name, _, _ in entries])
+    found: dict[int, str] = {}
+    for fold in (rows[begin::SAMPLE_FOLDS] for begin in range(min(SAMPLE_FOLDS, len(rows)))):
+        rest = np.delete(hard, fold)
+        known = np.isin(hard[fold], rest)
+        found |= dict.fromkeys(fold[~known].tolist(), "")
+        fold = fold[known]
+        if not len(fold):
+            continue
+        part = train.without(fold)
+        models = [part.fit(clone(estimator), form) for _, form, estimator in entries]
+        held = held_out_fold(train, part, fold, entries, models)
+        best = pooled(held.log_prior, held.evidence, weights).argmax(axis=1)
+        found |= dict(zip(fold.tolist(), labels.classes[best].tolist(), strict=True))
+    return found
+
+
+def _suspicious(rows: NDArray[np.intp], held: Array, labels: Labels) -> list[int]:
+    """Rows to whose label models without it give much less than to another class, the worst first."""
+    score = held.max(axis=1, initial=0.0) - held[np.arange(len(rows)), labels.hard[rows]]
     worst = [int(rows[i]) for i in np.argsort(-score, kind="stable") if score[i] > SUSPICIOUS]
-    return list({**predicted, **dict.fromkeys(alone)}.items()), worst[:MOST_SUSPICIOUS]
+    return worst[:MOST_SUSPICIOUS]
 
 
 def _gain(pool: Pool, labels: Labels, seed: int) -> tuple[float, float, float] | None:

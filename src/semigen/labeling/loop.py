@@ -76,7 +76,9 @@ class Loop:
         if learner is not None:
             learner.close()
 
-    def request(self, labels: LabelsByRow, names: Sequence[str], *, at_once: bool = False) -> None:
+    def request(
+        self, labels: LabelsByRow, names: Sequence[str], sample: Sequence[int], *, at_once: bool = False
+    ) -> None:
         """Ask for a refit if the process is free, and enough labels have changed or, ``at_once``, any."""
         if self.busy or self._learner is None or self.trouble:
             return
@@ -92,7 +94,7 @@ class Loop:
         number = {name: i for i, name in enumerate(names)}
         given = [(place[row], [number[name] for name in label]) for row, label in known.items()]
         self.busy, self._asked = True, (list(names), known)
-        self._learner.ask(given, names, len(known))
+        self._learner.ask(given, names, [place[row] for row in sample if row in known])
 
     def probabilities(self, row: int, names: Sequence[str]) -> dict[str, float] | None:
         """By class, 0 for those that the model has not seen; None where it says nothing of the row."""

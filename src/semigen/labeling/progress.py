@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semigen.evaluation import intervals
 from semigen.labeling.answers import Answer, Answers
@@ -23,26 +22,26 @@ Label = tuple[str, ...]
 
 
 def honest(
-    sample: NDArray[np.intp], predicted: Mapping[int, str | None], answers: Answers, items: Items
+    sample: Sequence[int], predicted: Mapping[int, str], answers: Answers, items: Items
 ) -> dict[str, Any] | None:
     """Accuracy on the random sample, with Wilson's 95 % interval.
 
     A row counts if its first answer was one class: later ones, such as those to a check, are asked for where
-    the model disagrees and would flatter it. Its prediction is that of the current ensemble fitted without it
-    (by cross-validation); where there is none, the one that was made before its label was known. So it is
-    estimated how often the model says what a person would say of a row drawn at random.
+    the model disagrees and would flatter it. Its prediction is that of the current ensemble fitted without
+    it; where there is none, the one that was made before its label was known. So it is estimated how often
+    the model says what a person would say of a row drawn at random.
 
     Parameters
     ----------
-    sample : ndarray of intp
+    sample : sequence of int
         Rows in the order in which they were drawn.
-    predicted : mapping of row to class or None
-        By models without the label of the row; None where they cannot know its class.
+    predicted : mapping of row to class
+        By models without the label of the row.
     answers : Answers
     items : Items
     """
     right = []
-    for row in sample.tolist():
+    for row in sample:
         said = answers.of_row.get(items.keys[row], {}).values()
         first = min((one for some in said for one in some if one.classes), key=_number, default=None)
         classes = (items.given[row],) if first is None and row in items.given else first and first.classes

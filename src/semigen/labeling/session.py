@@ -260,7 +260,12 @@ class Session(SavedSession):
 
     def _request(self, *, at_once: bool = False) -> None:
         """Ask for a refit, if there is enough to learn."""
-        self._loop.request(self._labels(), list(self._answers.classes), at_once=at_once)
+        self._loop.request(self._labels(), list(self._answers.classes), self._sample(), at_once=at_once)
+
+    def _sample(self) -> list[int]:
+        """The rows that were drawn at random, in order."""
+        n_drawn = self._schedule.n_drawn(self._answers, self._items.row_of)
+        return list(map(int, self._schedule.order[:n_drawn]))
 
     def _heard(self) -> None:
         """The process is free."""
@@ -273,8 +278,7 @@ class Session(SavedSession):
         if not fitted:
             return
         self._schedule.suspicious = report["checks"]
-        sample = self._schedule.order[: self._schedule.n_drawn(self._answers, self._items.row_of)]
-        honest = progress.honest(sample, report["predicted"], self._answers, self._items)
+        honest = progress.honest(self._sample(), report["predicted"], self._answers, self._items)
         kept = {name: report[name] for name in ("n", "seconds", "changed", "gain", "forecast", "verdict")}
         self._append({"event": FIT, **kept, "honest": honest})
 

@@ -84,7 +84,13 @@ def main(folder: Path) -> None:
         message = latest.take()
         try:
             report, probabilities = refit(
-                pool, message["given"], message["classes"], job["seed"], job["time_budget"], last
+                pool,
+                message["given"],
+                message["classes"],
+                job["seed"],
+                job["time_budget"],
+                last,
+                message["sample"],
             )
         except Exception as error:  # the session goes on without this refit, and says so
             traceback.print_exc()
