@@ -317,7 +317,8 @@ def test_serve_says_where_warns_and_stops(monkeypatch):
     assert said[-1] == "Stopped. Everything is saved."
     said.clear()
     serve(session, open_browser=False, tell=said.append)
-    assert len(said) == 2
+    assert len(said) == 3
+    assert all("\n" not in line for line in said)
     with pytest.raises(ParameterError, match="no address of this computer"):
         Page(session, host="no such host")
     with socket.socket() as taken:

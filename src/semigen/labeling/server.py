@@ -163,6 +163,7 @@ def serve(
     if not is_loopback(host):
         tell(WORDS["host_warning"].format(host=host))
     tell(WORDS["open_here"].format(url=page.url))
+    tell(WORDS["open_how"])
     if open_browser:
         threading.Thread(target=webbrowser.open, args=(page.url,), daemon=True).start()
     try:
