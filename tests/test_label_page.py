@@ -303,13 +303,9 @@ def test_hosts():
     assert Gate(host="::1", port=80).url().startswith("http://[::1]:80/?token=")
 
 
-def interrupted(*_, **__):
-    raise KeyboardInterrupt
-
-
 def test_serve_says_where_warns_and_stops(monkeypatch):
     session, said = FakeSession(), []
-    monkeypatch.setattr("uvicorn.Server.run", interrupted)
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
     monkeypatch.setattr(server.webbrowser, "open", lambda url: said.append(f"opened {url}"))
     serve(session, host="0.0.0.0", tell=said.append)
     assert "0.0.0.0 can be reached from other computers" in said[0]
