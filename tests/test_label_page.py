@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import semigen
+import semigen.labeling
 from labeling_fake import FakeSession, table_item
 from semigen.exceptions import MissingExtraError, ParameterError
 from semigen.labeling import server
@@ -289,6 +290,24 @@ def test_a_notebook_gets_the_labels_as_a_series(tmp_path):
     assert labeling.labels.notna().to_numpy().nonzero()[0].tolist() == [item["row"]]
     with pytest.raises(ParameterError, match="port"):
         semigen.label(frame, target="kind", port=-1, journal=tmp_path / "kind.journal")
+
+
+def test_the_fake_is_like_a_session(tmp_path):
+    """What the page reads of one, the other has, too."""
+    frame = pd.DataFrame({"size": np.arange(30.0), "shape": ["round", "long", "flat"] * 10})
+    where = {"journal": tmp_path / "kind.journal", "classes": ["a", "b"]}
+    with semigen.labeling.Session.open(frame, target="kind", learn=False, **where) as real:
+        fake = FakeSession(classes=["a", "b"])
+        for session in (real, fake):
+            session.answer("Ben", session.item("Ben")["key"], classes=["a"])
+        assert set(fake.state("Ana")) <= set(real.state("Ana"))
+        assert set(fake.item("Ana")) == set(real.item("Ana"))
+        assert set(fake.item("Ana")["content"]) == set(real.item("Ana")["content"])
+        for what in ("classes", "people"):
+            assert set(fake.state("Ana")[what][0]) == set(real.state("Ana")[what][0])
+        of_fake, of_real = fake.item("Ana")["content"]["cells"], real.item("Ana")["content"]["cells"]
+        assert set(of_fake[0]) == set(of_real[0])
+        assert all(0 <= one["percentile"] <= 100 for one in (of_fake[0], of_real[0]))
 
 
 def test_hosts():

@@ -79,23 +79,18 @@ class Person:
     def __init__(self, page, session, truth, classes):
         self.page, self.session, self.truth, self.classes = page, session, truth, classes
 
-    def label(self, n):
-        """Answer the next items, and let the model learn every few of them."""
-        for k in range(n):
+    def label(self, n, learn=True):
+        """Answer the next items, and let the model learn from them."""
+        for _ in range(n):
             title = self.page.locator("#item-title").inner_text()
             row = int(title.split()[1])
             self.page.keyboard.press(str(self.classes.index(self.truth[row]) + 1))
             self.page.wait_for_function(
                 "was => document.getElementById('item-title').innerText !== was", arg=title
             )
-            if k % 4 == 3 or k == n - 1:
-                self.learn()
-
-    def learn(self):
-        """Wait until the model knows every answer, and the page shows it."""
-        self.session.settle(60)
-        version = self.session.state("Ana")["version"]
-        self.page.wait_for_timeout(400 if version else 0)
+        if learn:
+            self.session.settle(60)
+        self.page.wait_for_timeout(300)  # the page hears of it
 
 
 def picture(page, name, **how):
@@ -153,34 +148,34 @@ def walk(browser, folder):
     """From no label to "you can stop", and the picture of the table on the way."""
     frame, truth = wine()
     classes = sorted(set(truth))
-    session = Session.open(frame, target="cultivar", classes=classes, journal=folder / "wine.journal")
+    session = Session.open(
+        frame, target="cultivar", classes=classes, journal=folder / "wine.journal", time_budget=3.0
+    )
     served, page = opened(browser, session, WALK, SCALE)
     person, film = Person(page, session, truth, classes), Walk(browser, page)
     page.wait_for_timeout(300)
     film.show("178 wines, no label. The first items cover the clusters of the table.", 6)
     for k in range(8):
-        person.label(1)
-        film.show("One key per answer. Every answer is saved at once.", 3 if k < 2 else 1.2)
+        person.label(1, learn=k == 7)
+        film.show("One key per answer. Every answer is saved at once.", 4 if k < 2 else 1.5)
     film.show("After a few labels there is a model: its probabilities are on the buttons.", 6)
     page.keyboard.press("Shift+1")
     film.show("Not sure which of two? Hold Shift …", 3)
     page.keyboard.press("Shift+3")
     film.show("… choose all that it may be, and press Enter. The model learns from that, too.", 5)
     page.keyboard.press("Escape")
-    for k in range(6):
-        person.label(2)
-        film.show("It asks for what it is unsure of, and for some rows at random.", 2.5 if k == 0 else 1.5)
-    film.show("Only the random rows tell honestly how good the model is: here with a 95 % interval.", 6)
-    for _ in range(4):
-        person.label(4)
-        film.show("It learns in the background. You never wait.", 2)
-    for _ in range(6):
-        if session.state("Ana")["stop"]:
-            break
-        person.label(4)
-        film.show("The forecast says what more labels would bring …", 2)
+    for k in range(12):
+        person.label(1, learn=k % 6 == 5)
+        film.show("It asks for what it is unsure of, and for some rows at random.", 4 if k == 0 else 1.5)
+    film.show("Only the random rows tell honestly how good the model is: here with a 95 % interval.", 7)
+    for k in range(12):
+        person.label(1, learn=k % 6 == 5)
+        film.show("It learns in the background. You never wait.", 1.5)
+    for k in range(16):
+        person.label(1, learn=k % 8 == 7)
+        film.show("The forecast says what more labels would bring, and the page says when you can stop.", 1.5)
     state = session.state("Ana")
-    film.show("… and when you can stop." if state["stop"] else state["forecast"], 8)
+    film.show(state["stop"] or state["forecast"], 8)
     film.save(STATIC / "label_walk.png")
     print({key: state[key] for key in ("n_labeled", "honest", "forecast", "stop")})
     for name, viewport, scheme in (("label.png", WIDE, "light"), ("label_phone.png", PHONE, "dark")):
