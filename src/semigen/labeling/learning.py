@@ -15,18 +15,15 @@ from sklearn.base import clone
 
 from semigen import columns
 from semigen.columns import ReadTable
-from semigen.common.progress import Clock
 from semigen.comparison import explain
 from semigen.data.labels import UNLABELED_PATTERN, Labels
 from semigen.ensemble.auto import AutoClassifier
 from semigen.ensemble.defaults import BOOSTING, FOREST
 from semigen.ensemble.held_out import pooled
-from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, crossfitted_pair
 from semigen.ensemble.training import Training, held_out_fold
 from semigen.estimators.classifiers import RidgeLogistic
 from semigen.exceptions import SemigenError, TableError
-from semigen.families import Family
 from semigen.io.images import ImageForm, Pixels, pixel_rows, read_image
 from semigen.io.tables import read_table
 from semigen.judgement.forecast import forecast
@@ -49,8 +46,6 @@ MORE = 20
 IMAGE_SIDE = 32
 """Pixels of the longer side of the images that are learned from."""
 
-TREES = (FOREST, BOOSTING)
-
 Given = Sequence[tuple[int, Sequence[int]]]
 """Labeled rows, each with the numbers of its possible classes."""
 
@@ -58,11 +53,7 @@ Given = Sequence[tuple[int, Sequence[int]]]
 class QuickClassifier(AutoClassifier):
     """The default classifier without its trees, which take nine tenths of a fit and weigh least of all."""
 
-    def _pool(self, family: Family, clock: Clock, seed: int) -> PoolClassifier:
-        pool = super()._pool(family, clock, seed)
-        pool.estimators = [one for one in pool.estimators if one[0] not in TREES]
-        pool.weights = {name: value for name, value in (pool.weights or {}).items() if name not in TREES}
-        return pool
+    _left_out = (FOREST, BOOSTING)
 
 
 @dataclass(frozen=True, eq=False)
