@@ -607,3 +607,16 @@ def test_the_journal_is_closed_where_a_session_cannot_begin(place):
     with pytest.raises(ParameterError, match="of the target 'kind', not 'other'"):
         opened(X, place, target="other")
     Journal.open(place, {}).close()
+
+
+def test_a_session_goes_on_without_its_learning_process(place):
+    X, _ = make_table(12)
+    with opened(X, place, classes=["a", "b"], learn=True) as session:
+        version = session.state("ann")["version"]
+        session._loop._learner._process.kill()
+        session.wait(version, 30)
+        assert "not refitted any more" in session.state("ann")["trouble"]
+        assert not session.state("ann")["fitting"]
+        session.answer("ann", session.item("ann")["key"], classes=["a"])
+        assert session.item("ann")["reason"] == "random"
+        assert session.settle(1)
