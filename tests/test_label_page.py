@@ -2,9 +2,11 @@
 
 import http.client
 import json
+import re
 import socket
 import threading
 import time
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -20,6 +22,7 @@ from semigen.exceptions import MissingExtraError, ParameterError
 from semigen.labeling import server
 from semigen.labeling.security import Gate, is_loopback
 from semigen.labeling.server import Page, serve
+from semigen.labeling.words import WORDS
 
 
 class Client:
@@ -308,6 +311,17 @@ def test_the_fake_is_like_a_session(tmp_path):
         of_fake, of_real = fake.item("Ana")["content"]["cells"], real.item("Ana")["content"]["cells"]
         assert set(of_fake[0]) == set(of_real[0])
         assert all(0 <= one["percentile"] <= 100 for one in (of_fake[0], of_real[0]))
+
+
+def test_every_word_is_said_and_none_is_missing():
+    folder = Path(server.__file__).parent
+    files = [*folder.glob("*.py"), *folder.glob("static/*.js"), *folder.glob("templates/*.html")]
+    text = "\n".join(path.read_text() for path in files)
+    said = set(re.findall(r"""\b(?:say\(|WORDS\[|words\[)"(\w+)"|\bwords\.(?!json|map)(\w+)""", text))
+    said = {one or other for one, other in said}
+    listed = set(re.findall(r'"(\w+)"', text))  # names that are chosen from a list
+    assert said <= set(WORDS)
+    assert set(WORDS) <= said | listed
 
 
 def test_hosts():
