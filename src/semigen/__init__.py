@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from semigen._version import __version__
 
 if TYPE_CHECKING:
+    import semigen.data as data
     import semigen.datasets as datasets
     import semigen.exceptions as exceptions
     import semigen.metrics as metrics
@@ -52,6 +53,7 @@ _WHERE = {
 _MODULES = (
     "columns",
     "comparison",
+    "data",
     "datasets",
     "deep",
     "em",
@@ -76,6 +78,7 @@ __all__ = [
     "__version__",
     "advise",
     "compare",
+    "data",
     "datasets",
     "exceptions",
     "forecast",
