@@ -20,7 +20,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from semigen._version import __version__
 from semigen.cli.console import Output
 from semigen.cli.predictions import count_predictions, predict_table, probabilities_of
 from semigen.cli.reading import say_source
@@ -42,9 +41,9 @@ from semigen.io.tables import spreadsheet_safe, write_table
 from semigen.judgement.advice import advise
 from semigen.judgement.forecast import forecast
 from semigen.reporting.evidence import Evidence, held_out_of
-from semigen.reporting.facts import about_standings, class_rows, standings
+from semigen.reporting.facts import class_rows, standings
 from semigen.reporting.page import html_page
-from semigen.reporting.record import FORMAT, sections
+from semigen.reporting.record import facts, sections
 
 MODEL, PREDICTIONS, SUMMARY, SAMPLES = "model.semigen", "predictions.csv", "summary.json", "samples.png"
 CONFIG, LABEL_NEXT, REPORT = "config.toml", "label_next.csv", "report.html"
@@ -120,23 +119,22 @@ def learn(
     with output.warnings_as_notes(), output.progress("predicting"):
         predictions = predict_table(judged.model, source.rows, source.labels.values)
     family = None if recipe.families is None else source.family(recipe.families.of_kind)
-    facts = {
-        "format": FORMAT,
-        "semigen": __version__,
-        **source.about(),
-        "target": source.labels.target,
-        "n_rows": source.n_rows,
-        **({} if source.stream is None else {"n_sample": len(source.labels.values)}),
-        "n_unlabeled": source.n_unlabeled,
-        "labeled": class_rows(source.labeled),
-        "columns": source.about_columns(family),
-        "model": about,
-        "comparison": None if judged.comparison is None else judged.comparison.to_dict(),
-        "why_not_compared": judged.why_not,
-        "verdict": {**judged.verdict.to_dict(), "text": text},
-        "standing": about_standings(standing),
-        "predicted": count_predictions(predictions),
-    }
+    sample = {} if source.stream is None else {"n_sample": len(source.labels.values)}
+    known = facts(
+        {**source.about(), **sample},
+        target=source.labels.target,
+        n_rows=source.n_rows,
+        n_unlabeled=source.n_unlabeled,
+        labeled=class_rows(source.labeled),
+        columns=source.about_columns(family),
+        model=about,
+        comparison=judged.comparison,
+        why_not_compared=judged.why_not,
+        verdict=judged.verdict,
+        text=text,
+        standing=standing,
+        predicted=count_predictions(predictions),
+    )
     samples = _draw(recipe, judged.model, source, options, output)
     evidence = _evidence(judged, source, predictions)
     with output.warnings_as_notes(), output.progress("reporting") as progress:
@@ -148,8 +146,8 @@ def learn(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.perf_counter() - begin, 1),
     }
-    summary = {**facts, "id_name": evidence.id_name, **found}
-    return Learned(judged.model, predictions, facts, summary, samples, stream_of(source, facts))
+    summary = {**known, "id_name": evidence.id_name, **found}
+    return Learned(judged.model, predictions, known, summary, samples, stream_of(source, known))
 
 
 def write(learned: Learned, folder: Path, *, csv_safe: bool = False, report: bool = True) -> None:

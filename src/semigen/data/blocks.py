@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -257,3 +257,24 @@ class Engine(ABC):
         list
             The results in block order.
         """
+
+    def reduce_blocks(
+        self, function: Callable[..., Any], merge: Callable[[Any, Any], Any], source: Blocks
+    ) -> list[Any]:
+        """Apply ``function`` to each block and merge the results in a fixed order.
+
+        Parameters
+        ----------
+        function : callable
+            As in :meth:`map_blocks`.
+        merge : callable
+            ``merge(result, result)``, which may be done anywhere.
+        source : Blocks
+
+        Returns
+        -------
+        list
+            The merged result; empty if the source has no block.
+        """
+        results = self.map_blocks(function, source)
+        return [reduce(merge, results)] if results else []

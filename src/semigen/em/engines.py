@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,11 @@ from semigen.exceptions import ParameterError
 
 _BEGUN = 2 * available_cpus() + 2
 """Blocks that are computed or wait for a thread, at most."""
+_BY_NAME = {
+    "dask": ("semigen.engines.cluster", "DaskEngine", "dask"),
+    "torch": ("semigen.engines.tensors", "TorchEngine", "deep"),
+}
+"""Module, class and extra of engines that live above, with the libraries that they need."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +99,22 @@ def as_engine(engine: Any, default: Engine | None = None) -> Engine:
     """
     if engine is None:
         return default or ThreadEngine()
+    if isinstance(engine, str) and engine in _BY_NAME:
+        return _load(engine)
     if isinstance(engine, Engine):
         return engine
     raise ParameterError(
-        f"engine={engine!r} is no engine: use None (threads), semigen.em.ThreadEngine(...) or an Engine of "
-        "your own."
+        f"engine={engine!r} is no engine: use None (threads), {', '.join(map(repr, _BY_NAME))}, "
+        "semigen.em.ThreadEngine(...) or an Engine of your own."
     )
+
+
+def _load(name: str) -> Engine:
+    module, engine, extra = _BY_NAME[name]
+    try:
+        found: Engine = getattr(importlib.import_module(module), engine)()
+    except ImportError as error:
+        raise ParameterError(
+            f"engine={name!r} needs a package that is not installed ({error}): pip install semigen[{extra}]"
+        ) from error
+    return found

@@ -133,8 +133,8 @@ def fit(
 
     def evaluate(current: Params, dtype: Any) -> tuple[float, Stats]:
         known = [replace(one, log_lik=log_likelihood(mixture, current, one)) for one in fixed]
-        parts = engine.map_blocks(partial(e_step, mixture, current, dtype=dtype), free)
-        stats = reduce(Stats.merge, [*known, *parts])
+        found = engine.reduce_blocks(partial(e_step, mixture, current, dtype=dtype), Stats.merge, free)
+        stats = reduce(Stats.merge, [*known, *found])
         return (stats.log_lik + log_prior(mixture, prior, current)) / total_weight, stats
 
     single = data.dtype == np.float32 and mixture.family.has_single
@@ -199,5 +199,4 @@ def _log_label(mixture: Mixture, data: Blocks) -> Array:
 def _settled_stats(mixture: Mixture, params: Params, data: Blocks, engine: Engine) -> list[Stats]:
     """The merged statistics of settled rows; none where there are no rows."""
     component = np.eye(mixture.n_components)[_log_label(mixture, data).argmax(axis=1)]
-    parts = engine.map_blocks(partial(stats_by_label, mixture, params, component), data)
-    return [reduce(Stats.merge, parts)] if parts else []
+    return engine.reduce_blocks(partial(stats_by_label, mixture, params, component), Stats.merge, data)

@@ -23,6 +23,7 @@ from semigen.comparison import Comparison, Verdict, explain
 from semigen.data.labels import Labels
 from semigen.data.weights import class_rows, class_shares, read_labels
 from semigen.em import Engine
+from semigen.ensemble.deep_models import DEEP, check_deep, deep_to_try, explain_deep, settle_deep
 from semigen.ensemble.defaults import SUPERVISED, default_weights, models
 from semigen.ensemble.fitted import FittedEnsemble
 from semigen.ensemble.fitted import shares as shares_of_models
@@ -89,6 +90,13 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         Seconds for a fit and for predicting its rows, roughly: mixtures, folds and models that cannot be
         finished in time are left out, and ``explanation_`` says so. Results then depend on the speed of the
         machine. None: no limit.
+    shared_scale : bool, default=False
+        Whether columns of numbers are coordinates of one space in which distances mean something, such as the
+        latents of :class:`semigen.deep.VAEFeatures` or embeddings: they keep the ratios of their scales.
+    deep : bool or "auto", default=False
+        Whether M2 and the K+1 GAN (:class:`semigen.deep.VAEClassifier`, :class:`semigen.deep.GANClassifier`)
+        are tried, too. They are kept only if held-out rows show that they make the ensemble better, which
+        takes a minute or more. "auto": where the extra ``deep`` is installed.
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabeled.
     n_jobs : int or None, default=None
@@ -120,6 +128,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         Whether columns are correlated in the labeled rows but not in the unlabeled ones, as if each column
         had been shuffled on its own, by tests at the 5 % level; a warning says so, too. Not tested for sparse
         rows, nor with fewer than 5 labeled or 30 unlabeled rows.
+    deep_standing_ : Standing or None
+        The ensemble with deep models beside itself without them; None where none was tried.
     stopped_early_ : bool
         Whether the time budget ended the fit before all mixtures, folds and models were there.
     explanation_ : str
@@ -158,6 +168,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     Unlabeled rows helped: ...
     """
 
+    _left_out: tuple[str, ...] = ()  # models that a subclass does without
+
     def __init__(
         self,
         *,
@@ -165,6 +177,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         kinds: Any = None,
         class_prior: Any = "shared",
         time_budget: float | None = None,
+        shared_scale: bool = False,
+        deep: Any = False,
         unlabeled: Any = -1,
         n_jobs: int | None = None,
         random_state: Any = 0,
@@ -175,6 +189,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.kinds = kinds
         self.class_prior = class_prior
         self.time_budget = time_budget
+        self.shared_scale = shared_scale
+        self.deep = deep
         self.unlabeled = unlabeled
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -211,6 +227,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self
         """
         integer("n_mixtures", self.n_mixtures, minimum=1)
+        check_deep(self.deep)
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
         seed = check_random_state(self.random_state).randint(2**31)
@@ -237,16 +254,18 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             n_jobs=self.n_jobs,
             random_state=seed,
             engine=self.engine,
+            shared_scale=self.shared_scale,
         ).fit(table[weight > 0], progress=clock.first(self.n_mixtures))
         rows = _rows(labels, weight, seed)
         if len(rows) < len(weight):
             table, labels, weight = table[rows], labels.take(rows), weight[rows]
         self.classes_ = labels.classes
-        self.forms_ = _forms(table, mixtures, seed)
+        self.forms_ = _forms(table, mixtures, seed, self.shared_scale)
         if clock.budget is not None:
             clock.reserve(_seconds_to_predict(self.forms_, table, matrix.shape[0]))
         X_formed = self.forms_.of(table)
-        self.pool_ = self._pool(family, clock, seed).fit(
+        deep = deep_to_try(self.deep, clock.left(), seed, X_formed, labels, weight)
+        self.pool_ = self._pool(family, clock, seed, deep).fit(
             X_formed,
             labels,
             None if (weight == 1).all() else weight,
@@ -265,6 +284,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         if self.dependence_shift_:
             warnings.warn(DEPENDENCE_SHIFT, DatasetShiftWarning, stacklevel=2)
         pool = self.pool_
+        deep_seconds = sum(one.seconds for one in pool.models_ if one.name in DEEP)
+        self.deep_standing_ = settle_deep(pool)
         held_out = replace(
             pool.held_out_,
             rows=rows[pool.held_out_.rows],
@@ -283,14 +304,19 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.models_ = tuple(replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in pool.models_)
         self.stopped_early_ = mixtures.stopped_early_ or self.pool_.stopped_early_
         self.explanation_ = _explanation(self, n_unlabeled, about_source)
+        if self.deep_standing_ is not None:
+            self.explanation_ += f"\n{explain_deep(self.deep_standing_, deep_seconds)}"
         return self
 
-    def _pool(self, family: Family, clock: Clock, seed: int) -> PoolClassifier:
+    def _pool(self, family: Family, clock: Clock, seed: int, deep: list[Any]) -> PoolClassifier:
         """The ensemble before it is fitted."""
         forms, sparse = self.forms_, self.forms_.plain.sparse_
+        plain = models(forms, family, seed, sparse=sparse, engine=self.engine)
+        default = default_weights(sparse=sparse, n_features=self.schema_.n_features)
+        kept = [name for name in default if name not in self._left_out]
         return PoolClassifier(
-            models(forms, family, seed, sparse=sparse, engine=self.engine),
-            weights=default_weights(sparse=sparse, n_features=self.schema_.n_features),
+            [*(one for one in plain if one[0] in kept), *deep],
+            weights={name: default[name] for name in kept} | {name: 0.0 for name, *_ in deep},
             ridge=RIDGE,
             time_budget=clock.left(),
             unlabeled=None,
@@ -314,9 +340,9 @@ def _seconds_to_predict(forms: Forms, table: ReadTable, n_rows: int) -> float:
     return (time.perf_counter() - begin) * n_rows / len(some)
 
 
-def _forms(table: ReadTable, mixtures: MixtureEnsembleFeatures, seed: int) -> Forms:
+def _forms(table: ReadTable, mixtures: MixtureEnsembleFeatures, seed: int, shared_scale: bool) -> Forms:
     """Representations of all rows, which the models share."""
-    plain = PlainColumns().fit(table)
+    plain = PlainColumns(shared_scale=shared_scale).fit(table)
     graph = NeighborGraph(random_state=seed)
     if not plain.sparse_:
         graph.fit(mixtures.views_[-1].transform(table))

@@ -63,7 +63,8 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         block with the covariance below), flags Bernoulli, categories categorical; a sparse matrix is one of
         documents, multinomial. Missing values drop out of the likelihood.
     covariance : str or Covariance, default="auto"
-        Covariance of Gaussian and Student-t components: "full", "tied", "diag", "spherical", "low_rank".
+        Covariance of Gaussian and Student-t components: "full", "tied", "diag", "spherical", "low_rank"
+        (``semigen.families.Diag(floor=0.03)`` for pixels).
         "auto": full or tied, by the log-loss of labeled rows left out; full where none can be, with
         ``shrinkage=0``, and where the family is given as an object. Or the criterion that chooses among all
         shapes: "bic", "icl" or "cv".

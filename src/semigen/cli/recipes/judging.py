@@ -82,6 +82,29 @@ def against(
     return judged
 
 
+def judged_by_folds(
+    pair: tuple[str, str], prepare: Callable[[Source, Options], Source]
+) -> Callable[[Any, Source, Options, Progress], Judged]:
+    """For a model that holds out folds of labels to choose the weight of unlabeled rows.
+
+    ``pair`` are the names in its comparison of the fit with unlabeled rows and without; ``prepare`` makes of
+    the source what it is fitted on.
+    """
+
+    def judged(model: Any, source: Source, options: Options, progress: Progress) -> Judged:
+        progress(0, 1, "reading columns")
+        _fit(model, prepare(source, options), progress=progress)
+        why_not = None
+        if model.comparison_ is None:
+            why_not = (
+                "No labeled row can be held out without losing a class, so the accuracy of the predictions "
+                "is unknown: label two rows or more of each class."
+            )
+        return Judged(model, model.unlabeled_weight_ > 0, model.comparison_, pair, why_not, model.verdict_)
+
+    return judged
+
+
 def n_fits(source: Source) -> int:
     """Fits that it takes to judge a model against its twin."""
     return 1 if _why_not_cross_validate(source) else 1 + _FOLDS * (1 + (source.n_learned_unlabeled > 0))
