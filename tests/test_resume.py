@@ -180,6 +180,7 @@ def test_drift_is_reported_and_followed():
     for seed in range(20, 40):
         x, y, _ = rows(1000, seed, shift=1.5)
         model.partial_fit(x, y, forget=0.3)
+    assert model.stream_.labeled.weight.sum() < 300  # the labels of about three batches
     assert np.abs(model.means_ - before).mean() > 0.8
 
 
