@@ -112,6 +112,21 @@ def test_one_source_of_any_format(tmp_path):
         )
 
 
+def test_whole_numbers_of_a_csv_file_are_measurements_but_for_classes(tmp_path):
+    path = tmp_path / "t.csv"
+    cells = [
+        f"{j if j < 700_000 else j + 0.5},{'' if j % 9 else j % 2},{'' if j < 700_000 else 2}"
+        for j in range(800_000)
+    ]
+    path.write_text("a,y,late\n" + "\n".join(cells) + "\n")
+    source = semigen.data.from_files(path, "y")
+    rows = learn_source(source, None, None).rows
+    assert rows.labels.classes.tolist() == [0, 1]
+    assert rows.labels.classes.dtype.kind == "i"
+    assert source.schema.field("late").type == pa.float64()
+    assert rows.n_rows == 800_000
+
+
 def test_columns_in_folder_names_and_a_filter(tmp_path):
     rows = table(mixed=True)
     parquet.write_to_dataset(rows, tmp_path / "d", partition_cols=["color"])
