@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from semigen._version import __version__
 
 if TYPE_CHECKING:
+    import semigen.data as data
     import semigen.datasets as datasets
     import semigen.exceptions as exceptions
     import semigen.metrics as metrics
@@ -54,6 +55,7 @@ _WHERE = {
 _MODULES = (
     "columns",
     "comparison",
+    "data",
     "datasets",
     "deep",
     "em",
@@ -78,6 +80,7 @@ __all__ = [
     "__version__",
     "advise",
     "compare",
+    "data",
     "datasets",
     "exceptions",
     "forecast",
