@@ -64,6 +64,8 @@ def predict_file(
             output.note(note)
         with output.warnings_as_notes(), output.progress("predicting"):
             predictions = _predicted(model, model_path, rows, coverage)
+        if coverage is not None and (caution := model.set_rule(coverage).caution):
+            output.note(caution)
         score = _score(model, rows, predictions, options)
         if score is None and score_out is not None:
             raise TableError(
