@@ -195,6 +195,35 @@ def test_a_resumed_training_ends_at_the_same_numbers(tmp_path):
     assert same(done, whole)
 
 
+def test_a_checkpoint_goes_on_to_more_steps_but_not_to_fewer(tmp_path):
+    """Stopped before the learning rate falls, the longer fit is that of an uninterrupted one."""
+    longer = replace(PLAN, n_steps=90, n_rounds=9)  # with rounds of the same length
+    whole = train([Line()], streams(), longer)
+
+    class Interrupted(Line):
+        def loss(self, batch, step, objective):
+            if step == 35:
+                raise KeyboardInterrupt
+            return super().loss(batch, step, objective)
+
+    place = Checkpoint(tmp_path / "fit.pt", "mine")
+    with pytest.warns(TrainingWarning, match="Ctrl-C"):
+        train([Interrupted()], streams(), PLAN, checkpoint=place)
+    assert same(train([Line(7)], streams(), longer, checkpoint=place), whole)
+    more = train([Line(8)], streams(), replace(longer, n_steps=100), checkpoint=place)
+    assert more.n_steps == 100
+    assert more.history["step"][:9] == whole.history["step"]
+    with pytest.raises(ParameterError, match=r"is of a fit of 100 steps, and n_steps=60: raise n_steps"):
+        train([Line()], streams(), PLAN, checkpoint=place)
+
+
+def test_progress_is_told_after_each_round():
+    told = []
+    found = train([Line()], streams(), PLAN, progress=lambda *step: told.append(step))
+    assert [step[:2] for step in told] == [(step, 60) for step in (10, 20, 30, 40, 50, 60)]
+    assert told[-1][2] == f"error {found.history['error'][-1]:.4g}"
+
+
 def test_another_fit_s_checkpoint_is_refused(tmp_path):
     path = tmp_path / "fit.pt"
     train([Line()], streams(), PLAN, checkpoint=Checkpoint(path, "mine"))

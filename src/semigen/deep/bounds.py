@@ -96,8 +96,8 @@ def semi_supervised_loss(
     s is the labeled rows' share of the total weight, so the bracket estimates the mean bound over all rows,
     whatever the sizes of the two batches. α is the weight of the mean cross-entropy of the labeled rows,
     −log q(y | x), relative to that mean bound: one scale for all models and numbers of rows. (Kingma et al.
-    2014, eq. 9, add ``0.1 N · mean`` to a *sum* of bounds, which is 0.1 here; with a sum of the N_l labeled
-    cross-entropies, as in much code, it is 0.1 N / N_l.)
+    2014, eq. 9, add ``0.1 N · mean`` to a *sum* of N bounds, which is 0.1 here. So does their code: it weighs
+    the sum of the N_l labeled cross-entropies 0.1 N / N_l.)
 
     Without the cross-entropy, labels would enter through L(x, y) alone, which does not depend on q(y | x).
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from semigen.deep.data.rows import TensorRows
 from semigen.deep.data.tables import Table
+from semigen.deep.draws import forked
 from semigen.deep.training.model import Model
 
 VALUES_PER_BLOCK = 2**22
@@ -104,11 +105,12 @@ class Networks:
         n_arrays, n_values = self.architecture.least_size
         if n_arrays > len(weights) or n_values > sum(value.size for value in weights.values()):
             raise ValueError("an architecture is larger than its weights")
-        try:
-            with torch.device("meta"):  # takes no memory, whatever sizes the architecture of a file claims
+        with forked():  # layers draw weights, which are replaced
+            try:
+                with torch.device("meta"):  # takes no memory, whatever sizes the architecture of a file claims
+                    model = self.architecture.build()
+            except NotImplementedError:  # a flow's masks are computed while it is built
                 model = self.architecture.build()
-        except NotImplementedError:  # a flow's masks are computed while it is built
-            model = self.architecture.build()
         arrays = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
         model.load_state_dict(arrays, assign=True)
         return model.double().eval().requires_grad_(False)

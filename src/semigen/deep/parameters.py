@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 from semigen.common import checks
@@ -18,7 +19,11 @@ def hidden_sizes(name: str, value: Any) -> tuple[int, ...]:
     ParameterError
         This and the other functions here: if the parameter is none of what is allowed.
     """
-    sizes = (value,) if isinstance(value, int) else tuple(value)
+    if isinstance(value, str) or not isinstance(value, Integral | Iterable):
+        raise ParameterError(
+            f"{name}={value!r}: use a number of units, or one for each hidden layer such as (300, 300)."
+        )
+    sizes = (value,) if isinstance(value, Integral) else tuple(value)
     if not sizes:
         raise ParameterError(f"{name}=(): give the number of units of at least one hidden layer.")
     return tuple(checks.integer(name, one, minimum=1) for one in sizes)
@@ -42,6 +47,10 @@ def image_sizes(image_shape: Any, network: Any, n_features: int) -> tuple[int, i
                 "network='conv' needs image_shape=(height, width) or (channels, height, width)."
             )
         return None
+    if isinstance(image_shape, str) or not isinstance(image_shape, Iterable):
+        raise ParameterError(
+            f"image_shape={image_shape!r}: use (height, width) or (channels, height, width)."
+        )
     sizes: Sequence[int] = [checks.integer("image_shape", one, minimum=1) for one in image_shape]
     if len(sizes) == 2:
         sizes = [1, *sizes]

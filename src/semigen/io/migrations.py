@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -323,6 +324,13 @@ def _all_there(model: Any) -> None:
         model.stopped_early_ = False
 
 
+def _parameters_by_default(model: Any) -> None:
+    """Parameters that the version of the file did not have."""
+    for name, parameter in signature(type(model)).parameters.items():
+        if name not in vars(model):
+            setattr(model, name, parameter.default)
+
+
 def _older_pool(model: Any) -> None:
     _all_there(model)
     _coded_pool(model)
@@ -343,6 +351,8 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
     2: {
         "AutoClassifier": _older_ensemble,
         "Comparison": _scores_alone,
+        "FlowMixtureClassifier": _parameters_by_default,
+        "GANClassifier": _parameters_by_default,
         "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
         "MixtureClassifier": _own_posterior,
@@ -351,6 +361,8 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "PoolClassifier": _older_pool,
         "Schema": _all_as_they_are,
         "TreeEnsemble": _node_values,
+        "VAEClassifier": _parameters_by_default,
+        "VAEFeatures": _parameters_by_default,
     },
 }
 """What :func:`finish` does to objects of each older format, by the name of their class, to make them those of

@@ -131,6 +131,7 @@ def learn(X: Any, likelihood: Any = "auto") -> tuple[Table, Any]:
     ParameterError
         If a likelihood is unknown, or is not one for the kind of a column.
     """
+    refuse_stacks(X)
     schema, matrix = columns.learn(X, _wanted_kinds(likelihood))
     matrix = np.ascontiguousarray(matrix)  # sums run in the order of memory, and so do their last digits
     names = tuple(_name_for(likelihood, schema, j) for j in range(schema.n_features))
@@ -191,6 +192,22 @@ class Inputs(nn.Module):
         pieces = [seen[:, self.plain]] if self.plain else []
         pieces += [is_level(x[:, j], n) * there[:, j, None] for j, n in self.levels.items()]
         return torch.cat([*pieces, 1.0 - there] if self.shows_missing else pieces, dim=1)
+
+
+def refuse_stacks(X: Any) -> None:
+    """Refuse images that are not flat.
+
+    Raises
+    ------
+    ColumnError
+        If ``X`` has more than two axes.
+    """
+    shape = tuple(getattr(X, "shape", ()))
+    if len(shape) > 2:
+        rows = f"X.reshape(len(X), -1), with image_shape={shape[1:]}"
+        if shape[3:] and shape[3] <= 4 < shape[1]:
+            rows = f"X.transpose(0, 3, 1, 2).reshape(len(X), -1), with image_shape={(shape[3], *shape[1:3])}"
+        raise ColumnError(f"X has shape {shape}: a row of X is one image, so pass {rows}.")
 
 
 def refuse_unbounded(schema: Schema, names: tuple[str, ...], matrix: Any) -> None:

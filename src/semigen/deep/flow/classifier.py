@@ -16,6 +16,7 @@ from semigen import columns
 from semigen.arrays.special import log_posterior
 from semigen.columns import Schema
 from semigen.common import checks
+from semigen.common.progress import Progress
 from semigen.deep.data import tables
 from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.data.rows import TensorRows, training_rows
@@ -84,7 +85,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     warmup_steps : int, default=200
         Optimizer steps over which t falls linearly from 1 to 0.
-    n_steps, batch_size, learning_rate, weight_average, patience, device, checkpoint
+    n_steps, batch_size, learning_rate, weight_average, patience, n_jobs, device, checkpoint
         As in :class:`VAEClassifier`.
     n_members : int, default=1
         Flows of a deep ensemble, trained at once from different seeds. The model is their mixture with equal
@@ -149,6 +150,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         weight_average: float = 0.99,
         patience: int | None = None,
         n_members: int = 1,
+        n_jobs: int | None = None,
         device: str = "auto",
         checkpoint: Any = None,
         random_state: Any = None,
@@ -171,6 +173,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         self.weight_average = weight_average
         self.patience = patience
         self.n_members = n_members
+        self.n_jobs = n_jobs
         self.device = device
         self.checkpoint = checkpoint
         self.random_state = random_state
@@ -181,7 +184,9 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         tags.input_tags.allow_nan = False
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, progress: Progress | None = None
+    ) -> Self:
         """Fit to labeled and unlabeled rows.
 
         Parameters
@@ -192,6 +197,8 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
             row with several possible classes counts as one weighted row for each.
         sample_weight : array-like of shape (n,) or None
             Weights of the rows, ≥ 0.
+        progress : callable, optional
+            Called as ``progress(steps done, all steps, parts of the loss)`` up to 50 times.
 
         Returns
         -------
@@ -250,7 +257,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
                 )
             )
 
-        self._train(architecture, training, labeled, unlabeled, start)
+        self._train(architecture, training, labeled, unlabeled, start, progress)
         self.schema_ = table.schema
         self.classes_ = split.classes
         return self

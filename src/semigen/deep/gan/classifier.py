@@ -15,11 +15,12 @@ from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
+from semigen.common.progress import Progress
 from semigen.deep.data import tables
 from semigen.deep.data.labels import split_rows
 from semigen.deep.data.rows import TensorRows, rows_to_predict, training_rows
 from semigen.deep.data.tables import Table
-from semigen.deep.draws import class_index, drawing, mix
+from semigen.deep.draws import class_index, drawing, forked, mix
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.fitted import Networks
 from semigen.deep.gan.model import GAN, GANArchitecture
@@ -97,7 +98,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
     n_members : int, default=1
         Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of their
         probabilities, and :meth:`predict_uncertainty` measures their disagreement.
-    device, precision, checkpoint, random_state, verbose
+    n_jobs, device, precision, checkpoint, random_state, verbose
         As in :class:`VAEFeatures`.
 
     Attributes
@@ -152,6 +153,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         learning_rate: float = 3e-3,
         weight_average: float = 0.9999,
         n_members: int = 1,
+        n_jobs: int | None = None,
         device: str = "auto",
         precision: str = "float32",
         checkpoint: Any = None,
@@ -176,13 +178,16 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         self.learning_rate = learning_rate
         self.weight_average = weight_average
         self.n_members = n_members
+        self.n_jobs = n_jobs
         self.device = device
         self.precision = precision
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, progress: Progress | None = None
+    ) -> Self:
         """Fit to labeled and unlabeled rows.
 
         Parameters
@@ -193,6 +198,8 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
             row with several possible classes counts as one weighted row for each.
         sample_weight : array-like of shape (n,) or None
             Weights of the rows, ≥ 0.
+        progress : callable, optional
+            Called as ``progress(steps done, all steps, parts of the loss)`` up to 50 times.
 
         Returns
         -------
@@ -211,7 +218,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         rows = training_rows(table, matrix[real], None, weight)
         self.schema_ = table.schema
         trained = self._train(
-            architecture, training, labeled, rows, lambda model, _: model.start(rows.x, rows.mask)
+            architecture, training, labeled, rows, lambda model, _: model.start(rows.x, rows.mask), progress
         )
         states = _calibrated(architecture, trained.states, mix(training.seed, 0))
         self.networks_ = Networks.of(architecture, states)
@@ -360,7 +367,7 @@ def _calibrated(
 ) -> list[dict[str, Tensor]]:
     """The weights, with the moments of batch norm that belong to them."""
     found = []
-    with torch.random.fork_rng(devices=[]):
+    with forked():
         torch.manual_seed(seed)
         for state in states:
             model: GAN = architecture.build()

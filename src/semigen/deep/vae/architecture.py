@@ -12,8 +12,10 @@ from torch import nn
 
 from semigen.deep.data.rows import TensorRows
 from semigen.deep.data.tables import Inputs, Table
+from semigen.deep.draws import forked
 from semigen.deep.vae.model import VAE, ClassVAE
 from semigen.deep.vae.networks import MLP, ConvDecoder, ConvEncoder, Decoder, Encoder
+from semigen.exceptions import ParameterError
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,7 @@ class VAEArchitecture:
         """A body; ``last`` if it ends in outputs and not in hidden units."""
         if callable(self.network):
             made: nn.Module = self.network(n_inputs, n_outputs)
+            _check_width(self.network, made, n_inputs, n_outputs)
             return made
         if self.network == "conv" and self.image_shape is not None:
             if backwards:
@@ -90,6 +93,30 @@ class VAEArchitecture:
             return MLP(n_inputs, self.hidden, n_outputs)
         inner = self.hidden[:-1]
         return MLP(n_inputs, inner[::-1] if backwards else inner, n_outputs)
+
+
+def _check_width(network: Any, body: Any, n_inputs: int, n_outputs: int) -> None:
+    """Refuse a body of the user's that does not map (n, inputs) to (n, outputs).
+
+    Raises
+    ------
+    ParameterError
+    """
+    name = f"network={getattr(network, '__name__', type(network).__name__)}"
+    wanted = f"it has to return a torch.nn.Module from (n, {n_inputs}) to (n, {n_outputs})"
+    if not isinstance(body, nn.Module):
+        raise ParameterError(f"{name} returned {type(body).__name__} for {n_inputs} inputs: {wanted}.")
+    mode, device = body.training, next((one.device for one in body.parameters()), torch.device("cpu"))
+    try:
+        with forked(), torch.no_grad():
+            found = body.eval()(torch.zeros(2, n_inputs, device=device))
+    except Exception as error:  # of whatever layers there are
+        raise ParameterError(f"{name} failed on rows of {n_inputs} inputs ({error}): {wanted}.") from error
+    finally:
+        body.train(mode)
+    if not isinstance(found, torch.Tensor) or found.shape != (2, n_outputs):
+        shape = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
+        raise ParameterError(f"{name} turned rows of shape (2, {n_inputs}) into {shape}: {wanted}.")
 
 
 def start_decoder(model: VAE, rows: TensorRows) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
+from semigen.common.progress import Progress, part
 from semigen.deep.data import tables
 from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.data.rows import TensorRows, training_rows
@@ -21,8 +23,10 @@ from semigen.deep.draws import class_index, draw_classes, drawing, random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.vae.density import LogDensity, log_density
 from semigen.deep.vae.estimator import VAEEstimator
+from semigen.deep.vae.features import VAEFeatures
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
+from semigen.exceptions import TrainingWarning
 
 
 class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimator):
@@ -60,7 +64,8 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
     top_k : int or None, default=None
         Sum U over the k most probable classes of each row only, which is still a lower bound; saves time with
         many classes. None: all classes.
-    warmup_steps, n_steps, batch_size, learning_rate, weight_average, patience, device, precision, checkpoint
+    warmup_steps, n_steps, batch_size, learning_rate, weight_average, patience, n_jobs, device, precision,
+    checkpoint
         As in :class:`VAEFeatures`. A batch has ``batch_size`` unlabeled rows and as many labeled ones, or all
         of them if there are fewer.
     n_members : int, default=1
@@ -82,6 +87,8 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         "entropy" of q(y | x); with ``top_k``, "log_mass", the log probability of the classes summed over.
     n_steps_ : int
     outcome_ : {"finished", "no improvement", "not finite", "interrupted"}
+        Why training ended; with ``features``, "interrupted" also if Ctrl-C ended that of the features, after
+        which the classifier is not trained.
     schema_ : Schema
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
@@ -121,6 +128,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         weight_average: float = 0.999,
         patience: int | None = None,
         n_members: int = 1,
+        n_jobs: int | None = None,
         device: str = "auto",
         precision: str = "float32",
         checkpoint: Any = None,
@@ -145,13 +153,16 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         self.weight_average = weight_average
         self.patience = patience
         self.n_members = n_members
+        self.n_jobs = n_jobs
         self.device = device
         self.precision = precision
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, progress: Progress | None = None
+    ) -> Self:
         """Fit to labeled and unlabeled rows.
 
         Parameters
@@ -162,6 +173,8 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
             row with several possible classes counts as one weighted row for each.
         sample_weight : array-like of shape (n,) or None
             Weights of the rows, ≥ 0.
+        progress : callable, optional
+            Called as ``progress(steps done, all steps, parts of the loss)`` up to 50 times.
 
         Returns
         -------
@@ -172,7 +185,11 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         lam = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
         if self.top_k is not None:
             checks.integer("top_k", self.top_k, minimum=1)
-        table, matrix, sd = self._learn_columns(X, training.seed)
+        first = self.features.n_steps if isinstance(self.features, VAEFeatures) else 0
+        table, matrix, sd = self._learn_columns(X, training.seed, part(progress, 0, training.n_steps))
+        stopped = first > 0 and self.features_.outcome_ == "interrupted"
+        if stopped:
+            training = replace(training, n_steps=0)
         validate_data(self, X, skip_check_array=True)
         split = split_rows(len(matrix), y, sample_weight, self.unlabeled, lam)
         prior = class_prior(self.class_prior, split)
@@ -186,7 +203,14 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
                 (split.unlabeled, None, split.unlabeled_weight),
             )
         )
-        self._train_from(architecture, training, labeled, unlabeled)
+        self._train_from(architecture, training, labeled, unlabeled, part(progress, first, 0))
+        if stopped:
+            self.outcome_ = "interrupted"
+            warnings.warn(
+                "Ctrl-C ended the fit while its features were learned: the classifier itself is untrained.",
+                TrainingWarning,
+                stacklevel=2,
+            )
         self.classes_ = split.classes
         return self
 
@@ -284,7 +308,9 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         check_is_fitted(self)
         return np.asarray(np.exp(self.networks_.architecture.log_prior))
 
-    def _learn_columns(self, X: Any, seed: int) -> tuple[tables.Table, Any, Array | None]:
+    def _learn_columns(
+        self, X: Any, seed: int, progress: Progress | None
+    ) -> tuple[tables.Table, Any, Array | None]:
         """Columns and rows to learn from, of X or of its features, and how uncertain those are."""
         if self.features is None:
             table, matrix = tables.learn(X, self.likelihood)
@@ -293,7 +319,8 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         features = clone(self.features)
         if features.get_params().get("random_state", 0) is None:  # one seed for both
             features.set_params(random_state=seed)
-        self.features_ = features.fit(X, None)  # FrozenEstimator wants a y
+        told = {"progress": progress} if isinstance(features, VAEFeatures) else {}
+        self.features_ = features.fit(X, None, **told)  # FrozenEstimator wants a y
         if hasattr(self.features_, "schema_"):
             self.schema_ = self.features_.schema_
         if not hasattr(self.features_, "posterior"):

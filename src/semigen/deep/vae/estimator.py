@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from semigen.common import checks
+from semigen.common.progress import Progress
 from semigen.deep.data.rows import TensorRows
 from semigen.deep.data.tables import Table
 from semigen.deep.estimator import Array, DeepEstimator
@@ -37,11 +38,16 @@ class VAEEstimator(DeepEstimator):
         )
 
     def _train_from(
-        self, architecture: VAEArchitecture, training: Training, labeled: TensorRows, unlabeled: TensorRows
+        self,
+        architecture: VAEArchitecture,
+        training: Training,
+        labeled: TensorRows,
+        unlabeled: TensorRows,
+        progress: Progress | None = None,
     ) -> None:
         """Train from decoders that start at the columns of the unlabeled rows, or of the labeled ones."""
         rows = unlabeled if len(unlabeled.x) else labeled
-        self._train(architecture, training, labeled, unlabeled, partial(_start, rows))
+        self._train(architecture, training, labeled, unlabeled, partial(_start, rows), progress)
 
 
 def _start(rows: TensorRows, model: Any, seed: int) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
+from semigen.common.progress import Progress
 from semigen.deep.bounds import gaussian_kl
 from semigen.deep.data import tables
 from semigen.deep.data.rows import TensorRows, training_rows
@@ -71,6 +72,8 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         in this many consecutive reports, of which there are 50. None: all steps.
     n_members : int, default=1
         Models of a deep ensemble, trained at once from different seeds; their features are concatenated.
+    n_jobs : int or None, default=None
+        Threads that training on the CPU may use; -1: one per processor. None: as many as PyTorch is set to.
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Device to train on.
     precision : {"float32", "bfloat16"}, default="float32"
@@ -78,7 +81,8 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         float64.
     checkpoint : path or None, default=None
         File that the state of training is saved to. If it exists, training is resumed from it, with the same
-        result.
+        result. With more ``n_steps`` a finished fit goes on; its learning rate had fallen by then, so the
+        result is not that of one long fit.
     random_state : int, RandomState or None, default=None
         The same number gives the same result on the same device.
     verbose : int, default=0
@@ -129,6 +133,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         weight_average: float = 0.999,
         patience: int | None = None,
         n_members: int = 1,
+        n_jobs: int | None = None,
         device: str = "auto",
         precision: str = "float32",
         checkpoint: Any = None,
@@ -147,19 +152,22 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.weight_average = weight_average
         self.patience = patience
         self.n_members = n_members
+        self.n_jobs = n_jobs
         self.device = device
         self.precision = precision
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, progress: Progress | None = None) -> Self:
         """Fit to all rows; y is ignored.
 
         Parameters
         ----------
         X : array or data frame of shape (n, D)
         y : ignored
+        progress : callable, optional
+            Called as ``progress(steps done, all steps, parts of the loss)`` up to 50 times.
 
         Returns
         -------
@@ -170,7 +178,8 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.schema_ = table.schema
         validate_data(self, X, skip_check_array=True)
         rows = training_rows(table, matrix)
-        self._train_from(self._architecture(table, np.empty(0)), training, rows.take(slice(0)), rows)
+        architecture = self._architecture(table, np.empty(0))
+        self._train_from(architecture, training, rows.take(slice(0)), rows, progress)
         self._find_active(self._as_rows(matrix))
         return self
 
