@@ -82,8 +82,17 @@ def test_progress_counts_every_fit(here):
     said = []
     options = Options(model="flow", steps=1)
     learn_model(recipe_of("flow"), source, options, lambda *step: said.append(step))
+    steps = [(1, 11, "fit 1 of 11, step 1 of 1")]  # of one
     expected = [(done, 11, f"fit {min(done + 1, 11)} of 11") for done in range(12)]
-    assert list(dict.fromkeys(said)) == expected
+    assert list(dict.fromkeys(said)) == [*expected[:1], *steps, *expected[1:]]
+
+
+def test_jobs_are_threads_of_training(here):
+    make_table(labeled=2)[0].to_csv("data.csv", index=False)
+    source = TableSource.read(Path("data.csv"), "y")
+    for name in DEEP:
+        assert recipe_of(name).make(source, Options(model=name, jobs=3)).n_jobs == 3
+        assert recipe_of(name).make(source, Options(model=name)).n_jobs is None
 
 
 def test_steps_are_the_models_own_by_default(here):
@@ -194,7 +203,6 @@ def test_options_of_other_models(here):
     make_notes()[0].to_csv("notes.csv", index=False)
     for model in DEEP:
         for arguments, words in (
-            (("--jobs", "1"), "--jobs is for --model auto or --model safe or --model hybrid"),
             (("--covariance", "full"), "--covariance is for"),
             (("--steps", "0"), "--steps"),
         ):

@@ -61,7 +61,7 @@ class CovarianceShape(StrEnum):
 _MODELS_WITH = {
     "--covariance": (Model.mixture, Model.safe),
     "--time-budget": (Model.auto,),
-    "--jobs": (Model.auto, Model.safe, Model.hybrid),
+    "--jobs": (Model.auto, Model.safe, Model.hybrid, Model.vae, Model.gan, Model.flow),
     "--steps": (Model.vae, Model.gan, Model.flow),
 }
 

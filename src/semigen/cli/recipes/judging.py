@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import has_fit_parameter
 
 from semigen.cli.recipes.records import Judged, Options, Recipe
 from semigen.cli.sources import Source
@@ -58,8 +59,12 @@ def against(
         def done(number: int) -> None:
             progress(number, total, f"fit {min(number + 1, total)} of {total}")
 
+        def within(step: int, n_steps: int, _: str) -> None:
+            progress(step, n_steps * total, f"fit 1 of {total}, step {step} of {n_steps}")
+
         done(0)
-        _fit(model, source)  # what is wrong with the table is told before the long part
+        told = {"progress": within} if has_fit_parameter(model, "progress") else {}
+        _fit(model, source, **told)  # what is wrong with the table is told before the long part
         comparison = None
         if why_not is None:
             done(1)
