@@ -94,6 +94,27 @@ def test_few_rows_are_all_in_every_batch_of_every_process():
         assert torch.equal(batch.x[0], rows(7).x)
 
 
+@pytest.mark.parametrize("size", [6, 10, 40])
+def test_balanced_batches_have_as_many_rows_of_each_class(size):
+    """20 rows in classes of 15, 4 and 1: each comes up, as often as the others."""
+    y = torch.tensor([0] * 15 + [1] * 4 + [2])
+    table = rows(20)._replace(y=y)
+    stream = Stream(table, size, seed=3, n_members=2, balanced=True)
+    batches = stream.batches(0)
+    seen = [next(batches) for _ in range(30)]
+    counts = torch.stack([one.y[0].bincount(minlength=3) for one in seen])
+    assert int(counts.sum(dim=0).max() - counts.sum(dim=0).min()) <= 30
+    assert int((counts.max(dim=1).values - counts.min(dim=1).values).max()) <= (2 if size < 20 else 0)
+    values = torch.cat([one.x[0] for one in seen])
+    assert len(values.unique(dim=0)) == 20
+    if size < 20:
+        assert not torch.equal(seen[0].x[0], seen[0].x[1])
+        later = stream.batches(7)
+        assert torch.equal(next(later).x, seen[7].x)
+    plain = Stream(rows(0), size, seed=3, balanced=True)
+    assert next(plain.batches(0)).x.shape == (1, 0, 3)
+
+
 def test_no_rows_are_no_rows():
     assert next(Stream(rows(0), 4, 0).batches(0)).x.shape == (1, 0, 3)
 

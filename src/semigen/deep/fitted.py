@@ -14,7 +14,7 @@ from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 from torch import Tensor
 
-from semigen.deep.data.rows import TensorRows
+from semigen.deep.data.rows import Rows, TensorRows
 from semigen.deep.data.tables import Table
 from semigen.deep.draws import forked
 from semigen.deep.training.model import Model
@@ -73,17 +73,15 @@ class Networks:
         weights = ({name: value.numpy() for name, value in state.items()} for state in states)
         return cls(architecture, tuple(weights))
 
-    def ask(self, rows: TensorRows, question: Callable[[TensorRows], Tensor]) -> Tensor:
+    def ask(self, rows: Rows, question: Callable[[TensorRows], Tensor]) -> Tensor:
         """Answers about rows, computed block by block; the rows are on the last axis."""
         n_classes = max(1, len(self.architecture.log_prior))
-        size = max(1, VALUES_PER_BLOCK // (n_classes * rows.x.shape[1]))
+        size = max(1, VALUES_PER_BLOCK // (n_classes * self.architecture.table.schema.n_features))
         with torch.no_grad():
-            blocks = (rows.take(slice(i, i + size)) for i in range(0, len(rows.x), size))
+            blocks = (rows.take(slice(i, i + size)) for i in range(0, rows.n_rows, size))
             return torch.cat([question(block) for block in blocks], dim=-1)
 
-    def ask_each(
-        self, rows: TensorRows, question: Callable[[Any, TensorRows], Tensor]
-    ) -> NDArray[np.float64]:
+    def ask_each(self, rows: Rows, question: Callable[[Any, TensorRows], Tensor]) -> NDArray[np.float64]:
         """Each member's answers, (members, n, …): ``question(model, rows)`` has the rows on the last axis."""
         answers = (self.ask(rows, partial(question, one)).numpy() for one in self.models)
         return np.stack([np.ascontiguousarray(np.moveaxis(one, -1, 0)) for one in answers])
@@ -107,7 +105,9 @@ class Networks:
             raise ValueError("an architecture is larger than its weights")
         with forked():  # layers draw weights, which are replaced
             try:
-                with torch.device("meta"):  # takes no memory, whatever sizes the architecture of a file claims
+                with torch.device(
+                    "meta"
+                ):  # takes no memory, whatever sizes the architecture of a file claims
                     model = self.architecture.build()
             except NotImplementedError:  # a flow's masks are computed while it is built
                 model = self.architecture.build()

@@ -13,6 +13,7 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from semigen.arrays.special import NormalScores
 from semigen.comparison import Verdict, judge
@@ -107,6 +108,9 @@ def finish(model: Any, version: int) -> Any:
             step = STEPS[older].get(type(one).__name__)
             if step is not None:
                 step(one)
+    for one in parts_of(model):
+        if isinstance(one, BaseEstimator) and version < FORMAT:
+            _add_parameters(one)
     return model
 
 
@@ -260,6 +264,13 @@ def _uniform_priors(model: Any) -> None:
     model.class_prior_, model.priors_ = uniform, dict.fromkeys(model.estimators_, uniform)
 
 
+def _add_parameters(model: BaseEstimator) -> None:
+    """Parameters that the version of the file did not have, at their defaults."""
+    for name, parameter in signature(type(model)).parameters.items():
+        if parameter.default is not parameter.empty and name not in vars(model):
+            setattr(model, name, parameter.default)
+
+
 def _node_values(model: Any) -> None:
     if "proba_" in vars(model):  # it is fitted
         model.value_ = vars(model).pop("proba_")
@@ -324,13 +335,6 @@ def _all_there(model: Any) -> None:
         model.stopped_early_ = False
 
 
-def _parameters_by_default(model: Any) -> None:
-    """Parameters that the version of the file did not have."""
-    for name, parameter in signature(type(model)).parameters.items():
-        if name not in vars(model):
-            setattr(model, name, parameter.default)
-
-
 def _older_pool(model: Any) -> None:
     _all_there(model)
     _coded_pool(model)
@@ -351,8 +355,6 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
     2: {
         "AutoClassifier": _older_ensemble,
         "Comparison": _scores_alone,
-        "FlowMixtureClassifier": _parameters_by_default,
-        "GANClassifier": _parameters_by_default,
         "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
         "MixtureClassifier": _own_posterior,
@@ -361,8 +363,6 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "PoolClassifier": _older_pool,
         "Schema": _all_as_they_are,
         "TreeEnsemble": _node_values,
-        "VAEClassifier": _parameters_by_default,
-        "VAEFeatures": _parameters_by_default,
     },
 }
 """What :func:`finish` does to objects of each older format, by the name of their class, to make them those of

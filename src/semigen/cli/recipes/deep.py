@@ -86,7 +86,9 @@ def _m2(options: Options, **parameters: Any) -> Any:
 
 def _gan(source: Source, options: Options) -> Any:
     unit_cells = True if isinstance(source, ImageSource) else "auto"
-    return GANClassifier(unit_cells=unit_cells, unlabeled=None, random_state=options.seed, **_training(options))
+    return GANClassifier(
+        unit_cells=unit_cells, unlabeled=None, random_state=options.seed, **_training(options)
+    )
 
 
 def _flow(_: Source, options: Options) -> Any:

@@ -19,7 +19,7 @@ from semigen.common import checks
 from semigen.common.progress import Progress
 from semigen.deep.data import tables
 from semigen.deep.data.labels import class_prior, split_rows
-from semigen.deep.data.rows import TensorRows, training_rows
+from semigen.deep.data.rows import TableRows, TensorRows, blocks, training_rows
 from semigen.deep.draws import draw_classes, drawing
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
@@ -31,8 +31,6 @@ from semigen.exceptions import ColumnError, ParameterError
 
 STARTS = {"density": 0.05, "labels": 0.5}
 """The starts, and the smallest sd of a component in each, in standard deviations of a column."""
-ROWS_PER_BLOCK = 8192
-"""Rows that predictions are computed for at once."""
 
 
 class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, BaseEstimator):
@@ -85,7 +83,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     warmup_steps : int, default=200
         Optimizer steps over which t falls linearly from 1 to 0.
-    n_steps, batch_size, learning_rate, weight_average, patience, n_jobs, device, checkpoint
+    n_steps, balanced_batches, batch_size, learning_rate, weight_average, patience, n_jobs, device, checkpoint
         As in :class:`VAEClassifier`.
     n_members : int, default=1
         Flows of a deep ensemble, trained at once from different seeds. The model is their mixture with equal
@@ -145,6 +143,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         unlabeled: Any = -1,
         warmup_steps: int = 200,
         n_steps: int = 600,
+        balanced_batches: bool = False,
         batch_size: int = 200,
         learning_rate: float = 3e-3,
         weight_average: float = 0.99,
@@ -168,6 +167,7 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         self.unlabeled = unlabeled
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
+        self.balanced_batches = balanced_batches
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_average = weight_average
@@ -236,8 +236,10 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
             alpha=alpha,
             warmup_steps=self.warmup_steps if self.start == "density" else 0,
         )
-        labeled = training_rows(table, matrix[split.labeled], split.code, split.weight)
-        unlabeled = training_rows(table, matrix[split.unlabeled], None, split.unlabeled_weight)
+        labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
+        unlabeled = training_rows(table, matrix, split.unlabeled, None, split.unlabeled_weight)
+        # The start needs all rows at once.
+        labeled, unlabeled = labeled.take(slice(None)), unlabeled.take(slice(None))
         if self.start == "density" and len(unlabeled.x):
             x = np.concatenate([labeled.x.numpy(), unlabeled.x.numpy()]).astype(np.float64)
             code = np.concatenate([split.code, np.full(len(unlabeled.x), -1)])
@@ -331,17 +333,17 @@ class FlowMixtureClassifier(DeepEstimator, TableClassifier, TransformerMixin, Ba
         x = np.concatenate([one.x.numpy() for one in parts]).astype(np.float64)
         return x, np.concatenate([one.y.numpy() for one in parts])
 
-    def _as_rows(self, matrix: Any) -> TensorRows:
+    def _as_rows(self, matrix: Any) -> TableRows:
         columns.refuse_missing(self.networks_.architecture.table.schema, matrix, _CURE)
         return super()._as_rows(matrix)
 
     def _ask(self, X: Any, question: Callable[[ClassFlow, Tensor], Tensor]) -> list[Array]:
         """Each member's answers about rows, (n, …), computed block by block."""
         check_is_fitted(self)
-        x = self._rows(X).x
+        rows = self._rows(X)
         with torch.no_grad():
             return [
-                np.concatenate([question(model, block).numpy() for block in torch.split(x, ROWS_PER_BLOCK)])
+                np.concatenate([question(model, block.x).numpy() for block in blocks(rows)])
                 for model in self.networks_.models
             ]
 

@@ -18,7 +18,7 @@ from semigen.common import checks
 from semigen.common.progress import Progress
 from semigen.deep.data import tables
 from semigen.deep.data.labels import split_rows
-from semigen.deep.data.rows import TensorRows, rows_to_predict, training_rows
+from semigen.deep.data.rows import Rows, rows_to_predict, spread_out, training_rows
 from semigen.deep.data.tables import Table
 from semigen.deep.draws import class_index, drawing, forked, mix
 from semigen.deep.estimator import Array, DeepEstimator
@@ -29,6 +29,8 @@ from semigen.estimators.base import TableClassifier
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ClassNotMadeError, ColumnError, ParameterError
 
+START_ROWS = 2_000
+"""Rows, at most, that the discriminator's layers are scaled by at the start."""
 _MOST_DRAWS = 1000  # per row of a class that is asked for
 
 
@@ -86,6 +88,8 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     n_steps : int, default=2000
         Optimizer steps, each of both networks. The published model of MNIST takes 180,000.
+    balanced_batches : bool, default=False
+        As in :class:`VAEClassifier`.
     batch_size : int, default=100
         Real rows per step, and as many generated ones; and as many labeled ones, or all of them if there are
         fewer.
@@ -149,6 +153,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         unlabeled_weight: float = 1.0,
         unlabeled: Any = -1,
         n_steps: int = 2000,
+        balanced_batches: bool = False,
         batch_size: int = 100,
         learning_rate: float = 3e-3,
         weight_average: float = 0.9999,
@@ -174,6 +179,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         self.unlabeled_weight = unlabeled_weight
         self.unlabeled = unlabeled
         self.n_steps = n_steps
+        self.balanced_batches = balanced_batches
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_average = weight_average
@@ -212,13 +218,14 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         validate_data(self, X, skip_check_array=True)
         split = split_rows(len(matrix), y, sample_weight, self.unlabeled, lam)
         architecture = self._architecture(table, unit, len(split.classes))
-        labeled = training_rows(table, matrix[split.labeled], split.code, split.weight)
+        labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
         real = np.concatenate([split.labeled, split.unlabeled])
         weight = np.concatenate([split.weight, lam * split.unlabeled_weight])
-        rows = training_rows(table, matrix[real], None, weight)
+        rows = training_rows(table, matrix, real, None, weight)
         self.schema_ = table.schema
+        first = spread_out(rows, START_ROWS)
         trained = self._train(
-            architecture, training, labeled, rows, lambda model, _: model.start(rows.x, rows.mask), progress
+            architecture, training, labeled, rows, lambda model, _: model.start(first.x, first.mask), progress
         )
         states = _calibrated(architecture, trained.states, mix(training.seed, 0))
         self.networks_ = Networks.of(architecture, states)
@@ -290,7 +297,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         check_is_fitted(self)
         return self._member_proba_of(self._rows(X))
 
-    def _member_proba_of(self, rows: TensorRows) -> Array:
+    def _member_proba_of(self, rows: Rows) -> Array:
         return self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp().T)
 
     def _with_unit_cells(self, table: Table, matrix: Any) -> tuple[Table, tuple[bool, ...]]:
@@ -298,11 +305,12 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         if self.unit_cells not in (True, False, "auto"):
             raise ParameterError(f"unit_cells={self.unit_cells!r}: use True, False or 'auto'.")
         number = np.array([name == "gaussian" for name in table.likelihoods])
-        values = matrix[:, number]
-        inside = bool(np.nanmin(values, initial=0.0) >= 0 and np.nanmax(values, initial=1.0) <= 1)
+        low = np.fmin.reduce(np.fmin.reduce(matrix)[number], initial=0.0)
+        high = np.fmax.reduce(np.fmax.reduce(matrix)[number], initial=1.0)
+        inside = bool(low >= 0 and high <= 1)
         if self.unit_cells is True and not inside:
             raise ColumnError(
-                f"unit_cells=True, but numbers are from {np.nanmin(values):g} to {np.nanmax(values):g}: "
+                f"unit_cells=True, but numbers are from {low:g} to {high:g}: "
                 "divide by the largest possible value, 255 for images of bytes, or use unit_cells=False."
             )
         unit = number & (inside and self.unit_cells is not False)

@@ -18,7 +18,7 @@ from semigen.common import checks
 from semigen.common.progress import Progress, part
 from semigen.deep.data import tables
 from semigen.deep.data.labels import class_prior, split_rows
-from semigen.deep.data.rows import TensorRows, training_rows
+from semigen.deep.data.rows import TableRows, TensorRows, training_rows
 from semigen.deep.draws import class_index, draw_classes, drawing, random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.vae.density import LogDensity, log_density
@@ -68,6 +68,9 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
     checkpoint
         As in :class:`VAEFeatures`. A batch has ``batch_size`` unlabeled rows and as many labeled ones, or all
         of them if there are fewer.
+    balanced_batches : bool, default=False
+        Whether the labeled part of a batch has as many rows of each class, those of small classes more than
+        once; the means of the labeled terms are then over classes, too.
     n_members : int, default=1
         Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of their
         probabilities, and :meth:`predict_uncertainty` measures their disagreement.
@@ -123,6 +126,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         top_k: int | None = None,
         warmup_steps: int = 0,
         n_steps: int = 2000,
+        balanced_batches: bool = False,
         batch_size: int = 200,
         learning_rate: float = 1e-3,
         weight_average: float = 0.999,
@@ -148,6 +152,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         self.top_k = top_k
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
+        self.balanced_batches = balanced_batches
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_average = weight_average
@@ -197,7 +202,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
             table, np.log(prior), labeled_share=split.labeled_share, alpha=alpha, top_k=self.top_k
         )
         labeled, unlabeled = (
-            training_rows(table, matrix[rows], code, weight, None if sd is None else sd[rows])
+            training_rows(table, matrix, rows, code, weight, sd)
             for rows, code, weight in (
                 (split.labeled, split.code, split.weight),
                 (split.unlabeled, None, split.unlabeled_weight),
@@ -330,7 +335,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         scale = np.sqrt(mean.var(axis=0) + np.mean(sd**2, axis=0))  # of the draws, not of their means
         return replace(table, scale=scale), matrix, sd
 
-    def _rows(self, X: Any) -> TensorRows:
+    def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
         if self.features is None:
             return super()._rows(X)
@@ -347,7 +352,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
             return self.features_.draw(matrix, int(torch.randint(2**31, ())))
         return self.features_.inverse_transform(matrix)
 
-    def _member_proba(self, rows: TensorRows) -> Array:
+    def _member_proba(self, rows: TableRows) -> Array:
         """q(class | x) of each member, (members, n, K)."""
         return self.networks_.ask_each(
             rows, lambda model, block: model.log_q(model.inputs(block.x, block.mask)).exp().T

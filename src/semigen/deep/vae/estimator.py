@@ -7,12 +7,15 @@ from typing import Any
 
 from semigen.common import checks
 from semigen.common.progress import Progress
-from semigen.deep.data.rows import TensorRows
+from semigen.deep.data.rows import Rows, TensorRows, spread_out
 from semigen.deep.data.tables import Table
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.parameters import check_network, hidden_sizes, image_sizes
 from semigen.deep.training.trainer import Training
 from semigen.deep.vae.architecture import VAEArchitecture, start_decoder
+
+START_ROWS = 10_000
+"""Rows, at most, whose columns a decoder starts at."""
 
 
 class VAEEstimator(DeepEstimator):
@@ -41,12 +44,12 @@ class VAEEstimator(DeepEstimator):
         self,
         architecture: VAEArchitecture,
         training: Training,
-        labeled: TensorRows,
-        unlabeled: TensorRows,
+        labeled: Rows,
+        unlabeled: Rows,
         progress: Progress | None = None,
     ) -> None:
         """Train from decoders that start at the columns of the unlabeled rows, or of the labeled ones."""
-        rows = unlabeled if len(unlabeled.x) else labeled
+        rows = spread_out(unlabeled if unlabeled.n_rows else labeled, START_ROWS)
         self._train(architecture, training, labeled, unlabeled, partial(_start, rows), progress)
 
 

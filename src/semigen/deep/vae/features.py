@@ -17,7 +17,7 @@ from semigen.common import checks
 from semigen.common.progress import Progress
 from semigen.deep.bounds import gaussian_kl
 from semigen.deep.data import tables
-from semigen.deep.data.rows import TensorRows, training_rows
+from semigen.deep.data.rows import Rows, TensorRows, training_rows
 from semigen.deep.draws import drawing, random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.vae.density import LogDensity, log_density
@@ -177,9 +177,9 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         table, matrix = tables.learn(X, self.likelihood)
         self.schema_ = table.schema
         validate_data(self, X, skip_check_array=True)
-        rows = training_rows(table, matrix)
+        rows = training_rows(table, matrix, np.arange(len(matrix)))
         architecture = self._architecture(table, np.empty(0))
-        self._train_from(architecture, training, rows.take(slice(0)), rows, progress)
+        self._train_from(architecture, training, rows.part(slice(0)), rows, progress)
         self._find_active(self._as_rows(matrix))
         return self
 
@@ -295,7 +295,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     def _restored(self, rows: Tensor) -> Any:
         return columns.restore(self.schema_, self.networks_.architecture.table.matrix(rows))
 
-    def _find_active(self, rows: TensorRows) -> None:
+    def _find_active(self, rows: Rows) -> None:
         def divergence(model: Any, block: TensorRows) -> Tensor:
             return gaussian_kl(*model.encoder(model.inputs(block.x, block.mask))).T
 
@@ -310,7 +310,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             )
             self.active_[np.unravel_index(self.kl_.argmax(), self.kl_.shape)] = True
 
-    def _posterior(self, rows: TensorRows) -> tuple[Array, Array]:
+    def _posterior(self, rows: Rows) -> tuple[Array, Array]:
         def question(model: Any, block: TensorRows) -> Tensor:
             mean, log_sd = model.encoder(model.inputs(block.x, block.mask))
             return torch.stack([mean, log_sd.exp()]).transpose(1, 2)
