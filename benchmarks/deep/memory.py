@@ -1,7 +1,8 @@
 """Memory that deep fits need beside their rows: ``python -m benchmarks.deep.memory``.
 
-Each model is fitted for a few steps to 200,000 rows of 50 columns (float32, 40 MB, a memory map) in a process of its own,
-after a fit to few rows that loads the libraries; then all rows are predicted. The figures are peaks above the level before.
+Each model is fitted for a few steps to 200,000 rows of 50 columns (float32, 40 MB, a memory map) in a process
+of its own, after a fit to few rows that loads the libraries; then all rows are predicted. The figures are
+peaks above the level before, and have the 40 MB of the map in them.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def measure(name: str, path: str) -> None:
     model.fit(x, y)
     fitted = peak()
     model.predict(x)
-    print(f"{name}: {fitted - before:.0f} MB in fit, {peak() - before:.0f} MB with predict, before {before:.0f} MB")
+    print(f"{name}: {fitted - before:.0f} MB in fit, {peak() - before:.0f} MB with predict")
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from semigen.deep.data.tables import Table
 from semigen.deep.draws import forked
 from semigen.deep.training.model import Model
 
-VALUES_PER_BLOCK = 2**22
+VALUES_PER_BLOCK = 2**18
 """Values, times classes, whose densities are held at once in an answer."""
 
 OLD_WEIGHTS = {"inputs.centre": "inputs.center"}
@@ -78,8 +78,12 @@ class Networks:
         n_classes = max(1, len(self.architecture.log_prior))
         size = max(1, VALUES_PER_BLOCK // (n_classes * self.architecture.table.schema.n_features))
         with torch.no_grad():
-            blocks = (rows.take(slice(i, i + size)) for i in range(0, rows.n_rows, size))
-            return torch.cat([question(block) for block in blocks], dim=-1)
+            first = question(rows.take(slice(size)))
+            answers = first.new_empty(*first.shape[:-1], rows.n_rows)
+            answers[..., :size] = first
+            for i in range(size, rows.n_rows, size):  # into place: small pieces would scatter over memory
+                answers[..., i : i + size] = question(rows.take(slice(i, i + size)))
+        return answers
 
     def ask_each(self, rows: Rows, question: Callable[[Any, TensorRows], Tensor]) -> NDArray[np.float64]:
         """Each member's answers, (members, n, …): ``question(model, rows)`` has the rows on the last axis."""

@@ -8,7 +8,7 @@ have now. So every version loads the files of all versions before it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from inspect import signature
 from typing import Any
 
@@ -109,8 +109,8 @@ def finish(model: Any, version: int) -> Any:
             if step is not None:
                 step(one)
     for one in parts_of(model):
-        if isinstance(one, BaseEstimator) and version < FORMAT:
-            _add_parameters(one)
+        if version < FORMAT:
+            _add_defaults(one)
     return model
 
 
@@ -264,11 +264,12 @@ def _uniform_priors(model: Any) -> None:
     model.class_prior_, model.priors_ = uniform, dict.fromkeys(model.estimators_, uniform)
 
 
-def _add_parameters(model: BaseEstimator) -> None:
-    """Parameters that the version of the file did not have, at their defaults."""
-    for name, parameter in signature(type(model)).parameters.items():
-        if parameter.default is not parameter.empty and name not in vars(model):
-            setattr(model, name, parameter.default)
+def _add_defaults(one: Any) -> None:
+    """Parameters of an estimator and fields of a record that the version of the file did not have."""
+    if isinstance(one, BaseEstimator) or is_dataclass(one):
+        for name, parameter in signature(type(one)).parameters.items():
+            if parameter.default is not parameter.empty and name not in vars(one):
+                _set(one, **{name: parameter.default})
 
 
 def _node_values(model: Any) -> None:

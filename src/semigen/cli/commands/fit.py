@@ -19,6 +19,7 @@ from semigen.cli.options import (
     CsvSafe,
     Decimal,
     Drop,
+    Embeddings,
     Encoding,
     Keep,
     Markers,
@@ -157,6 +158,7 @@ def fit(
     separator: Separator = None,
     decimal: Decimal = None,
     csv_safe: CsvSafe = False,
+    embeddings: Embeddings = None,
     config: Config = None,
     covariance: Annotated[
         CovarianceShape | None,
@@ -208,7 +210,9 @@ def fit(
         model,
         {"--covariance": covariance, "--time-budget": time_budget, "--jobs": jobs, "--steps": steps},
     )
-    columns = {"--drop": drop, "--as": as_, "--text": text, "--weight": weight, "--keep": keep}
+    columns = {"--drop": drop, "--as": as_, "--text": text, "--weight": weight, "--keep": keep} | {
+        "--embeddings": embeddings
+    }
     _refuse_unlike_source(table, images, {"--labels": labels, "--image-size": image_size}, columns)
     size = None if image_size is None else _size(image_size)
     with exit_codes():
@@ -220,6 +224,7 @@ def fit(
             keep=keep,
             unlabeled=unlabeled,
             strip_labels=strip_labels,
+            embeddings=embeddings,
         )
         from semigen.cli.outputs import complete_folder
         from semigen.cli.recipes import Options, recipe_of, refuse_families
@@ -262,7 +267,7 @@ def fit(
         no_page = None if no_report else missing_extra()
         with_page = not no_report and no_page is None
         results = result_names(model.value, images=images is not None, report=with_page)
-        inputs = [one for one in (table, labels, config) if one is not None]
+        inputs = [one for one in (table, labels, config, embeddings) if one is not None]
         with complete_folder(folder, results, force=force, inputs=inputs) as unfinished:
             with output.progress("loading"):
                 recipe = recipe_of(model.value)  # what is not installed is told before anything is read

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 IN_MEMORY = 2**26
 """Values of rows that are kept as tensors, 256 MB; those of larger tables are made for each batch."""
 ROWS_PER_BLOCK = 2**12
-MOST_HELD_OUT = 10_000
+MOST_HELD_OUT = 4_000
 
 
 class TensorRows(NamedTuple):
@@ -181,7 +181,7 @@ def blocks(rows: Rows) -> Iterator[TensorRows]:
 
 
 def hold_out(labeled: Rows, unlabeled: Rows, seed: int) -> tuple[Rows, Batch]:
-    """Unlabeled rows without a tenth of them, at most 10,000, and a batch of these and no labeled rows.
+    """Unlabeled rows without a tenth of them, at most 4,000, and a batch of these and no labeled rows.
 
     Raises
     ------

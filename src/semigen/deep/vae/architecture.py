@@ -13,8 +13,10 @@ from torch import nn
 from semigen.deep.data.rows import TensorRows
 from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.draws import forked
+from semigen.deep.vae.auxiliary import AuxiliaryPosterior, AuxiliaryVAE
 from semigen.deep.vae.model import VAE, ClassVAE
 from semigen.deep.vae.networks import MLP, ConvDecoder, ConvEncoder, Decoder, Encoder
+from semigen.deep.vae.priors import VampPrior
 from semigen.exceptions import ParameterError
 
 
@@ -32,8 +34,12 @@ class VAEArchitecture:
     image_shape : (channels, height, width) or None
     log_prior : ndarray of shape (K,)
         log p(y); K = 0 for M1.
-    labeled_share, alpha, warmup_steps, top_k
+    labeled_share, alpha, warmup_steps, top_k, beta, free_bits
         As :class:`semigen.deep.vae.model.ClassVAE`.
+    n_pseudo_inputs : int
+        Of a VampPrior; 0: the prior is N(0, I).
+    n_auxiliary : int
+        Auxiliary variables of an ADGM; 0: M2.
     """
 
     table: Table
@@ -46,6 +52,10 @@ class VAEArchitecture:
     alpha: float = 0.0
     warmup_steps: int = 0
     top_k: int | None = None
+    beta: float = 1.0
+    free_bits: float = 0.0
+    n_pseudo_inputs: int = 0
+    n_auxiliary: int = 0
 
     @property
     def least_size(self) -> tuple[int, int]:
@@ -56,25 +66,33 @@ class VAEArchitecture:
         """A new model with random weights."""
         inputs, likelihood = Inputs(self.table), self.table.likelihood()
         width, n_classes = self.hidden[-1], len(self.log_prior)
-        encoder = Encoder(self._body(inputs.n_outputs, width), width, n_classes, self.n_latent)
+        log_prior, n_seen = torch.from_numpy(self.log_prior).float(), inputs.n_outputs + self.n_auxiliary
+        encoder = Encoder(self._body(n_seen, width), width, n_classes, self.n_latent)
         back = self._body(width, likelihood.n_outputs, backwards=True)
         decoder = Decoder(self.n_latent, n_classes, width, back)
+        parts: list[Any] = [inputs, encoder, decoder, likelihood]
+        options: dict[str, Any] = {
+            "n_latent": self.n_latent,
+            "warmup_steps": self.warmup_steps,
+            "beta": self.beta,
+            "free_bits": self.free_bits,
+        }
+        if n_classes:
+            parts += [self._body(n_seen, n_classes, last=True), log_prior]
+            options |= {"labeled_share": self.labeled_share, "alpha": self.alpha, "top_k": self.top_k}
+        if self.n_pseudo_inputs:
+            options["prior"] = VampPrior(self.n_pseudo_inputs, n_seen, log_prior)
         if not n_classes:
-            return VAE(
-                inputs, encoder, decoder, likelihood, n_latent=self.n_latent, warmup_steps=self.warmup_steps
-            )
-        return ClassVAE(
-            inputs,
-            encoder,
-            decoder,
-            likelihood,
-            self._body(inputs.n_outputs, n_classes, last=True),
-            torch.from_numpy(self.log_prior).float(),
-            n_latent=self.n_latent,
-            labeled_share=self.labeled_share,
-            alpha=self.alpha,
-            warmup_steps=self.warmup_steps,
-            top_k=self.top_k,
+            return VAE(*parts, **options)
+        if not self.n_auxiliary:
+            return ClassVAE(*parts, **options)
+        n_inputs, n = inputs.n_outputs, self.n_auxiliary
+        return AuxiliaryVAE(
+            *parts,
+            auxiliary=Encoder(self._body(n_inputs, width), width, 0, n),
+            posterior=AuxiliaryPosterior(n_inputs, self.n_latent, width, n_classes, n),
+            n_auxiliary=n,
+            **options,
         )
 
     def _body(
@@ -121,6 +139,10 @@ def _check_width(network: Any, body: Any, n_inputs: int, n_outputs: int) -> None
 
 def start_decoder(model: VAE, rows: TensorRows) -> None:
     """Let the decoder start at the columns' own distributions, if its last layer has a bias per output."""
+    if model.prior is not None:
+        seen = model.inputs(rows.x, rows.mask)
+        chosen = seen[torch.randperm(len(seen))[: model.prior.inputs.shape[0]]]
+        model.prior.start(nn.functional.pad(chosen, (0, model.prior.inputs.shape[1] - seen.shape[1])))
     start = model.likelihood.start(rows.x, rows.mask)
     biases = [value for name, value in model.decoder.body.named_parameters() if name.endswith("bias")]
     if biases and biases[-1].shape == start.shape:  # a convolution has one bias per channel

@@ -64,6 +64,11 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
     top_k : int or None, default=None
         Sum U over the k most probable classes of each row only, which is still a lower bound; saves time with
         many classes. None: all classes.
+    beta, free_bits, n_pseudo_inputs
+        As in :class:`VAEFeatures`.
+    n_auxiliary : int, default=0
+        Auxiliary variables (ADGM, Maaløe et al. 2016, *ICML*): p(x, y) is the same, q(z | x, y) and q(y | x)
+        are more flexible. 0: M2.
     warmup_steps, n_steps, batch_size, learning_rate, weight_average, patience, n_jobs, device, precision,
     checkpoint
         As in :class:`VAEFeatures`. A batch has ``batch_size`` unlabeled rows and as many labeled ones, or all
@@ -124,6 +129,10 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         unlabeled_weight: float = 1.0,
         unlabeled: Any = -1,
         top_k: int | None = None,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        n_pseudo_inputs: int = 0,
+        n_auxiliary: int = 0,
         warmup_steps: int = 0,
         n_steps: int = 2000,
         balanced_batches: bool = False,
@@ -150,6 +159,10 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         self.unlabeled_weight = unlabeled_weight
         self.unlabeled = unlabeled
         self.top_k = top_k
+        self.beta = beta
+        self.free_bits = free_bits
+        self.n_pseudo_inputs = n_pseudo_inputs
+        self.n_auxiliary = n_auxiliary
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
         self.balanced_batches = balanced_batches
@@ -234,7 +247,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         """Posterior means of z given the most probable class, those of each member in turn, (n, latents)."""
 
         def mean(model: Any, block: TensorRows) -> Tensor:
-            seen = model.inputs(block.x, block.mask)
+            seen = model.look(block)
             latent: Tensor = model.encoder(seen, model.log_q(seen).argmax(dim=-1))[0]
             return latent.T
 
@@ -354,9 +367,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
 
     def _member_proba(self, rows: TableRows) -> Array:
         """q(class | x) of each member, (members, n, K)."""
-        return self.networks_.ask_each(
-            rows, lambda model, block: model.log_q(model.inputs(block.x, block.mask)).exp().T
-        )
+        return self.networks_.ask_each(rows, lambda model, block: model.log_q(model.look(block)).exp().T)
 
     def _decoded(self, X: Any, code: int | None) -> Any:
         """Mean of p(x | y, z) of the first member, at the posterior mean of z given the row's own class."""
@@ -364,7 +375,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         model: Any = self.networks_.models[0]
 
         def decoded(block: TensorRows) -> Tensor:
-            seen = model.inputs(block.x, block.mask)
+            seen = model.look(block)
             own = model.log_q(seen).argmax(dim=-1)
             wanted = own if code is None else torch.full_like(own, code)
             mean: Tensor = model.likelihood.mean(model.decoder(model.encoder(seen, own)[0], wanted))

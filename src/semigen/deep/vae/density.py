@@ -37,7 +37,7 @@ def log_density(networks: Networks, rows: Rows, n_samples: int, seed: int) -> Lo
     """Log p(x) of the mixture of all members, with draws of z that are the same for every row."""
     checks.integer("n_samples", n_samples, minimum=1)
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(n_samples, networks.models[0].n_latent, generator=generator, dtype=torch.float64)
+    noise = torch.randn(n_samples, networks.models[0].n_noise, generator=generator, dtype=torch.float64)
 
     def log_weights(model: VAE) -> Tensor:
         return networks.ask(rows, lambda block: model.log_weights(block, noise))

@@ -13,6 +13,7 @@ from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.parameters import check_network, hidden_sizes, image_sizes
 from semigen.deep.training.trainer import Training
 from semigen.deep.vae.architecture import VAEArchitecture, start_decoder
+from semigen.exceptions import ParameterError
 
 START_ROWS = 10_000
 """Rows, at most, whose columns a decoder starts at."""
@@ -26,9 +27,20 @@ class VAEEstimator(DeepEstimator):
     hidden: Any
     network: Any
     image_shape: Any
+    beta: float
+    free_bits: float
+    n_pseudo_inputs: int
+    n_auxiliary: int = 0  # of a model with classes
 
     def _architecture(self, table: Table, log_prior: Array, **options: Any) -> VAEArchitecture:
         """The networks' architecture from the parameters, checked."""
+        if self.free_bits and self.n_pseudo_inputs:
+            raise ParameterError(
+                "free_bits and n_pseudo_inputs are both set: the divergence from a VampPrior is one number "
+                "per row, not one per latent. Use one of them."
+            )
+        if self.n_auxiliary and self.network == "conv":
+            raise ParameterError("n_auxiliary needs network='mlp' or a function, not network='conv'.")
         return VAEArchitecture(
             table,
             n_latent=checks.integer("n_latent", self.n_latent, minimum=1),
@@ -37,6 +49,10 @@ class VAEEstimator(DeepEstimator):
             image_shape=image_sizes(self.image_shape, self.network, table.schema.n_features),
             log_prior=log_prior,
             warmup_steps=self.warmup_steps,
+            beta=checks.real("beta", self.beta, minimum=0.0),
+            free_bits=checks.real("free_bits", self.free_bits, minimum=0.0),
+            n_pseudo_inputs=checks.integer("n_pseudo_inputs", self.n_pseudo_inputs, minimum=0),
+            n_auxiliary=checks.integer("n_auxiliary", self.n_auxiliary, minimum=0),
             **options,
         )
 

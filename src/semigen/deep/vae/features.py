@@ -57,6 +57,15 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         outputs and returns a ``torch.nn.Module`` that maps (n, inputs) to (n, outputs).
     image_shape : (height, width) or (channels, height, width) or None, default=None
         Shape of the image that the columns form, in row-major order.
+    beta : float, default=1.0
+        Weight of the KL term. 1: the bound; more makes latents simpler and more independent (Higgins et al.
+        2017, *ICLR*), less keeps more of the row.
+    free_bits : float, default=0.0
+        Nats that each latent may carry without a cost (Kingma et al. 2016, *NeurIPS* 29): keeps latents from
+        collapsing early. Not with ``n_pseudo_inputs``.
+    n_pseudo_inputs : int, default=0
+        VampPrior (Tomczak & Welling 2018, *AISTATS*): p(z) is the mixture of the posteriors of so many
+        learned rows, 50 to 500, instead of N(0, I). 0: N(0, I).
     warmup_steps : int, default=0
         Optimizer steps over which the weight of the KL term rises linearly from 0 to 1.
     n_steps : int, default=2000
@@ -126,6 +135,9 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         hidden: Any = (300, 300),
         network: Any = "mlp",
         image_shape: Any = None,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        n_pseudo_inputs: int = 0,
         warmup_steps: int = 0,
         n_steps: int = 2000,
         batch_size: int = 200,
@@ -145,6 +157,9 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.hidden = hidden
         self.network = network
         self.image_shape = image_shape
+        self.beta = beta
+        self.free_bits = free_bits
+        self.n_pseudo_inputs = n_pseudo_inputs
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
         self.batch_size = batch_size
@@ -288,7 +303,8 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         """First member's latents with these features, (n, latents); ``others`` gives the collapsed ones."""
         features = torch.as_tensor(np.asarray(Z, dtype=np.float64))
         active = torch.from_numpy(self.active_[0])
-        z = others(len(features), len(active), dtype=torch.float64)
+        center, sd = self.networks_.models[0].prior_moments()
+        z: Tensor = center + sd * others(len(features), len(active), dtype=torch.float64)
         z[:, active] = features[:, : int(active.sum())]
         return z
 
@@ -297,7 +313,10 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
     def _find_active(self, rows: Rows) -> None:
         def divergence(model: Any, block: TensorRows) -> Tensor:
-            return gaussian_kl(*model.encoder(model.inputs(block.x, block.mask))).T
+            mean, log_sd = model.encoder(model.look(block))
+            center, sd = model.prior_moments()
+            found: Tensor = gaussian_kl((mean - center) / sd, log_sd - sd.log())
+            return found.T
 
         self.kl_ = self.networks_.ask_each(rows, divergence).mean(axis=1)
         self.active_ = self.kl_ >= COLLAPSED
