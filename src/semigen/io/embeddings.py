@@ -52,8 +52,8 @@ class WithEmbeddings:
         table = self.file.typed(text)
         if table.num_rows != len(self.embeddings):
             raise TableError(
-                f"{self.path} has {table.num_rows} rows, and its embeddings have {len(self.embeddings)}: give one "
-                "for each row, in the same order."
+                f"{self.path} has {table.num_rows} rows, and its embeddings have {len(self.embeddings)}: "
+                "one is needed for each row, in the same order."
             )
         for j, name in enumerate(names_of(NAME, self.embeddings.shape[1])):
             table = table.append_column(name, pa.array(np.ascontiguousarray(self.embeddings[:, j])))

@@ -24,7 +24,7 @@ from semigen.deep.draws import class_index, drawing, forked, mix
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.fitted import Networks
 from semigen.deep.gan.model import GAN, GANArchitecture
-from semigen.deep.parameters import hidden_sizes, image_sizes
+from semigen.deep.parameters import CONVOLUTIONAL, check_augment, hidden_sizes, image_sizes
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ClassNotMadeError, ColumnError, ParameterError
@@ -55,11 +55,14 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         the generator's outputs for them pass through a sigmoid. "auto": look at the table. Otherwise numbers
         are standardized. Counts are standardized as log(1 + count); the generator draws flags, categories and
         which values are missing.
-    network : {"mlp", "conv"}, default="mlp"
+    network : {"mlp", "conv", "resnet"}, default="mlp"
         "conv": two convolutions come before the hidden layers of the discriminator; needs ``image_shape``.
-        The generator has no convolutions.
+        The generator has no convolutions. "resnet": both are residual networks of convolutions.
     image_shape : (height, width) or (channels, height, width) or None, default=None
         Shape of the image that the columns form, in row-major order.
+    augment : {None, "shift", "shift and flip"}, default=None
+        How real images are changed at random, anew in each step, for the discriminator, as in
+        :class:`VAEClassifier`; needs ``network="conv"`` or ``"resnet"``.
     hidden : "auto", int or tuple of int, default="auto"
         Number of units of each hidden layer of the discriminator. "auto": (w, w/2, w/4, w/4, w/4), none below
         100, where w is 4 times the number of inputs, at most 1000. From 250 inputs on this is the published
@@ -142,6 +145,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         unit_cells: Any = "auto",
         network: Any = "mlp",
         image_shape: Any = None,
+        augment: Any = None,
         hidden: Any = "auto",
         generator_hidden: Any = "auto",
         n_latent: int = 100,
@@ -168,6 +172,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         self.unit_cells = unit_cells
         self.network = network
         self.image_shape = image_shape
+        self.augment = augment
         self.hidden = hidden
         self.generator_hidden = generator_hidden
         self.n_latent = n_latent
@@ -325,11 +330,11 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
 
     def _architecture(self, table: Table, unit: tuple[bool, ...], n_classes: int) -> GANArchitecture:
         """The networks' architecture from the parameters, checked."""
-        if self.network not in ("mlp", "conv"):
-            raise ParameterError(f"network={self.network!r}: use 'mlp' or 'conv'.")
+        if self.network not in ("mlp", *CONVOLUTIONAL):
+            raise ParameterError(f"network={self.network!r}: use 'mlp', 'conv' or 'resnet'.")
         image = (
             image_sizes(self.image_shape, self.network, table.schema.n_features)
-            if self.network == "conv"
+            if self.network in CONVOLUTIONAL
             else None
         )
         widest = min(1000, 4 * tables.Inputs(table).n_outputs)
@@ -348,6 +353,8 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
             n_generated=self.batch_size,
             input_noise=checks.real("input_noise", noise, minimum=0.0),
             image_shape=image,
+            network="resnet" if self.network == "resnet" else "conv",
+            augment=check_augment(self.augment, image, has_missing=table.has_missing),
             **{
                 name: checks.real(name, getattr(self, name), minimum=0.0)
                 for name in ("hidden_noise", "alpha", "entropy_weight", "pull_away_weight")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from torch import nn
 from semigen.deep.data.rows import TensorRows
 from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.draws import forked
+from semigen.deep.parameters import CONVOLUTIONAL
+from semigen.deep.residual import ResidualDecoder, ResidualEncoder, augment
 from semigen.deep.vae.auxiliary import AuxiliaryPosterior, AuxiliaryVAE
 from semigen.deep.vae.model import VAE, ClassVAE
 from semigen.deep.vae.networks import MLP, ConvDecoder, ConvEncoder, Decoder, Encoder
@@ -30,7 +33,7 @@ class VAEArchitecture:
     n_latent : int
     hidden : tuple of int
         Hidden layers of an MLP. Every body ends, or that of a decoder begins, with the last of these sizes.
-    network : "mlp", "conv" or callable
+    network : "mlp", "conv", "resnet" or callable
     image_shape : (channels, height, width) or None
     log_prior : ndarray of shape (K,)
         log p(y); K = 0 for M1.
@@ -40,6 +43,8 @@ class VAEArchitecture:
         Of a VampPrior; 0: the prior is N(0, I).
     n_auxiliary : int
         Auxiliary variables of an ADGM; 0: M2.
+    augment : str or None
+        How images are changed for the cross-entropy of labeled rows.
     """
 
     table: Table
@@ -56,6 +61,7 @@ class VAEArchitecture:
     free_bits: float = 0.0
     n_pseudo_inputs: int = 0
     n_auxiliary: int = 0
+    augment: str | None = None
 
     @property
     def least_size(self) -> tuple[int, int]:
@@ -80,6 +86,8 @@ class VAEArchitecture:
         if n_classes:
             parts += [self._body(n_seen, n_classes, last=True), log_prior]
             options |= {"labeled_share": self.labeled_share, "alpha": self.alpha, "top_k": self.top_k}
+            if self.augment is not None and self.image_shape is not None:
+                options["change"] = partial(augment, image_shape=self.image_shape, kind=self.augment)
         if self.n_pseudo_inputs:
             options["prior"] = VampPrior(self.n_pseudo_inputs, n_seen, log_prior)
         if not n_classes:
@@ -103,10 +111,11 @@ class VAEArchitecture:
             made: nn.Module = self.network(n_inputs, n_outputs)
             _check_width(self.network, made, n_inputs, n_outputs)
             return made
-        if self.network == "conv" and self.image_shape is not None:
-            if backwards:
-                return ConvDecoder(n_inputs, self.image_shape, n_outputs)
-            return ConvEncoder(n_inputs, self.image_shape, n_outputs)
+        if self.network in CONVOLUTIONAL and self.image_shape is not None:
+            nets = (
+                (ConvEncoder, ConvDecoder) if self.network == "conv" else (ResidualEncoder, ResidualDecoder)
+            )
+            return nets[backwards](n_inputs, self.image_shape, n_outputs)
         if last:
             return MLP(n_inputs, self.hidden, n_outputs)
         inner = self.hidden[:-1]

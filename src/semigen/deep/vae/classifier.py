@@ -51,7 +51,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         ``VAEFeatures`` are always Gaussian.
     n_latent : int, default=20
     hidden : int or tuple of int, default=(300, 300)
-    network : {"mlp", "conv"} or callable, default="mlp"
+    network : {"mlp", "conv", "resnet"} or callable, default="mlp"
     image_shape : tuple of int or None, default=None
     alpha : float, default=1.0
         Weight of the mean cross-entropy of the labeled rows, relative to the mean bound per row.
@@ -69,6 +69,9 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
     n_auxiliary : int, default=0
         Auxiliary variables (ADGM, Maaløe et al. 2016, *ICML*): p(x, y) is the same, q(z | x, y) and q(y | x)
         are more flexible. 0: M2.
+    augment : {None, "shift", "shift and flip"}, default=None
+        How labeled images are changed at random, anew in each step, for the cross-entropy: shifted by up to
+        an eighth of their sides, and mirrored. Needs ``image_shape``.
     warmup_steps, n_steps, batch_size, learning_rate, weight_average, patience, n_jobs, device, precision,
     checkpoint
         As in :class:`VAEFeatures`. A batch has ``batch_size`` unlabeled rows and as many labeled ones, or all
@@ -133,6 +136,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         free_bits: float = 0.0,
         n_pseudo_inputs: int = 0,
         n_auxiliary: int = 0,
+        augment: Any = None,
         warmup_steps: int = 0,
         n_steps: int = 2000,
         balanced_batches: bool = False,
@@ -163,6 +167,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         self.free_bits = free_bits
         self.n_pseudo_inputs = n_pseudo_inputs
         self.n_auxiliary = n_auxiliary
+        self.augment = augment
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
         self.balanced_batches = balanced_batches

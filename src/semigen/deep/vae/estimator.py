@@ -10,7 +10,7 @@ from semigen.common.progress import Progress
 from semigen.deep.data.rows import Rows, TensorRows, spread_out
 from semigen.deep.data.tables import Table
 from semigen.deep.estimator import Array, DeepEstimator
-from semigen.deep.parameters import check_network, hidden_sizes, image_sizes
+from semigen.deep.parameters import CONVOLUTIONAL, check_augment, check_network, hidden_sizes, image_sizes
 from semigen.deep.training.trainer import Training
 from semigen.deep.vae.architecture import VAEArchitecture, start_decoder
 from semigen.exceptions import ParameterError
@@ -30,7 +30,8 @@ class VAEEstimator(DeepEstimator):
     beta: float
     free_bits: float
     n_pseudo_inputs: int
-    n_auxiliary: int = 0  # of a model with classes
+    n_auxiliary: int = 0  # this and the next: of a model with classes
+    augment: Any = None
 
     def _architecture(self, table: Table, log_prior: Array, **options: Any) -> VAEArchitecture:
         """The networks' architecture from the parameters, checked."""
@@ -39,8 +40,10 @@ class VAEEstimator(DeepEstimator):
                 "free_bits and n_pseudo_inputs are both set: the divergence from a VampPrior is one number "
                 "per row, not one per latent. Use one of them."
             )
-        if self.n_auxiliary and self.network == "conv":
-            raise ParameterError("n_auxiliary needs network='mlp' or a function, not network='conv'.")
+        if self.n_auxiliary and self.network in CONVOLUTIONAL:
+            raise ParameterError(
+                f"n_auxiliary needs network='mlp' or a function, not network={self.network!r}."
+            )
         return VAEArchitecture(
             table,
             n_latent=checks.integer("n_latent", self.n_latent, minimum=1),
@@ -53,6 +56,7 @@ class VAEEstimator(DeepEstimator):
             free_bits=checks.real("free_bits", self.free_bits, minimum=0.0),
             n_pseudo_inputs=checks.integer("n_pseudo_inputs", self.n_pseudo_inputs, minimum=0),
             n_auxiliary=checks.integer("n_auxiliary", self.n_auxiliary, minimum=0),
+            augment=check_augment(self.augment, self.image_shape, has_missing=table.has_missing),
             **options,
         )
 

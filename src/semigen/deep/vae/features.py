@@ -52,9 +52,10 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         Number of latents, before collapsed ones are dropped.
     hidden : int or tuple of int, default=(300, 300)
         Number of units of each hidden layer.
-    network : {"mlp", "conv"} or callable, default="mlp"
-        "conv": two convolutions, for images; needs ``image_shape``. A callable gets the numbers of inputs and
-        outputs and returns a ``torch.nn.Module`` that maps (n, inputs) to (n, outputs).
+    network : {"mlp", "conv", "resnet"} or callable, default="mlp"
+        "conv": two convolutions, for images; needs ``image_shape``. "resnet": residual blocks of convolutions
+        with group normalization, for images of 32 × 32 and more, on a GPU. A callable gets the numbers of
+        inputs and outputs and returns a ``torch.nn.Module`` that maps (n, inputs) to (n, outputs).
     image_shape : (height, width) or (channels, height, width) or None, default=None
         Shape of the image that the columns form, in row-major order.
     beta : float, default=1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -166,6 +167,8 @@ class ClassVAE(VAE):
         Weight of the mean cross-entropy.
     top_k : int or None
         Number of classes of each row that the unlabeled bound sums over; None: all.
+    change : callable or None
+        Changes labeled rows (n, D) at random for the cross-entropy: augmentation.
     **options
         As :class:`VAE`.
     """
@@ -185,6 +188,7 @@ class ClassVAE(VAE):
         labeled_share: float,
         alpha: float,
         top_k: int | None = None,
+        change: Callable[[Tensor], Tensor] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(inputs, encoder, decoder, likelihood, n_latent=n_latent, **options)
@@ -192,6 +196,7 @@ class ClassVAE(VAE):
         self.register_buffer("log_prior", log_prior)
         self.labeled_share = labeled_share
         self.alpha = alpha
+        self.change = change
         self.top_k = top_k if top_k is not None and top_k < len(log_prior) else None
 
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
@@ -201,6 +206,8 @@ class ClassVAE(VAE):
         x, seen = self.observe(labeled)
         log_px, kl = self.bound_parts(labeled, x, seen, labeled.y)
         bound = bounds.labeled_bound(log_px, self.log_prior[labeled.y], kl, weight)
+        if self.change is not None and self.training:
+            _, seen = self.observe(labeled._replace(x=self.change(labeled.x)))
         cross_entropy = -self.log_q(seen).gather(1, labeled.y[:, None])[:, 0]
 
         x, seen = self.observe(unlabeled)
