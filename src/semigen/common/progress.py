@@ -14,11 +14,11 @@ LINES = 16
 """Lines that ``verbose`` prints, at most."""
 
 
-def part(progress: Progress | None, before: int, after: int) -> Progress | None:
-    """The progress of one of several parts, with so many steps before and after it."""
+def part(progress: Progress | None, before: int, after: int, what: str = "") -> Progress | None:
+    """The progress of one of several parts, with so many steps before and after it; ``what`` names all."""
     if progress is None:
         return None
-    return lambda done, total, name: progress(before + done, before + total + after, name)
+    return lambda done, total, name: progress(before + done, before + total + after, what or name)
 
 
 class Steps:

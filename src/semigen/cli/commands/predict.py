@@ -66,6 +66,13 @@ def predict(
     decimal: Decimal = None,
     csv_safe: CsvSafe = False,
     embeddings: Embeddings = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Keep finished pieces beside FILE, and go on from those of an interrupted run.",
+        ),
+    ] = False,
     config: Config = None,
     as_json: SummaryAsJson = False,
     force: OverwriteFile = False,
@@ -80,9 +87,8 @@ def predict(
     if images is not None and id_ is not None:
         raise typer.BadParameter("--id is for the columns of a table; images are identified by their files.")
     if images is not None:
-        refuse_for_images(
-            {"--score": score, "--keep": keep, "--missing": missing, "--embeddings": embeddings}
-        )
+        of_tables = {"--score": score, "--keep": keep, "--missing": missing, "--resume": resume}
+        refuse_for_images({**of_tables, "--embeddings": embeddings})
     with exit_codes():
         from semigen.cli.prediction import predict_file
         from semigen.cli.scoring import say_score
@@ -112,6 +118,7 @@ def predict(
             csv_safe=csv_safe,
             score_out=score,
             coverage=coverage,
+            resume=resume,
         )
         counts = class_counts({entry["class"]: entry["rows"] for entry in summary["predicted"]})
         rows = counted(summary["n_rows"], "image" if is_folder else "row")

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.common.checks import real
 from semigen.families.covariance.base import (
     Array,
     CompleteWalk,
     Covariance,
     Floats,
     LocationShape,
+    Moments,
     NormalInverseWishart,
     Second,
 )
@@ -36,15 +38,31 @@ class DiagonalShape:
 
 
 class Diag(Covariance):
-    """A variance for each component and column: C · D parameters."""
+    """A variance for each component and column: C · D parameters.
+
+    Parameters
+    ----------
+    floor : float, default=0
+        No variance is below this share of the largest variance that a column has over all rows. Where all
+        columns are in one unit, as pixels are, a column that hardly varies in a class says little, and 0.03
+        is a good choice (:class:`sklearn.naive_bayes.GaussianNB` *adds* such a share, ``var_smoothing``). It
+        depends on the units of the columns: of meters beside millions of dollars it wipes the meters out.
+    """
 
     name = "diag"
+    floor = 0.0
+
+    def __init__(self, floor: float = 0.0) -> None:
+        self.floor = real("floor", floor, minimum=0.0)
 
     def default_shrinkage(self, n_features: int) -> float:
         return 4.0
 
+    def least_variance(self, variance: Array) -> float:
+        return self.floor * float(variance.max())
+
     def pooled(self) -> Covariance:
-        return TiedDiag()
+        return TiedDiag(self.floor)
 
     def pooled_shrinkage(self, n_features: int) -> float:
         return 8.0
@@ -115,6 +133,9 @@ class Spherical(Diag):
 
     name = "spherical"
 
+    def __init__(self) -> None:
+        pass  # a floor in the columns' own units would be none in the units of this shape
+
     def pooled(self) -> Covariance:
         return TiedSpherical()
 
@@ -168,29 +189,28 @@ class TiedSpherical(_OneForAll, Spherical):
 
 
 class DiagonalWalk(CompleteWalk):
-    """Distances and second moments as matrix products with the rows and their squares.
+    """Distances and moments as one matrix product each, with ones, the rows and their squares.
 
     In float64 also for float32 rows: ``y²/v - 2 y m/v + m²/v`` cancels digits where classes lie far apart.
     """
 
     def __init__(self, params: LocationShape, log_det: Array) -> None:
-        super().__init__(params, log_det, np.float64, params.mean.shape[1])
+        n_features = params.mean.shape[1]
+        super().__init__(params, log_det, np.float64, n_features, n_more=n_features)
         precision = 1.0 / params.shape.variance
-        self._quadratic = precision
-        self._linear = -2.0 * params.mean * precision
-        self._constant = (params.mean**2 * precision).sum(axis=1)[:, None]
-        self._second = np.zeros_like(params.mean)
+        constant = (params.mean**2 * precision).sum(axis=1, keepdims=True)
+        self._weights = np.hstack([constant, -2.0 * params.mean * precision, precision])
+        self._sums = np.zeros_like(self._weights)
 
     def distances(self, x: NDArray[Any]) -> Floats:
         y = self.load(x)
-        self._squares = y * y
-        total = self._quadratic @ self._squares
-        total += self._linear @ y
-        total += self._constant
+        np.multiply(y, y, out=self.more)
+        total = self._weights @ self.stacked
         return np.asarray(np.maximum(total, 0.0, out=total))
 
-    def add_second(self, resp: Floats) -> None:
-        self._second += resp @ self._squares.T
+    def add(self, resp: Floats, spread: Floats | None = None) -> None:
+        self._sums += resp @ self.stacked.T
 
-    def second(self) -> Second:
-        return (self._second,)
+    def moments(self) -> Moments:
+        first, second = np.split(self._sums[:, 1:], 2, axis=1)
+        return Moments(self._sums[:, 0], first, (second,))
