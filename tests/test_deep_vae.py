@@ -126,7 +126,8 @@ def test_collapsed_latents_are_dropped_and_reported(rng):
     assert 0 < sd.mean() < 0.5
     assert model.sample(3, random_state=0).shape == (3, 5)
     # A latent counts as much as it carries: its variance under the model, 1, becomes its information.
-    unscaled = model.networks_.models[0].encoder(model.networks_.models[0].inputs(*model._rows(X)[:2]))[0]
+    network = model.networks_.models[0]
+    unscaled = network.encoder(network.look(model._rows(X).take(slice(None))))[0]
     np.testing.assert_allclose(
         Z[:, 0] / np.sqrt(model.kl_.max()), unscaled[:, model.active_[0]][:, 0].numpy(), rtol=1e-9
     )
