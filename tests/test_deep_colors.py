@@ -96,7 +96,8 @@ def test_augmented_rows_enter_the_cross_entropy_alone(shapes, monkeypatch):
         seen.append((tuple(x.shape), image_shape, kind))
         return x
 
-    options = {**COLOR, "likelihood": "continuous_bernoulli", "hidden": 8, "n_latent": 2}
+    alone = {"unlabeled_weight": 1.0, "calibrate": 1.0}
+    options = {**COLOR, **alone, "likelihood": "continuous_bernoulli", "hidden": 8, "n_latent": 2}
     plain = VAEClassifier(**options).fit(shapes.X, shapes.y)
     monkeypatch.setattr("semigen.deep.vae.architecture.augment", spy)
     same = VAEClassifier(augment="shift", **options).fit(shapes.X, shapes.y)

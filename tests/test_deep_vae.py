@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 import semigen  # noqa: E402
 from laws import DEEP_EXPECTED  # noqa: E402
-from semigen.deep import VAEClassifier, VAEFeatures  # noqa: E402
+from semigen.deep import FlowMixtureClassifier, VAEClassifier, VAEFeatures  # noqa: E402
 from semigen.exceptions import (  # noqa: E402
     ColumnError,
     ConvergenceWarning,
@@ -266,6 +266,9 @@ def test_torch_s_random_numbers_are_left_alone(mixed, tmp_path):
     semigen.save(model, tmp_path / "m.semigen")
     assert torch.equal(torch.get_rng_state(), before)
     semigen.load(tmp_path / "m.semigen").predict(X)
+    numbers = X[["size"]].fillna(0.0).assign(b=1.5).to_numpy()
+    alone = {"unlabeled_weight": 1.0, "calibrate": 1.0, "n_steps": 2, "hidden": 8, "random_state": 0}
+    FlowMixtureClassifier(**alone).fit(numbers, labels)  # is built with weights that are replaced
     assert torch.equal(torch.get_rng_state(), before)
 
 
