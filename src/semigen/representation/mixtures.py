@@ -226,7 +226,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
             walk = one.mixture.family.walk(one.params.family, x.dtype, empty)
             found = responsibilities(one.mixture, one.params, Data.unlabeled(x, empty), walk)
             for piece, resp, _ in found:
-                part[:, piece] = np.sqrt(one.share) * resp
+                np.multiply(resp, np.sqrt(one.share), out=part[:, piece])
 
         result = np.empty((self.n_features_out_, matrix.shape[0]))
         ends = np.cumsum([one.mixture.n_components for one in self.mixtures_])[:-1]
