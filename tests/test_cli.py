@@ -178,6 +178,23 @@ def test_help_and_import_are_light():
     assert done.stdout.strip() == "[] []"
 
 
+def test_a_first_prediction_loads_little_and_collects_garbage_rarely(here, model):
+    make_table(seed=1)[0].to_csv("new.csv", index=False)
+    code = (
+        "import gc, sys; from semigen.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'dask', 'matplotlib', 'jinja2', 'sklearn.ensemble', 'sklearn.neighbors'}\n"
+        "print(sorted(heavy & set(sys.modules)), gc.get_threshold()[0])"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = ["predict", str(model), "new.csv", "--out", "p.csv"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[] 100000"
+
+
 def test_progress_names_the_step(monkeypatch):
     stream = io.StringIO()
     terminal = Console(file=stream, force_terminal=True, width=80)

@@ -15,9 +15,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from semigen import MixtureClassifier
+from semigen import MixtureClassifier, MixtureEnsembleFeatures
 from semigen.exceptions import (
     ColumnError,
     ConvergenceWarning,
@@ -28,6 +29,7 @@ from semigen.exceptions import (
 )
 from semigen.families import LowRank
 from semigen.model_selection import SemiSupervisedSplit
+from semigen.representation import NeighborGraph
 from twins import SHAPES
 
 EXPECTED = {
@@ -640,3 +642,34 @@ def test_maximum_likelihood_keeps_eigenvalues_above_the_floor_and_no_others(cova
     scale = X.std(axis=0)
     least = np.linalg.eigvalsh(model.covariances_ / np.outer(scale, scale)).min(axis=1)
     np.testing.assert_allclose(least, 1e-6, rtol=1e-2)
+
+
+ANSWERS = ("predict_proba", "predict_log_proba", "log_joint", "score_samples", "novelty")
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_answers_about_an_array_in_float32_are_float32_and_only_rounded(answer, rng):
+    X = rng.normal(size=(60, 3)).astype(np.float32)
+    X[0] = 3e18, -3e18, 0  # log densities below what float32 has
+    y = np.where(np.arange(60) % 3 > 0, np.arange(60) % 2, -1)
+    model = plain(n_novel_components=1, shrinkage=1).fit(X[1:], y[1:])
+    ask = getattr(model, answer)
+    assert ask(X).dtype == np.float32
+    assert ask(X.astype(float)).dtype == ask(pd.DataFrame(X)).dtype == np.float64
+    np.testing.assert_allclose(
+        ask(X), np.clip(ask(X.astype(float)), -3.4028235e38, None), rtol=1e-6, atol=1e-30
+    )
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1, atol=1e-6)
+    assert model.predict_proba(X, labels=y).dtype == np.float32
+
+
+@pytest.mark.parametrize("features", [MixtureEnsembleFeatures(4), NeighborGraph()], ids=repr)
+def test_features_of_an_array_in_float32_are_float32(features, rng):
+    X = rng.normal(size=(60, 3)).astype(np.float32)
+    features.fit(X)
+    assert features.transform(X).dtype == np.float32
+    assert features.transform(X.astype(float)).dtype == np.float64
+    np.testing.assert_allclose(
+        features.transform(X), features.transform(X.astype(float)), rtol=1e-6, atol=1e-30
+    )
+    assert get_tags(features).transformer_tags.preserves_dtype == ["float64", "float32"]

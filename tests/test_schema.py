@@ -506,8 +506,6 @@ def test_columns_that_changed_their_type_are_refused(frame):
         read(schema, frame({"a": [None, "x"], "n": [1, 2]}))
     with pytest.raises(ColumnError, match=r"its cell in row 2 is '\?'"):
         read(schema, frame({"a": ["1.5", "2,000", "?"], "n": [3, 4, 5]}))
-    with pytest.raises(ColumnError, match=r"'n' is read as counts"):
-        read(schema, frame({"a": [1.5, 2.5], "n": [1.0, 2.5]}))
     assert np.isnan(read(schema, frame({"a": [None, None], "n": [1, 2]}))[:, 0]).all()
 
 
@@ -517,8 +515,31 @@ def test_whole_numbers_that_a_gaussian_models_need_not_stay_whole(rng):
     assert learn(X)[0].kinds == ("number", "count")
     new = pd.DataFrame({"x": [0.0], "n": [2.5]})
     assert MixtureClassifier().fit(X, y).predict(new).shape == (1,)
-    with pytest.raises(ColumnError, match="'n' is read as counts"):
+    with pytest.warns(ColumnWarning, match=r"'n', counts in the fit: 1 of 1 rows \(such as 2.5 in row 0\)"):
         MixtureClassifier({"count": "poisson"}).fit(X, y).predict(new)
+
+
+def test_new_values_of_flags_and_counts_become_the_nearest_with_a_warning(frame):
+    schema, _ = learn(frame({"f": [0, 1, 0], "n": [0, 4, 2], "x": [0.5, 1, 2]}), {"n": "count"})
+    assert schema.kinds == ("flag", "count", "number")
+    X = frame({"f": [2.0, None, 0.0, -1.0], "n": [1.0, 2.7, None, -3.0], "x": [2.7, -3, 2, 0]})
+    with pytest.warns(
+        ColumnWarning, match="'n', counts in .* 'f', flags in the fit: 2 of 4 rows .such as 2 in row 0"
+    ):
+        matrix = read(schema, X)
+    assert_array_equal(matrix, [[1, 1, 2.7], [np.nan, 3, -3], [0, np.nan, 2], [0, 0, 0]])
+
+
+def test_new_values_of_arrays_and_sparse_rows_become_the_nearest(rng):
+    schema, _ = learn(np.array([[0, 1.0], [1, 0.5]]), {0: "flag"})
+    table = np.array([[3, 0.2], [0, 7.5]])
+    with pytest.warns(ColumnWarning, match="0, flags in the fit: 1 of 2 rows"):
+        assert_array_equal(read(schema, table), [[1, 0.2], [0, 7.5]])
+    assert table[0, 0] == 3  # the caller's rows stay as they are
+    rows = scipy.sparse.csr_array(table)
+    with pytest.warns(ColumnWarning, match="1 values in column number 0, flags"):
+        assert_array_equal(read(schema, rows, sparse=True).toarray(), [[1, 0.2], [0, 7.5]])
+    assert rows[0, 0] == 3
 
 
 # --- the way back

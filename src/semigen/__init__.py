@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from semigen.judgement.comparing import compare
     from semigen.judgement.forecast import Forecast, forecast
     from semigen.judgement.query import query
+    from semigen.labeling.notebook import label
     from semigen.mixture import MixtureClassifier
     from semigen.reporting.plots import plot
     from semigen.reporting.reports import Report, report
@@ -43,6 +44,7 @@ _WHERE = {
     "compare": "semigen.judgement.comparing",
     "forecast": "semigen.judgement.forecast",
     "advise": "semigen.judgement.advice",
+    "label": "semigen.labeling.notebook",
     "load": "semigen.io.models",
     "query": "semigen.judgement.query",
     "plot": "semigen.reporting.plots",
@@ -79,6 +81,7 @@ __all__ = [
     "datasets",
     "exceptions",
     "forecast",
+    "label",
     "load",
     "metrics",
     "model_selection",

@@ -128,6 +128,22 @@ def test_a_cell_that_is_no_number_is_named_with_its_row(here):
     assert "'v' has 1 of its cells beyond 1e+150: that in row 7 (from 0) is 1e+300" in message
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_values_and_levels_that_the_fit_did_not_have_are_predicted_with_a_note(here, small, model):
+    labels = true_labels(("a", "b"))
+    rows = [
+        [f"{u:.2f}", int(v > 0), "red" if u > 0 else "blue", label if j < N_LABELED else ""]
+        for j, ((u, v), label) in enumerate(zip(features(2), labels, strict=True))
+    ]
+    Path("data.csv").write_bytes(as_csv(["u", "f", "c", "y"], rows))
+    fit("data.csv", "--target", "y", "--model", model)
+    rows[3][1], rows[5][1], rows[7][2] = 2, 9, "green"
+    Path("new.csv").write_bytes(as_csv(["u", "f", "c", "y"], rows))
+    result = run("predict", "data-semigen/model.semigen", "new.csv", "--out", "o.csv")
+    assert result.stderr.count("'f', flags in the fit: 2 of 36 rows (such as 2 in row 3)") == 1
+    assert len(read_rows("o.csv")) == N_ROWS
+
+
 @pytest.mark.parametrize("kind", ["parquet", "feather", "arrow", "jsonl", "xlsx"])
 @pytest.mark.parametrize(
     ("labels", "classes"),

@@ -20,13 +20,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from semigen._version import __version__
 from semigen.cli.console import Output
 from semigen.cli.predictions import count_predictions, predict_table, probabilities_of
 from semigen.cli.reading import say_source
 from semigen.cli.recipes import DEEP, Judged, Options, Recipe, learn_model
 from semigen.cli.report import say_result, training_notes, verdict_text
 from semigen.cli.sources import ImageSource, Source
+from semigen.cli.streams import stream_of
 from semigen.common.progress import Progress
 from semigen.data.labels import class_columns
 from semigen.exceptions import (
@@ -41,9 +41,9 @@ from semigen.io.tables import spreadsheet_safe, write_table
 from semigen.judgement.advice import advise
 from semigen.judgement.forecast import forecast
 from semigen.reporting.evidence import Evidence, held_out_of
-from semigen.reporting.facts import about_standings, class_rows, standings
+from semigen.reporting.facts import class_rows, standings
 from semigen.reporting.page import html_page
-from semigen.reporting.record import FORMAT, sections
+from semigen.reporting.record import facts, sections
 
 MODEL, PREDICTIONS, SUMMARY, SAMPLES = "model.semigen", "predictions.csv", "summary.json", "samples.png"
 CONFIG, LABEL_NEXT, REPORT = "config.toml", "label_next.csv", "report.html"
@@ -61,6 +61,8 @@ class Learned:
     facts: dict[str, Any]
     summary: dict[str, Any]
     samples: NDArray[Any] | None
+    stream: Callable[[Any, Path], None] | None = None
+    """Writes the predictions of all rows, where ``predictions`` are those of a sample."""
 
 
 def result_names(model: str, *, images: bool, report: bool) -> list[str]:
@@ -117,22 +119,22 @@ def learn(
     with output.warnings_as_notes(), output.progress("predicting"):
         predictions = predict_table(judged.model, source.rows, source.labels.values)
     family = None if recipe.families is None else source.family(recipe.families.of_kind)
-    facts = {
-        "format": FORMAT,
-        "semigen": __version__,
-        **source.about(),
-        "target": source.labels.target,
-        "n_rows": source.n_rows,
-        "n_unlabeled": source.n_unlabeled,
-        "labeled": class_rows(source.labeled),
-        "columns": source.about_columns(family),
-        "model": about,
-        "comparison": None if judged.comparison is None else judged.comparison.to_dict(),
-        "why_not_compared": judged.why_not,
-        "verdict": {**judged.verdict.to_dict(), "text": text},
-        "standing": about_standings(standing),
-        "predicted": count_predictions(predictions),
-    }
+    sample = {} if source.stream is None else {"n_sample": len(source.labels.values)}
+    known = facts(
+        {**source.about(), **sample},
+        target=source.labels.target,
+        n_rows=source.n_rows,
+        n_unlabeled=source.n_unlabeled,
+        labeled=class_rows(source.labeled),
+        columns=source.about_columns(family),
+        model=about,
+        comparison=judged.comparison,
+        why_not_compared=judged.why_not,
+        verdict=judged.verdict,
+        text=text,
+        standing=standing,
+        predicted=count_predictions(predictions),
+    )
     samples = _draw(recipe, judged.model, source, options, output)
     evidence = _evidence(judged, source, predictions)
     with output.warnings_as_notes(), output.progress("reporting") as progress:
@@ -144,14 +146,19 @@ def learn(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.perf_counter() - begin, 1),
     }
-    summary = {**facts, "id_name": evidence.id_name, **found}
-    return Learned(judged.model, predictions, facts, summary, samples)
+    summary = {**known, "id_name": evidence.id_name, **found}
+    return Learned(judged.model, predictions, known, summary, samples, stream_of(source, known))
 
 
 def write(learned: Learned, folder: Path, *, csv_safe: bool = False, report: bool = True) -> None:
     """Write model, predictions, summary, rows to label, report and samples into a folder."""
     save(learned.model, folder / MODEL, notes=learned.facts)
-    for table, name in ((learned.predictions, PREDICTIONS), (_to_label(learned), LABEL_NEXT)):
+    tables = [(_to_label(learned), LABEL_NEXT)]
+    if learned.stream is None:
+        tables.append((learned.predictions, PREDICTIONS))
+    else:
+        learned.stream(learned.model, folder / PREDICTIONS)
+    for table, name in tables:
         write_table(spreadsheet_safe(table) if csv_safe else table, folder / name, ".csv")
     text = json.dumps(learned.summary, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ Data frames are read through narwhals, so pandas, polars and pyarrow tables are 
 """
 
 from semigen.columns.checks import Matrix, missing_columns, refuse_missing
-from semigen.columns.fitted import read_like
+from semigen.columns.fitted import in_precision_of, read_like
 from semigen.columns.kinds import Column, Kind, describe, infer
 from semigen.columns.reading import learn, read
 from semigen.columns.restoring import restore
@@ -22,6 +22,7 @@ __all__ = [
     "ReadTable",
     "Schema",
     "describe",
+    "in_precision_of",
     "infer",
     "learn",
     "missing_columns",

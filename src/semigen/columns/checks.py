@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,7 +15,7 @@ from sklearn.utils import check_array
 from semigen.columns.kinds import Kind
 from semigen.columns.schema import Schema
 from semigen.columns.tables import listing
-from semigen.exceptions import ColumnError
+from semigen.exceptions import ColumnError, ColumnWarning
 
 Matrix: TypeAlias = NDArray[np.float64] | NDArray[np.float32]
 
@@ -44,8 +46,8 @@ def refuse_missing(schema: Schema, matrix: Any, cure: str) -> None:
         _refuse_cells(schema, matrix, np.isnan, "NaN", "missing", cure)
 
 
-def check_sparse(schema: Schema, matrix: csr_array) -> None:
-    """Refuse sparse rows with values that are missing, infinite, or not of the kind of their column."""
+def check_sparse(schema: Schema, matrix: csr_array, *, fitting: bool) -> csr_array:
+    """Refuse sparse rows with values that are missing or infinite; for others see :func:`check_cells`."""
     if "category" in schema.kinds:
         raise ColumnError("X is sparse, and a sparse column cannot be a category: pass X.toarray().")
     if not np.isfinite(matrix.data.sum(dtype=np.float64)):
@@ -56,18 +58,33 @@ def check_sparse(schema: Schema, matrix: csr_array) -> None:
                     f"Input X contains {what} in column number {listing(bad)}: a sparse matrix can have "
                     "neither missing nor infinite values."
                 )
-    for kind, (wrong, what) in _WRONG.items():
-        if kind in schema.kinds:
-            chosen = np.array([one == kind for one in schema.kinds])
-            bad = np.unique(matrix.indices[wrong(matrix.data) & chosen[matrix.indices]]).tolist()
-            if bad:
+    notes = []
+    for kind, allowed in _ALLOWED.items():
+        if kind not in schema.kinds:
+            continue
+        chosen = np.array([one == kind for one in schema.kinds])[matrix.indices]
+        odd = chosen & allowed.refuses(matrix.data)
+        if odd.any():
+            bad = np.unique(matrix.indices[odd]).tolist()
+            if fitting:
                 raise ColumnError(
-                    f"X has values other than {what} in column number {listing(bad)}: correct them."
+                    f"X has values other than {allowed.values} in column number {listing(bad)}: correct them."
                 )
+            data = np.where(odd, allowed.nearest(matrix.data), matrix.data).astype(matrix.dtype)
+            matrix = csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+            notes.append(
+                f"{int(odd.sum())} values in column number {listing(bad)}, {PLURAL[kind]} in the fit"
+            )
+    _warn_of_nearest(notes)
+    return matrix
 
 
-def check_cells(schema: Schema, matrix: Matrix) -> None:
-    """Refuse infinity, and values that are not of the kind of their column."""
+def check_cells(schema: Schema, matrix: Matrix, *, fitting: bool) -> Matrix:
+    """Refuse infinity, and in a fit values that are not of the kind of their column.
+
+    In new rows such a value becomes the nearest that is, with a warning: one odd value among thousands of
+    rows must not end a prediction.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         if not np.isfinite(matrix.sum()) and _any_row(matrix, np.isinf).any():
             _refuse_cells(
@@ -78,21 +95,44 @@ def check_cells(schema: Schema, matrix: Matrix) -> None:
                 "infinite",
                 "Correct them, or drop these rows or columns.",
             )
-    for kind, (wrong, what) in _WRONG.items():
+    notes: list[str] = []
+    for kind, allowed in _ALLOWED.items():
         columns = [j for j, one in enumerate(schema.kinds) if one == kind]
-        if (
-            columns
-            and _any_row(matrix[:, columns] if len(columns) < len(schema.kinds) else matrix, wrong).any()
-        ):
-            j = next(j for j in columns if wrong(matrix[:, j]).any())
-            rows = np.flatnonzero(wrong(matrix[:, j]))
-            name = schema.name(j)
-            raise ColumnError(
-                f"column {name!r} is read as {PLURAL[kind]}, and {rows.size} of its values are not {what} "
-                f"(the first, in row {rows[0]}, is {matrix[rows[0], j]:g}).",
-                "Correct them, or read it as numbers when the model is fitted: "
-                f"{wish(name, 'number', 'gaussian')}.",
+        if not columns:
+            continue
+        chosen = matrix[:, columns] if len(columns) < len(schema.kinds) else matrix
+        bad = [columns[i] for i in np.flatnonzero(_any_row(chosen, allowed.refuses))]
+        if bad and fitting:
+            _refuse_odd(schema, matrix, bad[0], kind)
+        if bad and not notes:
+            matrix = matrix.copy()  # the caller's stays as it is
+        for j in bad:
+            odd = allowed.refuses(matrix[:, j])
+            notes.append(
+                f"{schema.name(j)!r}, {PLURAL[kind]} in the fit: {int(odd.sum())} of {len(odd)} rows "
+                f"(such as {matrix[np.argmax(odd), j]:g} in row {np.argmax(odd)})"
             )
+            matrix[odd, j] = allowed.nearest(matrix[odd, j])
+    _warn_of_nearest(notes)
+    return matrix
+
+
+def _refuse_odd(schema: Schema, matrix: Matrix, column: int, kind: Kind) -> None:
+    name, rows = schema.name(column), np.flatnonzero(_ALLOWED[kind].refuses(matrix[:, column]))
+    raise ColumnError(
+        f"column {name!r} is read as {PLURAL[kind]}, and {rows.size} of its values are not "
+        f"{_ALLOWED[kind].values} (the first, in row {rows[0]}, is {matrix[rows[0], column]:g}).",
+        f"Correct them, or read it as numbers when the model is fitted: {wish(name, 'number', 'gaussian')}.",
+    )
+
+
+def _warn_of_nearest(notes: list[str]) -> None:
+    if notes:
+        warnings.warn(
+            f"new values are read as the nearest that the model knows: {listing(notes)}.",
+            ColumnWarning,
+            stacklevel=5,
+        )
 
 
 def wish(name: Any, kind: Kind, family: str) -> str:
@@ -122,6 +162,15 @@ def _any_row(matrix: Matrix, test: Callable[..., Any]) -> NDArray[np.bool_]:
     return found
 
 
+@dataclass(frozen=True)
+class _Allowed:
+    """Values that a kind of column can have."""
+
+    values: str
+    refuses: Callable[[NDArray[Any]], NDArray[np.bool_]]
+    nearest: Callable[[NDArray[Any]], NDArray[Any]]
+
+
 def _not_a_count(cells: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray((cells < 0) | ((cells != np.floor(cells)) & ~np.isnan(cells)))
 
@@ -131,9 +180,11 @@ def _not_a_flag(cells: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 PLURAL = {"number": "numbers", "count": "counts", "flag": "flags", "category": "categories"}
-_WRONG: dict[Kind, tuple[Callable[[NDArray[Any]], NDArray[np.bool_]], str]] = {
-    "count": (_not_a_count, "whole numbers of 0 or more"),
-    "flag": (_not_a_flag, "0 or 1"),
+_ALLOWED: dict[Kind, _Allowed] = {
+    "count": _Allowed(
+        "whole numbers of 0 or more", _not_a_count, lambda cells: np.maximum(np.rint(cells), 0.0)
+    ),
+    "flag": _Allowed("0 or 1", _not_a_flag, lambda cells: np.asarray(cells > 0.5, dtype=cells.dtype)),
 }
 
 

@@ -1,9 +1,11 @@
-"""Reading rows to predict."""
+"""Reading rows to predict, and answers in their precision."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from semigen.columns.reading import read
@@ -25,3 +27,16 @@ def read_like(estimator: Any, X: Any, *, sparse: bool | Literal["dense"] = True)
     if not isinstance(X, ReadTable) and as_frame(X) is None and getattr(X, "ndim", 2) != 1:
         validate_data(estimator, X, skip_check_array=True, reset=False)
     return read(estimator.schema_, X, sparse=sparse)
+
+
+def in_precision_of(X: Any, answers: NDArray[Any]) -> NDArray[Any]:
+    """Answers about rows in float32 where ``X`` is an array or a sparse matrix of float32, else as they are.
+
+    They are computed in float64 and rounded last; a finite answer stays finite. Data frames, whose columns
+    may differ in type, have answers in float64.
+    """
+    if getattr(X, "dtype", None) != np.float32:
+        return answers
+    largest = np.finfo(np.float32).max
+    within = np.where(np.isfinite(answers), np.clip(answers, -largest, largest), answers)
+    return np.asarray(within, dtype=np.float32)

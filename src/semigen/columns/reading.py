@@ -26,6 +26,7 @@ from semigen.columns.tables import (
     hint,
     is_missing,
     listing,
+    plain_name,
     positions,
 )
 from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
@@ -101,8 +102,7 @@ def learn(
         schema = Schema(
             None, tuple(kind or "number" for kind in asked), (None,) * len(asked), None, (), notes
         )
-        check_sparse(schema, matrix)
-        return schema, matrix
+        return schema, check_sparse(schema, matrix, fitting=True)
     frame = as_frame(X)
     if frame is None:
         return _learn_array(as_table(X), kinds)
@@ -121,11 +121,11 @@ def _learn_array(table: NDArray[Any], kinds: Kinds, notes: tuple[str, ...] = ())
         find_levels(j, table[:, j].tolist()) if kind == "category" else None for j, kind in enumerate(asked)
     )
     schema = Schema(None, tuple(kind or "number" for kind in asked), levels, None, (), notes)
-    return schema, _read_array(schema, table)
+    return schema, _read_array(schema, table, fitting=True)
 
 
 def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tuple[Schema, Any]:
-    names = tuple(map(_plain_name, frame.columns))
+    names = tuple(map(plain_name, frame.columns))
     columns = dict(zip(names, (frame.get_column(name) for name in frame.columns), strict=True))
     asked = dict(zip(names, _asked(kinds, names, len(names)), strict=True))
     found = {name: _kind(asked[name], series) for name, series in columns.items()}
@@ -151,7 +151,7 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
         warnings.warn(
             f"{'; '.join(told)}. kinds={{column: kind}} says otherwise.", ColumnWarning, stacklevel=4
         )
-    return schema, _read_columns(schema, [columns[name] for name, *_ in parts])
+    return schema, _read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
 
 
 Part: TypeAlias = "tuple[Any, Kind, Levels | None, Encoder | None]"
@@ -205,7 +205,9 @@ def _schema(parts: Sequence[Part], library: str, notes: tuple[str, ...]) -> Sche
     return Schema(tuple(names), tuple(kinds), tuple(levels), library, tuple(encoded), notes)
 
 
-def read(schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False) -> Any:
+def read(
+    schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False, order: Literal["C", "F"] = "C"
+) -> Any:
     """Read rows in the way of a fit.
 
     A data frame is read by name if the fit had names: the order of its columns and further ones do not
@@ -217,11 +219,14 @@ def read(schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False) -> 
     X : array-like or sparse matrix of shape (n, D), pandas, polars or pyarrow table, or ReadTable
     sparse : bool or "dense", default=False
         Whether rows may be sparse; "dense": they become an array.
+    order : {"C", "F"}, default="C"
+        How a data frame lies in memory: row by row, or column by column, which is read several times faster.
 
     Returns
     -------
     ndarray of shape (n, D), float64 or float32, or csr_array
-        As :func:`learn` returns it; a level that the schema does not have is one past its last.
+        As :func:`learn` returns it; a level that the schema does not have is one past its last, and a value
+        that is no flag or no count the nearest that is.
 
     Raises
     ------
@@ -229,6 +234,11 @@ def read(schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False) -> 
         If a column is absent, or cannot be read as its kind.
     ValueError, TypeError
         If ``X`` has another number of columns, is not two-dimensional, is empty or complex.
+
+    Warns
+    -----
+    ColumnWarning
+        If flags or counts have other values.
     """
     if isinstance(X, ReadTable):
         alike = (X.schema.kinds, X.schema.levels) == (schema.kinds, schema.levels)
@@ -239,12 +249,11 @@ def read(schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False) -> 
         matrix = _read_sparse(X, bool(sparse))
         _check_width(schema, matrix.shape[1])
         if sparse == "dense":
-            return _read_array(schema, as_dense(matrix))
-        check_sparse(schema, matrix)
-        return matrix
+            return _read_array(schema, as_dense(matrix), fitting=False)
+        return check_sparse(schema, matrix, fitting=False)
     frame = as_frame(X)
     if frame is None:
-        return _read_array(schema, as_table(X))
+        return _read_array(schema, as_table(X), fitting=False)
     names = schema.input_names
     there = frame.columns  # listed anew each time it is asked for
     if schema.is_sparse and not sparse:
@@ -260,7 +269,7 @@ def read(schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False) -> 
                 f"X lacks {listing([repr(name) for name in absent])} ({len(absent)} of the "
                 f"{len(names)} columns that the model was fitted on): {hint(absent[0], others)}"
             )
-    return _read_columns(schema, [frame.get_column(there[j]) for j in found])
+    return _read_columns(schema, [frame.get_column(there[j]) for j in found], order, fitting=False)
 
 
 ASKED: tuple[Kind, ...] = (*USED, "id", "word")
@@ -285,11 +294,9 @@ def _asked(kinds: Kinds, names: Sequence[Any] | None, n_columns: int) -> list[Ki
     return asked
 
 
-def _plain_name(name: Any) -> Any:
-    return name.item() if isinstance(name, np.generic) else name
-
-
-def _read_columns(schema: Schema, columns: Sequence[Series]) -> Any:
+def _read_columns(
+    schema: Schema, columns: Sequence[Series], order: Literal["C", "F"] = "C", *, fitting: bool
+) -> Any:
     """Read the columns of a data frame that are used, in the order of the schema."""
     if schema.is_sparse:
         blocks = [
@@ -300,7 +307,8 @@ def _read_columns(schema: Schema, columns: Sequence[Series]) -> Any:
     inputs = list(zip(schema.inputs, columns, strict=True))
     floats = {s.dtype for one, s in inputs if schema.kinds[one.first] in ("number", "count")}
     single = floats == {nw.Float32()} and "category" not in schema.kinds and not schema.encoded
-    matrix: NDArray[Any] = np.empty((n_rows, schema.n_features), dtype=np.float32 if single else np.float64)
+    dtype = np.float32 if single else np.float64
+    matrix: NDArray[Any] = np.empty((n_rows, schema.n_features), dtype=dtype, order=order)
     for one, series in inputs:
         j, levels = one.first, schema.levels[one.first]
         if one.encoded is not None:
@@ -321,8 +329,7 @@ def _read_columns(schema: Schema, columns: Sequence[Series]) -> Any:
             )
         matrix[:, j] = as_floats(series)
     checked(matrix)
-    check_cells(schema, matrix)
-    return matrix
+    return check_cells(schema, matrix, fitting=fitting)
 
 
 def _first_odd(series: Series) -> tuple[int, Any]:
@@ -343,7 +350,7 @@ def as_table(X: Any) -> NDArray[Any]:
     return table
 
 
-def _read_array(schema: Schema, table: NDArray[Any]) -> Matrix:
+def _read_array(schema: Schema, table: NDArray[Any], *, fitting: bool) -> Matrix:
     """Read the columns of an array by position."""
     if schema.encoded:
         raise ColumnError(
@@ -362,8 +369,7 @@ def _read_array(schema: Schema, table: NDArray[Any]) -> Matrix:
             matrix[:, others] = _as_numbers(table[:, others])
         for j in coded:
             matrix[:, j] = encode(j, table[:, j].tolist(), schema.levels[j] or ())
-    check_cells(schema, matrix)
-    return matrix
+    return check_cells(schema, matrix, fitting=fitting)
 
 
 def _as_numbers(table: NDArray[Any]) -> Matrix:

@@ -16,7 +16,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 from semigen.arrays.pieces import Indices
 from semigen.data.labels import UNLABELED_PATTERN, Labels
@@ -115,6 +115,19 @@ class Blocks(Protocol):
         """The same rows with some of the columns."""
         ...
 
+    def weighted(self, unlabeled_weight: float) -> Blocks:
+        """The same rows, those without a label with their weights times λ."""
+        ...
+
+    def in_memory(self, most_unlabeled: int) -> Data:
+        """All rows if they are in memory, else labeled rows and some unlabeled ones weighted as all."""
+        ...
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the rows are a sparse matrix."""
+        ...
+
     def take(self, positions: Indices) -> Data:
         """Copy rows to memory, by their positions among the rows that count."""
         ...
@@ -174,6 +187,20 @@ class Data(Block):
         if patterns.all():
             return self
         return replace(self, weight=np.where(patterns[self.labels.pattern], self.weight, 0.0))
+
+    def weighted(self, unlabeled_weight: float) -> Self:
+        """The same rows, those without a label with their weights times λ."""
+        weight = np.where(self.labels.is_labeled, self.weight, unlabeled_weight * self.weight)
+        return replace(self, weight=weight)
+
+    def in_memory(self, most_unlabeled: int) -> Data:
+        """The rows themselves."""
+        return self
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the rows are a sparse matrix."""
+        return issparse(self.x)
 
     def take(self, positions: Indices) -> Data:
         """Copy rows, by their positions among the rows that count."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from semigen.common.threads import available_cpus, one_blas_thread
 from semigen.data.blocks import Blocks, Engine
 from semigen.exceptions import ParameterError
 
+_BEGUN = 2 * available_cpus() + 2
+"""Blocks that are computed or wait for a thread, at most."""
 _BY_NAME = {
     "dask": ("semigen.engines.cluster", "DaskEngine", "dask"),
     "torch": ("semigen.engines.tensors", "TorchEngine", "deep"),
@@ -69,10 +72,21 @@ class _Threads(Engine):
     block_rows: int
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
-        apply: Callable[..., Iterable[Any]] = map
-        if self.pool is not None and source.n_rows > self.block_rows:
-            apply = self.pool.map
-        return list(apply(function, source.blocks(self.block_rows), *states))
+        blocks = source.blocks(self.block_rows)
+        if self.pool is None or source.n_rows <= self.block_rows:
+            return list(map(function, blocks, *states))
+        return list(_in_order(self.pool, function, zip(blocks, *states, strict=False)))
+
+
+def _in_order(pool: ThreadPoolExecutor, function: Callable[..., Any], calls: Iterable[Any]) -> Iterator[Any]:
+    """Results in order, with few calls begun at a time: blocks may come from a source larger than memory."""
+    waiting: deque[Future[Any]] = deque()
+    for call in calls:
+        waiting.append(pool.submit(function, *call))
+        if len(waiting) > _BEGUN:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def as_engine(engine: Any, default: Engine | None = None) -> Engine:

@@ -23,6 +23,15 @@ class TableInput:
         return tags
 
 
+class KeepsPrecision:
+    """Tells scikit-learn that features of rows in float32 are float32."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
 class ProbabilityClassifier(ClassifierMixin):
     """A classifier that predicts the most probable class."""
 

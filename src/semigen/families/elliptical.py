@@ -72,7 +72,7 @@ class Elliptical(Family):
             target=self.covariance.target(WITHIN * scale**2, scale),
             strength=float(strength),
             mean_strength=MEAN_STRENGTH if strength > 0 else 0.0,
-            floor=FLOOR * scale**2,
+            floor=np.maximum(FLOOR * scale**2, self.covariance.least_variance(variance)),
         )
 
     def pooled(self) -> Family:

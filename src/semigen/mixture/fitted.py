@@ -23,7 +23,7 @@ from semigen.em import Block, Data, Engine, Mixture, Params, as_engine, impute, 
 from semigen.em.kernel import label_evidence
 from semigen.exceptions import ColumnWarning, ParameterError
 from semigen.families import Family
-from semigen.mixture import criteria, evidence
+from semigen.mixture import criteria
 
 Array = NDArray[np.float64]
 
@@ -34,7 +34,10 @@ def missing_refused(family: Family) -> str:
 
 
 class FittedMixture:
-    """The part of :class:`MixtureClassifier` that only reads the records of a fit."""
+    """The part of :class:`MixtureClassifier` that only reads the records of a fit.
+
+    Probabilities and densities of an array in float32 are rounded to float32, as scikit-learn's are.
+    """
 
     classes_: NDArray[Any]
     mixture_: Mixture
@@ -71,30 +74,29 @@ class FittedMixture:
         LabelError
             If the labels cannot be used, or name a class that the fit did not know.
         """
-        log_proba = self.predict_log_proba(X)
+        log_proba = self._log_proba(X)
         if labels is None:
-            return np.asarray(np.exp(log_proba))
+            return columns.in_precision_of(X, np.exp(log_proba))
         every = np.ones(len(log_proba), dtype=bool)
         given = encode(labels, self.unlabeled, counted=every, classes=self.classes_)
         known = label_evidence(self.params_.noise, given.log_table, given.pattern_labeled)
-        return np.asarray(softmax(log_proba + known[given.pattern], axis=1))
+        return columns.in_precision_of(X, softmax(log_proba + known[given.pattern], axis=1))
 
     def predict_log_proba(self, X: Any) -> Array:
         """Log of :meth:`predict_proba`, (n, K)."""
-        check_is_fitted(self)
-        return self._by_block(X, partial(_log_posterior, self.posterior_power_))
+        return columns.in_precision_of(X, self._log_proba(X))
 
     def log_joint(self, X: Any) -> Array:
         """Log p(x, class), nats, (n, K)."""
-        return self._by_block(X, _known)
+        return columns.in_precision_of(X, self._by_block(X, _known))
 
     def score_samples(self, X: Any) -> Array:
         """Log p(x), novel components included, nats, (n,)."""
-        return self._by_block(X, _log_density)
+        return columns.in_precision_of(X, self._by_block(X, _log_density))
 
     def novelty(self, X: Any) -> Array:
         """p(row belongs to a novel component | x), (n,); 0 without novel components."""
-        return self._by_block(X, _novelty)
+        return columns.in_precision_of(X, self._by_block(X, _novelty))
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
         """Draw rows from the model.
@@ -247,7 +249,7 @@ class FittedMixture:
     def _scored(self, X: Any, y: Any, sample_weight: Any) -> Data:
         """Rows to compute a criterion on, with the classes of the fit."""
         rows = self._with_labels(self._matrix(X), y, sample_weight, self.classes_)
-        return evidence.weighted(rows, self.unlabeled_weight_)
+        return rows.weighted(self.unlabeled_weight_)
 
     def _with_labels(
         self, matrix: Any, y: Any, sample_weight: Any, classes: NDArray[Any] | None = None
@@ -266,6 +268,10 @@ class FittedMixture:
         if not (family.takes_missing or family.accepts(columns.missing_columns(matrix))):
             columns.refuse_missing(self.schema_, matrix, missing_refused(self.mixture_.family))
         return matrix
+
+    def _log_proba(self, X: Any) -> Array:
+        check_is_fitted(self)
+        return self._by_block(X, partial(_log_posterior, self.posterior_power_))
 
     def _by_block(self, X: Any, answer: Answer) -> NDArray[Any]:
         """``answer`` of log p(x, group), block by block: no more memory than its result."""

@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.columns import Schema
+from semigen.common.text import shortened
 from semigen.em import Mixture, Params, alive
 from semigen.exceptions import ParameterError
+
+_SHOWN = 80
+"""Characters of what differs."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +63,11 @@ class LastFit:
         for what, (then, now) in seen.items():
             if then != now:
                 raise ParameterError(
-                    f"warm_start=True goes on from the last fit, which had other {what}: {_short(then)}, "
-                    f"not {_short(now)}. Start afresh (warm_start=False, or a new estimator)."
+                    f"warm_start=True goes on from the last fit, which had other {what}: "
+                    f"{shortened(repr(then), _SHOWN)}, not {shortened(repr(now), _SHOWN)}. Start afresh "
+                    "(warm_start=False, or a new estimator)."
                 )
 
 
 def _list(values: NDArray[np.float64] | None) -> list[float] | None:
     return None if values is None else values.tolist()
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -7,15 +7,17 @@ record does not have it, and the page leaves its part out.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from semigen._version import __version__
 from semigen.common.progress import Progress
+from semigen.comparison import Comparison, Standing, Verdict
 from semigen.exceptions import TableError
 from semigen.reporting.columns import columns_by_class, importance
 from semigen.reporting.evidence import Evidence
-from semigen.reporting.facts import class_shares, model_card
+from semigen.reporting.facts import about_standings, class_shares, model_card
 from semigen.reporting.held_out import (
     held_out,
     prediction_sets,
@@ -76,6 +78,62 @@ def sections(evidence: Evidence, progress: Progress | None = None) -> dict[str, 
     for done, (name, by_column) in enumerate(SECTIONS_BY_COLUMN.items(), start=1 + len(SECTIONS)):
         add(done, name, by_column(evidence, names))
     return {**found, "model_card": model_card(evidence)}
+
+
+def facts(
+    about: Mapping[str, Any],
+    *,
+    target: str,
+    n_rows: int,
+    n_unlabeled: int,
+    labeled: Sequence[Mapping[str, Any]],
+    columns: Sequence[Any],
+    model: Mapping[str, Any],
+    comparison: Comparison | None,
+    why_not_compared: str | None,
+    verdict: Verdict,
+    text: str,
+    standing: Sequence[Standing],
+    predicted: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The part of a record that is about the fit as a whole; the other parts are :func:`sections`.
+
+    Parameters
+    ----------
+    about : mapping
+        The table, and how its cells were read.
+    target : str
+        What the classes are called.
+    n_rows, n_unlabeled : int
+    labeled, predicted : sequence of mapping
+        Rows of each class (:func:`semigen.reporting.facts.class_rows`).
+    columns : sequence
+        What each column is.
+    model : mapping
+        What the model is, and what it was trained on.
+    comparison : Comparison or None
+    why_not_compared : str or None
+    verdict : Verdict
+    text : str
+        The verdict in words.
+    standing : sequence of Standing
+    """
+    return {
+        "format": FORMAT,
+        "semigen": __version__,
+        **about,
+        "target": target,
+        "n_rows": n_rows,
+        "n_unlabeled": n_unlabeled,
+        "labeled": labeled,
+        "columns": columns,
+        "model": model,
+        "comparison": None if comparison is None else comparison.to_dict(),
+        "why_not_compared": why_not_compared,
+        "verdict": {**verdict.to_dict(), "text": text},
+        "standing": about_standings(standing),
+        "predicted": predicted,
+    }
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
-from semigen._version import __version__
 from semigen.columns.tables import as_frame
 from semigen.common.plain import plain
 from semigen.common.progress import Progress
@@ -36,12 +35,11 @@ from semigen.reporting.facts import (
     WITHOUT,
     about_ensemble,
     about_rows,
-    about_standings,
     class_rows,
     standings,
 )
 from semigen.reporting.page import html_page, missing_extra
-from semigen.reporting.record import FORMAT, sections
+from semigen.reporting.record import facts, sections
 
 MOST_FOLDS = 5
 _HEIGHT_IN_NOTEBOOK = 640
@@ -265,28 +263,27 @@ def _facts(
     names = [one["name"] for one in ensemble.get("models", ())]
     given = Counter(evidence.classes[k] for k in evidence.code if k >= 0)
     predicted = Counter(evidence.classes[k] for k in evidence.predicted)
-    return {
-        "format": FORMAT,
-        "semigen": __version__,
-        **({} if table is None else {"table": table}),
-        "target": target,
-        "n_rows": len(labels),
-        "n_unlabeled": int((~labels.is_labeled).sum()),
-        "labeled": class_rows(given),
-        "columns": _columns(evidence),
-        "model": {
+    return facts(
+        {} if table is None else {"table": table},
+        target=target,
+        n_rows=len(labels),
+        n_unlabeled=int((~labels.is_labeled).sum()),
+        labeled=class_rows(given),
+        columns=_columns(evidence),
+        model={
             "name": None,
             "estimator": type(model).__name__,
             "trained_on": WITH if evidence.uses_unlabeled else WITHOUT,
             "seed": plain(getattr(model, "random_state", None)),
             **ensemble,
         },
-        "comparison": None if comparison is None else comparison.to_dict(),
-        "why_not_compared": None if comparison is not None else "Too few labeled rows could be held out.",
-        "verdict": {**verdict.to_dict(), "text": explain(verdict, n_unlabeled)},
-        "standing": about_standings(standings(comparison, saved, names)),
-        "predicted": class_rows(predicted),
-    }
+        comparison=comparison,
+        why_not_compared=None if comparison is not None else "Too few labeled rows could be held out.",
+        verdict=verdict,
+        text=explain(verdict, n_unlabeled),
+        standing=standings(comparison, saved, names),
+        predicted=class_rows(predicted),
+    )
 
 
 def _columns(evidence: Evidence) -> list[dict[str, Any]]:

@@ -14,9 +14,10 @@ from scipy.sparse.linalg import eigsh
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from semigen.columns import in_precision_of
 from semigen.common.checks import integer, real
 from semigen.data.weights import check_weights
-from semigen.estimators.base import ProbabilityClassifier
+from semigen.estimators.base import KeepsPrecision, ProbabilityClassifier
 
 Array = NDArray[np.float64]
 
@@ -59,7 +60,7 @@ class Neighbors:
         return csr_array((weight.ravel(), row.ravel(), np.arange(0, row.size + 1, k)), (len(row), n_rows))
 
 
-class NeighborGraph(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class NeighborGraph(KeepsPrecision, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Graph features: scaled Laplacian eigenvectors of the nearest-neighbor graph of all rows.
 
     With W the symmetric graph of the ``n_neighbors`` nearest rows, weighted ``exp(-(d / d_k)²)`` for a
@@ -157,7 +158,7 @@ class NeighborGraph(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def transform(self, X: Array) -> Array:
         """Graph features of rows (m, D), (m, q)."""
-        return self.features(self.nearest(X))
+        return in_precision_of(X, self.features(self.nearest(X)))
 
 
 class GraphSpreading(ProbabilityClassifier, BaseEstimator):

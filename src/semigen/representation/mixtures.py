@@ -21,7 +21,7 @@ from semigen.common.threads import map_threads, thread_count
 from semigen.data.blocks import among
 from semigen.em import Data, Engine, Mixture, Params, ThreadEngine, as_engine, fit
 from semigen.em.kernel import e_step, given_stats, m_step, responsibilities
-from semigen.estimators.base import TableInput
+from semigen.estimators.base import KeepsPrecision, TableInput
 from semigen.families import Family, Gaussian, as_family, as_modeled, choose
 from semigen.representation.axes import PrincipalAxes
 
@@ -69,7 +69,7 @@ class FeatureMixture:
     share: float = 1.0
 
 
-class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
+class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, BaseEstimator):
     """Responsibilities of many mixtures, fitted without labels, as features.
 
     Feature (m, c) of a row is ``√s_m p_m(component c | row)`` for mixtures m = 1 … M with weights s_m that
@@ -104,6 +104,8 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
     engine : Engine or None, default=None
         Where the rows of a mixture are computed, one mixture after the other. None: each mixture in one of
         the ``n_jobs`` threads.
+    shared_scale : bool, default=False
+        As in :class:`PlainColumns`.
 
     Attributes
     ----------
@@ -133,6 +135,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         n_jobs: int | None = None,
         random_state: Any = 0,
         engine: Engine | None = None,
+        shared_scale: bool = False,
     ) -> None:
         self.n_mixtures = n_mixtures
         self.min_components = min_components
@@ -144,6 +147,7 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.engine = engine
+        self.shared_scale = shared_scale
 
     def fit(self, X: Any, y: Any = None, *, progress: Callable[[int, int], None] | None = None) -> Self:
         """Fit the mixtures on all rows; y is not used.
@@ -175,7 +179,12 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
             chosen = np.random.default_rng(seed).choice(matrix.shape[0], self.max_rows, replace=False)
             matrix = matrix[np.sort(chosen)]
         self.views_ = tuple(
-            PrincipalAxes(gaussian=share, n_axes=MOST_DIMENSIONS, engine=self.engine)
+            PrincipalAxes(
+                gaussian=share,
+                n_axes=MOST_DIMENSIONS,
+                engine=self.engine,
+                shared_scale=self.shared_scale,
+            )
             for share in (GAUSSIAN_SHARES[:1] if issparse(matrix) else GAUSSIAN_SHARES)
         )
         axes = [view.fit_transform(columns.ReadTable(self.schema_, matrix)) for view in self.views_]
@@ -205,7 +214,8 @@ class MixtureEnsembleFeatures(TableInput, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         matrix = columns.read_like(self, X, sparse=self.views_[0].plain_.sparse_ or "dense")
         table = columns.ReadTable(self.schema_, matrix)
-        return self.responsibilities(matrix, [view.transform(table) for view in self.views_])
+        found = self.responsibilities(matrix, [view.transform(table) for view in self.views_])
+        return columns.in_precision_of(X, found)
 
     def responsibilities(self, matrix: Any, axes: list[Array]) -> Array:
         """Return what :meth:`transform` does, for rows whose views are computed already.

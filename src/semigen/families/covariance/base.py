@@ -216,6 +216,10 @@ class Covariance(ABC):
     def target(self, variance: Array, scale: Array) -> Any:
         """Σ₀ in the shape's form, with these variances (D,) of columns of these standard deviations (D,)."""
 
+    def least_variance(self, variance: Array) -> float:
+        """What no variance of a component falls below, given those of the columns over all rows (D,)."""
+        return 0.0
+
     def pooled(self) -> Covariance:
         """The shape with one matrix for all components, the level above in a hierarchical prior.
 
