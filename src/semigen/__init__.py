@@ -57,6 +57,7 @@ _MODULES = (
     "datasets",
     "deep",
     "em",
+    "engines",
     "exceptions",
     "families",
     "metrics",

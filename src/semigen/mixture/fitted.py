@@ -47,7 +47,7 @@ class FittedMixture:
     unlabeled: Any
     unlabeled_weight_: float
     posterior_power_: float
-    engine: Engine | None
+    engine: Engine | str | None
 
     @over_partitions(classes)
     def predict(self, X: Any) -> NDArray[Any]:
