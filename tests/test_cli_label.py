@@ -108,3 +108,30 @@ def test_a_journal_of_another_target_or_table_is_refused(table):
 )
 def test_wrong_usage(table, arguments):
     assert "Usage: " in run(*arguments, code=2).stderr
+
+
+def test_the_page_is_served_with_what_was_asked_for(table, monkeypatch):
+    def serve(session, *, host, port, open_browser, person, tell):
+        assert (host, port, open_browser, person) == ("127.0.0.1", 0, False, "ann")
+        assert session.blind
+        assert [one["name"] for one in session.state("ann")["classes"]] == ["no", "yes"]
+        assert {one["name"] for one in session.item("ann")["content"]["cells"]} == {"u", "w"}
+        session.answer("ann", session.item("ann")["key"], classes=["no"])
+        tell("one")
+        tell("two")
+
+    monkeypatch.setattr("semigen.labeling.server.serve", serve)
+    given = ("--classes", "no, yes", "--person", "ann", "--drop", "v", "--as", "w=number", "--blind")
+    result = run("label", "data.csv", "--target", "y", "--no-browser", *given)
+    assert result.stdout.splitlines() == [
+        "60 rows, 0 labeled. Journal: data.csv.journal",
+        "one",
+        "two",
+        "1 labeled row, saved in data.csv.journal",
+    ]
+
+
+def test_the_extra_is_asked_for_before_anything_is_read(here, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = run("label", "none.csv", "--target", "y", code=1)
+    assert 'pip install "semigen[label]"' in error_of(result)

@@ -121,6 +121,7 @@ def test_undo_takes_an_answer_back_and_its_item_comes_again(place):
             before, item = told(session, "ann"), session.item("ann")
             session.answer("ann", item["key"], classes=classes)
             assert told(session, "ann") != before
+            assert session.item("ann")["key"] != item["key"]
             assert session.undo("ann")["key"] == item["key"]
             assert told(session, "ann") == before
             assert session.item("ann") == item
@@ -250,6 +251,8 @@ def test_rows_are_known_by_content_or_id_and_a_changed_table_is_told(place):
     assert read_items(shuffled, "kind", id="id").keys == shuffled["id"].tolist()
     moved = read_items(shuffled.drop(columns="id")[["color", "v", "u"]], "kind")
     assert sorted(moved.keys) == sorted(keys)
+    swapped = X.drop(columns="id").rename(columns={"u": "v", "v": "u"})
+    assert not set(read_items(swapped, "kind").keys) & set(keys)
     assert read_items(pl.from_pandas(X.drop(columns="id")), "kind").keys == keys
     with opened(X, place, id="id", classes=["a", "b"]) as session:
         session.answer("ann", "i3", classes=["a"])
@@ -267,6 +270,8 @@ def test_people_agree_by_vote_and_a_tie_is_a_candidate_set():
     assert decided([("a",), ("a",), ("b",)]) == ("a",)
     assert decided([("a",), ("b",)]) == ("a", "b")
     assert decided([("a", "b"), ("b",)]) == ("b",)
+    assert decided([("a", "b"), ("b", "c"), ("a",), ("c",)]) == ("a", "c")
+    assert decided([("a", "b"), ("c",)]) == ("c",)
     assert decided([("a", "b"), ()]) == ("a", "b")
     assert decided([(), ()]) == ()
 
@@ -301,12 +306,13 @@ def test_every_row_is_asked_for_once_a_skipped_one_again_at_the_end(place):
             assert item == session.item("ann")
             first = item["row"] not in seen
             seen.append(item["row"])
-            session.answer(
-                "ann", item["key"], **({"skip": True} if first and len(seen) < 3 else {"classes": "a"})
-            )
+            said = {"skip": True} if first and len(seen) < 3 else {"classes": "a"}
+            session.answer("ann", item["key"], **(said if len(seen) != 5 else {"unsure": True}))
         assert len(seen) == 12
         assert sorted(seen[:10]) == list(range(2, 12))
         assert seen[10:] == seen[:2]
+        assert session.state("ann")["stop"] is None
+        session.answer("ann", session._items.keys[seen[4]], classes="b")
         assert session.state("ann")["stop"] == "You can stop: every row has a label."
 
 
@@ -435,9 +441,13 @@ def test_a_wrong_label_is_suspicious_and_predictions_are_made_without_it():
     code = [names.index(name) for name in y]
     given = [(row, [code[row]]) for row in range(30)]
     given[4] = (4, [(code[4] + 1) % 3])
-    report, _ = refit(read_pool(X), given, names, 0, 60, None, [4, 5, 60])
+    far = code.index(0, 30)
+    X.loc[[far, 88, 89], ["u", "v"]] = 30.0  # only its own label says that such a row is low
+    given.append((far, [0]))
+    report, probabilities = refit(read_pool(X), given, names, 0, 60, None, [4, 5, 60, far])
     assert report["checks"][0] == 4
-    assert dict(report["predicted"]) == {4: names[code[4]], 5: names[code[5]]}
+    assert dict(report["predicted"]) == {4: names[code[4]], 5: names[code[5]], far: "high"}
+    assert probabilities[far].argmax() == 0
     assert len({row for row, _ in report["queue"]} & set(range(30))) == 0
 
 
@@ -466,6 +476,8 @@ def test_a_session_learns_asks_and_estimates(learned):
     session, y, reasons = learned
     assert not session.state("ann")["trouble"]
     assert reasons.count("random") == 4, "15 % and the first"
+    assert reasons[0] == "random"
+    assert reasons.index("random", 1) == 6
     assert {"explore", "check"} <= set(reasons)
     state = session.state("ann")
     assert state["fit"]["n"] == state["n_labeled"]
@@ -513,7 +525,8 @@ def test_the_estimate_counts_first_answers_of_the_random_sample(place):
             session.answer("ann", session._items.keys[row], classes=[name])
         session.answer("ann", session._items.keys[2], classes=["a"])  # a check: not the first answer
         session.answer("bob", session._items.keys[7], unsure=True)
-        predicted = dict.fromkeys(range(4), "a") | {4: "b"}
+        session.answer("ann", session._items.keys[8], classes=["a", "b"])
+        predicted = dict.fromkeys([0, 1, 2, 3, 8], "a") | {4: "b"}
         found = honest([0, 1, 2, 3, 4, 5, 7, 8], predicted, session._answers, session._items)
         assert found["n"] == 5, "row 5 has no prediction, rows 7 and 8 have no class"
         assert found["accuracy"] == 2 / 5
@@ -607,3 +620,16 @@ def test_the_journal_is_closed_where_a_session_cannot_begin(place):
     with pytest.raises(ParameterError, match="of the target 'kind', not 'other'"):
         opened(X, place, target="other")
     Journal.open(place, {}).close()
+
+
+def test_a_session_goes_on_without_its_learning_process(place):
+    X, _ = make_table(12)
+    with opened(X, place, classes=["a", "b"], learn=True) as session:
+        version = session.state("ann")["version"]
+        session._loop._learner._process.kill()
+        session.wait(version, 30)
+        assert session.state("ann")["trouble"].startswith("The model is not refitted any more: the learning")
+        assert not session.state("ann")["fitting"]
+        session.answer("ann", session.item("ann")["key"], classes=["a"])
+        assert session.item("ann")["reason"] == "random"
+        assert session.settle(1)

@@ -16,6 +16,7 @@ import json
 import tempfile
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from numpy.typing import NDArray
 from benchmarks.accuracy import mixed
 from benchmarks.markdown import table
 from semigen.datasets import bundled_table
-from semigen.labeling import Session
+from semigen.labeling import Session, loop
+from semigen.labeling.items import Items, TableItems
+from semigen.labeling.learner import Message
 from semigen.labeling.learning import Pool, refit
 
 HERE = Path(__file__).resolve().parent
@@ -38,14 +41,38 @@ TABLES = (
     "ring", "segment", "titanic", "penbased",
 )
 # fmt: on
-MOST_ROWS = 1000
+MOST_ROWS, QUICK_ROWS = 1000, 600
 ERRORS = 0.1
 N_RANDOM, DRAWS = 100, 3
 STEPS = (*range(10, 61, 5), 70, 80, 100)
+QUICK_STEPS = (10, 20, 30, 40, 50, 60, 80, 100)
 
 
-def load(name: str, seed: int) -> tuple[pd.DataFrame, NDArray[Any]]:
-    """Rows, at most ``MOST_ROWS`` of them drawn at random, and their true classes as text."""
+class LearnerHere:
+    """The learning process as a call in this one, so that a session costs its refits alone."""
+
+    def __init__(self, items: Items, rows: NDArray[Any], seed: int, time_budget: float, tell: Any) -> None:
+        self.rows, self._seed, self._tell = rows, seed, tell
+        self.place = {row: place for place, row in enumerate(rows.tolist())}
+        with tempfile.TemporaryDirectory() as folder:
+            job = {**items.job(rows, Path(folder)), "seed": seed}
+            self._pool = Pool.read(job, Path(folder))
+        self._last: Any = None
+
+    def begin(self) -> None:
+        self._tell(self, Message("ready", {}, self._pool.features))
+
+    def ask(self, given: Any, classes: Any, sample: Any) -> None:
+        report, found = refit(self._pool, given, classes, self._seed, 600.0, self._last, sample)
+        self._last = None if found is None else found.argmax(axis=1)
+        self._tell(self, Message("fit", {"n": len(given), **report}, found))
+
+    def close(self) -> None:
+        pass
+
+
+def load(name: str, seed: int, most: int = MOST_ROWS) -> tuple[pd.DataFrame, NDArray[Any]]:
+    """Rows, at most so many drawn at random, and their true classes as text."""
     if name in BUNDLED:
         data = bundled_table(name, 5, random_state=0)
         X = pd.DataFrame(data.X, columns=list(data.feature_names))
@@ -53,7 +80,7 @@ def load(name: str, seed: int) -> tuple[pd.DataFrame, NDArray[Any]]:
     else:
         X, y = mixed.read(name)
         y = np.array(list(map(str, y)))
-    rows = np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]
+    rows = np.random.default_rng(seed).permutation(len(X))[:most]
     return X.iloc[rows].reset_index(drop=True), y[rows]
 
 
@@ -78,8 +105,6 @@ class Annotator:
 def random_error(X: pd.DataFrame, annotator: Annotator, seed: int) -> float:
     """Mean error of the model with the labels of ``N_RANDOM`` random rows."""
     with tempfile.TemporaryDirectory() as folder:
-        from semigen.labeling.items import TableItems
-
         items = TableItems.read(X, "the target", None, None, None, None)
         job = {**items.job(np.arange(len(X)), Path(folder)), "seed": seed}
         pool = Pool.read(job, Path(folder))
@@ -94,8 +119,10 @@ def random_error(X: pd.DataFrame, annotator: Annotator, seed: int) -> float:
     return float(np.mean(errors))
 
 
-def one_session(X: pd.DataFrame, truth: NDArray[Any], seed: int) -> list[dict[str, Any]]:
-    """What is known after each of ``STEPS`` answers."""
+def one_session(
+    X: pd.DataFrame, truth: NDArray[Any], seed: int, steps: Sequence[int]
+) -> list[dict[str, Any]]:
+    """What is known after each of some numbers of answers."""
     annotator = Annotator(truth, seed)
     codes = np.searchsorted(annotator.classes, truth)
     found = []
@@ -110,9 +137,11 @@ def one_session(X: pd.DataFrame, truth: NDArray[Any], seed: int) -> list[dict[st
             time_budget=60.0,
         ) as session,
     ):
+        if isinstance(session._loop._learner, LearnerHere):
+            session._loop._learner.begin()
         session.settle(120)
         n = 0
-        for step in STEPS:
+        for step in steps:
             while n < step and (item := session.item("a")) is not None:
                 session.answer("a", item["key"], classes=[annotator.says(item["row"])])
                 n += 1
@@ -137,21 +166,21 @@ def one_session(X: pd.DataFrame, truth: NDArray[Any], seed: int) -> list[dict[st
     return found
 
 
-def measure(names: list[str], seeds: range, out: Path) -> None:
+def measure(names: list[str], seeds: range, out: Path, steps: Sequence[int]) -> None:
     """Append one line for each table and seed to a file; those that are there are left out."""
     done = {(one["table"], one["seed"]) for one in lines(out)}
     for seed in seeds:
         for name in names:
             if (name, seed) in done:
                 continue
-            X, truth = load(name, seed)
+            X, truth = load(name, seed, QUICK_ROWS if steps is QUICK_STEPS else MOST_ROWS)
             began = time.perf_counter()
             base = random_error(X, Annotator(truth, 1000 + seed), seed)
-            steps = one_session(X, truth, seed)
-            line = {"table": name, "seed": seed, "random": base, "steps": steps}
+            curve = one_session(X, truth, seed, steps)
+            line = {"table": name, "seed": seed, "random": base, "steps": curve}
             with out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
-            errors = " ".join(f"{one['error']:.3f}" for one in steps)
+            errors = " ".join(f"{one['error']:.3f}" for one in curve)
             seconds = time.perf_counter() - began
             print(f"{name} {seed}: random {base:.3f}, {errors} ({seconds:.0f} s)", flush=True)
 
@@ -168,10 +197,11 @@ def page(out: Path) -> str:
     for name in names:
         mine = [one for one in found if one["table"] == name]
         base = float(np.mean([one["random"] for one in mine]))
-        curve = np.mean([[step["error"] for step in one["steps"]] for one in mine], axis=0)
-        reached = np.flatnonzero(curve <= base)
-        needed.append(STEPS[reached[0]] if reached.size else np.inf)
-        at = [curve[STEPS.index(n)] for n in (20, 40, 60, 100)]
+        every = [{step["n"]: step["error"] for step in one["steps"]} for one in mine]
+        steps = sorted(set.intersection(*map(set, every)))
+        curve = {n: float(np.mean([one[n] for one in every])) for n in steps}
+        needed.append(next((n for n in steps if curve[n] <= base), np.inf))
+        at = [curve[n] for n in (20, 40, 60, 100)]
         label = "> 100" if needed[-1] == np.inf else str(needed[-1])
         rows.append([name, str(len(mine)), f"{base:.1%}", *(f"{error:.1%}" for error in at), label])
     rows.append(["**median**", "", "", "", "", "", "", f"{np.median(needed):.0f}"])
@@ -196,11 +226,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--from", dest="first", type=int, default=0)
     parser.add_argument("--out", type=Path, default=HERE / "sessions.jsonl")
+    parser.add_argument(
+        "--quick", action="store_true", help="refits in this process, after every ten answers, no other ones"
+    )
     parser.add_argument("--page", action="store_true", help="only print the tables of what was measured")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    if options.quick:
+        loop.Learner, loop.REFIT_AFTER = LearnerHere, np.inf  # type: ignore[misc,assignment]
     if not options.page:
-        measure(options.tables, range(options.first, options.first + options.seeds), options.out)
+        seeds = range(options.first, options.first + options.seeds)
+        measure(options.tables, seeds, options.out, QUICK_STEPS if options.quick else STEPS)
     print(page(options.out))
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from semigen.judgement.comparing import compare
     from semigen.judgement.forecast import Forecast, forecast
     from semigen.judgement.query import query
+    from semigen.judgement.sets import set_rule
     from semigen.labeling.notebook import label
     from semigen.mixture import MixtureClassifier
     from semigen.reporting.plots import plot
@@ -51,6 +52,7 @@ _WHERE = {
     "plot": "semigen.reporting.plots",
     "report": "semigen.reporting.reports",
     "save": "semigen.io.models",
+    "set_rule": "semigen.judgement.sets",
 }
 _MODULES = (
     "columns",
@@ -92,6 +94,7 @@ __all__ = [
     "query",
     "report",
     "save",
+    "set_rule",
 ]
 
 

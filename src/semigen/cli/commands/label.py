@@ -180,4 +180,4 @@ def label(
                     person=person,
                     tell=lambda line: output.say(line, wrap=False),
                 )
-                output.say(f"{session.n_labeled:,} labels are in {place}", wrap=False)
+                output.say(f"{counted(session.n_labeled, 'labeled row')}, saved in {place}", wrap=False)
