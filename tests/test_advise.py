@@ -465,6 +465,28 @@ def test_the_command_says_what_the_function_says(csv):
     assert found["target"] == "kind"
 
 
+def test_the_command_counts_rows_by_their_weights(csv):
+    table = pd.read_csv("data.csv")
+    table["weight"] = np.where(np.arange(len(table)) % 3 > 0, 1.0, 0.0)
+    table.to_csv("weighted.csv", index=False)
+    table[table.weight > 0].drop(columns="weight").to_csv("rest.csv", index=False)
+    found = json.loads(
+        run("advise", "weighted.csv", "--target", "kind", "--weight", "weight", "--json").stdout
+    )
+    alone = json.loads(run("advise", "rest.csv", "--target", "kind", "--json").stdout)
+    assert found["n_labeled"] == alone["n_labeled"] < table.kind.notna().sum()
+    assert found["verdict"] == alone["verdict"]
+    assert found["harm_probability"] == pytest.approx(alone["harm_probability"], abs=0.15)  # other folds
+
+
+def test_weights_count_in_fits_and_scores():
+    X, y = clean().X, clean().y
+    weight = np.where(np.arange(len(y)) % 2, 1.0, 3.0)
+    plain, heavy = clean_study(), look(X, y, weight=weight)
+    assert not np.allclose(heavy.fits[1.0].means_, plain.fits[1.0].means_)
+    assert np.array_equal(heavy.held_out.comparison.weight, weight[heavy.held_out.comparison.rows])
+
+
 def test_the_command_refuses_what_cannot_be_used(csv):
     csv.fillna("x").to_csv("full.csv", index=False)
     assert "every row is labeled" in error_of(run("advise", "full.csv", "--target", "kind", code=1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ import pandas as pd
 import pytest
 
 from command_line import error_of, fit, here, make_table, run, shown
-from semigen.common import interrupts
 from semigen.labeling import Session
 
 __all__ = ["here"]  # a fixture
@@ -119,7 +117,8 @@ def test_the_page_is_served_with_what_was_asked_for(table, monkeypatch):
         assert [one["name"] for one in session.state("ann")["classes"]] == ["no", "yes"]
         assert {one["name"] for one in session.item("ann")["content"]["cells"]} == {"u", "w"}
         session.answer("ann", session.item("ann")["key"], classes=["no"])
-        tell("one\ntwo")
+        tell("one")
+        tell("two")
 
     monkeypatch.setattr("semigen.labeling.server.serve", serve)
     given = ("--classes", "no, yes", "--person", "ann", "--drop", "v", "--as", "w=number", "--blind")
@@ -136,12 +135,3 @@ def test_the_extra_is_asked_for_before_anything_is_read(here, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     result = run("label", "none.csv", "--target", "y", code=1)
     assert 'pip install "semigen[label]"' in error_of(result)
-
-
-def test_a_signal_that_was_waited_for_is_forgotten():
-    with pytest.raises(KeyboardInterrupt):
-        interrupts._notice(signal.SIGINT, None)
-    interrupts.forget(signal.SIGTERM)
-    assert interrupts.received() == signal.SIGINT
-    interrupts.forget(signal.SIGINT)
-    assert interrupts.received() is None

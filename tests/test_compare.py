@@ -171,4 +171,10 @@ def test_compare_on_the_command_line(tmp_path):
     said = run(*arguments, "logistic,mixture", "--splits", 3).stdout
     assert "16 held-out labeled rows, 3 folds" in said
     assert "class shares" in said
+    frame.assign(w=np.arange(len(frame)) % 2).to_csv(tmp_path / "t.csv", index=False)
+    weighted = json.loads(run(*arguments, "logistic", "--splits", 3, "--weight", "w", "--json").stdout)
+    model = named_model("logistic", unlabeled=None)
+    wanted = semigen.compare({"logistic": model}, X, NAMES, n_splits=3, sample_weight=np.arange(len(X)) % 2)
+    assert weighted["scores"]["logistic"] == wanted.to_dict()["scores"]["logistic"]
+    assert weighted["scores"]["logistic"] != record["scores"]["logistic"]
     assert "no model 'nothing'" in error_of(run(*arguments, "nothing", code=1))

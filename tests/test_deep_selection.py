@@ -104,6 +104,15 @@ def test_folds_do_not_see_the_labels_that_are_held_out(monkeypatch, rng):
     assert all(one.estimator is model.features_ for _, one, _, _ in folds)  # M1 is learned once
 
 
+def test_a_report_tells_what_the_folds_of_the_fit_told(rng):
+    pytest.importorskip("jinja2")
+    X = rng.normal(size=(100, 3)) + np.arange(100)[:, None] % 2
+    model = VAEClassifier(n_latent=2, hidden=8, n_steps=10, random_state=0).fit(X, Y)
+    record = semigen.report(model, X, Y).record
+    assert record["comparison"] == model.comparison_.to_dict()
+    assert record["verdict"]["outcome"] == model.verdict_.outcome
+
+
 def test_a_seed_is_a_result_and_progress_counts_the_steps_of_all_fits(rng):
     X, said = rng.normal(size=(100, 3)), []
     one = VAEClassifier(n_latent=2, hidden=8, n_steps=5, random_state=3)

@@ -2,9 +2,11 @@
 
 import http.client
 import json
+import re
 import socket
 import threading
 import time
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -14,11 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import semigen
+import semigen.labeling
 from labeling_fake import FakeSession, table_item
 from semigen.exceptions import MissingExtraError, ParameterError
 from semigen.labeling import server
 from semigen.labeling.security import Gate, is_loopback
 from semigen.labeling.server import Page, serve
+from semigen.labeling.words import WORDS
 
 
 class Client:
@@ -291,6 +295,35 @@ def test_a_notebook_gets_the_labels_as_a_series(tmp_path):
         semigen.label(frame, target="kind", port=-1, journal=tmp_path / "kind.journal")
 
 
+def test_the_fake_is_like_a_session(tmp_path):
+    """What the page reads of one, the other has, too."""
+    frame = pd.DataFrame({"size": np.arange(30.0), "shape": ["round", "long", "flat"] * 10})
+    where = {"journal": tmp_path / "kind.journal", "classes": ["a", "b"]}
+    with semigen.labeling.Session.open(frame, target="kind", learn=False, **where) as real:
+        fake = FakeSession(classes=["a", "b"])
+        for session in (real, fake):
+            session.answer("Ben", session.item("Ben")["key"], classes=["a"])
+        assert set(fake.state("Ana")) <= set(real.state("Ana"))
+        assert set(fake.item("Ana")) == set(real.item("Ana"))
+        assert set(fake.item("Ana")["content"]) == set(real.item("Ana")["content"])
+        for what in ("classes", "people"):
+            assert set(fake.state("Ana")[what][0]) == set(real.state("Ana")[what][0])
+        of_fake, of_real = fake.item("Ana")["content"]["cells"], real.item("Ana")["content"]["cells"]
+        assert set(of_fake[0]) == set(of_real[0])
+        assert all(0 <= one["percentile"] <= 100 for one in (of_fake[0], of_real[0]))
+
+
+def test_every_word_is_said_and_none_is_missing():
+    folder = Path(server.__file__).parent
+    files = [*folder.glob("*.py"), *folder.glob("static/*.js"), *folder.glob("templates/*.html")]
+    text = "\n".join(path.read_text() for path in files)
+    said = set(re.findall(r"""\b(?:say\(|WORDS\[|words\[)"(\w+)"|\bwords\.(?!json|map)(\w+)""", text))
+    said = {one or other for one, other in said}
+    listed = set(re.findall(r'"(\w+)"', text))  # names that are chosen from a list
+    assert said <= set(WORDS)
+    assert set(WORDS) <= said | listed
+
+
 def test_hosts():
     assert all(map(is_loopback, ("127.0.0.1", "::1", "localhost", "127.8.8.8")))
     assert not any(map(is_loopback, ("0.0.0.0", "192.168.1.5", "example.org", "localhost.evil.example")))
@@ -303,13 +336,9 @@ def test_hosts():
     assert Gate(host="::1", port=80).url().startswith("http://[::1]:80/?token=")
 
 
-def interrupted(*_, **__):
-    raise KeyboardInterrupt
-
-
 def test_serve_says_where_warns_and_stops(monkeypatch):
     session, said = FakeSession(), []
-    monkeypatch.setattr("uvicorn.Server.run", interrupted)
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
     monkeypatch.setattr(server.webbrowser, "open", lambda url: said.append(f"opened {url}"))
     serve(session, host="0.0.0.0", tell=said.append)
     assert "0.0.0.0 can be reached from other computers" in said[0]
@@ -317,7 +346,8 @@ def test_serve_says_where_warns_and_stops(monkeypatch):
     assert said[-1] == "Stopped. Everything is saved."
     said.clear()
     serve(session, open_browser=False, tell=said.append)
-    assert len(said) == 2
+    assert len(said) == 3
+    assert all("\n" not in line for line in said)
     with pytest.raises(ParameterError, match="no address of this computer"):
         Page(session, host="no such host")
     with socket.socket() as taken:

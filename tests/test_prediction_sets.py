@@ -11,6 +11,7 @@ import semigen
 from command_line import error_of, run
 from semigen.ensemble.held_out import pool_weights, shares_of_rows
 from semigen.ensemble.uncertainty import held_out_probabilities
+from semigen.estimators.adapters import PartlyLabeledClassifier
 from semigen.evaluation.conformal import HeldOutProbabilities, set_rule
 from semigen.evaluation.uncertainty import entropy
 from semigen.exceptions import ParameterError
@@ -266,3 +267,32 @@ def test_sets_on_the_command_line(tmp_path):
     arguments = ("predict", tmp_path / "x.semigen", tmp_path / "t.csv", "--out", tmp_path / "q.csv")
     refused = run(*arguments, "--coverage", 0.9, code=1)
     assert "has no prediction sets" in error_of(refused)
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [
+        semigen.MixtureClassifier(covariance="tied", unlabeled_weight=0.1, calibrate=1),
+        LogisticRegression(),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_sets_of_any_classifier_cover_what_they_promise(classifier):
+    share = []
+    for seed in range(12):
+        data = semigen.datasets.make_gaussian_classes(60, 900, 3, n_classes=3, distance=2, random_state=seed)
+        rows, rest = slice(0, 360), slice(360, None)
+        X, y = data.X[rows], data.y[rows]
+        model = PartlyLabeledClassifier(classifier).fit(X, y)
+        sets = semigen.set_rule(classifier, X, y, 0.8).sets(model.predict_proba(data.X[rest]))
+        share.append(sets[np.arange(600), data.y_true[rest]].mean())
+    assert 0.74 < np.mean(share) < 0.9
+
+
+def test_sets_say_where_labels_are_too_few(rng):
+    probs, code = rng.dirichlet(np.ones(2), 30), np.where(np.arange(30) < 3, 1, 0)
+    rule = set_rule(held_out(probs, code), 0.9, by_class=True)
+    assert "need 9 held-out labels of each class, and there are fewer of the classes 1 (3)" in rule.caution
+    assert set_rule(held_out(probs, code), 0.9).caution is None
+    assert "fewer (5)" in set_rule(held_out(probs[:5], code[:5]), 0.9).caution
+    assert rule.to_dict()["caution"] == rule.caution

@@ -140,6 +140,19 @@ def test_without_a_label_the_rows_cover_the_clusters():
     assert 0.8 < asked.scores.sum() < 1
 
 
+@pytest.mark.parametrize("n_clusters", [2, 3, 4, 6])
+@pytest.mark.parametrize("n_columns", [1, 2, 3])
+def test_as_many_rows_as_there_are_distant_clusters_are_one_of_each(n_clusters, n_columns):
+    rng = np.random.default_rng(0)
+    which = np.repeat(np.arange(n_clusters), rng.integers(15, 60, size=n_clusters))
+    places, apart = np.zeros((n_clusters, n_columns)), 0.0
+    while apart < 10:
+        places = rng.uniform(-5 * n_clusters, 5 * n_clusters, size=(n_clusters, n_columns))
+        apart = np.linalg.norm(places[:, None] - places, axis=2)[np.triu_indices(n_clusters, 1)].min()
+    X = places[which] + rng.normal(size=(len(which), n_columns))
+    assert sorted(which[semigen.query(None, X, n=n_clusters).rows].tolist()) == list(range(n_clusters))
+
+
 def test_labels_of_one_class_count_as_known_places():
     X, which = clusters([40, 40, 40], 2)
     y = np.full(120, None, dtype=object)

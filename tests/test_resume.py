@@ -180,6 +180,7 @@ def test_drift_is_reported_and_followed():
     for seed in range(20, 40):
         x, y, _ = rows(1000, seed, shift=1.5)
         model.partial_fit(x, y, forget=0.3)
+    assert model.stream_.labeled.weight.sum() < 300  # the labels of about three batches
     assert np.abs(model.means_ - before).mean() > 0.8
 
 
@@ -201,6 +202,20 @@ def test_a_stream_goes_on_from_a_file(tmp_path):
     for one in (model, other):
         one.partial_fit(x[1000:], y[1000:])
     np.testing.assert_array_equal(as_vector(model.params_), as_vector(other.params_))
+
+
+def test_labels_that_come_later_are_folded_in():
+    x, y, truth = rows(3000)
+    model = semigen.MixtureClassifier(**STREAM)
+    for part in np.array_split(np.arange(3000), 3):
+        model.partial_fit(x[part], y[part])
+    known, waiting = model.stream_.labeled.weight.sum(), model.stream_.unlabeled_weight
+    late = np.flatnonzero(y < 0)[:200]
+    model.partial_fit(x[late], truth[late], seen=True)
+    assert model.stream_.labeled.weight.sum() == pytest.approx(known + 200)
+    assert model.stream_.unlabeled_weight == pytest.approx(waiting - 200)
+    total = np.exp(model.params_.log_group[0])
+    assert total.sum() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("wrong", [{"kappa": 0.5}, {"kappa": 1.1}, {"n0": -1}, {"forget": 1.0}])

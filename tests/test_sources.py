@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.base import clone
 import semigen
 import semigen.data
 from semigen.columns.survey import learn_source
+from semigen.em import engines
 from semigen.exceptions import ColumnError, LabelError, ParameterError, TableError
 
 N_ROWS = 1500
@@ -110,6 +112,21 @@ def test_one_source_of_any_format(tmp_path):
         )
 
 
+def test_whole_numbers_of_a_csv_file_are_measurements_but_for_classes(tmp_path):
+    path = tmp_path / "t.csv"
+    cells = [
+        f"{j if j < 700_000 else j + 0.5},{'' if j % 9 else j % 2},{'' if j < 700_000 else 2}"
+        for j in range(800_000)
+    ]
+    path.write_text("a,y,late\n" + "\n".join(cells) + "\n")
+    source = semigen.data.from_files(path, "y")
+    rows = learn_source(source, None, None).rows
+    assert rows.labels.classes.tolist() == [0, 1]
+    assert rows.labels.classes.dtype.kind == "i"
+    assert source.schema.field("late").type == pa.float64()
+    assert rows.n_rows == 800_000
+
+
 def test_columns_in_folder_names_and_a_filter(tmp_path):
     rows = table(mixed=True)
     parquet.write_to_dataset(rows, tmp_path / "d", partition_cols=["color"])
@@ -163,20 +180,60 @@ def test_no_more_than_a_few_batches_are_in_memory(tmp_path):
             yield one
 
     source._read = counted
-    furthest = 0
-
-    def function(block):
-        nonlocal furthest
-        furthest = max(furthest, read)
-        return None
-
-    semigen.em.ThreadEngine(n_threads=2, block_rows=100).map_blocks(function, rows)
+    engine = semigen.em.ThreadEngine(n_threads=2, block_rows=100)
+    assert sum(engine.map_blocks(lambda block: len(block.rows), rows)) == N_ROWS
     assert read == 15
     blocks = iter(rows.blocks(100))
     read = 0
     next(blocks)
     assert read <= 6
     blocks.close()
+
+
+def test_engines_begin_few_blocks_at_a_time(monkeypatch):
+    monkeypatch.setattr(engines, "_BEGUN", 3)
+    begun = 0
+
+    def calls():
+        nonlocal begun
+        for number in range(50):
+            begun += 1
+            yield (number,)
+
+    with ThreadPoolExecutor(2) as pool:
+        results = engines._in_order(pool, lambda number: number, calls())
+        assert next(results) == 0
+        assert begun == 4
+        assert list(results) == list(range(1, 50))
+
+
+@pytest.mark.parametrize("kind", [{}, {"missing": True}, {"weighted": True}], ids=str)
+def test_rows_are_taken_as_from_memory(tmp_path, kind):
+    rows = table(**kind)
+    weight = rows["w"].to_numpy() if "w" in rows.column_names else None
+    source = semigen.data.from_parquet(
+        written(tmp_path, rows), "y", weight=None if weight is None else "w", batch_rows=170
+    )
+    streamed = learn_source(source, None, None).rows
+    features = rows.drop_columns(["y"] if weight is None else ["y", "w"])
+    here = semigen.MixtureClassifier(unlabeled=None)._read(features, rows["y"].to_pylist(), weight)[1]
+    is_label = streamed.labels.pattern_labeled
+    for which in (is_label | True, is_label, ~is_label):
+        for factor in (1.0, 0.25):
+            ours, theirs = (one.weighted(factor).where(which) for one in (streamed, here))
+            assert (ours.n_rows, ours.n_columns) == (theirs.n_rows, theirs.n_columns)
+            assert ours.total_weight == pytest.approx(theirs.total_weight)
+            for positions in (np.arange(0, ours.n_rows, 7), np.arange(ours.n_rows)[::-11], np.arange(0)):
+                found, wanted = ours.take(positions), theirs.take(positions)
+                np.testing.assert_array_equal(found.x, wanted.x)
+                np.testing.assert_array_equal(found.labels.pattern, wanted.labels.pattern)
+                np.testing.assert_allclose(found.weight, wanted.weight)
+    some = streamed.columns([2, 0])
+    np.testing.assert_array_equal(some.take(np.array([5, 900])).x, here.columns([2, 0]).take([5, 900]).x)
+    thin = streamed.in_memory(50)
+    assert thin.n_rows == 50 + streamed.where(is_label).n_rows
+    for which in (is_label, ~is_label):
+        assert thin.where(which).total_weight == pytest.approx(here.where(which).total_weight)
 
 
 def test_a_memory_mapped_array_is_not_copied(tmp_path):

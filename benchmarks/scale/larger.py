@@ -171,7 +171,7 @@ def main() -> None:
     """Measure one of them and add it to the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale.larger", description=__doc__)
     parser.add_argument("what", choices=["iteration", "command", "stream"])
-    parser.add_argument("--rows", type=int, default=20_000_000)
+    parser.add_argument("--rows", type=int, help="default: 20 million, of a stream one million")
     parser.add_argument("--columns", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -180,14 +180,14 @@ def main() -> None:
         folder.mkdir()
         if options.what != "stream":
             begin = time.perf_counter()
-            generate(folder, options.rows, options.columns)
+            generate(folder, options.rows or 20_000_000, options.columns)
             print(f"generated in {time.perf_counter() - begin:.0f} s", flush=True)
         if options.what == "iteration":
             found = iteration(folder, options.rounds)
         elif options.what == "command":
-            found = {"rows": options.rows, "columns": options.columns, **command(folder)}
+            found = {"columns": options.columns, **command(folder)}
         else:
-            found = stream(20, 50_000, 20)
+            found = stream(20, (options.rows or 1_000_000) // 20, 20)
     print(json.dumps(found, indent=1))
     every = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     every[f"{options.what}"] = {"environment": environment.describe(), **found}

@@ -22,7 +22,9 @@ from semigen.labeling.server import Page
 STATIC = Path(__file__).parent.parent / "_static"
 NAMES = {"class_0": "Barolo", "class_1": "Grignolino", "class_2": "Barbera"}
 WIDE, PHONE = {"width": 1180, "height": 900}, {"width": 390, "height": 780}
-WALK = {"width": 1040, "height": 760}
+WALK, SCALE = {"width": 1240, "height": 900}, 0.8
+FRAME = (992, 720)
+CAPTION = 52
 MOST_BYTES = 1_500_000
 
 OPENINGS = ["Hello,", "Dear team,", "Hi there,", "Good morning,"]
@@ -77,36 +79,33 @@ class Person:
     def __init__(self, page, session, truth, classes):
         self.page, self.session, self.truth, self.classes = page, session, truth, classes
 
-    def label(self, n):
-        """Answer the next items, and let the model learn every few of them."""
-        for k in range(n):
+    def label(self, n, learn=True):
+        """Answer the next items, and let the model learn from them."""
+        for _ in range(n):
             title = self.page.locator("#item-title").inner_text()
             row = int(title.split()[1])
             self.page.keyboard.press(str(self.classes.index(self.truth[row]) + 1))
             self.page.wait_for_function(
                 "was => document.getElementById('item-title').innerText !== was", arg=title
             )
-            if k % 4 == 3 or k == n - 1:
-                self.learn()
-
-    def learn(self):
-        """Wait until the model knows every answer, and the page shows it."""
-        self.session.settle(60)
-        version = self.session.state("Ana")["version"]
-        self.page.wait_for_timeout(400 if version else 0)
+        if learn:
+            self.session.settle(60)
+        self.page.wait_for_timeout(300)  # the page hears of it
 
 
 def picture(page, name, **how):
     """Write a picture of few colors."""
     image = Image.open(BytesIO(page.screenshot(**how))).convert("RGB")
-    image.quantize(128, dither=Image.Dither.NONE).save(STATIC / name, optimize=True)
+    image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        STATIC / name, optimize=True
+    )
 
 
-def opened(browser, session, viewport, scheme="light"):
+def opened(browser, session, viewport, scale=1):
     """Serve a session and open its page."""
     served = Page(session, person="Ana")
     served.start()
-    page = browser.new_page(viewport=viewport, color_scheme=scheme)
+    page = browser.new_page(viewport=viewport, device_scale_factor=scale)
     page.goto(served.url)
     page.wait_for_selector(".choice")
     return served, page
@@ -117,27 +116,28 @@ class Walk:
 
     def __init__(self, browser, page):
         self.page, self.frames, self.seconds = page, [], []
-        self.captions = browser.new_page(viewport={"width": WALK["width"], "height": 56})
+        self.captions = browser.new_page(viewport={"width": FRAME[0], "height": CAPTION})
 
     def show(self, caption, seconds):
         """Take a frame."""
         self.captions.set_content(
-            "<body style='margin:0;background:#1f5fa8;color:#fff;font:600 21px/56px system-ui,sans-serif;"
+            "<body style='margin:0;background:#1f5fa8;color:#fff;font:600 20px/52px system-ui,sans-serif;"
             f"padding:0 24px'>{caption}</body>"
         )
         parts = [Image.open(BytesIO(one.screenshot())).convert("RGB") for one in (self.page, self.captions)]
-        frame = Image.new("RGB", (WALK["width"], WALK["height"] + 56))
+        frame = Image.new("RGB", (FRAME[0], FRAME[1] + CAPTION))
         frame.paste(parts[0], (0, 0))
-        frame.paste(parts[1], (0, WALK["height"]))
+        frame.paste(parts[1], (0, FRAME[1]))
         self.frames.append(frame)
         self.seconds.append(seconds)
 
     def save(self, path):
         """Write an animated PNG with one palette for all frames."""
-        strip = Image.new("RGB", (WALK["width"], 816 * 6))
+        height = FRAME[1] + CAPTION
+        strip = Image.new("RGB", (FRAME[0], 6 * height))
         for k, i in enumerate(np.linspace(0, len(self.frames) - 1, 6).astype(int)):
-            strip.paste(self.frames[i], (0, 816 * k))
-        palette = strip.quantize(64, dither=Image.Dither.NONE)
+            strip.paste(self.frames[i], (0, k * height))
+        palette = strip.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         frames = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in self.frames]
         times = [round(1000 * one) for one in self.seconds]
         frames[0].save(path, save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=True)
@@ -148,42 +148,44 @@ def walk(browser, folder):
     """From no label to "you can stop", and the picture of the table on the way."""
     frame, truth = wine()
     classes = sorted(set(truth))
-    session = Session.open(frame, target="cultivar", classes=classes, journal=folder / "wine.journal")
-    served, page = opened(browser, session, WALK)
+    session = Session.open(
+        frame, target="cultivar", classes=classes, journal=folder / "wine.journal", time_budget=3.0
+    )
+    served, page = opened(browser, session, WALK, SCALE)
     person, film = Person(page, session, truth, classes), Walk(browser, page)
     page.wait_for_timeout(300)
     film.show("178 wines, no label. The first items cover the clusters of the table.", 6)
     for k in range(8):
-        person.label(1)
-        film.show("One key per answer. Every answer is saved at once.", 3 if k < 2 else 1.2)
+        person.label(1, learn=k == 7)
+        film.show("One key per answer. Every answer is saved at once.", 4 if k < 2 else 1.5)
     film.show("After a few labels there is a model: its probabilities are on the buttons.", 6)
     page.keyboard.press("Shift+1")
     film.show("Not sure which of two? Hold Shift …", 3)
     page.keyboard.press("Shift+3")
     film.show("… choose all that it may be, and press Enter. The model learns from that, too.", 5)
     page.keyboard.press("Escape")
-    for k in range(6):
-        person.label(2)
-        film.show("It asks for what it is unsure of, and for some rows at random.", 2.5 if k == 0 else 1.5)
-    film.show("Only the random rows tell honestly how good the model is: here with a 95 % interval.", 6)
-    for _ in range(4):
-        person.label(4)
-        film.show("It learns in the background. You never wait.", 2)
-    page.set_viewport_size(WIDE)
-    picture(page, "label.png")
-    page.set_viewport_size(WALK)
-    for _ in range(12):
-        if session.state("Ana")["stop"]:
-            break
-        person.label(4)
-        film.show("The forecast says what more labels would bring …", 1.5)
-    film.show("… and when you can stop.", 8)
+    for k in range(12):
+        person.label(1, learn=k % 6 == 5)
+        film.show("It asks for what it is unsure of, and for some rows at random.", 4 if k == 0 else 1.5)
+    film.show("Only the random rows tell honestly how good the model is: here with a 95 % interval.", 7)
+    for k in range(12):
+        person.label(1, learn=k % 6 == 5)
+        film.show("It learns in the background. You never wait.", 1.5)
+    for k in range(16):
+        person.label(1, learn=k % 8 == 7)
+        film.show("The forecast says what more labels would bring, and the page says when you can stop.", 1.5)
+    state = session.state("Ana")
+    film.show(state["stop"] or state["forecast"], 8)
     film.save(STATIC / "label_walk.png")
-    print({key: session.state("Ana")[key] for key in ("n_labeled", "honest", "forecast", "stop")})
-    page.emulate_media(color_scheme="dark")
-    page.set_viewport_size(PHONE)
-    page.wait_for_timeout(200)
-    picture(page, "label_phone.png")
+    print({key: state[key] for key in ("n_labeled", "honest", "forecast", "stop")})
+    for name, viewport, scheme in (("label.png", WIDE, "light"), ("label_phone.png", PHONE, "dark")):
+        context = browser.new_context(
+            viewport=viewport, color_scheme=scheme, storage_state=page.context.storage_state()
+        )
+        still = context.new_page()
+        still.goto(page.url)
+        still.wait_for_selector(".choice")
+        picture(still, name)
     served.stop()
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from semigen._version import __version__
 
 if TYPE_CHECKING:
+    import semigen.data as data
     import semigen.datasets as datasets
     import semigen.exceptions as exceptions
     import semigen.metrics as metrics
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from semigen.judgement.comparing import compare
     from semigen.judgement.forecast import Forecast, forecast
     from semigen.judgement.query import query
+    from semigen.judgement.sets import set_rule
     from semigen.labeling.notebook import label
     from semigen.mixture import MixtureClassifier
     from semigen.reporting.plots import plot
@@ -50,10 +52,12 @@ _WHERE = {
     "plot": "semigen.reporting.plots",
     "report": "semigen.reporting.reports",
     "save": "semigen.io.models",
+    "set_rule": "semigen.judgement.sets",
 }
 _MODULES = (
     "columns",
     "comparison",
+    "data",
     "datasets",
     "deep",
     "em",
@@ -78,6 +82,7 @@ __all__ = [
     "__version__",
     "advise",
     "compare",
+    "data",
     "datasets",
     "exceptions",
     "forecast",
@@ -89,6 +94,7 @@ __all__ = [
     "query",
     "report",
     "save",
+    "set_rule",
 ]
 
 

@@ -407,18 +407,21 @@ def test_a_real_session_is_killed_and_goes_on(program, visit):
         press(page, right_key(page))
     process.kill()
     page.wait_for_selector("#gone:visible")
-    _, url = program()
+    process, url = program()
     one = visit(url)
     one.page.wait_for_selector(".choice")
     assert one.page.locator("#of-rows").inner_text() == "5 of 150 rows are labeled"
     press(one.page, right_key(one.page), "u")
     assert one.page.locator("#of-rows").inner_text() == "5 of 150 rows are labeled"
     assert one.said == []
+    process.send_signal(signal.SIGINT)
+    assert "Stopped. Everything is saved." in process.stdout.read()
+    assert process.wait(10) == 0
 
 
 @pytest.mark.long
 def test_forty_rows_are_labeled_while_a_model_learns(program, visit):
-    process, url = program()
+    _, url = program()
     one = visit(url)
     page = one.page
     page.wait_for_selector(".choice")
@@ -426,12 +429,9 @@ def test_forty_rows_are_labeled_while_a_model_learns(program, visit):
         press(page, right_key(page))
         if k % 10 == 9:
             page.wait_for_timeout(3000)  # as long as a refit
-    assert page.locator("#of-rows").inner_text() == "40 of 150 rows are labeled"
+    assert 36 <= int(page.locator("#of-rows").inner_text().split()[0]) <= 40  # some labels are checked
     page.wait_for_function("() => /^Learned from/.test(document.getElementById('fit').innerText)")
     assert page.locator("#classes").inner_text().count("%") == 3
     assert page.locator("#neighbors tbody tr").count() == 3
     page.wait_for_function("() => document.getElementById('says').innerText.includes('20 more labels')")
-    process.send_signal(signal.SIGINT)
-    assert "Stopped. Everything is saved." in process.stdout.read()
-    assert process.wait(10) == 0
     assert one.said == []

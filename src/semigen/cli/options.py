@@ -70,6 +70,10 @@ CsvSafe = Annotated[
 Target = Annotated[
     str, typer.Option("--target", help="Column with the classes; empty cells are unlabeled.", metavar="COL")
 ]
+Weight = Annotated[
+    str | None,
+    typer.Option(help="Column with row weights, 0 or more; 1 is one row.", metavar="COL"),
+]
 Id = Annotated[
     str | None,
     typer.Option("--id", help="Column that identifies the rows: not used as a feature.", metavar="COL"),

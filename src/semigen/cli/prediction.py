@@ -85,6 +85,8 @@ def predict_file(
             output.note(note)
         with output.warnings_as_notes(), output.progress("predicting"), _parts_fit(model_path):
             predictions = predict_table(model, rows, coverage=coverage)
+        if coverage is not None and (caution := model.set_rule(coverage).caution):
+            output.note(caution)
         score = _score(model, rows, predictions, options)
         if score is None and score_out is not None:
             raise TableError(

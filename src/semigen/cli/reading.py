@@ -17,6 +17,7 @@ def read_table(
     output: Output,
     *,
     id_name: str | None,
+    weight: str | None,
     drop: Sequence[str],
     read_as: Mapping[str, str],
     options: ReadOptions,
@@ -31,7 +32,13 @@ def read_table(
     refuse_families("auto", recipe_of("auto"), read_as)
     with output.progress("reading"):
         source = TableSource.read(
-            table, target, id_name=id_name, drop=tuple(drop), read_as=read_as, options=options
+            table,
+            target,
+            id_name=id_name,
+            weight=weight,
+            drop=tuple(drop),
+            read_as=read_as,
+            options=options,
         )
     say_source(source, output)
     return source

@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -307,8 +307,7 @@ def checkpoint_folder(out: Path) -> Path:
 def _pieces(parts: Sequence[Part], names: Sequence[str], text: Sequence[str]) -> Iterator[Any]:
     for part in parts:
         if isinstance(part, CsvPart):  # text that looks like numbers stays as it is written
-            fields = [one.with_type(pa.string()) if one.name in text else one for one in part.schema]
-            part = replace(part, schema=pa.schema(fields))
+            part = part.reading(as_text=text)
         yield from part.pieces(names, BATCH_ROWS)
 
 

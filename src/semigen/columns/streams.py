@@ -51,6 +51,8 @@ class StreamedRows:
         Label rows whose rows count.
     of_columns : tuple
         Choices of columns, one after the other.
+    can_be_silent : bool
+        Whether every column has missing values, so that rows may have none at all: unlabeled ones count not.
     """
 
     source: RowSource
@@ -65,6 +67,7 @@ class StreamedRows:
     chosen: NDArray[np.bool_]
     unlabeled_weight: float = 1.0
     of_columns: tuple[Any, ...] = ()
+    can_be_silent: bool = False
 
     @property
     def n_columns(self) -> int:
@@ -190,7 +193,7 @@ class StreamedRows:
         except ColumnError as error:
             raise ColumnError(f"{batch.place}: {error}") from error
         weight = np.ones(len(pattern)) if batch.weight is None else batch.weight
-        if self.missing is not None and not self.of_columns and self.missing.all():
+        if self.can_be_silent:
             weight = np.where(says_nothing(x, pattern), 0.0, weight)
         for columns in self.of_columns:
             x = x[:, columns]

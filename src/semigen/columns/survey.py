@@ -200,7 +200,7 @@ class _Survey:
             self.source, schema, labels, pattern_of, missing, x.dtype, count, total, own, chosen
         )
         if missing is not None and missing.all():
-            rows = _without_silent(rows)
+            rows = _without_silent(replace(rows, can_be_silent=True))
         return ReadSource(schema, rows, sample)
 
     def _labels(self) -> tuple[Labels, dict[Any, int]]:

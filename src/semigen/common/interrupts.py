@@ -76,12 +76,6 @@ def exit_code() -> int:
     return 128 + (_STATE.number or signal.SIGINT)
 
 
-def forget(number: int) -> None:
-    """Take a signal that has come for the wish that the program waited for, not for an interrupt."""
-    if _STATE.number == number:
-        _STATE.number = None
-
-
 def ignore() -> None:
     """Take no more notice of signals: the program has done what it will do, and ends."""
     for number in _SIGNALS:

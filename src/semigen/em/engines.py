@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
+from itertools import islice
 from typing import Any
 
 from semigen.common.checks import integer
@@ -72,10 +74,19 @@ class _Threads(Engine):
     block_rows: int
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
+        return list(self._results(function, source, *states))
+
+    def reduce_blocks(
+        self, function: Callable[..., Any], merge: Callable[[Any, Any], Any], source: Blocks
+    ) -> list[Any]:
+        results = iter(self._results(function, source))  # a few are in memory at once
+        return [reduce(merge, results, first) for first in islice(results, 1)]
+
+    def _results(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> Iterable[Any]:
         blocks = source.blocks(self.block_rows)
         if self.pool is None or source.n_rows <= self.block_rows:
-            return list(map(function, blocks, *states))
-        return list(_in_order(self.pool, function, zip(blocks, *states, strict=False)))
+            return map(function, blocks, *states)
+        return _in_order(self.pool, function, zip(blocks, *states, strict=False))
 
 
 def _in_order(pool: ThreadPoolExecutor, function: Callable[..., Any], calls: Iterable[Any]) -> Iterator[Any]:

@@ -39,8 +39,8 @@ class TorchEngine(Engine):
 
     Parameters
     ----------
-    device : str, default="cuda" where there is one, else "cpu"
-        A device that has float64: no "mps".
+    device : str
+        A device that has float64, so not "mps". By default "cuda" where there is one, else "cpu".
     block_rows : int, default=262144
         Rows that are copied and computed together.
     keep : bool, default=True

@@ -15,6 +15,7 @@ from semigen.exceptions import ParameterError
 Array = NDArray[np.float64]
 MOST_COVERAGE = 0.999
 _ROUNDING = 1e-9
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,29 @@ class SetRule:
         given = align_probabilities(probabilities, self.classes, self.classes)
         return np.asarray(given >= self.thresholds)
 
+    @property
+    def caution(self) -> str | None:
+        """In words, where thresholds rest on probabilities for want of held-out labels; None otherwise."""
+        few = [k for k in np.argsort(self.n_rows, kind="stable").tolist() if self.n_assumed[k] > _ROUNDING]
+        if not few:
+            return None
+        needed = 1 / (1 - self.coverage) - 1
+        counts = ", ".join(f"{self.classes.tolist()[k]!r} ({self.n_rows[k]:.3g})" for k in few[:_MOST_NAMED])
+        more = f" and {len(few) - _MOST_NAMED} more" if len(few) > _MOST_NAMED else ""
+        each, which = "", f"({self.n_rows[0]:.3g})"
+        if self.by_class:
+            each, which = " of each class", f"of the classes {counts}{more}"
+        return (
+            f"Sets that cover {self.coverage:.4g} need {needed:.3g} held-out labels{each}, and there are "
+            f"fewer {which}: their thresholds rest on the probabilities, too."
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values that JSON can hold."""
         return {
             "coverage": self.coverage,
             "by_class": self.by_class,
+            "caution": self.caution,
             "classes": [
                 {"class": name, "threshold": threshold, "n_rows": rows, "n_assumed": assumed}
                 for name, threshold, rows, assumed in zip(

@@ -6,10 +6,10 @@ Each is read in batches, however large its row groups are; every pass checks tha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -130,6 +130,20 @@ class CsvPart(Part):
     separator: str = ","
     missing: tuple[str, ...] = ()
 
+    def reading(self, *, as_text: Collection[str] = (), as_is: Collection[str] = ()) -> Self:
+        """The file with types that hold all of its cells, not only those that told them.
+
+        ``as_text`` are columns of text, ``as_is`` those whose whole numbers are classes.
+        """
+
+        def kind(one: pa.Field) -> pa.DataType:
+            if one.name in as_text or (one.name in as_is and pa.types.is_null(one.type)):
+                return pa.string()
+            is_open = pa.types.is_integer(one.type) or pa.types.is_null(one.type)
+            return pa.float64() if is_open and one.name not in as_is else one.type
+
+        return replace(self, schema=pa.schema([one.with_type(kind(one)) for one in self.schema]))
+
     def _pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]:
         place, row = self.path, 0
         types = {name: self.schema.field(name).type for name in names}
@@ -225,10 +239,7 @@ def _csv_part(path: str, system: fs.FileSystem, state: tuple[Any, ...], reading:
     cut = head.rfind(b"\n") + 1 if len(head) == HEAD else len(head)
     opened = open_delimited(Path(path), head[:cut], ".tsv" if ".tsv" in path.lower() else ".csv", reading)
     typed = plain_types(opened.typed())
-    fields = [
-        one.with_type(pa.float64() if pa.types.is_integer(one.type) else one.type) for one in typed.schema
-    ]
-    return CsvPart(path, system, state, pa.schema(fields), opened.separator, reading.missing)
+    return CsvPart(path, system, state, typed.schema, opened.separator, reading.missing)
 
 
 def _state(system: fs.FileSystem, path: str) -> tuple[Any, ...]:

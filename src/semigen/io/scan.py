@@ -28,7 +28,7 @@ from semigen.data.sources import Batch, RowSource
 from semigen.exceptions import TableError
 from semigen.io.delimited import Reading
 from semigen.io.files import first_line
-from semigen.io.parts import AHEAD, DatasetPart, Part, dataset_state, part_of
+from semigen.io.parts import AHEAD, CsvPart, DatasetPart, Part, dataset_state, part_of
 from semigen.io.tables import value_type
 
 BATCH_ROWS = 65_536
@@ -68,7 +68,9 @@ class FileSource(RowSource):
         drop: Sequence[str] = (),
         batch_rows: int = BATCH_ROWS,
     ) -> None:
-        self.parts = tuple(parts)
+        self.parts = tuple(
+            part.reading(as_is=[target]) if isinstance(part, CsvPart) else part for part in parts
+        )
         self.schema = _common_schema(self.parts)
         self.target, self.weight = target, weight
         self.batch_rows = integer("batch_rows", batch_rows, minimum=1)

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
+from numpy.typing import ArrayLike
+
 from semigen._version import __version__
 from semigen.common.checks import integer
 from semigen.common.progress import Progress, Steps
 from semigen.comparison import Comparison
-from semigen.data.labels import encode
+from semigen.data.rows import count_rows
+from semigen.data.weights import read_labels
 from semigen.exceptions import LabelError
 from semigen.judgement.findings import LOOKS, SEVERITIES, Finding
 from semigen.judgement.prior import HARMFUL, SAFE, harm_probability
@@ -130,6 +133,7 @@ def advise(
     estimator: MixtureClassifier | None = None,
     uncertainty: bool = False,
     kinds: Any = None,
+    sample_weight: ArrayLike | None = None,
     unlabeled: Any = -1,
     random_state: int = 0,
     verbose: int = 0,
@@ -156,6 +160,9 @@ def advise(
         Whether densities are wanted: to say how usual a row is, to draw rows, to fill in missing values.
     kinds : str, dict {column: kind} or None, default=None
         How columns are read, where it is not as they look; see :func:`semigen.columns.learn`.
+    sample_weight : array-like of shape (n,), optional
+        Row weights; a weight of 1 is one row. They count in the fits and in the held-out scores; what
+        findings count are rows. Rows of weight 0 are left out.
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabeled.
     random_state : int, default=0
@@ -186,8 +193,8 @@ def advise(
     'use'
     """
     seed = integer("random_state", random_state, minimum=0)
-    labels = encode(y, unlabeled)
-    rest = ~labels.is_labeled
+    labels, weight = read_labels(y, unlabeled, sample_weight, count_rows(X))
+    rest = ~labels.is_labeled & (weight > 0)
     if len(labels.classes) < 2:
         raise LabelError(
             f"y has only one class, {labels.classes.tolist()[0]!r}: label rows of at least two classes."
@@ -199,11 +206,16 @@ def advise(
             "compare classifiers with semigen.model_selection.cross_validate."
         )
     found = study(
-        X, labels, estimator=estimator, kinds=kinds, random_state=seed, steps=Steps(verbose, progress)
+        X,
+        labels,
+        estimator=estimator,
+        kinds=kinds,
+        weight=weight,
+        random_state=seed,
+        steps=Steps(verbose, progress),
     )
-    return advice_on(
-        found, uncertainty=uncertainty, n_labeled=int((~rest).sum()), n_unlabeled=int(rest.sum())
-    )
+    n_labeled = int((labels.is_labeled & (weight > 0)).sum())
+    return advice_on(found, uncertainty=uncertainty, n_labeled=n_labeled, n_unlabeled=int(rest.sum()))
 
 
 def advice_on(found: Study, *, uncertainty: bool, n_labeled: int, n_unlabeled: int) -> Advice:

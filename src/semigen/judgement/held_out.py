@@ -60,6 +60,7 @@ def cross_validated(
     models: Mapping[str, tuple[str, Any]],
     forms: Mapping[str, Any],
     labels: Labels,
+    weight: Array,
     random_state: int,
     report: Callable[[str], None],
 ) -> OutOfFold | None:
@@ -72,6 +73,8 @@ def cross_validated(
     forms : mapping {form: rows}
         The same rows, in each form that a model reads.
     labels : Labels
+    weight : ndarray of shape (n,)
+        Of the rows, in the fits and in the scores.
     random_state : int
     report : callable
         Is told the name of each model that has been fitted.
@@ -80,19 +83,19 @@ def cross_validated(
     if not n_repeats:
         return None
     folds = [test for _, test in stratified_folds(code, N_SPLITS, n_repeats, random_state)]
-    rows, one = np.unique(np.concatenate(folds)), np.ones(len(labels))
+    rows = np.unique(np.concatenate(folds))
     tally = Tally(tuple(models), rows, code[rows], len(labels.classes))
     for test in folds:
         for name, (form, model) in models.items():
-            known_rows, known, weight = without(forms[form], labels, one, test)
-            fitted = fit_classifier(clone(model), known_rows, known, weight)
+            known_rows, known, own = without(forms[form], labels, weight, test)
+            fitted = fit_classifier(clone(model), known_rows, known, own)
             tally.add(name, test, class_proba(fitted, forms[form][test], labels.classes))
             report(name)
-        tally.add_shares(test, class_shares(known, weight))
+        tally.add_shares(test, class_shares(known, own))
     comparison = tally.comparison(
         N_SPLITS,
         n_repeats,
-        one[rows],
+        weight[rows],
         n_labeled=int(labels.is_labeled.sum()),
         n_unlabeled=int((~labels.is_labeled).sum()),
         random_state=random_state,

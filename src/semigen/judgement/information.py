@@ -49,7 +49,7 @@ class Asked:
 
 
 def similarity_features(estimator: Any, X: Any, random_state: int) -> Array:
-    """Rows in a space whose inner products say how alike they are, (n, q), centered.
+    """Rows in a space whose inner products say how alike they are, (n, q).
 
     Responsibilities of many mixtures beside principal axes of the columns, rotated to their leading
     directions. The mixtures are those of a fitted :class:`semigen.AutoClassifier`; for any other estimator
@@ -67,10 +67,13 @@ def similarity_features(estimator: Any, X: Any, random_state: int) -> Array:
 
 
 def similarity(clusters: Array, axes: Array) -> Array:
-    """Responsibilities (n, C) beside principal axes (n, q), centered, on their leading directions."""
+    """Responsibilities (n, C) beside principal axes (n, q) on their leading directions.
+
+    Not centered: those of a mixture sum to 1, so that logits have an intercept. Without one, labels in all
+    clusters but one would say what the last one is, and it would not be asked for.
+    """
     spread = np.sqrt(max(float((axes**2).sum(axis=1).mean()), 1e-300))
     features = np.hstack([clusters, SHARE_OF_AXES / spread * axes])
-    features -= features.mean(axis=0)
     values, vectors = np.linalg.eigh(features.T @ features)
     order = np.argsort(-values, kind="stable")[:N_DIRECTIONS]
     return np.asarray(features @ vectors[:, order[values[order] > FLAT * max(values.max(), 1e-300)]])

@@ -181,6 +181,7 @@ def study(
     *,
     estimator: MixtureClassifier | None = None,
     kinds: Any = None,
+    weight: Array | None = None,
     unlabeled: Any = -1,
     weights: Sequence[float] = WEIGHTS,
     with_forest: bool = True,
@@ -193,6 +194,8 @@ def study(
     ----------
     X, y, estimator, kinds, unlabeled, random_state
         As :func:`semigen.advise` takes them.
+    weight : ndarray of shape (n,), optional
+        Of the rows.
     weights : sequence of float
         λ that are compared; 0 and 1 are among them.
     with_forest : bool
@@ -206,8 +209,9 @@ def study(
         raise LabelError(
             f"X has {matrix.shape[0]} rows and y {len(labels)}: give one label or marker per row."
         )
-    rows = _drawn(labels, random_state)
-    table, labels = ReadTable(schema, matrix[rows]), labels.take(rows)
+    weight = np.ones(len(labels)) if weight is None else weight
+    rows = _drawn(labels, weight, random_state)
+    table, labels, weight = ReadTable(schema, matrix[rows]), labels.take(rows), weight[rows]
     if len(np.unique(labels.hard[labels.hard >= 0])) < len(labels.classes):
         raise LabelError(
             "some classes have no row with one certain label, only candidates or soft labels: label a row of "
@@ -222,7 +226,7 @@ def study(
         warnings.simplefilter("ignore", ColumnWarning)
         fits: dict[float, MixtureClassifier] = {}
         for one, each in every.items():
-            fits[one] = each.fit(table, labels)
+            fits[one] = each.fit(table, labels, None if (weight == 1).all() else weight)
             report(name_of(one))
         table = ReadTable(fits[0.0].schema_, table.matrix)  # columns as the densities know them
         to_plain = PlainColumns().fit(table)
@@ -231,7 +235,7 @@ def study(
         if with_forest:
             models[FOREST] = ("plain", TreeEnsemble(100, random_state=random_state))
         forms = {"table": table, "plain": to_plain.transform(table)}
-        held_out = cross_validated(models, forms, labels, random_state, report)
+        held_out = cross_validated(models, forms, labels, weight, random_state, report)
     return Study(table, labels, rows, to_plain, fits, held_out, random_state, tuple(schema.notes))
 
 
@@ -263,12 +267,12 @@ def _model(estimator: MixtureClassifier | None) -> MixtureClassifier:
     return estimator
 
 
-def _drawn(labels: Labels, seed: int) -> Rows:
-    """Rows that are looked at: all, or of very many as many drawn at random."""
+def _drawn(labels: Labels, weight: Array, seed: int) -> Rows:
+    """Rows that are looked at: all of positive weight, or of very many as many drawn at random."""
     rng = np.random.default_rng(seed)
     parts = (
-        (np.flatnonzero(labels.is_labeled), MOST_LABELED),
-        (np.flatnonzero(~labels.is_labeled), MOST_UNLABELED),
+        (np.flatnonzero(labels.is_labeled & (weight > 0)), MOST_LABELED),
+        (np.flatnonzero(~labels.is_labeled & (weight > 0)), MOST_UNLABELED),
     )
     kept = [rows if len(rows) <= most else rng.choice(rows, most, replace=False) for rows, most in parts]
     return np.sort(np.concatenate(kept))

@@ -51,7 +51,7 @@ class Gate:
     host: str
     port: int
     framed: bool = False
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    token: str = field(default_factory=lambda: secrets.token_hex(20))
 
     @property
     def cookie(self) -> str:

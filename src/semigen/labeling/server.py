@@ -11,6 +11,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Callable
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from semigen.exceptions import MissingExtraError, ParameterError
@@ -79,6 +80,10 @@ class Page:
         guarded = Guard(application(session, feed, person or _user()), gate)
 
         class Server(uvicorn.Server):
+            def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+                self.force_exit = self.should_exit  # asked for twice
+                self.should_exit = True  # and that is all: Ctrl-C is how a page ends, and interrupts nothing
+
             async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
                 feed.close()  # else the server would wait for the pages that listen
                 await super().shutdown(sockets)
@@ -163,12 +168,11 @@ def serve(
     if not is_loopback(host):
         tell(WORDS["host_warning"].format(host=host))
     tell(WORDS["open_here"].format(url=page.url))
+    tell(WORDS["open_how"])
     if open_browser:
         threading.Thread(target=webbrowser.open, args=(page.url,), daemon=True).start()
-    try:
-        page.run()
-    except KeyboardInterrupt:
-        tell(WORDS["stopped"])
+    page.run()
+    tell(WORDS["stopped"])
 
 
 def check_extra() -> None:

@@ -99,6 +99,7 @@ class OnlineMixture:
         kappa: float = 0.6,
         n0: float = 1.0,
         forget: float = 0.0,
+        seen: bool = False,
     ) -> Self:
         """Learn from one more batch of rows by a step of online EM.
 
@@ -123,6 +124,9 @@ class OnlineMixture:
         forget : float, default=0.0
             Share of what is known that each batch replaces, at least: γ is no smaller, and the sums of
             labeled rows fade with it. For streams that drift.
+        seen : bool, default=False
+            Whether the labeled rows were unlabeled rows of earlier batches, and their labels have come since:
+            the weight that they had there is taken back.
 
         Returns
         -------
@@ -156,6 +160,9 @@ class OnlineMixture:
         if labeled is not None:
             known = known.merge(labeled)
         total = keep * stream.unlabeled_weight + weight
+        if seen:
+            again = data.where(data.labels.pattern_labeled).total_weight
+            total = max(total - self.unlabeled_weight_ * again, 0.0)
         self.params_ = m_step(self.mixture_, stream.prior, known.merge(mean.scaled(total)), self.params_)
         self.stream_ = Stream(stream.prior, known, mean, total, (*stream.reports, report))
         return self

@@ -23,6 +23,7 @@ from semigen.cli.options import (
     Separator,
     StripLabels,
     Target,
+    Weight,
     column_and_kind,
     read_options,
 )
@@ -32,6 +33,7 @@ def advise(
     table: Annotated[Path, typer.Argument(help=TABLE_HELP, metavar="TABLE")],
     target: Target,
     id_: Id = None,
+    weight: Weight = None,
     drop: Drop = None,
     as_: ReadAs = None,
     uncertainty: Annotated[
@@ -75,13 +77,21 @@ def advise(
 
         output = Output(as_json)
         source = read_table(
-            table, target, output, id_name=id_, drop=drop or (), read_as=pairs, options=reading
+            table,
+            target,
+            output,
+            id_name=id_,
+            weight=weight,
+            drop=drop or (),
+            read_as=pairs,
+            options=reading,
         )
         with output.warnings_as_notes(ColumnWarning), output.progress("comparing") as progress:
             advice = advise_on(
                 source.rows.features,
                 source.labels.values,
                 kinds=source.kinds,
+                sample_weight=source.labels.weight,
                 unlabeled=None,
                 uncertainty=uncertainty,
                 random_state=seed,

@@ -23,6 +23,7 @@ from semigen.cli.options import (
     Separator,
     StripLabels,
     Target,
+    Weight,
     column_and_kind,
     read_options,
 )
@@ -48,6 +49,7 @@ def compare(
         int, typer.Option(help="How many times rows are dealt into folds.", min=1, metavar="N")
     ] = 1,
     id_: Id = None,
+    weight: Weight = None,
     drop: Drop = None,
     as_: ReadAs = None,
     seed: Seed = 0,
@@ -87,7 +89,14 @@ def compare(
         output = Output(as_json)
         names = [name.strip() for name in models.split(",") if name.strip()]
         source = read_table(
-            table, target, output, id_name=id_, drop=drop or (), read_as=pairs, options=reading
+            table,
+            target,
+            output,
+            id_name=id_,
+            weight=weight,
+            drop=drop or (),
+            read_as=pairs,
+            options=reading,
         )
         with output.warnings_as_notes(ColumnWarning), output.progress("comparing") as progress:
             compared = compare_on(
@@ -101,6 +110,7 @@ def compare(
                 source.labels.values,
                 n_splits=splits,
                 n_repeats=repeats,
+                sample_weight=source.labels.weight,
                 random_state=seed,
                 unlabeled=None,
                 progress=progress,

@@ -28,6 +28,7 @@ from semigen.cli.options import (
     StripLabels,
     SummaryAsJson,
     Target,
+    Weight,
     column_and_kind,
     is_stdin,
     read_options,
@@ -125,9 +126,7 @@ def fit(
             metavar="COL",
         ),
     ] = None,
-    weight: Annotated[
-        str | None, typer.Option(help="Column with row weights, 0 or more; 1 is one row.", metavar="COL")
-    ] = None,
+    weight: Weight = None,
     model: Annotated[
         Model,
         typer.Option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +25,6 @@ from semigen.cli.options import (
     read_options,
     refuse_for_images,
 )
-from semigen.common import interrupts
 
 
 class Form(StrEnum):
@@ -180,14 +178,6 @@ def label(
                     port=port,
                     open_browser=not no_browser,
                     person=person,
-                    tell=lambda text: _say(output, text),
+                    tell=lambda line: output.say(line, wrap=False),
                 )
-                interrupts.forget(signal.SIGINT)  # Ctrl-C is how the page ends
-                interrupts.note([place])
                 output.say(f"{counted(session.n_labeled, 'labeled row')}, saved in {place}", wrap=False)
-
-
-def _say(output: Output, text: str) -> None:
-    """Print lines as they are, such as an address that is to be copied."""
-    for line in text.splitlines():
-        output.say(line, wrap=False)

@@ -41,6 +41,6 @@ function numbers(points, open) {
   const lines = points.map((one) => make("tr", {},
     make("td", {}, one.n.toLocaleString("en")), make("td", {}, `${percent(one.accuracy)} %`),
     make("td", {}, typeof one.low === "number" ? `${percent(one.low)} – ${percent(one.high)} %` : "–")));
-  return make("details", { open: Boolean(open) }, make("summary", {}, say("curve_table")),
+  return make("details", { open: Boolean(open) }, make("summary", {}, say("numbers")),
     make("table", {}, make("thead", {}, head), make("tbody", {}, ...lines)));
 }

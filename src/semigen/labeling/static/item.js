@@ -4,6 +4,7 @@ import { imageOf } from "./api.js";
 import { color, find, make, reason, say, visible } from "./dom.js";
 
 const MOST_CELLS = 40;
+const WEAK = 0.4; // of the strongest word of a text: weaker ones are not marked
 const LONG = 300; // characters
 const TINY = 96; // pixels: a smaller image is shown with its pixels, not blurred
 const LOW = 0.5; // percent of the rows that are further out
@@ -74,7 +75,7 @@ function textOf(item, state) {
   let end = 0;
   for (const found of text.matchAll(WORD)) {
     const one = known.get(found[0].toLowerCase());
-    if (!one) continue;
+    if (!one || Math.abs(one.weight) < WEAK * strongest) continue;
     const k = place.get(one.class) ?? 0;
     met.add(k);
     box.append(visible(text.slice(end, found.index), true), make(

@@ -17,10 +17,18 @@ export function showPanel(state, item) {
   showCurve(find("curve"), state.curve ?? []);
   find("fit").textContent = fitText(state);
   find("says").replaceChildren(...["forecast", "verdict", "next"].filter((what) => state[what] && state[what] !== item?.why)
-    .flatMap((what) => [make("h2", {}, say(what)), make("p", {}, visible(state[what]))]));
+    .flatMap((what) => [make("h2", {}, say(what)), ...sentence(visible(state[what]))]));
   find("notes").replaceChildren(...(state.notes ?? []).map((one) => make("li", { class: "note" }, visible(one))));
   showStop(state.stop ?? "");
   showPeople(state);
+}
+
+/** A sentence; what comes after its first semicolon is for those who want the numbers. */
+function sentence(text) {
+  const end = text.indexOf("; ");
+  if (end < 0) return [make("p", {}, text)];
+  const rest = make("details", {}, make("summary", {}, say("numbers")), make("p", {}, text.slice(end + 2)));
+  return [make("p", {}, `${text.slice(0, end)}.`), rest];
 }
 
 /** "You can stop: why" becomes a heading and a sentence. */
