@@ -33,7 +33,7 @@ lint: $(VENV)/stamp-test  ## style, format, types, import floors
 	$(BIN)/lint-imports --no-cache
 
 docs: $(VENV)/stamp-docs  ## build the documentation; every example in it runs
-	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+	$(BIN)/python -m sphinx -j auto -W --keep-going -q docs docs/_build/html
 
 wheel: $(VENV)/stamp-release  ## build wheel and sdist into dist/ and check what an index would show of them
 	rm -rf dist

@@ -17,6 +17,7 @@ def main() -> None:
     assert "site-packages" in semigen.__file__, "this is a checkout, not the wheel"
     assert (Path(semigen.__file__).parent / "py.typed").exists()
     assert (Path(semigen.__file__).parent / "reporting/templates/report.html").exists()
+    assert (Path(semigen.__file__).parent / "labeling/static/app.js").exists()
     assert not importlib.util.find_spec("torch")
     X, truth = load_iris(return_X_y=True)
     y = np.where(np.arange(150) % 10 == 0, truth, -1)

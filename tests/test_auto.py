@@ -164,6 +164,15 @@ def test_rows_as_they_are_are_alike(wine):
         assert not small().fit(X, y).dependence_shift_
 
 
+def test_a_shared_scale_is_that_of_all_forms(wine):
+    model = AutoClassifier(n_mixtures=4, shared_scale=True).fit(*wine[:2])
+    own = AutoClassifier(n_mixtures=4).fit(*wine[:2])
+    for one, wanted in ((model, True), (own, False)):
+        plains = [one.forms_.plain, *(view.plain_ for view in one.forms_.mixtures.views_)]
+        assert [np.ptp(plain.scale_) == 0 for plain in plains] == [wanted] * 3
+    assert not np.allclose(model.predict_proba(wine[0]), own.predict_proba(wine[0]))
+
+
 def test_steps_are_told_in_order_and_to_the_end(wine):
     X, y, _ = wine
     steps = []

@@ -33,8 +33,11 @@ def handed_over(monkeypatch):
     monkeypatch.setattr("semigen.deep.estimator.train", stop)
 
     def find(estimator, *data):
+        given = {} if isinstance(estimator, VAEFeatures) else {"calibrate": 1.0}
+        if getattr(estimator, "unlabeled_weight", None) == "auto":
+            given["unlabeled_weight"] = 1.0
         with pytest.raises(HandedOverError) as found:
-            estimator.set_params(batch_size=100, device="cpu", random_state=0).fit(*data)
+            estimator.set_params(batch_size=100, device="cpu", random_state=0, **given).fit(*data)
         model, batch = found.value.args
         return model.double().eval(), Batch(
             *(

@@ -17,10 +17,13 @@ from semigen.deep import FlowMixtureClassifier  # noqa: E402
 from semigen.deep.flow import start as flow_start  # noqa: E402
 from semigen.exceptions import ColumnError, LabelError, ParameterError  # noqa: E402
 
+GIVEN = {"unlabeled_weight": 1.0, "calibrate": 1.0}
+"""Nothing is left to held-out labels."""
+
 
 def flow(**options):
     small = {"components_per_class": 2, "n_transforms": 2, "hidden": 16, "n_steps": 20, "device": "cpu"}
-    return FlowMixtureClassifier(**{**small, "random_state": 0, "warmup_steps": 10, **options})
+    return FlowMixtureClassifier(**{**small, "random_state": 0, "warmup_steps": 10, **GIVEN, **options})
 
 
 @parametrize_with_checks(

@@ -48,6 +48,10 @@ def digits():
     return X[rows] / 16, y
 
 
+GIVEN = {"unlabeled_weight": 1.0, "calibrate": 1.0}
+"""Nothing is left to held-out labels."""
+
+
 @pytest.fixture(scope="module")
 def model(digits):
     return VAEClassifier(
@@ -58,6 +62,7 @@ def model(digits):
         learning_rate=0.02,
         alpha=10,
         random_state=0,
+        **GIVEN,
     ).fit(*digits)
 
 
@@ -180,7 +185,9 @@ def test_features_missing_values_and_data_frames(digits):
     features = VAEFeatures(
         likelihood="gaussian", n_latent=3, hidden=16, n_steps=40, image_shape=(4, 16), random_state=0
     )
-    both = VAEClassifier(features=features, n_latent=2, hidden=8, n_steps=40, random_state=0).fit(frame, y)
+    both = VAEClassifier(features=features, n_latent=2, hidden=8, n_steps=40, random_state=0, **GIVEN).fit(
+        frame, y
+    )
     assert class_grid(both, 5, random_state=0).shape == (3 * 5 - 1, 5 * 17 - 1)
     assert transfer_grid(both, frame[:2]).shape == (2 * 5 - 1, 4 * 17 - 1)
     grid = reconstruction_grid(both.features_, frame[:6])
@@ -196,8 +203,8 @@ def test_every_generative_classifier_has_a_grid_of_classes(digits):
     X, y = digits[0][:, 16:32], digits[1]
     models = (
         semigen.MixtureClassifier(covariance="diag"),
-        GANClassifier(hidden=16, generator_hidden=16, n_latent=4, n_steps=60, random_state=0),
-        FlowMixtureClassifier(2, n_transforms=1, hidden=8, n_steps=3, random_state=0),
+        GANClassifier(hidden=16, generator_hidden=16, n_latent=4, n_steps=60, random_state=0, **GIVEN),
+        FlowMixtureClassifier(2, n_transforms=1, hidden=8, n_steps=3, random_state=0, **GIVEN),
     )
     for model in models:
         grid = class_grid(model.fit(X, y), 3, random_state=0)
@@ -209,7 +216,7 @@ def test_every_generative_classifier_has_a_grid_of_classes(digits):
 
 def test_what_a_model_cannot_show_is_named(model, digits):
     X, y = digits[0][:60], digits[1][:60]
-    gan = GANClassifier(hidden=8, generator_hidden=8, n_steps=2).fit(X, y)
+    gan = GANClassifier(hidden=8, generator_hidden=8, n_steps=2, **GIVEN).fit(X, y)
     with pytest.raises(ParameterError, match="GANClassifier has no reconstruct: use VAEClassifier or VAEF"):
         reconstruction_grid(gan, X)
     with pytest.raises(ParameterError, match="VAEFeatures has no transfer"):
@@ -242,7 +249,9 @@ def test_expected_cells_are_the_means_of_draws(model):
 def test_features_and_what_stands_on_them_draw_cells_too(digits):
     X, y = digits
     features = VAEFeatures("bernoulli", n_latent=3, hidden=16, n_steps=60, learning_rate=0.01, random_state=0)
-    both = VAEClassifier(features=features, n_latent=2, hidden=8, n_steps=20, random_state=0).fit(X, y)
+    both = VAEClassifier(features=features, n_latent=2, hidden=8, n_steps=20, random_state=0, **GIVEN).fit(
+        X, y
+    )
     for sample in (both.features_.sample, lambda *args, **more: both.sample(*args, **more)[0]):
         drawn, expected = sample(2000, random_state=0), sample(2000, random_state=0, expected=True)
         assert set(np.unique(drawn)) == {0.0, 1.0}
@@ -296,7 +305,7 @@ def test_what_cannot_be_saved_leaves_no_file(rng, tmp_path, monkeypatch):
 def test_a_class_that_is_never_made_is_gray_and_named(monkeypatch):
     rng = np.random.default_rng(0)
     X, y = rng.random((40, 9)), np.arange(40) % 2
-    model = GANClassifier(hidden=8, generator_hidden=8, n_steps=4, random_state=0).fit(X, y)
+    model = GANClassifier(hidden=8, generator_hidden=8, n_steps=4, random_state=0, **GIVEN).fit(X, y)
     drawn = GANClassifier.sample
 
     def sample(self, n, y, random_state):

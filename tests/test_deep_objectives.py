@@ -160,7 +160,14 @@ def test_importance_weights_have_the_mean_of_quadrature(rng):
     X = 10 * rng.normal(size=(20, 2)) + 50
     y = np.where(np.arange(20) < 8, np.arange(20) % 2, -1)
     fitted = VAEClassifier(
-        n_latent=1, hidden=5, n_steps=5, learning_rate=0.05, class_prior=[0.8, 0.2], random_state=0
+        n_latent=1,
+        hidden=5,
+        n_steps=5,
+        learning_rate=0.05,
+        class_prior=[0.8, 0.2],
+        unlabeled_weight=1.0,
+        calibrate=1.0,
+        random_state=0,
     ).fit(X, y)
     model, table = fitted.networks_.models[0], fitted.networks_.architecture.table
     nodes, weights = np.polynomial.hermite_e.hermegauss(60)

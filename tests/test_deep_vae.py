@@ -33,7 +33,8 @@ def features(**options):
 
 
 def classifier(**options):
-    return VAEClassifier(**{**SMALL, "n_steps": 150, "learning_rate": 0.01, **options})
+    given = {"unlabeled_weight": 1.0, "calibrate": 1.0}  # nothing is left to held-out labels
+    return VAEClassifier(**{**SMALL, **given, "n_steps": 150, "learning_rate": 0.01, **options})
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -123,6 +124,11 @@ def test_collapsed_latents_are_dropped_and_reported(rng):
     np.testing.assert_array_equal(mean, Z)
     assert 0 < sd.mean() < 0.5
     assert model.sample(3, random_state=0).shape == (3, 5)
+    # A latent counts as much as it carries: its variance under the model, 1, becomes its information.
+    unscaled = model.networks_.models[0].encoder(model.networks_.models[0].inputs(*model._rows(X)[:2]))[0]
+    np.testing.assert_allclose(
+        Z[:, 0] / np.sqrt(model.kl_.max()), unscaled[:, model.active_[0]][:, 0].numpy(), rtol=1e-9
+    )
     with pytest.warns(ConvergenceWarning, match="all 4 latents have collapsed"):
         noise = features(n_latent=4, n_steps=100, learning_rate=0.03, batch_size=100, random_state=0).fit(
             rng.normal(size=(400, 2))

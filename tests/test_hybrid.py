@@ -81,6 +81,19 @@ def test_plain_columns_have_mean_0_and_variance_1_in_all(mixed):
     assert PlainColumns(mark_missing=False).fit(mixed).transform(mixed).shape[1] == 6
 
 
+def test_coordinates_of_one_space_keep_the_ratios_of_their_scales(rng):
+    X = rng.normal(size=(500, 3)) * [4.0, 2.0, 0.1] + 7
+    table = PlainColumns(shared_scale=True).fit(X).transform(X)
+    spread = X.std(axis=0)
+    np.testing.assert_allclose(table.std(axis=0), spread / np.sqrt(np.mean(spread**2)), rtol=0.01)
+    features = MixtureEnsembleFeatures(4, shared_scale=True).fit(X)
+    for view in features.views_:
+        axes = view.transform(X)
+        assert axes[:, 0].std() > 30 * axes[:, 2].std()
+    table[0] = PlainColumns(shared_scale=True).fit(X).transform([[1e9, 7.0, 1e9]])[0]
+    np.testing.assert_allclose(table[0, [0, 2]], 4 * table[1:].std(axis=0)[[0, 2]], rtol=0.05)
+
+
 def test_sparse_rows_stay_sparse_and_have_unit_length(rng):
     X = csr_array(rng.poisson(0.3, size=(50, 40)).astype(float))
     rows = PlainColumns().fit(X).transform(X)

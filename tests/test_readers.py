@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from semigen.columns.numerals import Numerals, numerals_of
@@ -48,7 +48,11 @@ WRITERS = {
 @QUICK
 @given(cells=st.lists(CELL, min_size=2, max_size=6), name=NAME)
 @example(cells=["NA", "null", "007", "1e5", " x ", "", "1.0", "TRUE"], name="y")
+@example(cells=[";", ";"], name=";")
+@example(cells=["", ";"], name=";")
 def test_text_is_read_as_it_is_written(tmp_path, writer, cells, name):
+    if writer == "pandas":  # it quotes nothing here, so that x,n;y is a header with either separator
+        assume(not set(name) & set(";|"))
     columns = {"first": ["x"] * len(cells), f"n{name}": cells}
     WRITERS[writer](columns, tmp_path / "t.csv")
     file = open_table(tmp_path / "t.csv")

@@ -106,6 +106,7 @@ def _deceiving_generator() -> Iterator[None]:
 
 
 SPREADING = peer(LabelSpreading("knn", n_neighbors=7))
+FAR_SPREADING = LabelSpreading("knn", n_neighbors=10, alpha=0.99, max_iter=200)
 LOGISTIC = LogisticRegression(max_iter=2000)
 
 
@@ -125,7 +126,7 @@ def digits(n_steps: int) -> dict[str, Recipe]:
         "M1+M2": m2(m1, n_latent=10, hidden=(100, 100), n_steps=n_steps),
         "M2": m2(**small),
         "GAN": gan(n_steps=n_steps),
-        "M1 + auto": on_features(AutoClassifier(random_state=0), m1),
+        "M1 + auto": on_features(AutoClassifier(random_state=0, shared_scale=True), m1),
         "M1 + logistic": on_features(LOGISTIC, m1),
         "logistic": labeled_only(LOGISTIC),
         "label spreading": SPREADING,
@@ -144,7 +145,8 @@ MNIST_CPU = {
     "M1+M2": m2(CPU_M1, n_latent=10, hidden=(200, 200), n_steps=4500),
     "M2": m2(likelihood="bernoulli", n_latent=50, hidden=(500,), alpha=50.0, n_steps=3000),
     "GAN": gan(n_steps=5000),
-    "M1 + auto": on_features(AutoClassifier(random_state=0), CPU_M1),
+    "M1 + auto": on_features(AutoClassifier(random_state=0, shared_scale=True), CPU_M1),
+    "M1 + label spreading": on_features(FAR_SPREADING, CPU_M1),
     "M1 + logistic": on_features(LOGISTIC, CPU_M1),
     "logistic": labeled_only(LOGISTIC),
 }

@@ -69,9 +69,6 @@ def _outcome(target: Target, errors: Errors) -> tuple[str, str, bool]:
     }
     limit = target.error
     what = f"{target.problem}, {target.method}: at most {limit:g} %"
-    if target.half_of:
-        limit = 0.5 * errors.get((target.problem, target.half_of), np.array([np.nan])).mean()
-        what = f"{target.problem}, {target.method}: at most half of {target.half_of} ({limit:.2f} %)"
     if target.published:
         what += f" ({target.published})"
     if not found:

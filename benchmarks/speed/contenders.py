@@ -65,7 +65,7 @@ def semigen(
     family = Gaussian(covariance)
     mixture = Mixture(family, np.arange(n_components), n_components)
     stamps: list[float] = []
-    with ThreadEngine(threads) as engine:
+    with ThreadEngine(threads).open() as engine:
         prior = family.fit_prior(data, 0.0, engine)
         done = fit(
             mixture,

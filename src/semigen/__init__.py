@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from semigen._version import __version__
 
 if TYPE_CHECKING:
+    import semigen.data as data
     import semigen.datasets as datasets
     import semigen.exceptions as exceptions
     import semigen.metrics as metrics
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from semigen.judgement.forecast import Forecast, forecast
     from semigen.judgement.query import query
     from semigen.judgement.sets import set_rule
+    from semigen.labeling.notebook import label
     from semigen.mixture import MixtureClassifier
     from semigen.reporting.plots import plot
     from semigen.reporting.reports import Report, report
@@ -44,6 +46,7 @@ _WHERE = {
     "compare": "semigen.judgement.comparing",
     "forecast": "semigen.judgement.forecast",
     "advise": "semigen.judgement.advice",
+    "label": "semigen.labeling.notebook",
     "load": "semigen.io.models",
     "query": "semigen.judgement.query",
     "plot": "semigen.reporting.plots",
@@ -54,6 +57,7 @@ _WHERE = {
 _MODULES = (
     "columns",
     "comparison",
+    "data",
     "datasets",
     "deep",
     "em",
@@ -78,9 +82,11 @@ __all__ = [
     "__version__",
     "advise",
     "compare",
+    "data",
     "datasets",
     "exceptions",
     "forecast",
+    "label",
     "load",
     "metrics",
     "model_selection",

@@ -88,12 +88,18 @@ def models() -> dict[str, tuple[Any, Any]]:
     add("pipeline", make_pipeline(StandardScaler(), mixture(unlabeled=-1)), x, y)
     add("ensemble-features", semigen.MixtureEnsembleFeatures(3), x, None)
     few = {"n_steps": 20, "random_state": 0}
-    add("vae", deep.VAEClassifier(hidden=(8,), n_latent=2, **few), x, y)
+    given = {"unlabeled_weight": 1.0, "calibrate": 1.0}
+    add("vae", deep.VAEClassifier(hidden=(8,), n_latent=2, **few, **given), x, y)
     features = deep.VAEFeatures(hidden=(8,), n_latent=2, **few)
     add("vae-features", features, x, None)
-    add("vae-on-features", deep.VAEClassifier(hidden=(8,), n_latent=2, features=features, **few), x, y)
-    add("gan", deep.GANClassifier(hidden=(8,), generator_hidden=(8,), n_latent=4, **few), x, y)
-    flow = deep.FlowMixtureClassifier(n_transforms=1, hidden=(8,), warmup_steps=5, **few)
+    add(
+        "vae-on-features",
+        deep.VAEClassifier(hidden=(8,), n_latent=2, features=features, **few, **given),
+        x,
+        y,
+    )
+    add("gan", deep.GANClassifier(hidden=(8,), generator_hidden=(8,), n_latent=4, **few, **given), x, y)
+    flow = deep.FlowMixtureClassifier(n_transforms=1, hidden=(8,), warmup_steps=5, **few, **given)
     add("flow", flow, x, y)
     return found
 

@@ -458,7 +458,15 @@ CLAIMS = {
 def flow(tmp_path_factory):
     """The file of a flow mixture."""
     deep = pytest.importorskip("semigen.deep")
-    model = deep.FlowMixtureClassifier(n_transforms=1, hidden=(8,), n_steps=2, warmup_steps=1, device="cpu")
+    model = deep.FlowMixtureClassifier(
+        n_transforms=1,
+        hidden=(8,),
+        n_steps=2,
+        warmup_steps=1,
+        calibrate=1.0,
+        unlabeled_weight=1.0,
+        device="cpu",
+    )
     path = tmp_path_factory.mktemp("flow") / "m.semigen"
     save(model.fit(*rows()), path)
     return path

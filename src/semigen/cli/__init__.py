@@ -16,6 +16,7 @@ from semigen.cli.commands.advise import advise
 from semigen.cli.commands.compare import compare
 from semigen.cli.commands.demo import demo
 from semigen.cli.commands.fit import fit
+from semigen.cli.commands.label import label
 from semigen.cli.commands.predict import predict
 from semigen.cli.commands.query import query
 from semigen.cli.commands.report import report
@@ -54,7 +55,7 @@ def _semigen(
     """Classify tables with few labeled and many unlabeled rows."""
 
 
-for _command in (fit, predict, report, advise, query, compare, demo):
+for _command in (fit, predict, report, advise, query, label, compare, demo):
     app.command(epilog=_EXIT_CODES)(_command)
 app.command("next", help="The same as query.", epilog=_EXIT_CODES)(query)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,14 @@ from semigen.cli.sources.columns import as_noted
 from semigen.cli.sources.images import noted_form
 from semigen.cli.sources.labels import as_classes
 from semigen.cli.sources.text import read_texts
+from semigen.cli.streams import RULE, Predicting, is_large, is_streamable, pieces_folder
 from semigen.common.progress import Progress
 from semigen.evaluation.scoring import PredictionScore, score_predictions
 from semigen.exceptions import ModelFileError, SemigenError, TableError
 from semigen.io.files import first_line
 from semigen.io.models import load, read_notes
 from semigen.io.tables import spreadsheet_safe, table_format, write_table
+from semigen.reporting.facts import class_rows
 
 
 def predict_file(
@@ -38,10 +42,13 @@ def predict_file(
     csv_safe: bool = False,
     score_out: Path | None = None,
     coverage: float | None = None,
+    resume: bool = False,
 ) -> tuple[dict[str, Any], PredictionScore | None]:
     """Predict the rows of a table, or with ``images`` those of a folder; write a file and return a summary.
 
     Where the table has the target that the model was fitted on, the score of the predictions comes with it.
+    Large tables are read and written batch by batch, and not scored; so are those with ``resume``, which
+    goes on from what an interrupted run has finished.
 
     Raises
     ------
@@ -51,6 +58,20 @@ def predict_file(
         If the file exists and may not be overwritten, or cannot be written.
     """
     ending = table_format(out)
+    if not images and (resume or is_large(source)):
+        return _predict_stream(
+            model_path,
+            source,
+            out,
+            output,
+            id_name=id_name,
+            force=force,
+            options=options,
+            csv_safe=csv_safe,
+            scored=score_out is not None,
+            coverage=coverage,
+            resume=resume,
+        ), None
     inputs = [model_path, source]
     targets = [out] if score_out is None else [out, score_out]
     with complete_files(targets, force=force, inputs=inputs) as (unfinished, *of_score):
@@ -62,8 +83,8 @@ def predict_file(
             rows = _read(model, model_path, source, images, id_name, notes, options, progress)
         for note in rows.notes:
             output.note(note)
-        with output.warnings_as_notes(), output.progress("predicting"):
-            predictions = _predicted(model, model_path, rows, coverage)
+        with output.warnings_as_notes(), output.progress("predicting"), _parts_fit(model_path):
+            predictions = predict_table(model, rows, coverage=coverage)
         if coverage is not None and (caution := model.set_rule(coverage).caution):
             output.note(caution)
         score = _score(model, rows, predictions, options)
@@ -78,26 +99,82 @@ def predict_file(
             text = json.dumps(about, indent=2, ensure_ascii=False, allow_nan=False)
             for place in of_score:
                 place.write_text(text + "\n", encoding="utf-8")
-    summary = {
-        "semigen": __version__,
-        "model": str(model_path),
-        "folder" if images else "table": str(source),
+    return {
+        **_about(model_path, source, out, notes, images=images),
         "n_rows": predictions.num_rows,
-        "target": notes.get("target"),
         "predicted": count_predictions(predictions),
         "coverage": coverage,
         "score": None if score is None else score.to_dict(),
+    }, score
+
+
+def _about(
+    model_path: Path, source: Path, out: Path, notes: dict[str, Any], *, images: bool = False
+) -> dict[str, Any]:
+    """What a summary says of any predictions."""
+    return {
+        "semigen": __version__,
+        "model": str(model_path),
+        "folder" if images else "table": str(source),
+        "target": notes.get("target"),
         "out": str(out),
     }
-    return summary, score
 
 
-def _predicted(model: Any, model_path: Path, rows: Rows, coverage: float | None) -> pa.Table:
+def _predict_stream(
+    model_path: Path,
+    source: Path,
+    out: Path,
+    output: Output,
+    *,
+    id_name: str | None,
+    force: bool,
+    options: ReadOptions | None,
+    csv_safe: bool,
+    scored: bool,
+    coverage: float | None,
+    resume: bool,
+) -> dict[str, Any]:
+    """Predict a table batch by batch."""
+    if scored:
+        raise TableError(f"{source} is predicted batch by batch and not scored: leave out --score.")
+    inputs = [model_path] if source.is_dir() else [model_path, source]
+    with complete_files([out], force=force, inputs=inputs) as (unfinished,):
+        with output.progress("loading"):
+            model, notes = load(model_path), read_notes(model_path)
+        if not is_streamable(source) or notes.get("text") or noted_form(notes, model_path) is not None:
+            raise TableError(f"{source} cannot be predicted batch by batch: leave out --resume.")
+        output.note(f"{source.name} is predicted batch by batch: {'--resume' if resume else RULE}.")
+        stream = Predicting(
+            model,
+            model_path,
+            source,
+            id_name,
+            notes,
+            as_noted(options or ReadOptions(), notes),
+            coverage,
+            csv_safe,
+        )
+        with output.warnings_as_notes(), output.progress("predicting"), _parts_fit(model_path):
+            n_rows, count = stream.write(
+                unfinished, table_format(out), pieces_folder(out) if resume else None
+            )
+    return {
+        **_about(model_path, source, out, notes),
+        "n_rows": n_rows,
+        "predicted": class_rows(count),
+        "coverage": coverage,
+        "score": None,
+    }
+
+
+@contextmanager
+def _parts_fit(model_path: Path) -> Iterator[None]:
+    """Say of an error in a model of a stranger's that its parts do not fit together."""
     try:
-        return predict_table(model, rows, coverage=coverage)
+        yield
     except SemigenError:
         raise
-    # A stranger's file may hold parts that do not fit together.
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ModelFileError(
             f"{model_path} cannot predict these rows ({type(error).__name__}: {first_line(error)}): its "

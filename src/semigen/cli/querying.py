@@ -19,11 +19,15 @@ from semigen.cli.sources import ReadOptions, Rows, TableSource
 from semigen.cli.sources.columns import as_noted
 from semigen.cli.sources.images import noted_form
 from semigen.cli.sources.labels import as_classes
+from semigen.cli.wording import cell_text
 from semigen.ensemble.auto import AutoClassifier
 from semigen.exceptions import ModelFileError
 from semigen.io.models import load, read_notes
-from semigen.io.tables import spreadsheet_safe, table_format, write_table
+from semigen.io.spreadsheets import ENDING as SPREADSHEET
+from semigen.io.spreadsheets import write_spreadsheet
+from semigen.io.tables import WRITTEN, spreadsheet_safe, table_format, write_table
 from semigen.judgement.query import CHECK, Query, query
+from semigen.labeling import Session
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,42 @@ def ask_table(
     return Asking(rows, target, source.labels.values, estimator)
 
 
+def with_journal(
+    asking: Asking,
+    path: Path,
+    id_name: str | None,
+    options: ReadOptions,
+    journal: Path | None,
+    filled: Path | None,
+) -> tuple[Asking, int]:
+    """The labels of a journal over those of the table; those of a filled-in file are saved in it first.
+
+    Returns
+    -------
+    asking : Asking
+    n_saved : int
+        Labels that were saved.
+
+    Raises
+    ------
+    SemigenError
+        If journal or file cannot be used.
+    """
+    n_saved = 0
+    with Session.open(
+        path, target=asking.target, id=id_name, journal=journal, reading=options.reading, learn=False
+    ) as session:
+        if filled is not None:
+            n_saved = session.import_labels(filled, filled.name)
+        said = session.evidence_by_row()
+    labels = asking.labels.copy()
+    for row, classes in said.items():
+        labels[row] = classes[0] if len(classes) == 1 else None
+    known = {cell_text(one): one for one in asking.labels if one is not None}
+    labels[:] = [None if one is None else known.get(cell_text(one), one) for one in labels]
+    return replace(asking, labels=labels), n_saved
+
+
 def query_file(
     asking: Asking,
     out: Path,
@@ -148,14 +188,18 @@ def query_file(
     OSError
         If the file exists and may not be overwritten, or cannot be written.
     """
-    ending = table_format(out)
+    ending = table_format(out, (*WRITTEN, SPREADSHEET))
     with complete_files([out], force=force, inputs=inputs) as (unfinished,):
         for note in asking.rows.notes:
             output.note(note)
         with output.warnings_as_notes(), output.progress("choosing"):
             found = asking.choose(wanted)
         table = rows_to_fill_in(asking, found)
-        write_table(spreadsheet_safe(table) if csv_safe else table, unfinished, ending)
+        if ending == SPREADSHEET:
+            known = sorted({cell_text(one) for one in asking.labels if one is not None})
+            write_spreadsheet(table, unfinished, {asking.target: known})
+        else:
+            write_table(spreadsheet_safe(table) if csv_safe else table, unfinished, ending)
     ids = asking.rows.ids.take(pa.array(found.rows)).to_pylist()
     about = found.to_dict()
     lines = [{"id": str(one), **line} for one, line in zip(ids, about["rows"], strict=True)]

@@ -54,6 +54,11 @@ def say_result(
     if "unlabeled_weight" in about:
         chosen = f"Weight of an unlabeled row (a labeled row has 1): {about['unlabeled_weight']:g}"
         output.say(f"{chosen}; {about['fallback']}" if about["fallback"] else f"{chosen}.")
+    if "power" in about:
+        output.say(
+            f"Predictions are those of the network to the power of {about['power']:.2g}, beside the class "
+            "shares: as sure as the held-out rows allow."
+        )
 
 
 def verdict_text(judged: Judged, n_unlabeled: int, *, with_covariance: bool) -> str:

@@ -26,6 +26,7 @@ from semigen.cli.reading import say_source
 from semigen.cli.recipes import DEEP, Judged, Options, Recipe, learn_model
 from semigen.cli.report import say_result, training_notes, verdict_text
 from semigen.cli.sources import ImageSource, Source
+from semigen.cli.streams import stream_of
 from semigen.common.progress import Progress
 from semigen.data.labels import class_columns
 from semigen.exceptions import (
@@ -60,6 +61,8 @@ class Learned:
     facts: dict[str, Any]
     summary: dict[str, Any]
     samples: NDArray[Any] | None
+    stream: Callable[[Any, Path], None] | None = None
+    """Writes the predictions of all rows, where ``predictions`` are those of a sample."""
 
 
 def result_names(model: str, *, images: bool, report: bool) -> list[str]:
@@ -116,8 +119,9 @@ def learn(
     with output.warnings_as_notes(), output.progress("predicting"):
         predictions = predict_table(judged.model, source.rows, source.labels.values)
     family = None if recipe.families is None else source.family(recipe.families.of_kind)
+    sample = {} if source.stream is None else {"n_sample": len(source.labels.values)}
     known = facts(
-        source.about(),
+        {**source.about(), **sample},
         target=source.labels.target,
         n_rows=source.n_rows,
         n_unlabeled=source.n_unlabeled,
@@ -143,13 +147,18 @@ def learn(
         "seconds": round(time.perf_counter() - begin, 1),
     }
     summary = {**known, "id_name": evidence.id_name, **found}
-    return Learned(judged.model, predictions, known, summary, samples)
+    return Learned(judged.model, predictions, known, summary, samples, stream_of(source, known))
 
 
 def write(learned: Learned, folder: Path, *, csv_safe: bool = False, report: bool = True) -> None:
     """Write model, predictions, summary, rows to label, report and samples into a folder."""
     save(learned.model, folder / MODEL, notes=learned.facts)
-    for table, name in ((learned.predictions, PREDICTIONS), (_to_label(learned), LABEL_NEXT)):
+    tables = [(_to_label(learned), LABEL_NEXT)]
+    if learned.stream is None:
+        tables.append((learned.predictions, PREDICTIONS))
+    else:
+        learned.stream(learned.model, folder / PREDICTIONS)
+    for table, name in tables:
         write_table(spreadsheet_safe(table) if csv_safe else table, folder / name, ".csv")
     text = json.dumps(learned.summary, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")

@@ -26,6 +26,7 @@ from semigen.columns.tables import (
     hint,
     is_missing,
     listing,
+    plain_name,
     positions,
 )
 from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
@@ -124,7 +125,7 @@ def _learn_array(table: NDArray[Any], kinds: Kinds, notes: tuple[str, ...] = ())
 
 
 def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tuple[Schema, Any]:
-    names = tuple(map(_plain_name, frame.columns))
+    names = tuple(map(plain_name, frame.columns))
     columns = dict(zip(names, (frame.get_column(name) for name in frame.columns), strict=True))
     asked = dict(zip(names, _asked(kinds, names, len(names)), strict=True))
     found = {name: _kind(asked[name], series) for name, series in columns.items()}
@@ -204,7 +205,9 @@ def _schema(parts: Sequence[Part], library: str, notes: tuple[str, ...]) -> Sche
     return Schema(tuple(names), tuple(kinds), tuple(levels), library, tuple(encoded), notes)
 
 
-def read(schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False) -> Any:
+def read(
+    schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False, order: Literal["C", "F"] = "C"
+) -> Any:
     """Read rows in the way of a fit.
 
     A data frame is read by name if the fit had names: the order of its columns and further ones do not
@@ -216,6 +219,8 @@ def read(schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False) -> 
     X : array-like or sparse matrix of shape (n, D), pandas, polars or pyarrow table, or ReadTable
     sparse : bool or "dense", default=False
         Whether rows may be sparse; "dense": they become an array.
+    order : {"C", "F"}, default="C"
+        How a data frame lies in memory: row by row, or column by column, which is read several times faster.
 
     Returns
     -------
@@ -264,7 +269,7 @@ def read(schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False) -> 
                 f"X lacks {listing([repr(name) for name in absent])} ({len(absent)} of the "
                 f"{len(names)} columns that the model was fitted on): {hint(absent[0], others)}"
             )
-    return _read_columns(schema, [frame.get_column(there[j]) for j in found], fitting=False)
+    return _read_columns(schema, [frame.get_column(there[j]) for j in found], order, fitting=False)
 
 
 ASKED: tuple[Kind, ...] = (*USED, "id", "word")
@@ -289,11 +294,9 @@ def _asked(kinds: Kinds, names: Sequence[Any] | None, n_columns: int) -> list[Ki
     return asked
 
 
-def _plain_name(name: Any) -> Any:
-    return name.item() if isinstance(name, np.generic) else name
-
-
-def _read_columns(schema: Schema, columns: Sequence[Series], *, fitting: bool) -> Any:
+def _read_columns(
+    schema: Schema, columns: Sequence[Series], order: Literal["C", "F"] = "C", *, fitting: bool
+) -> Any:
     """Read the columns of a data frame that are used, in the order of the schema."""
     if schema.is_sparse:
         blocks = [
@@ -304,7 +307,8 @@ def _read_columns(schema: Schema, columns: Sequence[Series], *, fitting: bool) -
     inputs = list(zip(schema.inputs, columns, strict=True))
     floats = {s.dtype for one, s in inputs if schema.kinds[one.first] in ("number", "count")}
     single = floats == {nw.Float32()} and "category" not in schema.kinds and not schema.encoded
-    matrix: NDArray[Any] = np.empty((n_rows, schema.n_features), dtype=np.float32 if single else np.float64)
+    dtype = np.float32 if single else np.float64
+    matrix: NDArray[Any] = np.empty((n_rows, schema.n_features), dtype=dtype, order=order)
     for one, series in inputs:
         j, levels = one.first, schema.levels[one.first]
         if one.encoded is not None:

@@ -71,6 +71,11 @@ def _refuse_repeated(names: Iterable[Any]) -> None:
         )
 
 
+def plain_name(name: Any) -> Any:
+    """A column's name as Python's own type."""
+    return name.item() if isinstance(name, np.generic) else name
+
+
 def positions(wanted: Iterable[Any], names: Sequence[Any]) -> tuple[list[int], list[Any]]:
     """Positions of the wanted names among ``names``, and the wanted names that are absent."""
     place = {str(name): j for j, name in enumerate(names)}

@@ -11,12 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 from semigen.arrays.pieces import Indices
 from semigen.data.labels import UNLABELED_PATTERN, Labels
@@ -115,6 +115,19 @@ class Blocks(Protocol):
         """The same rows with some of the columns."""
         ...
 
+    def weighted(self, unlabeled_weight: float) -> Blocks:
+        """The same rows, those without a label with their weights times λ."""
+        ...
+
+    def in_memory(self, most_unlabeled: int) -> Data:
+        """All rows if they are in memory, else labeled rows and some unlabeled ones weighted as all."""
+        ...
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the rows are a sparse matrix."""
+        ...
+
     def take(self, positions: Indices) -> Data:
         """Copy rows to memory, by their positions among the rows that count."""
         ...
@@ -175,6 +188,20 @@ class Data(Block):
             return self
         return replace(self, weight=np.where(patterns[self.labels.pattern], self.weight, 0.0))
 
+    def weighted(self, unlabeled_weight: float) -> Self:
+        """The same rows, those without a label with their weights times λ."""
+        weight = np.where(self.labels.is_labeled, self.weight, unlabeled_weight * self.weight)
+        return replace(self, weight=weight)
+
+    def in_memory(self, most_unlabeled: int) -> Data:
+        """The rows themselves."""
+        return self
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the rows are a sparse matrix."""
+        return issparse(self.x)
+
     def take(self, positions: Indices) -> Data:
         """Copy rows, by their positions among the rows that count."""
         return self.at(self.rows[positions])
@@ -230,3 +257,24 @@ class Engine(ABC):
         list
             The results in block order.
         """
+
+    def reduce_blocks(
+        self, function: Callable[..., Any], merge: Callable[[Any, Any], Any], source: Blocks
+    ) -> list[Any]:
+        """Apply ``function`` to each block and merge the results in a fixed order.
+
+        Parameters
+        ----------
+        function : callable
+            As in :meth:`map_blocks`.
+        merge : callable
+            ``merge(result, result)``, which may be done anywhere.
+        source : Blocks
+
+        Returns
+        -------
+        list
+            The merged result; empty if the source has no block.
+        """
+        results = self.map_blocks(function, source)
+        return [reduce(merge, results)] if results else []

@@ -26,6 +26,24 @@ from semigen.deep.training.trainer import Trained, Training, train
 Array = NDArray[np.float64]
 
 
+EPOCHS = 100
+LEAST_STEPS, MOST_STEPS = 400, 2000
+"""Of a classifier with ``n_steps="auto"``."""
+
+
+def n_steps_of(estimator: Any, n_rows: int) -> int:
+    """Optimizer steps of a fit to so many rows: "auto" is a hundred epochs, from 400 to 2,000 steps.
+
+    Raises
+    ------
+    ParameterError
+        If the number is neither "auto" nor a whole number from 1.
+    """
+    if estimator.n_steps == "auto":
+        return max(LEAST_STEPS, min(EPOCHS * n_rows // int(estimator.batch_size), MOST_STEPS))
+    return checks.integer("n_steps", estimator.n_steps, minimum=1)
+
+
 class DeepEstimator:
     """The part of an estimator that reads parameters, trains networks and asks them."""
 
@@ -33,7 +51,7 @@ class DeepEstimator:
     schema_: Schema
 
     warmup_steps: int
-    n_steps: int
+    n_steps: Any
     batch_size: int
     learning_rate: float
     weight_average: float
@@ -51,8 +69,8 @@ class DeepEstimator:
         tags.input_tags.allow_nan = True
         return tags
 
-    def _training(self) -> Training:
-        """The parameters of training, checked; the seed is drawn from ``random_state``."""
+    def _training(self, n_rows: int) -> Training:
+        """The parameters of training on so many rows, checked; the seed is drawn from ``random_state``."""
         check_device(self.device)
         check_precision(self.precision)
         checks.integer("n_members", self.n_members, minimum=1)
@@ -61,7 +79,7 @@ class DeepEstimator:
         if self.patience is not None:
             checks.integer("patience", self.patience, minimum=1)
         return Training(
-            n_steps=checks.integer("n_steps", self.n_steps, minimum=1),
+            n_steps=n_steps_of(self, n_rows),
             learning_rate=checks.real("learning_rate", self.learning_rate, minimum=0.0),
             weight_average=checks.real("weight_average", self.weight_average, minimum=0.0, maximum=1 - 1e-9),
             patience=self.patience,

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
+from itertools import islice
 from typing import Any
 
 from semigen.common.checks import integer
 from semigen.common.threads import available_cpus, one_blas_thread
 from semigen.data.blocks import Blocks, Engine
 from semigen.exceptions import ParameterError
+
+_BEGUN = 2 * available_cpus() + 2
+"""Blocks that are computed or wait for a thread, at most."""
+_BY_NAME = {
+    "dask": ("semigen.engines.cluster", "DaskEngine", "dask"),
+    "torch": ("semigen.engines.tensors", "TorchEngine", "deep"),
+}
+"""Module, class and extra of engines that live above, with the libraries that they need."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +74,30 @@ class _Threads(Engine):
     block_rows: int
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
-        apply: Callable[..., Iterable[Any]] = map
-        if self.pool is not None and source.n_rows > self.block_rows:
-            apply = self.pool.map
-        return list(apply(function, source.blocks(self.block_rows), *states))
+        return list(self._results(function, source, *states))
+
+    def reduce_blocks(
+        self, function: Callable[..., Any], merge: Callable[[Any, Any], Any], source: Blocks
+    ) -> list[Any]:
+        results = iter(self._results(function, source))  # a few are in memory at once
+        return [reduce(merge, results, first) for first in islice(results, 1)]
+
+    def _results(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> Iterable[Any]:
+        blocks = source.blocks(self.block_rows)
+        if self.pool is None or source.n_rows <= self.block_rows:
+            return map(function, blocks, *states)
+        return _in_order(self.pool, function, zip(blocks, *states, strict=False))
+
+
+def _in_order(pool: ThreadPoolExecutor, function: Callable[..., Any], calls: Iterable[Any]) -> Iterator[Any]:
+    """Results in order, with few calls begun at a time: blocks may come from a source larger than memory."""
+    waiting: deque[Future[Any]] = deque()
+    for call in calls:
+        waiting.append(pool.submit(function, *call))
+        if len(waiting) > _BEGUN:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def as_engine(engine: Any, default: Engine | None = None) -> Engine:
@@ -78,9 +110,22 @@ def as_engine(engine: Any, default: Engine | None = None) -> Engine:
     """
     if engine is None:
         return default or ThreadEngine()
+    if isinstance(engine, str) and engine in _BY_NAME:
+        return _load(engine)
     if isinstance(engine, Engine):
         return engine
     raise ParameterError(
-        f"engine={engine!r} is no engine: use None (threads), semigen.em.ThreadEngine(...) or an Engine of "
-        "your own."
+        f"engine={engine!r} is no engine: use None (threads), {', '.join(map(repr, _BY_NAME))}, "
+        "semigen.em.ThreadEngine(...) or an Engine of your own."
     )
+
+
+def _load(name: str) -> Engine:
+    module, engine, extra = _BY_NAME[name]
+    try:
+        found: Engine = getattr(importlib.import_module(module), engine)()
+    except ImportError as error:
+        raise ParameterError(
+            f"engine={name!r} needs a package that is not installed ({error}): pip install semigen[{extra}]"
+        ) from error
+    return found

@@ -54,6 +54,7 @@ def fit_levels(
     tol: float = 1e-6,
     acceleration: str | None = None,
     on_iteration: Callable[[int, float], None] | None = None,
+    run: Callable[..., Fit] = fit,
 ) -> tuple[Level, ...]:
     """Fit a mixture, after the level above it where there is one.
 
@@ -71,6 +72,8 @@ def fit_levels(
         (:func:`semigen.em.restart`).
     max_iter, tol, acceleration, on_iteration
         As :func:`semigen.em.fit` has them, for the fit of each start at the mixture's own level.
+    run : callable
+        What fits from one start: :func:`semigen.em.fit`, or what remembers fits around it.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def fit_levels(
     levels: tuple[Level, ...] = ()
     if not alone:
         above = [
-            fit(upper, prior, data, one, engine, max_iter=UPPER_ITER, tol=max(tol, UPPER_TOL))
+            run(upper, prior, data, one, engine, max_iter=UPPER_ITER, tol=max(tol, UPPER_TOL))
             for one in starts
         ]
         levels = (Level(upper, prior, _best(above)),)
@@ -96,7 +99,7 @@ def fit_levels(
     if before is not None:
         starts = [restart(mixture, prior, before)]
     fits = [
-        fit(
+        run(
             mixture,
             prior,
             data,
@@ -112,9 +115,11 @@ def fit_levels(
     return *levels, Level(mixture, prior, _best(fits))
 
 
-def refined(level: Level, data: Blocks, engine: Engine, **stopping: Any) -> Level:
+def refined(
+    level: Level, data: Blocks, engine: Engine, *, run: Callable[..., Fit] = fit, **stopping: Any
+) -> Level:
     """An upper level as a fit of its own: EM goes on from where it stopped."""
-    found = fit(level.mixture, level.prior, data, level.fit.params, engine, **stopping)
+    found = run(level.mixture, level.prior, data, level.fit.params, engine, **stopping)
     path = np.concatenate([level.fit.path, found.path[1:]])
     return replace(level, fit=Fit(found.params, path, found.converged))
 

@@ -60,7 +60,8 @@ def start(
         parts = [given_stats(mixture, reference, *one) for one in seeds.collect(perturb)]
     else:
         by_label = seeds.class_probs[:, mixture.group]
-        parts = engine.map_blocks(partial(stats_by_label, mixture, reference, by_label), seeds.labeled)
+        of_labels = partial(stats_by_label, mixture, reference, by_label)
+        parts = engine.reduce_blocks(of_labels, Stats.merge, seeds.labeled)
     params = m_step(mixture, prior, reduce(Stats.merge, parts), reference)
     if seeds.nameless.any():
         params = replace(params, log_group=seeds.log_group())

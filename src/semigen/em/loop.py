@@ -52,6 +52,27 @@ class Fit:
         return float(self.path[-1])
 
 
+@dataclass(frozen=True)
+class Climb:
+    """How far a fit has come, from where it can go on.
+
+    Attributes
+    ----------
+    params : Params
+    path : ndarray of shape (steps + 1,)
+        The objective so far.
+    refused : int
+        Steps of an acceleration that were refused.
+    single : bool
+        Whether it still computes in float32.
+    """
+
+    params: Params
+    path: Array
+    refused: int = 0
+    single: bool = False
+
+
 def warn_unless_converged(found: Fit, tol: float) -> None:
     """Say that a fit ended before the objective stood still."""
     if not found.converged:
@@ -76,6 +97,8 @@ def fit(
     tol: float = 1e-6,
     acceleration: str | None = None,
     on_iteration: Callable[[int, float], None] | None = None,
+    resumed: Climb | None = None,
+    on_climb: Callable[[Climb], None] | None = None,
 ) -> Fit:
     """Maximize the objective from a start.
 
@@ -99,6 +122,10 @@ def fit(
         Extrapolate (:mod:`semigen.em.acceleration`). Steps that are refused count among ``max_iter``.
     on_iteration : callable or None
         Called with the number of M-steps and the objective after each.
+    resumed : Climb or None
+        Go on from there instead of ``params``: to the same end, but for what an acceleration remembers.
+    on_climb : callable or None
+        Called after each M-step with how far the fit has come.
     """
     settled = _settled(mixture, data)
     free, total_weight = data.where(~settled), data.total_weight
@@ -106,15 +133,19 @@ def fit(
 
     def evaluate(current: Params, dtype: Any) -> tuple[float, Stats]:
         known = [replace(one, log_lik=log_likelihood(mixture, current, one)) for one in fixed]
-        parts = engine.map_blocks(partial(e_step, mixture, current, dtype=dtype), free)
-        stats = reduce(Stats.merge, [*known, *parts])
+        found = engine.reduce_blocks(partial(e_step, mixture, current, dtype=dtype), Stats.merge, free)
+        stats = reduce(Stats.merge, [*known, *found])
         return (stats.log_lik + log_prior(mixture, prior, current)) / total_weight, stats
 
     single = data.dtype == np.float32 and mixture.family.has_single
     dtype = np.dtype(np.float32 if single else np.float64)
     faster = as_acceleration(acceleration)
+    path, rise, refused = [], np.inf, 0
+    if resumed is not None:
+        params, path, refused = resumed.params, resumed.path[:-1].tolist(), resumed.refused
+        dtype = np.dtype(np.float32 if single and resumed.single else np.float64)
     objective, stats = evaluate(params, dtype)
-    path, rise, refused = [objective], np.inf, 0
+    path.append(objective)
     converged = False
     while len(path) + refused <= max_iter and not converged:
         accepted = False
@@ -148,6 +179,8 @@ def fit(
         path.append(objective)
         if on_iteration is not None:
             on_iteration(len(path) - 1, objective)
+        if on_climb is not None:
+            on_climb(Climb(params, np.asarray(path), refused, single=dtype == np.float32))
         converged = rise < tol and not accepted
     return Fit(params, np.asarray(path), converged)
 
@@ -166,5 +199,4 @@ def _log_label(mixture: Mixture, data: Blocks) -> Array:
 def _settled_stats(mixture: Mixture, params: Params, data: Blocks, engine: Engine) -> list[Stats]:
     """The merged statistics of settled rows; none where there are no rows."""
     component = np.eye(mixture.n_components)[_log_label(mixture, data).argmax(axis=1)]
-    parts = engine.map_blocks(partial(stats_by_label, mixture, params, component), data)
-    return [reduce(Stats.merge, parts)] if parts else []
+    return engine.reduce_blocks(partial(stats_by_label, mixture, params, component), Stats.merge, data)

@@ -21,13 +21,16 @@ from semigen.common.progress import Clock, Progress
 from semigen.common.threads import thread_count
 from semigen.comparison import Comparison, Verdict, explain
 from semigen.data.labels import Labels
-from semigen.data.weights import class_rows, read_labels
+from semigen.data.weights import class_rows, class_shares, read_labels
 from semigen.em import Engine
+from semigen.ensemble.deep_models import DEEP, check_deep, deep_to_try, explain_deep, settle_deep
 from semigen.ensemble.defaults import SUPERVISED, default_weights, models
-from semigen.ensemble.fitted import FittedEnsemble, shares
+from semigen.ensemble.fitted import FittedEnsemble
+from semigen.ensemble.fitted import shares as shares_of_models
 from semigen.ensemble.forms import Forms
 from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, settle
+from semigen.ensemble.sources import learn_from_all, sampled
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
 from semigen.exceptions import DatasetShiftWarning
@@ -87,6 +90,13 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         Seconds for a fit and for predicting its rows, roughly: mixtures, folds and models that cannot be
         finished in time are left out, and ``explanation_`` says so. Results then depend on the speed of the
         machine. None: no limit.
+    shared_scale : bool, default=False
+        Whether columns of numbers are coordinates of one space in which distances mean something, such as the
+        latents of :class:`semigen.deep.VAEFeatures` or embeddings: they keep the ratios of their scales.
+    deep : bool or "auto", default=False
+        Whether M2 and the K+1 GAN (:class:`semigen.deep.VAEClassifier`, :class:`semigen.deep.GANClassifier`)
+        are tried, too. They are kept only if held-out rows show that they make the ensemble better, which
+        takes a minute or more. "auto": where the extra ``deep`` is installed.
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabeled.
     n_jobs : int or None, default=None
@@ -118,6 +128,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         Whether columns are correlated in the labeled rows but not in the unlabeled ones, as if each column
         had been shuffled on its own, by tests at the 5 % level; a warning says so, too. Not tested for sparse
         rows, nor with fewer than 5 labeled or 30 unlabeled rows.
+    deep_standing_ : Standing or None
+        The ensemble with deep models beside itself without them; None where none was tried.
     stopped_early_ : bool
         Whether the time budget ended the fit before all mixtures, folds and models were there.
     explanation_ : str
@@ -156,6 +168,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     Unlabeled rows helped: ...
     """
 
+    _left_out: tuple[str, ...] = ()  # models that a subclass does without
+
     def __init__(
         self,
         *,
@@ -163,6 +177,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         kinds: Any = None,
         class_prior: Any = "shared",
         time_budget: float | None = None,
+        shared_scale: bool = False,
+        deep: Any = False,
         unlabeled: Any = -1,
         n_jobs: int | None = None,
         random_state: Any = 0,
@@ -173,6 +189,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.kinds = kinds
         self.class_prior = class_prior
         self.time_budget = time_budget
+        self.shared_scale = shared_scale
+        self.deep = deep
         self.unlabeled = unlabeled
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -182,7 +200,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: ArrayLike | None = None,
         *,
         progress: Progress | None = None,
@@ -191,10 +209,12 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
 
         Parameters
         ----------
-        X : array, sparse matrix or data frame of shape (n, D)
-            NaN, None and NA are missing values.
-        y : array-like of shape (n,) or (n, K), or Labels
-            Labels with markers, or label probabilities / candidate sets over K classes.
+        X : array, sparse matrix or data frame of shape (n, D), or RowSource
+            NaN, None and NA are missing values. Of a table larger than memory
+            (:func:`semigen.data.from_files`) models learn from the labeled rows and 100,000 unlabeled ones
+            drawn at random, the mixture per class from all rows.
+        y : array-like of shape (n,) or (n, K), or Labels, or None
+            Labels with markers, or label probabilities / candidate sets over K classes; None for a source.
         sample_weight : array-like of shape (n,) or None
             Row weights; a weight of 1 is one row. The models count a labeled row of weight 2 as two, but the
             representations of all rows (mixtures, graph, axes) do not know weights, so a row given twice is
@@ -207,20 +227,25 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self
         """
         integer("n_mixtures", self.n_mixtures, minimum=1)
+        check_deep(self.deep)
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
+        seed = check_random_state(self.random_state).randint(2**31)
+        X, y, sample_weight, source = sampled(X, y, sample_weight, self.kinds, self.unlabeled, seed)
         schema, matrix = columns.learn(X, self.kinds, sparse="words")
         covariance = "tied" if schema.n_features <= MOST_CORRELATED else "diag"
         if covariance == "diag" and not issparse(matrix):
             schema = replace(schema, notes=(*schema.notes, WIDE))
         family = choose("auto", covariance, schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
-        validate_data(self, X, skip_check_array=True)
+        validate_data(self, X if source is None else source.example, skip_check_array=True)
         labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix.shape[0])
         prior = class_prior(self.class_prior, labels.classes)
         n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
         n_labeled = int((weight > 0).sum()) - n_unlabeled
-        seed = check_random_state(self.random_state).randint(2**31)
+        if source is not None:
+            n_unlabeled = source.rows.where(~labels.pattern_labeled).n_rows
+            n_labeled = source.rows.n_rows - n_unlabeled
         table = ReadTable(self.schema_, matrix)
         mixtures = MixtureEnsembleFeatures(
             self.n_mixtures,
@@ -229,22 +254,28 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             n_jobs=self.n_jobs,
             random_state=seed,
             engine=self.engine,
+            shared_scale=self.shared_scale,
         ).fit(table[weight > 0], progress=clock.first(self.n_mixtures))
         rows = _rows(labels, weight, seed)
         if len(rows) < len(weight):
             table, labels, weight = table[rows], labels.take(rows), weight[rows]
         self.classes_ = labels.classes
-        self.forms_ = _forms(table, mixtures, seed)
+        self.forms_ = _forms(table, mixtures, seed, self.shared_scale)
         if clock.budget is not None:
             clock.reserve(_seconds_to_predict(self.forms_, table, matrix.shape[0]))
         X_formed = self.forms_.of(table)
-        self.pool_ = self._pool(family, clock, seed).fit(
+        deep = deep_to_try(self.deep, clock.left(), seed, X_formed, labels, weight)
+        self.pool_ = self._pool(family, clock, seed, deep).fit(
             X_formed,
             labels,
             None if (weight == 1).all() else weight,
             progress=clock.after(self.n_mixtures),
         )
         self.class_rows_ = class_rows(labels, weight)
+        about_source = None
+        if source is not None:
+            shares, in_time = class_shares(labels, weight), clock.budget is None
+            about_source = learn_from_all(self.pool_, source.rows, self.schema_, shares, in_time=in_time)
         self.n_unlabeled_: int | None = n_unlabeled
         self.log_densities_ = self._densities_of_some(table)
         self.dependence_shift_ = not issparse(matrix) and dependence_differs(
@@ -253,6 +284,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         if self.dependence_shift_:
             warnings.warn(DEPENDENCE_SHIFT, DatasetShiftWarning, stacklevel=2)
         pool = self.pool_
+        deep_seconds = sum(one.seconds for one in pool.models_ if one.name in DEEP)
+        self.deep_standing_ = settle_deep(pool)
         held_out = replace(
             pool.held_out_,
             rows=rows[pool.held_out_.rows],
@@ -270,15 +303,20 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.weights_ = pool.weights_
         self.models_ = tuple(replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in pool.models_)
         self.stopped_early_ = mixtures.stopped_early_ or self.pool_.stopped_early_
-        self.explanation_ = _explanation(self, n_unlabeled)
+        self.explanation_ = _explanation(self, n_unlabeled, about_source)
+        if self.deep_standing_ is not None:
+            self.explanation_ += f"\n{explain_deep(self.deep_standing_, deep_seconds)}"
         return self
 
-    def _pool(self, family: Family, clock: Clock, seed: int) -> PoolClassifier:
+    def _pool(self, family: Family, clock: Clock, seed: int, deep: list[Any]) -> PoolClassifier:
         """The ensemble before it is fitted."""
         forms, sparse = self.forms_, self.forms_.plain.sparse_
+        plain = models(forms, family, seed, sparse=sparse, engine=self.engine)
+        default = default_weights(sparse=sparse, n_features=self.schema_.n_features)
+        kept = [name for name in default if name not in self._left_out]
         return PoolClassifier(
-            models(forms, family, seed, sparse=sparse, engine=self.engine),
-            weights=default_weights(sparse=sparse, n_features=self.schema_.n_features),
+            [*(one for one in plain if one[0] in kept), *deep],
+            weights={name: default[name] for name in kept} | {name: 0.0 for name, *_ in deep},
             ridge=RIDGE,
             time_budget=clock.left(),
             unlabeled=None,
@@ -302,9 +340,9 @@ def _seconds_to_predict(forms: Forms, table: ReadTable, n_rows: int) -> float:
     return (time.perf_counter() - begin) * n_rows / len(some)
 
 
-def _forms(table: ReadTable, mixtures: MixtureEnsembleFeatures, seed: int) -> Forms:
+def _forms(table: ReadTable, mixtures: MixtureEnsembleFeatures, seed: int, shared_scale: bool) -> Forms:
     """Representations of all rows, which the models share."""
-    plain = PlainColumns().fit(table)
+    plain = PlainColumns(shared_scale=shared_scale).fit(table)
     graph = NeighborGraph(random_state=seed)
     if not plain.sparse_:
         graph.fit(mixtures.views_[-1].transform(table))
@@ -348,9 +386,11 @@ def _assumed(auto: AutoClassifier) -> str:
     return f"Class shares assumed ({why}): {shares}{f' and {rest} more' if rest else ''}."
 
 
-def _explanation(auto: AutoClassifier, n_unlabeled: int) -> str:
+def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | None) -> str:
     """What a fit found, in words."""
-    lines = [f"Weights of the models: {shares(auto)}.", _assumed(auto)]
+    lines = [f"Weights of the models: {shares_of_models(auto)}.", _assumed(auto)]
+    if about_source is not None:
+        lines.append(about_source)
     if auto.schema_.notes:
         lines.append(f"Columns: {'; '.join(auto.schema_.notes).removesuffix('.')}.")
     if auto.dependence_shift_:

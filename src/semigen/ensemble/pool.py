@@ -253,6 +253,16 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
             probs = self.predict_proba(take_rows(X, rest))
             self.class_prior_ = shares_of_rows(probs, weight[rest], self.class_prior_)
 
+    def drop(self, names: Sequence[str]) -> None:
+        """Forget some fitted models and what they predicted for held-out rows."""
+        kept = np.array([name not in names for name in self.estimators_])
+        self.held_out_ = self.held_out_.only(kept)
+        self.estimators = [one for one in self.estimators if one[0] not in names]
+        self.models_ = tuple(one for one in self.models_ if one.name not in names)
+        for attribute in ("estimators_", "forms_", "priors_", "weights_"):
+            values = getattr(self, attribute)
+            setattr(self, attribute, {name: one for name, one in values.items() if name not in names})
+
     def restrict(self, start: Mapping[str, float]) -> None:
         """Keep only some of the fitted models, with weights learned anew on the same held-out rows.
 

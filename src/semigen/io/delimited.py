@@ -255,10 +255,19 @@ def _separator(head: str, *, whole: bool) -> str:
     lines = head.splitlines()
     lines = lines[: len(lines) if whole else max(1, len(lines) - 1)][:_ROWS_FOR_SEPARATOR]
     in_header = [mark for mark in _SEPARATORS if mark in lines[0]]
-    for mark in reversed(in_header):
-        if len({len(row) for row in csv.reader(lines, delimiter=mark) if row}) == 1:
-            return mark
+    for strict in (True, False):  # strict: a quoted cell ends at its mark, so the other marks are part of it
+        for mark in reversed(in_header):
+            if _is_even(lines, mark, strict=strict):
+                return mark
     return in_header[0] if in_header else ","
+
+
+def _is_even(lines: Sequence[str], mark: str, *, strict: bool) -> bool:
+    """Whether a mark splits the rows into equally many cells."""
+    try:
+        return len({len(row) for row in csv.reader(lines, delimiter=mark, strict=strict) if row}) == 1
+    except csv.Error:
+        return False
 
 
 def is_separator(mark: str) -> bool:

@@ -17,6 +17,7 @@ from semigen.arrays.special import NormalScores
 from semigen.comparison import Verdict, judge
 from semigen.data.labels import class_columns
 from semigen.estimators.adapters import takes_unlabeled
+from semigen.evaluation.calibration import Calibration
 
 FORMAT = 3
 """Format of the files that are written now. 1: semigen 0.1, before modules moved. 2: semigen 0.2, where
@@ -276,7 +277,7 @@ def _own_posterior(model: Any) -> None:
     """Probabilities are those of the model itself, λ is the parameter, and EM is not accelerated."""
     model.calibrate = model.posterior_power_ = 1.0
     model.unlabeled_weight_ = float(model.unlabeled_weight)
-    model.acceleration = None
+    model.acceleration = model.checkpoint = None
 
 
 def _coded_pool(model: Any) -> None:
@@ -300,7 +301,12 @@ def _coded(model: Any, classes: Any) -> None:
     model.classes_ = class_columns(np.asarray(own), classes)
 
 
+def _own_scales(model: Any) -> None:
+    model.shared_scale = False
+
+
 def _plain_columns(model: Any) -> None:
+    _own_scales(model)
     if hasattr(model, "scale_"):
         model.share_ = np.ones_like(model.scale_)
         columns = [(one.values, one.at, one.between) for one in model.scores_]
@@ -316,7 +322,24 @@ def _unseen(model: Any) -> None:
         model.class_rows_ = model.n_unlabeled_ = model.log_densities_ = None
 
 
+def _as_networks_say(model: Any) -> None:
+    """Probabilities are those of the networks, and λ is the parameter."""
+    model.calibrate = 1.0
+    if hasattr(model, "classes_"):
+        model.calibration_ = Calibration(1.0, np.full(len(model.classes_), 1 / len(model.classes_)))
+        model.unlabeled_weight_ = float(model.unlabeled_weight)
+        model.comparison_, model.verdict_ = None, Verdict("not compared")
+
+
+def _unscaled(model: Any) -> None:
+    """Features were the posterior means as they are."""
+    if hasattr(model, "active_"):
+        model.scale_ = np.ones_like(model.kl_)
+
+
 def _older_ensemble(model: Any) -> None:
+    model.deep, model.deep_standing_ = False, None
+    _own_scales(model)
     _unseen(model)
     _uniform_prior(model)
 
@@ -325,6 +348,11 @@ def _all_there(model: Any) -> None:
     """The file does not say whether a time budget left anything out."""
     if any(name.endswith("_") for name in vars(model)):  # it is fitted
         model.stopped_early_ = False
+
+
+def _older_mixtures(model: Any) -> None:
+    _all_there(model)
+    _own_scales(model)
 
 
 def _older_pool(model: Any) -> None:
@@ -348,15 +376,20 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "AutoClassifier": _older_ensemble,
         "Comparison": _scores_alone,
         "Diag": _no_floor,
+        "FlowMixtureClassifier": _as_networks_say,
+        "GANClassifier": _as_networks_say,
         "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
         "MixtureClassifier": _own_posterior,
-        "MixtureEnsembleFeatures": _all_there,
+        "MixtureEnsembleFeatures": _older_mixtures,
         "PlainColumns": _plain_columns,
+        "PrincipalAxes": _own_scales,
         "PoolClassifier": _older_pool,
         "Schema": _all_as_they_are,
         "TiedDiag": _no_floor,
         "TreeEnsemble": _node_values,
+        "VAEClassifier": _as_networks_say,
+        "VAEFeatures": _unscaled,
     },
 }
 """What :func:`finish` does to objects of each older format, by the name of their class, to make them those of

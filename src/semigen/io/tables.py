@@ -6,7 +6,7 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -168,12 +168,11 @@ def write_table(table: pa.Table, path: Path, ending: str) -> None:
         feather.write_feather(table, str(path))
         return
     if ending in _JSON_LINES:
-        lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in table.to_pylist())
-        path.write_text("".join(lines), encoding="utf-8")
+        path.write_text("".join(json_lines(table)), encoding="utf-8")
         return
     from pyarrow import csv
 
-    table = pa.table(list(map(_flat, table.columns)), names=table.column_names)
+    table = pa.table(list(map(flat, table.columns)), names=table.column_names)
     options = csv.WriteOptions(delimiter="\t" if ending.startswith(".tsv") else ",")
     with (
         pa.CompressedOutputStream(str(path), "gzip")
@@ -183,7 +182,12 @@ def write_table(table: pa.Table, path: Path, ending: str) -> None:
         csv.write_csv(table, file, write_options=options)
 
 
-def _flat(column: pa.ChunkedArray) -> Any:
+def json_lines(table: pa.Table) -> Iterator[str]:
+    """The rows as JSON objects, one a line."""
+    return (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in table.to_pylist())
+
+
+def flat(column: pa.ChunkedArray) -> Any:
     """A column as text can hold it: lists and records as JSON."""
     if not pa.types.is_nested(column.type):
         return column

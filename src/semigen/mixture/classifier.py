@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from semigen import columns
 from semigen.columns import Schema
+from semigen.columns.streams import ReadSource, refuse_missing_rows
 from semigen.common import checks
-from semigen.comparison import cross_validate
 from semigen.em import (
-    Data,
+    Blocks,
     Engine,
     Fit,
     LabelMechanism,
@@ -31,17 +30,18 @@ from semigen.em import (
     refined,
     warn_unless_converged,
 )
+from semigen.em import fit as climb
 from semigen.estimators.base import TableClassifier
-from semigen.exceptions import ConvergenceWarning, ParameterError
-from semigen.families import COVARIANCES, as_modeled, choose, wanted_kinds
-from semigen.mixture import criteria, evidence, parameters, selection
+from semigen.families import as_modeled, choose, wanted_kinds
+from semigen.mixture import checkpoints, evidence, parameters, selection, streamed
 from semigen.mixture.fitted import FittedMixture, missing_refused
+from semigen.mixture.online import OnlineMixture
 from semigen.mixture.proportions import ClassProportions, class_proportions
-from semigen.mixture.selection import Candidate
+from semigen.mixture.searching import search
 from semigen.mixture.warm import LastFit
 
 
-class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
+class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstimator):
     """A mixture per class, learned by EM from labeled and unlabeled rows.
 
     The model is ``p(x, y) = p(y) Σ_{c of class y} p(c | y) p(x | c)``; the fit maximizes
@@ -124,6 +124,9 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         starts afresh if a criterion chooses the model, or a component of the last fit has no weight.
     random_state : int, RandomState or None, default=None
         Used for starts with several components per class or novel components, and for restarts.
+    checkpoint : path or None, default=None
+        A folder, made if need be, for how far a fit has come: what is interrupted goes on from there when the
+        same fit is called again, to the same parameters. A checkpoint of other rows or parameters is refused.
     engine : Engine or None, default=None
         Where blocks of rows are computed, in ``fit`` and afterwards. None: threads, one for each processor;
         ``semigen.em.ThreadEngine(n_threads=1)`` takes one. Results do not depend on it.
@@ -212,6 +215,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         acceleration: str | None = None,
         warm_start: bool = False,
         random_state: Any = None,
+        checkpoint: Any = None,
         engine: Engine | None = None,
         verbose: int = 0,
     ) -> None:
@@ -232,18 +236,21 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         self.acceleration = acceleration
         self.warm_start = warm_start
         self.random_state = random_state
+        self.checkpoint = checkpoint
         self.engine = engine
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from labeled and unlabeled rows.
 
         Parameters
         ----------
-        X : array, sparse matrix or data frame of shape (n, D)
-            float32 stays float32. NaN, None and NA are missing values.
-        y : array-like of shape (n,) or (n, K)
-            Labels with markers, or label probabilities / candidate sets over K classes.
+        X : array, sparse matrix or data frame of shape (n, D), or RowSource
+            float32 stays float32. NaN, None and NA are missing values. A table larger than memory
+            (:func:`semigen.data.from_files`) is read in every iteration; an array may be memory-mapped.
+        y : array-like of shape (n,) or (n, K), or None
+            Labels with markers, or label probabilities / candidate sets over K classes; None for a source,
+            which has them.
         sample_weight : array-like of shape (n,) or None
             Row weights ≥ 0; a row of weight 2 counts as two rows, a row of weight 0 not at all.
 
@@ -251,6 +258,8 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         -------
         self
         """
+        if hasattr(self, "stream_"):
+            del self.stream_  # partial_fit begins anew
         self._fit(X, y, sample_weight)
         return self
 
@@ -262,17 +271,19 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         checks.real("tol", self.tol, minimum=0.0)
         as_acceleration(self.acceleration)
         criterion = selection.criterion(self.components_per_class, self.covariance)
+        X = streamed.surveyed(self, X, y, sample_weight)
         schema, rows = self._read(X, y, sample_weight)
+        run = checkpoints.runner(self, X, rows)
         before = None if criterion else self._last_fit(schema, rows)
         self.schema_ = schema
-        validate_data(self, X, skip_check_array=True)
+        validate_data(self, streamed.shown(X), skip_check_array=True)
         weights = self._candidate_weights(rows, criterion, before)
         self.selection_ = None
         covariance, components = self.covariance, self.components_per_class
         if criterion is not None:
-            self.selection_ = self._search(criterion, rows, weights[0], X, y, sample_weight)
+            self.selection_ = search(self, criterion, rows, weights[0], (X, y, sample_weight), run)
             covariance, components = self.selection_[0].covariance, self.selection_[0].components_per_class
-        fits = {one: self._learn(rows, one, covariance, components, before) for one in weights}
+        fits = {one: self._learn(rows, one, covariance, components, before, run) for one in weights}
         shape_open = before is None and parameters.leaves_shape_open(self.family, covariance)
         power = parameters.calibrate(self.calibrate)
         with as_engine(self.engine).open() as engine:
@@ -284,28 +295,31 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
                 shape_open=shape_open,
                 judged=len(fits) > 1 or shape_open or power is None,
             )
-            data, level = evidence.weighted(rows, best.unlabeled_weight), best.level
+            data, level = rows.weighted(best.unlabeled_weight), best.level
             if best.is_upper:
-                level = refined(level, data, engine, **self._stopping)
+                level = refined(level, data, engine, run=run, **self._stopping)
         self.unlabeled_weight_ = best.unlabeled_weight
         self.posterior_power_ = best.evidence.power if power is None else power
         self.schema_ = as_modeled(level.mixture.family, self.schema_)
         found = self._explain(level.mixture, level.prior, data, level.fit)
         self._store(level.mixture, level.prior, found, data.labels.classes)
         warn_unless_converged(found, self.tol)
+        checkpoints.finished(run)
         return replace(level, fit=found)
 
-    def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Schema, Data]:
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Schema, Blocks]:
         """Validated rows with their own weights, and labels."""
         parameters.shrinkage(self.shrinkage)
         parameters.unlabeled_weight(self.unlabeled_weight)
         parameters.calibrate(self.calibrate)
         parameters.label_mechanism(self.label_mechanism, self.class_prior, self.n_novel_components)
+        if isinstance(X, ReadSource):
+            return X.schema, X.rows
         kinds = wanted_kinds(self.family, parameters.lower_shape(self.covariance))
         schema, matrix = columns.learn(X, kinds, sparse=True, words=True)
         return schema, self._with_labels(matrix, y, sample_weight)
 
-    def _last_fit(self, schema: Schema, rows: Data) -> LastFit | None:
+    def _last_fit(self, schema: Schema, rows: Blocks) -> LastFit | None:
         """The fit to go on from, if there is one; it must have been about the same things."""
         if not (self.warm_start and hasattr(self, "params_")):
             return None
@@ -314,7 +328,7 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         last.refuse_others(mixture, as_modeled(mixture.family, schema), rows.labels.classes)
         return last if last.alive else None
 
-    def _candidate_weights(self, rows: Data, criterion: str | None, before: LastFit | None) -> list[float]:
+    def _candidate_weights(self, rows: Blocks, criterion: str | None, before: LastFit | None) -> list[float]:
         """The values of λ to try. What is asked about unlabeled rows is asked about all of them."""
         given = parameters.unlabeled_weight(self.unlabeled_weight)
         if given is not None:
@@ -326,10 +340,10 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         return [1.0] if about_all else evidence.candidate_weights(rows)
 
     def _mixture(
-        self, schema: Schema, rows: Data, covariance: Any, components: Any, before: LastFit | None
+        self, schema: Schema, rows: Blocks, covariance: Any, components: Any, before: LastFit | None
     ) -> Mixture:
         """The structure to fit; that of the fit before where its covariance was left to the labels."""
-        family = choose(self.family, parameters.lower_shape(covariance), schema, sparse=issparse(rows.x))
+        family = choose(self.family, parameters.lower_shape(covariance), schema, sparse=rows.is_sparse)
         if before is not None and before.is_upper and parameters.leaves_shape_open(self.family, covariance):
             family = family.pooled()
         classes = rows.labels.classes
@@ -342,16 +356,22 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
         )
 
     def _learn(
-        self, rows: Data, weight: float, covariance: Any, components: Any, before: LastFit | None = None
+        self,
+        rows: Blocks,
+        weight: float,
+        covariance: Any,
+        components: Any,
+        before: LastFit | None = None,
+        run: Callable[..., Fit] = climb,
     ) -> tuple[Level, ...]:
         """Fit one structure from ``n_init`` starts, or from where the fit before ended."""
         mixture = self._mixture(self.schema_, rows, covariance, components, before)
         if not mixture.family.accepts(rows.missing):
-            columns.refuse_missing(self.schema_, rows.x, missing_refused(mixture.family))
+            refuse_missing_rows(self.schema_, rows, missing_refused(mixture.family))
         with as_engine(self.engine).open() as engine:
             return fit_levels(
                 mixture,
-                evidence.weighted(rows, weight),
+                rows.weighted(weight),
                 engine,
                 np.random.default_rng(check_random_state(self.random_state).randint(2**31)),
                 shrinkage=parameters.shrinkage(self.shrinkage),
@@ -359,13 +379,14 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
                 before=None if before is None else before.params,
                 **self._stopping,
                 on_iteration=evidence.report(weight) if self.verbose else None,
+                run=run,
             )
 
     @property
     def _stopping(self) -> dict[str, Any]:
         return {"max_iter": self.max_iter, "tol": self.tol, "acceleration": self.acceleration}
 
-    def _explain(self, mixture: Mixture, prior: Any, data: Data, found: Fit) -> Fit:
+    def _explain(self, mixture: Mixture, prior: Any, data: Blocks, found: Fit) -> Fit:
         """Fit the label mechanism and the class proportions, where they are asked for."""
         self.class_proportions_: ClassProportions | None = None
         self.label_mechanism_: LabelMechanism | None = None
@@ -377,36 +398,6 @@ class MixtureClassifier(FittedMixture, TableClassifier, BaseEstimator):
             if mixture.class_prior.kind == "unlabeled":
                 self.class_proportions_ = class_proportions(mixture, prior, data, found.params, engine)
         return found
-
-    def _search(
-        self, criterion: str, rows: Data, unlabeled_weight: float, X: Any, y: Any, sample_weight: Any
-    ) -> tuple[Candidate, ...]:
-        """Candidates for what is left to the criterion, the best first."""
-        data = evidence.weighted(rows, unlabeled_weight)
-
-        def evaluate(shape: str, components: dict[Any, int]) -> Candidate:
-            try:
-                level = self._learn(rows, unlabeled_weight, shape, components)[-1]
-            except ParameterError:  # more components than rows to start them from
-                return Candidate(shape, components, np.inf, 0)
-            mixture, params = level.mixture, level.fit.params
-            n_free = criteria.n_free(mixture, params)
-            if criterion == "cv":
-                chosen = {"covariance": shape, "components_per_class": components}
-                model = clone(self).set_params(unlabeled_weight=unlabeled_weight, calibrate=1.0, **chosen)
-                scored = cross_validate(
-                    {"model": model}, X, y, sample_weight=sample_weight, n_repeats=2, unlabeled=self.unlabeled
-                )
-                return Candidate(shape, components, scored.score("model").log_loss.value, n_free)
-            of_fit = criteria.bic if criterion == "bic" else criteria.icl
-            return Candidate(shape, components, of_fit(mixture, params, data, as_engine(self.engine)), n_free)
-
-        shapes = tuple(COVARIANCES) if self.covariance == criterion else (self.covariance,)
-        is_open = self.components_per_class == criterion
-        fixed = None if is_open else parameters.components(self.components_per_class, rows.labels.classes)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # warned of for the model that is kept
-            return selection.search(evaluate, rows.labels.classes, shapes, fixed)
 
     def _store(self, mixture: Mixture, prior: Any, result: Fit, classes: NDArray[Any]) -> None:
         self.classes_ = classes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial, reduce
+from functools import partial
 
 import numpy as np
 
@@ -23,8 +23,8 @@ def n_free(mixture: Mixture, params: Params) -> int:
 
 
 def _penalized(mixture: Mixture, params: Params, data: Blocks, engine: Engine, price: float) -> float:
-    parts = engine.map_blocks(partial(e_step, mixture, params), data)
-    return float(-2 * reduce(Stats.merge, parts).log_lik + n_free(mixture, params) * price)
+    (stats,) = engine.reduce_blocks(partial(e_step, mixture, params), Stats.merge, data)
+    return float(-2 * stats.log_lik + n_free(mixture, params) * price)
 
 
 def aic(mixture: Mixture, params: Params, data: Blocks, engine: Engine) -> float:

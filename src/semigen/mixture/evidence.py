@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from semigen.data.blocks import Data, Engine
+from semigen.data.blocks import Blocks, Data, Engine
 from semigen.em import Level, log_joint
-from semigen.em.hierarchy import joint_left_out
+from semigen.em.hierarchy import MOST_UNLABELED, joint_left_out
 from semigen.evaluation.splits import testable_rows
 from semigen.exceptions import ParameterError
 
@@ -73,23 +73,18 @@ class Trial:
     evidence: Evidence
 
 
-def weighted(rows: Data, unlabeled_weight: float) -> Data:
-    """The same rows, those without a label with their weights times λ."""
-    return replace(rows, weight=np.where(rows.labels.is_labeled, rows.weight, unlabeled_weight * rows.weight))
-
-
-def candidate_weights(rows: Data) -> list[float]:
+def candidate_weights(rows: Blocks) -> list[float]:
     """λ that lets all unlabeled rows count no more than the labeled ones, and 1 where labels can judge."""
-    is_labeled = rows.labels.is_labeled
-    labeled, unlabeled = rows.weight[is_labeled].sum(), rows.weight[~is_labeled].sum()
+    is_label = rows.labels.pattern_labeled
+    labeled, unlabeled = rows.where(is_label).total_weight, rows.where(~is_label).total_weight
     if unlabeled <= labeled:
         return [1.0]
-    balanced = float(labeled / unlabeled)
-    return [balanced, 1.0] if _testable(rows).size else [balanced]
+    balanced = labeled / unlabeled
+    return [balanced, 1.0] if _testable(rows.in_memory(0)).size else [balanced]
 
 
 def choose(
-    rows: Data,
+    rows: Blocks,
     fits: Mapping[float, Sequence[Level]],
     shrinkage: float | None,
     engine: Engine,
@@ -101,8 +96,8 @@ def choose(
 
     Parameters
     ----------
-    rows : Data
-        With their own weights.
+    rows : Blocks
+        With their own weights; where they are not in memory, labeled ones and a sample of the others judge.
     fits : mapping {λ: levels}
         The λ to take without evidence is the first.
     shrinkage, engine
@@ -112,7 +107,9 @@ def choose(
     judged : bool
         Whether anything is left to the labels.
     """
-    found = left_out(rows, fits, shrinkage, engine) if judged else _no_evidence(fits)
+    found = _no_evidence(fits)
+    if judged:
+        found = left_out(rows.in_memory(MOST_UNLABELED), fits, shrinkage, engine)
     trials = [
         Trial(one, level, level is not levels[-1], proof)
         for one, levels in fits.items()
@@ -134,7 +131,7 @@ def left_out(
     truth, weight = rows.labels.hard[held_out], rows.weight[held_out]
 
     def judge(unlabeled_weight: float, levels: Sequence[Level]) -> list[Evidence]:
-        data = weighted(rows, unlabeled_weight)
+        data = rows.weighted(unlabeled_weight)
         joints = joint_left_out(levels, shrinkage, data, folds, engine)
         return [best_power(joint, truth, weight) for joint in joints]
 

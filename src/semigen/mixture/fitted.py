@@ -23,7 +23,7 @@ from semigen.em import Block, Data, Engine, Mixture, Params, as_engine, impute, 
 from semigen.em.kernel import label_evidence
 from semigen.exceptions import ColumnWarning, ParameterError
 from semigen.families import Family
-from semigen.mixture import criteria, evidence
+from semigen.mixture import criteria
 
 Array = NDArray[np.float64]
 
@@ -249,7 +249,7 @@ class FittedMixture:
     def _scored(self, X: Any, y: Any, sample_weight: Any) -> Data:
         """Rows to compute a criterion on, with the classes of the fit."""
         rows = self._with_labels(self._matrix(X), y, sample_weight, self.classes_)
-        return evidence.weighted(rows, self.unlabeled_weight_)
+        return rows.weighted(self.unlabeled_weight_)
 
     def _with_labels(
         self, matrix: Any, y: Any, sample_weight: Any, classes: NDArray[Any] | None = None

@@ -53,11 +53,16 @@ def html_page(record: Mapping[str, Any]) -> str:
         _template().render(
             **view(record),
             pictures=pictures(record),
-            style=_resource("report.css"),
+            style=style() + _resource("report.css"),
             script=script,
             script_hash=f"sha256-{digest}",
         )
     )
+
+
+def style() -> str:
+    """The style sheet of every page of the house: colors, type, tables, buttons."""
+    return _resource("style.css")
 
 
 def _resource(name: str) -> str:

@@ -228,6 +228,10 @@ def _judged(
         used = estimator.unlabeled_used_
         pair = (ALL_MODELS, SUPERVISED_MODELS) if used else (SUPERVISED_MODELS, ALL_MODELS)
         return estimator.validation_, pair, estimator.verdict_, used
+    own = getattr(estimator, "comparison_", None)
+    if own is not None and {WITH, WITHOUT} & set(own.names):  # of a deep classifier, which held out folds
+        used = estimator.unlabeled_weight_ > 0
+        return own, (WITH, WITHOUT) if used else (WITHOUT, WITH), estimator.verdict_, used
     used = getattr(estimator, "unlabeled_weight", 1.0) != 0.0
     compared = None
     estimators = {WITH: clone(estimator)}

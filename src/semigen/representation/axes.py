@@ -41,6 +41,8 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         Number of axes, at most.
     engine : Engine or None, default=None
         Where the Gaussian that fills missing values is fitted. None: the calling thread.
+    shared_scale : bool, default=False
+        As in :class:`PlainColumns`.
 
     Attributes
     ----------
@@ -52,12 +54,19 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
     """
 
     def __init__(
-        self, kinds: Any = None, *, gaussian: float = 0.5, n_axes: int = 30, engine: Engine | None = None
+        self,
+        kinds: Any = None,
+        *,
+        gaussian: float = 0.5,
+        n_axes: int = 30,
+        engine: Engine | None = None,
+        shared_scale: bool = False,
     ) -> None:
         self.kinds = kinds
         self.gaussian = gaussian
         self.n_axes = n_axes
         self.engine = engine
+        self.shared_scale = shared_scale
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn scales, ranks, levels and axes from all rows; y is not used."""
@@ -66,7 +75,9 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def fit_transform(self, X: Any, y: Any = None, **options: Any) -> Array:
         """Learn from all rows as :meth:`fit`, and return them on the axes, (n, q)."""
-        self.plain_ = PlainColumns(self.kinds, gaussian=self.gaussian, mark_missing=False).fit(X)
+        self.plain_ = PlainColumns(
+            self.kinds, gaussian=self.gaussian, mark_missing=False, shared_scale=self.shared_scale
+        ).fit(X)
         table: Any = self.plain_.transform(X)
         self.svd_, self.filler_ = None, None
         if issparse(table):

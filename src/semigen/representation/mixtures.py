@@ -104,6 +104,8 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
     engine : Engine or None, default=None
         Where the rows of a mixture are computed, one mixture after the other. None: each mixture in one of
         the ``n_jobs`` threads.
+    shared_scale : bool, default=False
+        As in :class:`PlainColumns`.
 
     Attributes
     ----------
@@ -133,6 +135,7 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         n_jobs: int | None = None,
         random_state: Any = 0,
         engine: Engine | None = None,
+        shared_scale: bool = False,
     ) -> None:
         self.n_mixtures = n_mixtures
         self.min_components = min_components
@@ -144,6 +147,7 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.engine = engine
+        self.shared_scale = shared_scale
 
     def fit(self, X: Any, y: Any = None, *, progress: Callable[[int, int], None] | None = None) -> Self:
         """Fit the mixtures on all rows; y is not used.
@@ -175,7 +179,12 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
             chosen = np.random.default_rng(seed).choice(matrix.shape[0], self.max_rows, replace=False)
             matrix = matrix[np.sort(chosen)]
         self.views_ = tuple(
-            PrincipalAxes(gaussian=share, n_axes=MOST_DIMENSIONS, engine=self.engine)
+            PrincipalAxes(
+                gaussian=share,
+                n_axes=MOST_DIMENSIONS,
+                engine=self.engine,
+                shared_scale=self.shared_scale,
+            )
             for share in (GAUSSIAN_SHARES[:1] if issparse(matrix) else GAUSSIAN_SHARES)
         )
         axes = [view.fit_transform(columns.ReadTable(self.schema_, matrix)) for view in self.views_]

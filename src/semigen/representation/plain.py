@@ -41,6 +41,9 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         makes every column of numbers normal, whatever its distribution.
     mark_missing : bool, default=True
         Whether indicator columns say where values are missing.
+    shared_scale : bool, default=False
+        Whether numbers are coordinates of one space, such as latents or embeddings, in which distances mean
+        something: they keep the ratios of their scales, and their mean variance becomes 1.
 
     Attributes
     ----------
@@ -48,10 +51,18 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
     n_features_in_ : int
     """
 
-    def __init__(self, kinds: Any = None, *, gaussian: float = 0.0, mark_missing: bool = True) -> None:
+    def __init__(
+        self,
+        kinds: Any = None,
+        *,
+        gaussian: float = 0.0,
+        mark_missing: bool = True,
+        shared_scale: bool = False,
+    ) -> None:
         self.kinds = kinds
         self.gaussian = gaussian
         self.mark_missing = mark_missing
+        self.shared_scale = shared_scale
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn scales, ranks and levels from all rows; y is not used."""
@@ -92,7 +103,8 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         if self.sparse_:
             return self._transform_sparse(matrix)
         values = matrix[:, self.numbers_].astype(np.float64)
-        plain = np.clip((values - self.center_) / self.scale_, -CLIP, CLIP)
+        most = CLIP * self.share_ if self.shared_scale else CLIP
+        plain = np.clip((values - self.center_) / self.scale_, -most, most)
         if self.scores_ is not None:
             ranked = self.scores_(values)
             plain = self.gaussian * ranked * self.share_ + (1 - self.gaussian) * plain
@@ -128,6 +140,8 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
             mine = np.isin(self.numbers_, one.columns)
             if one.kind == "text":
                 scale[mine] = np.sqrt((spread[mine] ** 2).sum() / np.sqrt(mine.sum()))
+        if self.shared_scale and len(scale):
+            scale[:] = np.sqrt(np.mean(spread**2))
         self.share_ = spread / scale
         return scale
 

@@ -64,6 +64,7 @@ _MODELS_WITH = {
     "--time-budget": (Model.auto,),
     "--jobs": (Model.auto, Model.safe, Model.hybrid),
     "--steps": (Model.vae, Model.gan, Model.flow),
+    "--resume": (Model.mixture,),
 }
 
 
@@ -80,7 +81,9 @@ def fit(
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="Table of image file names and their classes; other images are unlabeled.", metavar="FILE"
+            help="A journal of 'semigen label', whose labels count over those of TABLE; of images also a "
+            "table of their file names and classes.",
+            metavar="FILE",
         ),
     ] = None,
     image_size: Annotated[
@@ -176,6 +179,14 @@ def fit(
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Write no report.html; 'semigen report' makes it later.")
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Note beside DIR every half minute how far a fit of --model mixture has come, and go on "
+            "from there after an interruption.",
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing results.")] = False,
 ) -> None:
     """Learn from the labeled and unlabeled rows of TABLE and predict every row.
@@ -205,10 +216,16 @@ def fit(
     )
     _refuse_for_another(
         model,
-        {"--covariance": covariance, "--time-budget": time_budget, "--jobs": jobs, "--steps": steps},
+        {
+            "--covariance": covariance,
+            "--time-budget": time_budget,
+            "--jobs": jobs,
+            "--steps": steps,
+            "--resume": resume or None,
+        },
     )
     columns = {"--drop": drop, "--as": as_, "--text": text, "--weight": weight, "--keep": keep}
-    _refuse_unlike_source(table, images, {"--labels": labels, "--image-size": image_size}, columns)
+    _refuse_unlike_source(table, images, labels, {"--image-size": image_size}, columns)
     size = None if image_size is None else _size(image_size)
     with exit_codes():
         reading = read_options(
@@ -223,6 +240,8 @@ def fit(
         from semigen.cli.outputs import complete_folder
         from semigen.cli.recipes import Options, recipe_of, refuse_families
         from semigen.cli.sources import ImageSource, Source, TableSource
+        from semigen.cli.sources.journal import with_journal
+        from semigen.cli.streams import RULE, StreamSource, checkpoint_folder, is_large
         from semigen.cli.training import (
             CONFIG,
             LABEL_NEXT,
@@ -234,6 +253,7 @@ def fit(
             write,
         )
         from semigen.cli.wording import counted
+        from semigen.exceptions import TableError
         from semigen.io.tables import READ, table_format
         from semigen.reporting.page import missing_extra
 
@@ -243,13 +263,28 @@ def fit(
 
         def read(progress: Callable[[int, int, str], None]) -> Source:
             given: dict[str, Any] = {"id_name": id_, "options": reading}
-            if labels is not None:  # and then images are given, too
+            if images is not None and labels is not None:
                 return ImageSource.read(source, target, labels=labels, size=size, progress=progress, **given)
-            return TableSource.read(source, target, read_as=read_as, drop=left_out, weight=weight, **given)
+            given |= {"read_as": read_as, "drop": left_out, "weight": weight}
+            if is_large(source):
+                if labels is not None:
+                    raise TableError(
+                        f"--labels needs all rows in memory, and {RULE}: write the labels into it."
+                    )
+                if model not in (Model.auto, Model.mixture):
+                    raise TableError(
+                        f"--model {model.value} needs all rows in memory, and {RULE}: use --model mixture or "
+                        "auto, or a part of the table."
+                    )
+                return StreamSource.sampled(source, target, **given)
+            if labels is None:
+                return TableSource.read(source, target, **given)
+            found = TableSource.read(source, target, least_classes=0, **given)
+            return with_journal(found, labels, target, id_, reading)
 
         output = Output(as_json)
         name = "stdin" if is_stdin(table) else source.resolve().name
-        if not images and not is_stdin(table):
+        if not images and not is_stdin(table) and not source.is_dir():
             name = source.name[: -len(table_format(source, READ))]
         folder = out or Path(f"{name}-semigen")
         if images and folder.resolve().is_relative_to(images.resolve()):
@@ -257,11 +292,12 @@ def fit(
                 f"{folder} is inside the folder of images, which the next fit reads: choose another --out."
             )
         shape = (covariance or CovarianceShape.auto).value
-        options = Options(model.value, shape, time_budget, jobs, steps, seed, began)
+        kept = checkpoint_folder(folder) if resume else None
+        options = Options(model.value, shape, time_budget, jobs, steps, seed, kept, began)
         no_page = None if no_report else missing_extra()
         with_page = not no_report and no_page is None
         results = result_names(model.value, images=images is not None, report=with_page)
-        inputs = [one for one in (table, labels, config) if one is not None]
+        inputs = [one for one in (table, labels, config) if one is not None and not one.is_dir()]
         with complete_folder(folder, results, force=force, inputs=inputs) as unfinished:
             with output.progress("loading"):
                 recipe = recipe_of(model.value)  # what is not installed is told before anything is read
@@ -309,15 +345,21 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _refuse_unlike_source(
-    table: Path | None, images: Path | None, of_images: Mapping[str, object], of_tables: Mapping[str, object]
+    table: Path | None,
+    images: Path | None,
+    labels: Path | None,
+    of_images: Mapping[str, object],
+    of_tables: Mapping[str, object],
 ) -> None:
     """Refuse two sources or none, and options of the other one."""
     if table is None and images is None:
         raise typer.BadParameter("nothing to learn from: give TABLE, or --images DIR with --labels FILE.")
     if table is not None and images is not None:
         raise typer.BadParameter("TABLE and --images are both given: use one of them.")
-    if images is not None and of_images["--labels"] is None:
+    if images is not None and labels is None:
         raise typer.BadParameter("--images needs --labels FILE, a table of file names and their classes.")
+    if table is not None and labels is not None and not labels.name.endswith(".journal"):
+        raise typer.BadParameter(f"--labels {labels}: with TABLE, give a journal of 'semigen label'.")
     stray = [option for option, value in (of_tables if images else of_images).items() if value]
     if stray:
         which = "the columns of a table, not for images." if images else "images: add --images DIR."

@@ -64,6 +64,13 @@ def predict(
     separator: Separator = None,
     decimal: Decimal = None,
     csv_safe: CsvSafe = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Keep finished pieces beside FILE, and go on from those of an interrupted run.",
+        ),
+    ] = False,
     config: Config = None,
     as_json: SummaryAsJson = False,
     force: OverwriteFile = False,
@@ -78,7 +85,7 @@ def predict(
     if images is not None and id_ is not None:
         raise typer.BadParameter("--id is for the columns of a table; images are identified by their files.")
     if images is not None:
-        refuse_for_images({"--score": score, "--keep": keep, "--missing": missing})
+        refuse_for_images({"--score": score, "--keep": keep, "--missing": missing, "--resume": resume})
     with exit_codes():
         from semigen.cli.prediction import predict_file
         from semigen.cli.scoring import say_score
@@ -103,6 +110,7 @@ def predict(
             csv_safe=csv_safe,
             score_out=score,
             coverage=coverage,
+            resume=resume,
         )
         counts = class_counts({entry["class"]: entry["rows"] for entry in summary["predicted"]})
         rows = counted(summary["n_rows"], "image" if is_folder else "row")

@@ -65,13 +65,30 @@ def query(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write: .csv, .tsv (plain or .gz), .parquet, .feather, .arrow or .jsonl; default: "
-            "<table>-next.csv in the current folder.",
+            help="File to write: .csv, .tsv (plain or .gz), .xlsx, .parquet, .feather, .arrow or .jsonl; "
+            "default: <table>-next.csv in the current folder.",
             metavar="FILE",
         ),
     ] = None,
     id_: Annotated[
         str | None, typer.Option("--id", help="Column that identifies the rows.", metavar="COL")
+    ] = None,
+    filled: Annotated[
+        Path | None,
+        typer.Option(
+            "--filled",
+            help="A file that this command wrote, with classes filled in: they are saved in the journal "
+            "first.",
+            metavar="FILE",
+        ),
+    ] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            help="Journal of 'semigen label' whose labels count, too; default with --filled: <table>.journal "
+            "beside the table.",
+            metavar="FILE",
+        ),
     ] = None,
     drop: Annotated[
         list[str] | None,
@@ -112,6 +129,7 @@ def query(
 
     The file has the rows in the order of asking, with an empty column for their classes, the reason
     (explore, uncertain, check label), the predicted class, its probability, and all columns of TABLE.
+    Filled in, --filled reads it back, saves the classes in a journal and chooses the next rows.
     """
     source = model if table is None else table
     if table is None and target is None:
@@ -130,7 +148,7 @@ def query(
             keep=["all"],
             unlabeled=unlabeled,
         )
-        from semigen.cli.querying import Wanted, ask_model, ask_table, query_file
+        from semigen.cli.querying import Wanted, ask_model, ask_table, query_file, with_journal
         from semigen.cli.wording import counted, plain_table
         from semigen.io.tables import READ, table_format
 
@@ -143,7 +161,11 @@ def query(
                 asking = ask_table(source, target, id_, options, drop=drop or (), read_as=kinds, seed=seed)
             else:
                 asking = ask_model(model, source, target, id_, options)
-        inputs = [one for one in (model, table, config) if one is not None]
+            if filled is not None or journal is not None:
+                asking, n_saved = with_journal(asking, source, id_, options, journal, filled)
+        if filled is not None:
+            output.say(f"{counted(n_saved, 'label')} of {filled} saved.", wrap=False)
+        inputs = [one for one in (model, table, config, filled, journal) if one is not None]
         wanted = Wanted(rows, strategy.value, check, seed)
         summary = query_file(asking, place, wanted, output, inputs=inputs, force=force, csv_safe=csv_safe)
         shown = plain_table([asking.rows.id_name, "reason", "predicted", "probability"], 3)
@@ -153,7 +175,7 @@ def query(
         output.say(shown)
         chosen = counted(len(summary["rows"]), "row")
         output.say(
-            f"{chosen} to label are in {place}: fill in the column {asking.target!r}, copy it to the table, "
-            "and fit again."
+            f"{chosen} to label are in {place}: fill in the column {asking.target!r}, and give the file to "
+            "--filled."
         )
         output.result(summary)

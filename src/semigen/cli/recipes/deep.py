@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 
 from semigen import columns
-from semigen.cli.recipes.judging import against, cure, n_fits
+from semigen.cli.recipes.judging import cure, judged_by_folds
 from semigen.cli.recipes.records import Families, Options, Recipe
 from semigen.cli.sources import ImageSource, Source
 from semigen.cli.sources.columns import FAMILY_OF_WORD, KINDS
@@ -20,6 +20,8 @@ from semigen.columns import Kind
 from semigen.columns.kinds import ENCODED
 from semigen.common.plain import plain
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures, class_grid
+from semigen.deep.estimator import n_steps_of
+from semigen.deep.selection import WITH, WITHOUT
 from semigen.deep.vae.features import COLLAPSED
 from semigen.exceptions import ParameterError
 from semigen.io.images import ImageForm
@@ -41,10 +43,10 @@ _LIKELIHOODS = Families(
 
 
 def announcement(source: Source, options: Options) -> str:
-    """How many fits of how many steps there will be."""
-    steps = options.steps or _MODELS[options.model]().n_steps
+    """How many optimizer steps there will be."""
+    steps = options.steps or n_steps_of(_MODELS[options.model](), source.n_rows)
     first = "features of all images, then " if options.model == "vae" and _has_features(source) else ""
-    return f"{first}{counted(n_fits(source), 'fit')} of {counted(steps, 'step')} each (--steps)"
+    return f"{first}{counted(steps, 'step')} (--steps), and half as many for each fold of labels held out"
 
 
 def samples(model: Any, form: ImageForm, seed: int) -> NDArray[Any]:
@@ -95,15 +97,6 @@ def _flow(_: Source, options: Options) -> Any:
     return model.set_params(warmup_steps=min(model.warmup_steps, model.n_steps // 3))
 
 
-def _supervised_vae(source: Source, options: Options) -> Any:
-    """M2 without unlabeled rows; of images on their pixels, as M1 learns its features from all of them."""
-    return _m2_of_cells(source, options).set_params(unlabeled_weight=0.0)
-
-
-def _supervised(make: Callable[[Source, Options], Any]) -> Callable[[Source, Options], Any]:
-    return lambda source, options: make(source, options).set_params(unlabeled_weight=0.0)
-
-
 def _steps(options: Options) -> dict[str, Any]:
     return {} if options.steps is None else {"n_steps": options.steps}
 
@@ -149,7 +142,12 @@ def _as_they_are_read(source: Source, options: Options) -> Source:
 
 
 def _about(model: Any) -> dict[str, Any]:
-    about = _about_training(model)
+    about = {
+        **_about_training(model),
+        "unlabeled_weight": model.unlabeled_weight_,
+        "fallback": None,
+        "power": model.calibration_.power,
+    }
     features = getattr(model, "features_", None)
     if features is not None:
         about["features"] = {
@@ -167,18 +165,14 @@ def _about_training(model: Any) -> dict[str, Any]:
     return {"n_steps": model.n_steps_, "outcome": model.outcome_, "last_report": last}
 
 
-def _recipe(
-    make: Callable[[Source, Options], Any],
-    make_twin: Callable[[Source, Options], Any],
-    families: Families | None = None,
-) -> Recipe:
-    judge = against(make_twin, _as_they_are_read)
+def _recipe(make: Callable[[Source, Options], Any], families: Families | None = None) -> Recipe:
+    judge = judged_by_folds((WITH, WITHOUT), _as_they_are_read)
     return Recipe(make, judge, _about, families, announcement, samples)
 
 
 DEEP_RECIPES: dict[str, Recipe] = {
-    "vae": _recipe(_vae, _supervised_vae, _LIKELIHOODS),
-    "gan": _recipe(_gan, _supervised(_gan)),
-    "flow": _recipe(_flow, _supervised(_flow)),
+    "vae": _recipe(_vae, _LIKELIHOODS),
+    "gan": _recipe(_gan),
+    "flow": _recipe(_flow),
 }
 """By the names that ``--model`` takes."""

@@ -60,6 +60,8 @@ def against(
 
         done(0)
         _fit(model, source)  # what is wrong with the table is told before the long part
+        if getattr(model, "checkpoint", None) is not None:
+            model.set_params(checkpoint=None)  # that was of this fit, and not of folds
         comparison = None
         if why_not is None:
             done(1)
@@ -74,8 +76,31 @@ def against(
                 progress=lambda number, *_: done(1 + number),
             )
         verdict = judge(comparison, *pair, n_unlabeled=source.n_learned_unlabeled)
-        kept = _fit(twin, source) if verdict.hurt else model
+        kept = _fit_in_memory(twin, source) if verdict.hurt else model
         return Judged(kept, not verdict.hurt, comparison, pair, why_not, verdict)
+
+    return judged
+
+
+def judged_by_folds(
+    pair: tuple[str, str], prepare: Callable[[Source, Options], Source]
+) -> Callable[[Any, Source, Options, Progress], Judged]:
+    """For a model that holds out folds of labels to choose the weight of unlabeled rows.
+
+    ``pair`` are the names in its comparison of the fit with unlabeled rows and without; ``prepare`` makes of
+    the source what it is fitted on.
+    """
+
+    def judged(model: Any, source: Source, options: Options, progress: Progress) -> Judged:
+        progress(0, 1, "reading columns")
+        _fit(model, prepare(source, options), progress=progress)
+        why_not = None
+        if model.comparison_ is None:
+            why_not = (
+                "No labeled row can be held out without losing a class, so the accuracy of the predictions "
+                "is unknown: label two rows or more of each class."
+            )
+        return Judged(model, model.unlabeled_weight_ > 0, model.comparison_, pair, why_not, model.verdict_)
 
     return judged
 
@@ -98,6 +123,14 @@ def cure(source: Source) -> Iterator[None]:
 
 
 def _fit(model: Any, source: Source, **options: Any) -> Any:
+    if source.stream is None:
+        return _fit_in_memory(model, source, **options)
+    with cure(source):
+        return model.fit(source.stream, **options)
+
+
+def _fit_in_memory(model: Any, source: Source, **options: Any) -> Any:
+    """Of a stream the sample, which has the labeled rows."""
     with cure(source):
         return model.fit(
             source.rows.features, source.labels.values, sample_weight=source.labels.weight, **options

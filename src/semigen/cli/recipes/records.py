@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ class Options:
     jobs: int | None = None
     steps: int | None = None
     seed: int = 0
+    checkpoint: Path | None = None
     began: float = field(default_factory=time.perf_counter)
     """When the command began, on that clock."""
 

@@ -32,7 +32,13 @@ def _auto(source: Source, options: Options) -> Any:
 
 def _mixture(source: Source, options: Options) -> Any:
     family = source.family(_MIXTURES.of_kind)
-    return MixtureClassifier(family, covariance=options.covariance, unlabeled=None, random_state=options.seed)
+    return MixtureClassifier(
+        family,
+        covariance=options.covariance,
+        unlabeled=None,
+        random_state=options.seed,
+        checkpoint=options.checkpoint,
+    )
 
 
 def _safe(source: Source, options: Options) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from semigen.cli.sources.journal import is_journal, journal_labels
 from semigen.cli.sources.labels import labels_of, require_columns
 from semigen.cli.sources.records import Labels, ReadOptions, Rows, Source
 from semigen.cli.wording import Lines, counted
@@ -172,6 +173,8 @@ def _labels(
     folder: Path, files: Sequence[str], path: Path, target: str, id_name: str | None, options: ReadOptions
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The label of each file, None where the table has none, (n,), and what is to be noted about them."""
+    if is_journal(path):
+        return journal_labels(folder, path, target, None, options)
     file = open_table(path, options.reading)
     first = id_name or file.names[0]
     require_columns(file.names, [first], path, "--id")

@@ -112,6 +112,8 @@ class Source(ABC):
 
     unit: ClassVar[str] = "row"
     """What one row is."""
+    stream: ClassVar[Any] = None
+    """All rows, where ``rows`` and ``labels`` are a sample of a table larger than memory."""
     cure: ClassVar[str] = ""
     """What the command line can do about a column that a model refuses."""
 

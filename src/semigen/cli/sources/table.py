@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -28,6 +28,7 @@ from semigen.cli.wording import Lines, column_lines
 from semigen.columns import Column, Kind, describe
 from semigen.columns.tables import listing
 from semigen.exceptions import ColumnError, ModelFileError
+from semigen.io.tables import TableFile
 from semigen.io.tables import open_table as open_file
 
 
@@ -62,6 +63,7 @@ class TableSource(Source):
         weight: str | None = None,
         options: ReadOptions | None = None,
         least_classes: int = 2,
+        file: TableFile | None = None,
     ) -> Self:
         """Read a table to learn from, and sort its columns out.
 
@@ -79,6 +81,8 @@ class TableSource(Source):
         options : ReadOptions, optional
         least_classes : int
             Classes that there must be; with 0 the table may lack the target.
+        file : TableFile, optional
+            The table where it is open already.
 
         Raises
         ------
@@ -87,7 +91,7 @@ class TableSource(Source):
         """
         options = options or ReadOptions()
         ids, weights = ([name] if name else [] for name in (id_name, weight))
-        file = open_file(path, options.reading)
+        file = file or open_file(path, options.reading)
         targets = [target] if least_classes or target in file.names else []
         drop = matching(file.names, drop)
         read_as = expand_kinds(read_as or {}, file, {target, *ids, *weights, *drop})
@@ -143,18 +147,7 @@ class TableSource(Source):
         SemigenError
             If the model does not know its columns by name, or the table cannot be used.
         """
-        names, text_levels = _columns_of(model)
-        if not names:
-            raise ModelFileError(
-                f"{model_path} was fitted without column names, so its columns cannot be found in a table: "
-                "fit it on a data frame, or with 'semigen fit'."
-            )
-        numerals = noted.get("reading", {}).get("numerals", {})
-
-        def features(opened: OpenTable) -> pa.Table:
-            table, numbers = opened.table.select(names), set(names) - set(_not_numbers(model))
-            return read_numbers_again(table, numbers, numerals, opened.decimal, path)
-
+        names, text_levels, features = reads(model, model_path, noted, path)
         return read_rows(path, names, id_name, noted, options, features, text=text_levels)
 
     @property
@@ -176,6 +169,31 @@ class TableSource(Source):
 
     def _describe_features(self) -> Lines:
         return column_lines(self.columns)
+
+
+def reads(
+    model: Any, model_path: Path, noted: Mapping[str, Any], path: Path
+) -> tuple[list[str], list[str], Callable[[OpenTable], pa.Table]]:
+    """What a model reads of a table: its columns, those that are text, and how they become its features.
+
+    Raises
+    ------
+    ModelFileError
+        If the model does not know its columns by name.
+    """
+    names, text_levels = _columns_of(model)
+    if not names:
+        raise ModelFileError(
+            f"{model_path} was fitted without column names, so its columns cannot be found in a table: "
+            "fit it on a data frame, or with 'semigen fit'."
+        )
+    numerals = noted.get("reading", {}).get("numerals", {})
+
+    def features(opened: OpenTable) -> pa.Table:
+        table, numbers = opened.table.select(names), set(names) - set(_not_numbers(model))
+        return read_numbers_again(table, numbers, numerals, opened.decimal, path)
+
+    return names, text_levels, features
 
 
 def _sorted_out(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
@@ -16,15 +16,18 @@ from semigen import columns
 from semigen.arrays.special import log_posterior
 from semigen.columns import Schema
 from semigen.common import checks
+from semigen.data.labels import Labels
+from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
 from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.data.rows import TensorRows, training_rows
 from semigen.deep.draws import draw_classes, drawing
-from semigen.deep.estimator import Array, DeepEstimator
+from semigen.deep.estimator import Array
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
 from semigen.deep.flow.start import grow_labels, start_components
 from semigen.deep.parameters import hidden_sizes
-from semigen.estimators.base import KeepsPrecision, TableClassifier
+from semigen.deep.training.trainer import Training
+from semigen.estimators.base import KeepsPrecision
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ColumnError, ParameterError
 
@@ -34,7 +37,7 @@ ROWS_PER_BLOCK = 8192
 """Rows that predictions are computed for at once."""
 
 
-class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, TransformerMixin, BaseEstimator):
+class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, BaseEstimator):
     """A normalizing flow onto a Gaussian mixture per class (FlowGMM, Izmailov et al. 2020).
 
     An invertible network z = f(x) makes each class k a mixture of Gaussians with diagonal covariances,
@@ -78,13 +81,19 @@ class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, Tran
         Weight of the mean cross-entropy of the labeled rows, relative to the mean log-likelihood per row.
     class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
         p(y). "labeled": class shares of the labeled rows, with one more row in each class.
-    unlabeled_weight : float in [0, 1], default=1.0
-        λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning.
+    unlabeled_weight : "auto" or float in [0, 1], default="auto"
+        λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning. "auto": 1 or 0, as
+        labeled rows that are held out decide; 1 if none can be.
+    calibrate : "auto" or float, default="auto"
+        How sure predictions are: the power of what the network makes of the columns, beside the class shares
+        (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
+        after a few labels. "auto": the power that the held-out rows ask for. Densities do not depend on it.
     unlabeled : scalar or None, default=-1
         Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     warmup_steps : int, default=200
         Optimizer steps over which t falls linearly from 1 to 0.
-    n_steps, batch_size, learning_rate, weight_average, patience, device, checkpoint
+    n_steps : int, default=600
+    batch_size, learning_rate, weight_average, patience, device, checkpoint
         As in :class:`VAEClassifier`.
     n_members : int, default=1
         Flows of a deep ensemble, trained at once from different seeds. The model is their mixture with equal
@@ -97,6 +106,15 @@ class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, Tran
     ----------
     classes_ : ndarray of shape (K,)
     class_prior_ : ndarray of shape (K,)
+    unlabeled_weight_ : float
+        The λ of the fit.
+    calibration_ : Calibration
+        ``calibration_.power`` is that of predictions.
+    comparison_ : Comparison or None
+        Log-loss and accuracy on held-out rows with the unlabeled rows (``"all rows"``), without them
+        (``"labeled rows only"``) and of the class shares; None where nothing could or had to be held out.
+    verdict_ : Verdict
+        Whether the unlabeled rows helped; with ``features``, once these are learned from all rows.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one, nats per row of standardized columns, of
         "log_joint" and "cross_entropy" of labeled rows, and of "log_density" and the "entropy" of p(y | x) of
@@ -140,7 +158,8 @@ class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, Tran
         noise: float = 0.03,
         alpha: float = 1.0,
         class_prior: Any = "labeled",
-        unlabeled_weight: float = 1.0,
+        unlabeled_weight: Any = "auto",
+        calibrate: Any = "auto",
         unlabeled: Any = -1,
         warmup_steps: int = 200,
         n_steps: int = 600,
@@ -163,6 +182,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, Tran
         self.alpha = alpha
         self.class_prior = class_prior
         self.unlabeled_weight = unlabeled_weight
+        self.calibrate = calibrate
         self.unlabeled = unlabeled
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
@@ -181,30 +201,8 @@ class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, Tran
         tags.input_tags.allow_nan = False
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to labeled and unlabeled rows.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n, D)
-        y : array-like of shape (n,) or (n, K)
-            Labels, with markers for unlabeled rows, or label probabilities / candidate sets over K classes; a
-            row with several possible classes counts as one weighted row for each.
-        sample_weight : array-like of shape (n,) or None
-            Weights of the rows, ≥ 0.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ColumnError
-            If a column has categories or missing values.
-        """
-        training = self._training()
+    def _learn(self, X: Any, labels: Labels, weight: Array, training: Training, lam: float) -> None:
         alpha = checks.real("alpha", self.alpha, minimum=0.0)
-        lam = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
         noise = checks.real("noise", self.noise, minimum=0.0)
         if self.start not in STARTS:
             raise ParameterError(f"start={self.start!r}: use {' or '.join(map(repr, STARTS))}.")
@@ -213,7 +211,8 @@ class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, Tran
         _refuse_categories(table.schema)
         columns.refuse_missing(table.schema, matrix, _CURE)
         validate_data(self, X, skip_check_array=True)
-        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, lam)
+        split = split_rows(len(matrix), labels, weight, None, lam)
+        start = self.start if len(split.unlabeled) else "labels"  # a handful of rows has no dense regions
         is_whole = (matrix == np.rint(matrix)).all(axis=0)
         architecture = FlowArchitecture(
             table,
@@ -224,21 +223,21 @@ class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, Tran
             n_transforms=checks.integer("n_transforms", self.n_transforms, minimum=1),
             bins=checks.integer("bins", self.bins, minimum=2),
             hidden=hidden_sizes("hidden", self.hidden),
-            least_sd=STARTS[self.start],
+            least_sd=STARTS[start],
             labeled_share=split.labeled_share,
             alpha=alpha,
-            warmup_steps=self.warmup_steps if self.start == "density" else 0,
+            warmup_steps=self.warmup_steps if start == "density" else 0,
         )
         labeled = training_rows(table, matrix[split.labeled], split.code, split.weight)
         unlabeled = training_rows(table, matrix[split.unlabeled], None, split.unlabeled_weight)
-        if self.start == "density" and len(unlabeled.x):
+        if start == "density":
             x = np.concatenate([labeled.x.numpy(), unlabeled.x.numpy()]).astype(np.float64)
             code = np.concatenate([split.code, np.full(len(unlabeled.x), -1)])
             grown = grow_labels(x, code, training.seed)[len(split.code) :]
             unlabeled = unlabeled._replace(y=torch.from_numpy(grown))
         x, code = self._started_from(labeled, unlabeled)
 
-        def start(model: ClassFlow, seed: int) -> None:
+        def start_model(model: ClassFlow, seed: int) -> None:
             model.start_at(
                 start_components(
                     x,
@@ -250,10 +249,9 @@ class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, Tran
                 )
             )
 
-        self._train(architecture, training, labeled, unlabeled, start)
+        self._train(architecture, training, labeled, unlabeled, start_model)
         self.schema_ = table.schema
         self.classes_ = split.classes
-        return self
 
     def log_joint(self, X: Any) -> Array:
         """Log p(x, class), nats per unit of the columns, exact, (n, K), in the order of ``classes_``."""
@@ -264,8 +262,9 @@ class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, Tran
         return np.asarray(np.logaddexp.reduce(self.log_joint(X), axis=1))
 
     def predict_proba(self, X: Any) -> Array:
-        """p(class | x) ∝ p(x, class), (n, K), in the order of ``classes_``."""
-        return np.asarray(np.exp(log_posterior(self.log_joint(X), np.log(self.class_prior_))))
+        """Calibrated p(class | x) ∝ p(x, class), (n, K), in the order of ``classes_``."""
+        probs, member = self._member_proba(X)
+        return np.asarray((member[..., None] * probs).sum(axis=0))
 
     def predict_uncertainty(self, X: Any) -> Uncertainty:
         """How uncertain the class of each row is, and which part of that more data would reduce, nats.
@@ -273,9 +272,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, Tran
         From the disagreement of the members, weighted by their densities at the row: the epistemic part is 0
         for a single one. The total is the entropy of p(class | x).
         """
-        joint, prior = self._member_joint(X), np.log(self.class_prior_)
-        member = np.exp(log_posterior(np.logaddexp.reduce(joint, axis=2).T, np.zeros(len(joint)))).T
-        return disagreement(np.stack([np.exp(log_posterior(one, prior)) for one in joint]), member)
+        return disagreement(*self._member_proba(X))
 
     def transform(self, X: Any) -> Array:
         """Latents f(x), those of each member in turn, (n, members · D)."""
@@ -343,6 +340,12 @@ class FlowMixtureClassifier(KeepsPrecision, DeepEstimator, TableClassifier, Tran
         """Log p(x, class) of each member, per unit of the columns, (members, n, K)."""
         joint = np.stack(self._ask(X, lambda model, x: model.log_joint(x).T))
         return np.asarray(joint - np.log(self.networks_.architecture.table.scale).sum())
+
+    def _member_proba(self, X: Any) -> tuple[Array, Array]:
+        """Calibrated p(class | x) of each member, (members, n, K), and its share of p(x), (members, n)."""
+        joint, prior = self._member_joint(X), np.log(self.class_prior_)
+        member = np.exp(log_posterior(np.logaddexp.reduce(joint, axis=2).T, np.zeros(len(joint)))).T
+        return self.calibration_(np.stack([np.exp(log_posterior(one, prior)) for one in joint])), member
 
     def _mixed(self, joint: Array) -> Array:
         return np.asarray(np.logaddexp.reduce(joint, axis=0) - np.log(len(joint)))

@@ -4,34 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
+from semigen.data.labels import Labels
+from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
 from semigen.deep.data.labels import split_rows
 from semigen.deep.data.rows import TensorRows, rows_to_predict, training_rows
 from semigen.deep.data.tables import Table
 from semigen.deep.draws import class_index, drawing, mix
-from semigen.deep.estimator import Array, DeepEstimator
+from semigen.deep.estimator import Array
 from semigen.deep.fitted import Networks
 from semigen.deep.gan.model import GAN, GANArchitecture
 from semigen.deep.parameters import hidden_sizes, image_sizes
-from semigen.estimators.base import TableClassifier
+from semigen.deep.training.trainer import Training
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ClassNotMadeError, ColumnError, ParameterError
 
 _MOST_DRAWS = 1000  # per row of a class that is asked for
 
 
-class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
+class GANClassifier(DeepClassifier, BaseEstimator):
     """K+1 GAN with feature matching (Salimans et al. 2016): a classifier that also detects generated rows.
 
     The discriminator has K logits l_k(x); with ``Z = Σ_k exp l_k`` a row is real with probability
@@ -79,12 +81,18 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
     pull_away_weight : float, default=0.0
         Weight of the pull-away term in the generator's loss (Dai et al. 2017), which makes generated rows
         more diverse.
-    unlabeled_weight : float in [0, 1], default=1.0
-        λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning.
+    unlabeled_weight : "auto" or float in [0, 1], default="auto"
+        λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning. "auto": 1 or 0, as
+        labeled rows that are held out decide; 1 if none can be.
+    calibrate : "auto" or float, default="auto"
+        How sure predictions are: the power of what the network makes of the columns, beside the class shares
+        (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
+        after a few labels. "auto": the power that the held-out rows ask for. Densities do not depend on it.
     unlabeled : scalar or None, default=-1
         Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
-    n_steps : int, default=2000
-        Optimizer steps, each of both networks. The published model of MNIST takes 180,000.
+    n_steps : "auto" or int, default="auto"
+        Optimizer steps, each of both networks. "auto": a hundred epochs, from 400 to 2,000 steps. The
+        published model of MNIST takes 180,000.
     batch_size : int, default=100
         Real rows per step, and as many generated ones; and as many labeled ones, or all of them if there are
         fewer.
@@ -103,6 +111,15 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
+    unlabeled_weight_ : float
+        The λ of the fit.
+    calibration_ : Calibration
+        ``calibration_.power`` is that of predictions.
+    comparison_ : Comparison or None
+        Log-loss and accuracy on held-out rows with the unlabeled rows (``"all rows"``), without them
+        (``"labeled rows only"``) and of the class shares; None where nothing could or had to be held out.
+    verdict_ : Verdict
+        Whether the unlabeled rows helped; with ``features``, once these are learned from all rows.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one of "cross_entropy" of labeled rows, "real"
         (−log D) and "entropy" of all rows and "generated" (−log(1 − D)), nats per row, of "feature_matching"
@@ -145,9 +162,10 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         alpha: float = 1.0,
         entropy_weight: float = 0.0,
         pull_away_weight: float = 0.0,
-        unlabeled_weight: float = 1.0,
+        unlabeled_weight: Any = "auto",
+        calibrate: Any = "auto",
         unlabeled: Any = -1,
-        n_steps: int = 2000,
+        n_steps: int | str = "auto",
         batch_size: int = 100,
         learning_rate: float = 3e-3,
         weight_average: float = 0.9999,
@@ -170,6 +188,7 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         self.entropy_weight = entropy_weight
         self.pull_away_weight = pull_away_weight
         self.unlabeled_weight = unlabeled_weight
+        self.calibrate = calibrate
         self.unlabeled = unlabeled
         self.n_steps = n_steps
         self.batch_size = batch_size
@@ -182,33 +201,16 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to labeled and unlabeled rows.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n, D)
-        y : array-like of shape (n,) or (n, K)
-            Labels, with markers for unlabeled rows, or label probabilities / candidate sets over K classes; a
-            row with several possible classes counts as one weighted row for each.
-        sample_weight : array-like of shape (n,) or None
-            Weights of the rows, ≥ 0.
-
-        Returns
-        -------
-        self
-        """
-        training = self._training()
-        lam = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
+    def _learn(self, X: Any, labels: Labels, weight: Array, training: Training, lam: float) -> None:
         table, matrix = tables.learn(X)
         table, unit = self._with_unit_cells(table, matrix)
         validate_data(self, X, skip_check_array=True)
-        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, lam)
+        split = split_rows(len(matrix), labels, weight, None, lam)
         architecture = self._architecture(table, unit, len(split.classes))
         labeled = training_rows(table, matrix[split.labeled], split.code, split.weight)
         real = np.concatenate([split.labeled, split.unlabeled])
-        weight = np.concatenate([split.weight, lam * split.unlabeled_weight])
-        rows = training_rows(table, matrix[real], None, weight)
+        real_weight = np.concatenate([split.weight, lam * split.unlabeled_weight])
+        rows = training_rows(table, matrix[real], None, real_weight)
         self.schema_ = table.schema
         trained = self._train(
             architecture, training, labeled, rows, lambda model, _: model.start(rows.x, rows.mask)
@@ -216,10 +218,9 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         states = _calibrated(architecture, trained.states, mix(training.seed, 0))
         self.networks_ = Networks.of(architecture, states)
         self.classes_ = split.classes
-        return self
 
     def predict_proba(self, X: Any) -> Array:
-        """p(class | x, real), averaged over members, (n, K), in the order of ``classes_``."""
+        """Calibrated p(class | x, real), averaged over members, (n, K), in the order of ``classes_``."""
         return np.asarray(self._member_proba(X).mean(axis=0))
 
     def predict_uncertainty(self, X: Any) -> Uncertainty:
@@ -279,12 +280,13 @@ class GANClassifier(DeepEstimator, TableClassifier, BaseEstimator):
         return rows, self.classes_[code.numpy()]
 
     def _member_proba(self, X: Any) -> Array:
-        """p(class | x, real) of each member, (members, n, K)."""
+        """Calibrated p(class | x, real) of each member, (members, n, K)."""
         check_is_fitted(self)
         return self._member_proba_of(self._rows(X))
 
     def _member_proba_of(self, rows: TensorRows) -> Array:
-        return self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp().T)
+        found = self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp().T)
+        return self.calibration_(found)
 
     def _with_unit_cells(self, table: Table, matrix: Any) -> tuple[Table, tuple[bool, ...]]:
         """The table without standardization of numbers from 0 to 1, and which columns these are."""

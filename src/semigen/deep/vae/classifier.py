@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
+from semigen.data.labels import Labels
+from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
 from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.data.rows import TensorRows, training_rows
 from semigen.deep.draws import class_index, draw_classes, drawing, random_seed
 from semigen.deep.estimator import Array
+from semigen.deep.training.trainer import Training
 from semigen.deep.vae.density import LogDensity, log_density
 from semigen.deep.vae.estimator import VAEEstimator
-from semigen.estimators.base import TableClassifier
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 
 
-class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimator):
+class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimator):
     """M2: a variational autoencoder with the class as one of its latents (Kingma et al. 2014).
 
     The model is ``p(x, y) = p(y) ∫ p(x | y, z) N(z; 0, I) dz``: z describes how rows of one class differ. The
@@ -46,21 +49,29 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         p(value | y, z), as in :class:`VAEFeatures`. With ``features``, that of the features; those of
         ``VAEFeatures`` are always Gaussian.
     n_latent : int, default=20
-    hidden : int or tuple of int, default=(300, 300)
+    hidden : "auto", int or tuple of int, default="auto"
+        "auto": two layers of four times as many units as inputs, from 100 to 300.
     network : {"mlp", "conv"} or callable, default="mlp"
     image_shape : tuple of int or None, default=None
     alpha : float, default=1.0
         Weight of the mean cross-entropy of the labeled rows, relative to the mean bound per row.
     class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
         p(y). "labeled": class shares of the labeled rows, with one more row in each class.
-    unlabeled_weight : float in [0, 1], default=1.0
-        λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning.
+    unlabeled_weight : "auto" or float in [0, 1], default="auto"
+        λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning. "auto": 1 or 0, as
+        labeled rows that are held out decide; 1 if none can be.
+    calibrate : "auto" or float, default="auto"
+        How sure predictions are: the power of what the network makes of the columns, beside the class shares
+        (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
+        after a few labels. "auto": the power that the held-out rows ask for. Densities do not depend on it.
     unlabeled : scalar or None, default=-1
         Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     top_k : int or None, default=None
         Sum U over the k most probable classes of each row only, which is still a lower bound; saves time with
         many classes. None: all classes.
-    warmup_steps, n_steps, batch_size, learning_rate, weight_average, patience, device, precision, checkpoint
+    n_steps : "auto" or int, default="auto"
+        "auto": a hundred epochs, from 400 to 2,000 steps.
+    warmup_steps, batch_size, learning_rate, weight_average, patience, device, precision, checkpoint
         As in :class:`VAEFeatures`. A batch has ``batch_size`` unlabeled rows and as many labeled ones, or all
         of them if there are fewer.
     n_members : int, default=1
@@ -76,6 +87,15 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
     class_prior_ : ndarray of shape (K,)
     features_ : fitted transformer
         Only with ``features``.
+    unlabeled_weight_ : float
+        The λ of the fit.
+    calibration_ : Calibration
+        ``calibration_.power`` is that of predictions.
+    comparison_ : Comparison or None
+        Log-loss and accuracy on held-out rows with the unlabeled rows (``"all rows"``), without them
+        (``"labeled rows only"``) and of the class shares; None where nothing could or had to be held out.
+    verdict_ : Verdict
+        Whether the unlabeled rows helped; with ``features``, once these are learned from all rows.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one, nats per row, of "labeled_bound",
         "unlabeled_bound" and "cross_entropy", and for the unlabeled rows of the "kl" of their latents and the
@@ -106,16 +126,17 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         *,
         likelihood: Any = "auto",
         n_latent: int = 20,
-        hidden: Any = (300, 300),
+        hidden: Any = "auto",
         network: Any = "mlp",
         image_shape: Any = None,
         alpha: float = 1.0,
         class_prior: Any = "labeled",
-        unlabeled_weight: float = 1.0,
+        unlabeled_weight: Any = "auto",
+        calibrate: Any = "auto",
         unlabeled: Any = -1,
         top_k: int | None = None,
         warmup_steps: int = 0,
-        n_steps: int = 2000,
+        n_steps: int | str = "auto",
         batch_size: int = 200,
         learning_rate: float = 1e-3,
         weight_average: float = 0.999,
@@ -136,6 +157,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         self.alpha = alpha
         self.class_prior = class_prior
         self.unlabeled_weight = unlabeled_weight
+        self.calibrate = calibrate
         self.unlabeled = unlabeled
         self.top_k = top_k
         self.warmup_steps = warmup_steps
@@ -151,30 +173,13 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to labeled and unlabeled rows.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n, D)
-        y : array-like of shape (n,) or (n, K)
-            Labels, with markers for unlabeled rows, or label probabilities / candidate sets over K classes; a
-            row with several possible classes counts as one weighted row for each.
-        sample_weight : array-like of shape (n,) or None
-            Weights of the rows, ≥ 0.
-
-        Returns
-        -------
-        self
-        """
-        training = self._training()
+    def _learn(self, X: Any, labels: Labels, weight: Array, training: Training, lam: float) -> None:
         alpha = checks.real("alpha", self.alpha, minimum=0.0)
-        lam = checks.real("unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0)
         if self.top_k is not None:
             checks.integer("top_k", self.top_k, minimum=1)
-        table, matrix, sd = self._learn_columns(X, training.seed)
+        table, matrix, sd = self._learn_columns(X)
         validate_data(self, X, skip_check_array=True)
-        split = split_rows(len(matrix), y, sample_weight, self.unlabeled, lam)
+        split = split_rows(len(matrix), labels, weight, None, lam)
         prior = class_prior(self.class_prior, split)
         architecture = self._architecture(
             table, np.log(prior), labeled_share=split.labeled_share, alpha=alpha, top_k=self.top_k
@@ -188,10 +193,9 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         )
         self._train_from(architecture, training, labeled, unlabeled)
         self.classes_ = split.classes
-        return self
 
     def predict_proba(self, X: Any) -> Array:
-        """q(class | x), averaged over members, (n, K), in the order of ``classes_``."""
+        """Calibrated q(class | x), averaged over members, (n, K), in the order of ``classes_``."""
         return np.asarray(self._member_proba(self._rows(X)).mean(axis=0))
 
     def predict_uncertainty(self, X: Any) -> Uncertainty:
@@ -284,18 +288,28 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         check_is_fitted(self)
         return np.asarray(np.exp(self.networks_.architecture.log_prior))
 
-    def _learn_columns(self, X: Any, seed: int) -> tuple[tables.Table, Any, Array | None]:
-        """Columns and rows to learn from, of X or of its features, and how uncertain those are."""
+    def _learn_first(self, X: Any, seed: int) -> None:
+        """M1, which sees no labels."""
         if self.features is None:
-            table, matrix = tables.learn(X, self.likelihood)
-            self.schema_ = table.schema
-            return table, matrix, None
+            return
         features = clone(self.features)
         if features.get_params().get("random_state", 0) is None:  # one seed for both
             features.set_params(random_state=seed)
         self.features_ = features.fit(X, None)  # FrozenEstimator wants a y
         if hasattr(self.features_, "schema_"):
             self.schema_ = self.features_.schema_
+
+    def _alone(self) -> Any:
+        return (
+            clone(self) if self.features is None else clone(self).set_params(features=_frozen(self.features_))
+        )
+
+    def _learn_columns(self, X: Any) -> tuple[tables.Table, Any, Array | None]:
+        """Columns and rows to learn from, of X or of its features, and how uncertain those are."""
+        if self.features is None:
+            table, matrix = tables.learn(X, self.likelihood)
+            self.schema_ = table.schema
+            return table, matrix, None
         if not hasattr(self.features_, "posterior"):
             return *tables.learn(self.features_.transform(X), self.likelihood), None
         mean, sd = self.features_.posterior(X)
@@ -321,10 +335,11 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
         return self.features_.inverse_transform(matrix)
 
     def _member_proba(self, rows: TensorRows) -> Array:
-        """q(class | x) of each member, (members, n, K)."""
-        return self.networks_.ask_each(
+        """Calibrated q(class | x) of each member, (members, n, K)."""
+        found = self.networks_.ask_each(
             rows, lambda model, block: model.log_q(model.inputs(block.x, block.mask)).exp().T
         )
+        return self.calibration_(found)
 
     def _decoded(self, X: Any, code: int | None) -> Any:
         """Mean of p(x | y, z) of the first member, at the posterior mean of z given the row's own class."""
@@ -339,3 +354,7 @@ class VAEClassifier(VAEEstimator, TableClassifier, TransformerMixin, BaseEstimat
             return mean.T
 
         return self._restored(self.networks_.ask(rows, decoded).T)
+
+
+def _frozen(features: Any) -> Any:
+    return features if isinstance(features, FrozenEstimator) else FrozenEstimator(features)

@@ -7,12 +7,15 @@ from typing import Any
 
 from semigen.common import checks
 from semigen.deep.data.rows import TensorRows
-from semigen.deep.data.tables import Table
+from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.parameters import check_network, hidden_sizes, image_sizes
 from semigen.deep.training.trainer import Training
 from semigen.deep.vae.architecture import VAEArchitecture, start_decoder
 from semigen.estimators.base import KeepsPrecision
+
+LEAST_UNITS, MOST_UNITS = 100, 300
+"""Of a layer with ``hidden="auto"``."""
 
 
 class VAEEstimator(KeepsPrecision, DeepEstimator):
@@ -29,7 +32,7 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
         return VAEArchitecture(
             table,
             n_latent=checks.integer("n_latent", self.n_latent, minimum=1),
-            hidden=hidden_sizes("hidden", self.hidden),
+            hidden=_sizes(self.hidden, table),
             network=check_network(self.network),
             image_shape=image_sizes(self.image_shape, self.network, table.schema.n_features),
             log_prior=log_prior,
@@ -43,6 +46,12 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
         """Train from decoders that start at the columns of the unlabeled rows, or of the labeled ones."""
         rows = unlabeled if len(unlabeled.x) else labeled
         self._train(architecture, training, labeled, unlabeled, partial(_start, rows))
+
+
+def _sizes(hidden: Any, table: Table) -> tuple[int, ...]:
+    if isinstance(hidden, str) and hidden == "auto":
+        return (max(LEAST_UNITS, min(4 * Inputs(table).n_outputs, MOST_UNITS)),) * 2
+    return hidden_sizes("hidden", hidden)
 
 
 def _start(rows: TensorRows, model: Any, seed: int) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
+from semigen.data.rows import count_rows
 from semigen.deep.bounds import gaussian_kl
 from semigen.deep.data import tables
 from semigen.deep.data.rows import TensorRows, training_rows
@@ -23,8 +24,11 @@ from semigen.deep.vae.density import LogDensity, log_density
 from semigen.deep.vae.estimator import VAEEstimator
 from semigen.exceptions import ConvergenceWarning
 
-COLLAPSED = 0.01
-"""A latent with a smaller mean KL divergence between posterior and prior, nats, carries no information."""
+COLLAPSED = 0.005
+"""A latent with a smaller mean KL divergence between posterior and prior, nats, carries no information: that
+of one whose posterior mean has a standard deviation of .1 over rows (Burda et al. 2016, *ICLR*, §5)."""
+LEAST_INFORMATION = 1e-6
+"""Nats that every latent is taken to carry, so that features can be divided by their scale."""
 
 
 class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -36,7 +40,10 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     ``E_q[log p(x | z)] − KL(q(z | x) ‖ N(0, I)) ≤ log p(x)``
 
     (Kingma & Welling 2014, *ICLR*, eq. 3; Kingma et al. 2014, *NeurIPS* 27, call it M1). The features are
-    m(x), without the latents whose posterior has collapsed to the prior.
+    ``√KL_j · m_j(x)``, without the latents whose posterior has collapsed to the prior. KL_j is the mean
+    divergence of latent j, the information that it carries in nats per row: under the prior all latents
+    have variance 1, whether they carry three nats or a hundredth, and distances between rows would be mostly
+    those of the latter. So do not standardize the features before a classifier that looks at distances.
 
     Parameters
     ----------
@@ -89,7 +96,9 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     kl_ : ndarray of shape (n_members, n_latent)
         Mean KL divergence of each latent, nats per row: the information that it carries.
     active_ : ndarray of shape (n_members, n_latent), bool
-        Which latents are features: those with 0.01 nats or more.
+        Which latents are features: those with 0.005 nats or more.
+    scale_ : ndarray of shape (n_members, n_latent)
+        √KL, the factor of each latent.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one of "bound", "log_px" and "kl", nats per row.
     n_steps_ : int
@@ -165,7 +174,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         -------
         self
         """
-        training = self._training()
+        training = self._training(count_rows(X))
         table, matrix = tables.learn(X, self.likelihood)
         self.schema_ = table.schema
         validate_data(self, X, skip_check_array=True)
@@ -175,12 +184,12 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return self
 
     def transform(self, X: Any) -> Array:
-        """Posterior means of the active latents, those of each member in turn, (n, features)."""
+        """Scaled posterior means of the active latents, those of each member in turn, (n, features)."""
         mean, _ = self._posterior(self._rows(X))
         return columns.in_precision_of(X, mean)
 
     def posterior(self, X: Any) -> tuple[Array, Array]:
-        """Means and standard deviations of q(z | x) of the active latents, each (n, features)."""
+        """Means and standard deviations of the active latents under q(z | x), scaled, each (n, features)."""
         return self._posterior(self._rows(X))
 
     def inverse_transform(self, Z: Any) -> Any:
@@ -280,7 +289,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         features = torch.as_tensor(np.asarray(Z, dtype=np.float64))
         active = torch.from_numpy(self.active_[0])
         z = others(len(features), len(active), dtype=torch.float64)
-        z[:, active] = features[:, : int(active.sum())]
+        z[:, active] = features[:, : int(active.sum())] / torch.from_numpy(self.scale_[0])[active]
         return z
 
     def _restored(self, rows: Tensor) -> Any:
@@ -300,6 +309,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
                 stacklevel=3,
             )
             self.active_[np.unravel_index(self.kl_.argmax(), self.kl_.shape)] = True
+        self.scale_ = np.sqrt(np.maximum(self.kl_, LEAST_INFORMATION))
 
     def _posterior(self, rows: TensorRows) -> tuple[Array, Array]:
         def question(model: Any, block: TensorRows) -> Tensor:
@@ -308,6 +318,10 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
         both = self.networks_.ask_each(rows, question)
         mean, sd = np.concatenate(
-            [one[..., own] for one, own in zip(both, self.active_, strict=True)], axis=2
+            [
+                (scale * one)[..., own]
+                for one, own, scale in zip(both, self.active_, self.scale_, strict=True)
+            ],
+            axis=2,
         ).swapaxes(0, 1)
         return np.ascontiguousarray(mean), np.ascontiguousarray(sd)

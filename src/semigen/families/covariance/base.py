@@ -135,7 +135,9 @@ class CompleteWalk(ScatterWalk):
     :meth:`distances` to :meth:`add`.
     """
 
-    def __init__(self, params: LocationShape, log_det: Array, dtype: Any, numbers_per_row: int) -> None:
+    def __init__(
+        self, params: LocationShape, log_det: Array, dtype: Any, numbers_per_row: int, n_more: int = 0
+    ) -> None:
         self.dtype = np.dtype(dtype)
         n_components, n_features = params.mean.shape
         self.n_observed = np.array([n_features])
@@ -143,17 +145,22 @@ class CompleteWalk(ScatterWalk):
         row_bytes = self.dtype.itemsize * (numbers_per_row + n_features + 4 * n_components)
         self.chunk_rows = int(np.clip(CACHE_BYTES // row_bytes, 32, 2048))
         self._center = params.center[:, None].astype(self.dtype)
-        self._buffer = np.empty(0, dtype=self.dtype)
+        self._memory = np.empty(0, dtype=self.dtype)
+        self._n_more = n_more
         self.weight = np.zeros(n_components)
         self.first = np.zeros((n_components, n_features))
 
     def load(self, x: NDArray[Any]) -> Floats:
-        """Center a chunk of rows (rows, D) into ``y`` (D, rows), below a row of ones."""
+        """Center a chunk of rows (rows, D) into ``y`` (D, rows).
+
+        It stands below a row of ones, both in ``augmented``, and above ``more``, all in ``stacked``.
+        """
         n_rows, n_features = x.shape
-        size = (n_features + 1) * n_rows
-        if self._buffer.size < size:
-            self._buffer = np.empty(size, dtype=self.dtype)
-        self.augmented = self._buffer[:size].reshape(n_features + 1, n_rows)
+        height = 1 + n_features + self._n_more
+        if self._memory.size < height * n_rows:
+            self._memory = np.empty(height * n_rows, dtype=self.dtype)
+        self.stacked = self._memory[: height * n_rows].reshape(height, n_rows)
+        self.augmented, self.more = np.split(self.stacked, [1 + n_features])
         self.augmented[0] = 1.0
         self.y = self.augmented[1:]
         np.subtract(
@@ -166,13 +173,13 @@ class CompleteWalk(ScatterWalk):
         self.first += resp @ self.y.T
         self.add_second(resp)
 
-    @abstractmethod
     def add_second(self, resp: Floats) -> None:
         """Add ``r y yᵀ`` of the loaded rows."""
+        raise NotImplementedError
 
-    @abstractmethod
     def second(self) -> Second:
         """``Σ r y yᵀ`` in the shape's form."""
+        raise NotImplementedError
 
     def moments(self) -> Moments:
         return Moments(self.weight, self.first, self.second())

@@ -15,6 +15,7 @@ from semigen.families.covariance.base import (
     Covariance,
     Floats,
     LocationShape,
+    Moments,
     NormalInverseWishart,
     Second,
 )
@@ -188,29 +189,28 @@ class TiedSpherical(_OneForAll, Spherical):
 
 
 class DiagonalWalk(CompleteWalk):
-    """Distances and second moments as matrix products with the rows and their squares.
+    """Distances and moments as one matrix product each, with ones, the rows and their squares.
 
     In float64 also for float32 rows: ``y²/v - 2 y m/v + m²/v`` cancels digits where classes lie far apart.
     """
 
     def __init__(self, params: LocationShape, log_det: Array) -> None:
-        super().__init__(params, log_det, np.float64, params.mean.shape[1])
+        n_features = params.mean.shape[1]
+        super().__init__(params, log_det, np.float64, n_features, n_more=n_features)
         precision = 1.0 / params.shape.variance
-        self._quadratic = precision
-        self._linear = -2.0 * params.mean * precision
-        self._constant = (params.mean**2 * precision).sum(axis=1)[:, None]
-        self._second = np.zeros_like(params.mean)
+        constant = (params.mean**2 * precision).sum(axis=1, keepdims=True)
+        self._weights = np.hstack([constant, -2.0 * params.mean * precision, precision])
+        self._sums = np.zeros_like(self._weights)
 
     def distances(self, x: NDArray[Any]) -> Floats:
         y = self.load(x)
-        self._squares = y * y
-        total = self._quadratic @ self._squares
-        total += self._linear @ y
-        total += self._constant
+        np.multiply(y, y, out=self.more)
+        total = self._weights @ self.stacked
         return np.asarray(np.maximum(total, 0.0, out=total))
 
-    def add_second(self, resp: Floats) -> None:
-        self._second += resp @ self._squares.T
+    def add(self, resp: Floats, spread: Floats | None = None) -> None:
+        self._sums += resp @ self.stacked.T
 
-    def second(self) -> Second:
-        return (self._second,)
+    def moments(self) -> Moments:
+        first, second = np.split(self._sums[:, 1:], 2, axis=1)
+        return Moments(self._sums[:, 0], first, (second,))

@@ -1,0 +1,315 @@
+"""Predictions of tables larger than memory: read, predicted and written batch by batch."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from semigen.cli.predictions import predict_table
+from semigen.cli.sources import ReadOptions, Rows, Source, TableSource
+from semigen.cli.sources.columns import OpenTable, as_noted
+from semigen.cli.sources.labels import matching, require_columns
+from semigen.cli.sources.table import reads
+from semigen.columns.survey import learn_source
+from semigen.columns.tables import listing, plain_types
+from semigen.exceptions import ColumnWarning, TableError
+from semigen.io.parts import CsvPart, Part
+from semigen.io.scan import BATCH_ROWS, FileSource, ahead, parts_of
+from semigen.io.tables import STDIN, TypedFile, spreadsheet_safe
+from semigen.io.writing import KeptPieces, TableWriter
+
+LARGE_CELLS = 50_000_000
+"""Rows times columns from which a Parquet file is read batch by batch."""
+
+LARGE_BYTES = 2**28
+"""Size from which a CSV file is."""
+
+RULE = (
+    f"tables of more than {LARGE_CELLS:,} cells, or {LARGE_BYTES >> 20} MiB of CSV, are read batch by batch"
+)
+_STREAMED = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".feather", ".arrow")
+
+
+def is_streamable(path: Path) -> bool:
+    """Whether a table can be read batch by batch."""
+    return path != STDIN and (path.is_dir() or path.name.lower().endswith(_STREAMED))
+
+
+def is_large(path: Path) -> bool:
+    """Whether a table is read batch by batch without being asked to; a folder of files always is."""
+    if not is_streamable(path) or not path.exists():
+        return False
+    if path.is_dir():
+        return True
+    if path.name.lower().endswith(".parquet"):
+        from pyarrow import parquet
+
+        try:
+            metadata = parquet.read_metadata(path)
+        except (pa.ArrowException, OSError):  # told when it is read
+            return False
+        return bool(metadata.num_rows * metadata.num_columns > LARGE_CELLS)
+    return path.stat().st_size > LARGE_BYTES
+
+
+@dataclass(frozen=True)
+class Predicting:
+    """A model and how the rows of a table are predicted by it.
+
+    Attributes
+    ----------
+    model : classifier
+    model_path : Path
+    table : Path
+    id_name : str or None
+    notes : dict
+        Of the model file.
+    options : ReadOptions
+    coverage : float or None
+    csv_safe : bool
+    """
+
+    model: Any
+    model_path: Path
+    table: Path
+    id_name: str | None
+    notes: dict[str, Any]
+    options: ReadOptions
+    coverage: float | None = None
+    csv_safe: bool = False
+
+    def write(self, out: Path, ending: str, kept: Path | None) -> tuple[int, Counter[Any]]:
+        """Predict all rows into a file; return their number and the rows of each predicted class.
+
+        Parameters
+        ----------
+        out : path
+            To write to.
+        ending : str
+            That tells its format.
+        kept : path or None
+            A folder for finished pieces, from which an interrupted run goes on; removed when all are written.
+
+        Raises
+        ------
+        SemigenError
+            If the rows cannot be used.
+        OSError
+            If the file cannot be written.
+        """
+        pieces = None if kept is None else KeptPieces(kept, self._about())
+        count: Counter[Any] = Counter()
+        n_rows = 0
+        with TableWriter(out, ending) as writer:
+            for table in self._tables(pieces):
+                n_rows += table.num_rows
+                count.update(_counts(table["predicted"]))
+                writer.write(spreadsheet_safe(table) if self.csv_safe else table)
+        if not n_rows:
+            raise TableError(f"{self.table} has column names but no rows.")
+        if pieces is not None:
+            pieces.remove()
+        return n_rows, count
+
+    def _tables(self, pieces: KeptPieces | None) -> Iterator[pa.Table]:
+        if pieces is not None:
+            yield from pieces.tables()
+        done = 0 if pieces is None else sum(pieces.rows)
+        for rows in self._rows(done):
+            table = predict_table(self.model, rows, coverage=self.coverage)
+            if pieces is not None:
+                pieces.add(table)
+            yield table
+
+    def _rows(self, done: int) -> Iterator[Rows]:
+        """The rows of the table in batches, after those that are done."""
+        parts = parts_of(self.table, self.options.reading)
+        names, text, features = reads(self.model, self.model_path, self.notes, self.table)
+        there = parts[0].schema.names
+        ids = [self.id_name] if self.id_name else []
+        every = "all" in self.options.keep and "all" not in there
+        keep = [name for name in there if name not in ids] if every else matching(there, self.options.keep)
+        for part in parts:
+            for option, wanted in {"needed by the model": names, "--id": ids, "--keep": keep}.items():
+                require_columns(part.schema.names, wanted, Path(part.path), option)
+        wanted = list(dict.fromkeys([*names, *ids, *keep]))
+        missing, decimal = self.options.reading.missing, self.options.reading.decimal
+        begin = 0
+        for place, batch in ahead(_pieces(parts, wanted, [*text, *ids, *keep])):
+            end = begin + batch.num_rows
+            if end > done:
+                raw = plain_types(pa.Table.from_batches([batch]))
+                typed = TypedFile(Path(place), raw.select(names), missing).typed()
+                opened = OpenTable(typed, raw.select(keep), decimal, ())
+                numbers = raw[self.id_name] if self.id_name else pa.array(np.arange(begin, end))
+                yield Rows(features(opened), numbers, self.id_name or "row", (), opened.kept)
+            begin = end
+
+    def _about(self) -> dict[str, Any]:
+        """What the predictions are of."""
+        parts = parts_of(self.table, self.options.reading)
+        state = [(part.path, part.state) for part in parts]
+        return {
+            "model": hashlib.sha256(self.model_path.read_bytes()).hexdigest(),
+            "table": hashlib.sha256(repr(state).encode()).hexdigest(),
+            "options": repr((self.id_name, self.options, self.coverage)),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class StreamSource(TableSource):
+    """A table larger than memory; rows and labels are its labeled rows and a sample of the others.
+
+    Attributes
+    ----------
+    n_all : int
+        Rows in all.
+    all_labeled : Counter
+        Labeled rows of each class.
+    files : FileSource
+        All rows.
+    id_name : str or None
+    options : ReadOptions
+    """
+
+    n_all: int
+    all_labeled: Counter[Any]
+    files: FileSource
+    id_name: str | None
+    options: ReadOptions
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in all."""
+        return self.n_all
+
+    @property
+    def labeled(self) -> Counter[Any]:
+        """Labeled rows of each class."""
+        return self.all_labeled
+
+    @property
+    def n_learned_unlabeled(self) -> int:
+        """Rows without a label."""
+        return self.n_all - self.all_labeled.total()
+
+    @property
+    def stream(self) -> FileSource:
+        """All rows."""
+        return self.files
+
+    @classmethod
+    def sampled(
+        cls,
+        path: Path,
+        target: str,
+        *,
+        id_name: str | None,
+        drop: Sequence[str],
+        read_as: Mapping[str, str],
+        weight: str | None,
+        options: ReadOptions,
+    ) -> StreamSource:
+        """Survey a table in a pass, and sort its columns out by a sample.
+
+        Raises
+        ------
+        SemigenError
+            If the table, its labels or its columns cannot be used.
+        """
+        if options.strip_labels or len(options.unlabeled) > 1:
+            raise TableError(
+                f"{path} is read batch by batch, where --strip-labels and several --unlabeled do not work: "
+                "write classes in one way, and leave cells without a label empty."
+            )
+        parts = parts_of(path, options.reading)
+        whole = FileSource(parts, target, weight=weight)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ColumnWarning)  # columns are sorted out below
+            read = learn_source(whole, None, options.unlabeled[0] if options.unlabeled else None)
+        rows, sample = read.rows, read.rows.sample
+        cells = pa.array(sample.labels.to_array().tolist(), whole.schema.field(target).type)
+        table = read.example.append_column(target, cells)
+        if weight is not None:
+            table = table.append_column(weight, pa.array(sample.weight))
+        reading = options.reading
+        file = TypedFile(path, table, reading.missing, (_said(rows),), reading.decimal)
+        found = TableSource.read(
+            path,
+            target,
+            id_name=id_name,
+            drop=drop,
+            read_as=read_as,
+            weight=weight,
+            options=options,
+            file=file,
+        )
+        if found.reading["numerals"]:
+            raise TableError(
+                f"{path}: {listing(list(found.reading['numerals']))} hold numbers as text, and the table is "
+                "read batch by batch: store them as numbers, or leave them out with --drop."
+            )
+        unused = [name for name in whole.names if name not in found.rows.features.column_names]
+        named = zip(rows.labels.classes.tolist(), rows.count[1:].astype(int).tolist(), strict=True)
+        return cls(
+            path,
+            found.rows,
+            found.labels,
+            found.columns,
+            found.families,
+            found.reading,
+            n_all=rows.n_rows,
+            all_labeled=Counter(dict(named)),
+            files=FileSource(parts, target, weight=weight, drop=unused),
+            id_name=id_name,
+            options=options,
+        )
+
+
+def _said(rows: Any) -> str:
+    return (
+        f"{RULE}; the report and the kinds of the columns are of {rows.sample.n_rows:,} rows: "
+        f"{'all' if rows.holds_all_labeled else 'some'} labeled ones, and others drawn at random."
+    )
+
+
+def stream_of(source: Source, facts: dict[str, Any]) -> Callable[[Any, Path], None] | None:
+    """What writes the predictions of all rows of a stream; None for a source in memory."""
+    if not isinstance(source, StreamSource):
+        return None
+
+    def write(model: Any, out: Path) -> None:
+        saved = out.with_name("model.semigen")
+        stream = Predicting(model, saved, source.path, source.id_name, facts, as_noted(source.options, facts))
+        stream.write(out, ".csv", None)
+
+    return write
+
+
+def pieces_folder(out: Path) -> Path:
+    """Where ``--resume`` keeps finished pieces."""
+    return out.with_name(f".{out.name}.pieces")
+
+
+def checkpoint_folder(out: Path) -> Path:
+    """Where ``semigen fit --resume`` keeps how far it has come."""
+    return out.with_name(f".{out.name}.checkpoint")
+
+
+def _pieces(parts: Sequence[Part], names: Sequence[str], text: Sequence[str]) -> Iterator[Any]:
+    for part in parts:
+        if isinstance(part, CsvPart):  # text that looks like numbers stays as it is written
+            part = part.reading(as_text=text)
+        yield from part.pieces(names, BATCH_ROWS)
+
+
+def _counts(column: pa.ChunkedArray) -> dict[Any, int]:
+    return {one["values"]: one["counts"] for one in column.value_counts().to_pylist()}

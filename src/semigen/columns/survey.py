@@ -1,0 +1,240 @@
+"""The first pass over a table that is read batch by batch: labels, columns, and a sample of the rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.columns.kinds import kind_by_type
+from semigen.columns.levels import find_levels
+from semigen.columns.reading import Kinds, learn, read
+from semigen.columns.schema import Schema
+from semigen.columns.streams import ReadSource, StreamedRows, says_nothing
+from semigen.columns.tables import as_frame, is_missing
+from semigen.data.blocks import Data, Missing
+from semigen.data.labels import Labels, encode, is_unlabeled
+from semigen.data.sources import Batch, RowSource
+from semigen.exceptions import ColumnError, LabelError, TableError
+
+SAMPLE_ROWS = 100_000
+"""Rows of each part, labeled and unlabeled, that are kept in memory; of more, as many drawn at random."""
+
+MOST_CLASSES = 1_000
+MOST_LEVELS = 100_000
+Array = NDArray[np.float64]
+
+
+def is_source(X: Any) -> bool:
+    """Whether X is read batch by batch."""
+    return isinstance(X, RowSource | ReadSource)
+
+
+def learn_source(
+    X: RowSource | ReadSource,
+    kinds: Kinds = None,
+    unlabeled: Any = -1,
+    *,
+    sparse: bool | Literal["words"] = False,
+    words: bool = False,
+    seed: int = 0,
+) -> ReadSource:
+    """Survey a source in one pass: its labels, the kinds of its columns, their levels, a sample of its rows.
+
+    Kinds of columns and what text becomes are told from the sample: labeled and unlabeled rows, at most
+    100,000 of each. Levels, missing values, classes and weights are those of all rows.
+
+    Parameters
+    ----------
+    X : RowSource or ReadSource
+        One that is read already stays as it is.
+    kinds, sparse, words
+        As :func:`semigen.columns.learn` has them.
+    unlabeled : scalar or None
+        The marker in the target.
+    seed : int
+        For the sample.
+
+    Raises
+    ------
+    LabelError, ColumnError, TableError
+        If labels, columns or files cannot be used.
+    """
+    if isinstance(X, ReadSource):
+        return X
+    survey = _Survey(X, kinds, unlabeled, seed)
+    for batch in X.batches():
+        survey.add(batch)
+    return survey.result(sparse=sparse, words=words)
+
+
+class _Reservoir:
+    """Rows drawn at random from all that pass by: those with the smallest of random numbers."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.bound = size, np.inf
+        self.tables: list[nw.DataFrame[Any]] = []
+        self.facts = np.empty((0, 4))
+        """Random number, number of the row, number of its label cell, weight."""
+
+    def add(self, frame: nw.DataFrame[Any], facts: Array, mine: NDArray[np.bool_]) -> None:
+        rows = np.flatnonzero(mine & (facts[:, 0] < self.bound))
+        if not len(rows):
+            return
+        self.tables.append(frame[rows])
+        self.facts = np.concatenate([self.facts, facts[rows]])
+        if len(self.facts) > 2 * self.size:
+            self._prune()
+
+    def result(self) -> tuple[nw.DataFrame[Any] | None, Array]:
+        """The rows, and what is known of each."""
+        if len(self.facts) > self.size:
+            self._prune()
+        return (nw.concat(self.tables, how="vertical") if self.tables else None), self.facts
+
+    def _prune(self) -> None:
+        kept = np.sort(np.argsort(self.facts[:, 0], kind="stable")[: self.size])
+        self.tables = [nw.concat(self.tables, how="vertical")[kept]]
+        self.facts = self.facts[kept]
+        self.bound = float(self.facts[:, 0].max())
+
+
+class _Survey:
+    """What one pass over all rows tells."""
+
+    def __init__(self, source: RowSource, kinds: Kinds, unlabeled: Any, seed: int) -> None:
+        self.source, self.kinds, self.unlabeled = source, kinds, unlabeled
+        self.rng = np.random.default_rng(seed)
+        self.number: dict[Any, int] = {}
+        self.labeled: list[bool] = []
+        self.totals = np.zeros((2, 0))
+        self.n_rows = 0
+        self.empty = np.zeros(2)
+        """Rows and weight without a label cell."""
+        self.levels: dict[str, set[Any]] = {}
+        self.with_missing: set[str] = set()
+        self.reservoirs = _Reservoir(SAMPLE_ROWS), _Reservoir(SAMPLE_ROWS)
+
+    def add(self, batch: Batch) -> None:
+        """Look at the rows of a batch."""
+        frame = as_frame(batch.table)
+        if frame is None:
+            raise TableError(f"{batch.place} is no table but {type(batch.table).__name__}.")
+        n_rows = len(batch.code)
+        weight = np.ones(n_rows) if batch.weight is None else batch.weight
+        code = self._numbers(batch)
+        used = code >= 0
+        totals = np.array(
+            [
+                np.bincount(code[used], (weight > 0)[used], len(self.number)),
+                np.bincount(code[used], weight[used], len(self.number)),
+            ],
+            dtype=np.float64,
+        )
+        totals[:, : self.totals.shape[1]] += self.totals
+        self.totals = totals
+        self.empty += (weight > 0)[~used].sum(), weight[~used].sum()
+        is_labeled = np.array([*self.labeled, False])[code]
+        facts = np.column_stack([self.rng.random(n_rows), self.n_rows + np.arange(n_rows), code, weight])
+        self.reservoirs[0].add(frame, facts, ~is_labeled & (weight > 0))
+        self.reservoirs[1].add(frame, facts, is_labeled & (weight > 0))
+        self.n_rows += n_rows
+        for name in frame.columns:
+            self._look_at(name, frame.get_column(name))
+
+    def _numbers(self, batch: Batch) -> NDArray[np.intp]:
+        """The number of each row's label cell among all that were seen; -1: empty."""
+        new = [cell for cell in batch.cells if not is_missing(cell) and cell not in self.number]
+        if len(self.number) + len(new) > MOST_CLASSES:
+            raise LabelError(
+                f"the target {self.source.target!r} has more than {MOST_CLASSES:,} different values: classes "
+                "are few values that repeat. Name the column of the classes (target=)."
+            )
+        if new:
+            self.labeled += (~is_unlabeled(new, self.unlabeled)).tolist()
+            self.number |= {cell: len(self.number) + j for j, cell in enumerate(new)}
+        table = [-1 if is_missing(cell) else self.number[cell] for cell in batch.cells]
+        return np.array([*table, -1], dtype=np.intp)[batch.code]
+
+    def _look_at(self, name: str, series: nw.Series[Any]) -> None:
+        """Missing values of a column and its distinct cells, where these can be levels."""
+        if series.null_count() or (series.dtype.is_float() and series.is_nan().any()):
+            self.with_missing.add(name)
+        asked = self.kinds.get(name) if isinstance(self.kinds, dict) else self.kinds
+        if asked == "category" or kind_by_type(series) in ("text", "category"):
+            known = self.levels.setdefault(name, set())
+            if len(known) <= MOST_LEVELS:
+                known.update(series.unique().to_list())
+
+    def result(self, *, sparse: bool | Literal["words"], words: bool) -> ReadSource:
+        """The source with the columns of its matrix."""
+        if not self.n_rows:
+            raise TableError(f"{self.source!r} has no rows.")
+        frames, known = zip(*(each.result() for each in self.reservoirs), strict=True)
+        found = [one for one in frames if one is not None]
+        if not found:
+            raise LabelError("the weights of all rows are zero: at least one row must count.")
+        facts = np.concatenate(known)
+        order = np.argsort(facts[:, 1], kind="stable")
+        frame, facts = nw.concat(found, how="vertical")[order], facts[order]
+        sample = frame.to_native()
+        schema, x = learn(sample, self.kinds, sparse=sparse, words=words)
+        schema = replace(schema, levels=tuple(self._levels(schema, j) for j in range(schema.n_features)))
+        if any(levels is not None for levels in schema.levels):
+            x = read(schema, sample, sparse=True)  # by the levels of all rows
+        labels, pattern_of = self._labels()
+        pattern = np.array([*pattern_of.values(), 0], dtype=np.intp)[facts[:, 2].astype(np.intp)]
+        missing = self._missing(schema)
+        n_patterns = len(labels.log_table)
+        by_pattern = [
+            np.asarray(np.bincount([*pattern_of.values(), 0], [*row, none], n_patterns), dtype=np.float64)
+            for row, none in zip(self.totals, self.empty, strict=True)
+        ]
+        count, total = by_pattern
+        own = Data(x, replace(labels, pattern=pattern), facts[:, 3].copy(), missing)
+        chosen = np.ones(n_patterns, dtype=bool)
+        rows = StreamedRows(
+            self.source, schema, labels, pattern_of, missing, x.dtype, count, total, own, chosen
+        )
+        if missing is not None and missing.all():
+            rows = _without_silent(replace(rows, can_be_silent=True))
+        return ReadSource(schema, rows, sample)
+
+    def _labels(self) -> tuple[Labels, dict[Any, int]]:
+        """Classes and label rows, and the label row of each cell of the target."""
+        counted = np.append(self.totals[0] > 0, bool(self.empty[0]))
+        cells = [*self.number, None]
+        found = encode(cells, self.unlabeled, counted=counted)
+        pattern_of = dict(zip(self.number, found.pattern.tolist(), strict=False))
+        return replace(found, pattern=np.empty(0, dtype=np.intp)), pattern_of
+
+    def _levels(self, schema: Schema, column: int) -> Any:
+        if schema.levels[column] is None:
+            return None
+        name = str(schema.name(column))
+        found = self.levels.get(name)
+        if found is None or len(found) > MOST_LEVELS:
+            raise ColumnError(
+                f"column {name!r} has more than {MOST_LEVELS:,} levels: leave it out, or read it as text."
+            )
+        return find_levels(name, found)
+
+    def _missing(self, schema: Schema) -> Missing:
+        missing = np.zeros(schema.n_features, dtype=bool)
+        for one in schema.inputs:
+            n_columns = 1 if one.encoded is None else len(one.encoded.columns)
+            missing[one.first : one.first + n_columns] = str(one.name) in self.with_missing
+        return missing if missing.any() and not schema.is_sparse else None
+
+
+def _without_silent(rows: StreamedRows) -> StreamedRows:
+    """Rows counted again, without unlabeled ones that have no observed value."""
+    count, total = np.zeros_like(rows.count), np.zeros_like(rows.total)
+    for block in rows.whole():
+        count += np.bincount(block.labels.pattern[block.rows], minlength=len(count))
+        total += np.bincount(block.labels.pattern, block.weight, len(total))
+    silent = says_nothing(rows.sample.x, rows.sample.labels.pattern)
+    return replace(rows, count=count, total=total, sample=rows.sample.at(np.flatnonzero(~silent)))

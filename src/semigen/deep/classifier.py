@@ -1,0 +1,137 @@
+"""What deep classifiers share: λ and how sure they may be are left to held-out labels."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+
+from semigen.common import checks
+from semigen.common.progress import Progress
+from semigen.data.labels import Labels
+from semigen.data.rows import count_rows, take_rows
+from semigen.data.weights import read_labels
+from semigen.deep.data.labels import class_prior, split_rows
+from semigen.deep.estimator import Array, DeepEstimator
+from semigen.deep.selection import select, to_hold_out, to_try
+from semigen.deep.training.trainer import Training
+from semigen.estimators.base import TableClassifier
+from semigen.evaluation.calibration import Calibration
+
+
+class DeepClassifier(DeepEstimator, TableClassifier):
+    """A deep classifier that is as sure as held-out labels allow, and uses unlabeled rows where they help."""
+
+    unlabeled_weight: Any
+    calibrate: Any
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, progress: Progress | None = None
+    ) -> Self:
+        """Fit to labeled and unlabeled rows.
+
+        With ``unlabeled_weight="auto"`` or ``calibrate="auto"`` up to three folds of labeled rows are held
+        out first, each of which takes a fit of half as many steps for every λ that is tried.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, D)
+        y : array-like of shape (n,) or (n, K)
+            Labels, with markers for unlabeled rows, or label probabilities / candidate sets over K classes; a
+            row with several possible classes counts as one weighted row for each.
+        sample_weight : array-like of shape (n,) or None
+            Weights of the rows, ≥ 0.
+        progress : callable, optional
+            Called as ``progress(steps done, all steps, what was fitted)`` after each fit.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ColumnError, LabelError, ParameterError
+            If columns, labels, weights or parameters cannot be used.
+        """
+        training = self._training(count_rows(X))
+        lam = power = None
+        if not _is_auto(self.unlabeled_weight):
+            lam = checks.real(
+                "unlabeled_weight", self.unlabeled_weight, minimum=0.0, maximum=1.0, more="'auto' or "
+            )
+        if not _is_auto(self.calibrate):
+            power = checks.real("calibrate", self.calibrate, minimum=0.0, more="'auto' or ")
+        self._learn_first(X, training.seed)
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, count_rows(X))
+        split = split_rows(len(weight), labels, weight, None, 1.0)
+        shares = class_prior(getattr(self, "class_prior", "labeled"), split)
+
+        tried = to_try(lam, labels, weight)
+        folds = to_hold_out(tried, power, labels, weight, training.seed)
+        short = -(-training.n_steps // 2)
+        total, done = len(tried) * len(folds) * short + training.n_steps, 0
+
+        def predict(lam: float, rows: NDArray[np.intp]) -> Array:
+            nonlocal done
+            found = self._predicted_without(rows, X, labels, weight, lam, short, training.seed)
+            done += short
+            if progress is not None:
+                progress(done, total, f"a fold of labels held out, λ = {lam:g}")
+            return found
+
+        found = select(predict, tried, folds, labels, weight, shares, training.seed, power)
+        self._learn(X, labels, weight, training, found.unlabeled_weight)
+        self.unlabeled_weight_, self.comparison_, self.verdict_ = (
+            found.unlabeled_weight,
+            found.comparison,
+            found.verdict,
+        )
+        self.calibration_ = Calibration(found.power, shares)
+        if progress is not None:
+            progress(total, total, f"all labels, λ = {found.unlabeled_weight:g}")
+        return self
+
+    def _learn(self, X: Any, labels: Labels, weight: Array, training: Training, lam: float) -> None:
+        """Train the networks with λ."""
+        raise NotImplementedError
+
+    def _learn_first(self, X: Any, seed: int) -> None:
+        """Learn what sees no labels, once for all fits."""
+
+    def _alone(self) -> Any:
+        """The same classifier, not fitted, with what :meth:`_learn_first` learned."""
+        return clone(self)
+
+    def _predicted_without(
+        self,
+        rows: NDArray[np.intp],
+        X: Any,
+        labels: Labels,
+        weight: Array,
+        lam: float,
+        n_steps: int,
+        seed: int,
+    ) -> Array:
+        """Probabilities (rows, K) that a fit gives to rows of weight 0."""
+        seen = weight.copy()
+        seen[rows] = 0.0
+        fold = self._alone().set_params(
+            unlabeled_weight=lam,
+            calibrate=1.0,
+            n_steps=n_steps,
+            n_members=1,
+            checkpoint=None,
+            random_state=seed,
+        )
+        if "warmup_steps" in fold.get_params():
+            fold.set_params(warmup_steps=fold.warmup_steps // 2)
+        fold.fit(X, labels, seen)
+        if fold.outcome_ == "interrupted":
+            raise KeyboardInterrupt
+        return np.asarray(fold.predict_proba(take_rows(X, rows)))
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"

@@ -1,0 +1,249 @@
+"""E-steps in PyTorch, on a GPU or the processor, in one process or several."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial, reduce
+from typing import Any
+
+import numpy as np
+import torch
+from torch import distributed
+
+from semigen.common.checks import integer
+from semigen.data.blocks import Block, Blocks, Engine
+from semigen.em import Mixture, Params, Stats, ThreadEngine, e_step
+from semigen.em.kernel import label_counts, log_offsets, no_label_counts
+from semigen.engines.walks import TensorWalk
+from semigen.exceptions import ParameterError
+
+CUT = -44.0
+"""Log responsibilities below this become 0, as :func:`semigen.arrays.special.normalize` has it."""
+
+CHUNK_NUMBERS = {"cpu": 2**18, "cuda": 2**27}
+"""Numbers in the largest scratch array: on the processor they fit its cache."""
+
+
+@dataclass(frozen=True)
+class TorchEngine(Engine):
+    """The E-steps of Gaussian mixtures as PyTorch computes them; everything else in threads.
+
+    Rows are copied to the device once and stay there from iteration to iteration, or stream through it.
+    With float32 rows products are in float32, sums over rows in float64, and the last iterations all in
+    float64, as on threads: parameters are the same but for rounding. Where ``torch.distributed`` is
+    initialized, every process calls the same fit on the same rows (an array may be memory-mapped), computes
+    its share of the blocks, and learns the sums of the others.
+
+    Parameters
+    ----------
+    device : str
+        A device that has float64, so not "mps". By default "cuda" where there is one, else "cpu".
+    block_rows : int, default=262144
+        Rows that are copied and computed together.
+    keep : bool, default=True
+        Keep the rows on the device. False: copy them in every iteration, for tables larger than its memory.
+
+    Raises
+    ------
+    ParameterError
+        If the device is not there or has no float64, or ``block_rows`` is below 1; in a fit, if the family is
+        not Gaussian or values are missing.
+    """
+
+    device: str = field(default_factory=lambda: "cuda" if torch.cuda.is_available() else "cpu")
+    block_rows: int = 262144
+    keep: bool = True
+
+    def __post_init__(self) -> None:
+        integer("block_rows", self.block_rows, minimum=1)
+        try:
+            torch.zeros(1, dtype=torch.float64, device=self.device)
+        except (RuntimeError, TypeError, AssertionError) as error:
+            raise ParameterError(
+                f"device={self.device!r} cannot be used with float64 here ({error!s:.60}…): use "
+                "'cpu', or 'cuda' where PyTorch finds a GPU."
+            ) from error
+
+    @contextmanager
+    def open(self) -> Iterator[Engine]:
+        with ThreadEngine(block_rows=self.block_rows).open() as threads:
+            yield _Device(torch.device(self.device), self.block_rows, self.keep, threads)
+
+    def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
+        with self.open() as running:
+            return running.map_blocks(function, source, *states)
+
+
+@dataclass(frozen=True, eq=False)
+class _Device(Engine):
+    """An open :class:`TorchEngine`, which remembers the blocks that are on the device."""
+
+    device: torch.device
+    block_rows: int
+    keep: bool
+    threads: Engine
+    _kept: dict[int, list[_Rows]] = field(default_factory=dict, repr=False)
+
+    def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
+        share: Any = _Share(source)
+        if not _is_e_step(function):
+            mine = [[one for j, one in enumerate(items) if _is_mine(j)] for items in states]
+            return _in_turn(self.threads.map_blocks(function, share, *mine))
+        return _in_turn([self._e_step(function, rows) for rows in self._rows(share, source)])
+
+    def reduce_blocks(
+        self, function: Callable[..., Any], merge: Callable[[Any, Any], Any], source: Blocks
+    ) -> list[Any]:
+        share: Any = _Share(source)
+        if _is_e_step(function):
+            parts = [self._e_step(function, rows) for rows in self._rows(share, source)]
+        else:
+            parts = self.threads.map_blocks(function, share)
+        mine = [reduce(merge, parts)] if parts else []
+        of_all = [one for parts in _from_all(mine) for one in parts]
+        return [reduce(merge, of_all)] if of_all else []
+
+    def _rows(self, share: _Share, source: Blocks) -> Iterable[_Rows]:
+        """The blocks of this process as tensors."""
+        copied = (_Rows.of(block, self.device) for block in share.blocks(self.block_rows))
+        if not self.keep:
+            return copied
+        if id(source) not in self._kept:
+            self._kept[id(source)] = list(copied)
+            weakref.finalize(source, self._kept.pop, id(source), None)
+        return self._kept[id(source)]
+
+    def _e_step(self, function: Any, rows: _Rows) -> Stats:
+        mixture, params = function.args
+        dtype = torch.float32 if function.keywords.get("dtype") == np.float32 else torch.float64
+        return tensor_e_step(mixture, params, rows, dtype)
+
+
+def _is_e_step(function: Any) -> bool:
+    return isinstance(function, partial) and function.func is e_step
+
+
+@dataclass(frozen=True, eq=False)
+class _Share:
+    """The blocks of a source that belong to this process: one of so many that take turns."""
+
+    source: Blocks
+
+    @property
+    def n_rows(self) -> int:
+        return self.source.n_rows
+
+    def blocks(self, most_rows: int) -> Iterator[Block]:
+        return (block for j, block in enumerate(self.source.blocks(most_rows)) if _is_mine(j))
+
+
+def _is_mine(number: int) -> bool:
+    """Whether the block of this number is computed in this process."""
+    return number % _n_processes() == _rank()
+
+
+def _in_turn(results: list[Any]) -> list[Any]:
+    """The results of all processes, in block order."""
+    of_all = _from_all(results)
+    return [of_all[j % len(of_all)][j // len(of_all)] for j in range(sum(map(len, of_all)))]
+
+
+def _n_processes() -> int:
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def _rank() -> int:
+    return distributed.get_rank() if _n_processes() > 1 else 0
+
+
+def _from_all(mine: list[Any]) -> list[list[Any]]:
+    """What each process has, in their order."""
+    if _n_processes() == 1:
+        return [mine]
+    found: list[Any] = [None] * _n_processes()
+    distributed.all_gather_object(found, mine)
+    return found
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a block that count, on a device.
+
+    Attributes
+    ----------
+    x : tensor of shape (n, D)
+    pattern : tensor of shape (n,), int64
+    weight : tensor of shape (n,), float64
+    block : Block
+        Where they are from, without its rows: the labels, and whether values may be missing.
+    """
+
+    x: torch.Tensor
+    pattern: torch.Tensor
+    weight: torch.Tensor
+    labels: Any
+    missing: Any
+
+    @classmethod
+    def of(cls, block: Block, device: torch.device) -> _Rows:
+        """Copy a block."""
+        if not isinstance(block.x, np.ndarray):
+            raise ParameterError("engine='torch' takes no sparse matrix: use engine=None (threads).")
+        rows = block.rows
+        whole = len(rows) == len(block.weight)
+        labels = block.labels if whole else block.labels.take(rows)
+
+        def copied(values: Any) -> torch.Tensor:
+            tensor = torch.from_numpy(np.array(values, order="C"))
+            if device.type == "cuda":
+                tensor = tensor.pin_memory()
+            return tensor.to(device, non_blocking=True)
+
+        x, weight = (block.x, block.weight) if whole else (block.x[rows], block.weight[rows])
+        return cls(copied(x), copied(labels.pattern), copied(weight), labels, block.missing)
+
+
+def tensor_e_step(mixture: Mixture, params: Params, rows: _Rows, dtype: torch.dtype) -> Stats:
+    """:func:`semigen.em.e_step` of rows on a device, with sums over rows in float64."""
+    if rows.missing is not None and rows.missing.any():
+        raise ParameterError(
+            "engine='torch' has no walk over rows with missing values: use engine=None (threads), or fill "
+            "them in."
+        )
+    device = rows.x.device
+    walk = TensorWalk.of(mixture.family, params.family, dtype, device)
+    table = log_offsets(mixture, params, rows.labels.log_table, rows.labels.pattern_labeled)
+    offsets = torch.from_numpy(np.ascontiguousarray(table.T)).to(device)
+    noise = no_label_counts(mixture)
+    parts = torch.zeros((mixture.n_components, 2), dtype=torch.float64, device=device)
+    log_lik = torch.zeros((), dtype=torch.float64, device=device)
+    size = max(32, CHUNK_NUMBERS.get(device.type, 2**27) // walk.numbers_per_row)
+    for begin in range(0, len(rows.x), size):
+        here = slice(begin, begin + size)
+        pattern, weight = rows.pattern[here], rows.weight[here]
+        log_joint = walk.log_prob(rows.x[here])
+        log_joint += offsets.to(dtype)[:, pattern]
+        resp, log_prob = _normalized(log_joint)
+        log_lik += weight @ log_prob.double()
+        resp *= weight.to(dtype)
+        walk.add(resp)
+        labeled = pattern != 0
+        parts += resp.double() @ torch.stack([~labeled, labeled], dim=1).double()
+        if noise is not None:
+            found = resp.double().cpu().numpy()
+            noise += label_counts(mixture, params, rows.labels.log_table, pattern.cpu().numpy(), found)
+    return Stats(parts.T.cpu().numpy().copy(), float(log_lik), walk.stats(), noise)
+
+
+def _normalized(log_joint: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """p(c | x) in the same memory, (C, rows), and log p(x), (rows,)."""
+    largest = log_joint.amax(dim=0)
+    log_joint -= largest
+    counts = log_joint >= CUT
+    log_joint.clamp_(min=CUT).exp_().mul_(counts)
+    total = log_joint.sum(dim=0)
+    log_joint /= total
+    return log_joint, largest + total.log()

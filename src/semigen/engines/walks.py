@@ -1,0 +1,117 @@
+"""Log densities and moments of Gaussian components over rows on a device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from semigen.exceptions import ParameterError
+from semigen.families import Family, Gaussian
+from semigen.families.covariance import Covariance, Diag, Full, Tied
+from semigen.families.covariance.base import LocationShape, Moments
+
+LOG_2PI = float(np.log(2 * np.pi))
+
+
+class TensorWalk:
+    """What :class:`semigen.families.gaussian.GaussianWalk` does, on tensors.
+
+    Deviations from the means are formed before they are squared, so that float32 keeps its digits where
+    classes lie far apart. Sums over chunks are in float64.
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Its name says which second moments are needed.
+    params : LocationShape
+    whiten : ndarray of shape (C or 1, D, D) or (C, D)
+        A with ``Aᵀ A = Σ⁻¹``, or its diagonal.
+    log_det : ndarray of shape (C or 1,)
+    dtype : torch dtype
+    device : torch device
+    """
+
+    def __init__(
+        self,
+        covariance: Covariance,
+        params: LocationShape,
+        whiten: Any,
+        log_det: Any,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.n_components, self.n_features = params.mean.shape
+
+        def tensor(values: Any, kind: torch.dtype = dtype) -> torch.Tensor:
+            return torch.from_numpy(np.ascontiguousarray(values)).to(device=device, dtype=kind)
+
+        self.is_diagonal, self.is_tied = whiten.ndim == 2, isinstance(covariance, Tied)
+        self.center = tensor(params.center, torch.float64)
+        self.whiten = tensor(whiten)
+        white = (
+            params.mean * whiten if self.is_diagonal else np.matmul(whiten, params.mean[:, :, None])[:, :, 0]
+        )
+        self.white_mean = tensor(white)[:, :, None]
+        self.constant = tensor(
+            -0.5 * (self.n_features * LOG_2PI + np.broadcast_to(log_det, len(params.mean)))
+        )
+        self.farthest = float(np.sqrt(torch.finfo(dtype).max))
+        second = self.whiten.shape if not self.is_tied else (self.n_features, self.n_features)
+        sums = (self.n_components,), (self.n_components, self.n_features), second
+        self.weight, self.first, self.second = (
+            torch.zeros(shape, dtype=torch.float64, device=device) for shape in sums
+        )
+
+    @classmethod
+    def of(cls, family: Family, params: Any, dtype: torch.dtype, device: torch.device) -> TensorWalk:
+        """Start a walk.
+
+        Raises
+        ------
+        ParameterError
+            If there is none for the family.
+        """
+        shape = family.covariance if type(family) is Gaussian else None
+        if isinstance(shape, Full | Tied):
+            return cls(shape, params, params.shape.whiten, params.shape.log_det, dtype, device)
+        if isinstance(shape, Diag):
+            root = params.shape.variance**-0.5
+            return cls(shape, params, root, shape.log_det(params.shape), dtype, device)
+        raise ParameterError(
+            f"engine='torch' has no walk for the family {family.name!r}: it computes Gaussian components "
+            "of any covariance. Use engine=None (threads)."
+        )
+
+    @property
+    def numbers_per_row(self) -> int:
+        """Of the largest array."""
+        return int(self.n_components * self.n_features)
+
+    def log_prob(self, x: torch.Tensor) -> torch.Tensor:
+        """Log p(x | component) of rows (n, D), (C, n)."""
+        self.y = (x - self.center.to(x.dtype)).to(self.whiten.dtype).T.contiguous()
+        white = self.whiten[:, :, None] * self.y if self.is_diagonal else self.whiten @ self.y
+        distance = (white - self.white_mean).square_().sum(dim=1)
+        distance = torch.fmin(distance, distance.new_tensor(self.farthest))
+        return distance.mul_(-0.5).add_(self.constant[:, None])
+
+    def add(self, resp: torch.Tensor) -> None:
+        """Add the rows of the last :meth:`log_prob`, weighted by ``resp`` (C, n)."""
+        y = self.y
+        self.weight += resp.sum(dim=1, dtype=torch.float64)
+        self.first += resp @ y.T
+        if self.is_diagonal:
+            self.second += resp @ (y * y).T
+        elif self.is_tied:
+            self.second += (y * resp.sum(dim=0)) @ y.T
+        else:
+            self.second += (resp[:, None, :] * y) @ y.T
+
+    def stats(self) -> Moments:
+        """All sums of what was added."""
+        weight, first, second = (sums.cpu().numpy() for sums in (self.weight, self.first, self.second))
+        if not self.is_diagonal:
+            second = 0.5 * (second + np.swapaxes(second, -1, -2))
+        return Moments(weight, first, (second[None] if self.is_tied else second,))

@@ -1,0 +1,69 @@
+"""An ensemble on a table larger than memory: a sample for all models, all rows for the mixture per class."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.columns import Schema
+from semigen.columns.streams import ReadSource, StreamedRows
+from semigen.columns.survey import is_source, learn_source
+from semigen.ensemble.defaults import MIXTURE_PER_CLASS
+from semigen.ensemble.pool import PoolClassifier
+from semigen.estimators.adapters import prior_of
+from semigen.exceptions import LabelError
+
+
+def sampled(
+    X: Any, y: Any, sample_weight: Any, kinds: Any, unlabeled: Any, seed: int
+) -> tuple[Any, Any, Any, ReadSource | None]:
+    """Rows, labels and weights in memory: what was passed, or the sample of a source and the source.
+
+    Raises
+    ------
+    LabelError
+        If labels or weights are given beside a source.
+    """
+    if not is_source(X):
+        return X, y, sample_weight, None
+    if y is not None or sample_weight is not None:
+        raise LabelError(
+            "X is a source, which has the labels and weights in columns of its own (target=, weight=): pass "
+            "neither y nor sample_weight."
+        )
+    source = learn_source(X, kinds, unlabeled, sparse="words", seed=seed)
+    sample = source.rows.sample
+    weight = None if (sample.weight == 1).all() else sample.weight
+    return source.table, sample.labels, weight, source
+
+
+def learn_from_all(
+    pool: PoolClassifier, rows: StreamedRows, schema: Schema, shares: NDArray[np.float64], *, in_time: bool
+) -> str:
+    """Let the mixture per class go on from the sample to all rows of a source; what was done, in words.
+
+    All unlabeled rows together weigh what those of the sample did, so that the model stays the one whose
+    weight in the ensemble was learned.
+    """
+    about = (
+        f"Learned from a source of {rows.n_rows:,} rows: models and weights from "
+        f"{rows.sample.n_rows:,} of them ("
+        f"{'all' if rows.holds_all_labeled else 'some'} labeled ones among them)"
+    )
+    mixture = pool.estimators_.get(MIXTURE_PER_CLASS)
+    if mixture is None or rows.is_sparse or not in_time:
+        why = "documents" if rows.is_sparse else "the time budget"
+        return f"{about}, the mixture per class, too ({why})."
+    is_label = rows.labels.pattern_labeled
+    of_sample, of_all = (one.where(~is_label).total_weight for one in (rows.sample, rows))
+    given = mixture.unlabeled_weight
+    whole = copy(mixture).set_params(
+        unlabeled_weight=given * min(1.0, of_sample / of_all) if of_all else given, warm_start=True
+    )
+    whole.fit(ReadSource(schema, rows, rows.sample.x))
+    pool.estimators_[MIXTURE_PER_CLASS] = whole.set_params(warm_start=False)
+    pool.priors_[MIXTURE_PER_CLASS] = prior_of(whole, pool.classes_, shares)
+    return f"{about}, the mixture per class from all rows."

@@ -1,0 +1,119 @@
+"""In which leaf of each of many small trees rows end, without walking down the trees.
+
+A node at which a row goes right rules out the leaves on its left, and a row ends in the first leaf that no
+node rules out (Lucchese et al. 2015, *QuickScorer*, SIGIR:73). At which nodes of a column a row goes right
+depends only on how many of their thresholds are below its value, so one table per column holds the leaves
+that are left for each such number and tree, as bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
+Bits = NDArray[np.unsignedinteger]
+
+MOST_LEAVES = 64
+"""Of a tree: bits of the largest integers."""
+
+MOST_BYTES = 2**26
+"""Of all tables."""
+
+CHUNK_BYTES = 2**18
+"""Of the bits of a chunk of rows: they stay in the processor's cache from column to column."""
+
+
+@dataclass(frozen=True)
+class LeafTables:
+    """Tables of trees of few leaves.
+
+    Attributes
+    ----------
+    columns : tuple of int
+        Columns that a node splits on.
+    thresholds : tuple of ndarray of shape (m,)
+        Of each, rising.
+    left : tuple of ndarray of shape (m + 1, trees)
+        The leaves of each tree that are left where so many of these are below the value.
+    first : ndarray of shape (trees,), intp
+        The number of each tree's first leaf among all leaves.
+    leaves : ndarray of shape (leaves,), intp
+        Node of each.
+    """
+
+    columns: tuple[int, ...]
+    thresholds: tuple[Array, ...]
+    left: tuple[Bits, ...]
+    first: Indices
+    leaves: Indices
+
+    @classmethod
+    def of(cls, feature: Indices, threshold: Array, child: Indices, root: Indices) -> LeafTables | None:
+        """Tables of trees kept as arrays of nodes (:class:`semigen.estimators.classifiers.TreeEnsemble`).
+
+        None where they would be too large, or the nodes of a tree do not stand in the order of a walk through
+        it that goes left first.
+        """
+        is_leaf = feature < 0
+        inner = np.flatnonzero(~is_leaf)
+        right, left = child[2 * inner], child[2 * inner + 1]
+        before: Indices = np.cumsum(is_leaf) - is_leaf  # leaves with smaller numbers
+        first: Indices = before[root]
+        n_leaves = np.diff([*first.tolist(), int(is_leaf.sum())])
+        kinds = (
+            kind for kind in (np.uint8, np.uint16, np.uint32, np.uint64) if n_leaves.max() <= _n_bits(kind)
+        )
+        kind: Any = next(kinds, None)
+        if kind is None or (left != inner + 1).any():
+            return None
+        if (len(inner) + len(np.unique(feature))) * len(root) * np.dtype(kind).itemsize > MOST_BYTES:
+            return None
+        tree = np.searchsorted(root, inner, side="right") - 1
+        one = np.uint64(1)
+        gone = (one << (before[right] - first[tree]).astype(np.uint64)) - one
+        gone &= ~((one << (before[left] - first[tree]).astype(np.uint64)) - one)
+        kept = (~gone).astype(kind)
+        columns, thresholds, tables = np.unique(feature[inner]), [], []
+        for column in columns:
+            mine = np.flatnonzero(feature[inner] == column)
+            mine = mine[np.argsort(threshold[inner[mine]], kind="stable")]
+            table = np.full((len(mine) + 1, len(root)), np.iinfo(kind).max, dtype=kind)
+            table[np.arange(1, len(mine) + 1), tree[mine]] = kept[mine]
+            thresholds.append(threshold[inner[mine]])
+            tables.append(np.bitwise_and.accumulate(table, axis=0))
+        return cls(tuple(columns.tolist()), tuple(thresholds), tuple(tables), first, np.flatnonzero(is_leaf))
+
+    def nodes(self, x: NDArray[np.float32]) -> Indices:
+        """The leaf in which each row of x (n, D) ends in each tree, (n, trees) nodes; NaN goes right."""
+        places = [
+            np.searchsorted(threshold, x[:, column])
+            for column, threshold in zip(self.columns, self.thresholds, strict=True)
+        ]
+        result = np.empty((len(x), len(self.first)), dtype=np.intp)
+        if not self.columns:  # every tree is one leaf
+            result[:] = self.leaves[self.first]
+            return result
+        size = max(1, CHUNK_BYTES // (self.left[0].itemsize * len(self.first)))
+        for begin in range(0, len(x), size):
+            rows = slice(begin, begin + size)
+            bits = self.left[0].take(places[0][rows], axis=0)
+            for table, place in zip(self.left[1:], places[1:], strict=True):
+                bits &= table.take(place[rows], axis=0)
+            result[rows] = self.leaves.take(_first_bit(bits) + self.first)
+        return result
+
+
+def _n_bits(kind: Any) -> int:
+    return int(np.iinfo(kind).bits)
+
+
+def _first_bit(bits: Bits) -> Indices:
+    """The number of the lowest bit that is set."""
+    lowest = bits & (~bits + bits.dtype.type(1))
+    _, exponent = np.frexp(lowest.astype(np.float64))  # powers of two are exact
+    return np.asarray(exponent - 1, dtype=np.intp)

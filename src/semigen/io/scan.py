@@ -1,0 +1,350 @@
+"""Tables larger than memory: Parquet, Arrow and CSV files, read batch by batch in their order.
+
+A pass opens one file after the other and never holds more than a few batches of it, whatever the sizes of
+files and row groups. A thread reads ahead. Every pass checks that the files are still those of the first one.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import dataset as arrow_dataset
+from pyarrow import fs
+
+from semigen.columns.tables import hint, listing, plain_types
+from semigen.common.checks import integer
+from semigen.data.sources import Batch, RowSource
+from semigen.exceptions import TableError
+from semigen.io.delimited import Reading
+from semigen.io.files import first_line
+from semigen.io.parts import AHEAD, CsvPart, DatasetPart, Part, dataset_state, part_of
+from semigen.io.tables import value_type
+
+BATCH_ROWS = 65_536
+_FORMATS = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".tsv": "csv",
+    ".tsv.gz": "csv",
+    ".feather": "ipc",
+    ".arrow": "ipc",
+}
+
+
+class FileSource(RowSource):
+    """Files with the same columns as one table; :func:`from_files` makes it.
+
+    Attributes
+    ----------
+    target : str
+    weight : str or None
+        The column of row weights.
+    names : tuple of str
+        The other columns that models read.
+    parts : tuple of Part
+    schema : pyarrow schema
+        The columns with the types that all files have room in.
+    batch_rows : int
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        target: str,
+        *,
+        weight: str | None = None,
+        drop: Sequence[str] = (),
+        batch_rows: int = BATCH_ROWS,
+    ) -> None:
+        self.parts = tuple(
+            part.reading(as_is=[target]) if isinstance(part, CsvPart) else part for part in parts
+        )
+        self.schema = _common_schema(self.parts)
+        self.target, self.weight = target, weight
+        self.batch_rows = integer("batch_rows", batch_rows, minimum=1)
+        for option, name in (("target", target), ("weight", weight), *(("drop", one) for one in drop)):
+            if name is not None and name not in self.schema.names:
+                raise TableError(
+                    f"{self.parts[0].path} has no column {name!r} ({option}=): "
+                    f"{hint(name, self.schema.names)}"
+                )
+        taken = {target, weight, *drop}
+        self.names = tuple(name for name in self.schema.names if name not in taken)
+        if not self.names:
+            raise TableError(f"{self.parts[0].path} has no column beside the target and those left out.")
+
+    def __repr__(self) -> str:
+        files = f"{len(self.parts)} files" if len(self.parts) > 1 else self.parts[0].path
+        return f"FileSource({files}, target={self.target!r}, {len(self.names)} columns)"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the files' names, sizes and times of change, and of which columns are read as what."""
+        state = [(one.path, one.state) for one in self.parts]
+        return hashlib.sha256(repr((state, self.target, self.weight, self.names)).encode()).hexdigest()
+
+    def tables(self, names: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The rows in their order as tables of ``batch_rows`` rows or fewer, such as for ``predict_proba``.
+
+        Parameters
+        ----------
+        names : sequence of str or None
+            Columns; None: those that models read.
+        """
+        for _, table in self._read(self.names if names is None else names):
+            yield table
+
+    def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
+        """All rows in their order, with a thread that reads ahead.
+
+        Raises
+        ------
+        TableError
+            If a file has disappeared, changed, or cannot be read; the error names it and its row group.
+        """
+        wanted = list(self.names if names is None else names)
+        more = [self.target] if self.weight is None else [self.target, self.weight]
+        for place, table in self._read([*wanted, *more]):
+            cells, code = _factorized(table[self.target])
+            weight = None if self.weight is None else _weights(table[self.weight], place)
+            yield Batch(table.select(wanted), cells, code, weight, place)
+
+    def _read(self, names: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+        schema = pa.schema([self.schema.field(name) for name in names])
+
+        def read() -> Iterator[tuple[str, pa.Table]]:
+            for part in self.parts:
+                for place, batch in part.pieces(names, self.batch_rows):
+                    yield place, _as_schema(pa.Table.from_batches([batch]), schema, place)
+
+        yield from ahead(read())
+
+
+def from_files(
+    path: Any,
+    target: str,
+    *,
+    weight: str | None = None,
+    drop: Sequence[str] = (),
+    batch_rows: int = BATCH_ROWS,
+    separator: str | None = None,
+    missing: Sequence[str] = (),
+    file_format: str | None = None,
+) -> FileSource:
+    """A table of files that need not fit in memory, to be given to ``fit`` as X (with y=None).
+
+    Parameters
+    ----------
+    path : path, glob, list of paths or pyarrow.dataset.Dataset
+        Parquet (.parquet), Arrow (.feather, .arrow) or CSV files (.csv, .tsv, plain or .gz), or a folder of
+        such, whose subfolders ``name=value`` are columns.
+    target : str
+        The column of the classes; empty cells are unlabeled.
+    weight : str, optional
+        A column of row weights ≥ 0.
+    drop : sequence of str
+        Columns that models do not read, such as ids.
+    batch_rows : int, default=65536
+        Rows that are read at once; a few such batches are in memory.
+    separator : str, optional
+        Between the cells of a CSV file; None: told from its first lines.
+    missing : sequence of str
+        Cells of a CSV file that are missing, besides empty ones and the usual words (NA, NaN, null).
+    file_format : {"parquet", "csv", "ipc"}, optional
+        Of the files; None: by their endings.
+
+    Returns
+    -------
+    FileSource
+
+    Raises
+    ------
+    TableError
+        If there is no such file, files differ in their columns or the types of these, or a column is absent.
+
+    Notes
+    -----
+    A CSV file is UTF-8, without line breaks inside cells. Columns have the types of its first 8 MiB, whole
+    numbers that of decimals; a cell further down that has no such value is an error.
+    """
+    parts = parts_of(path, Reading(separator=separator, missing=tuple(missing)), file_format)
+    return FileSource(parts, target, weight=weight, drop=drop, batch_rows=batch_rows)
+
+
+def from_parquet(path: Any, target: str, **options: Any) -> FileSource:
+    """:func:`from_files` for Parquet files, whatever their names end in."""
+    return from_files(path, target, file_format="parquet", **options)
+
+
+def parts_of(path: Any, reading: Reading, file_format: str | None = None) -> list[Part]:
+    """The files of a table, as :func:`from_files` takes them.
+
+    Raises
+    ------
+    TableError
+        If there is none, or one cannot be read.
+    """
+    if isinstance(path, arrow_dataset.Dataset):
+        return [DatasetPart(repr(path), fs.LocalFileSystem(), dataset_state(path), path.schema, path)]
+    found = _dataset(path, file_format)
+    parts = [part_of(one, found.schema, reading) for one in found.get_fragments()]
+    if not parts:
+        raise TableError(f"{path} has no file: check the path.")
+    return parts
+
+
+def ahead(items: Iterable[Any], most: int = AHEAD) -> Iterator[Any]:
+    """The same items, of which a thread makes the next ones before they are asked for."""
+    waiting: queue.Queue[tuple[bool, Any]] = queue.Queue(most)
+    stop = threading.Event()
+
+    def put(one: tuple[bool, Any]) -> bool:
+        while not stop.is_set():
+            try:
+                waiting.put(one, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        last: Any = None
+        try:
+            for item in items:
+                if not put((True, item)):
+                    return
+        except BaseException as error:  # raised again where the items are used
+            last = error
+        put((False, last))
+
+    thread = threading.Thread(target=work, daemon=True, name="semigen-read-ahead")
+    thread.start()
+    try:
+        while True:
+            there, item = waiting.get()
+            if there:
+                yield item
+            elif item is None:
+                return
+            else:
+                raise item
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _dataset(path: Any, kind: str | None) -> arrow_dataset.Dataset:
+    """The files as a dataset, which knows their order, their file system and the columns in folder names."""
+    many = isinstance(path, list | tuple)
+    texts = [fspath(one) if isinstance(one, PathLike) else str(one) for one in (path if many else [path])]
+    if not many and "://" not in texts[0] and not Path(texts[0]).exists():
+        texts = sorted(glob.glob(texts[0], recursive=True))
+        many = True
+    if not texts:
+        raise TableError(f"{path} does not exist: check the path.")
+    for one in texts:
+        if "://" not in one and not Path(one).exists():
+            raise TableError(f"{one} does not exist: check the path.")
+    try:
+        if not many and Path(texts[0]).is_dir():
+            kind = kind or _format_in(Path(texts[0]))
+            return arrow_dataset.dataset(texts[0], format=kind, partitioning="hive")
+        kind = kind or _format_of(texts[0])
+        return arrow_dataset.dataset(texts if many else texts[0], format=kind)
+    except (pa.ArrowException, OSError) as error:
+        raise TableError(f"{path} cannot be read: {first_line(error)}") from error
+
+
+def _format_of(name: str) -> str:
+    for ending, kind in _FORMATS.items():
+        if name.lower().endswith(ending):
+            return kind
+    raise TableError(f"{name} has no known format: its name must end in one of {', '.join(_FORMATS)}.")
+
+
+def _format_in(folder: Path) -> str:
+    for one in sorted(folder.rglob("*")):
+        if one.is_file() and not any(piece.startswith(("_", ".")) for piece in one.relative_to(folder).parts):
+            return _format_of(one.name)
+    raise TableError(f"{folder} has no file: check the path.")
+
+
+def _common_schema(parts: Sequence[Part]) -> pa.Schema:
+    """The columns of all files, with types that all have room in.
+
+    Raises
+    ------
+    TableError
+        If a file lacks a column, or has text where the others have numbers.
+    """
+    first = parts[0]
+    common = {one.name: value_type(one.type) for one in first.schema}
+    for part in parts[1:]:
+        own = {one.name: value_type(one.type) for one in part.schema}
+        absent = [repr(name) for name in common if name not in own]
+        if absent:
+            raise TableError(
+                f"{part.path} lacks {listing(absent)}, which {first.path} has: every file needs it."
+            )
+        for name, kind in common.items():
+            common[name] = _common_type(kind, own[name])
+            if common[name] is None:
+                raise TableError(
+                    f"{part.path}: column {name!r} is {own[name]}, and in {first.path} it is {kind}: write "
+                    "all files with one type."
+                )
+    return plain_types(pa.schema(list(common.items())).empty_table()).schema
+
+
+def _common_type(one: pa.DataType, other: pa.DataType) -> Any:
+    """A type for the values of both, None if there is none."""
+    if one == other or pa.types.is_null(other):
+        return one
+    if pa.types.is_null(one):
+        return other
+    both = (one, other)
+    if all(map(pa.types.is_integer, both)):
+        return pa.int64()
+    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in both):
+        return pa.float64()
+    if all(pa.types.is_string(kind) or pa.types.is_large_string(kind) for kind in both):
+        return pa.large_string()
+    return None
+
+
+def _as_schema(table: pa.Table, schema: pa.Schema, place: str) -> pa.Table:
+    if table.schema.equals(schema):
+        return table
+    try:
+        return plain_types(table).cast(schema)
+    except (pa.ArrowException, ValueError) as error:
+        raise TableError(f"{place} has other columns than before: {first_line(error)}.") from error
+
+
+def _factorized(column: pa.ChunkedArray) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
+    """Distinct cells of a column, and the number of each row's, -1 where it is empty."""
+    array = column.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    coded = array.dictionary_encode()
+    code = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return tuple(coded.dictionary.to_pylist()), code.astype(np.intp)
+
+
+def _weights(column: pa.ChunkedArray, place: str) -> NDArray[np.float64]:
+    weight: NDArray[np.float64] = column.to_numpy().astype(np.float64)
+    if not np.isfinite(weight).all() or (weight < 0).any():
+        raise TableError(f"{place}: row weights must be numbers of 0 or more, without empty cells.")
+    return weight

@@ -1,0 +1,241 @@
+"""Tables predicted batch by batch: as in memory, resumable, and all or nothing."""
+
+from __future__ import annotations
+
+import json
+import resource
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import csv, feather, parquet
+
+import semigen
+from command_line import run
+from semigen.cli import streams
+from semigen.io import writing
+from semigen.mixture import checkpoints
+from test_sources import damaged
+
+N_ROWS = 900
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A model, and a table in several formats."""
+    folder = tmp_path_factory.mktemp("streams")
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, N_ROWS)
+    rows = pa.table(
+        {
+            "key": [f"{j:05d}" for j in range(N_ROWS)],
+            "a": truth * 2 + rng.normal(size=N_ROWS),
+            "b": pa.array(rng.normal(size=N_ROWS), mask=rng.random(N_ROWS) < 0.05),
+            "color": np.array(["red", "blue"])[(truth + (rng.random(N_ROWS) < 0.3)) % 2],
+        }
+    )
+    y = np.where(rng.random(N_ROWS) < 0.1, np.array(["no", "yes"])[truth], None)
+    model = semigen.MixtureClassifier(unlabeled=None).fit(rows.drop_columns(["key"]), y)
+    semigen.save(model, folder / "m.semigen")
+    parquet.write_table(rows, folder / "t.parquet", row_group_size=200)
+    feather.write_feather(rows, str(folder / "t.arrow"))
+    csv.write_csv(rows, folder / "t.csv")
+    (folder / "parts").mkdir()
+    parquet.write_table(rows.slice(0, 500), folder / "parts" / "a.parquet")
+    parquet.write_table(rows.slice(500), folder / "parts" / "b.parquet")
+    return folder
+
+
+def read(path):
+    table = parquet.read_table(path) if path.suffix == ".parquet" else csv.read_csv(path)
+    return table.to_pydict()
+
+
+def predict(home, table, out, *more, code=0):
+    given = [
+        "predict",
+        home / "m.semigen",
+        home / table,
+        "--out",
+        out,
+        "--id",
+        "key",
+        "--keep",
+        "color",
+        *more,
+    ]
+    return run(*map(str, given), code=code)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".tsv.gz", ".jsonl", ".feather"])
+def test_written_in_batches_as_at_once(home, tmp_path, monkeypatch, ending):
+    at_once, streamed = tmp_path / f"one{ending}", tmp_path / f"two{ending}"
+    predict(home, "t.parquet", at_once)
+    monkeypatch.setattr(streams, "BATCH_ROWS", 128)
+    predict(home, "t.parquet", streamed, "--resume")
+    if ending in (".csv", ".jsonl"):
+        assert streamed.read_text() == at_once.read_text()
+    else:
+        tables = [semigen.io.tables.read_table(one) for one in (at_once, streamed)]
+        assert tables[0].equals(tables[1])
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("table", ["t.csv", "t.arrow", "parts"])
+def test_other_formats_and_folders(home, tmp_path, monkeypatch, table):
+    wanted, found = tmp_path / "w.parquet", tmp_path / "f.parquet"
+    predict(home, "t.parquet", wanted)
+    monkeypatch.setattr(streams, "BATCH_ROWS", 128)
+    predict(home, table, found, *([] if table == "parts" else ["--resume"]))
+    wanted, found = read(wanted), read(found)
+    assert wanted["key"] == found["key"]
+    assert wanted["color"] == found["color"]
+    np.testing.assert_allclose(wanted["p_yes"], found["p_yes"], atol=1e-12)
+
+
+def test_large_tables_are_streamed_and_it_is_said(home, tmp_path, monkeypatch):
+    monkeypatch.setattr(streams, "LARGE_CELLS", 1000)
+    monkeypatch.setattr(streams, "LARGE_BYTES", 1000)
+    for table in ("t.parquet", "t.csv"):
+        done = predict(home, table, tmp_path / f"{table}.csv")
+        assert "predicted batch by batch" in done.output
+    refused = predict(home, "t.parquet", tmp_path / "o.csv", "--score", str(tmp_path / "s.json"), code=1)
+    assert "leave out --score" in refused.output
+
+
+def stop(monkeypatch, after):
+    """Let predictions end after so many batches."""
+    monkeypatch.setattr(streams, "BATCH_ROWS", 128)
+    original, number = streams.predict_table, 0
+
+    def predict_table(*given, **named):
+        nonlocal number
+        number += 1
+        if number > after:
+            raise OSError("the machine is switched off")
+        return original(*given, **named)
+
+    monkeypatch.setattr(streams, "predict_table", predict_table)
+    return lambda: number
+
+
+def test_an_interrupted_prediction_goes_on(home, tmp_path, monkeypatch):
+    wanted, out = tmp_path / "w.csv", tmp_path / "o.csv"
+    predict(home, "t.parquet", wanted)
+    with monkeypatch.context() as patched:
+        stop(patched, 3)
+        predict(home, "t.parquet", out, "--resume", code=1)
+    kept = streams.pieces_folder(out)
+    assert not out.exists()
+    assert len(list(kept.glob("*.arrow"))) == 3
+    other = predict(home, "t.parquet", out, "--resume", "--missing", "red", code=1)
+    assert "part of other predictions" in other.output
+    with monkeypatch.context() as patched:
+        count = stop(patched, 100)
+        predict(home, "t.parquet", out, "--resume")
+    assert count() == 9 - 3  # row groups of 200 rows in batches of 128 and 72
+    assert out.read_text() == wanted.read_text()
+    assert not kept.exists()
+
+
+def test_without_resume_nothing_is_left(home, tmp_path, monkeypatch):
+    monkeypatch.setattr(streams, "LARGE_CELLS", 1000)
+    stop(monkeypatch, 3)
+    predict(home, "t.parquet", tmp_path / "o.csv", code=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing_half_written(home, tmp_path, monkeypatch):
+    monkeypatch.setattr(streams, "LARGE_CELLS", 1000)
+    (tmp_path / "o.csv").write_text("before")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        done = predict(home, "t.parquet", tmp_path / "o.csv", "--force", code=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "cannot be written" in done.output
+    assert [one.name for one in tmp_path.iterdir()] == ["o.csv"]
+    assert (tmp_path / "o.csv").read_text() == "before"
+
+
+def test_an_unreadable_row_group_is_named_and_nothing_written(home, tmp_path):
+    rows = parquet.read_table(home / "t.parquet")
+    parquet.write_table(rows, tmp_path / "bad.parquet", row_group_size=200)
+    damaged(tmp_path / "bad.parquet", 3, column=1)
+    done = predict(home, tmp_path / "bad.parquet", tmp_path / "o.csv", "--resume", code=1)
+    assert "row group 3" in done.output
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_pieces_have_the_columns_of_the_first(tmp_path):
+    with writing.TableWriter(tmp_path / "t.parquet", ".parquet") as writer:
+        writer.write(pa.table({"a": [1.5]}))
+        writer.write(pa.table({"a": pa.array([2], pa.float32())}))
+    assert read(tmp_path / "t.parquet") == {"a": [1.5, 2.0]}
+
+
+@pytest.fixture
+def partly(home, tmp_path):
+    """A table with labels, a key and a constant in two files."""
+    rows = parquet.read_table(home / "t.parquet")
+    rng = np.random.default_rng(1)
+    label = np.where(rng.random(N_ROWS) < 0.1, np.where(rows["a"].to_numpy() > 1, "yes", "no"), None)
+    rows = rows.append_column("y", pa.array(label, pa.string())).append_column("one", pa.array([1] * N_ROWS))
+    (tmp_path / "parts").mkdir()
+    parquet.write_table(rows.slice(0, 500), tmp_path / "parts" / "a.parquet")
+    parquet.write_table(rows.slice(500), tmp_path / "parts" / "b.parquet")
+    parquet.write_table(rows, tmp_path / "whole.parquet")
+    return tmp_path
+
+
+def test_a_fit_to_a_folder_is_the_fit_to_its_rows(partly, monkeypatch):
+    monkeypatch.setattr("semigen.columns.survey.SAMPLE_ROWS", 300)
+    given = ["--target", "y", "--id", "key", "--model", "mixture", "--covariance", "full"]
+    said = run("fit", partly / "parts", *given, "--out", partly / "one")
+    run("fit", partly / "whole.parquet", *given, "--out", partly / "two")
+    assert "read batch by batch" in " ".join(said.output.split())
+    models = [semigen.load(partly / one / "model.semigen") for one in ("one", "two")]
+    for name in ("log_within", "log_group"):
+        ours, theirs = (getattr(one.params_, name) for one in models)
+        np.testing.assert_allclose(ours, theirs, atol=1e-9)
+    tables = [csv.read_csv(partly / one / "predictions.csv").to_pydict() for one in ("one", "two")]
+    assert tables[0]["key"] == tables[1]["key"]
+    np.testing.assert_allclose(tables[0]["p_yes"], tables[1]["p_yes"], atol=1e-8)
+    summaries = [json.loads((partly / one / "summary.json").read_text()) for one in ("one", "two")]
+    for name in ("n_rows", "n_unlabeled", "labeled", "target"):
+        assert summaries[0][name] == summaries[1][name], name
+    n_labeled = sum(one["rows"] for one in summaries[0]["labeled"])
+    assert summaries[0]["n_sample"] == 300 + n_labeled
+    kinds = [{one["name"]: (one["kind"], one["use"]) for one in each["columns"]} for each in summaries]
+    assert kinds[0] == kinds[1]
+    run("predict", partly / "one" / "model.semigen", partly / "parts", "--out", partly / "p.parquet")
+
+
+@pytest.mark.long
+def test_a_fit_goes_on_after_an_interruption(partly, monkeypatch):
+    given = ["fit", partly / "parts", "--target", "y", "--id", "key", "--model", "mixture", "--resume"]
+    run(*given, "--out", partly / "whole")
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    original = checkpoints.Checkpoint._climbed
+
+    def climbed(self, climb):
+        original(self, climb)
+        if len(climb.path) == 3:
+            raise OSError("the machine is switched off")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints.Checkpoint, "_climbed", climbed)
+        run(*given, "--out", partly / "out", code=1)
+    assert not (partly / "out").exists()
+    assert (streams.checkpoint_folder(partly / "out") / checkpoints.NAME).exists()
+    run(*given, "--out", partly / "out")
+    files = [(partly / one / "predictions.csv").read_text() for one in ("whole", "out")]
+    assert files[0] == files[1]
+    assert semigen.load(partly / "out" / "model.semigen").checkpoint is None
+    assert not streams.checkpoint_folder(partly / "out").exists()
+
+
+def test_models_that_need_all_rows_say_so(partly):
+    done = run("fit", partly / "parts", "--target", "y", "--model", "hybrid", "--out", partly / "o", code=1)
+    assert "needs all rows in memory" in done.output

@@ -1,0 +1,121 @@
+"""Deep classifiers leave λ and how sure they may be to held-out labels."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import semigen  # noqa: E402
+from semigen.comparison import CLASS_SHARES  # noqa: E402
+from semigen.data.labels import encode  # noqa: E402
+from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures  # noqa: E402
+from semigen.deep.selection import select, to_hold_out, to_try  # noqa: E402
+from semigen.evaluation.calibration import POWER, Calibration  # noqa: E402
+from semigen.evaluation.metrics import row_log_loss  # noqa: E402
+
+Y = np.where(np.arange(100) < 40, np.arange(100) % 2, -1)
+LABELS, WEIGHT = encode(Y), np.ones(100)
+EVEN = np.full(2, 0.5)
+
+
+def chosen(predict, **options):
+    tried = to_try(None, LABELS, WEIGHT)
+    folds = to_hold_out(tried, None, LABELS, WEIGHT, 0)
+    return select(predict, tried, folds, LABELS, WEIGHT, EVEN, 0, options.get("power"))
+
+
+def right(rows, share):
+    """Probabilities that are right, and sure of it, in a share of these rows."""
+    wrong = np.arange(len(rows)) % 10 >= 10 * share
+    return np.where((np.arange(2) == Y[rows, None]) ^ wrong[:, None], 0.99, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("without", "with_unlabeled", "lam", "outcome"),
+    [(0.9, 0.2, 0.0, "hurt"), (0.2, 0.9, 1.0, "helped"), (0.8, 0.8, 1.0, "unclear")],
+)
+def test_unlabeled_rows_are_left_out_where_they_hurt(without, with_unlabeled, lam, outcome):
+    found = chosen(lambda lam, rows: right(rows, with_unlabeled if lam else without))
+    assert (found.unlabeled_weight, found.verdict.outcome) == (lam, outcome)
+    assert found.comparison.names == ("all rows", "labeled rows only")
+    assert found.comparison.rows.tolist() == list(range(40))
+    better = max(without, with_unlabeled)
+    best = found.comparison.score("all rows" if with_unlabeled == better else "labeled rows only")
+    assert best.accuracy.value == pytest.approx(better, abs=0.06)
+    assert best.log_loss.value < found.comparison.score(CLASS_SHARES).log_loss.value
+
+
+def test_nothing_is_held_out_that_need_not_be():
+    assert to_try(0.3, LABELS, WEIGHT) == (0.3,)
+    assert to_try(None, LABELS, np.where(Y < 0, 0.0, 1.0)) == (1.0,)
+    assert to_hold_out((0.3,), 1.0, LABELS, WEIGHT, 0) == []
+    assert len(to_hold_out((0.3,), None, LABELS, WEIGHT, 0)) == 3
+    alone = encode(np.array([0, 1, -1]))
+    assert to_hold_out((0.0, 1.0), None, alone, np.ones(3), 0) == []
+    found = select(None, (0.0, 1.0), [], alone, np.ones(3), EVEN, 0, None)
+    assert (found.unlabeled_weight, found.power, found.comparison) == (1.0, POWER, None)
+    assert found.verdict.outcome == "not compared"
+
+
+SMALL = {
+    VAEClassifier: {"n_latent": 2, "hidden": 16, "learning_rate": 0.01},
+    GANClassifier: {"hidden": 16, "generator_hidden": 16, "n_latent": 4},
+    FlowMixtureClassifier: {"components_per_class": 2, "n_transforms": 2, "hidden": 16, "warmup_steps": 10},
+}
+
+
+@pytest.mark.parametrize("make", SMALL, ids=lambda one: one.__name__)
+def test_columns_that_mean_nothing_give_the_class_shares(make, rng, tmp_path):
+    X, truth = rng.normal(size=(300, 4)), np.arange(300) % 2
+    y = np.where(np.arange(300) < 40, truth, -1)
+    model = make(n_steps=60, random_state=0, **SMALL[make]).fit(X, y)
+    loss = row_log_loss(model.predict_proba(X[40:]), truth[40:]).mean()
+    assert loss < np.log(2) + 0.04
+    assert model.comparison_.n_unlabeled == 260
+    assert model.verdict_.n_rows == 40
+    assert model.unlabeled_weight_ == (0.0 if model.verdict_.hurt else 1.0)
+    semigen.save(model, tmp_path / "m.semigen")
+    again = semigen.load(tmp_path / "m.semigen")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert again.verdict_ == model.verdict_
+    plain = model.calibration_
+    model.calibration_ = Calibration(1.0, plain.shares)
+    np.testing.assert_allclose(plain(model.predict_proba(X)), again.predict_proba(X), rtol=1e-9)
+
+
+def test_folds_do_not_see_the_labels_that_are_held_out(monkeypatch, rng):
+    X, fits = rng.normal(size=(100, 3)), []
+    learn = VAEClassifier._learn
+
+    def spied(self, X, labels, weight, training, lam):
+        fits.append((lam, self.features, training.n_steps, np.flatnonzero(labels.is_labeled & (weight > 0))))
+        learn(self, X, labels, weight, training, lam)
+
+    monkeypatch.setattr(VAEClassifier, "_learn", spied)
+    features = VAEFeatures(n_latent=2, hidden=8, n_steps=3)
+    model = VAEClassifier(features, n_latent=2, hidden=8, n_steps=5, random_state=0).fit(X, Y)
+    *folds, last = fits
+    assert [lam for lam, *_ in folds] == [0.0] * 3 + [1.0] * 3
+    assert last[3].tolist() == list(range(40))
+    assert [steps for _, _, steps, _ in fits] == [3] * 6 + [5]
+    for lam in (0.0, 1.0):
+        left_out = [np.setdiff1d(np.arange(40), seen) for one, _, _, seen in folds if one == lam]
+        assert sorted(np.concatenate(left_out).tolist()) == list(range(40))
+    assert all(one.estimator is model.features_ for _, one, _, _ in folds)  # M1 is learned once
+
+
+def test_a_report_tells_what_the_folds_of_the_fit_told(rng):
+    pytest.importorskip("jinja2")
+    X = rng.normal(size=(100, 3)) + np.arange(100)[:, None] % 2
+    model = VAEClassifier(n_latent=2, hidden=8, n_steps=10, random_state=0).fit(X, Y)
+    record = semigen.report(model, X, Y).record
+    assert record["comparison"] == model.comparison_.to_dict()
+    assert record["verdict"]["outcome"] == model.verdict_.outcome
+
+
+def test_a_seed_is_a_result_and_progress_counts_the_steps_of_all_fits(rng):
+    X, said = rng.normal(size=(100, 3)), []
+    one = VAEClassifier(n_latent=2, hidden=8, n_steps=5, random_state=3)
+    first = one.fit(X, Y, progress=lambda *step: said.append(step[:2])).predict_proba(X)
+    np.testing.assert_array_equal(one.fit(X, Y).predict_proba(X), first)
+    assert [done for done, total in said if total == 23] == [3, 6, 9, 12, 15, 18, 23]

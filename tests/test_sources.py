@@ -1,0 +1,360 @@
+"""Tables larger than memory: the same fit as in memory, block by block, and what can go wrong with files."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import csv, dataset, feather, parquet
+from sklearn.base import clone
+
+import semigen
+import semigen.data
+from semigen.columns.survey import learn_source
+from semigen.em import engines
+from semigen.exceptions import ColumnError, LabelError, ParameterError, TableError
+
+N_ROWS = 1500
+
+
+def table(seed=0, *, mixed=False, missing=False, dtype=np.float64, weighted=False):
+    """Three classes, one row in fifteen labeled."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 3, N_ROWS)
+    x = (rng.normal(size=(3, 4))[truth] * 2 + rng.normal(size=(N_ROWS, 4))).astype(dtype)
+    if missing:
+        x[rng.random(x.shape) < 0.1] = np.nan
+        x[7] = np.nan  # says nothing at all
+    columns = {f"c{j}": x[:, j] for j in range(4)}
+    if mixed:
+        columns["color"] = np.array(["red", "green", "blue"])[(truth + rng.integers(0, 2, N_ROWS)) % 3]
+        columns["flag"] = rng.random(N_ROWS) < 0.2 + 0.2 * truth
+    if weighted:
+        columns["w"] = rng.integers(0, 3, N_ROWS).astype(float)
+    label = [None if rng.random() > 1 / 15 else "abc"[k] for k in truth]
+    return pa.table({**columns, "y": pa.array(label, pa.string())})
+
+
+def written(folder, rows, *, group=200):
+    parquet.write_table(rows.slice(0, 700), folder / "a.parquet", row_group_size=group)
+    parquet.write_table(rows.slice(700), folder / "b.parquet", row_group_size=group)
+    return folder
+
+
+def leaves(params):
+    return semigen.em.records.as_vector(params)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [
+        ({}, "auto"),
+        ({"mixed": True}, "diag"),
+        ({"missing": True}, "full"),
+        ({"dtype": np.float32}, "tied"),
+        ({"weighted": True}, "diag"),
+    ],
+    ids=str,
+)
+def test_a_fit_to_files_is_the_fit_to_their_rows(tmp_path, kind, shape):
+    rows = table(**kind)
+    weight = rows["w"].to_numpy() if "w" in rows.column_names else None
+    source = semigen.data.from_parquet(
+        written(tmp_path, rows), "y", weight=None if weight is None else "w", batch_rows=300
+    )
+    model = {"covariance": shape, "unlabeled": None, "random_state": 0}
+    features = rows.drop_columns(["y"] if weight is None else ["y", "w"])
+    here = semigen.MixtureClassifier(**model).fit(features, rows["y"].to_pylist(), weight)
+    there = semigen.MixtureClassifier(**model).fit(source)
+    scale = 1e-4 if kind.get("dtype") == np.float32 else 1e-10
+    np.testing.assert_allclose(leaves(there.params_), leaves(here.params_), atol=scale, rtol=scale)
+    assert there.unlabeled_weight_ == pytest.approx(here.unlabeled_weight_, rel=1e-12)
+    assert there.posterior_power_ == pytest.approx(here.posterior_power_, abs=10 * scale)
+    assert there.schema_ == here.schema_
+    np.testing.assert_allclose(there.predict_proba(features), here.predict_proba(features), atol=10 * scale)
+
+
+def test_starts_of_several_components_read_the_rows_that_a_start_in_memory_takes(tmp_path):
+    rows = table()
+    source = semigen.data.from_parquet(written(tmp_path, rows), "y", batch_rows=500)
+    model = {"components_per_class": 2, "n_novel_components": 1, "unlabeled": None, "random_state": 3}
+    fits = [
+        semigen.MixtureClassifier(**model, tol=1e-3).fit(X, y)
+        for X, y in ((rows.drop_columns(["y"]), rows["y"].to_pylist()), (source, None))
+    ]
+    np.testing.assert_allclose(leaves(fits[1].params_), leaves(fits[0].params_), atol=1e-8, rtol=1e-8)
+
+
+def test_one_source_of_any_format(tmp_path):
+    rows = table(mixed=True)
+    csv.write_csv(rows, tmp_path / "t.csv")
+    feather.write_feather(rows, str(tmp_path / "t.arrow"))
+    (tmp_path / "parts").mkdir()
+    parts = written(tmp_path / "parts", rows)
+    sources = {
+        "csv": semigen.data.from_files(tmp_path / "t.csv", "y", batch_rows=400),
+        "arrow": semigen.data.from_files(tmp_path / "t.arrow", "y", batch_rows=700),
+        "folder": semigen.data.from_files(parts, "y"),
+        "glob": semigen.data.from_files(str(parts / "*.parquet"), "y"),
+        "list": semigen.data.from_files([parts / "a.parquet", parts / "b.parquet"], "y"),
+        "dataset": semigen.data.from_files(dataset.dataset(parts), "y"),
+    }
+    model = semigen.MixtureClassifier(covariance="diag", unlabeled=None, unlabeled_weight=1, tol=0.1)
+    wanted = clone(model).fit(rows.drop_columns(["y"]), rows["y"].to_pylist())
+    for name, source in sources.items():
+        found = clone(model).fit(source)
+        np.testing.assert_allclose(
+            leaves(found.params_), leaves(wanted.params_), atol=1e-8, rtol=1e-8, err_msg=name
+        )
+
+
+def test_whole_numbers_of_a_csv_file_are_measurements_but_for_classes(tmp_path):
+    path = tmp_path / "t.csv"
+    cells = [
+        f"{j if j < 700_000 else j + 0.5},{'' if j % 9 else j % 2},{'' if j < 700_000 else 2}"
+        for j in range(800_000)
+    ]
+    path.write_text("a,y,late\n" + "\n".join(cells) + "\n")
+    source = semigen.data.from_files(path, "y")
+    rows = learn_source(source, None, None).rows
+    assert rows.labels.classes.tolist() == [0, 1]
+    assert rows.labels.classes.dtype.kind == "i"
+    assert source.schema.field("late").type == pa.float64()
+    assert rows.n_rows == 800_000
+
+
+def test_columns_in_folder_names_and_a_filter(tmp_path):
+    rows = table(mixed=True)
+    parquet.write_to_dataset(rows, tmp_path / "d", partition_cols=["color"])
+    source = semigen.data.from_files(tmp_path / "d", "y")
+    assert set(source.names) == {"c0", "c1", "c2", "c3", "flag", "color"}
+    found = learn_source(source, None, None)
+    place = found.schema.names.index("color")
+    assert set(found.schema.levels[place]) == {"red", "green", "blue"}
+    assert sum(one.num_rows for one in source.tables()) == N_ROWS
+    some = dataset.dataset(tmp_path / "d", partitioning="hive").filter(dataset.field("c0") > 0)
+    filtered = semigen.data.from_files(some, "y")
+    assert sum(one.num_rows for one in filtered.tables()) == int((rows["c0"].to_numpy() > 0).sum())
+
+
+def test_levels_and_missing_values_are_those_of_all_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr("semigen.columns.survey.SAMPLE_ROWS", 200)
+    rows = table(mixed=True)
+    rare = rows["color"].to_pylist()
+    rare[1200] = "ultraviolet"
+    hole = rows["c1"].to_numpy().copy()
+    hole[1300] = np.nan
+    rows = rows.set_column(4, "color", pa.array(rare)).set_column(1, "c1", pa.array(hole))
+    found = learn_source(semigen.data.from_parquet(written(tmp_path, rows), "y"), None, None)
+    assert "ultraviolet" in found.schema.levels[4]
+    assert found.rows.missing.tolist() == [False, True, False, False, False, False]
+    assert found.rows.sample.labels.is_labeled.sum() == rows["y"].null_count * -1 + N_ROWS
+    assert found.rows.sample.n_rows == 200 + found.rows.sample.labels.is_labeled.sum()
+
+
+def test_walks_over_labeled_rows_read_nothing(tmp_path):
+    source = semigen.data.from_parquet(written(tmp_path, table()), "y")
+    rows = learn_source(source, None, None).rows
+    known = rows.where(rows.labels.pattern_labeled)
+    for one in tmp_path.iterdir():
+        one.unlink()
+    assert sum(len(block.rows) for block in known.blocks(100)) == known.n_rows > 50
+    with pytest.raises(TableError, match="has disappeared"):
+        list(rows.blocks(100))
+
+
+def test_no_more_than_a_few_batches_are_in_memory(tmp_path):
+    source = semigen.data.from_parquet(written(tmp_path, table(), group=1500), "y", batch_rows=100)
+    rows = learn_source(source, None, None).rows
+    read = 0
+    original = source._read
+
+    def counted(names):
+        nonlocal read
+        for one in original(names):
+            read += 1
+            yield one
+
+    source._read = counted
+    engine = semigen.em.ThreadEngine(n_threads=2, block_rows=100)
+    assert sum(engine.map_blocks(lambda block: len(block.rows), rows)) == N_ROWS
+    assert read == 15
+    blocks = iter(rows.blocks(100))
+    read = 0
+    next(blocks)
+    assert read <= 6
+    blocks.close()
+
+
+def test_engines_begin_few_blocks_at_a_time(monkeypatch):
+    monkeypatch.setattr(engines, "_BEGUN", 3)
+    begun = 0
+
+    def calls():
+        nonlocal begun
+        for number in range(50):
+            begun += 1
+            yield (number,)
+
+    with ThreadPoolExecutor(2) as pool:
+        results = engines._in_order(pool, lambda number: number, calls())
+        assert next(results) == 0
+        assert begun == 4
+        assert list(results) == list(range(1, 50))
+
+
+@pytest.mark.parametrize("kind", [{}, {"missing": True}, {"weighted": True}], ids=str)
+def test_rows_are_taken_as_from_memory(tmp_path, kind):
+    rows = table(**kind)
+    weight = rows["w"].to_numpy() if "w" in rows.column_names else None
+    source = semigen.data.from_parquet(
+        written(tmp_path, rows), "y", weight=None if weight is None else "w", batch_rows=170
+    )
+    streamed = learn_source(source, None, None).rows
+    features = rows.drop_columns(["y"] if weight is None else ["y", "w"])
+    here = semigen.MixtureClassifier(unlabeled=None)._read(features, rows["y"].to_pylist(), weight)[1]
+    is_label = streamed.labels.pattern_labeled
+    for which in (is_label | True, is_label, ~is_label):
+        for factor in (1.0, 0.25):
+            ours, theirs = (one.weighted(factor).where(which) for one in (streamed, here))
+            assert (ours.n_rows, ours.n_columns) == (theirs.n_rows, theirs.n_columns)
+            assert ours.total_weight == pytest.approx(theirs.total_weight)
+            for positions in (np.arange(0, ours.n_rows, 7), np.arange(ours.n_rows)[::-11], np.arange(0)):
+                found, wanted = ours.take(positions), theirs.take(positions)
+                np.testing.assert_array_equal(found.x, wanted.x)
+                np.testing.assert_array_equal(found.labels.pattern, wanted.labels.pattern)
+                np.testing.assert_allclose(found.weight, wanted.weight)
+    some = streamed.columns([2, 0])
+    np.testing.assert_array_equal(some.take(np.array([5, 900])).x, here.columns([2, 0]).take([5, 900]).x)
+    thin = streamed.in_memory(50)
+    assert thin.n_rows == 50 + streamed.where(is_label).n_rows
+    for which in (is_label, ~is_label):
+        assert thin.where(which).total_weight == pytest.approx(here.where(which).total_weight)
+
+
+def test_a_memory_mapped_array_is_not_copied(tmp_path):
+    rows = table()
+    x = np.column_stack([rows[f"c{j}"].to_numpy() for j in range(4)])
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    model = semigen.MixtureClassifier(unlabeled=None)
+    _, data = model._read(mapped, rows["y"].to_pylist(), None)
+    assert np.shares_memory(data.x, mapped)
+    fits = [semigen.MixtureClassifier(unlabeled=None).fit(one, rows["y"].to_pylist()) for one in (x, mapped)]
+    np.testing.assert_array_equal(leaves(fits[0].params_), leaves(fits[1].params_))
+
+
+def damaged(path: Path, group: int, column: int = 0) -> None:
+    """Overwrite the pages of a row group."""
+    pages = parquet.ParquetFile(path).metadata.row_group(group).column(column)
+    begin = pages.dictionary_page_offset or pages.data_page_offset
+    state = path.stat()
+    with path.open("r+b") as file:
+        file.seek(begin)
+        file.write(b"\xff" * min(200, pages.total_compressed_size))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
+def test_an_unreadable_row_group_is_named(tmp_path):
+    written(tmp_path, table())
+    damaged(tmp_path / "b.parquet", 2)
+    source = semigen.data.from_parquet(tmp_path, "y")
+    with pytest.raises(TableError, match=r"b\.parquet, row group 2 cannot be read"):
+        semigen.MixtureClassifier(unlabeled=None).fit(source)
+
+
+@pytest.mark.parametrize("how", ["gone", "other"])
+def test_a_file_that_changes_between_passes_is_named(tmp_path, how):
+    written(tmp_path, table())
+    rows = learn_source(semigen.data.from_parquet(tmp_path, "y"), None, None).rows
+    if how == "gone":
+        (tmp_path / "b.parquet").unlink()
+    else:
+        parquet.write_table(table(seed=1).slice(0, 100), tmp_path / "b.parquet")
+    with pytest.raises(TableError, match=r"b\.parquet has (disappeared|changed) since it was first read"):
+        list(rows.blocks(1000))
+
+
+def test_parts_that_differ_are_refused_but_for_types_of_numbers(tmp_path):
+    rows = table()
+    written(tmp_path, rows)
+    parquet.write_table(rows.drop_columns(["c2"]), tmp_path / "c.parquet")
+    with pytest.raises(TableError, match=r"c\.parquet lacks 'c2'"):
+        semigen.data.from_parquet(tmp_path, "y")
+    text = rows.set_column(2, "c2", rows["c2"].cast(pa.string()))
+    parquet.write_table(text, tmp_path / "c.parquet")
+    with pytest.raises(
+        TableError, match=r"c\.parquet: column 'c2' is string, and in .*a\.parquet it is double"
+    ):
+        semigen.data.from_parquet(tmp_path, "y")
+    whole = rows.set_column(2, "c2", pa.array(np.arange(N_ROWS)))
+    parquet.write_table(whole, tmp_path / "c.parquet")
+    source = semigen.data.from_parquet(tmp_path, "y")
+    assert source.schema.field("c2").type == pa.float64()
+    assert sum(one.num_rows for one in source.tables()) == 2 * N_ROWS
+
+
+def test_a_cell_that_is_no_number_is_placed(tmp_path):
+    path = tmp_path / "t.csv"
+    lines = ["a,b,y", *(f"{j},{j % 7}.5,{'uv'[j % 2] if j < 20 else ''}" for j in range(1_000_000))]
+    lines[-5] = "1,oops,"
+    path.write_text("\n".join(lines) + "\n")
+    source = semigen.data.from_files(path, "y")
+    with pytest.raises(TableError, match=r"t\.csv.*oops"):
+        for _ in source.tables():
+            pass
+
+
+def test_what_a_source_cannot_do_is_said(tmp_path):
+    source = semigen.data.from_parquet(written(tmp_path, table()), "y")
+    with pytest.raises(LabelError, match="X is a source"):
+        semigen.MixtureClassifier(unlabeled=None).fit(source, ["a"] * N_ROWS)
+    with pytest.raises(ParameterError, match="'cv' needs all rows"):
+        semigen.MixtureClassifier(covariance="cv", unlabeled=None).fit(source)
+    with pytest.raises(ParameterError, match="label_mechanism needs"):
+        semigen.MixtureClassifier(label_mechanism="entropy", unlabeled=None).fit(source)
+    with pytest.raises(TableError, match=r"no column 'yy'.*did you mean 'y'"):
+        semigen.data.from_parquet(tmp_path, "yy")
+    with pytest.raises(TableError, match="does not exist"):
+        semigen.data.from_parquet(tmp_path / "nothing.parquet", "y")
+    with pytest.raises(LabelError, match="classes are few values"):
+        learn_source(semigen.data.from_parquet(tmp_path, "c0"), None, None)
+
+
+def test_values_out_of_kind_are_placed(tmp_path):
+    rows = table()
+    x = rows["c0"].to_numpy().copy()
+    x[1200] = np.inf
+    written(tmp_path, rows.set_column(0, "c0", pa.array(x)))
+    with pytest.raises(ColumnError, match="infinity"):
+        semigen.MixtureClassifier(unlabeled=None).fit(semigen.data.from_parquet(tmp_path, "y"))
+
+
+def test_an_ensemble_learns_from_a_sample_and_its_mixture_from_all_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr("semigen.columns.survey.SAMPLE_ROWS", 300)
+    rows = table(mixed=True)
+    source = semigen.data.from_parquet(written(tmp_path, rows), "y")
+    auto = semigen.AutoClassifier(n_mixtures=3, unlabeled=None).fit(source)
+    n_labeled = N_ROWS - rows["y"].null_count
+    assert auto.n_unlabeled_ == N_ROWS - n_labeled
+    assert auto.class_rows_.sum() == n_labeled
+    assert (
+        f"a source of {N_ROWS:,} rows: models and weights from {300 + n_labeled} of them" in auto.explanation_
+    )
+    assert auto.feature_names_in_.tolist() == list(source.names)
+    mixture = auto.pool_.estimators_["mixture per class"]
+    assert mixture.unlabeled_weight_ == pytest.approx(0.1 * 300 / (N_ROWS - n_labeled))
+    features = rows.drop_columns(["y"])
+    semigen.save(auto, tmp_path / "m.semigen")
+    again = semigen.load(tmp_path / "m.semigen")
+    np.testing.assert_array_equal(again.predict_proba(features), auto.predict_proba(features))
+    # the mixture is the one that all rows give with these weights
+    whole = semigen.MixtureClassifier(**{**mixture.get_params(), "tol": 1e-7, "max_iter": 500})
+    whole.fit(features, rows["y"].to_pylist())
+    np.testing.assert_allclose(mixture.predict_proba(features), whole.predict_proba(features), atol=0.02)
+    with pytest.raises(LabelError, match="X is a source"):
+        semigen.AutoClassifier(unlabeled=None).fit(source, rows["y"])

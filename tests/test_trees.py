@@ -1,0 +1,74 @@
+"""Trees as arrays: leaves from tables, leaves by walking, and scikit-learn's."""
+
+import numpy as np
+import pytest
+import sklearn.ensemble
+
+from semigen.estimators.classifiers import BoostedTrees, TreeEnsemble, _prepared
+from semigen.estimators.leaves import LeafTables
+
+
+def grown(n, n_classes, kind, rng):
+    x = np.round(rng.normal(size=(n, 6)), 1).astype(np.float32)  # values equal to each other
+    y = np.r_[np.arange(n_classes), rng.integers(n_classes, size=n - n_classes)]
+    return kind(20, random_state=0).fit(x, y), x
+
+
+def hostile(model, rng, n=500):
+    """Rows on thresholds, far away and missing."""
+    x = rng.normal(size=(n, 6)).astype(np.float32)
+    x[::3] = rng.choice(model.threshold_[model.feature_ >= 0], size=x[::3].shape)
+    x[::7, 2] = np.nan
+    x[::11] = np.inf
+    return x
+
+
+@pytest.mark.parametrize(("n", "bits"), [(9, 8), (25, 16), (50, 32), (110, 64)])
+@pytest.mark.parametrize("kind", [TreeEnsemble, BoostedTrees])
+def test_tables_find_the_leaves_that_walks_find(kind, n, bits, rng):
+    model, _ = grown(n, 3, kind, rng)
+    x = hostile(model, rng)
+    tables = LeafTables.of(model.feature_, model.threshold_, model.child_, model.root_)
+    assert kind is BoostedTrees or tables.left[0].itemsize * 8 == bits
+    np.testing.assert_array_equal(tables.nodes(x), model._walked(x))
+    assert (model.feature_[tables.nodes(x)] < 0).all()
+
+
+def test_trees_of_many_leaves_are_walked_down_as_scikit_learn_does(rng):
+    model, x = grown(400, 30, TreeEnsemble, rng)
+    assert LeafTables.of(model.feature_, model.threshold_, model.child_, model.root_) is None
+    y = np.r_[np.arange(30), np.zeros(370, dtype=int)]
+    model, peer = (
+        TreeEnsemble(20, random_state=0),
+        sklearn.ensemble.RandomForestClassifier(20, random_state=0),
+    )
+    y = rng.permutation(np.arange(400) % 30)
+    found = model.fit(x, y).predict_proba(x[:50])
+    np.testing.assert_allclose(found, peer.fit(x, y).predict_proba(x[:50]), atol=1e-12)
+
+
+def test_sums_of_few_values_skip_the_others(rng):
+    """Leaves of one class each of thirty: the same sums as over all values."""
+    model, _ = grown(120, 30, TreeEnsemble, rng)
+    x = hostile(model, rng)
+    _, value = _prepared(model)
+    assert not isinstance(value, np.ndarray)
+    wanted = model.value_[model._walked(x)].mean(axis=1)
+    np.testing.assert_allclose(model.predict_proba(x), wanted, atol=1e-12)
+
+
+def test_trees_of_a_single_leaf(rng):
+    leaf = np.full(3, -2)
+    tables = LeafTables.of(leaf, np.zeros(3), np.zeros(6, dtype=np.intp), np.arange(3))
+    np.testing.assert_array_equal(
+        tables.nodes(np.ones((4, 2), dtype=np.float32)), np.tile(np.arange(3), (4, 1))
+    )
+
+
+def test_a_refitted_model_predicts_with_its_new_trees(rng):
+    model, x = grown(50, 3, TreeEnsemble, rng)
+    before = model.predict_proba(x)
+    model.fit(x, rng.integers(3, size=50))
+    wanted = model.value_[model._walked(x)].mean(axis=1)
+    np.testing.assert_allclose(model.predict_proba(x), wanted, atol=1e-12)
+    assert np.abs(before - wanted).max() > 0.1
