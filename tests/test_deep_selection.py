@@ -87,9 +87,9 @@ def test_folds_do_not_see_the_labels_that_are_held_out(monkeypatch, rng):
     X, fits = rng.normal(size=(100, 3)), []
     learn = VAEClassifier._learn
 
-    def spied(self, X, labels, weight, training, lam):
+    def spied(self, X, labels, weight, training, lam, *told):
         fits.append((lam, self.features, training.n_steps, np.flatnonzero(labels.is_labeled & (weight > 0))))
-        learn(self, X, labels, weight, training, lam)
+        learn(self, X, labels, weight, training, lam, *told)
 
     monkeypatch.setattr(VAEClassifier, "_learn", spied)
     features = VAEFeatures(n_latent=2, hidden=8, n_steps=3)
@@ -118,4 +118,4 @@ def test_a_seed_is_a_result_and_progress_counts_the_steps_of_all_fits(rng):
     one = VAEClassifier(n_latent=2, hidden=8, n_steps=5, random_state=3)
     first = one.fit(X, Y, progress=lambda *step: said.append(step[:2])).predict_proba(X)
     np.testing.assert_array_equal(one.fit(X, Y).predict_proba(X), first)
-    assert [done for done, total in said if total == 23] == [3, 6, 9, 12, 15, 18, 23]
+    assert [done for done, total in said if total == 23] == list(range(1, 24))
