@@ -138,7 +138,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     >>> from semigen.deep import FlowMixtureClassifier
     >>> X, truth = make_moons(300, noise=0.05, random_state=0)
     >>> y = np.full(300, -1)
-    >>> y[[0, 1, 2, 3]] = truth[[0, 1, 2, 3]]
+    >>> y[[0, 1, 2, 5]] = truth[[0, 1, 2, 5]]
     >>> clf = FlowMixtureClassifier(n_steps=50, random_state=0).fit(X, y)
     >>> clf.score(X, truth)
     1.0
