@@ -1,7 +1,8 @@
 """``python -m benchmarks.speed.engines``: an EM iteration on threads, on Dask and on PyTorch.
 
-On a machine with a GPU: ``python -m benchmarks.speed.engines --rows 20000000 --rounds 1 --engines torch --device
-cuda`` (15 GB of memory; drawing the rows and the walks of two threads take most of about six minutes, which is
+On a machine with a GPU:
+``python -m benchmarks.speed.engines --rows 20000000 --rounds 1 --engines torch --device cuda``
+(15 GB of memory; drawing the rows and the walks of two threads take most of about six minutes, which is
 reckoned from fewer rows: no GPU was there to try).
 """
 
