@@ -111,6 +111,17 @@ def test_the_default_fit_is_that_in_memory(client):
     assert found.posterior_power_ == pytest.approx(wanted.posterior_power_, rel=1e-6)
 
 
+@pytest.mark.long
+def test_rows_and_models_travel_to_other_processes():
+    table = frame()
+    parts = dask.dataframe.from_pandas(table, npartitions=4)
+    with distributed.Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+        found = MixtureClassifier(covariance="full", **BRIEF, engine=DaskEngine(client)).fit(parts, "kind")
+        wanted = MixtureClassifier(covariance="full", **BRIEF).fit(table.drop(columns="kind"), table["kind"])
+        lazy = found.predict_proba(parts)
+        np.testing.assert_allclose(lazy.compute(), wanted.predict_proba(table), atol=1e-8)
+
+
 def test_the_default_model_predicts_over_partitions(client):
     x, y = rows(300)
     model = AutoClassifier(n_mixtures=2, n_jobs=1).fit(x, y)

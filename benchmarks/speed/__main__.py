@@ -25,6 +25,8 @@ def main() -> None:
         "iterations": measure.ITERATIONS,
         "rounds": options.rounds,
         "memory_iterations": memory.ITERATIONS,
+        "peak": measure.peak(),
+        "products": measure.products(**size),
         "contest": {},
         "shares": {},
         "shapes": {},

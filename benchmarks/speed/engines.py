@@ -1,7 +1,9 @@
 """``python -m benchmarks.speed.engines``: an EM iteration on threads, on Dask and on PyTorch.
 
-On a machine with a GPU: ``python -m benchmarks.speed.engines --rows 20000000 --engines torch --device cuda``
-(about three minutes and 15 GB of memory, most of them for drawing the rows and for threads).
+On a machine with a GPU:
+``python -m benchmarks.speed.engines --rows 20000000 --rounds 1 --engines torch --device cuda``
+(15 GB of memory; drawing the rows and the walks of two threads take most of about six minutes, which is
+reckoned from fewer rows: no GPU was there to try).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -47,6 +48,26 @@ class Timing:
     @property
     def median(self) -> float:
         return float(np.median(self.seconds))
+
+
+def peak(size: int = 1500, repeats: int = 5) -> float:
+    """Floating-point operations a second in a large product of float64, with all threads."""
+    a = np.random.default_rng(0).normal(size=(size, size))
+    seconds = []
+    for _ in range(repeats):
+        since = time.perf_counter()
+        a @ a
+        seconds.append(time.perf_counter() - since)
+    return 2 * size**3 / min(seconds)
+
+
+def products(rows: int, features: int, components: int) -> int:
+    """Operations of an iteration's matrix products, full covariance: what triangles and symmetry leave."""
+    half = (features + 1) // 2
+    rest = features - half
+    distances = half * (half + 1) + rest * (features + 1)
+    moments = half * features + rest * rest
+    return 2 * rows * components * (distances + moments)
 
 
 def rounds(

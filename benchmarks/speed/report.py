@@ -32,6 +32,9 @@ def page(found: dict[str, Any]) -> str:
         parts += [
             f"### {kind}: {found['shares'][kind]:.1f} components have a share in a row",
             "",
+            f"At the machine's peak the products take {_at_peak(found, timings[OURS]):.0%} of semigen's time "
+            f"({found['peak'] / 1e9:.0f} GFLOP/s, float64, all threads).",
+            "",
             table(
                 ["contender", "seconds", "ratio", "range", "quickest", "difference"],
                 [_row(name, timing, timings[OURS]) for name, timing in timings.items()],
@@ -68,6 +71,10 @@ def page(found: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(parts)
+
+
+def _at_peak(found: dict[str, Any], ours: dict[str, Any]) -> float:
+    return float(found["products"] / found["peak"] / ours["median"])
 
 
 def _row(name: str, timing: dict[str, Any], ours: dict[str, Any]) -> list[str]:
