@@ -16,6 +16,7 @@ import json
 import tempfile
 import time
 import warnings
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def load(name: str, seed: int, most: int = MOST_ROWS) -> tuple[pd.DataFrame, NDA
 class Annotator:
     """Answers with the true class, or in a tenth of the cases with another one."""
 
-    def __init__(self, truth: NDArray[Any], seed: int) -> None:
+    def __init__(self, truth: NDArray[Any], seed: Sequence[int]) -> None:
         self.truth, self.classes = truth, sorted(set(truth))
         self._rng = np.random.default_rng(seed)
 
@@ -120,11 +121,10 @@ def random_error(X: pd.DataFrame, annotator: Annotator, seed: int) -> float:
 
 
 def one_session(
-    X: pd.DataFrame, truth: NDArray[Any], seed: int, steps: Sequence[int]
+    X: pd.DataFrame, annotator: Annotator, seed: int, steps: Sequence[int]
 ) -> list[dict[str, Any]]:
     """What is known after each of some numbers of answers."""
-    annotator = Annotator(truth, seed)
-    codes = np.searchsorted(annotator.classes, truth)
+    codes = np.searchsorted(annotator.classes, annotator.truth)
     found = []
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -175,8 +175,9 @@ def measure(names: list[str], seeds: range, out: Path, steps: Sequence[int]) -> 
                 continue
             X, truth = load(name, seed, QUICK_ROWS if steps is QUICK_STEPS else MOST_ROWS)
             began = time.perf_counter()
-            base = random_error(X, Annotator(truth, 1000 + seed), seed)
-            curve = one_session(X, truth, seed, steps)
+            own = [zlib.crc32(name.encode()), seed]  # no two tables share the errors of the annotator
+            base = random_error(X, Annotator(truth, [*own, 1]), seed)
+            curve = one_session(X, Annotator(truth, own), seed, steps)
             line = {"table": name, "seed": seed, "random": base, "steps": curve}
             with out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
