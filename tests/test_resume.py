@@ -43,6 +43,11 @@ def interrupt(monkeypatch, after):
     monkeypatch.setattr(checkpoints.Checkpoint, "_climbed", climbed)
 
 
+def same(one, other):
+    """Arrays from a file can lie otherwise in memory, and then products are rounded otherwise."""
+    np.testing.assert_allclose(as_vector(one.params_), as_vector(other.params_), rtol=1e-11, atol=1e-12)
+
+
 MODEL = {"components_per_class": 2, "random_state": 0, "max_iter": 12, "tol": 1e-3}
 
 
@@ -61,8 +66,8 @@ def test_an_interrupted_fit_ends_at_the_same_parameters(tmp_path, monkeypatch, a
     steps = []
     monkeypatch.setattr(checkpoints.Checkpoint, "_climbed", lambda self, climb: steps.append(climb))
     again.fit(x, y)
-    np.testing.assert_array_equal(as_vector(again.params_), as_vector(whole.params_))
-    np.testing.assert_array_equal(again.objective_path_, whole.objective_path_)
+    same(again, whole)
+    np.testing.assert_allclose(again.objective_path_, whole.objective_path_, rtol=1e-13)
     assert not (tmp_path / "new" / "folder").exists()
     monkeypatch.undo()
     every = []
@@ -114,7 +119,7 @@ def test_a_fit_to_files_keeps_what_it_has_when_a_file_breaks(tmp_path, monkeypat
     whole = semigen.MixtureClassifier(**{**model, "checkpoint": None}).fit(
         semigen.data.from_parquet(path, "y")
     )
-    np.testing.assert_array_equal(as_vector(found.params_), as_vector(whole.params_))
+    same(found, whole)
 
 
 STREAM = {"covariance": "full", "unlabeled_weight": 1.0, "random_state": 0}
