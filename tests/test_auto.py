@@ -510,3 +510,29 @@ def test_of_too_many_labeled_rows_each_class_keeps_its_share(monkeypatch):
     y = np.repeat([0, 1, 2, -1], [30, 10, 20, 20])
     rows = auto_module._rows(labels_module.encode(y), np.ones(80), 0)
     assert np.bincount(y[rows] + 1).tolist() == [5, 6, 2, 4]
+
+
+def renamed(names, seed=0):
+    """Probabilities of all rows by the class that each name stands for, (n, 3)."""
+    X, truth = load_wine(return_X_y=True)
+    y = np.full(len(truth), None, dtype=object)
+    rows = np.random.default_rng(0).permutation(len(truth))[:30]
+    y[rows] = np.asarray(names, dtype=object)[truth[rows]]
+    model = small(random_state=seed).fit(X, y)
+    order = [model.classes_.tolist().index(name) for name in names]
+    return model.predict_proba(X)[:, order]
+
+
+def test_classes_with_other_names_in_the_same_order_have_the_same_probabilities():
+    np.testing.assert_array_equal(renamed(["x1", "x2", "x3"]), renamed([1.5, 2.5, 7.0]))
+
+
+@pytest.mark.long
+def test_classes_whose_names_sort_differently_are_another_draw_of_folds_and_trees_and_no_more():
+    asked, turned, reseeded = (
+        renamed(["a", "b", "c"]),
+        renamed(["c", "a", "b"]),
+        renamed(["a", "b", "c"], seed=1),
+    )
+    assert np.abs(turned - asked).mean() < max(2 * np.abs(reseeded - asked).mean(), 0.02)
+    assert (turned.argmax(axis=1) == asked.argmax(axis=1)).mean() > 0.95

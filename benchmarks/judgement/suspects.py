@@ -78,9 +78,9 @@ def one(name: str, seed: int) -> dict[str, object] | None:
         found = study(rows.X, y, estimator=model, kinds=rows.kinds, weights=WEIGHTS, random_state=seed)
         if found.held_out is None:
             return None
-        tested, _, doubt, _ = doubtful(found.held_out, found)
+        tested, doubts = doubtful(found.held_out, found)
         ours = np.zeros(len(labeled))
-        ours[np.searchsorted(labeled, tested)] = doubt
+        ours[np.searchsorted(labeled, tested)] = doubts.wrong
         numbers, _ = mixed.numbers(rows.X, rows.X_test)
         folds = StratifiedKFold(5, shuffle=True, random_state=seed)
         said = {

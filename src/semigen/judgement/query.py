@@ -21,6 +21,7 @@ from semigen.data.weights import check_weights
 from semigen.ensemble.auto import AutoClassifier
 from semigen.estimators.adapters import class_proba, fit_classifier, without
 from semigen.estimators.classifiers import RidgeLogistic
+from semigen.evaluation.doubt import label_doubts
 from semigen.evaluation.splits import held_out_folds
 from semigen.exceptions import LabelError, NotFittedError, ParameterError
 from semigen.judgement.information import closeness, most_informative, similarity_features
@@ -52,7 +53,7 @@ class Query:
         How much a label is worth. With ``strategy`` "auto" and "cover" the share, from 0 to 1, of what is
         uncertain now that the label is expected to settle, given those before it; with "margin" one less the
         difference of the two largest probabilities; else the strategy's own utility. Of a label to check, the
-        probability of the predicted class less that of the given one.
+        probability that it is wrong (:func:`semigen.evaluation.doubt.label_doubts`).
     predicted : ndarray of shape (m,), object
         The most probable class; None where no class is known yet. Of a label to check, the class that a model
         without this label finds most probable.
@@ -341,9 +342,9 @@ def _doubtful(features: Array, labels: Labels, weight: Array, random_state: int)
     for fold in held_out_folds(labels, weight, FOLDS, random_state):
         model = fit_classifier(RidgeLogistic(RIDGE_C), *without(features, labels, weight, fold))
         answers = _Answers(labels.classes, class_proba(model, features[fold], labels.classes))
-        for at, (row, given) in enumerate(zip(fold.tolist(), labels.hard[fold].tolist(), strict=True)):
-            predicted, probability = answers.of(at)
-            score = probability - float(answers.probabilities[at, given])
-            if score > 0:
-                lines.append(_Line(row, CHECK, score, predicted, probability))
+        doubts = label_doubts(answers.probabilities, labels.hard[fold])
+        lines += [
+            _Line(int(fold[at]), CHECK, float(doubts.wrong[at]), *answers.of(at))
+            for at in np.flatnonzero(doubts.disputed).tolist()
+        ]
     return sorted(lines, key=lambda line: (-line.score, line.row))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.evaluation import intervals
+from semigen.evaluation.doubt import label_doubts
 from semigen.evaluation.metrics import row_log_loss
 from semigen.reporting.evidence import Evidence, HeldOutRows, rounded
 
@@ -118,8 +119,8 @@ def suspicious_labels(evidence: Evidence) -> list[dict[str, Any]] | None:
     rows = evidence.held_out
     code, probs = evidence.code[rows.rows], rows.probabilities
     given, best = probs[np.arange(len(code)), code], probs.argmax(axis=1)
-    odds = probs.max(axis=1) - given
-    order = [int(i) for i in np.argsort(-odds, kind="stable") if best[i] != code[i]]
+    doubts = label_doubts(probs, code)
+    order = [int(i) for i in doubts.order if doubts.disputed[i]]
     return [
         {
             **evidence.row(int(rows.rows[i])),

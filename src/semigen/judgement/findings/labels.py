@@ -11,13 +11,11 @@ from scipy.special import softmax
 from sklearn.mixture import GaussianMixture
 
 from semigen.common.plain import plain
+from semigen.evaluation.doubt import Doubts, label_doubts
 from semigen.judgement.findings.records import Finding, counted, percent
 from semigen.judgement.held_out import OutOfFold
 from semigen.judgement.study import FOREST, LOGISTIC, Study, name_of
 
-Array = NDArray[np.float64]
-MISTAKES = 0.05
-"""Share of labels that are wrong before anything is seen."""
 NATS, LEAST = 2.0, 1e-3
 MOST_SHOWN = 20
 FEW, RARE_SHARE = 5, 0.03
@@ -33,19 +31,19 @@ def suspicious_labels(study: Study) -> Finding | None:
     """Labels that models which had not seen them find improbable, the most improbable first."""
     if study.held_out is None:
         return None
-    rows, order, wrong, best = doubtful(study.held_out, study)
+    rows, doubts = doubtful(study.held_out, study)
     names = study.labels.classes.tolist()
     listed = [
         {
             "row": int(study.rows[rows[i]]),
             "label": plain(names[study.held_out.code[i]]),
-            "alternative": plain(names[best[i]]),
-            "probability_wrong": float(wrong[i]),
+            "alternative": plain(names[doubts.alternative[i]]),
+            "probability_wrong": float(doubts.wrong[i]),
         }
-        for i in order
-        if wrong[i] > 0.5
+        for i in doubts.order
+        if doubts.wrong[i] > 0.5
     ]
-    n, expected = len(rows), float(wrong.sum())
+    n, expected = len(rows), float(doubts.wrong.sum())
     evidence = {
         "n_rows": n,
         "n_doubtful": len(listed),
@@ -67,14 +65,11 @@ def suspicious_labels(study: Study) -> Finding | None:
     )
 
 
-def doubtful(
-    held_out: OutOfFold, study: Study
-) -> tuple[NDArray[np.intp], NDArray[np.intp], Array, NDArray[np.intp]]:
-    """Rows, their order by doubt, the probability that each label is wrong, and the class that fits better.
+def doubtful(held_out: OutOfFold, study: Study) -> tuple[NDArray[np.intp], Doubts]:
+    """Rows with labels, and the doubts about these.
 
     The probabilities are the geometric mean of those of the best mixture and the discriminative models, all
-    without the label, weighted by how well each predicts labels (e times less for ``NATS`` nats in all); a
-    label is wrong with probability ``MISTAKES`` before, and then any other class is as probable.
+    without the label, weighted by how well each predicts labels (e times less for ``NATS`` nats in all).
     """
     losses = held_out.comparison
     mixture = min(map(name_of, study.weights), key=lambda one: losses.score(one).log_loss.value)
@@ -83,15 +78,7 @@ def doubtful(
     weight = softmax(-loss / NATS)
     log_probs = [np.log(np.maximum(held_out.probs[one], LEAST)) for one in names]
     probs = softmax(np.tensordot(weight, log_probs, 1), axis=1)
-    n = np.arange(len(probs))
-    given = probs[n, held_out.code]
-    others = probs.copy()
-    others[n, held_out.code] = 0.0
-    right = given * (1 - MISTAKES)
-    wrong = (1 - given) * MISTAKES / max(probs.shape[1] - 1, 1)
-    doubt = wrong / (right + wrong)
-    order = np.argsort(-doubt, kind="stable")
-    return losses.rows, order, doubt, others.argmax(axis=1)
+    return losses.rows, label_doubts(probs, held_out.code)
 
 
 def classes_like_two(study: Study) -> Finding | None:
