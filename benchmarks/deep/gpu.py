@@ -174,17 +174,17 @@ class _Problem:
         networks, entry = self._trained(architecture, rows, self.labeled, self.n_draws, seconds, rate, size)
         table = architecture.table
         errors = []
-        for model in networks.models:
-            right = 0
+        for own in networks.models:
+            model, right = own.float().to(self.device), 0
             for i in range(0, len(test), 2000):
-                x, mask = table.tensors(test[i : i + 2000])
-                block = rows_to_predict(x, mask)
+                tensors = (one.float().to(self.device) for one in table.tensors(test[i : i + 2000]))
+                block = rows_to_predict(*tensors)
                 with torch.no_grad():
                     if isinstance(architecture, GANArchitecture):
                         scores = model.log_probs(block)
                     else:
                         scores = model.log_q(model.look(block))
-                right += int((scores.argmax(dim=1).numpy() == self.y_test[i : i + 2000]).sum())
+                right += int((scores.argmax(dim=1).cpu().numpy() == self.y_test[i : i + 2000]).sum())
             errors.append(round(100 - 100 * right / len(test), 2))
         return {"error": round(float(np.mean(errors)), 2), "errors": errors, **entry}
 

@@ -8,7 +8,7 @@ have now. So every version loads the files of all versions before it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from inspect import signature
 from typing import Any
 
@@ -271,10 +271,14 @@ def _uniform_priors(model: Any) -> None:
 
 def _add_defaults(one: Any) -> None:
     """Parameters of an estimator and fields of a record that the version of the file did not have."""
-    if isinstance(one, BaseEstimator) or is_dataclass(one):
-        for name, parameter in signature(type(one)).parameters.items():
-            if parameter.default is not parameter.empty and name not in vars(one):
-                _set(one, **{name: parameter.default})
+    if is_dataclass(one):
+        defaults = {field.name: field.default for field in fields(one) if field.default is not MISSING}
+    elif isinstance(one, BaseEstimator):
+        parameters = signature(type(one)).parameters.items()
+        defaults = {name: value.default for name, value in parameters if value.default is not value.empty}
+    else:
+        return
+    _set(one, **{name: value for name, value in defaults.items() if name not in vars(one)})
 
 
 def _node_values(model: Any) -> None:
