@@ -79,9 +79,29 @@ def test_fit_takes_a_journal(table):
     truth = labeled()
     result = fit("data.csv", "--target", "y", "--labels", "data.csv.journal", "--out", "found")
     assert "60: 12 labeled, 48 unlabeled" in shown(result)
-    assert "1 row of data.csv.journal with several possible classes" in result.stderr
+    assert "1 row of data.csv.journal with several possible classes: learned from" in result.stderr
     predicted = pd.read_csv("found/predictions.csv").iloc[:12, 1]
     assert (predicted.to_numpy() == truth[:12]).mean() > 0.8
+
+
+def test_fit_learns_from_candidate_sets(here):
+    code = np.arange(60) % 3
+    X = 3.0 * code[:, None] + np.random.default_rng(0).normal(size=(60, 2))
+    pd.DataFrame(X, columns=["u", "v"]).to_csv("three.csv", index=False)
+    asked = {}
+    for name, with_sets in (("with", True), ("without", False)):
+        place = f"{name}.journal"
+        given = {"target": "y", "classes": ["a", "b", "c"], "journal": place, "learn": False}
+        with Session.open("three.csv", **given) as session:
+            keys = session._items.keys
+            for row in range(12):
+                session.answer("ann", keys[row], classes=["abc"[code[row]]])
+            for row in range(12, 42) if with_sets else ():
+                if code[row] == 1:
+                    session.answer("ann", keys[row], classes=["a", "c"])
+        fit("three.csv", "--target", "y", "--labels", place, "--out", name)
+        asked[name] = pd.read_csv(f"{name}/predictions.csv")["p_b"][12:42][code[12:42] == 1].mean()
+    assert asked["with"] < asked["without"] - 0.1
 
 
 def test_a_journal_of_another_target_or_table_is_refused(table):

@@ -153,7 +153,7 @@ def test_options_of_one_model_are_refused_for_others(table):
     for option, value, able in (
         ("--covariance", "full", ("mixture", "safe")),
         ("--time-budget", "5", ("auto",)),
-        ("--jobs", "1", ("auto", "safe", "hybrid")),
+        ("--jobs", "1", ("auto", "safe", "hybrid", "vae", "gan", "flow")),
     ):
         for model in set(MODELS) - set(able):
             result = run("fit", "data.csv", "--target", "y", "--model", model, option, value, code=2)

@@ -165,7 +165,7 @@ def test_convolutions_learn_images_and_are_saved(tmp_path, rng, missing):
     [
         ({"network": "conv"}, "needs image_shape"),
         ({"network": "conv", "image_shape": (3, 3)}, "does not fit the 64 columns"),
-        ({"network": len}, "use 'mlp' or 'conv'"),
+        ({"network": len}, "use 'mlp', 'conv' or 'resnet'"),
     ],
 )
 def test_a_network_that_cannot_be(rng, options, why):

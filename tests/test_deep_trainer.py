@@ -94,6 +94,27 @@ def test_few_rows_are_all_in_every_batch_of_every_process():
         assert torch.equal(batch.x[0], rows(7).x)
 
 
+@pytest.mark.parametrize("size", [6, 10, 40])
+def test_balanced_batches_have_as_many_rows_of_each_class(size):
+    """20 rows in classes of 15, 4 and 1: each comes up, as often as the others."""
+    y = torch.tensor([0] * 15 + [1] * 4 + [2])
+    table = rows(20)._replace(y=y)
+    stream = Stream(table, size, seed=3, n_members=2, balanced=True)
+    batches = stream.batches(0)
+    seen = [next(batches) for _ in range(30)]
+    counts = torch.stack([one.y[0].bincount(minlength=3) for one in seen])
+    assert int(counts.sum(dim=0).max() - counts.sum(dim=0).min()) <= 30
+    assert int((counts.max(dim=1).values - counts.min(dim=1).values).max()) <= (2 if size < 20 else 0)
+    values = torch.cat([one.x[0] for one in seen])
+    assert len(values.unique(dim=0)) == 20
+    if size < 20:
+        assert not torch.equal(seen[0].x[0], seen[0].x[1])
+        later = stream.batches(7)
+        assert torch.equal(next(later).x, seen[7].x)
+    plain = Stream(rows(0), size, seed=3, balanced=True)
+    assert next(plain.batches(0)).x.shape == (1, 0, 3)
+
+
 def test_no_rows_are_no_rows():
     assert next(Stream(rows(0), 4, 0).batches(0)).x.shape == (1, 0, 3)
 
@@ -193,6 +214,35 @@ def test_a_resumed_training_ends_at_the_same_numbers(tmp_path):
     assert resumed.history == whole.history
     done = train([Line(9), Line(3)], streams(2), PLAN, checkpoint=place)
     assert same(done, whole)
+
+
+def test_a_checkpoint_goes_on_to_more_steps_but_not_to_fewer(tmp_path):
+    """Stopped before the learning rate falls, the longer fit is that of an uninterrupted one."""
+    longer = replace(PLAN, n_steps=90, n_rounds=9)  # with rounds of the same length
+    whole = train([Line()], streams(), longer)
+
+    class Interrupted(Line):
+        def loss(self, batch, step, objective):
+            if step == 35:
+                raise KeyboardInterrupt
+            return super().loss(batch, step, objective)
+
+    place = Checkpoint(tmp_path / "fit.pt", "mine")
+    with pytest.warns(TrainingWarning, match="Ctrl-C"):
+        train([Interrupted()], streams(), PLAN, checkpoint=place)
+    assert same(train([Line(7)], streams(), longer, checkpoint=place), whole)
+    more = train([Line(8)], streams(), replace(longer, n_steps=100), checkpoint=place)
+    assert more.n_steps == 100
+    assert more.history["step"][:9] == whole.history["step"]
+    with pytest.raises(ParameterError, match=r"is of a fit of 100 steps, and n_steps=60: raise n_steps"):
+        train([Line()], streams(), PLAN, checkpoint=place)
+
+
+def test_progress_is_told_after_each_round():
+    told = []
+    found = train([Line()], streams(), PLAN, progress=lambda *step: told.append(step))
+    assert [step[:2] for step in told] == [(step, 60) for step in (10, 20, 30, 40, 50, 60)]
+    assert told[-1][2] == f"error {found.history['error'][-1]:.4g}"
 
 
 def test_another_fit_s_checkpoint_is_refused(tmp_path):

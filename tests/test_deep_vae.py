@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 import semigen  # noqa: E402
 from laws import DEEP_EXPECTED  # noqa: E402
-from semigen.deep import VAEClassifier, VAEFeatures  # noqa: E402
+from semigen.deep import FlowMixtureClassifier, VAEClassifier, VAEFeatures  # noqa: E402
 from semigen.exceptions import (  # noqa: E402
     ColumnError,
     ConvergenceWarning,
@@ -23,6 +23,7 @@ from semigen.exceptions import (  # noqa: E402
     MissingExtraError,
     ModelFileError,
     ParameterError,
+    TrainingWarning,
 )
 
 SMALL = {"n_latent": 2, "hidden": 16, "device": "cpu"}
@@ -125,7 +126,8 @@ def test_collapsed_latents_are_dropped_and_reported(rng):
     assert 0 < sd.mean() < 0.5
     assert model.sample(3, random_state=0).shape == (3, 5)
     # A latent counts as much as it carries: its variance under the model, 1, becomes its information.
-    unscaled = model.networks_.models[0].encoder(model.networks_.models[0].inputs(*model._rows(X)[:2]))[0]
+    network = model.networks_.models[0]
+    unscaled = network.encoder(network.look(model._rows(X).take(slice(None))))[0]
     np.testing.assert_allclose(
         Z[:, 0] / np.sqrt(model.kl_.max()), unscaled[:, model.active_[0]][:, 0].numpy(), rtol=1e-9
     )
@@ -237,6 +239,113 @@ def test_a_fit_goes_on_from_its_checkpoint(rng, tmp_path):
         model.fit(X + 1e-3 * rng.normal(size=X.shape), y)
 
 
+def test_a_checkpoint_goes_on_to_more_steps(rng, tmp_path):
+    X = rng.normal(size=(60, 3))
+    y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
+    model = classifier(n_steps=20, random_state=0, checkpoint=tmp_path / "fit.pt")
+    assert model.fit(X, y).n_steps_ == 20
+    assert model.set_params(n_steps=30).fit(X, y).history_["step"].tolist() == list(range(1, 31))
+    with pytest.raises(ParameterError, match="of a fit of 30 steps, and n_steps=20"):
+        model.set_params(n_steps=20).fit(X, y)
+
+
+@pytest.mark.parametrize("path", ["none/fit.pt", "", 5])
+def test_a_checkpoint_needs_a_place(path, rng, tmp_path):
+    place = tmp_path / path if isinstance(path, str) else path
+    with pytest.raises(ParameterError, match="checkpoint="):
+        classifier(checkpoint=place).fit(rng.normal(size=(9, 2)), np.arange(9) % 2)
+
+
+def test_torch_s_random_numbers_are_left_alone(mixed, tmp_path):
+    X, labels, _ = mixed
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    model = classifier(features=features(n_steps=2), n_steps=2, random_state=0).fit(X, labels)
+    model.log_density(X, random_state=1)
+    model.sample(3)
+    semigen.save(model, tmp_path / "m.semigen")
+    assert torch.equal(torch.get_rng_state(), before)
+    semigen.load(tmp_path / "m.semigen").predict(X)
+    numbers = X[["size"]].fillna(0.0).assign(b=1.5).to_numpy()
+    alone = {"unlabeled_weight": 1.0, "calibrate": 1.0, "n_steps": 2, "hidden": 8, "random_state": 0}
+    FlowMixtureClassifier(**alone).fit(numbers, labels)  # is built with weights that are replaced
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.filterwarnings("ignore::semigen.exceptions.TrainingWarning")
+def test_ctrl_c_while_features_are_learned_ends_the_fit(mixed, monkeypatch):
+    X, labels, _ = mixed
+    steps = []
+
+    class Interrupted(semigen.deep.vae.model.VAE):
+        def loss(self, batch, step, objective):
+            if step == 3:
+                raise KeyboardInterrupt
+            return super().loss(batch, step, objective)
+
+    monkeypatch.setattr("semigen.deep.vae.architecture.VAE", Interrupted)
+    model = classifier(features=features(n_steps=50), n_steps=50, random_state=0)
+    with pytest.warns(TrainingWarning, match="the classifier itself is untrained"):
+        model.fit(X, labels, progress=lambda *step: steps.append(step))
+    assert model.outcome_ == model.features_.outcome_ == "interrupted"
+    assert model.n_steps_ == 0
+    assert max(done for done, *_ in steps) < 50
+    assert np.isfinite(model.predict_proba(X)).all()
+    monkeypatch.undo()
+    assert model.fit(X, labels).outcome_ == "finished"
+
+
+def test_progress_counts_the_steps_of_features_and_classifier(mixed):
+    X, labels, _ = mixed
+    steps = []
+    model = classifier(features=features(n_steps=3), n_steps=2, random_state=0)
+    model.fit(X, labels, progress=lambda *step: steps.append(step))
+    assert [step[:2] for step in steps] == [(done, 5) for done in range(1, 6)]
+    assert "bound" in steps[0][2]
+    assert "cross_entropy" in steps[-1][2]
+
+
+def test_threads_are_those_asked_for_and_set_back(rng, monkeypatch):
+    X, y = rng.normal(size=(9, 2)), np.arange(9) % 2
+    before, seen = torch.get_num_threads(), []
+    model = classifier(n_steps=2, n_jobs=before + 1)
+    model.fit(X, y, progress=lambda *_: seen.append(torch.get_num_threads()))
+    assert set(seen) == {before + 1}
+    assert torch.get_num_threads() == before
+    with pytest.raises(ParameterError, match="n_jobs=0"):
+        classifier(n_jobs=0).fit(X, y)
+
+
+def test_a_network_of_one_s_own_has_the_right_width(rng):
+    X, y = rng.normal(size=(9, 2)), np.arange(9) % 2
+
+    def wide(n_inputs, n_outputs):
+        return torch.nn.Linear(n_inputs, n_outputs + 1)
+
+    def narrow(n_inputs, n_outputs):
+        return torch.nn.Linear(n_inputs + 1, n_outputs)
+
+    for network, message in (
+        (wide, r"network=wide turned rows of shape \(2, 2\) into \(2, 17\): it has to return"),
+        (narrow, "network=narrow failed on rows of 2 inputs"),
+        (lambda *_: None, "returned NoneType"),
+    ):
+        with pytest.raises(ParameterError, match=message):
+            classifier(network=network).fit(X, y)
+
+
+def test_images_are_flat_rows(rng):
+    X, y = rng.uniform(size=(9, 8, 8)), np.arange(9) % 2
+    for images, cure in (
+        (X, r"X.reshape\(len\(X\), -1\), with image_shape=\(8, 8\)"),
+        (X[..., None].repeat(3, axis=3), r"transpose\(0, 3, 1, 2\).*image_shape=\(3, 8, 8\)"),
+    ):
+        with pytest.raises(ColumnError, match=cure):
+            classifier().fit(images, y)
+    with pytest.raises(ColumnError, match="a row of X is one image"):
+        classifier(n_steps=1).fit(X.reshape(9, -1), y).predict(X)
+
+
 def test_early_stopping_looks_at_unlabeled_rows_only(rng):
     X = rng.normal(size=(100, 3))
     y = np.where(np.arange(100) < 20, np.arange(100) % 2, -1)
@@ -260,6 +369,9 @@ def test_early_stopping_looks_at_unlabeled_rows_only(rng):
         ({"network": "conv"}, ParameterError, "needs image_shape"),
         ({"image_shape": (2, 2)}, ParameterError, "does not fit the 3 columns"),
         ({"hidden": ()}, ParameterError, "at least one hidden layer"),
+        ({"hidden": "big"}, ParameterError, "hidden='big': use a number of units, or one for each"),
+        ({"hidden": 1.5}, ParameterError, "hidden=1.5: use a number of units"),
+        ({"image_shape": "square"}, ParameterError, "image_shape='square': use"),
         ({"n_latent": 0}, ParameterError, "n_latent=0"),
         ({"n_steps": 0}, ParameterError, "n_steps=0"),
         ({"alpha": -1}, ParameterError, "alpha=-1"),

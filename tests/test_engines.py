@@ -139,8 +139,8 @@ def test_a_classifier_computes_with_its_engine(engine, rng):
 
 
 def test_what_is_no_engine_is_refused():
-    with pytest.raises(ParameterError, match="engine='dask' is no engine: use None"):
-        MixtureClassifier(engine="dask").fit([[0.0], [1.0]], ["a", "b"])
+    with pytest.raises(ParameterError, match=r"engine='spark' is no engine: use None.*'dask', 'torch'"):
+        MixtureClassifier(engine="spark").fit([[0.0], [1.0]], ["a", "b"])
     with pytest.raises(ParameterError, match="n_threads=0: it must be None or an integer of at least 1"):
         ThreadEngine(n_threads=0)
     with pytest.raises(ParameterError, match="block_rows=0"):

@@ -33,6 +33,7 @@ def test_a_file_of_an_older_version_predicts_what_it_did(path, tmp_path):
         rows, answer = (answers[f"{path.stem}.{part}"] for part in ("rows", "answer"))
         rows = csr_matrix(rows) if answers[f"{path.stem}.sparse"] else rows
     model = semigen.load(path)
+    assert type(model).__name__ in repr(model)  # which reads every parameter
     np.testing.assert_allclose(write.answer(model, rows), answer, rtol=1e-9, atol=1e-12)
     semigen.save(model, tmp_path / "again.semigen")  # and it can be saved in today's format
     again = semigen.load(tmp_path / "again.semigen")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import semigen
 import semigen.labeling
 from labeling_fake import FakeSession, table_item
+from semigen.datasets import bundled_table
 from semigen.exceptions import MissingExtraError, ParameterError
 from semigen.labeling import server
 from semigen.labeling.security import Gate, is_loopback
@@ -415,3 +416,34 @@ def test_many_at_once(opened):
     for one in threads:
         one.join()
     assert statuses == [200] * 80
+
+
+@pytest.mark.long
+def test_an_annotator_who_errs_teaches_a_model_over_http(opened, tmp_path, rng):
+    table = bundled_table("iris", 5, 0)
+    truth = [str(name) for name in table.y_true]
+    classes = sorted(set(truth))
+    frame = pd.DataFrame(table.X, columns=list(table.feature_names))
+    session = semigen.labeling.Session.open(
+        frame, target="species", classes=classes, journal=tmp_path / "iris.journal", time_budget=1.0
+    )
+    client = opened(session)
+    view = client.json("GET", "/api/view?person=Ana")[1]
+    n_wrong = 0
+    for k in range(60):
+        right = truth[view["item"]["row"]]
+        others = [name for name in classes if name != right]
+        wrong = rng.random() < 0.1
+        n_wrong += wrong
+        body = {"person": "Ana", "key": view["item"]["key"], "classes": [others[k % 2] if wrong else right]}
+        status, view = client.json("POST", "/api/answer", body)
+        assert status == 200
+        if k % 12 == 11:
+            assert session.settle(60)
+    assert n_wrong >= 3
+    state = client.json("GET", "/api/view?person=Ana")[1]["state"]
+    assert state["n_labeled"] >= 50
+    assert state["fit"]["n"] == state["n_labeled"]
+    assert state["honest"]["n"] >= 8
+    model = semigen.MixtureClassifier().fit(frame, session.evidence())
+    assert np.mean(model.predict(frame) == np.array(truth)) > 0.88

@@ -338,7 +338,7 @@ def test_an_ensemble_learns_from_a_sample_and_its_mixture_from_all_rows(tmp_path
     monkeypatch.setattr("semigen.columns.survey.SAMPLE_ROWS", 300)
     rows = table(mixed=True)
     source = semigen.data.from_parquet(written(tmp_path, rows), "y")
-    auto = semigen.AutoClassifier(n_mixtures=3, unlabeled=None).fit(source)
+    auto = semigen.AutoClassifier(n_mixtures=1, unlabeled=None).fit(source)
     n_labeled = N_ROWS - rows["y"].null_count
     assert auto.n_unlabeled_ == N_ROWS - n_labeled
     assert auto.class_rows_.sum() == n_labeled

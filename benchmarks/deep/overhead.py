@@ -88,5 +88,5 @@ def _problem(n_inputs: int, hidden: tuple[int, ...]) -> tuple[TensorRows, Tensor
     table, matrix = tables.learn(rng.random((2000, n_inputs)), "bernoulli")
     log_prior = np.full(10, -np.log(10))
     architecture = VAEArchitecture(table, 20, hidden, "mlp", None, log_prior, labeled_share=0.05, alpha=1.0)
-    labeled = training_rows(table, matrix[:100], np.arange(100) % 10)
-    return labeled, training_rows(table, matrix[100:]), architecture
+    labeled = training_rows(table, matrix, np.arange(100), np.arange(100) % 10)
+    return labeled, training_rows(table, matrix, np.arange(100, len(matrix))), architecture

@@ -18,7 +18,7 @@ from sklearn.mixture import GaussianMixture
 
 from benchmarks.speed.problems import Array, Problem
 from semigen.data.labels import Labels
-from semigen.em import Data, Mixture, Params, Stats, ThreadEngine, fit, m_step
+from semigen.em import Data, Engine, Mixture, Params, Stats, ThreadEngine, fit, m_step
 from semigen.families import Gaussian
 from semigen.families.covariance.base import Moments
 from semigen.mixture import MixtureClassifier
@@ -56,8 +56,9 @@ def semigen(
     dtype: Any = np.float64,
     threads: int | None = None,
     covariance: str = "full",
+    engine: Engine | None = None,
 ) -> Run:
-    """semigen's EM, without labels and without a prior."""
+    """semigen's EM, without labels and without a prior; ``engine`` None: threads."""
     x = problem.rows(dtype)
     n_components = problem.n_components
     labels = Labels(np.arange(n_components), np.zeros((1, n_components)), np.zeros(len(x), dtype=np.intp))
@@ -65,14 +66,14 @@ def semigen(
     family = Gaussian(covariance)
     mixture = Mixture(family, np.arange(n_components), n_components)
     stamps: list[float] = []
-    with ThreadEngine(threads).open() as engine:
-        prior = family.fit_prior(data, 0.0, engine)
+    with (engine or ThreadEngine(threads)).open() as running:
+        prior = family.fit_prior(data, 0.0, running)
         done = fit(
             mixture,
             prior,
             data,
             _start(mixture, prior, problem.means, unit=covariance == "full"),
-            engine,
+            running,
             max_iter=n_iter,
             tol=0.0,
             on_iteration=lambda iteration, objective: stamps.append(time.perf_counter()),

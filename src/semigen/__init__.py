@@ -61,6 +61,7 @@ _MODULES = (
     "datasets",
     "deep",
     "em",
+    "engines",
     "exceptions",
     "families",
     "metrics",

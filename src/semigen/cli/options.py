@@ -50,6 +50,15 @@ Missing = Annotated[
         rich_help_panel=_TABLES,
     ),
 ]
+Embeddings = Annotated[
+    Path | None,
+    typer.Option(
+        help="NumPy file (.npy) with a row of numbers for each row of TABLE, such as sentence embeddings: "
+        "further columns. A column of lists in Parquet needs no option.",
+        metavar="FILE",
+        rich_help_panel=_TABLES,
+    ),
+]
 Keep = Annotated[
     list[str] | None,
     typer.Option(
@@ -124,6 +133,7 @@ def read_options(
     keep: list[str] | None = None,
     unlabeled: list[str] | None = None,
     strip_labels: bool = False,
+    embeddings: Path | None = None,
 ) -> ReadOptions:
     """How tables are to be read.
 
@@ -142,7 +152,7 @@ def read_options(
         raise typer.BadParameter(f"--separator {separator!r}: give one character such as ';', or 'tab'.")
     if separator is not None and separator == decimal:
         raise typer.BadParameter(f"--separator and --decimal are both {separator!r}.")
-    reading = Reading(encoding, separator, decimal or ".", tuple(missing or ()))
+    reading = Reading(encoding, separator, decimal or ".", tuple(missing or ()), embeddings)
     return ReadOptions(reading, tuple(unlabeled or ()), strip_labels, tuple(keep or ()))
 
 

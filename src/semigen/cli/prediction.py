@@ -58,7 +58,10 @@ def predict_file(
         If the file exists and may not be overwritten, or cannot be written.
     """
     ending = table_format(out)
-    if not images and (resume or is_large(source)):
+    beside = options is not None and options.reading.embeddings is not None
+    if beside and resume:
+        raise TableError(f"{source} has embeddings beside it and is read at once: leave out --resume.")
+    if not images and not beside and (resume or is_large(source)):
         return _predict_stream(
             model_path,
             source,

@@ -14,6 +14,13 @@ LINES = 16
 """Lines that ``verbose`` prints, at most."""
 
 
+def part(progress: Progress | None, before: int, after: int, what: str = "") -> Progress | None:
+    """The progress of one of several parts, with so many steps before and after it; ``what`` names all."""
+    if progress is None:
+        return None
+    return lambda done, total, name: progress(before + done, before + total + after, what or name)
+
+
 class Steps:
     """Reports steps: calls ``progress``, and with ``verbose`` prints some of them."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -58,3 +60,80 @@ class RowSource(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """What tells this table from another one or from another state of it."""
+
+
+def is_partitioned(X: Any) -> bool:
+    """Whether X is a collection of Dask: an array or a data frame in partitions, anywhere."""
+    return hasattr(X, "__dask_graph__")
+
+
+def as_source(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """A collection of Dask with its labels and weights as a source; other tables as they are."""
+    if not is_partitioned(X):
+        return X, y, sample_weight
+    # it lives above, where Dask is known
+    return importlib.import_module("semigen.engines").from_dask(X, y, sample_weight), None, None
+
+
+def over_partitions(
+    meta: Callable[[Any], NDArray[Any]],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a method of a fitted model take a collection of Dask as X, too.
+
+    It is then called for each partition, where that is computed, and the result is a Dask array, of which
+    nothing is computed yet.
+
+    Parameters
+    ----------
+    meta : callable
+        What the model would give for no rows, (0,) or (0, K).
+    """
+
+    def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(method)
+        def wrapped(self: Any, X: Any, *given: Any, **named: Any) -> Any:
+            if not is_partitioned(X):
+                return method(self, X, *given, **named)
+            return _by_partitions(_Call(self, method.__name__, given, named), X, meta(self))
+
+        return wrapped
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A method of a model, for the rows of any partition."""
+
+    model: Any
+    method: str
+    given: tuple[Any, ...]
+    named: dict[str, Any]
+
+    def __call__(self, rows: Any) -> Any:
+        return getattr(self.model, self.method)(rows, *self.given, **self.named)
+
+
+def _by_partitions(call: _Call, X: Any, meta: NDArray[Any]) -> Any:
+    if hasattr(X, "columns"):
+        return X.map_partitions(call, meta=meta)
+    whole = X.rechunk({1: X.shape[1]})
+    if meta.ndim == 1:
+        return whole.map_blocks(call, dtype=meta.dtype, drop_axis=1, meta=meta)
+    return whole.map_blocks(call, dtype=meta.dtype, chunks=(whole.chunks[0], meta.shape[1:]), meta=meta)
+
+
+def probabilities(model: Any) -> NDArray[Any]:
+    """Of no rows, (0, K)."""
+    return np.empty((0, len(model.classes_)))
+
+
+def classes(model: Any) -> NDArray[Any]:
+    """Of no rows, (0,)."""
+    found: NDArray[Any] = model.classes_[:0]
+    return found
+
+
+def numbers(_: Any) -> NDArray[Any]:
+    """Of no rows, (0,)."""
+    return np.empty(0)

@@ -3,6 +3,7 @@
 from semigen.datasets.bundled import PartlyLabeled, bundled_table, hide_labels
 from semigen.datasets.harm import HARM_DESIGNS, HarmTable, make_harm
 from semigen.datasets.mixed import MixedTable, MixedTruth, make_mixed
+from semigen.datasets.shapes import make_shapes
 from semigen.datasets.simulated import make_gaussian_classes, make_misspecified
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "make_harm",
     "make_misspecified",
     "make_mixed",
+    "make_shapes",
 ]

@@ -17,7 +17,14 @@ except ImportError as error:
 
 from semigen.deep.flow import FlowMixtureClassifier
 from semigen.deep.gan import GANClassifier
-from semigen.deep.images import class_grid, image_grid, reconstruction_grid, save_image, transfer_grid
+from semigen.deep.images import (
+    class_grid,
+    image_grid,
+    map_images,
+    reconstruction_grid,
+    save_image,
+    transfer_grid,
+)
 from semigen.deep.vae import VAEClassifier, VAEFeatures
 
 __all__ = [
@@ -27,6 +34,7 @@ __all__ = [
     "VAEFeatures",
     "class_grid",
     "image_grid",
+    "map_images",
     "reconstruction_grid",
     "save_image",
     "transfer_grid",

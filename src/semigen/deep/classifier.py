@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from semigen.common import checks
-from semigen.common.progress import Progress
+from semigen.common.progress import Progress, part
 from semigen.data.labels import Labels
 from semigen.data.rows import count_rows, take_rows
 from semigen.data.weights import read_labels
@@ -19,6 +21,7 @@ from semigen.deep.selection import select, to_hold_out, to_try
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.calibration import Calibration
+from semigen.exceptions import TrainingWarning
 
 
 class DeepClassifier(DeepEstimator, TableClassifier):
@@ -44,7 +47,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         sample_weight : array-like of shape (n,) or None
             Weights of the rows, ≥ 0.
         progress : callable, optional
-            Called as ``progress(steps done, all steps, what was fitted)`` after each fit.
+            Called as ``progress(steps done, all steps, what is done)`` up to 50 times per fit.
 
         Returns
         -------
@@ -63,7 +66,6 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             )
         if not _is_auto(self.calibrate):
             power = checks.real("calibrate", self.calibrate, minimum=0.0, more="'auto' or ")
-        self._learn_first(X, training.seed)
         labels, weight = read_labels(y, self.unlabeled, sample_weight, count_rows(X))
         split = split_rows(len(weight), labels, weight, None, 1.0)
         shares = class_prior(getattr(self, "class_prior", "labeled"), split)
@@ -71,34 +73,59 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         tried = to_try(lam, labels, weight)
         folds = to_hold_out(tried, power, labels, weight, training.seed)
         short = -(-training.n_steps // 2)
-        total, done = len(tried) * len(folds) * short + training.n_steps, 0
+        of_folds = len(tried) * len(folds) * short
+        interrupted = self._learn_first(X, training.seed, part(progress, 0, of_folds + training.n_steps))
+        if interrupted:
+            folds, of_folds, training = [], 0, replace(training, n_steps=0)
+        done = self._steps_first
+        total = done + of_folds + training.n_steps
 
         def predict(lam: float, rows: NDArray[np.intp]) -> Array:
             nonlocal done
-            found = self._predicted_without(rows, X, labels, weight, lam, short, training.seed)
+            told = part(progress, done, total - done - short, f"a fold of labels held out, λ = {lam:g}")
+            found = self._predicted_without(rows, X, labels, weight, lam, short, training.seed, told)
             done += short
-            if progress is not None:
-                progress(done, total, f"a fold of labels held out, λ = {lam:g}")
             return found
 
         found = select(predict, tried, folds, labels, weight, shares, training.seed, power)
-        self._learn(X, labels, weight, training, found.unlabeled_weight)
+        if not found.unlabeled_weight and lam is None:
+            training = replace(training, patience=None)
+        self._learn(X, labels, weight, training, found.unlabeled_weight, part(progress, done, 0))
+        if interrupted:
+            self.outcome_ = "interrupted"
+            warnings.warn(
+                "Ctrl-C ended the fit while its features were learned: the classifier itself is untrained.",
+                TrainingWarning,
+                stacklevel=2,
+            )
         self.unlabeled_weight_, self.comparison_, self.verdict_ = (
             found.unlabeled_weight,
             found.comparison,
             found.verdict,
         )
         self.calibration_ = Calibration(found.power, shares)
-        if progress is not None:
-            progress(total, total, f"all labels, λ = {found.unlabeled_weight:g}")
         return self
 
-    def _learn(self, X: Any, labels: Labels, weight: Array, training: Training, lam: float) -> None:
+    def _learn(
+        self,
+        X: Any,
+        labels: Labels,
+        weight: Array,
+        training: Training,
+        lam: float,
+        progress: Progress | None,
+    ) -> None:
         """Train the networks with λ."""
         raise NotImplementedError
 
-    def _learn_first(self, X: Any, seed: int) -> None:
-        """Learn what sees no labels, once for all fits."""
+    @property
+    def _steps_first(self) -> int:
+        """Steps of :meth:`_learn_first`."""
+        return 0
+
+    def _learn_first(self, X: Any, seed: int, progress: Progress | None) -> bool:
+        """Learn what sees no labels, once for all fits; whether Ctrl-C ended it."""
+        return False
 
     def _alone(self) -> Any:
         """The same classifier, not fitted, with what :meth:`_learn_first` learned."""
@@ -113,6 +140,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         lam: float,
         n_steps: int,
         seed: int,
+        progress: Progress | None,
     ) -> Array:
         """Probabilities (rows, K) that a fit gives to rows of weight 0."""
         seen = weight.copy()
@@ -127,7 +155,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         )
         if "warmup_steps" in fold.get_params():
             fold.set_params(warmup_steps=fold.warmup_steps // 2)
-        fold.fit(X, labels, seen)
+        if not lam and fold.patience is not None:  # there are no unlabeled rows to look at
+            fold.set_params(patience=None)
+        fold.fit(X, labels, seen, progress=progress)
         if fold.outcome_ == "interrupted":
             raise KeyboardInterrupt
         return np.asarray(fold.predict_proba(take_rows(X, rows)))

@@ -26,9 +26,17 @@ def mix(seed: int, number: int) -> int:
 
 
 @contextmanager
+def forked() -> Iterator[None]:
+    """Torch's random numbers inside are none of the caller's: its streams are restored afterwards."""
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):
+        yield
+
+
+@contextmanager
 def drawing(random_state: Any) -> Iterator[None]:
     """Torch's random numbers from ``random_state``, without gradients; its stream is restored afterwards."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with forked(), torch.no_grad():
         torch.manual_seed(random_seed(random_state))
         yield
 

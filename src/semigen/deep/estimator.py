@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,17 @@ from numpy.typing import NDArray
 from semigen import columns
 from semigen.columns import Schema
 from semigen.common import checks
-from semigen.deep.data.rows import TensorRows, for_members, hold_out, rows_to_predict
-from semigen.deep.data.tables import refuse_unbounded
-from semigen.deep.draws import mix, random_seed
+from semigen.common.progress import Progress
+from semigen.common.threads import thread_count
+from semigen.deep.data.rows import Rows, TableRows, blocks, for_members, hold_out, table_rows
+from semigen.deep.data.tables import refuse_stacks, refuse_unbounded
+from semigen.deep.draws import forked, mix, random_seed
 from semigen.deep.fitted import Architecture, Networks
-from semigen.deep.training.checkpoints import Checkpoint, fingerprint
-from semigen.deep.training.devices import check_device, check_precision, common_seed
+from semigen.deep.training.checkpoints import Checkpoint, checked_path, fingerprint
+from semigen.deep.training.devices import check_device, check_precision, common_seed, thread_limit
 from semigen.deep.training.streams import Stream, Streams
 from semigen.deep.training.trainer import Trained, Training, train
+from semigen.exceptions import ParameterError
 
 Array = NDArray[np.float64]
 
@@ -47,6 +49,8 @@ def n_steps_of(estimator: Any, n_rows: int) -> int:
 class DeepEstimator:
     """The part of an estimator that reads parameters, trains networks and asks them."""
 
+    balanced_batches = False  # of a model without classes
+
     networks_: Networks
     schema_: Schema
 
@@ -57,6 +61,7 @@ class DeepEstimator:
     weight_average: float
     patience: int | None
     n_members: int
+    n_jobs: int | None
     device: str
     precision: str
     checkpoint: Any
@@ -73,8 +78,13 @@ class DeepEstimator:
         """The parameters of training on so many rows, checked; the seed is drawn from ``random_state``."""
         check_device(self.device)
         check_precision(self.precision)
+        checked_path(self.checkpoint)
+        if self.n_jobs is not None:
+            thread_count(self.n_jobs)
         checks.integer("n_members", self.n_members, minimum=1)
         checks.integer("batch_size", self.batch_size, minimum=1)
+        if self.balanced_batches not in (True, False):
+            raise ParameterError(f"balanced_batches={self.balanced_batches!r}: use True or False.")
         checks.integer("warmup_steps", self.warmup_steps, minimum=0)
         if self.patience is not None:
             checks.integer("patience", self.patience, minimum=1)
@@ -93,9 +103,10 @@ class DeepEstimator:
         self,
         architecture: Architecture,
         training: Training,
-        labeled: TensorRows,
-        unlabeled: TensorRows,
+        labeled: Rows,
+        unlabeled: Rows,
         start: Callable[[Any, int], None],
+        progress: Progress | None = None,
     ) -> Trained:
         """Train the networks and store them; early stopping holds out a tenth of the unlabeled rows.
 
@@ -107,24 +118,26 @@ class DeepEstimator:
             unlabeled, batch = hold_out(labeled, unlabeled, training.seed)
             held_out = for_members(batch, self.n_members)
         streams = Streams(
-            Stream(labeled, self.batch_size, mix(training.seed, 1), self.n_members),
+            Stream(labeled, self.batch_size, mix(training.seed, 1), self.n_members, self.balanced_batches),
             Stream(unlabeled, self.batch_size, mix(training.seed, 2), self.n_members),
         )
         models = []
-        with torch.random.fork_rng(devices=[]):
+        with forked():
             for m in range(self.n_members):
                 seed = mix(training.seed, 3 + m)
                 torch.manual_seed(seed)
                 model = architecture.build()
                 start(model, seed)
                 models.append(model.float())
-        trained = train(
-            models,
-            streams,
-            training,
-            held_out=held_out,
-            checkpoint=self._checkpoint(architecture, training, labeled, seen),
-        )
+        with thread_limit(self.n_jobs):
+            trained = train(
+                models,
+                streams,
+                training,
+                held_out=held_out,
+                checkpoint=self._checkpoint(architecture, training, labeled, seen),
+                progress=progress,
+            )
         self.networks_ = Networks.of(architecture, trained.states)
         self.history_ = {name: np.array(values) for name, values in trained.history.items()}
         self.n_steps_ = trained.n_steps
@@ -132,18 +145,26 @@ class DeepEstimator:
         return trained
 
     def _checkpoint(
-        self, architecture: Architecture, training: Training, labeled: TensorRows, unlabeled: TensorRows
+        self, architecture: Architecture, training: Training, labeled: Rows, unlabeled: Rows
     ) -> Checkpoint | None:
-        if self.checkpoint is None:
+        path = checked_path(self.checkpoint)
+        if path is None:
             return None
-        settings = (replace(training, verbose=0), architecture, self.batch_size, self.n_members)
-        return Checkpoint(Path(self.checkpoint), fingerprint(settings, [*labeled, *unlabeled]))
+        of_batches = (self.batch_size, self.n_members, self.balanced_batches)
+        settings = (replace(training, verbose=0, n_steps=0), architecture, *of_batches)
+        return Checkpoint(
+            path,
+            fingerprint(
+                settings, (one for rows in (labeled, unlabeled) for block in blocks(rows) for one in block)
+            ),
+        )
 
-    def _rows(self, X: Any) -> TensorRows:
+    def _rows(self, X: Any) -> TableRows:
         """Rows to ask the networks about, float64."""
+        refuse_stacks(X)
         return self._as_rows(columns.read_like(self, X, sparse=False))
 
-    def _as_rows(self, matrix: Any) -> TensorRows:
+    def _as_rows(self, matrix: Any) -> TableRows:
         table = self.networks_.architecture.table
         refuse_unbounded(table.schema, table.likelihoods, matrix)
-        return rows_to_predict(*table.tensors(matrix))
+        return table_rows(table, matrix)

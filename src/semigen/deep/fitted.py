@@ -14,11 +14,12 @@ from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 from torch import Tensor
 
-from semigen.deep.data.rows import TensorRows
+from semigen.deep.data.rows import Rows, TensorRows
 from semigen.deep.data.tables import Table
+from semigen.deep.draws import forked
 from semigen.deep.training.model import Model
 
-VALUES_PER_BLOCK = 2**22
+VALUES_PER_BLOCK = 2**18
 """Values, times classes, whose densities are held at once in an answer."""
 
 OLD_WEIGHTS = {"inputs.centre": "inputs.center"}
@@ -72,17 +73,19 @@ class Networks:
         weights = ({name: value.numpy() for name, value in state.items()} for state in states)
         return cls(architecture, tuple(weights))
 
-    def ask(self, rows: TensorRows, question: Callable[[TensorRows], Tensor]) -> Tensor:
+    def ask(self, rows: Rows, question: Callable[[TensorRows], Tensor]) -> Tensor:
         """Answers about rows, computed block by block; the rows are on the last axis."""
         n_classes = max(1, len(self.architecture.log_prior))
-        size = max(1, VALUES_PER_BLOCK // (n_classes * rows.x.shape[1]))
+        size = max(1, VALUES_PER_BLOCK // (n_classes * self.architecture.table.schema.n_features))
         with torch.no_grad():
-            blocks = (rows.take(slice(i, i + size)) for i in range(0, len(rows.x), size))
-            return torch.cat([question(block) for block in blocks], dim=-1)
+            first = question(rows.take(slice(size)))
+            answers = first.new_empty(*first.shape[:-1], rows.n_rows)
+            answers[..., :size] = first
+            for i in range(size, rows.n_rows, size):  # into place: small pieces would scatter over memory
+                answers[..., i : i + size] = question(rows.take(slice(i, i + size)))
+        return answers
 
-    def ask_each(
-        self, rows: TensorRows, question: Callable[[Any, TensorRows], Tensor]
-    ) -> NDArray[np.float64]:
+    def ask_each(self, rows: Rows, question: Callable[[Any, TensorRows], Tensor]) -> NDArray[np.float64]:
         """Each member's answers, (members, n, …): ``question(model, rows)`` has the rows on the last axis."""
         answers = (self.ask(rows, partial(question, one)).numpy() for one in self.models)
         return np.stack([np.ascontiguousarray(np.moveaxis(one, -1, 0)) for one in answers])
@@ -104,11 +107,14 @@ class Networks:
         n_arrays, n_values = self.architecture.least_size
         if n_arrays > len(weights) or n_values > sum(value.size for value in weights.values()):
             raise ValueError("an architecture is larger than its weights")
-        try:
-            with torch.device("meta"):  # takes no memory, whatever sizes the architecture of a file claims
+        with forked():  # layers draw weights, which are replaced
+            try:
+                with torch.device(
+                    "meta"
+                ):  # takes no memory, whatever sizes the architecture of a file claims
+                    model = self.architecture.build()
+            except NotImplementedError:  # a flow's masks are computed while it is built
                 model = self.architecture.build()
-        except NotImplementedError:  # a flow's masks are computed while it is built
-            model = self.architecture.build()
         arrays = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
         model.load_state_dict(arrays, assign=True)
         return model.double().eval().requires_grad_(False)

@@ -23,7 +23,15 @@ from semigen.common import checks
 from semigen.deep.draws import random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.vae.classifier import VAEClassifier
-from semigen.exceptions import ClassNotMadeError, MissingExtraError, ParameterError, TrainingWarning
+from semigen.exceptions import (
+    ClassNotMadeError,
+    MissingExtraError,
+    ParameterError,
+    TableError,
+    TrainingWarning,
+)
+from semigen.io.files import refuse_existing, written_at_once
+from semigen.io.images import ImageForm, as_gray, image_files, pixel_rows, read_image
 
 MISSING = 0.5
 """The gray level of missing values."""
@@ -215,6 +223,68 @@ def save_image(image: Any, path: str | os.PathLike[str], *, scale: int = 1, over
         ) from error
     with open(path, "wb" if overwrite else "xb") as file:
         file.write(encoded.getvalue())
+
+
+def map_images(
+    folder: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    size: tuple[int, int] | None = None,
+    color: bool = True,
+    overwrite: bool = False,
+) -> tuple[NDArray[np.float32], list[str], tuple[int, int, int]]:
+    """Write the images of a folder, one by one, as flat rows to a file that a fit reads batch by batch.
+
+    Needs the extra ``images``: ``pip install "semigen[images]"``.
+
+    Parameters
+    ----------
+    folder : path
+        With subfolders; images in the order of their names.
+    path : path
+        A ``.npy`` file to write, 4 bytes per number.
+    size : (height, width) or None, default=None
+        Pixels that every image is resized to; None: all have the size of the first.
+    color : bool, default=True
+        Whether rows have three channels, or brightness only.
+    overwrite : bool, default=False
+        Whether to replace an existing file.
+
+    Returns
+    -------
+    X : memory map of shape (n, channels · height · width), float32
+        From 0 to 1, channel by channel.
+    names : list of str
+        Of the files, relative to the folder.
+    image_shape : (channels, height, width)
+
+    Raises
+    ------
+    TableError
+        If there is no image, one cannot be read, or sizes differ and ``size`` is None.
+    MissingExtraError
+        If Pillow is not installed.
+    FileExistsError
+        If ``path`` exists and ``overwrite`` is false.
+    """
+    folder, path = Path(folder), Path(path)
+    refuse_existing(path, overwrite)
+    names = image_files(folder)
+    height, width = read_image(folder / names[0], size).shape[:2]
+    form = ImageForm(height, width, 3 if color else 1, size is not None)
+    shape = (form.channels, height, width)
+    with written_at_once(path, overwrite=overwrite) as unfinished:
+        X = np.lib.format.open_memmap(unfinished, "w+", np.float32, (len(names), math.prod(shape)))
+        for i, name in enumerate(names):
+            pixels = read_image(folder / name, size)
+            if pixels.shape[:2] != (height, width):
+                found = f"{pixels.shape[0]} x {pixels.shape[1]}"
+                raise TableError(
+                    f"{name} has {found} pixels and {names[0]} {height} x {width}: set size=(height, width)."
+                )
+            X[i] = pixel_rows([pixels if color or pixels.ndim == 2 else as_gray(pixels)], form)[0]
+        X.flush()
+    return np.load(path, mmap_mode="r"), names, shape
 
 
 def _stack(images: Any, image_shape: Sequence[int] | None) -> NDArray[Any]:

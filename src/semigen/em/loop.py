@@ -16,6 +16,7 @@ from semigen.em.acceleration import as_acceleration
 from semigen.em.kernel import e_step, log_likelihood, log_prior, m_step, stats_by_label
 from semigen.em.records import Array, Mixture, Params, Stats, as_vector
 from semigen.exceptions import ConvergenceWarning, ObjectiveDecreasedWarning
+from semigen.families.protocol import Lighter
 
 SLACK = 1e-9
 """A fall of the objective by this share is rounding."""
@@ -131,9 +132,18 @@ def fit(
     free, total_weight = data.where(~settled), data.total_weight
     fixed = _settled_stats(mixture, params, data.where(settled), engine) if settled.any() else []
 
+    light = mixture.family.lighter(data.missing)
+    whole: list[Any] = []  # the sums of the first walk
+
     def evaluate(current: Params, dtype: Any) -> tuple[float, Stats]:
         known = [replace(one, log_lik=log_likelihood(mixture, current, one)) for one in fixed]
-        found = engine.reduce_blocks(partial(e_step, mixture, current, dtype=dtype), Stats.merge, free)
+        this = mixture if light is None or not whole else replace(mixture, family=light.family)
+        found = engine.reduce_blocks(partial(e_step, this, current, dtype=dtype), Stats.merge, free)
+        if light is not None and found:
+            if whole:
+                found = [_completed(light, current, found[0], whole[0])]
+            else:
+                whole.append(found[0].family)
         stats = reduce(Stats.merge, [*known, *found])
         return (stats.log_lik + log_prior(mixture, prior, current)) / total_weight, stats
 
@@ -183,6 +193,12 @@ def fit(
             on_climb(Climb(params, np.asarray(path), refused, single=dtype == np.float32))
         converged = rise < tol and not accepted
     return Fit(params, np.asarray(path), converged)
+
+
+def _completed(light: Lighter, params: Params, stats: Stats, whole: Any) -> Stats:
+    """Statistics of walks that left something out, with that."""
+    family, more = light.complete(params.family, stats.family, whole)
+    return replace(stats, family=family, log_lik=stats.log_lik + more)
 
 
 def _settled(mixture: Mixture, data: Blocks) -> NDArray[np.bool_]:

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from semigen.engines.cluster import DaskEngine as DaskEngine
+    from semigen.engines.collections import from_dask as from_dask
     from semigen.engines.tensors import TorchEngine as TorchEngine
 
-_WHERE = {"DaskEngine": "semigen.engines.cluster", "TorchEngine": "semigen.engines.tensors"}
+_WHERE = {
+    "DaskEngine": "semigen.engines.cluster",
+    "TorchEngine": "semigen.engines.tensors",
+    "from_dask": "semigen.engines.collections",
+}
 
-__all__ = ["DaskEngine", "TorchEngine"]
+__all__ = ["DaskEngine", "TorchEngine", "from_dask"]
 
 
 def __getattr__(name: str) -> Any:

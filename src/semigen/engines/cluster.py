@@ -11,12 +11,17 @@ from functools import partial, reduce
 from typing import Any, Self
 from uuid import uuid4
 
+import numpy as np
 from dask.delayed import delayed
-from distributed import Client, get_client
+from distributed import Client, get_client, get_worker
 
+from semigen.columns.streams import StreamedRows
 from semigen.common.checks import integer
 from semigen.common.threads import one_blas_thread
 from semigen.data.blocks import Block, Blocks, Engine
+from semigen.data.sources import Batch, RowSource
+from semigen.em import ThreadEngine
+from semigen.engines.collections import DaskSource
 from semigen.exceptions import ParameterError
 
 FAN_IN = 8
@@ -67,8 +72,15 @@ class DaskEngine(Engine):
     def __deepcopy__(self, memo: Any) -> Self:
         return self  # a client is a connection, which has no copy
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"client": None, "block_rows": self.block_rows}
+
     @contextmanager
     def open(self) -> Iterator[Engine]:
+        if _inside_task():
+            with ThreadEngine(1).open() as here:
+                yield here
+            return
         yield _Cluster(self._connected(), self.block_rows)
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
@@ -109,7 +121,8 @@ class _Cluster(Engine):
         losses = 0
         while True:
             try:
-                return list(self.client.gather(self.client.compute(tasks_of(self._parts(source)))))
+                found = self.client.gather(self.client.compute(tasks_of(self._parts(source))))
+                return [one for one in found if one is not None]
             except CancelledError:
                 losses += 1
                 if losses > MOST_LOSSES:
@@ -118,11 +131,27 @@ class _Cluster(Engine):
 
     def _parts(self, source: Blocks) -> Sequence[Any]:
         """The blocks of a source as futures, or as tasks that compute them."""
+        if isinstance(source, StreamedRows) and isinstance(source.source, DaskSource):
+            none = np.empty(0, dtype=np.intp)
+            bare = replace(source, source=_NO_ROWS, sample=source.sample.at(none))
+            batches = source.source.tasks(source.schema.input_names)
+            name = _task_name("read")
+            read = delayed(partial(_read, bare), pure=False)
+            return [read(one, dask_key_name=f"{name}-{number}") for number, one in enumerate(batches)]
         if id(source) not in self._sent:
             blocks = [_counted(block) for block in source.blocks(self.block_rows)]
             self._sent[id(source)] = self.client.scatter(blocks, hash=False) if blocks else []
             weakref.finalize(source, self._sent.pop, id(source), None)
         return self._sent[id(source)]
+
+
+def _inside_task() -> bool:
+    """Whether this is a worker computing a task, such as the prediction for a partition."""
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True
 
 
 def _applied(function: Callable[..., Any], parts: Sequence[Any], *states: Iterable[Any]) -> list[Any]:
@@ -149,13 +178,37 @@ def _merged(merge: Callable[[Any, Any], Any], tasks: list[Any]) -> list[Any]:
     return tasks
 
 
-def _call(function: Callable[..., Any], items: Sequence[Any], block: Block) -> Any:
+def _read(rows: StreamedRows, batch: Batch) -> Block | None:
+    """A partition as a block, on a worker; None where no row counts."""
+    one = replace(rows, source=_OneBatch(batch))
+    return next(iter(one.blocks(max(1, len(batch.code)))), None)
+
+
+def _call(function: Callable[..., Any], items: Sequence[Any], block: Block | None) -> Any:
+    if block is None:
+        return None
     with one_blas_thread():
         return function(block, *items)
 
 
 def _merge(merge: Callable[[Any, Any], Any], *parts: Any) -> Any:
-    return reduce(merge, parts)
+    found = [one for one in parts if one is not None]
+    return reduce(merge, found) if found else None
+
+
+class _OneBatch(RowSource):
+    """A table of one batch, or none."""
+
+    target, names, fingerprint = "", (), ""
+
+    def __init__(self, *batches: Batch) -> None:
+        self._batches = batches
+
+    def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
+        return iter(self._batches)
+
+
+_NO_ROWS = _OneBatch()
 
 
 def _counted(block: Block) -> Block:

@@ -39,8 +39,8 @@ class TorchEngine(Engine):
 
     Parameters
     ----------
-    device : str
-        A device that has float64, so not "mps". By default "cuda" where there is one, else "cpu".
+    device : str or None, default=None
+        A device that has float64: "cpu", "cuda", "cuda:1", not "mps". None: a GPU where there is one.
     block_rows : int, default=262144
         Rows that are copied and computed together.
     keep : bool, default=True
@@ -53,24 +53,28 @@ class TorchEngine(Engine):
         not Gaussian or values are missing.
     """
 
-    device: str = field(default_factory=lambda: "cuda" if torch.cuda.is_available() else "cpu")
+    device: str | None = None
     block_rows: int = 262144
     keep: bool = True
 
     def __post_init__(self) -> None:
         integer("block_rows", self.block_rows, minimum=1)
         try:
-            torch.zeros(1, dtype=torch.float64, device=self.device)
+            torch.zeros(1, dtype=torch.float64, device=self._there)
         except (RuntimeError, TypeError, AssertionError) as error:
             raise ParameterError(
                 f"device={self.device!r} cannot be used with float64 here ({error!s:.60}…): use "
                 "'cpu', or 'cuda' where PyTorch finds a GPU."
             ) from error
 
+    @property
+    def _there(self) -> str:
+        return self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+
     @contextmanager
     def open(self) -> Iterator[Engine]:
         with ThreadEngine(block_rows=self.block_rows).open() as threads:
-            yield _Device(torch.device(self.device), self.block_rows, self.keep, threads)
+            yield _Device(torch.device(self._there), self.block_rows, self.keep, threads)
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
         with self.open() as running:

@@ -11,6 +11,7 @@ from semigen.exceptions import ParameterError
 from semigen.families import Family, Gaussian
 from semigen.families.covariance import Covariance, Diag, Full, Tied
 from semigen.families.covariance.base import LocationShape, Moments
+from semigen.families.covariance.full import TiedLinear, linear_weights
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -57,6 +58,7 @@ class TensorWalk:
         self.constant = tensor(
             -0.5 * (self.n_features * LOG_2PI + np.broadcast_to(log_det, len(params.mean)))
         )
+        self.linear = tensor(linear_weights(params)) if isinstance(covariance, TiedLinear) else None
         self.farthest = float(np.sqrt(torch.finfo(dtype).max))
         second = self.whiten.shape if not self.is_tied else (self.n_features, self.n_features)
         sums = (self.n_components,), (self.n_components, self.n_features), second
@@ -92,6 +94,9 @@ class TensorWalk:
     def log_prob(self, x: torch.Tensor) -> torch.Tensor:
         """Log p(x | component) of rows (n, D), (C, n)."""
         self.y = (x - self.center.to(x.dtype)).to(self.whiten.dtype).T.contiguous()
+        if self.linear is not None:
+            shared = self.linear[:, 1:] @ self.y + self.linear[:, :1]
+            return shared.mul_(-0.5).add_(self.constant[:, None])
         white = self.whiten[:, :, None] * self.y if self.is_diagonal else self.whiten @ self.y
         distance = (white - self.white_mean).square_().sum(dim=1)
         distance = torch.fmin(distance, distance.new_tensor(self.farthest))
@@ -102,6 +107,8 @@ class TensorWalk:
         y = self.y
         self.weight += resp.sum(dim=1, dtype=torch.float64)
         self.first += resp @ y.T
+        if self.linear is not None:
+            return
         if self.is_diagonal:
             self.second += resp @ (y * y).T
         elif self.is_tied:

@@ -18,6 +18,7 @@ from semigen.columns.tables import listing
 from semigen.common.checks import real
 from semigen.common.threads import thread_count
 from semigen.data.rows import by_blocks
+from semigen.data.sources import over_partitions, probabilities
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS
 from semigen.ensemble.forms import FormedRows, Forms
 from semigen.ensemble.pool import PoolClassifier
@@ -49,6 +50,7 @@ class FittedEnsemble(UncertainEnsemble):
     log_densities_: Any
     n_jobs: int | None
 
+    @over_partitions(probabilities)
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
         return self._by_blocks(lambda pool, rows: pool.predict_proba(rows), X)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from semigen.columns import Schema
 from semigen.columns.streams import ReadSource, StreamedRows
 from semigen.columns.survey import is_source, learn_source
+from semigen.data.sources import as_source
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS
 from semigen.ensemble.pool import PoolClassifier
 from semigen.estimators.adapters import prior_of
@@ -27,6 +28,7 @@ def sampled(
     LabelError
         If labels or weights are given beside a source.
     """
+    X, y, sample_weight = as_source(X, y, sample_weight)
     if not is_source(X):
         return X, y, sample_weight, None
     if y is not None or sample_weight is not None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
+from semigen.data.sources import classes, over_partitions
 from semigen.evaluation.metrics import accuracy_score
 
 Array = NDArray[np.float64]
@@ -41,6 +42,7 @@ class ProbabilityClassifier(ClassifierMixin):
         """Class probabilities, (n, K), in the order of ``classes_``."""
         raise NotImplementedError
 
+    @over_partitions(classes)
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class of each row, (n,)."""
         best = self.predict_proba(X).argmax(axis=1)

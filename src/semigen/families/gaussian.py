@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from semigen.arrays.pieces import Indices
 from semigen.data.blocks import Missing
 from semigen.families.covariance.base import LocationShape, Moments, NormalInverseWishart, ScatterWalk
+from semigen.families.covariance.full import Tied, TiedLinear
 from semigen.families.elliptical import Elliptical
-from semigen.families.protocol import Array, Floats, Walk
+from semigen.families.protocol import Array, Family, Floats, Lighter, Walk
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -40,6 +42,9 @@ class Gaussian(Elliptical):
     def walk(self, params: LocationShape, dtype: Any, missing: Missing = None) -> GaussianWalk:
         return GaussianWalk(self._scatter_walk(params, dtype, missing))
 
+    def lighter(self, missing: Missing = None) -> Lighter | None:
+        return _TotalScatter() if type(self.covariance) is Tied and self.reusable(missing) else None
+
     def m_step(self, prior: NormalInverseWishart, stats: Moments, params: LocationShape) -> LocationShape:
         return self._estimate(prior, stats.weight, stats, params)
 
@@ -55,6 +60,16 @@ class Gaussian(Elliptical):
             "mean": params.mean + params.center,
             "covariance": self.covariance.dense(params.shape, len(params.mean)),
         }
+
+
+class _TotalScatter:
+    """The second moments of all rows, which are those of any responsibilities where components share them."""
+
+    def __init__(self) -> None:
+        self.family: Family = Gaussian(TiedLinear())
+
+    def complete(self, params: LocationShape, stats: Moments, first: Moments) -> tuple[Moments, float]:
+        return replace(stats, second=first.second), -0.5 * Tied().trace(params.shape, first.second)
 
 
 class GaussianWalk(Walk):

@@ -59,6 +59,27 @@ class Walk(Protocol):
         ...
 
 
+class Lighter(Protocol):
+    """A family with walks that leave out what rows give to all components alike."""
+
+    family: Family
+    """Of these walks."""
+
+    def complete(self, params: Any, stats: Any, first: Any) -> tuple[Any, float]:
+        """Statistics of such a walk with what is left out, and what that adds to ``Σ w log p(x)``.
+
+        Parameters
+        ----------
+        params : record
+            Those of the walk.
+        stats : record
+            Its statistics.
+        first : record
+            Statistics of a whole walk over the same rows, with any parameters.
+        """
+        ...
+
+
 class Family(ABC):
     """A family of distributions p(x | component)."""
 
@@ -143,6 +164,10 @@ class Family(ABC):
     @abstractmethod
     def walk(self, params: Any, dtype: Any, missing: Missing = None) -> Walk:
         """Start a walk over rows of numbers of type ``dtype`` with missing values in ``missing`` columns."""
+
+    def lighter(self, missing: Missing = None) -> Lighter | None:
+        """How to leave out of walks what no iteration changes; None: there is nothing."""
+        return None
 
     @abstractmethod
     def m_step(self, prior: Any, stats: Any, params: Any) -> Any:

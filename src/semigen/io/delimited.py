@@ -50,12 +50,15 @@ class Reading:
         The decimal mark of numbers in a text file.
     missing : tuple of str
         Cells that are missing, besides empty ones and the usual words (NA, NaN, null).
+    embeddings : Path or None
+        A NumPy file with a row of numbers for each row of the table.
     """
 
     encoding: str | None = None
     separator: str | None = None
     decimal: str = "."
     missing: tuple[str, ...] = ()
+    embeddings: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,12 @@ have now. So every version loads the files of all versions before it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from semigen.arrays.special import NormalScores
 from semigen.comparison import Verdict, judge
@@ -107,6 +109,9 @@ def finish(model: Any, version: int) -> Any:
             step = STEPS[older].get(type(one).__name__)
             if step is not None:
                 step(one)
+    for one in parts_of(model):
+        if version < FORMAT:
+            _add_defaults(one)
     return model
 
 
@@ -262,6 +267,14 @@ def _uniform_priors(model: Any) -> None:
     vars(model).pop("balance", None)
     model.class_prior = "shared"
     model.class_prior_, model.priors_ = uniform, dict.fromkeys(model.estimators_, uniform)
+
+
+def _add_defaults(one: Any) -> None:
+    """Parameters of an estimator and fields of a record that the version of the file did not have."""
+    if isinstance(one, BaseEstimator) or is_dataclass(one):
+        for name, parameter in signature(type(one)).parameters.items():
+            if parameter.default is not parameter.empty and name not in vars(one):
+                _set(one, **{name: parameter.default})
 
 
 def _node_values(model: Any) -> None:

@@ -86,7 +86,6 @@ class ParquetPart(Part):
     """A Parquet file, which is read row group by row group."""
 
     constants: tuple[tuple[str, Any], ...] = ()
-    group_rows: tuple[int, ...] = ()
 
     def _pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]:
         constants = dict(self.constants)
@@ -221,12 +220,11 @@ def part_of(fragment: Any, common: pa.Schema, reading: Reading) -> Part:
             return _csv_part(path, system, state, reading)
         if isinstance(fragment.format, arrow_dataset.ParquetFileFormat):
             with parquet.ParquetFile(system.open_input_file(path)) as file:
-                schema, metadata = file.schema_arrow, file.metadata
+                schema = file.schema_arrow
             keys = arrow_dataset.get_partition_keys(fragment.partition_expression)
             for name in keys:
                 schema = schema.append(common.field(name))
-            rows = tuple(metadata.row_group(g).num_rows for g in range(metadata.num_row_groups))
-            return ParquetPart(path, system, state, schema, tuple(keys.items()), rows)
+            return ParquetPart(path, system, state, schema, tuple(keys.items()))
         with ipc.open_file(system.open_input_file(path)) as file:
             return ArrowPart(path, system, state, file.schema)
     except (pa.ArrowException, OSError) as error:

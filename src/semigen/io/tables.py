@@ -17,6 +17,7 @@ from semigen.columns.numerals import plain_number
 from semigen.columns.tables import plain_types
 from semigen.exceptions import MissingExtraError, TableError
 from semigen.io.delimited import Reading, open_delimited, refuse_separator, unzipped
+from semigen.io.embeddings import WithEmbeddings, read_embeddings, spread_lists
 from semigen.io.files import first_line
 
 STDIN = Path("-")
@@ -114,6 +115,8 @@ def open_table(path: Path, reading: Reading | None = None) -> TableFile:
     if reading.separator is not None:
         refuse_separator(reading.separator)
     file = _opened(path, reading)
+    if reading.embeddings is not None:
+        file = WithEmbeddings(file, read_embeddings(reading.embeddings))
     twice = [repr(name) for name, count in Counter(file.names).items() if count > 1]
     if twice:
         raise TableError(f"{path} has more than one column named {', '.join(twice)}: give each its own name.")
@@ -229,7 +232,7 @@ def _opened(path: Path, reading: Reading) -> TableFile:
         **dict.fromkeys(_EXCEL, _excel),
     }[ending]
     table, *notes = read(path, content)
-    return TypedFile(path, _named(table), reading.missing, tuple(notes), reading.decimal)
+    return TypedFile(path, spread_lists(_named(table)), reading.missing, tuple(notes), reading.decimal)
 
 
 def _content(path: Path) -> tuple[bytes, str]:

@@ -51,7 +51,7 @@ def keys_by_content(frame: Frame) -> list[str]:
     """
     total = np.zeros(len(frame), dtype=np.uint64)
     for name in frame.columns:
-        total += _mixed(_cells(frame.get_column(name)) ^ _of_text(str(name)))
+        total += _mixed(_cells(frame.get_column(name)) ^ _of_texts([str(name)]))
     words = _mixed(total).tolist()
     seen: Counter[int] = Counter()
     keys = []
@@ -63,7 +63,7 @@ def keys_by_content(frame: Frame) -> list[str]:
 
 def fingerprints(keys: list[str]) -> Words:
     """Hashes of keys in increasing order, by which a changed table is noticed."""
-    return np.sort(np.array([_of_text(key) for key in keys], dtype=np.uint64))
+    return np.sort(_of_texts(keys))
 
 
 def _cells(column: Any) -> Words:
@@ -72,22 +72,20 @@ def _cells(column: Any) -> Words:
         filled = column.fill_null(0 if column.dtype.is_numeric() else False)
         numbers = filled.to_numpy().astype(np.float64) + 0.0  # -0.0 is 0.0
         return np.where(missing | np.isnan(numbers), _MISSING, numbers.view(np.uint64))
-    hashes: dict[str, int] = {}
-    found = []
-    for cell in column.to_list():
-        if is_missing(cell):
-            found.append(int(_MISSING))
-            continue
-        text = str(cell)
-        if text not in hashes:
-            hashes[text] = int(_of_text(text))
-        found.append(hashes[text])
-    return np.array(found, dtype=np.uint64)
+    cells = column.to_list()
+    if column.dtype != nw.String:
+        cells = [None if is_missing(cell) else str(cell) for cell in cells]
+    distinct = list(set(cells))
+    words = _of_texts(["" if is_missing(cell) else cell for cell in distinct])
+    words = np.where([is_missing(cell) for cell in distinct], _MISSING, words)
+    place = {cell: i for i, cell in enumerate(distinct)}
+    return words[[place[cell] for cell in cells]]
 
 
-def _of_text(text: str) -> np.uint64:
-    content = text.encode("utf-8", "surrogatepass")
-    return np.uint64(int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little"))
+def _of_texts(texts: list[str]) -> Words:
+    encoded = (text.encode("utf-8", "surrogatepass") for text in texts)
+    digests = b"".join([hashlib.blake2b(one, digest_size=8).digest() for one in encoded])
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
 def _mixed(words: Words) -> Words:

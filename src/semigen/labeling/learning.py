@@ -114,7 +114,7 @@ def _small(shape: Sequence[int]) -> tuple[int, int]:
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
-def as_labels(given: Given, n_rows: int, names: Sequence[str]) -> tuple[Labels | None, list[int]]:
+def as_labels(given: Given, n_rows: int, names: Sequence[Any]) -> tuple[Labels | None, list[int]]:
     """Labels of the rows over the classes that some row has for certain, and the numbers of these classes.
 
     None where there are not two of them. What else a candidate set holds is left out of it.

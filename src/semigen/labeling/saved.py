@@ -48,6 +48,7 @@ class SavedSession:
         self.blind = False
         self._items, self._file = items, journal
         self._current: dict[str, tuple[int, str]] = {}
+        self._known: tuple[int, dict[int, Label]] = (-1, {})
         self._changed = threading.Condition(threading.RLock())
         self._version = 0
         self._answers = Answers()
@@ -183,7 +184,7 @@ class SavedSession:
     def evidence_by_row(self) -> dict[int, Label]:
         """The class, or the candidate set, of each row that has one."""
         with self._changed:
-            return self._labels()
+            return dict(self._labels())
 
     def evidence(self) -> Labels:
         """Labels and candidate sets of all rows, as every estimator takes them for ``y``.
@@ -252,11 +253,14 @@ class SavedSession:
         return row
 
     def _labels(self) -> dict[int, Label]:
-        """Labels by row: those of the table, and over them what people said."""
-        given: dict[int, Label] = {row: (name,) for row, name in self._items.given.items()}
-        row_of = self._items.row_of
-        said = self._answers.labels().items()
-        return given | {row_of[key]: label for key, label in said if key in row_of}
+        """Labels by row: those of the table, and over them what people said; not to be changed."""
+        if self._known[0] != self._answers.n_events:
+            given: dict[int, Label] = {row: (name,) for row, name in self._items.given.items()}
+            row_of = self._items.row_of
+            said = self._answers.labels().items()
+            found = given | {row_of[key]: label for key, label in said if key in row_of}
+            self._known = (self._answers.n_events, found)
+        return self._known[1]
 
 
 def name_of(what: str, value: Any) -> str:

@@ -127,8 +127,10 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
     checkpoint : path or None, default=None
         A folder, made if need be, for how far a fit has come: what is interrupted goes on from there when the
         same fit is called again, to the same parameters. A checkpoint of other rows or parameters is refused.
-    engine : Engine or None, default=None
+    engine : Engine, "dask", "torch" or None, default=None
         Where blocks of rows are computed, in ``fit`` and afterwards. None: threads, one for each processor;
+        "dask": the workers of the current client (:class:`semigen.engines.DaskEngine`); "torch": a GPU where
+        there is one (:class:`semigen.engines.TorchEngine`);
         ``semigen.em.ThreadEngine(n_threads=1)`` takes one. Results do not depend on it.
     verbose : int, default=0
         1 prints the objective every 10 iterations.
@@ -216,7 +218,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         warm_start: bool = False,
         random_state: Any = None,
         checkpoint: Any = None,
-        engine: Engine | None = None,
+        engine: Engine | str | None = None,
         verbose: int = 0,
     ) -> None:
         self.family = family

@@ -18,6 +18,7 @@ from semigen.arrays.special import beyond_numbers, log_posterior, log_sum_exp
 from semigen.columns import Schema
 from semigen.common import checks
 from semigen.data.labels import encode
+from semigen.data.sources import classes, numbers, over_partitions, probabilities
 from semigen.data.weights import read_labels
 from semigen.em import Block, Data, Engine, Mixture, Params, as_engine, impute, log_joint
 from semigen.em.kernel import label_evidence
@@ -46,13 +47,15 @@ class FittedMixture:
     unlabeled: Any
     unlabeled_weight_: float
     posterior_power_: float
-    engine: Engine | None
+    engine: Engine | str | None
 
+    @over_partitions(classes)
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable known class of each row, (n,)."""
         best = self._by_block(X, _most_probable)
         return np.asarray(self.classes_[best])
 
+    @over_partitions(probabilities)
     def predict_proba(self, X: Any, labels: Any = None) -> Array:
         """p(class | x) over the known classes, to the power ``posterior_power_``.
 
@@ -90,6 +93,7 @@ class FittedMixture:
         """Log p(x, class), nats, (n, K)."""
         return columns.in_precision_of(X, self._by_block(X, _known))
 
+    @over_partitions(numbers)
     def score_samples(self, X: Any) -> Array:
         """Log p(x), novel components included, nats, (n,)."""
         return columns.in_precision_of(X, self._by_block(X, _log_density))

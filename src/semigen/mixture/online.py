@@ -84,7 +84,7 @@ class OnlineMixture:
     mixture_: Mixture
     params_: Params
     classes_: NDArray[Any]
-    engine: Engine | None
+    engine: Engine | str | None
     unlabeled: Any
     unlabeled_weight_: float
     stream_: Stream

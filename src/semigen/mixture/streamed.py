@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 
 from semigen.columns.streams import ReadSource
 from semigen.columns.survey import is_source, learn_source
+from semigen.data.sources import as_source
 from semigen.exceptions import LabelError, ParameterError
 from semigen.families import wanted_kinds
 from semigen.mixture import parameters
@@ -23,6 +24,7 @@ def surveyed(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     ParameterError
         If something is asked for that needs all rows in memory.
     """
+    X, y, sample_weight = as_source(X, y, sample_weight)
     if not is_source(X):
         return X
     if y is not None or sample_weight is not None:

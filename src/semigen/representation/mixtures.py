@@ -236,7 +236,8 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
             walk = one.mixture.family.walk(one.params.family, x.dtype, empty)
             found = responsibilities(one.mixture, one.params, Data.unlabeled(x, empty), walk)
             for piece, resp, _ in found:
-                part[:, piece] = np.sqrt(one.share) * resp
+                resp *= np.sqrt(one.share)
+                part[:, piece] = resp
 
         result = np.empty((self.n_features_out_, matrix.shape[0]))
         ends = np.cumsum([one.mixture.n_components for one in self.mixtures_])[:-1]

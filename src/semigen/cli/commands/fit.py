@@ -19,6 +19,7 @@ from semigen.cli.options import (
     CsvSafe,
     Decimal,
     Drop,
+    Embeddings,
     Encoding,
     Keep,
     Markers,
@@ -62,7 +63,7 @@ class CovarianceShape(StrEnum):
 _MODELS_WITH = {
     "--covariance": (Model.mixture, Model.safe),
     "--time-budget": (Model.auto,),
-    "--jobs": (Model.auto, Model.safe, Model.hybrid),
+    "--jobs": (Model.auto, Model.safe, Model.hybrid, Model.vae, Model.gan, Model.flow),
     "--steps": (Model.vae, Model.gan, Model.flow),
     "--resume": (Model.mixture,),
 }
@@ -159,6 +160,7 @@ def fit(
     separator: Separator = None,
     decimal: Decimal = None,
     csv_safe: CsvSafe = False,
+    embeddings: Embeddings = None,
     config: Config = None,
     covariance: Annotated[
         CovarianceShape | None,
@@ -224,7 +226,8 @@ def fit(
             "--resume": resume or None,
         },
     )
-    columns = {"--drop": drop, "--as": as_, "--text": text, "--weight": weight, "--keep": keep}
+    columns: dict[str, object] = {"--drop": drop, "--as": as_, "--text": text, "--weight": weight}
+    columns |= {"--keep": keep, "--embeddings": embeddings}
     _refuse_unlike_source(table, images, labels, {"--image-size": image_size}, columns)
     size = None if image_size is None else _size(image_size)
     with exit_codes():
@@ -236,6 +239,7 @@ def fit(
             keep=keep,
             unlabeled=unlabeled,
             strip_labels=strip_labels,
+            embeddings=embeddings,
         )
         from semigen.cli.outputs import complete_folder
         from semigen.cli.recipes import Options, recipe_of, refuse_families
@@ -266,7 +270,7 @@ def fit(
             if images is not None and labels is not None:
                 return ImageSource.read(source, target, labels=labels, size=size, progress=progress, **given)
             given |= {"read_as": read_as, "drop": left_out, "weight": weight}
-            if is_large(source):
+            if is_large(source) and embeddings is None:
                 if labels is not None:
                     raise TableError(
                         f"--labels needs all rows in memory, and {RULE}: write the labels into it."
@@ -297,7 +301,8 @@ def fit(
         no_page = None if no_report else missing_extra()
         with_page = not no_report and no_page is None
         results = result_names(model.value, images=images is not None, report=with_page)
-        inputs = [one for one in (table, labels, config) if one is not None and not one.is_dir()]
+        given = (table, labels, config, embeddings)
+        inputs = [one for one in given if one is not None and not one.is_dir()]
         with complete_folder(folder, results, force=force, inputs=inputs) as unfinished:
             with output.progress("loading"):
                 recipe = recipe_of(model.value)  # what is not installed is told before anything is read

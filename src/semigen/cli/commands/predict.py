@@ -13,6 +13,7 @@ from semigen.cli.options import (
     TABLE_HELP,
     CsvSafe,
     Decimal,
+    Embeddings,
     Encoding,
     Keep,
     Missing,
@@ -64,6 +65,7 @@ def predict(
     separator: Separator = None,
     decimal: Decimal = None,
     csv_safe: CsvSafe = False,
+    embeddings: Embeddings = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -85,7 +87,8 @@ def predict(
     if images is not None and id_ is not None:
         raise typer.BadParameter("--id is for the columns of a table; images are identified by their files.")
     if images is not None:
-        refuse_for_images({"--score": score, "--keep": keep, "--missing": missing, "--resume": resume})
+        of_tables = {"--score": score, "--keep": keep, "--missing": missing, "--resume": resume}
+        refuse_for_images({**of_tables, "--embeddings": embeddings})
     with exit_codes():
         from semigen.cli.prediction import predict_file
         from semigen.cli.scoring import say_score
@@ -96,7 +99,12 @@ def predict(
         assert source is not None  # by now, one of them is given
         is_folder = images is not None
         options = read_options(
-            encoding=encoding, separator=separator, decimal=decimal, missing=missing, keep=keep
+            encoding=encoding,
+            separator=separator,
+            decimal=decimal,
+            missing=missing,
+            keep=keep,
+            embeddings=embeddings,
         )
         summary, scored = predict_file(
             model,

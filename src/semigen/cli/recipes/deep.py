@@ -72,7 +72,7 @@ def _vae(source: Source, options: Options) -> Any:
     """
     if not isinstance(source, ImageSource) or not _has_features(source):
         return _m2_of_cells(source, options)
-    features = VAEFeatures(_likelihood(source.form), random_state=options.seed, **_steps(options))
+    features = VAEFeatures(_likelihood(source.form), random_state=options.seed, **_training(options))
     return _m2(options, features=FrozenEstimator(features.fit(source.rows.features)))
 
 
@@ -83,22 +83,24 @@ def _m2_of_cells(source: Source, options: Options) -> Any:
 
 
 def _m2(options: Options, **parameters: Any) -> Any:
-    return VAEClassifier(unlabeled=None, random_state=options.seed, **_steps(options), **parameters)
+    return VAEClassifier(unlabeled=None, random_state=options.seed, **_training(options), **parameters)
 
 
 def _gan(source: Source, options: Options) -> Any:
     unit_cells = True if isinstance(source, ImageSource) else "auto"
-    return GANClassifier(unit_cells=unit_cells, unlabeled=None, random_state=options.seed, **_steps(options))
+    return GANClassifier(
+        unit_cells=unit_cells, unlabeled=None, random_state=options.seed, **_training(options)
+    )
 
 
 def _flow(_: Source, options: Options) -> Any:
     """With a warm-up of a third of the steps, as by default, where they are fewer."""
-    model = FlowMixtureClassifier(unlabeled=None, random_state=options.seed, **_steps(options))
+    model = FlowMixtureClassifier(unlabeled=None, random_state=options.seed, **_training(options))
     return model.set_params(warmup_steps=min(model.warmup_steps, model.n_steps // 3))
 
 
-def _steps(options: Options) -> dict[str, Any]:
-    return {} if options.steps is None else {"n_steps": options.steps}
+def _training(options: Options) -> dict[str, Any]:
+    return {"n_jobs": options.jobs} | ({} if options.steps is None else {"n_steps": options.steps})
 
 
 def _likelihood(form: ImageForm) -> str:

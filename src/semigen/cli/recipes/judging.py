@@ -133,7 +133,7 @@ def _fit_in_memory(model: Any, source: Source, **options: Any) -> Any:
     """Of a stream the sample, which has the labeled rows."""
     with cure(source):
         return model.fit(
-            source.rows.features, source.labels.values, sample_weight=source.labels.weight, **options
+            source.rows.features, source.labels.given, sample_weight=source.labels.weight, **options
         )
 
 

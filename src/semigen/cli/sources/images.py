@@ -174,7 +174,9 @@ def _labels(
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The label of each file, None where the table has none, (n,), and what is to be noted about them."""
     if is_journal(path):
-        return journal_labels(folder, path, target, None, options)
+        known, sets = journal_labels(folder, path, target, None, options)
+        unused = f"{counted(len(sets), 'image')} with several possible classes taken as unlabeled."
+        return known, (unused,) if sets else ()
     file = open_table(path, options.reading)
     first = id_name or file.names[0]
     require_columns(file.names, [first], path, "--id")

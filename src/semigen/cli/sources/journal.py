@@ -14,6 +14,7 @@ from semigen.cli.wording import cell_text, counted
 from semigen.exceptions import TableError
 from semigen.labeling.items import read_items
 from semigen.labeling.journal import ENDING, read
+from semigen.labeling.learning import as_labels
 from semigen.labeling.saved import labels_in
 
 AnySource = TypeVar("AnySource", bound=Source)
@@ -27,16 +28,26 @@ def is_journal(path: Path) -> bool:
 def with_journal(
     source: AnySource, journal: Path, target: str, id_name: str | None, options: ReadOptions
 ) -> AnySource:
-    """A table whose rows have the labels of a journal, too; where there is a candidate set, none.
+    """A table whose rows have the labels and candidate sets of a journal, too.
 
     Raises
     ------
     SemigenError
         If the journal is of another table or target, or there are labels of fewer than two classes.
     """
-    values, notes = journal_labels(source.path, journal, target, id_name, options, source.labels.values)
-    notes = (*source.labels.notes, *notes)
-    return replace(source, labels=Labels(target, values, source.labels.weight, notes))
+    values, sets = journal_labels(source.path, journal, target, id_name, options, source.labels.values)
+    classes = sorted({one for one in values if one is not None})
+    number = {cell_text(one): i for i, one in enumerate(classes)}
+    known = [(row, [number[cell_text(one)]]) for row, one in enumerate(values) if one is not None]
+    known += [(row, [number[name] for name in names if name in number]) for row, names in sets.items()]
+    evidence, _ = as_labels(known, len(values), classes)
+    given, notes = source.labels, source.labels.notes
+    if sets:
+        notes += (
+            f"{counted(len(sets), 'row')} of {journal.name} with several possible classes: learned from.",
+        )
+    labels = Labels(target, values, given.weight, notes, evidence if sets else None)
+    return replace(source, labels=labels)
 
 
 def journal_labels(
@@ -46,8 +57,8 @@ def journal_labels(
     id_name: str | None,
     options: ReadOptions,
     given: NDArray[Any] | None = None,
-) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """The label of each row of a table, or image of a folder, None where there is none, and what to note.
+) -> tuple[NDArray[Any], dict[int, tuple[str, ...]]]:
+    """The label of each row of a table or image of a folder, None where there is none; candidate sets by row.
 
     Raises
     ------
@@ -69,6 +80,4 @@ def journal_labels(
     found = {one for one in values if one is not None}
     if len(found) < 2:
         raise TableError(f"{journal} has labels of {len(found)} classes: label rows of two or more.")
-    n_sets = sum(len(classes) > 1 for classes in said.values())
-    unused = f"{counted(n_sets, 'row')} of {journal.name} with several possible classes taken as unlabeled."
-    return values, (unused,) if n_sets else ()
+    return values, {row: classes for row, classes in said.items() if len(classes) > 1}

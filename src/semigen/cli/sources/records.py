@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from semigen.cli.wording import Lines, label_lines
 from semigen.columns import Column, Kind
+from semigen.data.labels import Labels as Evidence
 from semigen.io.delimited import Reading
 
 
@@ -83,12 +84,20 @@ class Labels:
         Row weights; None: all rows count the same.
     notes : tuple of str
         Classes that may not be meant as such.
+    evidence : Labels of estimators, or None
+        The same with candidate sets, which are None in ``values``; None if there are none.
     """
 
     target: str
     values: NDArray[Any]
     weight: NDArray[np.float64] | None = None
     notes: tuple[str, ...] = ()
+    evidence: Evidence | None = None
+
+    @property
+    def given(self) -> Any:
+        """What a model learns from."""
+        return self.values if self.evidence is None else self.evidence
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -13,6 +15,11 @@ from semigen.deep.data.tables import Table
 from semigen.exceptions import ParameterError
 
 Array = NDArray[np.float64]
+
+IN_MEMORY = 2**26
+"""Values of rows that are kept as tensors, 256 MB; those of larger tables are made for each batch."""
+ROWS_PER_BLOCK = 2**12
+MOST_HELD_OUT = 4_000
 
 
 class TensorRows(NamedTuple):
@@ -37,9 +44,18 @@ class TensorRows(NamedTuple):
     weight: Tensor
     sd: Tensor
 
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.x)
+
     def take(self, index: Any) -> TensorRows:
         """Some rows, by any index of the first axis."""
         return TensorRows(*(value[index] for value in self))
+
+    def part(self, index: Any) -> TensorRows:
+        """The same, which :class:`TableRows` does without making tensors."""
+        return self.take(index)
 
 
 class Batch(NamedTuple):
@@ -54,45 +70,126 @@ class Batch(NamedTuple):
     unlabeled: TensorRows
 
 
+@dataclass(frozen=True, eq=False)
+class TableRows:
+    """Rows of a matrix that become tensors when they are asked for; the matrix stays where it is.
+
+    Attributes
+    ----------
+    table : Table
+    matrix : ndarray
+        As :func:`semigen.columns.read` returns it; it may be a memory map.
+    index : ndarray of int, shape (n,)
+        Rows of the matrix.
+    y : Tensor of shape (n,), int64
+    weight : Tensor of shape (n,)
+    sd : ndarray of shape (rows of the matrix, D) or None
+        In the units of the table.
+    dtype : torch.dtype
+    """
+
+    table: Table
+    matrix: Any
+    index: NDArray[np.int64]
+    y: Tensor
+    weight: Tensor
+    sd: Array | None
+    dtype: torch.dtype
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.index)
+
+    def part(self, index: Any) -> TableRows:
+        """Some rows, as they are."""
+        index = index.numpy() if isinstance(index, Tensor) else index
+        return replace(self, index=self.index[index], y=self.y[index], weight=self.weight[index])
+
+    def take(self, index: Any) -> TensorRows:
+        """Some rows as tensors, by any index of the first axis."""
+        index = index.numpy() if isinstance(index, Tensor) else index
+        where = self.index[index]
+        shape, rows = where.shape, where.reshape(-1)
+        x, mask = self.table.tensors(self.matrix[rows])
+        if self.table.has_missing:
+            mask = mask.expand_as(x)
+        spread = np.zeros((len(rows), 1)) if self.sd is None else self.sd[rows] / self.table.scale
+        cells = (x, mask, torch.from_numpy(spread))
+        x, mask, spread = (one.to(self.dtype).contiguous().reshape(*shape, one.shape[1]) for one in cells)
+        return TensorRows(x, mask, self.y[index], self.weight[index], spread)
+
+    def held(self) -> TensorRows:
+        """All rows as tensors, made block by block."""
+        first = self.take(slice(ROWS_PER_BLOCK))
+        if self.n_rows <= ROWS_PER_BLOCK:
+            return first
+        made = TensorRows(*(torch.empty(self.n_rows, *one.shape[1:], dtype=one.dtype) for one in first))
+        for begin in range(0, self.n_rows, ROWS_PER_BLOCK):
+            block = slice(begin, begin + ROWS_PER_BLOCK)
+            for whole, one in zip(made, self.take(block), strict=True):
+                whole[block] = one
+        return made
+
+
+Rows: TypeAlias = TensorRows | TableRows
+"""Rows that give tensors of some of them (``take``), and parts of themselves (``part``)."""
+
+
 def training_rows(
     table: Table,
     matrix: Any,
+    index: NDArray[np.int64],
     y: NDArray[Any] | None = None,
     weight: Array | None = None,
     sd: Array | None = None,
-) -> TensorRows:
-    """Rows to train on, float32; ``sd`` (n, D), in the units of the table, says how uncertain values are."""
-    x, mask = table.tensors(matrix)
-    code = np.zeros(len(matrix), dtype=np.int64) if y is None else np.asarray(y, dtype=np.int64)
-    weight = np.ones(len(matrix)) if weight is None else weight
-    spread = np.zeros((len(matrix), 1)) if sd is None else sd / table.scale
-    if table.has_missing:
-        mask = mask.expand_as(x)
-    return TensorRows(
-        x.float().contiguous(),
-        mask.float().contiguous(),
-        torch.from_numpy(code),
-        torch.from_numpy(weight / weight.mean() if len(weight) else weight).float(),
-        torch.from_numpy(spread).float(),
-    )
+) -> Rows:
+    """Rows of a matrix to train on, float32: tensors, or if they are large, made batch by batch.
+
+    ``sd``, in the units of the table and as long as the matrix, says how uncertain values are.
+    """
+    code = np.zeros(len(index), dtype=np.int64) if y is None else np.asarray(y, dtype=np.int64)
+    weight = np.ones(len(index)) if weight is None else weight
+    relative = torch.from_numpy(weight / weight.mean() if len(weight) else weight).float()
+    rows = TableRows(table, matrix, index, torch.from_numpy(code), relative, sd, torch.float32)
+    return rows.held() if len(index) * matrix.shape[1] <= IN_MEMORY else rows
+
+
+def spread_out(rows: Rows, n: int) -> TensorRows:
+    """At most ``n`` of the rows, evenly spread over them."""
+    if rows.n_rows <= n:
+        return rows.take(slice(None))
+    return rows.take(np.linspace(0, rows.n_rows - 1, n).astype(np.int64))
+
+
+def table_rows(table: Table, matrix: Any) -> TableRows:
+    """Rows of a matrix to ask networks about, float64, all of weight 1 and without a class."""
+    n = len(matrix)
+    one = torch.ones(n, dtype=torch.float64)
+    return TableRows(table, matrix, np.arange(n), torch.zeros(n, dtype=torch.int64), one, None, torch.float64)
 
 
 def rows_to_predict(x: Tensor, mask: Tensor) -> TensorRows:
-    """Rows (n, D) to ask networks about: of weight 1, exact and without a class."""
+    """Tensors (n, D) as rows to ask networks about: of weight 1, exact and without a class."""
     one = torch.ones(len(x), dtype=x.dtype)
     return TensorRows(x, mask, torch.zeros(len(x), dtype=torch.int64), one, 0.0 * one[:, None])
 
 
-def hold_out(labeled: TensorRows, unlabeled: TensorRows, seed: int) -> tuple[TensorRows, Batch]:
-    """Unlabeled rows without a tenth of them, and a batch of that tenth and no labeled rows.
+def blocks(rows: Rows) -> Iterator[TensorRows]:
+    """The rows as tensors, block by block."""
+    return (rows.take(slice(i, i + ROWS_PER_BLOCK)) for i in range(0, rows.n_rows, ROWS_PER_BLOCK))
+
+
+def hold_out(labeled: Rows, unlabeled: Rows, seed: int) -> tuple[Rows, Batch]:
+    """Unlabeled rows without a tenth of them, at most 4,000, and a batch of these and no labeled rows.
 
     Raises
     ------
     ParameterError
         If there are fewer than two unlabeled rows.
     """
-    n_rows = len(unlabeled.x)
-    n_held = max(1, n_rows // 10)
+    n_rows = unlabeled.n_rows
+    n_held = min(max(1, n_rows // 10), MOST_HELD_OUT)
     if n_rows < 2:
         raise ParameterError(
             f"patience is set, and there are {n_rows} unlabeled row(s) to hold out from: early stopping "
@@ -100,7 +197,7 @@ def hold_out(labeled: TensorRows, unlabeled: TensorRows, seed: int) -> tuple[Ten
         )
     order = torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))
     kept, held = order[n_held:].sort().values, order[:n_held]
-    return unlabeled.take(kept), Batch(labeled.take(slice(0)), unlabeled.take(held))
+    return unlabeled.part(kept), Batch(labeled.take(slice(0)), unlabeled.take(held))
 
 
 def for_members(batch: Batch, n_members: int) -> Batch:

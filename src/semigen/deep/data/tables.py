@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -46,6 +46,7 @@ LIKELIHOOD_OF_KIND: dict[Kind, str] = {
 """The likelihood of each kind of column with ``likelihood="auto"``."""
 
 _BOUNDED = [name for name, made in LIKELIHOODS.items() if made.bounded]
+_ROWS_PER_BLOCK = 2**16
 _LEAST_SCALE = 1e-6  # of a column's largest value: a smaller standard deviation is rounding
 
 
@@ -131,6 +132,7 @@ def learn(X: Any, likelihood: Any = "auto") -> tuple[Table, Any]:
     ParameterError
         If a likelihood is unknown, or is not one for the kind of a column.
     """
+    refuse_stacks(X)
     schema, matrix = columns.learn(X, _wanted_kinds(likelihood))
     matrix = np.ascontiguousarray(matrix)  # sums run in the order of memory, and so do their last digits
     names = tuple(_name_for(likelihood, schema, j) for j in range(schema.n_features))
@@ -193,6 +195,22 @@ class Inputs(nn.Module):
         return torch.cat([*pieces, 1.0 - there] if self.shows_missing else pieces, dim=1)
 
 
+def refuse_stacks(X: Any) -> None:
+    """Refuse images that are not flat.
+
+    Raises
+    ------
+    ColumnError
+        If ``X`` has more than two axes.
+    """
+    shape = tuple(getattr(X, "shape", ()))
+    if len(shape) > 2:
+        rows = f"X.reshape(len(X), -1), with image_shape={shape[1:]}"
+        if shape[3:] and shape[3] <= 4 < shape[1]:
+            rows = f"X.transpose(0, 3, 1, 2).reshape(len(X), -1), with image_shape={(shape[3], *shape[1:3])}"
+        raise ColumnError(f"X has shape {shape}: a row of X is one image, so pass {rows}.")
+
+
 def refuse_unbounded(schema: Schema, names: tuple[str, ...], matrix: Any) -> None:
     """Refuse values outside [0, 1] where the likelihood takes no others.
 
@@ -219,11 +237,15 @@ def _aligned(values: Array) -> Tensor:
 
 def _moments(matrix: Any) -> tuple[Array, Array]:
     """Mean and standard deviation of the observed values of each column; 1 for a constant column."""
-    there = ~np.isnan(matrix)
-    n = np.maximum(there.sum(axis=0), 1)
-    mean = np.where(there, matrix, 0.0).sum(axis=0, dtype=np.float64) / n
-    sd = np.sqrt(np.where(there, (matrix - mean) ** 2, 0.0).sum(axis=0, dtype=np.float64) / n)
-    size = np.max(np.abs(np.where(there, matrix, 0.0)), axis=0)
+    blocks = [matrix[i : i + _ROWS_PER_BLOCK] for i in range(0, len(matrix), _ROWS_PER_BLOCK)]
+    n = np.maximum(sum((~np.isnan(one)).sum(axis=0) for one in blocks), 1)
+
+    def summed(of: Callable[[Any], Any]) -> Any:
+        return sum(np.where(np.isnan(one), 0.0, of(one)).sum(axis=0, dtype=np.float64) for one in blocks)
+
+    mean = summed(lambda one: one) / n
+    sd = np.sqrt(summed(lambda one: (one - mean) ** 2) / n)
+    size = np.nan_to_num(np.maximum(np.fmax.reduce(matrix), -np.fmin.reduce(matrix)))
     return mean, np.where(sd > _LEAST_SCALE * size, sd, 1.0)
 
 

@@ -16,11 +16,12 @@ from semigen import columns
 from semigen.arrays.special import log_posterior
 from semigen.columns import Schema
 from semigen.common import checks
+from semigen.common.progress import Progress
 from semigen.data.labels import Labels
 from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
 from semigen.deep.data.labels import class_prior, split_rows
-from semigen.deep.data.rows import TensorRows, training_rows
+from semigen.deep.data.rows import TableRows, TensorRows, blocks, training_rows
 from semigen.deep.draws import draw_classes, drawing
 from semigen.deep.estimator import Array
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
@@ -33,8 +34,6 @@ from semigen.exceptions import ColumnError, ParameterError
 
 STARTS = {"density": 0.05, "labels": 0.5}
 """The starts, and the smallest sd of a component in each, in standard deviations of a column."""
-ROWS_PER_BLOCK = 8192
-"""Rows that predictions are computed for at once."""
 
 
 class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, BaseEstimator):
@@ -93,7 +92,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     warmup_steps : int, default=200
         Optimizer steps over which t falls linearly from 1 to 0.
     n_steps : int, default=600
-    batch_size, learning_rate, weight_average, patience, device, checkpoint
+    balanced_batches, batch_size, learning_rate, weight_average, patience, n_jobs, device, checkpoint
         As in :class:`VAEClassifier`.
     n_members : int, default=1
         Flows of a deep ensemble, trained at once from different seeds. The model is their mixture with equal
@@ -163,11 +162,13 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         unlabeled: Any = -1,
         warmup_steps: int = 200,
         n_steps: int = 600,
+        balanced_batches: bool = False,
         batch_size: int = 200,
         learning_rate: float = 3e-3,
         weight_average: float = 0.99,
         patience: int | None = None,
         n_members: int = 1,
+        n_jobs: int | None = None,
         device: str = "auto",
         checkpoint: Any = None,
         random_state: Any = None,
@@ -186,11 +187,13 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         self.unlabeled = unlabeled
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
+        self.balanced_batches = balanced_batches
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_average = weight_average
         self.patience = patience
         self.n_members = n_members
+        self.n_jobs = n_jobs
         self.device = device
         self.checkpoint = checkpoint
         self.random_state = random_state
@@ -201,7 +204,15 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         tags.input_tags.allow_nan = False
         return tags
 
-    def _learn(self, X: Any, labels: Labels, weight: Array, training: Training, lam: float) -> None:
+    def _learn(
+        self,
+        X: Any,
+        labels: Labels,
+        weight: Array,
+        training: Training,
+        lam: float,
+        progress: Progress | None,
+    ) -> None:
         alpha = checks.real("alpha", self.alpha, minimum=0.0)
         noise = checks.real("noise", self.noise, minimum=0.0)
         if self.start not in STARTS:
@@ -228,8 +239,10 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
             alpha=alpha,
             warmup_steps=self.warmup_steps if start == "density" else 0,
         )
-        labeled = training_rows(table, matrix[split.labeled], split.code, split.weight)
-        unlabeled = training_rows(table, matrix[split.unlabeled], None, split.unlabeled_weight)
+        labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
+        unlabeled = training_rows(table, matrix, split.unlabeled, None, split.unlabeled_weight)
+        # The start needs all rows at once.
+        labeled, unlabeled = labeled.take(slice(None)), unlabeled.take(slice(None))
         if start == "density":
             x = np.concatenate([labeled.x.numpy(), unlabeled.x.numpy()]).astype(np.float64)
             code = np.concatenate([split.code, np.full(len(unlabeled.x), -1)])
@@ -249,7 +262,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
                 )
             )
 
-        self._train(architecture, training, labeled, unlabeled, start_model)
+        self._train(architecture, training, labeled, unlabeled, start_model, progress)
         self.schema_ = table.schema
         self.classes_ = split.classes
 
@@ -322,17 +335,17 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         x = np.concatenate([one.x.numpy() for one in parts]).astype(np.float64)
         return x, np.concatenate([one.y.numpy() for one in parts])
 
-    def _as_rows(self, matrix: Any) -> TensorRows:
+    def _as_rows(self, matrix: Any) -> TableRows:
         columns.refuse_missing(self.networks_.architecture.table.schema, matrix, _CURE)
         return super()._as_rows(matrix)
 
     def _ask(self, X: Any, question: Callable[[ClassFlow, Tensor], Tensor]) -> list[Array]:
         """Each member's answers about rows, (n, …), computed block by block."""
         check_is_fitted(self)
-        x = self._rows(X).x
+        rows = self._rows(X)
         with torch.no_grad():
             return [
-                np.concatenate([question(model, block).numpy() for block in torch.split(x, ROWS_PER_BLOCK)])
+                np.concatenate([question(model, block.x).numpy() for block in blocks(rows)])
                 for model in self.networks_.models
             ]
 

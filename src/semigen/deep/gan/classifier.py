@@ -15,21 +15,24 @@ from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
+from semigen.common.progress import Progress
 from semigen.data.labels import Labels
 from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
 from semigen.deep.data.labels import split_rows
-from semigen.deep.data.rows import TensorRows, rows_to_predict, training_rows
+from semigen.deep.data.rows import Rows, rows_to_predict, spread_out, training_rows
 from semigen.deep.data.tables import Table
-from semigen.deep.draws import class_index, drawing, mix
+from semigen.deep.draws import class_index, drawing, forked, mix
 from semigen.deep.estimator import Array
 from semigen.deep.fitted import Networks
 from semigen.deep.gan.model import GAN, GANArchitecture
-from semigen.deep.parameters import hidden_sizes, image_sizes
+from semigen.deep.parameters import CONVOLUTIONAL, check_augment, hidden_sizes, image_sizes
 from semigen.deep.training.trainer import Training
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ClassNotMadeError, ColumnError, ParameterError
 
+START_ROWS = 2_000
+"""Rows, at most, that the discriminator's layers are scaled by at the start."""
 _MOST_DRAWS = 1000  # per row of a class that is asked for
 
 
@@ -54,11 +57,14 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         the generator's outputs for them pass through a sigmoid. "auto": look at the table. Otherwise numbers
         are standardized. Counts are standardized as log(1 + count); the generator draws flags, categories and
         which values are missing.
-    network : {"mlp", "conv"}, default="mlp"
+    network : {"mlp", "conv", "resnet"}, default="mlp"
         "conv": two convolutions come before the hidden layers of the discriminator; needs ``image_shape``.
-        The generator has no convolutions.
+        The generator has no convolutions. "resnet": both are residual networks of convolutions.
     image_shape : (height, width) or (channels, height, width) or None, default=None
         Shape of the image that the columns form, in row-major order.
+    augment : {None, "shift", "shift and flip"}, default=None
+        How real images are changed at random, anew in each step, for the discriminator, as in
+        :class:`VAEClassifier`; needs ``network="conv"`` or ``"resnet"``.
     hidden : "auto", int or tuple of int, default="auto"
         Number of units of each hidden layer of the discriminator. "auto": (w, w/2, w/4, w/4, w/4), none below
         100, where w is 4 times the number of inputs, at most 1000. From 250 inputs on this is the published
@@ -93,6 +99,8 @@ class GANClassifier(DeepClassifier, BaseEstimator):
     n_steps : "auto" or int, default="auto"
         Optimizer steps, each of both networks. "auto": a hundred epochs, from 400 to 2,000 steps. The
         published model of MNIST takes 180,000.
+    balanced_batches : bool, default=False
+        As in :class:`VAEClassifier`.
     batch_size : int, default=100
         Real rows per step, and as many generated ones; and as many labeled ones, or all of them if there are
         fewer.
@@ -105,7 +113,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
     n_members : int, default=1
         Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of their
         probabilities, and :meth:`predict_uncertainty` measures their disagreement.
-    device, precision, checkpoint, random_state, verbose
+    n_jobs, device, precision, checkpoint, random_state, verbose
         As in :class:`VAEFeatures`.
 
     Attributes
@@ -154,6 +162,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         unit_cells: Any = "auto",
         network: Any = "mlp",
         image_shape: Any = None,
+        augment: Any = None,
         hidden: Any = "auto",
         generator_hidden: Any = "auto",
         n_latent: int = 100,
@@ -166,10 +175,12 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         calibrate: Any = "auto",
         unlabeled: Any = -1,
         n_steps: int | str = "auto",
+        balanced_batches: bool = False,
         batch_size: int = 100,
         learning_rate: float = 3e-3,
         weight_average: float = 0.9999,
         n_members: int = 1,
+        n_jobs: int | None = None,
         device: str = "auto",
         precision: str = "float32",
         checkpoint: Any = None,
@@ -179,6 +190,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         self.unit_cells = unit_cells
         self.network = network
         self.image_shape = image_shape
+        self.augment = augment
         self.hidden = hidden
         self.generator_hidden = generator_hidden
         self.n_latent = n_latent
@@ -191,29 +203,40 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         self.calibrate = calibrate
         self.unlabeled = unlabeled
         self.n_steps = n_steps
+        self.balanced_batches = balanced_batches
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_average = weight_average
         self.n_members = n_members
+        self.n_jobs = n_jobs
         self.device = device
         self.precision = precision
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose
 
-    def _learn(self, X: Any, labels: Labels, weight: Array, training: Training, lam: float) -> None:
+    def _learn(
+        self,
+        X: Any,
+        labels: Labels,
+        weight: Array,
+        training: Training,
+        lam: float,
+        progress: Progress | None,
+    ) -> None:
         table, matrix = tables.learn(X)
         table, unit = self._with_unit_cells(table, matrix)
         validate_data(self, X, skip_check_array=True)
         split = split_rows(len(matrix), labels, weight, None, lam)
         architecture = self._architecture(table, unit, len(split.classes))
-        labeled = training_rows(table, matrix[split.labeled], split.code, split.weight)
+        labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
         real = np.concatenate([split.labeled, split.unlabeled])
         real_weight = np.concatenate([split.weight, lam * split.unlabeled_weight])
-        rows = training_rows(table, matrix[real], None, real_weight)
+        rows = training_rows(table, matrix, real, None, real_weight)
         self.schema_ = table.schema
+        first = spread_out(rows, START_ROWS)
         trained = self._train(
-            architecture, training, labeled, rows, lambda model, _: model.start(rows.x, rows.mask)
+            architecture, training, labeled, rows, lambda model, _: model.start(first.x, first.mask), progress
         )
         states = _calibrated(architecture, trained.states, mix(training.seed, 0))
         self.networks_ = Networks.of(architecture, states)
@@ -284,7 +307,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         check_is_fitted(self)
         return self._member_proba_of(self._rows(X))
 
-    def _member_proba_of(self, rows: TensorRows) -> Array:
+    def _member_proba_of(self, rows: Rows) -> Array:
         found = self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp().T)
         return self.calibration_(found)
 
@@ -293,11 +316,12 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         if self.unit_cells not in (True, False, "auto"):
             raise ParameterError(f"unit_cells={self.unit_cells!r}: use True, False or 'auto'.")
         number = np.array([name == "gaussian" for name in table.likelihoods])
-        values = matrix[:, number]
-        inside = bool(np.nanmin(values, initial=0.0) >= 0 and np.nanmax(values, initial=1.0) <= 1)
+        low = np.fmin.reduce(np.fmin.reduce(matrix)[number], initial=0.0)
+        high = np.fmax.reduce(np.fmax.reduce(matrix)[number], initial=1.0)
+        inside = bool(low >= 0 and high <= 1)
         if self.unit_cells is True and not inside:
             raise ColumnError(
-                f"unit_cells=True, but numbers are from {np.nanmin(values):g} to {np.nanmax(values):g}: "
+                f"unit_cells=True, but numbers are from {low:g} to {high:g}: "
                 "divide by the largest possible value, 255 for images of bytes, or use unit_cells=False."
             )
         unit = number & (inside and self.unit_cells is not False)
@@ -312,11 +336,11 @@ class GANClassifier(DeepClassifier, BaseEstimator):
 
     def _architecture(self, table: Table, unit: tuple[bool, ...], n_classes: int) -> GANArchitecture:
         """The networks' architecture from the parameters, checked."""
-        if self.network not in ("mlp", "conv"):
-            raise ParameterError(f"network={self.network!r}: use 'mlp' or 'conv'.")
+        if self.network not in ("mlp", *CONVOLUTIONAL):
+            raise ParameterError(f"network={self.network!r}: use 'mlp', 'conv' or 'resnet'.")
         image = (
             image_sizes(self.image_shape, self.network, table.schema.n_features)
-            if self.network == "conv"
+            if self.network in CONVOLUTIONAL
             else None
         )
         widest = min(1000, 4 * tables.Inputs(table).n_outputs)
@@ -335,6 +359,8 @@ class GANClassifier(DeepClassifier, BaseEstimator):
             n_generated=self.batch_size,
             input_noise=checks.real("input_noise", noise, minimum=0.0),
             image_shape=image,
+            network="resnet" if self.network == "resnet" else "conv",
+            augment=check_augment(self.augment, image, has_missing=table.has_missing),
             **{
                 name: checks.real(name, getattr(self, name), minimum=0.0)
                 for name in ("hidden_noise", "alpha", "entropy_weight", "pull_away_weight")
@@ -362,7 +388,7 @@ def _calibrated(
 ) -> list[dict[str, Tensor]]:
     """The weights, with the moments of batch norm that belong to them."""
     found = []
-    with torch.random.fork_rng(devices=[]):
+    with forked():
         torch.manual_seed(seed)
         for state in states:
             model: GAN = architecture.build()

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, linear, softplus
 
+from semigen.deep.residual import ResidualDecoder, ResidualEncoder
+
 _LEAST_SD = 0.05  # of a unit at the start: a unit that is the same for all rows is not scaled up
 _START_SD = 0.1
 _CHANNELS = (32, 64)
@@ -107,6 +109,8 @@ class Discriminator(nn.Module):
     image_shape : (channels, height, width) or None, default=None
         Two convolutions of 32 and 64 channels come first. If there are twice as many inputs as pixels, the
         second half indicates missing values.
+    residual : bool, default=False
+        Whether a residual network comes first instead.
     """
 
     def __init__(
@@ -117,10 +121,16 @@ class Discriminator(nn.Module):
         input_noise: float,
         hidden_noise: float,
         image_shape: tuple[int, int, int] | None = None,
+        *,
+        residual: bool = False,
     ) -> None:
         super().__init__()
         layers: list[WeightNorm] = []
-        if image_shape is not None:
+        self.body: nn.Module | None = None
+        if image_shape is not None and residual:
+            self.body = ResidualEncoder(n_inputs, image_shape, hidden[0])
+            n_inputs = hidden[0]
+        elif image_shape is not None:
             _, height, width = image_shape
             channels = n_inputs // (height * width)
             for n_channels in _CHANNELS:
@@ -130,10 +140,12 @@ class Discriminator(nn.Module):
         layers += [WeightNormLinear(*size, learn_scale=False) for size in pairwise([n_inputs, *hidden])]
         self.layers = nn.ModuleList(layers)
         self.head = WeightNormLinear(hidden[-1], n_classes, learn_scale=True)
-        self.noise = [input_noise, *[hidden_noise] * len(layers)]
+        self.noise = [hidden_noise if self.body else input_noise, *[hidden_noise] * len(layers)]
+        self.input_noise = input_noise
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """K logits, and the last hidden layer before its noise, which is what the generator matches."""
+        x = self._seen(x)
         for layer, noise in zip(self.layers, self.noise[:-1], strict=True):
             x = torch.relu(layer(self._noisy(x, noise)))
         logits: Tensor = self.head(self._noisy(x, self.noise[-1]))
@@ -142,9 +154,14 @@ class Discriminator(nn.Module):
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
         """Set scales and biases from these rows, layer by layer."""
+        x = self._seen(x)
         for layer, noise in zip(self.layers, self.noise[:-1], strict=True):
             x = torch.relu(layer.start(self._noisy(x, noise)))  # type: ignore[operator]
         self.head.start(self._noisy(x, self.noise[-1]))
+
+    def _seen(self, x: Tensor) -> Tensor:
+        """The inputs of the first layer."""
+        return x if self.body is None else torch.relu(self.body(self._noisy(x, self.input_noise)))
 
     def _noisy(self, x: Tensor, sd: float) -> Tensor:
         return x + sd * torch.randn_like(x) if self.training and sd else x
@@ -177,6 +194,35 @@ class BatchNorm(nn.Module):
         self.mean.copy_(x.mean(dim=0))
         self.variance.copy_(x.var(dim=0))
         return batch_norm(x, self.mean, self.variance, bias=self.shift)
+
+
+class ResidualGenerator(nn.Module):
+    """From uniform random numbers to the inputs of the output layer by a residual network, for images.
+
+    Parameters
+    ----------
+    n_latent : int
+    image_shape : (channels, height, width)
+    n_outputs : int
+    """
+
+    def __init__(self, n_latent: int, image_shape: tuple[int, int, int], n_outputs: int) -> None:
+        super().__init__()
+        self.n_latent = n_latent
+        self.body = ResidualDecoder(n_latent, image_shape, n_outputs)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(n, latents) to (n, outputs)."""
+        found: Tensor = self.body(2.0 * z - 1.0)
+        return found
+
+    def calibrate(self, z: Tensor) -> None:
+        """Nothing: there is no batch norm."""
+
+    def latents(self, n_rows: int) -> Tensor:
+        """Uniform random numbers from 0 to 1, (n, latents)."""
+        like = self.body.linear.bias
+        return torch.rand(n_rows, self.n_latent, dtype=like.dtype, device=like.device)
 
 
 class Generator(nn.Module):

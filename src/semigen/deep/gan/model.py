@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ from semigen.deep.data.likelihoods import is_level
 from semigen.deep.data.rows import Batch, TensorRows
 from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.gan import losses
-from semigen.deep.gan.layers import Discriminator, Generator
+from semigen.deep.gan.layers import Discriminator, Generator, ResidualGenerator
+from semigen.deep.residual import augment
 from semigen.deep.training.model import LossTerms, Model
 
 _CALIBRATION_ROWS = 10_000
@@ -100,6 +102,10 @@ class GANArchitecture:
     input_noise, hidden_noise, alpha, entropy_weight, pull_away_weight : float
     image_shape : (channels, height, width) or None
         Images that the discriminator's convolutions see; None: no convolutions.
+    network : {"conv", "resnet"}
+        Which networks images have.
+    augment : str or None
+        How images are changed for the discriminator.
     """
 
     table: Table
@@ -115,10 +121,14 @@ class GANArchitecture:
     entropy_weight: float
     pull_away_weight: float
     image_shape: tuple[int, int, int] | None = None
+    network: str = "conv"
+    augment: str | None = None
 
     @property
     def least_size(self) -> tuple[int, int]:
         """Arrays, and numbers in them, that the weights have at least: one array per layer."""
+        if self.image_shape is not None and self.network == "resnet":
+            return 0, 0
         return len(self.generator_hidden) + (len(self.hidden) if self.image_shape is None else 0), 0
 
     def build(self) -> GAN:
@@ -148,8 +158,17 @@ class GAN(Model):
             architecture.input_noise,
             architecture.hidden_noise,
             architecture.image_shape,
+            residual=architecture.network == "resnet",
         )
-        self.generator = Generator(architecture.n_latent, architecture.generator_hidden, n_seen)
+        shape, n_latent = architecture.image_shape, architecture.n_latent
+        self.generator: Generator | ResidualGenerator
+        if shape is not None and architecture.network == "resnet":
+            self.generator = ResidualGenerator(n_latent, shape, n_seen)
+        else:
+            self.generator = Generator(n_latent, architecture.generator_hidden, n_seen)
+        self.change = None
+        if shape is not None and architecture.augment is not None:
+            self.change = partial(augment, image_shape=shape, kind=architecture.augment)
         self.n_generated = architecture.n_generated
         self.alpha = architecture.alpha
         self.entropy_weight = architecture.entropy_weight
@@ -167,6 +186,9 @@ class GAN(Model):
         if objective == "generator":
             return self._generator_loss(real, batch.unlabeled.weight)
         labeled, unlabeled = batch
+        if self.change is not None and self.training:
+            labeled = labeled._replace(x=self.change(labeled.x))
+            real = self.inputs(self.change(unlabeled.x), unlabeled.mask)
         with torch.no_grad():
             generated = self.generated()
         seen = torch.cat([self.inputs(labeled.x, labeled.mask), real, generated])

@@ -16,6 +16,29 @@ from torch import Tensor
 from semigen.exceptions import ParameterError
 
 
+def checked_path(value: Any) -> Path | None:
+    """The path of a checkpoint, None for none.
+
+    Raises
+    ------
+    ParameterError
+        If it is no path, or its folder does not exist.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str | os.PathLike):
+        raise ParameterError(f"checkpoint={value!r}: use the path of a file, or None.")
+    path = Path(value)
+    if not path.parent.is_dir():
+        raise ParameterError(
+            f"checkpoint={str(path)!r}: the folder {str(path.parent)!r} does not exist; create it, or choose "
+            "another path."
+        )
+    if path.is_dir():
+        raise ParameterError(f"checkpoint={str(path)!r} is a folder: use the path of a file.")
+    return path
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A file with the state of training after a round.

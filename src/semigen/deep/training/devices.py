@@ -6,11 +6,13 @@ others. So it only handles what several processes share.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
 
+from semigen.common.threads import thread_count
 from semigen.exceptions import ParameterError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -54,6 +56,26 @@ def device_for(accelerator: Any, device: str) -> torch.device:
             f"{own.type!r}: use device='auto', and choose with `accelerate launch --cpu` or without."
         )
     return torch.device(device)
+
+
+@contextmanager
+def thread_limit(n_jobs: int | None) -> Iterator[None]:
+    """A context in which torch computes with so many threads on the CPU; None: with as many as it has.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither None, -1 nor a positive integer.
+    """
+    if n_jobs is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(thread_count(n_jobs))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:

@@ -16,14 +16,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from semigen.common.progress import Progress
 from semigen.deep.data.rows import Batch
-from semigen.deep.draws import mix
+from semigen.deep.draws import forked, mix
 from semigen.deep.training.checkpoints import Checkpoint
 from semigen.deep.training.devices import autocast, device_for, new_accelerator
 from semigen.deep.training.members import Members
 from semigen.deep.training.model import Model
 from semigen.deep.training.streams import Streams
-from semigen.exceptions import TrainingWarning
+from semigen.exceptions import ParameterError, TrainingWarning
 
 Outcome = Literal["finished", "no improvement", "not finite", "interrupted"]
 
@@ -97,6 +98,7 @@ def train(
     *,
     held_out: Batch | None = None,
     checkpoint: Checkpoint | None = None,
+    progress: Progress | None = None,
 ) -> Trained:
     """Train models, several at once, and return their weights.
 
@@ -109,16 +111,22 @@ def train(
     held_out : Batch, optional
         Unlabeled rows for early stopping; labeled rows are never held out.
     checkpoint : Checkpoint, optional
-        Where to save after each round, and to resume from if it exists.
+        Where to save after each round, and to resume from if it exists; it may be of fewer steps.
+    progress : callable, optional
+        Called as ``progress(steps done, all steps, parts of the loss in words)`` after each round.
+
+    Raises
+    ------
+    ParameterError
+        If the checkpoint is not of this fit, or of more steps.
 
     Warns
     -----
     TrainingWarning
         If the loss became NaN or infinite, or training was interrupted by Ctrl-C.
     """
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices=devices):  # the caller's random numbers are not touched
-        loop = _Loop(models, streams, training, held_out, checkpoint)
+    with forked():
+        loop = _Loop(models, streams, training, held_out, checkpoint, progress)
         outcome = loop.run()
         return Trained(loop.result(), loop.history, loop.step, outcome)
 
@@ -133,8 +141,10 @@ class _Loop:
         training: Training,
         held_out: Batch | None,
         checkpoint: Checkpoint | None,
+        progress: Progress | None,
     ) -> None:
         self.training = training
+        self.progress = progress
         self.accelerator = new_accelerator()
         self.streams = streams.shared(self.accelerator.process_index, self.accelerator.num_processes)
         self.device = device = device_for(self.accelerator, training.device)
@@ -160,6 +170,7 @@ class _Loop:
         if self.checkpoint is not None:
             found = self.checkpoint.read()
             if found is not None:
+                self._refuse_longer(found)
                 self._restore(found)
         try:
             while self.step < self.training.n_steps:
@@ -243,9 +254,13 @@ class _Loop:
             parts = {**parts, "held_out": self._held_out_loss()}
         for name, value in {"step": self.step, **parts}.items():
             self.history.setdefault(name, []).append(value)
-        if self.training.verbose and self.accelerator.is_main_process:
-            terms = "  ".join(f"{name} {value:.4g}" for name, value in parts.items())
+        if not self.accelerator.is_main_process:
+            return
+        terms = "  ".join(f"{name} {value:.4g}" for name, value in parts.items())
+        if self.training.verbose:
             print(f"step {self.step} of {self.training.n_steps}: {terms}", flush=True)
+        if self.progress is not None:
+            self.progress(self.step, self.training.n_steps, terms)
 
     def _has_stopped_improving(self) -> bool:
         """Keep the weights of the best round, or without early stopping those of the last one."""
@@ -310,6 +325,14 @@ class _Loop:
         self.history = {name: list(values) for name, values in state["history"].items()}
         self.step, self.best = int(state["step"]), float(state["best"])
         self.rounds_without, self.good = int(state["rounds_without"]), dict(state["good"])
+
+    def _refuse_longer(self, state: Mapping[str, Any]) -> None:
+        if state["step"] > self.training.n_steps:
+            place = "" if self.checkpoint is None else str(self.checkpoint.path)
+            raise ParameterError(
+                f"checkpoint={place!r} is of a fit of {state['step']} steps, and n_steps="
+                f"{self.training.n_steps}: raise n_steps to go on, or choose another path."
+            )
 
     def _warn(self, message: str) -> None:
         warnings.warn(f"{message}.", TrainingWarning, stacklevel=6)

@@ -15,16 +15,18 @@ from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
+from semigen.common.progress import Progress
 from semigen.data.labels import Labels
 from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
 from semigen.deep.data.labels import class_prior, split_rows
-from semigen.deep.data.rows import TensorRows, training_rows
+from semigen.deep.data.rows import TableRows, TensorRows, training_rows
 from semigen.deep.draws import class_index, draw_classes, drawing, random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.training.trainer import Training
 from semigen.deep.vae.density import LogDensity, log_density
 from semigen.deep.vae.estimator import VAEEstimator
+from semigen.deep.vae.features import VAEFeatures
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 
 
@@ -51,7 +53,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     n_latent : int, default=20
     hidden : "auto", int or tuple of int, default="auto"
         "auto": two layers of four times as many units as inputs, from 100 to 300.
-    network : {"mlp", "conv"} or callable, default="mlp"
+    network : {"mlp", "conv", "resnet"} or callable, default="mlp"
     image_shape : tuple of int or None, default=None
     alpha : float, default=1.0
         Weight of the mean cross-entropy of the labeled rows, relative to the mean bound per row.
@@ -69,11 +71,22 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     top_k : int or None, default=None
         Sum U over the k most probable classes of each row only, which is still a lower bound; saves time with
         many classes. None: all classes.
+    beta, free_bits, n_pseudo_inputs
+        As in :class:`VAEFeatures`.
+    n_auxiliary : int, default=0
+        Auxiliary variables (ADGM, Maaløe et al. 2016, *ICML*): p(x, y) is the same, q(z | x, y) and q(y | x)
+        are more flexible. 0: M2.
+    augment : {None, "shift", "shift and flip"}, default=None
+        How labeled images are changed at random, anew in each step, for the cross-entropy: shifted by up to
+        an eighth of their sides, and mirrored. Needs ``image_shape``.
     n_steps : "auto" or int, default="auto"
         "auto": a hundred epochs, from 400 to 2,000 steps.
-    warmup_steps, batch_size, learning_rate, weight_average, patience, device, precision, checkpoint
+    warmup_steps, batch_size, learning_rate, weight_average, patience, n_jobs, device, precision, checkpoint
         As in :class:`VAEFeatures`. A batch has ``batch_size`` unlabeled rows and as many labeled ones, or all
         of them if there are fewer.
+    balanced_batches : bool, default=False
+        Whether the labeled part of a batch has as many rows of each class, those of small classes more than
+        once; the means of the labeled terms are then over classes, too.
     n_members : int, default=1
         Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of their
         probabilities, and :meth:`predict_uncertainty` measures their disagreement.
@@ -102,6 +115,8 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         "entropy" of q(y | x); with ``top_k``, "log_mass", the log probability of the classes summed over.
     n_steps_ : int
     outcome_ : {"finished", "no improvement", "not finite", "interrupted"}
+        Why training ended; with ``features``, "interrupted" also if Ctrl-C ended that of the features, after
+        which the classifier is not trained.
     schema_ : Schema
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
@@ -135,13 +150,20 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         calibrate: Any = "auto",
         unlabeled: Any = -1,
         top_k: int | None = None,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        n_pseudo_inputs: int = 0,
+        n_auxiliary: int = 0,
+        augment: Any = None,
         warmup_steps: int = 0,
         n_steps: int | str = "auto",
+        balanced_batches: bool = False,
         batch_size: int = 200,
         learning_rate: float = 1e-3,
         weight_average: float = 0.999,
         patience: int | None = None,
         n_members: int = 1,
+        n_jobs: int | None = None,
         device: str = "auto",
         precision: str = "float32",
         checkpoint: Any = None,
@@ -160,20 +182,35 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         self.calibrate = calibrate
         self.unlabeled = unlabeled
         self.top_k = top_k
+        self.beta = beta
+        self.free_bits = free_bits
+        self.n_pseudo_inputs = n_pseudo_inputs
+        self.n_auxiliary = n_auxiliary
+        self.augment = augment
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
+        self.balanced_batches = balanced_batches
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_average = weight_average
         self.patience = patience
         self.n_members = n_members
+        self.n_jobs = n_jobs
         self.device = device
         self.precision = precision
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose
 
-    def _learn(self, X: Any, labels: Labels, weight: Array, training: Training, lam: float) -> None:
+    def _learn(
+        self,
+        X: Any,
+        labels: Labels,
+        weight: Array,
+        training: Training,
+        lam: float,
+        progress: Progress | None,
+    ) -> None:
         alpha = checks.real("alpha", self.alpha, minimum=0.0)
         if self.top_k is not None:
             checks.integer("top_k", self.top_k, minimum=1)
@@ -185,13 +222,13 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             table, np.log(prior), labeled_share=split.labeled_share, alpha=alpha, top_k=self.top_k
         )
         labeled, unlabeled = (
-            training_rows(table, matrix[rows], code, weight, None if sd is None else sd[rows])
+            training_rows(table, matrix, rows, code, weight, sd)
             for rows, code, weight in (
                 (split.labeled, split.code, split.weight),
                 (split.unlabeled, None, split.unlabeled_weight),
             )
         )
-        self._train_from(architecture, training, labeled, unlabeled)
+        self._train_from(architecture, training, labeled, unlabeled, progress)
         self.classes_ = split.classes
 
     def predict_proba(self, X: Any) -> Array:
@@ -209,7 +246,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         """Posterior means of z given the most probable class, those of each member in turn, (n, latents)."""
 
         def mean(model: Any, block: TensorRows) -> Tensor:
-            seen = model.inputs(block.x, block.mask)
+            seen = model.look(block)
             latent: Tensor = model.encoder(seen, model.log_q(seen).argmax(dim=-1))[0]
             return latent.T
 
@@ -288,16 +325,22 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         return np.asarray(np.exp(self.networks_.architecture.log_prior))
 
-    def _learn_first(self, X: Any, seed: int) -> None:
+    def _learn_first(self, X: Any, seed: int, progress: Progress | None) -> bool:
         """M1, which sees no labels."""
         if self.features is None:
-            return
+            return False
         features = clone(self.features)
         if features.get_params().get("random_state", 0) is None:  # one seed for both
             features.set_params(random_state=seed)
-        self.features_ = features.fit(X, None)  # FrozenEstimator wants a y
+        told = {"progress": progress} if isinstance(features, VAEFeatures) else {}
+        self.features_ = features.fit(X, None, **told)  # FrozenEstimator wants a y
         if hasattr(self.features_, "schema_"):
             self.schema_ = self.features_.schema_
+        return bool(told) and self.features_.outcome_ == "interrupted"
+
+    @property
+    def _steps_first(self) -> int:
+        return int(self.features.n_steps) if isinstance(self.features, VAEFeatures) else 0
 
     def _alone(self) -> Any:
         return (
@@ -317,7 +360,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         scale = np.sqrt(mean.var(axis=0) + np.mean(sd**2, axis=0))  # of the draws, not of their means
         return replace(table, scale=scale), matrix, sd
 
-    def _rows(self, X: Any) -> TensorRows:
+    def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
         if self.features is None:
             return super()._rows(X)
@@ -334,11 +377,9 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             return self.features_.draw(matrix, int(torch.randint(2**31, ())))
         return self.features_.inverse_transform(matrix)
 
-    def _member_proba(self, rows: TensorRows) -> Array:
+    def _member_proba(self, rows: TableRows) -> Array:
         """Calibrated q(class | x) of each member, (members, n, K)."""
-        found = self.networks_.ask_each(
-            rows, lambda model, block: model.log_q(model.inputs(block.x, block.mask)).exp().T
-        )
+        found = self.networks_.ask_each(rows, lambda model, block: model.log_q(model.look(block)).exp().T)
         return self.calibration_(found)
 
     def _decoded(self, X: Any, code: int | None) -> Any:
@@ -347,7 +388,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         model: Any = self.networks_.models[0]
 
         def decoded(block: TensorRows) -> Tensor:
-            seen = model.inputs(block.x, block.mask)
+            seen = model.look(block)
             own = model.log_q(seen).argmax(dim=-1)
             wanted = own if code is None else torch.full_like(own, code)
             mean: Tensor = model.likelihood.mean(model.decoder(model.encoder(seen, own)[0], wanted))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from semigen.common import checks
 from semigen.deep.bounds import importance_weighted_bound, importance_weighted_error
-from semigen.deep.data.rows import TensorRows
+from semigen.deep.data.rows import Rows
 from semigen.deep.fitted import Networks
 from semigen.deep.vae.model import VAE
 
@@ -33,11 +33,11 @@ class LogDensity:
     standard_error: NDArray[np.float64]
 
 
-def log_density(networks: Networks, rows: TensorRows, n_samples: int, seed: int) -> LogDensity:
+def log_density(networks: Networks, rows: Rows, n_samples: int, seed: int) -> LogDensity:
     """Log p(x) of the mixture of all members, with draws of z that are the same for every row."""
     checks.integer("n_samples", n_samples, minimum=1)
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(n_samples, networks.models[0].n_latent, generator=generator, dtype=torch.float64)
+    noise = torch.randn(n_samples, networks.models[0].n_noise, generator=generator, dtype=torch.float64)
 
     def log_weights(model: VAE) -> Tensor:
         return networks.ask(rows, lambda block: model.log_weights(block, noise))
@@ -45,5 +45,6 @@ def log_density(networks: Networks, rows: TensorRows, n_samples: int, seed: int)
     # The importance weights of a mixture of members with equal weights are the mean of theirs.
     per_member = torch.stack([log_weights(model) for model in networks.models])
     log_weight = per_member.logsumexp(dim=0) - np.log(len(networks.models))
-    value = importance_weighted_bound(log_weight) - networks.architecture.table.log_volume(rows.mask)
+    volume = networks.ask(rows, lambda block: networks.architecture.table.log_volume(block.mask))
+    value = importance_weighted_bound(log_weight) - volume
     return LogDensity(value.numpy(), importance_weighted_error(log_weight).numpy())

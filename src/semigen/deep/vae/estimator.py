@@ -6,14 +6,18 @@ from functools import partial
 from typing import Any
 
 from semigen.common import checks
-from semigen.deep.data.rows import TensorRows
+from semigen.common.progress import Progress
+from semigen.deep.data.rows import Rows, TensorRows, spread_out
 from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.estimator import Array, DeepEstimator
-from semigen.deep.parameters import check_network, hidden_sizes, image_sizes
+from semigen.deep.parameters import CONVOLUTIONAL, check_augment, check_network, hidden_sizes, image_sizes
 from semigen.deep.training.trainer import Training
 from semigen.deep.vae.architecture import VAEArchitecture, start_decoder
 from semigen.estimators.base import KeepsPrecision
+from semigen.exceptions import ParameterError
 
+START_ROWS = 10_000
+"""Rows, at most, whose columns a decoder starts at."""
 LEAST_UNITS, MOST_UNITS = 100, 300
 """Of a layer with ``hidden="auto"``."""
 
@@ -26,9 +30,23 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
     hidden: Any
     network: Any
     image_shape: Any
+    beta: float
+    free_bits: float
+    n_pseudo_inputs: int
+    n_auxiliary: int = 0  # this and the next: of a model with classes
+    augment: Any = None
 
     def _architecture(self, table: Table, log_prior: Array, **options: Any) -> VAEArchitecture:
         """The networks' architecture from the parameters, checked."""
+        if self.free_bits and self.n_pseudo_inputs:
+            raise ParameterError(
+                "free_bits and n_pseudo_inputs are both set: the divergence from a VampPrior is one number "
+                "per row, not one per latent. Use one of them."
+            )
+        if self.n_auxiliary and self.network in CONVOLUTIONAL:
+            raise ParameterError(
+                f"n_auxiliary needs network='mlp' or a function, not network={self.network!r}."
+            )
         return VAEArchitecture(
             table,
             n_latent=checks.integer("n_latent", self.n_latent, minimum=1),
@@ -37,15 +55,25 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
             image_shape=image_sizes(self.image_shape, self.network, table.schema.n_features),
             log_prior=log_prior,
             warmup_steps=self.warmup_steps,
+            beta=checks.real("beta", self.beta, minimum=0.0),
+            free_bits=checks.real("free_bits", self.free_bits, minimum=0.0),
+            n_pseudo_inputs=checks.integer("n_pseudo_inputs", self.n_pseudo_inputs, minimum=0),
+            n_auxiliary=checks.integer("n_auxiliary", self.n_auxiliary, minimum=0),
+            augment=check_augment(self.augment, self.image_shape, has_missing=table.has_missing),
             **options,
         )
 
     def _train_from(
-        self, architecture: VAEArchitecture, training: Training, labeled: TensorRows, unlabeled: TensorRows
+        self,
+        architecture: VAEArchitecture,
+        training: Training,
+        labeled: Rows,
+        unlabeled: Rows,
+        progress: Progress | None = None,
     ) -> None:
         """Train from decoders that start at the columns of the unlabeled rows, or of the labeled ones."""
-        rows = unlabeled if len(unlabeled.x) else labeled
-        self._train(architecture, training, labeled, unlabeled, partial(_start, rows))
+        rows = spread_out(unlabeled if unlabeled.n_rows else labeled, START_ROWS)
+        self._train(architecture, training, labeled, unlabeled, partial(_start, rows), progress)
 
 
 def _sizes(hidden: Any, table: Table) -> tuple[int, ...]:

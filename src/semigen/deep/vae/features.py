@@ -14,10 +14,11 @@ from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
+from semigen.common.progress import Progress
 from semigen.data.rows import count_rows
 from semigen.deep.bounds import gaussian_kl
 from semigen.deep.data import tables
-from semigen.deep.data.rows import TensorRows, training_rows
+from semigen.deep.data.rows import Rows, TensorRows, training_rows
 from semigen.deep.draws import drawing, random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.vae.density import LogDensity, log_density
@@ -58,11 +59,21 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         Number of latents, before collapsed ones are dropped.
     hidden : int or tuple of int, default=(300, 300)
         Number of units of each hidden layer.
-    network : {"mlp", "conv"} or callable, default="mlp"
-        "conv": two convolutions, for images; needs ``image_shape``. A callable gets the numbers of inputs and
-        outputs and returns a ``torch.nn.Module`` that maps (n, inputs) to (n, outputs).
+    network : {"mlp", "conv", "resnet"} or callable, default="mlp"
+        "conv": two convolutions, for images; needs ``image_shape``. "resnet": residual blocks of convolutions
+        with group normalization, for images of 32 × 32 and more, on a GPU. A callable gets the numbers of
+        inputs and outputs and returns a ``torch.nn.Module`` that maps (n, inputs) to (n, outputs).
     image_shape : (height, width) or (channels, height, width) or None, default=None
         Shape of the image that the columns form, in row-major order.
+    beta : float, default=1.0
+        Weight of the KL term. 1: the bound; more makes latents simpler and more independent (Higgins et al.
+        2017, *ICLR*), less keeps more of the row.
+    free_bits : float, default=0.0
+        Nats that each latent may carry without a cost (Kingma et al. 2016, *NeurIPS* 29): keeps latents from
+        collapsing early. Not with ``n_pseudo_inputs``.
+    n_pseudo_inputs : int, default=0
+        VampPrior (Tomczak & Welling 2018, *AISTATS*): p(z) is the mixture of the posteriors of so many
+        learned rows, 50 to 500, instead of N(0, I). 0: N(0, I).
     warmup_steps : int, default=0
         Optimizer steps over which the weight of the KL term rises linearly from 0 to 1.
     n_steps : int, default=2000
@@ -78,6 +89,8 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         in this many consecutive reports, of which there are 50. None: all steps.
     n_members : int, default=1
         Models of a deep ensemble, trained at once from different seeds; their features are concatenated.
+    n_jobs : int or None, default=None
+        Threads that training on the CPU may use; -1: one per processor. None: as many as PyTorch is set to.
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Device to train on.
     precision : {"float32", "bfloat16"}, default="float32"
@@ -85,7 +98,8 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         float64.
     checkpoint : path or None, default=None
         File that the state of training is saved to. If it exists, training is resumed from it, with the same
-        result.
+        result. With more ``n_steps`` a finished fit goes on; its learning rate had fallen by then, so the
+        result is not that of one long fit.
     random_state : int, RandomState or None, default=None
         The same number gives the same result on the same device.
     verbose : int, default=0
@@ -131,6 +145,9 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         hidden: Any = (300, 300),
         network: Any = "mlp",
         image_shape: Any = None,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        n_pseudo_inputs: int = 0,
         warmup_steps: int = 0,
         n_steps: int = 2000,
         batch_size: int = 200,
@@ -138,6 +155,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         weight_average: float = 0.999,
         patience: int | None = None,
         n_members: int = 1,
+        n_jobs: int | None = None,
         device: str = "auto",
         precision: str = "float32",
         checkpoint: Any = None,
@@ -149,6 +167,9 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.hidden = hidden
         self.network = network
         self.image_shape = image_shape
+        self.beta = beta
+        self.free_bits = free_bits
+        self.n_pseudo_inputs = n_pseudo_inputs
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
         self.batch_size = batch_size
@@ -156,19 +177,22 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.weight_average = weight_average
         self.patience = patience
         self.n_members = n_members
+        self.n_jobs = n_jobs
         self.device = device
         self.precision = precision
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, progress: Progress | None = None) -> Self:
         """Fit to all rows; y is ignored.
 
         Parameters
         ----------
         X : array or data frame of shape (n, D)
         y : ignored
+        progress : callable, optional
+            Called as ``progress(steps done, all steps, parts of the loss)`` up to 50 times.
 
         Returns
         -------
@@ -178,8 +202,9 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         table, matrix = tables.learn(X, self.likelihood)
         self.schema_ = table.schema
         validate_data(self, X, skip_check_array=True)
-        rows = training_rows(table, matrix)
-        self._train_from(self._architecture(table, np.empty(0)), training, rows.take(slice(0)), rows)
+        rows = training_rows(table, matrix, np.arange(len(matrix)))
+        architecture = self._architecture(table, np.empty(0))
+        self._train_from(architecture, training, rows.part(slice(0)), rows, progress)
         self._find_active(self._as_rows(matrix))
         return self
 
@@ -288,16 +313,20 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         """First member's latents with these features, (n, latents); ``others`` gives the collapsed ones."""
         features = torch.as_tensor(np.asarray(Z, dtype=np.float64))
         active = torch.from_numpy(self.active_[0])
-        z = others(len(features), len(active), dtype=torch.float64)
+        center, sd = self.networks_.models[0].prior_moments()
+        z: Tensor = center + sd * others(len(features), len(active), dtype=torch.float64)
         z[:, active] = features[:, : int(active.sum())] / torch.from_numpy(self.scale_[0])[active]
         return z
 
     def _restored(self, rows: Tensor) -> Any:
         return columns.restore(self.schema_, self.networks_.architecture.table.matrix(rows))
 
-    def _find_active(self, rows: TensorRows) -> None:
+    def _find_active(self, rows: Rows) -> None:
         def divergence(model: Any, block: TensorRows) -> Tensor:
-            return gaussian_kl(*model.encoder(model.inputs(block.x, block.mask))).T
+            mean, log_sd = model.encoder(model.look(block))
+            center, sd = model.prior_moments()
+            found: Tensor = gaussian_kl((mean - center) / sd, log_sd - sd.log())
+            return found.T
 
         self.kl_ = self.networks_.ask_each(rows, divergence).mean(axis=1)
         self.active_ = self.kl_ >= COLLAPSED
@@ -311,7 +340,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             self.active_[np.unravel_index(self.kl_.argmax(), self.kl_.shape)] = True
         self.scale_ = np.sqrt(np.maximum(self.kl_, LEAST_INFORMATION))
 
-    def _posterior(self, rows: TensorRows) -> tuple[Array, Array]:
+    def _posterior(self, rows: Rows) -> tuple[Array, Array]:
         def question(model: Any, block: TensorRows) -> Tensor:
             mean, log_sd = model.encoder(model.inputs(block.x, block.mask))
             return torch.stack([mean, log_sd.exp()]).transpose(1, 2)

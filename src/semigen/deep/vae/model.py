@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +14,7 @@ from semigen.deep.data.rows import Batch, TensorRows
 from semigen.deep.data.tables import Inputs
 from semigen.deep.training.model import LossTerms, Model
 from semigen.deep.vae.networks import Decoder, Encoder
+from semigen.deep.vae.priors import VampPrior, normal_log_prob
 
 
 class VAE(Model):
@@ -25,7 +29,14 @@ class VAE(Model):
     likelihood : Likelihood
     n_latent : int
     warmup_steps : int
-        Steps over which the weight of the KL term rises to 1.
+        Steps over which the weight of the KL term rises to ``beta``.
+    beta : float, default=1
+        Weight of the KL term: 1 gives a bound, more ties latents closer to the prior (Higgins et al. 2017).
+    free_bits : float, default=0
+        Nats of KL divergence of each latent and row that cost nothing (Kingma et al. 2016): a divergence
+        below counts as this much, so the value is still a bound.
+    prior : VampPrior or None, default=None
+        p(z); None: N(0, I).
     """
 
     def __init__(
@@ -37,14 +48,25 @@ class VAE(Model):
         *,
         n_latent: int,
         warmup_steps: int = 0,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        prior: VampPrior | None = None,
     ) -> None:
         super().__init__()
+        self.prior = prior
+        self.beta = beta
+        self.free_bits = free_bits
         self.inputs = inputs
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = likelihood
         self.n_latent = n_latent
         self.warmup_steps = warmup_steps
+
+    @property
+    def n_noise(self) -> int:
+        """Random numbers per draw of all latents."""
+        return self.n_latent
 
     def observe(self, rows: TensorRows) -> tuple[Tensor, Tensor]:
         """The values that the likelihood sees in this step, and the inputs of networks."""
@@ -65,14 +87,37 @@ class VAE(Model):
         mean, log_sd = self.encoder(seen, y)
         z = mean + log_sd.exp() * torch.randn_like(mean)
         log_px = self.likelihood.log_prob(self.decoder(z, y), x, rows.mask)
-        return log_px, bounds.gaussian_kl(mean, log_sd).sum(dim=-1)
+        return log_px, self.divergence(z, mean, log_sd)
+
+    def divergence(self, z: Tensor, mean: Tensor, log_sd: Tensor) -> Tensor:
+        """KL(q(z | x, y) ‖ p(z)), exact for a standard normal, otherwise its estimate by a draw z, (…, n)."""
+        if self.prior is not None:
+            return normal_log_prob(z, mean, log_sd) - self.prior.log_prob(z, self.encoder)
+        each = bounds.gaussian_kl(mean, log_sd)
+        return (each.clamp(min=self.free_bits) if self.free_bits else each).sum(dim=-1)
+
+    def kl_weight(self, step: int) -> float:
+        """Weight of the divergence after so many steps."""
+        return self.beta * bounds.warm_up(step, self.warmup_steps)
+
+    def look(self, rows: TensorRows) -> Tensor:
+        """What encoder and classifier see of rows that are asked about, (n, inputs)."""
+        found: Tensor = self.inputs(rows.x, rows.mask)
+        return found
+
+    def prior_moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and sd of each latent under p(z), each (latents,)."""
+        if self.prior is not None:
+            return self.prior.moments(self.encoder)
+        like = self.decoder.first.weight.new_zeros(self.n_latent)
+        return like, like + 1.0
 
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
         """−mean bound of the unlabeled rows of the batch, which are all rows of M1."""
         rows = batch.unlabeled
         x, seen = self.observe(rows)
         log_px, kl = self.bound_parts(rows, x, seen, None)
-        weight = bounds.warm_up(step, self.warmup_steps)
+        weight = self.kl_weight(step)
         bound = bounds.labeled_bound(log_px, torch.zeros_like(log_px), kl, weight)
         parts = {"bound": bound, "log_px": log_px, "kl": kl}
         return LossTerms(-bounds.weighted_mean(bound, rows.weight), parts)
@@ -84,12 +129,13 @@ class VAE(Model):
         """
         like = self.decoder.first.weight
         z = torch.randn(n, self.n_latent, dtype=like.dtype, device=like.device)
+        z = z if self.prior is None else self.prior.sample(n, self.encoder)
         outputs = self.decoder(z, y)
         return self.likelihood.mean(outputs) if expected else self.likelihood.sample(outputs)
 
     def log_weights(self, rows: TensorRows, noise: Tensor) -> Tensor:
         """Log p(x, z) − log q(z | x), (S, n), for z from noise (S, latents), the same for every row."""
-        mean, log_sd = self.encoder(self.inputs(rows.x, rows.mask))
+        mean, log_sd = self.encoder(self.look(rows))
         return self._log_weights(rows, mean, log_sd, noise, None)
 
     def _log_weights(
@@ -98,7 +144,10 @@ class VAE(Model):
         found = []
         for one in noise:
             z = mean + log_sd.exp() * one
-            log_ratio = (log_sd + 0.5 * one.square() - 0.5 * z.square()).sum(dim=-1)
+            if self.prior is None:
+                log_ratio = (log_sd + 0.5 * one.square() - 0.5 * z.square()).sum(dim=-1)
+            else:
+                log_ratio = self.prior.log_prob(z, self.encoder) - normal_log_prob(z, mean, log_sd)
             found.append(self.likelihood.log_prob(self.decoder(z, y), rows.x, rows.mask) + log_ratio)
         return torch.stack(found)
 
@@ -118,6 +167,8 @@ class ClassVAE(VAE):
         Weight of the mean cross-entropy.
     top_k : int or None
         Number of classes of each row that the unlabeled bound sums over; None: all.
+    change : callable or None
+        Changes labeled rows (n, D) at random for the cross-entropy: augmentation.
     **options
         As :class:`VAE`.
     """
@@ -136,23 +187,27 @@ class ClassVAE(VAE):
         n_latent: int,
         labeled_share: float,
         alpha: float,
-        warmup_steps: int = 0,
         top_k: int | None = None,
+        change: Callable[[Tensor], Tensor] | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(inputs, encoder, decoder, likelihood, n_latent=n_latent, warmup_steps=warmup_steps)
+        super().__init__(inputs, encoder, decoder, likelihood, n_latent=n_latent, **options)
         self.classifier = classifier
         self.register_buffer("log_prior", log_prior)
         self.labeled_share = labeled_share
         self.alpha = alpha
+        self.change = change
         self.top_k = top_k if top_k is not None and top_k < len(log_prior) else None
 
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
         """−mean bound of labeled and unlabeled rows + α · mean cross-entropy of the labeled ones."""
         labeled, unlabeled = batch
-        weight = bounds.warm_up(step, self.warmup_steps)
+        weight = self.kl_weight(step)
         x, seen = self.observe(labeled)
         log_px, kl = self.bound_parts(labeled, x, seen, labeled.y)
         bound = bounds.labeled_bound(log_px, self.log_prior[labeled.y], kl, weight)
+        if self.change is not None and self.training:
+            _, seen = self.observe(labeled._replace(x=self.change(labeled.x)))
         cross_entropy = -self.log_q(seen).gather(1, labeled.y[:, None])[:, 0]
 
         x, seen = self.observe(unlabeled)
@@ -190,6 +245,6 @@ class ClassVAE(VAE):
     def log_weights(self, rows: TensorRows, noise: Tensor) -> Tensor:
         """Log Σ_y p(x, y, z_y) / q(z_y | x, y), (S, n), for z from noise (S, latents)."""
         classes = self.every_class(len(rows.x))
-        mean, log_sd = self.encoder(self.inputs(rows.x, rows.mask), classes)
+        mean, log_sd = self.encoder(self.look(rows), classes)
         each = self._log_weights(rows, mean, log_sd, noise, classes)
         return (each + self.log_prior[:, None]).logsumexp(dim=1)

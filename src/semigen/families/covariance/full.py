@@ -15,6 +15,7 @@ from semigen.families.covariance.base import (
     Covariance,
     Floats,
     LocationShape,
+    Moments,
     NormalInverseWishart,
     Second,
 )
@@ -202,7 +203,7 @@ class Tied(_Dense):
     def reference(self, prior: NormalInverseWishart, n_components: int) -> DenseShape:
         return _dense_shape(prior.target[None], prior)
 
-    def walk(self, params: LocationShape, dtype: Any) -> TiedWalk:
+    def walk(self, params: LocationShape, dtype: Any) -> CompleteWalk:
         return TiedWalk(params)
 
     def outer(self, weight: Array, mean: Array) -> Second:
@@ -221,6 +222,45 @@ class Tied(_Dense):
 
     def n_free(self, n_components: int, n_features: int) -> int:
         return n_features * (n_features + 1) // 2
+
+
+class TiedLinear(Tied):
+    """:class:`Tied`, whose walks leave out what a row gives to all components alike.
+
+    ``(y - m)ᵀ Σ⁻¹ (y - m)`` without ``yᵀ Σ⁻¹ y``, and no second moments, whose sum over components no
+    parameter changes: C · D numbers a row instead of another D².
+    """
+
+    def walk(self, params: LocationShape, dtype: Any) -> TiedLinearWalk:
+        return TiedLinearWalk(params)
+
+
+def linear_weights(params: LocationShape) -> Array:
+    """``[mᵀ Σ⁻¹ m, -2 Σ⁻¹ m]`` of each component, (C, 1 + D), for one Σ."""
+    whiten: Array = params.shape.whiten[0]
+    white = params.mean @ whiten.T
+    return np.hstack([(white**2).sum(axis=1, keepdims=True), -2.0 * white @ whiten])
+
+
+class TiedLinearWalk(CompleteWalk):
+    """One matrix product for the distances, less what components share, and one for the sums."""
+
+    def __init__(self, params: LocationShape) -> None:
+        n_features = params.mean.shape[1]
+        super().__init__(params, params.shape.log_det, np.float64, n_features)
+        self._weights = linear_weights(params)
+        self._sums = np.zeros_like(self._weights)
+
+    def distances(self, x: NDArray[Any]) -> Floats:
+        self.load(x)
+        return np.asarray(self._weights @ self.augmented)
+
+    def add(self, resp: Floats, spread: Floats | None = None) -> None:
+        self._sums += resp @ self.augmented.T
+
+    def moments(self) -> Moments:
+        n_features = self._sums.shape[1] - 1
+        return Moments(self._sums[:, 0], self._sums[:, 1:], (np.zeros((1, n_features, n_features)),))
 
 
 class TiedWalk(CompleteWalk):

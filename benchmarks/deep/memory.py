@@ -1,0 +1,63 @@
+"""Memory that deep fits need beside their rows: ``python -m benchmarks.deep.memory``.
+
+Each model is fitted for a few steps to 200,000 rows of 50 columns (float32, 40 MB, a memory map) in a process
+of its own, after a fit to few rows that loads the libraries; then all rows are predicted. The figures are
+peaks above the level before, and have the 40 MB of the map in them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.memory import level, peak
+
+N_ROWS, N_COLUMNS, N_STEPS = 200_000, 50, 20
+
+
+def models() -> dict[str, Any]:
+    """Deep models by name."""
+    from semigen.deep import GANClassifier, VAEClassifier, VAEFeatures
+
+    few: dict[str, Any] = {"n_steps": N_STEPS, "random_state": 0, "n_jobs": 1}
+    return {
+        "M2": VAEClassifier(**few),
+        "M2, patience": VAEClassifier(patience=5, **few),
+        "M1+M2": VAEClassifier(features=VAEFeatures(**few), **few),
+        "GAN": GANClassifier(**few),
+    }
+
+
+def measure(name: str, path: str) -> None:
+    """Print the figures of one model, MB."""
+    x = np.load(path, mmap_mode="r")
+    y = np.where(np.arange(len(x)) % 1000 == 0, np.arange(len(x)) // 1000 % 2, -1)
+    model = models()[name]
+    model.fit(x[:3000], y[:3000]).predict(x[:100])
+    before = level()
+    model.fit(x, y)
+    fitted = peak()
+    model.predict(x)
+    print(f"{name}: {fitted - before:.0f} MB in fit, {peak() - before:.0f} MB with predict")
+
+
+def main() -> None:
+    """Measure every model."""
+    if len(sys.argv) > 1:
+        measure(*sys.argv[1:])
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.npy"
+        rng = np.random.default_rng(0)
+        np.save(path, rng.standard_normal((N_ROWS, N_COLUMNS), dtype=np.float32))
+        for name in models():
+            subprocess.run([sys.executable, "-m", "benchmarks.deep.memory", name, str(path)], check=True)
+
+
+if __name__ == "__main__":
+    main()

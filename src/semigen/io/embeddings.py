@@ -1,0 +1,126 @@
+"""Embeddings beside a table: a file of numbers, or a column of lists; each number becomes a column."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from semigen.exceptions import TableError
+
+if TYPE_CHECKING:
+    from semigen.io.tables import TableFile
+
+NAME = "embedding"
+"""Columns of a file of embeddings are called ``embedding[0]``, ``embedding[1]``, …"""
+
+
+@dataclass(frozen=True, eq=False)
+class WithEmbeddings:
+    """An open table with the columns of a file of embeddings after its own."""
+
+    file: TableFile
+    embeddings: NDArray[Any]
+
+    @property
+    def path(self) -> Path:
+        """The table."""
+        return self.file.path
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all columns."""
+        return (*self.file.names, *names_of(NAME, self.embeddings.shape[1]))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed about the table."""
+        return self.file.notes
+
+    @property
+    def decimal(self) -> str:
+        """The decimal mark of the table."""
+        return self.file.decimal
+
+    def typed(self, text: Collection[str] = ()) -> pa.Table:
+        """All columns with their types."""
+        table = self.file.typed(text)
+        if table.num_rows != len(self.embeddings):
+            raise TableError(
+                f"{self.path} has {table.num_rows} rows, and its embeddings have {len(self.embeddings)}: "
+                "one is needed for each row, in the same order."
+            )
+        for j, name in enumerate(names_of(NAME, self.embeddings.shape[1])):
+            table = table.append_column(name, pa.array(np.ascontiguousarray(self.embeddings[:, j])))
+        return table
+
+    def written(self, names: Sequence[str]) -> pa.Table:
+        """Some columns as they are written."""
+        own = set(self.file.names)
+        if own.issuperset(names):
+            return self.file.written(names)
+        return self.typed().select(list(names))
+
+
+def names_of(name: str, n: int) -> list[str]:
+    """Names of the columns that n numbers become."""
+    return [f"{name}[{j}]" for j in range(n)]
+
+
+def read_embeddings(path: Path) -> NDArray[Any]:
+    """The numbers of a ``.npy`` file, (n, d), where they are on disk.
+
+    Raises
+    ------
+    TableError
+        If there is no such file, or it does not hold (n, d) numbers.
+    """
+    if not path.is_file():
+        raise TableError(f"{path} does not exist: check the path.")
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise TableError(f"{path} cannot be read as a NumPy file: save it with numpy.save.") from error
+    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.dtype.kind not in "fiu":
+        what = f"{found.dtype} of shape {found.shape}" if isinstance(found, np.ndarray) else "several arrays"
+        raise TableError(f"{path} holds {what}: embeddings are one array of (rows, numbers).")
+    return found
+
+
+def spread_lists(table: pa.Table) -> pa.Table:
+    """The table with a column for each number of a column of lists that have the same length."""
+    for name in table.column_names:
+        column = table[name].combine_chunks()
+        kind = column.type
+        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+            continue
+        if not (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)):
+            continue
+        found = _numbers(column)
+        if found is None:
+            continue
+        place = table.column_names.index(name)
+        table = table.remove_column(place)
+        for j, own in enumerate(names_of(name, found.shape[1])):
+            table = table.add_column(place + j, own, pa.array(found[:, j]))
+    return table
+
+
+def _numbers(column: Any) -> NDArray[Any] | None:
+    """Lists as (n, d) numbers, NaN where one is missing; None if they are uneven or shorter than 2."""
+    from pyarrow import compute
+
+    lengths = compute.unique(compute.drop_null(compute.list_value_length(column))).to_pylist()
+    if len(lengths) != 1 or lengths[0] < 2:
+        return None
+    values = compute.list_flatten(column).to_numpy(zero_copy_only=False)
+    there = column.is_valid().to_numpy(zero_copy_only=False)
+    dtype = values.dtype if values.dtype.kind == "f" else np.float64
+    found = np.full((len(column), lengths[0]), np.nan, dtype)
+    found[there] = values.reshape(-1, lengths[0])
+    return found

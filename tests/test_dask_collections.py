@@ -1,0 +1,135 @@
+"""Dask's arrays and data frames as X and y: the model of the same rows in memory."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from semigen import AutoClassifier, MixtureClassifier
+from semigen.exceptions import LabelError, TableError
+from semigen.families import Gaussian
+
+distributed = pytest.importorskip("distributed")
+import dask.array  # noqa: E402
+import dask.dataframe  # noqa: E402
+
+from semigen.engines import DaskEngine, from_dask  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def client():
+    with distributed.Client(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as client:
+        yield client
+
+
+def rows(n=600):
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=n)
+    x = rng.normal(size=(n, 3)) + 1.5 * y[:, None]
+    x[::50, 1] = np.nan
+    return x, np.where(rng.random(n) < 0.1, y, -1)
+
+
+def frame():
+    x, y = rows()
+    table = pd.DataFrame(x, columns=list("abc"))
+    table["color"] = pd.array(np.array(["red", "green", "blue"])[np.arange(len(x)) % 3], dtype="str")
+    table.loc[599, "color"] = "violet"  # a level of the last partition
+    table["kind"] = pd.array(np.where(y >= 0, y.astype(str), None), dtype="str")
+    return table
+
+
+def assert_same_fit(found, wanted):
+    np.testing.assert_allclose(found.objective_path_, wanted.objective_path_, rtol=1e-10)
+    np.testing.assert_array_equal(found.classes_, wanted.classes_)
+    assert found.unlabeled_weight_ == pytest.approx(wanted.unlabeled_weight_, rel=1e-12)
+    for one, other in zip(
+        found.component_parameters_.values(), wanted.component_parameters_.values(), strict=True
+    ):
+        np.testing.assert_allclose(np.asarray(one, float), np.asarray(other, float), rtol=1e-9, atol=1e-9)
+
+
+BRIEF = {"calibrate": 1.0, "unlabeled_weight": 1.0, "max_iter": 3, "tol": 1.0}
+"""A fit of few passes: each is a few tasks."""
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_an_array_is_fitted_as_in_memory(dtype, client):
+    x, y = rows()
+    x = x.astype(dtype)
+    found = MixtureClassifier(Gaussian("full"), **BRIEF, engine="dask").fit(
+        dask.array.from_array(x, chunks=(130, 2)), dask.array.from_array(y, chunks=130)
+    )
+    wanted = MixtureClassifier(Gaussian("full"), **BRIEF).fit(x, y)
+    assert_same_fit(found, wanted)
+
+
+def test_a_data_frame_is_fitted_as_in_memory_and_predicted_where_it_is(client):
+    table = frame()
+    parts = dask.dataframe.from_pandas(table, npartitions=4)
+    model = MixtureClassifier(covariance="full", **BRIEF, engine=DaskEngine(client))
+    found = model.fit(parts, "kind")
+    wanted = MixtureClassifier(covariance="full", **BRIEF).fit(table.drop(columns="kind"), table["kind"])
+    fitted, in_memory = (one.predict_proba(table) for one in (found, wanted))
+    np.testing.assert_allclose(fitted, in_memory, atol=1e-8)
+    lazy = found.predict_proba(parts)
+    assert isinstance(lazy, dask.array.Array)
+    np.testing.assert_allclose(lazy.compute(), fitted, atol=1e-12)
+    np.testing.assert_array_equal(found.predict(parts).compute(), found.predict(table))
+    np.testing.assert_allclose(found.score_samples(parts).compute(), found.score_samples(table))
+
+
+def test_weights_and_labels_beside_the_rows(client):
+    table = frame()
+    weight = np.where(np.arange(len(table)) % 5, 1.0, 0.0)
+    weight[:200] = 0.0  # of the first partition no row counts
+    parts = dask.dataframe.from_pandas(table.drop(columns="kind").assign(w=weight), npartitions=3)
+    y = dask.dataframe.from_pandas(table["kind"], npartitions=3)
+    found = MixtureClassifier(covariance="diag", **BRIEF, engine="dask").fit(parts, y, "w")
+    wanted = MixtureClassifier(covariance="diag", **BRIEF).fit(
+        table.drop(columns="kind"), table["kind"], weight
+    )
+    np.testing.assert_allclose(found.predict_proba(table), wanted.predict_proba(table), atol=1e-8)
+
+
+def test_nothing_is_persisted_that_was_not_asked_for(client):
+    x, y = rows(200)
+    a, b = dask.array.from_array(x, chunks=(50, 3)), dask.array.from_array(y, chunks=50)
+    MixtureClassifier(Gaussian("diag"), **BRIEF, engine="dask").fit(a, b)
+    client.run_on_scheduler(lambda: None)
+    assert not [key for keys in client.has_what().values() for key in keys if "array" in str(key)]
+
+
+@pytest.mark.long
+def test_the_default_fit_is_that_in_memory(client):
+    """Which λ, covariance and power labels left out speak for, too."""
+    table = frame()
+    found = MixtureClassifier(engine="dask").fit(dask.dataframe.from_pandas(table, npartitions=4), "kind")
+    wanted = MixtureClassifier().fit(table.drop(columns="kind"), table["kind"])
+    assert_same_fit(found, wanted)
+    assert found.posterior_power_ == pytest.approx(wanted.posterior_power_, rel=1e-6)
+
+
+def test_the_default_model_predicts_over_partitions(client):
+    x, y = rows(300)
+    model = AutoClassifier(n_mixtures=2, n_jobs=1).fit(x, y)
+    lazy = model.predict_proba(dask.array.from_array(x, chunks=(70, 2)))
+    assert lazy.chunks[0] == (70, 70, 70, 70, 20)
+    np.testing.assert_allclose(lazy.compute(), model.predict_proba(x), atol=1e-12)
+    np.testing.assert_array_equal(
+        model.predict(dask.array.from_array(x, chunks=(70, 3))).compute(), model.predict(x)
+    )
+
+
+def test_what_does_not_match_is_refused(client):
+    x, y = rows(100)
+    a = dask.array.from_array(x, chunks=(50, 3))
+    with pytest.raises(LabelError, match="y must be one, too"):
+        from_dask(a, y)
+    with pytest.raises(TableError, match="y has 4 partitions and X 2"):
+        from_dask(a, dask.array.from_array(y, chunks=25))
+    with pytest.raises(TableError, match="partition 0: y has 40 rows and X 50"):
+        next(from_dask(a, dask.array.from_array(y, chunks=((40, 60),))).batches())
+    with pytest.raises(TableError, match="X has no column 'clazz'"):
+        from_dask(dask.dataframe.from_pandas(frame(), npartitions=2), "clazz")
