@@ -112,18 +112,16 @@ def read_pictures():
 
 
 @pytest.mark.filterwarnings("ignore:all 20 latents have collapsed")  # after three steps
-def test_a_vae_of_images_learns_features_first_and_its_twin_from_labeled_rows_only(here):
-    from semigen.cli.recipes.deep import _supervised_vae, _vae, announcement
+def test_a_vae_of_images_learns_features_first(here):
+    from semigen.cli.recipes.deep import _vae, announcement
 
     frame, _ = make_images(color=True, size=(9, 10))
     frame[:2].to_csv("labels.csv", index=False)
     options, source = Options(model="vae", steps=3, seed=5), read_pictures()
-    assert announcement(source, options) == "features of all images, then 1 fit of 3 steps each (--steps)"
-    model, twin = _vae(source, options), _supervised_vae(source, options)
-    assert model.features.likelihood == twin.likelihood == "continuous_bernoulli"
-    assert model.unlabeled_weight == 1.0
-    assert (twin.features, twin.unlabeled_weight) == (None, 0.0)
-    for one in (model, model.features.estimator, twin):
+    assert announcement(source, options).startswith("features of all images, then 3 steps (--steps), and")
+    model = _vae(source, options)
+    assert model.features.likelihood == "continuous_bernoulli"
+    for one in (model, model.features.estimator):
         assert (one.n_steps, one.random_state) == (3, 5)
 
 
@@ -131,7 +129,7 @@ def test_a_vae_of_small_images_learns_from_their_pixels(here):
     frame, _ = make_images()
     frame[:2].to_csv("labels.csv", index=False)
     model = recipe_of("vae").make(read_pictures(), Options(model="vae"))
-    assert (model.features, model.likelihood, model.unlabeled_weight) == (None, "bernoulli", 1.0)
+    assert (model.features, model.likelihood) == (None, "bernoulli")
 
 
 def pixel_rows(folder, **form):
