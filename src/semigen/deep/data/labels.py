@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.data.labels import labeled_examples
-from semigen.data.weights import read_labels
+from semigen.data.weights import estimated_shares, read_labels
 from semigen.exceptions import ParameterError
 
 Array = NDArray[np.float64]
@@ -70,8 +70,8 @@ def class_prior(value: Any, split: Split) -> Array:
     """
     n_classes = len(split.classes)
     if isinstance(value, str) and value == "labeled":
-        counts = np.bincount(split.code, weights=split.weight, minlength=n_classes) + 1.0
-        return np.asarray(counts / counts.sum())
+        counts = np.bincount(split.code, weights=split.weight, minlength=n_classes)
+        return estimated_shares(counts.astype(np.float64))
     if isinstance(value, str) and value == "uniform":
         return np.full(n_classes, 1.0 / n_classes)
     prior = np.asarray(value, dtype=np.float64) if not isinstance(value, str) else np.empty(0)

@@ -58,7 +58,8 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     alpha : float, default=1.0
         Weight of the mean cross-entropy of the labeled rows, relative to the mean bound per row.
     class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
-        p(y). "labeled": class shares of the labeled rows, with one more row in each class.
+        p(y). "labeled": the class shares that the labeled rows suggest
+        (:func:`semigen.data.weights.estimated_shares`: nearly even ones where a few labels are uneven).
     unlabeled_weight : "auto" or float in [0, 1], default="auto"
         λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning. "auto": 1 or 0, as
         labeled rows that are held out decide; 1 if none can be.
