@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import threading
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from pyarrow import csv, feather, parquet
 
 import semigen
 from command_line import run
-from semigen.cli import streams
+from semigen.cli import predictions, streams
 from semigen.io import writing
 from semigen.mixture import checkpoints
 from test_sources import damaged
@@ -91,6 +92,43 @@ def test_other_formats_and_folders(home, tmp_path, monkeypatch, table):
     assert wanted["key"] == found["key"]
     assert wanted["color"] == found["color"]
     np.testing.assert_allclose(wanted["p_yes"], found["p_yes"], atol=1e-12)
+
+
+def test_the_workers_of_a_cluster_predict_the_same(home, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    from semigen.engines import cluster
+
+    wanted, found = tmp_path / "w.csv", tmp_path / "f.csv"
+    predict(home, "t.parquet", wanted)
+    monkeypatch.setattr(streams, "BATCH_ROWS", 64)
+    threads = []
+
+    def predict_table(model, rows, *, coverage):
+        threads.append(threading.current_thread())
+        return predictions.predict_table(model, rows, coverage=coverage)
+
+    monkeypatch.setattr(streams, "predict_table", predict_table)
+    with distributed.Client(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as client:
+        address = client.scheduler.address
+        done = predict(home, "t.parquet", found, "--scheduler", address)
+        with pytest.raises(semigen.exceptions.ParameterError, match="0"):  # as if on the spot
+            list(cluster.map_in_order(address, _refuse, 0, range(5)))
+    assert "batch by batch: --scheduler" in done.output
+    assert len(threads) >= N_ROWS // 64
+    assert threading.main_thread() not in threads
+    wanted, found = read(wanted), read(found)
+    assert wanted["key"] == found["key"]
+    np.testing.assert_allclose(wanted["p_yes"], found["p_yes"], atol=1e-12)
+    monkeypatch.setattr(cluster, "CONNECTING", 0.5)
+    done = predict(home, "t.parquet", tmp_path / "no.csv", "--scheduler", "tcp://127.0.0.1:9", code=1)
+    assert "no Dask scheduler answers at 'tcp://127.0.0.1:9'" in " ".join(done.output.split())
+    assert not (tmp_path / "no.csv").exists()
+
+
+def _refuse(shared, item):
+    raise semigen.exceptions.ParameterError(f"{shared}")
 
 
 def test_large_tables_are_streamed_and_it_is_said(home, tmp_path, monkeypatch):

@@ -43,12 +43,13 @@ def predict_file(
     score_out: Path | None = None,
     coverage: float | None = None,
     resume: bool = False,
+    scheduler: str | None = None,
 ) -> tuple[dict[str, Any], PredictionScore | None]:
     """Predict the rows of a table, or with ``images`` those of a folder; write a file and return a summary.
 
     Where the table has the target that the model was fitted on, the score of the predictions comes with it.
     Large tables are read and written batch by batch, and not scored; so are those with ``resume``, which
-    goes on from what an interrupted run has finished.
+    goes on from what an interrupted run has finished, and with ``scheduler``, where a Dask cluster predicts.
 
     Raises
     ------
@@ -59,9 +60,10 @@ def predict_file(
     """
     ending = table_format(out)
     beside = options is not None and options.reading.embeddings is not None
-    if beside and resume:
-        raise TableError(f"{source} has embeddings beside it and is read at once: leave out --resume.")
-    if not images and not beside and (resume or is_large(source)):
+    asked = "--resume" if resume else "--scheduler" if scheduler is not None else None
+    if beside and asked:
+        raise TableError(f"{source} has embeddings beside it and is read at once: leave out {asked}.")
+    if not images and not beside and (asked or is_large(source)):
         return _predict_stream(
             model_path,
             source,
@@ -74,6 +76,8 @@ def predict_file(
             scored=score_out is not None,
             coverage=coverage,
             resume=resume,
+            scheduler=scheduler,
+            why=asked or RULE,
         ), None
     inputs = [model_path, source]
     targets = [out] if score_out is None else [out, score_out]
@@ -137,6 +141,8 @@ def _predict_stream(
     scored: bool,
     coverage: float | None,
     resume: bool,
+    scheduler: str | None,
+    why: str,
 ) -> dict[str, Any]:
     """Predict a table batch by batch."""
     if scored:
@@ -146,8 +152,8 @@ def _predict_stream(
         with output.progress("loading"):
             model, notes = load(model_path), read_notes(model_path)
         if not is_streamable(source) or notes.get("text") or noted_form(notes, model_path) is not None:
-            raise TableError(f"{source} cannot be predicted batch by batch: leave out --resume.")
-        output.note(f"{source.name} is predicted batch by batch: {'--resume' if resume else RULE}.")
+            raise TableError(f"{source} cannot be predicted batch by batch ({why}).")
+        output.note(f"{source.name} is predicted batch by batch: {why}.")
         stream = Predicting(
             model,
             model_path,
@@ -157,6 +163,7 @@ def _predict_stream(
             as_noted(options or ReadOptions(), notes),
             coverage,
             csv_safe,
+            scheduler,
         )
         with output.warnings_as_notes(), output.progress("predicting"), _parts_fit(model_path):
             n_rows, count = stream.write(

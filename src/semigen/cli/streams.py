@@ -20,7 +20,7 @@ from semigen.cli.sources.labels import matching, require_columns
 from semigen.cli.sources.table import reads
 from semigen.columns.survey import learn_source
 from semigen.columns.tables import listing, plain_types
-from semigen.exceptions import ColumnWarning, TableError
+from semigen.exceptions import ColumnWarning, ParameterError, TableError
 from semigen.io.parts import CsvPart, Part
 from semigen.io.scan import BATCH_ROWS, FileSource, ahead, parts_of
 from semigen.io.tables import STDIN, TypedFile, spreadsheet_safe
@@ -60,6 +60,12 @@ def is_large(path: Path) -> bool:
     return path.stat().st_size > LARGE_BYTES
 
 
+def predict(given: tuple[Any, float | None], rows: Rows) -> pa.Table:
+    """Predictions of some rows, by a model and with the coverage of prediction sets."""
+    model, coverage = given
+    return predict_table(model, rows, coverage=coverage)
+
+
 @dataclass(frozen=True)
 class Predicting:
     """A model and how the rows of a table are predicted by it.
@@ -75,6 +81,8 @@ class Predicting:
     options : ReadOptions
     coverage : float or None
     csv_safe : bool
+    scheduler : str or None
+        Address of a Dask scheduler, whose workers predict; None: this process does.
     """
 
     model: Any
@@ -85,6 +93,7 @@ class Predicting:
     options: ReadOptions
     coverage: float | None = None
     csv_safe: bool = False
+    scheduler: str | None = None
 
     def write(self, out: Path, ending: str, kept: Path | None) -> tuple[int, Counter[Any]]:
         """Predict all rows into a file; return their number and the rows of each predicted class.
@@ -123,11 +132,22 @@ class Predicting:
         if pieces is not None:
             yield from pieces.tables()
         done = 0 if pieces is None else sum(pieces.rows)
-        for rows in self._rows(done):
-            table = predict_table(self.model, rows, coverage=self.coverage)
+        for table in self._predicted(self._rows(done)):
             if pieces is not None:
                 pieces.add(table)
             yield table
+
+    def _predicted(self, batches: Iterator[Rows]) -> Iterator[pa.Table]:
+        given = (self.model, self.coverage)
+        if self.scheduler is None:
+            return (predict(given, rows) for rows in batches)
+        try:
+            from semigen.engines.cluster import map_in_order
+        except ImportError as error:
+            raise ParameterError(
+                "--scheduler needs Dask, which is not installed: pip install 'semigen[dask]'"
+            ) from error
+        return map_in_order(self.scheduler, predict, given, batches)
 
     def _rows(self, done: int) -> Iterator[Rows]:
         """The rows of the table in batches, after those that are done."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from functools import partial, reduce
 from typing import Any, Self
 from uuid import uuid4
 
+import dask
 import numpy as np
 from dask.delayed import delayed
 from distributed import Client, get_client, get_worker
@@ -26,6 +28,9 @@ from semigen.exceptions import ParameterError
 
 FAN_IN = 8
 """Results that one task merges."""
+
+CONNECTING = 20
+"""Seconds that a scheduler has to answer."""
 
 MOST_LOSSES = 5
 """How often in a walk rows that died with their worker are sent again."""
@@ -143,6 +148,46 @@ class _Cluster(Engine):
             self._sent[id(source)] = self.client.scatter(blocks, hash=False) if blocks else []
             weakref.finalize(source, self._sent.pop, id(source), None)
         return self._sent[id(source)]
+
+
+def map_in_order(
+    address: str, function: Callable[[Any, Any], Any], shared: Any, items: Iterable[Any]
+) -> Iterator[Any]:
+    """``function(shared, item)`` of each item on the workers of a cluster, in the order of the items.
+
+    Two items for each thread of the workers are on their way at a time. What dies with a worker is computed
+    again.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as ``tcp://10.0.0.1:8786``.
+    function : callable
+    shared : object
+        Sent to each worker once.
+    items : iterable
+
+    Raises
+    ------
+    ParameterError
+        If no scheduler with a worker answers there.
+    """
+    try:
+        client: Any = Client(address, timeout=CONNECTING, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ParameterError(f"no Dask scheduler answers at {address!r}: {error!s:.120}") from error
+    with client, dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise ParameterError(f"the Dask scheduler at {address!r} has no worker: start one.")
+        there = client.scatter(shared, broadcast=True, hash=False)
+        waiting: deque[Any] = deque()
+        for item in items:
+            waiting.append(client.submit(function, there, item, key=_task_name(_name_of(function))))
+            if len(waiting) >= 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _inside_task() -> bool:

@@ -73,6 +73,12 @@ def predict(
             help="Keep finished pieces beside FILE, and go on from those of an interrupted run.",
         ),
     ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Let the workers of a Dask cluster predict (extra 'dask').", metavar="TCP://HOST:PORT"
+        ),
+    ] = None,
     config: Config = None,
     as_json: SummaryAsJson = False,
     force: OverwriteFile = False,
@@ -87,8 +93,8 @@ def predict(
     if images is not None and id_ is not None:
         raise typer.BadParameter("--id is for the columns of a table; images are identified by their files.")
     if images is not None:
-        of_tables = {"--score": score, "--keep": keep, "--missing": missing, "--resume": resume}
-        refuse_for_images({**of_tables, "--embeddings": embeddings})
+        of_tables = {"--score": score, "--keep": keep, "--missing": missing, "--embeddings": embeddings}
+        refuse_for_images({**of_tables, "--resume": resume, "--scheduler": scheduler})
     with exit_codes():
         from semigen.cli.prediction import predict_file
         from semigen.cli.scoring import say_score
@@ -119,6 +125,7 @@ def predict(
             score_out=score,
             coverage=coverage,
             resume=resume,
+            scheduler=scheduler,
         )
         counts = class_counts({entry["class"]: entry["rows"] for entry in summary["predicted"]})
         rows = counted(summary["n_rows"], "image" if is_folder else "row")
