@@ -19,6 +19,8 @@ __all__ = ["here", "small"]  # fixtures
 
 MODELS = ("mixture", "auto", "safe", "hybrid")
 DEEP = ("vae", "gan", "flow")
+CATEGORICAL = ("categories of text.parquet", "inches.csv")
+"""What a flow cannot take."""
 
 
 def with_models(names):
@@ -192,9 +194,13 @@ def test_every_file_is_read_or_refused_in_one_line(here, small, name, model):
     asked = ("--keep", "all", "--missing", "?", "--csv-safe", "--as", "decimal=number")
     for learner, options in ((model, ()), ("mixture", asked)):
         out = f"{learner}{len(options)}"
-        result = fit_with(learner, name, "--target", "y", "--out", out, *options, code=int(bool(words)))
-        if words:
-            assert re.search(words, error_of(result)), error_of(result)
+        if learner == "flow" and name in CATEGORICAL:
+            refused = r"are categories, and a flow takes numbers only\. With semigen fit"
+        else:
+            refused = words
+        result = fit_with(learner, name, "--target", "y", "--out", out, *options, code=int(bool(refused)))
+        if refused:
+            assert re.search(refused, error_of(result)), error_of(result)
             assert len(error_of(result)) < 500
             continue
         run("predict", f"{out}/model.semigen", name, "--out", f"{out}.csv", "--keep", "all", "--csv-safe")

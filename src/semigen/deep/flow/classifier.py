@@ -376,6 +376,7 @@ def _refuse_categories(schema: Schema) -> None:
     if named:
         raise ColumnError(
             f"column(s) {', '.join(named[:5])}{' …' if len(named) > 5 else ''} are categories, and a flow "
-            "takes numbers only: drop them, encode them as ordered numbers, or use VAEClassifier, which has "
-            "a likelihood for them."
+            "takes numbers only.",
+            "Drop them, encode them as ordered numbers, or use VAEClassifier, which has a likelihood for "
+            "them.",
         )
