@@ -5,8 +5,9 @@ tenth of the answers with another one. Compared with it: the same model, fitted 
 labels. The session is refitted after every few answers; its error on all rows is measured against the true
 classes.
 
-The honest interval is of how often the model says what the annotator would say of a random row, which is
-known here: ``.9 accuracy + .1 (1 - accuracy) / (K - 1)``.
+The honest interval is compared with rows that have no label yet: of the others the model knows the answer,
+and the estimate leaves it out. It is of how often the model says what the annotator would say of a random row,
+which is known here: ``.9 accuracy + .1 (1 - accuracy) / (K - 1)``.
 """
 
 from __future__ import annotations
@@ -148,16 +149,18 @@ def one_session(
             if not session.settle(300):
                 raise RuntimeError(session.state("a")["trouble"])
             state, known = session.state("a"), session._loop.all_probabilities()
-            error = 1.0
+            error = error_of_rest = 1.0
             if known is not None:
                 rows, classes, probabilities = known
                 order = [annotator.classes.index(name) for name in classes]
-                error = float((np.array(order)[probabilities.argmax(axis=1)] != codes[rows]).mean())
+                wrong = np.array(order)[probabilities.argmax(axis=1)] != codes[rows]
+                rest = ~np.isin(rows, list(session._labels()))
+                error, error_of_rest = float(wrong.mean()), float(wrong[rest].mean())
             found.append(
                 {
                     "n": n,
                     "error": error,
-                    "agreement": annotator.agreement(1 - error),
+                    "agreement": annotator.agreement(1 - error_of_rest),
                     "honest": state["honest"],
                     "stop": state["stop"] is not None,
                     "seconds": state["fit"] and state["fit"]["seconds"],
