@@ -6,8 +6,8 @@ labels. The session is refitted after every few answers; its error on all rows i
 classes.
 
 The honest interval is compared with rows that have no label yet: of the others the model knows the answer,
-and the estimate leaves it out. It is of how often the model says what the annotator would say of a random row,
-which is known here: ``.9 accuracy + .1 (1 - accuracy) / (K - 1)``.
+and the estimate leaves it out. It is of how often the model says what the annotator would say of a random
+row, which is known here: ``.9 accuracy + .1 (1 - accuracy) / (K - 1)``.
 """
 
 from __future__ import annotations
