@@ -190,18 +190,17 @@ def test_no_more_than_a_few_batches_are_in_memory(tmp_path):
     blocks.close()
 
 
-def test_engines_begin_few_blocks_at_a_time(monkeypatch):
-    monkeypatch.setattr(engines, "_BEGUN", 3)
+def test_engines_begin_few_blocks_at_a_time():
     begun = 0
 
     def calls():
         nonlocal begun
         for number in range(50):
             begun += 1
-            yield (number,)
+            yield number
 
     with ThreadPoolExecutor(2) as pool:
-        results = engines._in_order(pool, lambda number: number, calls())
+        results = engines.in_order(lambda number: pool.submit(int, number), calls(), 3)
         assert next(results) == 0
         assert begun == 4
         assert list(results) == list(range(1, 50))

@@ -17,7 +17,7 @@ from semigen.columns.streams import ReadSource, StreamedRows, says_nothing
 from semigen.columns.tables import as_frame, is_missing
 from semigen.data.blocks import Data, Missing
 from semigen.data.labels import Labels, encode, is_unlabeled
-from semigen.data.sources import Batch, RowSource
+from semigen.data.sources import Batch, RowSource, as_source
 from semigen.exceptions import ColumnError, LabelError, TableError
 
 SAMPLE_ROWS = 100_000
@@ -28,9 +28,23 @@ MOST_LEVELS = 100_000
 Array = NDArray[np.float64]
 
 
-def is_source(X: Any) -> bool:
-    """Whether X is read batch by batch."""
-    return isinstance(X, RowSource | ReadSource)
+def source_of(X: Any, y: Any, sample_weight: Any) -> RowSource | ReadSource | None:
+    """What is read batch by batch: X, or what a collection of Dask becomes; None for rows in memory.
+
+    Raises
+    ------
+    LabelError
+        If labels or weights are given beside a source.
+    """
+    X, y, sample_weight = as_source(X, y, sample_weight)
+    if not isinstance(X, RowSource | ReadSource):
+        return None
+    if y is not None or sample_weight is not None:
+        raise LabelError(
+            "X is a source, which has the labels and weights in columns of its own (target=, weight=): pass "
+            "neither y nor sample_weight."
+        )
+    return X
 
 
 def learn_source(

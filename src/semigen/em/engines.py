@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from itertools import islice
 from typing import Any
 
@@ -86,15 +86,25 @@ class _Threads(Engine):
         blocks = source.blocks(self.block_rows)
         if self.pool is None or source.n_rows <= self.block_rows:
             return map(function, blocks, *states)
-        return _in_order(self.pool, function, zip(blocks, *states, strict=False))
+        submit = partial(self.pool.submit, function)
+        return in_order(lambda call: submit(*call), zip(blocks, *states, strict=False), _BEGUN)
 
 
-def _in_order(pool: ThreadPoolExecutor, function: Callable[..., Any], calls: Iterable[Any]) -> Iterator[Any]:
-    """Results in order, with few calls begun at a time: blocks may come from a source larger than memory."""
-    waiting: deque[Future[Any]] = deque()
-    for call in calls:
-        waiting.append(pool.submit(function, *call))
-        if len(waiting) > _BEGUN:
+def in_order(submit: Callable[[Any], Any], items: Iterable[Any], most: int) -> Iterator[Any]:
+    """Results in the order of the items, with few begun: they may come from a source larger than memory.
+
+    Parameters
+    ----------
+    submit : callable
+        Begins one item and gives its future.
+    items : iterable
+    most : int
+        Futures that wait for another item to be begun.
+    """
+    waiting: deque[Any] = deque()
+    for item in items:
+        waiting.append(submit(item))
+        if len(waiting) > most:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()

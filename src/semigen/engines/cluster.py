@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from semigen.common.threads import one_blas_thread
 from semigen.data.blocks import Block, Blocks, Engine
 from semigen.data.sources import Batch, RowSource
 from semigen.em import ThreadEngine
+from semigen.em.engines import in_order
 from semigen.engines.collections import DaskSource
 from semigen.exceptions import ParameterError
 
@@ -181,13 +181,11 @@ def map_in_order(
         if not threads:
             raise ParameterError(f"the Dask scheduler at {address!r} has no worker: start one.")
         there = client.scatter(shared, broadcast=True, hash=False)
-        waiting: deque[Any] = deque()
-        for item in items:
-            waiting.append(client.submit(function, there, item, key=_task_name(_name_of(function))))
-            if len(waiting) >= 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+
+        def submit(item: Any) -> Any:
+            return client.submit(function, there, item, key=_task_name(_name_of(function)))
+
+        yield from in_order(submit, items, 2 * threads - 1)
 
 
 def _inside_task() -> bool:

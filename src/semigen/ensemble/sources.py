@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from semigen.columns import Schema
 from semigen.columns.streams import ReadSource, StreamedRows
-from semigen.columns.survey import is_source, learn_source
-from semigen.data.sources import as_source
+from semigen.columns.survey import learn_source, source_of
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS
 from semigen.ensemble.pool import PoolClassifier
 from semigen.estimators.adapters import prior_of
-from semigen.exceptions import LabelError
 
 
 def sampled(
@@ -28,18 +26,13 @@ def sampled(
     LabelError
         If labels or weights are given beside a source.
     """
-    X, y, sample_weight = as_source(X, y, sample_weight)
-    if not is_source(X):
+    source = source_of(X, y, sample_weight)
+    if source is None:
         return X, y, sample_weight, None
-    if y is not None or sample_weight is not None:
-        raise LabelError(
-            "X is a source, which has the labels and weights in columns of its own (target=, weight=): pass "
-            "neither y nor sample_weight."
-        )
-    source = learn_source(X, kinds, unlabeled, sparse="words", seed=seed)
-    sample = source.rows.sample
+    read = learn_source(source, kinds, unlabeled, sparse="words", seed=seed)
+    sample = read.rows.sample
     weight = None if (sample.weight == 1).all() else sample.weight
-    return source.table, sample.labels, weight, source
+    return read.table, sample.labels, weight, read
 
 
 def learn_from_all(

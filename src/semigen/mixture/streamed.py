@@ -7,9 +7,8 @@ from typing import Any
 from sklearn.utils import check_random_state
 
 from semigen.columns.streams import ReadSource
-from semigen.columns.survey import is_source, learn_source
-from semigen.data.sources import as_source
-from semigen.exceptions import LabelError, ParameterError
+from semigen.columns.survey import learn_source, source_of
+from semigen.exceptions import ParameterError
 from semigen.families import wanted_kinds
 from semigen.mixture import parameters
 
@@ -24,14 +23,9 @@ def surveyed(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     ParameterError
         If something is asked for that needs all rows in memory.
     """
-    X, y, sample_weight = as_source(X, y, sample_weight)
-    if not is_source(X):
+    source = source_of(X, y, sample_weight)
+    if source is None:
         return X
-    if y is not None or sample_weight is not None:
-        raise LabelError(
-            "X is a source, which has the labels and weights in columns of its own (target=, weight=): pass "
-            "neither y nor sample_weight."
-        )
     if estimator.label_mechanism is not None:
         raise ParameterError(
             "label_mechanism needs all rows in memory, and X is a source: use a sample of it."
@@ -42,7 +36,7 @@ def surveyed(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
         raise ParameterError("'cv' needs all rows in memory, and X is a source: use 'bic' or 'icl'.")
     kinds = wanted_kinds(estimator.family, parameters.lower_shape(estimator.covariance))
     seed = check_random_state(estimator.random_state).randint(2**31) if _is_seed(estimator) else 0
-    return learn_source(X, kinds, estimator.unlabeled, sparse=True, words=True, seed=seed)
+    return learn_source(source, kinds, estimator.unlabeled, sparse=True, words=True, seed=seed)
 
 
 def shown(X: Any) -> Any:
