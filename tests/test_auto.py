@@ -18,8 +18,8 @@ from semigen.datasets import make_mixed
 from semigen.em import Engine
 from semigen.ensemble import auto as auto_module
 from semigen.ensemble import defaults
-from semigen.ensemble.forms import seconds_to_predict
 from semigen.ensemble.defaults import BOOSTING, FOREST, LOGISTIC, SUPERVISED
+from semigen.ensemble.forms import seconds_to_predict
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.estimators.classifiers import BoostedTrees, RidgeLogistic, TreeEnsemble
 from semigen.exceptions import DatasetShiftWarning, LabelError, ParameterError

@@ -116,10 +116,11 @@ class Checkpoint(Kept):
     def __call__(
         self, mixture: Mixture, prior: Any, data: Blocks, params: Params, engine: Engine, **options: Any
     ) -> Fit:
+        options |= {"resumed": self.state.climb_, "on_climb": self._climbed}
+
         def climb() -> Fit:
-            went_on = {"resumed": self.state.climb_, "on_climb": self._climbed}
             try:
-                return fit(mixture, prior, data, params, engine, **options, **went_on)
+                return fit(mixture, prior, data, params, engine, **options)
             except BaseException:
                 self._write()
                 raise

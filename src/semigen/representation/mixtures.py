@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -208,7 +208,8 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
                 progress(len(fitted), self.n_mixtures)
             return one
 
-        mixtures = [one for one in self._map(learn, range(self.n_mixtures)) if one is not None]
+        found = map_threads(learn, range(self.n_mixtures), n_jobs=self._n_threads)
+        mixtures = [one for one in found if one is not None]
         self.stopped_early_ = len(mixtures) < self.n_mixtures
         self.mixtures_ = _weighted(mixtures, alike=issparse(matrix))
         return self
@@ -222,7 +223,7 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         return columns.in_precision_of(X, found)
 
     def axes(self, table: columns.ReadTable) -> list[Array]:
-        """Rows in each of ``views_``, (n, q); the normal scores, which are those of all views, are found once."""
+        """Rows in each of ``views_``, (n, q); normal scores, which all views share, are found once."""
         scores = self.views_[0].plain_.scores_of(table)
         return [view.transform(table, scores) for view in self.views_]
 
@@ -256,7 +257,8 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
                 for view, softmax, factor, part in of_views:
                     softmax.write(powers[view], factor, part[:, chunk])
 
-        self._map(fill, range(0, matrix.shape[0], BLOCK_ROWS))
+        blocks = range(0, matrix.shape[0], BLOCK_ROWS)
+        list(map_threads(fill, blocks, n_jobs=1 if len(blocks) == 1 else self._n_threads))
         return result.T
 
     def _fill_own(self, one: FeatureMixture, matrix: Any, missing: Missing, part: Array) -> None:
@@ -280,8 +282,9 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         ]
         return np.array(names, dtype=object)
 
-    def _map(self, function: Callable[..., Any], *items: Iterable[Any]) -> list[Any]:
-        return list(map_threads(function, *items, n_jobs=self.n_jobs if self.engine is None else 1))
+    @property
+    def _n_threads(self) -> int | None:
+        return self.n_jobs if self.engine is None else 1
 
     def _components(self, n_rows: int, rng: np.random.Generator) -> int:
         low = max(2, self.min_components)

@@ -48,7 +48,8 @@ def nearest_rows(there: Array, x: Array, n_neighbors: int) -> tuple[Array, Indic
             exact = np.einsum("rcd,rcd->rc", between, between)
             order = np.argsort(exact, axis=1, kind="stable")[:, :k]
             square[rows], row[rows] = (np.take_along_axis(one, order, axis=1) for one in (exact, found))
-            sure[rows] = square[rows, -1] <= beyond + of_asked[rows] - rounding[rows]
+            bound = beyond + of_asked[rows] - rounding[rows]
+            sure[rows] = np.isfinite(bound) & (square[rows, -1] <= bound)
     distance = np.sqrt(square)
     if not sure.all():
         distance[~sure], row[~sure] = _searched(there, x[~sure], k)
