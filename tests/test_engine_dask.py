@@ -128,11 +128,11 @@ def test_errors_are_those_of_the_function(client):
 def test_tasks_have_names_for_the_dashboard(client):
     from dask.utils import key_split
 
-    from semigen.engines.cluster import _applied, _merged
+    from semigen.engines.collections import apply, merged
 
-    tasks = _applied(count, [1, 2])
+    tasks = apply(count, [1, 2])
     assert {key_split(one.key) for one in tasks} == {"semigen-count"}
-    assert key_split(_merged(add, tasks)[0].key) == "semigen-merge"
+    assert key_split(merged(add, tasks)[0].key) == "semigen-merge"
 
 
 def test_an_engine_by_name_uses_the_current_client(client):

@@ -163,7 +163,7 @@ class Predicting:
         wanted = list(dict.fromkeys([*names, *ids, *keep]))
         missing, decimal = self.options.reading.missing, self.options.reading.decimal
         begin = 0
-        for place, batch in ahead(_pieces(parts, wanted, [*text, *ids, *keep])):
+        for _, place, batch in ahead(_pieces(parts, wanted, [*text, *ids, *keep])):
             end = begin + batch.num_rows
             if end > done:
                 raw = plain_types(pa.Table.from_batches([batch]))
@@ -278,7 +278,7 @@ class StreamSource(TableSource):
                 "read batch by batch: store them as numbers, or leave them out with --drop."
             )
         unused = [name for name in whole.names if name not in found.rows.features.column_names]
-        named = zip(rows.labels.classes.tolist(), rows.count[1:].astype(int).tolist(), strict=True)
+        named = zip(rows.labels.classes.tolist(), rows.of_label[1:].astype(int).tolist(), strict=True)
         return cls(
             path,
             found.rows,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -29,6 +29,9 @@ class Batch:
         Row weights; None: all rows count the same.
     place : str
         Where the rows are from, for errors: the file and its part.
+    part : tuple of int
+        Numbers of the file and of its row group, or of the partition. Random numbers begin anew with each
+        part, so that they are the same wherever these are read.
     """
 
     table: Any
@@ -36,6 +39,7 @@ class Batch:
     code: NDArray[np.intp]
     weight: NDArray[np.float64] | None
     place: str
+    part: tuple[int, ...] = ()
 
 
 class RowSource(ABC):
@@ -51,6 +55,8 @@ class RowSource(ABC):
 
     target: str
     names: tuple[str, ...]
+    n_pieces = 1
+    """Pieces that are read each by itself, maybe elsewhere; here the whole table is one."""
 
     @abstractmethod
     def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
@@ -60,6 +66,21 @@ class RowSource(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """What tells this table from another one or from another state of it."""
+
+    def map_pieces(self, calls: Mapping[int, Callable[[RowSource], Any]]) -> list[Any]:
+        """Call functions with pieces, by their numbers, where these are read; the results in that order."""
+        return [call(self) for call in calls.values()]
+
+    def reduce_pieces(self, function: Callable[[RowSource], Any], merge: Callable[[Any, Any], Any]) -> Any:
+        """Call a function with each piece, where it is read, and merge the results in the pieces' order."""
+        return function(self)
+
+    def split(self, most_rows: int) -> Sequence[RowSource]:
+        """The table as smaller ones that other processes can read; empty if only this one can.
+
+        Each has at most about ``most_rows`` rows where its files can be read in parts so small.
+        """
+        return ()
 
 
 def is_partitioned(X: Any) -> bool:

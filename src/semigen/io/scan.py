@@ -11,6 +11,8 @@ import hashlib
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
@@ -69,7 +71,8 @@ class FileSource(RowSource):
         batch_rows: int = BATCH_ROWS,
     ) -> None:
         self.parts = tuple(
-            part.reading(as_is=[target]) if isinstance(part, CsvPart) else part for part in parts
+            replace(part.reading(as_is=[target]) if isinstance(part, CsvPart) else part, number=number)
+            for number, part in enumerate(parts)
         )
         self.schema = _common_schema(self.parts)
         self.target, self.weight = target, weight
@@ -103,8 +106,23 @@ class FileSource(RowSource):
         names : sequence of str or None
             Columns; None: those that models read.
         """
-        for _, table in self._read(self.names if names is None else names):
+        for *_, table in self._read(self.names if names is None else names):
             yield table
+
+    def split(self, most_rows: int) -> Sequence[FileSource]:
+        """Row groups of Parquet files with at most so many rows together, other files whole.
+
+        None of a dataset of pyarrow, whose filter does not leave its process.
+        """
+        if any(isinstance(part, DatasetPart) for part in self.parts):
+            return []
+        return [self._of(part) for whole in self.parts for part in whole.split(most_rows)]
+
+    def _of(self, part: Part) -> FileSource:
+        """The same columns of a part."""
+        one = copy(self)
+        one.parts = (part,)
+        return one
 
     def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
         """All rows in their order, with a thread that reads ahead.
@@ -116,18 +134,19 @@ class FileSource(RowSource):
         """
         wanted = list(self.names if names is None else names)
         more = [self.target] if self.weight is None else [self.target, self.weight]
-        for place, table in self._read([*wanted, *more]):
+        for part, place, table in self._read([*wanted, *more]):
             cells, code = _factorized(table[self.target])
             weight = None if self.weight is None else _weights(table[self.weight], place)
-            yield Batch(table.select(wanted), cells, code, weight, place)
+            yield Batch(table.select(wanted), cells, code, weight, place, part)
 
-    def _read(self, names: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+    def _read(self, names: Sequence[str]) -> Iterator[tuple[tuple[int, int], str, pa.Table]]:
         schema = pa.schema([self.schema.field(name) for name in names])
 
-        def read() -> Iterator[tuple[str, pa.Table]]:
+        def read() -> Iterator[tuple[tuple[int, int], str, pa.Table]]:
             for part in self.parts:
-                for place, batch in part.pieces(names, self.batch_rows):
-                    yield place, _as_schema(pa.Table.from_batches([batch]), schema, place)
+                for group, place, batch in part.pieces(names, self.batch_rows):
+                    table = _as_schema(pa.Table.from_batches([batch]), schema, place)
+                    yield (part.number, group), place, table
 
         yield from ahead(read())
 
