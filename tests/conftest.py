@@ -39,6 +39,16 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(skip)
 
 
+@pytest.fixture(scope="session")
+def client():
+    """A Dask cluster of two workers, in threads of this process."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.Client(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as client:
+        yield client
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(20240607)

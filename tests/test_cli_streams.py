@@ -94,8 +94,7 @@ def test_other_formats_and_folders(home, tmp_path, monkeypatch, table):
     np.testing.assert_allclose(wanted["p_yes"], found["p_yes"], atol=1e-12)
 
 
-def test_the_workers_of_a_cluster_predict_the_same(home, tmp_path, monkeypatch):
-    distributed = pytest.importorskip("distributed")
+def test_the_workers_of_a_cluster_predict_the_same(home, tmp_path, monkeypatch, client):
     from semigen.engines import cluster
 
     wanted, found = tmp_path / "w.csv", tmp_path / "f.csv"
@@ -108,13 +107,10 @@ def test_the_workers_of_a_cluster_predict_the_same(home, tmp_path, monkeypatch):
         return predictions.predict_table(model, rows, coverage=coverage)
 
     monkeypatch.setattr(streams, "predict_table", predict_table)
-    with distributed.Client(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as client:
-        address = client.scheduler.address
-        done = predict(home, "t.parquet", found, "--scheduler", address)
-        with pytest.raises(semigen.exceptions.ParameterError, match="0"):  # as if on the spot
-            list(cluster.map_in_order(address, _refuse, 0, range(5)))
+    address = client.scheduler.address
+    done = predict(home, "t.parquet", found, "--scheduler", address)
+    with pytest.raises(semigen.exceptions.ParameterError, match="0"):  # as if on the spot
+        list(cluster.map_in_order(address, _refuse, 0, range(5)))
     assert "batch by batch: --scheduler" in done.output
     assert len(threads) >= N_ROWS // 64
     assert threading.main_thread() not in threads

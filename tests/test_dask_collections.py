@@ -15,14 +15,6 @@ import dask.dataframe  # noqa: E402
 from semigen.engines import DaskEngine, from_dask  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def client():
-    with distributed.Client(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as client:
-        yield client
-
-
 def rows(n=600):
     rng = np.random.default_rng(0)
     y = rng.integers(3, size=n)

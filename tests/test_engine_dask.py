@@ -29,15 +29,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def client():
-    """Two workers, in threads of this process."""
-    with distributed.Client(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as client:
-        yield client
-
-
 def problem(n=4000, seed=0):
     rng = np.random.default_rng(seed)
     y = rng.integers(3, size=n)

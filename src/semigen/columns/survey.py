@@ -26,6 +26,9 @@ SAMPLE_ROWS = 100_000
 
 MOST_CLASSES = 1_000
 MOST_LEVELS = 100_000
+_CELLS = {"number": "numbers", "flag": "booleans", "text": "text", "category": "text", "date": "dates"}
+"""What the cells of a column are, by its kind."""
+
 Array = NDArray[np.float64]
 
 
@@ -153,6 +156,8 @@ class _Survey:
         self.n_rows = 0
         self.levels: dict[str, set[Any]] = {}
         self.with_missing: set[str] = set()
+        self.types: dict[str, tuple[str, str]] = {}
+        """What the cells of each column are, and where the first ones were found."""
         self.reservoirs = _Reservoir(SAMPLE_ROWS), _Reservoir(SAMPLE_ROWS)
 
     def add(self, batch: Batch) -> None:
@@ -178,7 +183,7 @@ class _Survey:
         self.reservoirs[1].add(frame, facts, is_labeled & (weight > 0))
         self.n_rows += n_rows
         for name in frame.columns:
-            self._look_at(name, frame.get_column(name))
+            self._look_at(name, frame.get_column(name), batch.place)
 
     def merge(self, other: _Survey) -> _Survey:
         """What both tell; the rows of the other come after these."""
@@ -193,6 +198,9 @@ class _Survey:
         both.empty = np.concatenate([self.empty, other.empty])
         both.n_rows = self.n_rows + other.n_rows
         both.with_missing = self.with_missing | other.with_missing
+        both.types = dict(self.types)
+        for name, (what, place) in other.types.items():
+            both._agree(name, what, place)
         both.levels = {
             name: self.levels.get(name, set()) | other.levels.get(name, set())
             for name in (*self.levels, *other.levels)
@@ -215,12 +223,24 @@ class _Survey:
             self.number |= {cell: len(self.number) + j for j, cell in enumerate(new)}
         return np.array([*(-1 if is_missing(one) else self.number[one] for one in cells), -1], dtype=np.intp)
 
-    def _look_at(self, name: str, series: nw.Series[Any]) -> None:
+    def _agree(self, name: str, what: str, place: str) -> None:
+        """Note what the cells of a column are, which is the same everywhere."""
+        before, first = self.types.setdefault(name, (what, place))
+        if before != what:
+            raise TableError(
+                f"{place}: column {name!r} has {what}, and in {first} it has {before}: write all parts of "
+                "the table with one type."
+            )
+
+    def _look_at(self, name: str, series: nw.Series[Any], place: str) -> None:
         """Missing values of a column and its distinct cells, where these can be levels."""
+        kind = kind_by_type(series)
+        if kind in _CELLS:
+            self._agree(name, _CELLS[kind], place)
         if series.null_count() or (series.dtype.is_float() and series.is_nan().any()):
             self.with_missing.add(name)
         asked = self.kinds.get(name) if isinstance(self.kinds, dict) else self.kinds
-        if asked == "category" or kind_by_type(series) in ("text", "category"):
+        if asked == "category" or kind in ("text", "category"):
             known = self.levels.setdefault(name, set())
             if len(known) <= MOST_LEVELS:
                 known.update(series.unique().to_list())

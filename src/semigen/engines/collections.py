@@ -98,6 +98,9 @@ class Partition(RowSource):
         self.number, self.target, self.names = number, target, tuple(names)
         self.x, self.y, self.weight = x, y, weight
 
+    def __repr__(self) -> str:
+        return f"partition {self.number}"
+
     def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
         """The rows as one batch.
 
@@ -106,7 +109,7 @@ class Partition(RowSource):
         TableError, LabelError
             If the partition has other columns than the collection, or labels and weights do not fit.
         """
-        place, x = f"partition {self.number}", self.x
+        place, x = repr(self), self.x
         wanted = list(self.names if names is None else names)
         if isinstance(x, np.ndarray):
             x = pa.table(dict(zip(self.names, x.T, strict=True)))

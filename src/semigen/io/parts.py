@@ -112,7 +112,8 @@ class ParquetPart(Part):
             if not found or sum(n for _, n in found[-1]) + n_rows > most_rows:
                 found.append([])
             found[-1].append((group, n_rows))
-        return [replace(one, groups=tuple(groups)) for groups in found for one in super().split(most_rows)]
+        (whole,) = super().split(most_rows)
+        return [replace(whole, groups=tuple(groups)) for groups in found]
 
     def _pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]:
         constants = dict(self.constants)
