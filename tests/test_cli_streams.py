@@ -135,6 +135,53 @@ def test_large_tables_are_streamed_and_it_is_said(home, tmp_path, monkeypatch):
         assert "predicted batch by batch" in done.output
     refused = predict(home, "t.parquet", tmp_path / "o.csv", "--score", str(tmp_path / "s.json"), code=1)
     assert "leave out --score" in refused.output
+    assert not (tmp_path / "o.csv").exists()
+
+
+@pytest.fixture(scope="module")
+def labeled(tmp_path_factory):
+    """A model of the command line's, and tables with true classes, some unknown to it and some missing."""
+    folder = tmp_path_factory.mktemp("labeled")
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 3, N_ROWS)
+    y = np.where(rng.random(N_ROWS) < 0.4, np.array(["1", "2", "odd"])[truth], None)
+    rows = pa.table({"key": np.arange(N_ROWS), "a": truth + rng.normal(size=N_ROWS), "y": pa.array(y)})
+    parquet.write_table(rows, folder / "train.parquet")
+    given = ["--target", "y", "--id", "key", "--model", "mixture", "--covariance", "full", "--no-report"]
+    run("fit", folder / "train.parquet", *given, "--out", folder / "out")
+    new = rows.set_column(2, "y", pa.array(np.where(np.arange(N_ROWS) % 97 == 0, "strange", y)))
+    parquet.write_table(new, folder / "t.parquet", row_group_size=200)
+    csv.write_csv(new, folder / "t.csv")
+    return folder
+
+
+@pytest.mark.parametrize("table", ["t.parquet", "t.csv"])
+def test_what_is_streamed_is_scored_as_in_memory(labeled, tmp_path, monkeypatch, table):
+    given = ["predict", labeled / "out" / "model.semigen", labeled / table, "--id", "key", "--json"]
+    results = []
+    for name, more in (("one", []), ("two", ["--resume"])):
+        files = ["--out", tmp_path / f"{name}.csv", "--score", tmp_path / f"{name}.json", *more]
+        results.append(json.loads(run(*given, *files).stdout)["score"])
+        assert json.loads((tmp_path / f"{name}.json").read_text())["log_loss"] == results[-1]["log_loss"]
+        monkeypatch.setattr(streams, "BATCH_ROWS", 130)
+    wanted, found = results
+    assert wanted["unknown"] == {"strange": 10}
+    assert found["n_rows"] == wanted["n_rows"] > 300
+    assert (found["confusion"], found["unknown"]) == (wanted["confusion"], wanted["unknown"])
+    for name in ("accuracy", "log_loss"):
+        assert found[name] == pytest.approx(wanted[name], rel=1e-9)
+
+
+def test_pieces_that_were_finished_before_are_scored_too(labeled, tmp_path, monkeypatch):
+    given = ["predict", labeled / "out" / "model.semigen", labeled / "t.parquet", "--id", "key", "--json"]
+    given += ["--resume", "--out", tmp_path / "o.csv"]
+    with monkeypatch.context() as patched:
+        stop(patched, 3)
+        run(*given, code=1)
+    monkeypatch.setattr(streams, "BATCH_ROWS", 128)
+    score = json.loads(run(*given).stdout)["score"]
+    assert score["n_rows"] == parquet.read_table(labeled / "t.parquet")["y"].drop_null().length()
+    assert sum(map(sum, score["confusion"])) == score["n_rows"] - 10
 
 
 def stop(monkeypatch, after):
