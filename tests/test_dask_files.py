@@ -228,18 +228,15 @@ def test_a_target_of_many_values_is_refused_where_pieces_meet(tmp_path, client, 
 
 
 @pytest.mark.long
-def test_workers_in_processes_read_the_files_and_one_is_killed(tmp_path):
+@pytest.mark.filterwarnings("ignore:EM stopped after")
+def test_workers_in_processes_read_the_files_and_one_is_killed(tmp_path, processes):
     files = source(tmp_path, table())
     wanted = model(max_iter=8, tol=0.0).fit(files)
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        pids = list(client.run(os.getpid).values())
-        engine = DaskEngine(client, 200)
-        read = learn_source(engine.placed(files), None, None)
-        assert_same_survey(read, learn_source(files, None, None))
-        threading.Timer(0.3, os.kill, (pids[0], signal.SIGKILL)).start()
-        found = model(max_iter=8, tol=0.0, engine=engine).fit(files)
-        assert pids[0] not in client.run(os.getpid).values()
+    pids = list(processes.run(os.getpid).values())
+    engine = DaskEngine(processes, 200)
+    read = learn_source(engine.placed(files), None, None)
+    assert_same_survey(read, learn_source(files, None, None))
+    threading.Timer(0.3, os.kill, (pids[0], signal.SIGKILL)).start()
+    found = model(max_iter=8, tol=0.0, engine=engine).fit(files)
+    assert pids[0] not in processes.run(os.getpid).values()
     np.testing.assert_allclose(leaves(found.params_), leaves(wanted.params_), rtol=1e-10, atol=1e-10)

@@ -21,13 +21,6 @@ distributed = pytest.importorskip("distributed")
 
 from semigen.engines import DaskEngine  # noqa: E402
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Port 8787:UserWarning"),
-]
-
 
 def problem(n=4000, seed=0):
     rng = np.random.default_rng(seed)
@@ -151,13 +144,9 @@ def killed_in_mid_fit(client, pids):
 
 
 @pytest.mark.long
-def test_two_processes_and_a_killed_worker_change_nothing():
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        check_engine(DaskEngine(client, 30))
-        assert killed_in_mid_fit(client, lambda: list(client.run(os.getpid).values())) < 1e-10
+def test_two_processes_and_a_killed_worker_change_nothing(processes):
+    check_engine(DaskEngine(processes, 30))
+    assert killed_in_mid_fit(processes, lambda: list(processes.run(os.getpid).values())) < 1e-10
 
 
 @pytest.mark.long
