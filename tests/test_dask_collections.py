@@ -83,6 +83,23 @@ def test_weights_and_labels_beside_the_rows(client):
     np.testing.assert_allclose(found.predict_proba(table), wanted.predict_proba(table), atol=1e-8)
 
 
+@pytest.mark.parametrize("of_frame", [False, True])
+def test_labels_may_be_probabilities_of_classes(client, of_frame):
+    x, y = rows(300)
+    soft = np.where(y[:, None] < 0, np.nan, np.eye(3)[y])
+    soft[np.flatnonzero(y >= 0)[::3], 1] = 0.5
+    a, b = dask.array.from_array(x, chunks=(80, 3)), dask.array.from_array(soft, chunks=(80, 2))
+    if of_frame:
+        a, b = (
+            dask.dataframe.from_dask_array(a, columns=list("abc")),
+            dask.dataframe.from_dask_array(b, columns=["red", "green", "blue"]),
+        )
+    found = MixtureClassifier(Gaussian("full"), **BRIEF, engine="dask").fit(a, b)
+    wanted = MixtureClassifier(Gaussian("full"), **BRIEF).fit(x, soft)
+    np.testing.assert_allclose(as_vector(found.params_), as_vector(wanted.params_), rtol=1e-9, atol=1e-9)
+    assert found.classes_.tolist() == (["red", "green", "blue"] if of_frame else [0, 1, 2])
+
+
 def test_nothing_is_persisted_that_was_not_asked_for(client):
     x, y = rows(200)
     a, b = dask.array.from_array(x, chunks=(50, 3)), dask.array.from_array(y, chunks=50)

@@ -17,6 +17,7 @@ from semigen.columns.schema import Schema
 from semigen.columns.streams import ReadSource, StreamedRows, says_nothing
 from semigen.columns.tables import as_frame, is_missing
 from semigen.data.blocks import Data, Engine, Missing
+from semigen.data.containers import plain_dtype
 from semigen.data.labels import Labels, encode, is_unlabeled
 from semigen.data.sources import Batch, RowSource, as_source
 from semigen.exceptions import ColumnError, LabelError, TableError
@@ -25,6 +26,7 @@ SAMPLE_ROWS = 100_000
 """Rows of each part, labeled and unlabeled, that are kept in memory; of more, as many drawn at random."""
 
 MOST_CLASSES = 1_000
+MOST_SOFT_LABELS = 100_000
 MOST_LEVELS = 100_000
 _CELLS = {"number": "numbers", "flag": "booleans", "text": "text", "category": "text", "date": "dates"}
 """What the cells of a column are, by its kind."""
@@ -92,7 +94,7 @@ def learn_source(
 
 
 def _survey(kinds: Kinds, unlabeled: Any, seed: int, piece: RowSource) -> _Survey:
-    survey = _Survey(piece.target, kinds, unlabeled, seed)
+    survey = _Survey(piece.target, piece.classes, kinds, unlabeled, seed)
     for batch in piece.batches():
         survey.add(batch)
     return survey
@@ -143,8 +145,11 @@ class _Reservoir:
 class _Survey:
     """What a pass over the rows of a piece, or of several, tells."""
 
-    def __init__(self, target: str, kinds: Kinds, unlabeled: Any, seed: int) -> None:
-        self.target, self.kinds, self.unlabeled, self.seed = target, kinds, unlabeled, seed
+    def __init__(
+        self, target: str, classes: tuple[Any, ...] | None, kinds: Kinds, unlabeled: Any, seed: int
+    ) -> None:
+        self.target, self.classes, self.kinds = target, classes, kinds
+        self.unlabeled, self.seed = unlabeled, seed
         self.part: tuple[int, ...] | None = None
         self.rng = np.random.default_rng(seed)
         self.number: dict[Any, int] = {}
@@ -187,7 +192,7 @@ class _Survey:
 
     def merge(self, other: _Survey) -> _Survey:
         """What both tell; the rows of the other come after these."""
-        both = _Survey(self.target, self.kinds, self.unlabeled, self.seed)
+        both = _Survey(self.target, self.classes, self.kinds, self.unlabeled, self.seed)
         both.number, both.labeled = dict(self.number), list(self.labeled)
         number = both._numbers(tuple(other.number))
         theirs = np.zeros((len(other.totals), 2, len(both.number)))
@@ -213,13 +218,17 @@ class _Survey:
     def _numbers(self, cells: tuple[Any, ...]) -> NDArray[np.intp]:
         """The number of each label cell among all that were seen; -1: empty, as is the last one."""
         new = [cell for cell in cells if not is_missing(cell) and cell not in self.number]
-        if len(self.number) + len(new) > MOST_CLASSES:
-            raise LabelError(
-                f"the target {self.target!r} has more than {MOST_CLASSES:,} different values: classes "
-                "are few values that repeat. Name the column of the classes (target=)."
+        is_soft = self.classes is not None
+        most = MOST_SOFT_LABELS if is_soft else MOST_CLASSES
+        if len(self.number) + len(new) > most:
+            cure = (
+                "round the probabilities"
+                if is_soft
+                else "classes are few values that repeat. Name the column of the classes (target=)"
             )
+            raise LabelError(f"the target {self.target!r} has more than {most:,} different values: {cure}.")
         if new:
-            self.labeled += (~is_unlabeled(new, self.unlabeled)).tolist()
+            self.labeled += [True] * len(new) if is_soft else (~is_unlabeled(new, self.unlabeled)).tolist()
             self.number |= {cell: len(self.number) + j for j, cell in enumerate(new)}
         return np.array([*(-1 if is_missing(one) else self.number[one] for one in cells), -1], dtype=np.intp)
 
@@ -277,8 +286,14 @@ class _Survey:
     def _labels(self) -> tuple[Labels, dict[Any, int]]:
         """Classes and label rows, and the label row of each cell of the target."""
         totals, empty = self.totals[:, 0].sum(axis=0), self.empty[:, 0].sum()
-        cells = [*self.number, None]
-        found = encode(cells, self.unlabeled, counted=np.append(totals > 0, bool(empty)))
+        counted = np.append(totals > 0, bool(empty))
+        if self.classes is None:
+            found = encode([*self.number, None], self.unlabeled, counted=counted)
+        else:
+            cells = np.array([*self.number, (np.nan,) * len(self.classes)])
+            found = replace(
+                encode(cells, counted=counted), classes=plain_dtype(np.array(self.classes, object))
+            )
         pattern_of = dict(zip(self.number, found.pattern.tolist(), strict=False))
         return replace(found, pattern=np.empty(0, dtype=np.intp)), pattern_of
 

@@ -10,7 +10,10 @@ from functools import wraps
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from semigen.data.labels import is_unlabeled
+from semigen.exceptions import LabelError
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +25,7 @@ class Batch:
     table : data frame of n rows
         The columns that were asked for.
     cells : tuple
-        Distinct cells of the target.
+        Distinct cells of the target, or its distinct rows of label probabilities, as tuples.
     code : ndarray of shape (n,), intp
         The number of each row's cell among ``cells``, -1 where it is empty.
     weight : ndarray of shape (n,) or None
@@ -48,13 +51,16 @@ class RowSource(ABC):
     Attributes
     ----------
     target : str
-        The column of the classes.
+        The column of the classes, or those of their probabilities in words.
     names : tuple of str
         The other columns that models read.
+    classes : tuple or None
+        Where labels are rows of probabilities or of candidates, the class of each of their columns.
     """
 
     target: str
     names: tuple[str, ...]
+    classes: tuple[Any, ...] | None = None
     n_pieces = 1
     """Pieces that are read each by itself, maybe elsewhere; here the whole table is one."""
 
@@ -81,6 +87,25 @@ class RowSource(ABC):
         Each has at most about ``most_rows`` rows where its files can be read in parts so small.
         """
         return ()
+
+
+def label_rows(matrix: ArrayLike, place: str) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
+    """Distinct rows of label probabilities (n, K), and the number of each row's, -1 where it is unlabeled.
+
+    Raises
+    ------
+    LabelError
+        If a row is none of probabilities; the error says where.
+    """
+    values = np.asarray(matrix, dtype=np.float64)
+    try:
+        labeled = ~is_unlabeled(values)
+    except LabelError as error:
+        raise LabelError(f"{place}: {error}") from error
+    found, number = np.unique(values[labeled], axis=0, return_inverse=True)
+    code = np.full(len(values), -1, dtype=np.intp)
+    code[labeled] = number.reshape(-1)
+    return tuple(map(tuple, found.tolist())), code
 
 
 def is_partitioned(X: Any) -> bool:

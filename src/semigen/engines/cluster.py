@@ -224,7 +224,7 @@ def _placed(source: RowSource, client: Any, most_rows: int) -> RowSource:
         pieces = tuple(delayed(one, pure=False) for one in source.split(most_rows))
     if not pieces:
         return source
-    return DaskSource(pieces, source.target, source.names, source.fingerprint, client)
+    return DaskSource(pieces, source.target, source.names, source.fingerprint, client, source.classes)
 
 
 def _mapped(function: Callable[..., Any], most_rows: int, rows: StreamedRows) -> list[Any]:

@@ -15,7 +15,7 @@ from distributed import get_worker
 from numpy.typing import NDArray
 
 from semigen.common.threads import one_blas_thread
-from semigen.data.sources import Batch, RowSource
+from semigen.data.sources import Batch, RowSource, label_rows
 from semigen.exceptions import LabelError, TableError
 
 FAN_IN = 8
@@ -43,9 +43,10 @@ class DaskSource(RowSource):
         names: Sequence[str],
         fingerprint: str,
         client: Any = None,
+        classes: tuple[Any, ...] | None = None,
     ) -> None:
         self.pieces, self.target, self.names = tuple(pieces), target, tuple(names)
-        self._fingerprint, self.client = fingerprint, client
+        self._fingerprint, self.client, self.classes = fingerprint, client, classes
 
     def __repr__(self) -> str:
         size = f"{self.n_pieces} partitions, {len(self.names)} columns"
@@ -88,15 +89,19 @@ class Partition(RowSource):
     target : str
     names : tuple of str
     x : array or data frame of shape (n, D)
-    y : array or series of shape (n,)
+    classes : tuple or None
+        Of the columns of y, where it has several.
+    y : array or series of shape (n,), or with a column for each class
     weight : array or series of shape (n,), or None
     """
 
     fingerprint = ""
 
-    def __init__(self, number: int, target: str, names: Sequence[str], x: Any, y: Any, weight: Any) -> None:
+    def __init__(
+        self, number: int, target: str, names: Sequence[str], classes: Any, x: Any, y: Any, weight: Any
+    ) -> None:
         self.number, self.target, self.names = number, target, tuple(names)
-        self.x, self.y, self.weight = x, y, weight
+        self.classes, self.x, self.y, self.weight = classes, x, y, weight
 
     def __repr__(self) -> str:
         return f"partition {self.number}"
@@ -117,7 +122,7 @@ class Partition(RowSource):
         if absent:
             raise TableError(f"{place} has no column {absent[0]!r}: every partition needs the same columns.")
         table = x.select(wanted) if isinstance(x, pa.Table) else x[wanted]
-        cells, code = _factorized(self.y, place)
+        cells, code = _factorized(self.y, place) if self.classes is None else label_rows(self.y, place)
         weights = None if self.weight is None else np.asarray(self.weight, dtype=np.float64)
         for what, values in (("y", code), ("sample_weight", weights)):
             if values is not None and len(values) != len(x):
@@ -138,8 +143,9 @@ def from_dask(X: Any, y: Any, sample_weight: Any = None) -> DaskSource:
     Parameters
     ----------
     X : Dask array of shape (n, D) or data frame
-    y : str, or Dask array or series of shape (n,)
-        The classes, or the column of X that has them. Partitions are those of X.
+    y : str, or Dask array or series of shape (n,), or array or data frame of shape (n, K)
+        The classes, or the column of X that has them; or a column with the probability of each class, or 1
+        where the row may be of that class. Partitions are those of X.
     sample_weight : str, or Dask array or series of shape (n,), or None
         Row weights ≥ 0, or their column.
 
@@ -165,12 +171,14 @@ def from_dask(X: Any, y: Any, sample_weight: Any = None) -> DaskSource:
             "X is a Dask collection, so y must be one, too, with the same partitions, or the name of a "
             f"column of X; it is {type(y).__name__}."
         )
-    x_parts = _parts(X.rechunk({1: X.shape[1]}) if is_array else X)
+    x_parts, classes = _parts(_by_rows(X)), None
+    if getattr(y, "ndim", 1) == 2 and y.shape[1] > 1:
+        classes = tuple(y.columns) if hasattr(y, "columns") else tuple(range(y.shape[1]))
 
     def beside(values: Any, what: str) -> Sequence[Any]:
         if values is None:
             return [None] * len(x_parts)
-        parts = x_parts if isinstance(values, str) else _parts(values)
+        parts = x_parts if isinstance(values, str) else _parts(_by_rows(values))
         if len(parts) != len(x_parts):
             raise TableError(
                 f"{what} has {len(parts)} partitions and X {len(x_parts)}: give both the same (rechunk, "
@@ -182,10 +190,16 @@ def from_dask(X: Any, y: Any, sample_weight: Any = None) -> DaskSource:
     target = y if isinstance(y, str) else str(getattr(y, "name", None) or "y") if not is_array else "y"
     names = [one for one in columns if one not in named]
     pieces = [
-        delayed(partial(Partition, number, target, names), pure=False)(*parts)
+        delayed(partial(Partition, number, target, names, classes), pure=False)(*parts)
         for number, parts in enumerate(rows)
     ]
-    return DaskSource(pieces, target, names, tokenize(X, y, sample_weight))
+    return DaskSource(pieces, target, names, tokenize(X, y, sample_weight), classes=classes)
+
+
+def _by_rows(collection: Any) -> Any:
+    """A collection whose partitions have all columns."""
+    is_matrix = not hasattr(collection, "columns") and collection.ndim == 2
+    return collection.rechunk({1: collection.shape[1]}) if is_matrix else collection
 
 
 def _parts(collection: Any) -> list[Any]:
