@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
+import signal
 import threading
 
 import numpy as np
@@ -123,6 +125,28 @@ def test_the_workers_of_a_cluster_predict_the_same(home, tmp_path, monkeypatch, 
     assert not (tmp_path / "no.csv").exists()
 
 
+@pytest.mark.long
+def test_a_worker_that_is_killed_changes_no_prediction(home, tmp_path, monkeypatch, processes):
+    wanted, found = tmp_path / "w.csv", tmp_path / "f.csv"
+    predict(home, "t.parquet", wanted)
+    monkeypatch.setattr(streams, "BATCH_ROWS", 8)
+    pids = processes.run(os.getpid).values()
+    written = 0
+    original = writing.TableWriter.write
+
+    def write(self, table):
+        nonlocal written
+        written += 1
+        if written == 3:
+            os.kill(next(iter(pids)), signal.SIGKILL)
+        original(self, table)
+
+    monkeypatch.setattr(writing.TableWriter, "write", write)
+    predict(home, "t.parquet", found, "--scheduler", processes.scheduler.address)
+    assert written > 100
+    assert found.read_text() == wanted.read_text()
+
+
 def _refuse(shared, item):
     raise semigen.exceptions.ParameterError(f"{shared}")
 
@@ -226,13 +250,15 @@ def test_without_resume_nothing_is_left(home, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_leaves_nothing_half_written(home, tmp_path, monkeypatch):
+@pytest.mark.parametrize("on_a_cluster", [False, True])
+def test_a_full_disk_leaves_nothing_half_written(home, tmp_path, monkeypatch, client, on_a_cluster):
     monkeypatch.setattr(streams, "LARGE_CELLS", 1000)
+    more = ["--scheduler", client.scheduler.address] if on_a_cluster else []
     (tmp_path / "o.csv").write_text("before")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:
-        done = predict(home, "t.parquet", tmp_path / "o.csv", "--force", code=1)
+        done = predict(home, "t.parquet", tmp_path / "o.csv", "--force", *more, code=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "cannot be written" in done.output

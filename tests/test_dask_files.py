@@ -218,6 +218,12 @@ def test_a_partition_that_changes_between_passes_is_named(client):
         streamed.take(np.array([N_ROWS - 1]))
     with pytest.raises(TableError, match="partition 0: the target has the cell 'z'"):
         model(engine=DaskEngine(client)).fit(changing(rows, other), "y")
+    rows = table(mixed=True).to_pandas()
+    other = rows.assign(color=rows["color"].where(np.arange(N_ROWS) != 1200, "ultraviolet"))
+    with pytest.raises(
+        TableError, match="partition 0: column 'color' has a level that the first pass did not"
+    ):
+        model(covariance="diag", engine=DaskEngine(client)).fit(changing(rows, other), "y")
 
 
 def test_a_target_of_many_values_is_refused_where_pieces_meet(tmp_path, client, monkeypatch):

@@ -196,6 +196,12 @@ class StreamedRows:
     def _names(self) -> list[str]:
         return list(map(str, self.schema.input_names or ()))
 
+    @cached_property
+    def _levels(self) -> list[tuple[int, int]]:
+        """Columns of categories, and how many levels each has; none of a sparse matrix."""
+        levels = () if self.is_sparse else self.schema.levels
+        return [(j, len(one)) for j, one in enumerate(levels) if one is not None]
+
     def _block(self, batch: Batch) -> Data:
         """The rows of a batch as numbers, with their labels and weights."""
         try:
@@ -203,6 +209,12 @@ class StreamedRows:
             pattern = self._patterns(batch)
         except ColumnError as error:
             raise ColumnError(f"{batch.place}: {error}") from error
+        for j, n_levels in self._levels:
+            if (x[:, j] >= n_levels).any():
+                raise TableError(
+                    f"{batch.place}: column {self.schema.name(j)!r} has a level that the first pass did not "
+                    "see: the table has changed. Start again."
+                )
         weight = np.ones(len(pattern)) if batch.weight is None else batch.weight
         if self.can_be_silent:
             weight = np.where(says_nothing(x, pattern), 0.0, weight)
