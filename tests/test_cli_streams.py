@@ -157,6 +157,7 @@ def test_large_tables_are_streamed_and_it_is_said(home, tmp_path, monkeypatch):
     for table in ("t.parquet", "t.csv"):
         done = predict(home, table, tmp_path / f"{table}.csv")
         assert "predicted batch by batch" in done.output
+    stop(monkeypatch, 0)  # before anything is predicted
     refused = predict(home, "t.parquet", tmp_path / "o.csv", "--score", str(tmp_path / "s.json"), code=1)
     assert "leave out --score" in refused.output
     assert not (tmp_path / "o.csv").exists()

@@ -134,6 +134,22 @@ def test_partitions_are_surveyed_where_they_are(client, monkeypatch):
     np.testing.assert_allclose(leaves(found.params_), leaves(wanted.params_), rtol=1e-8, atol=1e-8)
 
 
+def test_labels_judge_in_this_process(tmp_path, client, monkeypatch):
+    """Fits without some labeled rows are of few rows, which are not sent to the workers."""
+    files = source(tmp_path, table())
+    sent = []
+    scatter = client.scatter
+    monkeypatch.setattr(
+        client, "scatter", lambda blocks, **how: sent.append(blocks) or scatter(blocks, **how)
+    )
+    found, wanted = (
+        model(engine=one, calibrate="auto").fit(files) for one in (DaskEngine(client, 400), None)
+    )
+    assert found.posterior_power_ == pytest.approx(wanted.posterior_power_, rel=1e-6)
+    n_labeled = N_ROWS - table()["y"].null_count
+    assert {len(one.weight) for blocks in sent for one in blocks} == {n_labeled}
+
+
 def test_levels_of_categoricals_may_differ_between_partitions(client):
     rows = table(mixed=True).to_pandas()
     half = [rows.iloc[:700].assign(color="red"), rows.iloc[700:]]
