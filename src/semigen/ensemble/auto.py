@@ -231,7 +231,9 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
         seed = check_random_state(self.random_state).randint(2**31)
-        X, y, sample_weight, source = sampled(X, y, sample_weight, self.kinds, self.unlabeled, seed)
+        X, y, sample_weight, source = sampled(
+            X, y, sample_weight, self.kinds, self.unlabeled, seed, self.engine
+        )
         schema, matrix = columns.learn(X, self.kinds, sparse="words")
         covariance = "tied" if schema.n_features <= MOST_CORRELATED else "diag"
         if covariance == "diag" and not issparse(matrix):
