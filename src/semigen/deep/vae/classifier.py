@@ -17,10 +17,12 @@ from semigen import columns
 from semigen.common import checks
 from semigen.common.progress import Progress
 from semigen.data.labels import Labels
+from semigen.data.rows import count_rows, take_rows
 from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
+from semigen.deep.data.datasets import as_table
 from semigen.deep.data.labels import class_prior, split_rows
-from semigen.deep.data.rows import TableRows, TensorRows, training_rows
+from semigen.deep.data.rows import FeatureRows, Rows, TensorRows, training_rows
 from semigen.deep.draws import class_index, draw_classes, drawing, random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.training.trainer import Training
@@ -28,6 +30,9 @@ from semigen.deep.vae.density import LogDensity, log_density
 from semigen.deep.vae.estimator import VAEEstimator
 from semigen.deep.vae.features import VAEFeatures
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
+
+FEATURES_AT_ONCE = 2**14
+"""Rows whose features to learn from are computed at once."""
 
 
 class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimator):
@@ -249,7 +254,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         def mean(model: Any, block: TensorRows) -> Tensor:
             seen = model.look(block)
             latent: Tensor = model.encoder(seen, model.log_q(seen).argmax(dim=-1))[0]
-            return latent.T
+            return latent
 
         return columns.in_precision_of(X, np.hstack(list(self.networks_.ask_each(self._rows(X), mean))))
 
@@ -348,7 +353,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             clone(self) if self.features is None else clone(self).set_params(features=_frozen(self.features_))
         )
 
-    def _learn_columns(self, X: Any) -> tuple[tables.Table, Any, Array | None]:
+    def _learn_columns(self, X: Any) -> tuple[tables.Table, Any, NDArray[Any] | None]:
         """Columns and rows to learn from, of X or of its features, and how uncertain those are."""
         if self.features is None:
             table, matrix = tables.learn(X, self.likelihood)
@@ -356,17 +361,31 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             return table, matrix, None
         if not hasattr(self.features_, "posterior"):
             return *tables.learn(self.features_.transform(X), self.likelihood), None
-        mean, sd = self.features_.posterior(X)
+        mean, sd = self._posterior(X)
         table, matrix = tables.learn(mean, "gaussian")
-        scale = np.sqrt(mean.var(axis=0) + np.mean(sd**2, axis=0))  # of the draws, not of their means
+        spread = np.einsum("ij,ij->j", sd, sd, dtype=np.float64) / len(sd)
+        scale = np.sqrt(mean.var(axis=0, dtype=np.float64) + spread)  # of the draws, not of their means
         return replace(table, scale=scale), matrix, sd
 
-    def _rows(self, X: Any) -> TableRows:
+    def _posterior(self, X: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Means and standard deviations of features to learn from, each (n, features)."""
+        n_rows = count_rows(X)
+        found: list[NDArray[np.float32]] = []
+        for begin in range(0, n_rows, FEATURES_AT_ONCE):
+            block = np.arange(begin, min(begin + FEATURES_AT_ONCE, n_rows))
+            both = self.features_.posterior(take_rows(X, block))
+            found = found or [np.empty((n_rows, both[0].shape[1]), dtype=np.float32) for _ in both]
+            for whole, one in zip(found, both, strict=True):
+                whole[block] = one
+        return found[0], found[1]
+
+    def _rows(self, X: Any) -> Rows:
         check_is_fitted(self)
         if self.features is None:
             return super()._rows(X)
-        return self._as_rows(
-            columns.read(self.networks_.architecture.table.schema, self.features_.transform(X))
+        schema = self.networks_.architecture.table.schema
+        return FeatureRows(
+            as_table(X)[0], lambda some: self._as_rows(columns.read(schema, self.features_.transform(some)))
         )
 
     def _restored(self, x: Tensor, *, expected: bool = True) -> Any:
@@ -378,9 +397,9 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             return self.features_.draw(matrix, int(torch.randint(2**31, ())))
         return self.features_.inverse_transform(matrix)
 
-    def _member_proba(self, rows: TableRows) -> Array:
+    def _member_proba(self, rows: Rows) -> Array:
         """Calibrated q(class | x) of each member, (members, n, K)."""
-        found = self.networks_.ask_each(rows, lambda model, block: model.log_q(model.look(block)).exp().T)
+        found = self.networks_.ask_each(rows, lambda model, block: model.log_q(model.look(block)).exp())
         return self.calibration_(found)
 
     def _decoded(self, X: Any, code: int | None) -> Any:
@@ -393,9 +412,9 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             own = model.log_q(seen).argmax(dim=-1)
             wanted = own if code is None else torch.full_like(own, code)
             mean: Tensor = model.likelihood.mean(model.decoder(model.encoder(seen, own)[0], wanted))
-            return mean.T
+            return mean
 
-        return self._restored(self.networks_.ask(rows, decoded).T)
+        return self._restored(self.networks_.ask(rows, decoded))
 
 
 def _frozen(features: Any) -> Any:

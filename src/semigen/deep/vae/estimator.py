@@ -7,7 +7,7 @@ from typing import Any
 
 from semigen.common import checks
 from semigen.common.progress import Progress
-from semigen.deep.data.rows import Rows, TensorRows, spread_out
+from semigen.deep.data.rows import TensorRows, TrainingRows, spread_out
 from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.parameters import CONVOLUTIONAL, check_augment, check_network, hidden_sizes, image_sizes
@@ -67,8 +67,8 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
         self,
         architecture: VAEArchitecture,
         training: Training,
-        labeled: Rows,
-        unlabeled: Rows,
+        labeled: TrainingRows,
+        unlabeled: TrainingRows,
         progress: Progress | None = None,
     ) -> None:
         """Train from decoders that start at the columns of the unlabeled rows, or of the labeled ones."""
