@@ -17,7 +17,6 @@ from semigen import columns
 from semigen.common import checks
 from semigen.common.progress import Progress
 from semigen.data.labels import Labels
-from semigen.data.rows import count_rows, take_rows
 from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
 from semigen.deep.data.datasets import as_table
@@ -28,11 +27,8 @@ from semigen.deep.estimator import Array
 from semigen.deep.training.trainer import Training
 from semigen.deep.vae.density import LogDensity, log_density
 from semigen.deep.vae.estimator import VAEEstimator
-from semigen.deep.vae.features import VAEFeatures
+from semigen.deep.vae.features import VAEFeatures, posterior_to_learn_from
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
-
-FEATURES_AT_ONCE = 2**14
-"""Rows whose features to learn from are computed at once."""
 
 
 class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimator):
@@ -82,6 +78,9 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     n_auxiliary : int, default=0
         Auxiliary variables (ADGM, Maaløe et al. 2016, *ICML*): p(x, y) is the same, q(z | x, y) and q(y | x)
         are more flexible. 0: M2.
+    skip : bool, default=False
+        SDGM of the same authors: the decoder sees the auxiliary variables, too, so p(x | y) is that of two
+        layers of latents. Needs ``n_auxiliary``.
     augment : {None, "shift", "shift and flip"}, default=None
         How labeled images are changed at random, anew in each step, for the cross-entropy: shifted by up to
         an eighth of their sides, and mirrored. Needs ``image_shape``.
@@ -160,6 +159,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         free_bits: float = 0.0,
         n_pseudo_inputs: int = 0,
         n_auxiliary: int = 0,
+        skip: bool = False,
         augment: Any = None,
         warmup_steps: int = 0,
         n_steps: int | str = "auto",
@@ -192,6 +192,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         self.free_bits = free_bits
         self.n_pseudo_inputs = n_pseudo_inputs
         self.n_auxiliary = n_auxiliary
+        self.skip = skip
         self.augment = augment
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
@@ -361,23 +362,11 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             return table, matrix, None
         if not hasattr(self.features_, "posterior"):
             return *tables.learn(self.features_.transform(X), self.likelihood), None
-        mean, sd = self._posterior(X)
+        mean, sd = posterior_to_learn_from(self.features_, X)
         table, matrix = tables.learn(mean, "gaussian")
         spread = np.einsum("ij,ij->j", sd, sd, dtype=np.float64) / len(sd)
         scale = np.sqrt(mean.var(axis=0, dtype=np.float64) + spread)  # of the draws, not of their means
         return replace(table, scale=scale), matrix, sd
-
-    def _posterior(self, X: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Means and standard deviations of features to learn from, each (n, features)."""
-        n_rows = count_rows(X)
-        found: list[NDArray[np.float32]] = []
-        for begin in range(0, n_rows, FEATURES_AT_ONCE):
-            block = np.arange(begin, min(begin + FEATURES_AT_ONCE, n_rows))
-            both = self.features_.posterior(take_rows(X, block))
-            found = found or [np.empty((n_rows, both[0].shape[1]), dtype=np.float32) for _ in both]
-            for whole, one in zip(found, both, strict=True):
-                whole[block] = one
-        return found[0], found[1]
 
     def _rows(self, X: Any) -> Rows:
         check_is_fitted(self)
@@ -411,7 +400,8 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             seen = model.look(block)
             own = model.log_q(seen).argmax(dim=-1)
             wanted = own if code is None else torch.full_like(own, code)
-            mean: Tensor = model.likelihood.mean(model.decoder(model.encoder(seen, own)[0], wanted))
+            latents = model.to_decode(model.encoder(seen, own)[0], wanted)
+            mean: Tensor = model.likelihood.mean(model.decoder(latents, wanted))
             return mean
 
         return self._restored(self.networks_.ask(rows, decoded))

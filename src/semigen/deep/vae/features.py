@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
@@ -15,7 +16,7 @@ from torch import Tensor
 from semigen import columns
 from semigen.common import checks
 from semigen.common.progress import Progress
-from semigen.data.rows import count_rows
+from semigen.data.rows import count_rows, take_rows
 from semigen.deep.bounds import gaussian_kl
 from semigen.deep.data import tables
 from semigen.deep.data.datasets import as_table
@@ -31,6 +32,9 @@ COLLAPSED = 0.005
 of one whose posterior mean has a standard deviation of .1 over rows (Burda et al. 2016, *ICLR*, §5)."""
 LEAST_INFORMATION = 1e-6
 """Nats that every latent is taken to carry, so that features can be divided by their scale."""
+
+ROWS_AT_ONCE = 2**14
+"""Rows whose features to learn from are computed at once."""
 
 
 class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -354,3 +358,17 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             for one, own, scale in zip(found, self.active_, self.scale_, strict=True)
         )
         return list(np.concatenate(list(scaled), axis=2).swapaxes(0, 1))
+
+
+def posterior_to_learn_from(features: Any, X: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Means and standard deviations of the features of rows, each (n, features), computed block by block."""
+    n_rows = count_rows(X)
+    found: list[NDArray[np.float32]] = []
+    for begin in range(0, n_rows, ROWS_AT_ONCE):
+        block = np.arange(begin, min(begin + ROWS_AT_ONCE, n_rows))
+        both = features.posterior(take_rows(X, block))
+        found = found or [np.empty((n_rows, one.shape[1]), dtype=np.float32) for one in both]
+        for whole, one in zip(found, both, strict=True):
+            whole[block] = one
+    mean, sd = found
+    return mean, sd
