@@ -13,7 +13,7 @@ from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 from torch import Tensor
 
-from semigen.deep.data.rows import Rows, TensorRows
+from semigen.deep.data.rows import ROWS_PER_BLOCK, Rows, TensorRows
 from semigen.deep.data.tables import Table
 from semigen.deep.draws import forked
 from semigen.deep.training.model import Model
@@ -76,6 +76,7 @@ class Networks:
         """Answers about rows, (n, …), computed block by block."""
         n_classes = max(1, len(self.architecture.log_prior))
         size = max(1, VALUES_PER_BLOCK // (n_classes * self.architecture.table.schema.n_features))
+        size = min(size, ROWS_PER_BLOCK)  # hidden units take memory, however few the columns
         with torch.no_grad():
             first = question(rows.take(slice(size)))
             answers = first.new_empty(rows.n_rows, *first.shape[1:])

@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 IN_MEMORY = 2**26
 """Values of rows that are kept as tensors, 256 MB; those of larger tables are made for each batch."""
-ROWS_PER_BLOCK = 2**12
+ROWS_PER_BLOCK = 2**10
 MOST_HELD_OUT = 4_000
 
 

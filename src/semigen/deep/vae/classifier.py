@@ -235,6 +235,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
                 (split.unlabeled, None, split.unlabeled_weight),
             )
         )
+        del matrix, sd  # rows hold what they need of them
         self._train_from(architecture, training, labeled, unlabeled, progress)
         self.classes_ = split.classes
 
@@ -365,7 +366,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         mean, sd = posterior_to_learn_from(self.features_, X)
         table, matrix = tables.learn(mean, "gaussian")
         spread = np.einsum("ij,ij->j", sd, sd, dtype=np.float64) / len(sd)
-        scale = np.sqrt(mean.var(axis=0, dtype=np.float64) + spread)  # of the draws, not of their means
+        scale = np.sqrt(table.scale**2 + spread)  # of the draws, not of their means
         return replace(table, scale=scale), matrix, sd
 
     def _rows(self, X: Any) -> Rows:

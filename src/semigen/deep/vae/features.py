@@ -20,7 +20,7 @@ from semigen.data.rows import count_rows, take_rows
 from semigen.deep.bounds import gaussian_kl
 from semigen.deep.data import tables
 from semigen.deep.data.datasets import as_table
-from semigen.deep.data.rows import Rows, TensorRows, training_rows
+from semigen.deep.data.rows import Rows, TensorRows, blocks, training_rows
 from semigen.deep.draws import drawing, random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.vae.density import LogDensity, log_density
@@ -33,7 +33,7 @@ of one whose posterior mean has a standard deviation of .1 over rows (Burda et a
 LEAST_INFORMATION = 1e-6
 """Nats that every latent is taken to carry, so that features can be divided by their scale."""
 
-ROWS_AT_ONCE = 2**14
+ROWS_AT_ONCE = 2**12
 """Rows whose features to learn from are computed at once."""
 
 
@@ -329,12 +329,14 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return columns.restore(self.schema_, self.networks_.architecture.table.matrix(rows))
 
     def _find_active(self, rows: Rows) -> None:
-        def divergence(model: Any, block: TensorRows) -> Tensor:
-            mean, log_sd = model.encoder(model.look(block))
-            center, sd = model.prior_moments()
-            return gaussian_kl((mean - center) / sd, log_sd - sd.log())
-
-        self.kl_ = self.networks_.ask_each(rows, divergence).mean(axis=1)
+        kl = torch.zeros(self.n_members, self.n_latent, dtype=torch.float64)
+        with torch.no_grad():
+            for block in blocks(rows):
+                for model, own in zip(self.networks_.models, kl, strict=True):
+                    mean, log_sd = model.encoder(model.look(block))
+                    center, sd = model.prior_moments()
+                    own += gaussian_kl((mean - center) / sd, log_sd - sd.log()).sum(dim=0)
+        self.kl_ = kl.numpy() / rows.n_rows
         self.active_ = self.kl_ >= COLLAPSED
         if not self.active_.any():
             warnings.warn(
