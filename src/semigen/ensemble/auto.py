@@ -122,7 +122,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         ensemble trained on the labeled rows alone (``"supervised models"``) and of each model. The weights of
         an ensemble for each fold are learned on the other folds. None where no row could be held out.
     verdict_ : Verdict
-        Whether the unlabeled rows helped, from ``validation_``.
+        Whether the unlabeled rows helped, from ``validation_``, and how likely they did harm.
     unlabeled_used_ : bool
         False where models that use unlabeled rows are left out: they made predictions worse, or with
         ``dependence_shift_`` could not be shown to make them better.
@@ -235,7 +235,9 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
         seed = check_random_state(self.random_state).randint(2**31)
-        X, y, sample_weight, source = sampled(X, y, sample_weight, self.kinds, self.unlabeled, seed)
+        X, y, sample_weight, source = sampled(
+            X, y, sample_weight, self.kinds, self.unlabeled, seed, self.engine
+        )
         schema, matrix = columns.learn(X, self.kinds, sparse="words")
         covariance = "tied" if schema.n_features <= MOST_CORRELATED else "diag"
         if covariance == "diag" and not issparse(matrix):

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from semigen.columns import Schema
 from semigen.columns.streams import ReadSource, StreamedRows
 from semigen.columns.survey import learn_source, source_of
+from semigen.em import as_engine
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS
 from semigen.ensemble.pool import PoolClassifier
 from semigen.estimators.adapters import prior_of
 
 
 def sampled(
-    X: Any, y: Any, sample_weight: Any, kinds: Any, unlabeled: Any, seed: int
+    X: Any, y: Any, sample_weight: Any, kinds: Any, unlabeled: Any, seed: int, engine: Any
 ) -> tuple[Any, Any, Any, ReadSource | None]:
     """Rows, labels and weights in memory: what was passed, or the sample of a source and the source.
 
@@ -27,7 +28,7 @@ def sampled(
     LabelError
         If labels or weights are given beside a source.
     """
-    source = source_of(X, y, sample_weight)
+    source = source_of(X, y, sample_weight, as_engine(engine))
     if source is None:
         return X, y, sample_weight, None
     read = learn_source(source, kinds, unlabeled, sparse="words", seed=seed)
