@@ -34,7 +34,7 @@ starts from and what it is shrunk toward, which must not depend on how far EM ge
 
 MANY, SAMPLE = 1_000_000, 100_000
 """Of more unlabeled rows than ``MANY``, EM first climbs on ``SAMPLE`` of them, beside all labeled rows: it
-then needs a third of the passes over all rows (``benchmarks/speed/NOTES.md``)."""
+then needs fewer passes over all rows (``benchmarks/speed/NOTES.md``)."""
 
 
 @dataclass(frozen=True)
