@@ -13,6 +13,7 @@ import semigen.data
 from semigen.columns import survey
 from semigen.em import Data
 from semigen.em.records import as_vector
+from semigen.ensemble.defaults import SUPERVISED
 from semigen.exceptions import ParameterError, TableError
 from semigen.mixture import checkpoints
 
@@ -144,7 +145,7 @@ def stop_in(monkeypatch, call):
 class QuickClassifier(semigen.AutoClassifier):
     """Without what takes long."""
 
-    _left_out = ("random forest", "boosted trees")
+    _left_out = SUPERVISED[1:]
 
 
 def test_an_interrupted_ensemble_goes_on_with_what_is_left(tmp_path, monkeypatch):
