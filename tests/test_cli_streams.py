@@ -321,15 +321,16 @@ def test_a_fit_to_a_folder_reads_all_of_it(partly, monkeypatch):
 
 
 @pytest.mark.long
-def test_a_fit_goes_on_after_an_interruption(partly, monkeypatch):
-    given = ["fit", partly / "parts", "--target", "y", "--id", "key", "--model", "mixture", "--resume"]
+@pytest.mark.parametrize("model", ["mixture", "auto"])
+def test_a_fit_goes_on_after_an_interruption(partly, monkeypatch, model):
+    given = ["fit", partly / "parts", "--target", "y", "--id", "key", "--model", model, "--resume"]
     run(*given, "--out", partly / "whole")
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
     original = checkpoints.Checkpoint._climbed
 
     def climbed(self, climb):
         original(self, climb)
-        if len(climb.path) == 3:
+        if len(climb.path) == 2:
             raise OSError("the machine is switched off")
 
     with monkeypatch.context() as patched:
@@ -338,8 +339,8 @@ def test_a_fit_goes_on_after_an_interruption(partly, monkeypatch):
     assert not (partly / "out").exists()
     assert (streams.checkpoint_folder(partly / "out") / checkpoints.NAME).exists()
     run(*given, "--out", partly / "out")
-    files = [(partly / one / "predictions.csv").read_text() for one in ("whole", "out")]
-    assert files[0] == files[1]
+    found = [csv.read_csv(partly / one / "predictions.csv")["p_yes"].to_numpy() for one in ("whole", "out")]
+    np.testing.assert_allclose(*found, atol=1e-6)  # it may take one more step of less than the tolerance
     assert semigen.load(partly / "out" / "model.semigen").checkpoint is None
     assert not streams.checkpoint_folder(partly / "out").exists()
 

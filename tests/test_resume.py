@@ -15,6 +15,7 @@ from semigen.em import Data
 from semigen.em.records import as_vector
 from semigen.ensemble.defaults import SUPERVISED
 from semigen.exceptions import ParameterError, TableError
+from semigen.families import Gaussian, Product
 from semigen.mixture import checkpoints
 
 
@@ -92,6 +93,21 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ParameterError, match="other rows or parameters"):
         semigen.MixtureClassifier(**MODEL, checkpoint=tmp_path).fit(moved, y)
     semigen.MixtureClassifier(**MODEL, checkpoint=tmp_path, verbose=0).fit(x, y)
+
+
+def test_a_family_is_known_again(tmp_path, monkeypatch):
+    """Also one that was made anew, or holds others."""
+    x, y, _ = rows(300)
+
+    def model():
+        family = Product([((0, 1), Gaussian("diag")), ((2,), Gaussian("full"))])
+        return semigen.MixtureClassifier(family, tol=1e-3, checkpoint=tmp_path)
+
+    with monkeypatch.context() as patched:
+        interrupt(patched, 2)
+        with pytest.raises(StoppedError):
+            model().fit(x, y)
+    model().fit(x, y)
 
 
 def test_a_fit_to_files_keeps_what_it_has_when_a_file_breaks(tmp_path, monkeypatch):
