@@ -30,7 +30,7 @@ BRIEF = {"covariance": "full", "calibrate": 1.0, "unlabeled_weight": 1.0, "max_i
 
 
 def model(**options):
-    return semigen.MixtureClassifier(unlabeled=None, **{**BRIEF, **options})
+    return semigen.MixtureClassifier(unlabeled=None, random_state=0, **{**BRIEF, **options})
 
 
 def source(folder, rows, **options):
