@@ -18,8 +18,8 @@ from semigen.datasets import make_mixed
 from semigen.em import Engine
 from semigen.ensemble import auto as auto_module
 from semigen.ensemble import defaults
-from semigen.ensemble.auto import _seconds_to_predict
 from semigen.ensemble.defaults import BOOSTING, EXTRA_TREES, LOGISTIC, SUPERVISED
+from semigen.ensemble.forms import seconds_to_predict
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, RidgeLogistic
 from semigen.exceptions import DatasetShiftWarning, LabelError, ParameterError
@@ -188,10 +188,10 @@ def test_a_time_budget_keeps_time_for_predictions(wine, monkeypatch):
     asked, estimates = [], iter((0.0, 4000.0, 1e9))
 
     def seconds(forms, table, n_rows):
-        asked.append(_seconds_to_predict(forms, table, n_rows))
+        asked.append(seconds_to_predict(forms, table, n_rows))
         return next(estimates)
 
-    monkeypatch.setattr("semigen.ensemble.auto._seconds_to_predict", seconds)
+    monkeypatch.setattr("semigen.ensemble.auto.seconds_to_predict", seconds)
     for kept in (1e4, 6000.0, 5000.0):
         auto = small(time_budget=1e4).fit(X, y)
         assert kept - 500 < auto.pool_.time_budget <= kept

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from scipy.stats import norm, rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.decomposition import PCA
@@ -17,6 +17,9 @@ from sklearn.semi_supervised import LabelSpreading
 
 from semigen import HybridClassifier, MixtureClassifier, MixtureEnsembleFeatures, load, save
 from semigen.arrays.special import NormalScores
+from semigen.columns import ReadTable
+from semigen.em import Data
+from semigen.em.kernel import start_walk
 from semigen.estimators.classifiers import MOST_TREES, BoostedTrees, ExtraTrees, RidgeLogistic, TreeEnsemble
 from semigen.exceptions import LabelError, NotFittedError, ParameterError
 from semigen.representation import PlainColumns
@@ -99,6 +102,25 @@ def test_sparse_rows_stay_sparse_and_have_unit_length(rng):
     rows = PlainColumns().fit(X).transform(X)
     lengths = np.sqrt((rows.multiply(rows)).sum(axis=1))
     np.testing.assert_allclose(lengths[X.sum(axis=1) > 0], 1, atol=1e-12)
+
+
+def test_responsibilities_are_those_of_walks(rng):
+    """Without what all components share, and in chunks, they are the same."""
+    X = rng.normal(size=(3000, 7)) ** 3
+    features = MixtureEnsembleFeatures(8, random_state=1).fit(X)
+    views = features.axes(ReadTable(features.schema_, np.vstack([X, 50 * X[:500]])))
+    begin = 0
+    features.mixtures_[0].params.log_within[0] = -np.inf  # a component without rows
+    found = features.transform(np.vstack([X, 50 * X[:500]]))
+    for one in features.mixtures_:
+        rows = Data.unlabeled(np.ascontiguousarray(views[one.view][:, one.columns]))
+        log_joint = start_walk(one.mixture, one.params, rows).log_prob(rows.x)
+        log_joint = log_joint + one.params.log_within[:, None]
+        wanted = np.sqrt(one.share) * softmax(log_joint, axis=0)
+        end = begin + one.mixture.n_components
+        np.testing.assert_allclose(found[:, begin:end].T, wanted, atol=1e-12)
+        begin = end
+    assert {one.mixture.family.covariance.name for one in features.mixtures_} == {"tied", "diag"}
 
 
 def test_responsibilities_sum_to_one_in_each_mixture(rng):
