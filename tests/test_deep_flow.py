@@ -142,7 +142,8 @@ def test_draws_have_the_model_s_density(bent):
 def test_two_labels_per_class_are_enough(shape, rng):
     X, truth = shape(400, 0.06, 3)
     y = with_two_labels(truth, rng)
-    model = flow(n_steps=50, components_per_class=6, warmup_steps=20, weight_average=0.9).fit(X, y)
+    model = flow(n_steps=50, components_per_class=6, warmup_steps=20, weight_average=0.9, patience=None)
+    model.fit(X, y)
     fresh, fresh_truth = shape(1000, 0.06, 4)
     assert model.score(fresh, fresh_truth) >= 0.99
     assert model.history_["log_density"][-1] > model.history_["log_density"][0]
@@ -167,10 +168,27 @@ def test_of_many_rows_some_are_enough_to_grow_along(rng, monkeypatch):
     X, truth = moons(1500, 0.05, 0)
     y = with_two_labels(truth, rng)
     monkeypatch.setattr(flow_start, "MOST_ROWS", 500)
-    np.testing.assert_array_equal(flow_start.grow_labels(X, y), truth)
-    np.testing.assert_array_equal(flow_start.grow_labels(X, truth), truth)
+    for labels in (y, truth):
+        found, start = flow_start.start_labels(X, labels, "density", 0)
+        np.testing.assert_array_equal(found, truth)
+        assert start == "density"
     many = np.where(np.arange(1500) < 700, truth, -1)
-    assert (flow_start.grow_labels(X, many) == truth).mean() > 0.98
+    assert (flow_start.start_labels(X, many, "density", 0)[0] == truth).mean() > 0.98
+
+
+def test_held_out_labels_choose_how_labels_are_spread(rng):
+    X, truth = moons(300, 0.05, 0)
+    y = np.where(np.arange(300) < 20, truth, -1)
+    assert flow_start.start_labels(X, y, "auto", 0)[1] == "density"
+    truth = np.arange(300) % 2
+    X = rng.normal(size=(300, 12)) * np.where(truth, 1.0, 3.0)[:, None]  # one class within the other
+    y = np.where(np.arange(300) < 20, truth, -1)
+    found, start = flow_start.start_labels(X, y, "auto", 0)
+    assert start == "mixture"
+    assert (found == truth).mean() > 0.9
+    assert (flow_start.grow_labels(X, y) == truth).mean() < 0.7
+    np.testing.assert_array_equal(found[:20], truth[:20])
+    assert flow_start.start_labels(X[:2], np.array([1, -1]), "auto", 0)[1] == "density"  # none to hold out
 
 
 def test_at_the_start_the_flow_is_the_identity_and_nothing_is_lost(rng):

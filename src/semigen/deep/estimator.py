@@ -15,7 +15,8 @@ from semigen.columns import Schema
 from semigen.common import checks
 from semigen.common.progress import Progress
 from semigen.common.threads import thread_count
-from semigen.deep.data.rows import Rows, TableRows, blocks, for_members, hold_out, table_rows
+from semigen.deep.data.datasets import as_table
+from semigen.deep.data.rows import Rows, TableRows, TrainingRows, blocks, for_members, hold_out, table_rows
 from semigen.deep.data.tables import refuse_stacks, refuse_unbounded
 from semigen.deep.draws import forked, mix, random_seed
 from semigen.deep.fitted import Architecture, Networks
@@ -103,17 +104,19 @@ class DeepEstimator:
         self,
         architecture: Architecture,
         training: Training,
-        labeled: Rows,
-        unlabeled: Rows,
+        labeled: TrainingRows,
+        unlabeled: TrainingRows,
         start: Callable[[Any, int], None],
         progress: Progress | None = None,
     ) -> Trained:
-        """Train the networks and store them; early stopping holds out a tenth of the unlabeled rows.
+        """Train the networks and store them; early stopping holds out a tenth of the unlabeled rows, if any.
 
         ``start(model, seed)`` sets what a new model does not leave to chance.
         """
         held_out = None
         seen = unlabeled
+        if unlabeled.n_rows < 2:
+            training = replace(training, patience=None)
         if training.patience is not None:
             unlabeled, batch = hold_out(labeled, unlabeled, training.seed)
             held_out = for_members(batch, self.n_members)
@@ -159,8 +162,9 @@ class DeepEstimator:
             ),
         )
 
-    def _rows(self, X: Any) -> TableRows:
+    def _rows(self, X: Any) -> Rows:
         """Rows to ask the networks about, float64."""
+        X, _ = as_table(X)
         refuse_stacks(X)
         return self._as_rows(columns.read_like(self, X, sparse=False))
 

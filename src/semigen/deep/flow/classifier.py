@@ -21,19 +21,21 @@ from semigen.data.labels import Labels
 from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
 from semigen.deep.data.labels import class_prior, split_rows
-from semigen.deep.data.rows import TableRows, TensorRows, blocks, training_rows
+from semigen.deep.data.rows import TableRows, blocks, training_rows
 from semigen.deep.draws import draw_classes, drawing
 from semigen.deep.estimator import Array
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
-from semigen.deep.flow.start import grow_labels, start_components
+from semigen.deep.flow.start import LABELERS, start_components, start_labels
 from semigen.deep.parameters import hidden_sizes
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import KeepsPrecision
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ColumnError, ParameterError
 
-STARTS = {"density": 0.05, "labels": 0.5}
-"""The starts, and the smallest sd of a component in each, in standard deviations of a column."""
+FROM_LABELS = "labels"
+STARTS = ("auto", *LABELERS, FROM_LABELS)
+LEAST_SD = {**dict.fromkeys(LABELERS, 0.05), FROM_LABELS: 0.5}
+"""The smallest sd of a component, in standard deviations of a column, at each start."""
 
 
 class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, BaseEstimator):
@@ -49,13 +51,13 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     − α · mean_labeled [−log p(y | x)]``.
 
     This objective has many local maxima, most of which give dense regions the wrong class; which one is found
-    depends on the start. With ``start="density"``, labels are first propagated from the labeled rows along
-    dense regions, so that they meet where rows are sparse (:func:`semigen.deep.flow.start.grow_labels`). f
-    starts as the identity, and the components as a Gaussian mixture of the rows of each class. During the
-    warm-up an unlabeled row contributes ``(1 − t) log p(x) + t log p(x, ŷ) ≤ log p(x)``, where ŷ is its
-    propagated label and t falls from 1 to 0; afterwards only the likelihood counts, and a row may change its
-    class. So the start assumes that classes are separated by regions of low density in standardized columns;
-    the model itself does not.
+    depends on the start. So the unlabeled rows first get labels ŷ, in one of two ways: from the labeled rows
+    along dense regions, so that labels meet where rows are sparse
+    (:func:`semigen.deep.flow.start.grow_labels`), or from one Gaussian per class
+    (:func:`semigen.deep.flow.start.mixture_labels`). f starts as the identity, and the components as a
+    Gaussian mixture of the rows of each class. During the warm-up an unlabeled row contributes
+    ``(1 − t) log p(x) + t log p(x, ŷ) ≤ log p(x)``, where t falls from 1 to 0; afterwards only the likelihood
+    counts, and a row may change its class.
 
     All columns must be numbers. Columns of whole numbers are dequantized: each step of training adds uniform
     noise as wide as one unit, so that the density at a whole number stands for its probability. Missing
@@ -71,8 +73,9 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         Bins of each spline.
     hidden : int or tuple of int, default=(64, 64)
         Number of units of each hidden layer of a coupling layer's network.
-    start : {"density", "labels"}, default="density"
-        "labels": the components start from the labeled rows alone, and there is no warm-up.
+    start : {"auto", "density", "mixture", "labels"}, default="auto"
+        How unlabeled rows get ŷ. "auto": the way of the two that calls more labeled rows right that are held
+        out of it. "labels": the components start from the labeled rows alone, and there is no warm-up.
     noise : float, default=0.03
         Standard deviation of the Gaussian noise added to other columns in training, in standard deviations of
         the column. It bounds the density at repeated rows.
@@ -93,8 +96,11 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     warmup_steps : int, default=200
         Optimizer steps over which t falls linearly from 1 to 0.
     n_steps : int, default=600
-    balanced_batches, batch_size, learning_rate, weight_average, patience, n_jobs, device, checkpoint
+    balanced_batches, batch_size, learning_rate, weight_average, n_jobs, device, checkpoint
         As in :class:`VAEClassifier`.
+    patience : int or None, default=3
+        As in :class:`VAEClassifier`. Of a few hundred rows a flow learns by heart what it can: without early
+        stopping it ends far from new rows.
     n_members : int, default=1
         Flows of a deep ensemble, trained at once from different seeds. The model is their mixture with equal
         weights, so a member counts more for rows that it finds more probable.
@@ -115,6 +121,8 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         (``"labeled rows only"``) and of the class shares; None where nothing could or had to be held out.
     verdict_ : Verdict
         Whether the unlabeled rows helped; with ``features``, once these are learned from all rows.
+    start_ : {"density", "mixture", "labels"}
+        The start of the fit; "labels" also without unlabeled rows.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one, nats per row of standardized columns, of
         "log_joint" and "cross_entropy" of labeled rows, and of "log_density" and the "entropy" of p(y | x) of
@@ -154,7 +162,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         n_transforms: int = 4,
         bins: int = 8,
         hidden: Any = (64, 64),
-        start: str = "density",
+        start: str = "auto",
         noise: float = 0.03,
         alpha: float = 1.0,
         class_prior: Any = "labeled",
@@ -167,7 +175,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         batch_size: int = 200,
         learning_rate: float = 3e-3,
         weight_average: float = 0.99,
-        patience: int | None = None,
+        patience: int | None = 3,
         n_members: int = 1,
         n_jobs: int | None = None,
         device: str = "auto",
@@ -224,7 +232,17 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         columns.refuse_missing(table.schema, matrix, _CURE)
         validate_data(self, X, skip_check_array=True)
         split = split_rows(len(matrix), labels, weight, None, lam)
-        start = self.start if len(split.unlabeled) else "labels"  # a handful of rows has no dense regions
+        start = self.start if len(split.unlabeled) else FROM_LABELS
+        labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
+        unlabeled = training_rows(table, matrix, split.unlabeled, None, split.unlabeled_weight)
+        # The start needs all rows at once.
+        labeled, unlabeled = labeled.take(slice(None)), unlabeled.take(slice(None))
+        x, code = labeled.x.numpy().astype(np.float64), split.code
+        if start != FROM_LABELS:
+            x = np.concatenate([x, unlabeled.x.numpy().astype(np.float64)])
+            unknown = np.full(len(unlabeled.x), -1)
+            code, start = start_labels(x, np.concatenate([code, unknown]), start, training.seed)
+            unlabeled = unlabeled._replace(y=torch.from_numpy(code[len(split.code) :]))
         is_whole = (matrix == np.rint(matrix)).all(axis=0)
         architecture = FlowArchitecture(
             table,
@@ -235,21 +253,11 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
             n_transforms=checks.integer("n_transforms", self.n_transforms, minimum=1),
             bins=checks.integer("bins", self.bins, minimum=2),
             hidden=hidden_sizes("hidden", self.hidden),
-            least_sd=STARTS[start],
+            least_sd=LEAST_SD[start],
             labeled_share=split.labeled_share,
             alpha=alpha,
-            warmup_steps=self.warmup_steps if start == "density" else 0,
+            warmup_steps=0 if start == FROM_LABELS else self.warmup_steps,
         )
-        labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
-        unlabeled = training_rows(table, matrix, split.unlabeled, None, split.unlabeled_weight)
-        # The start needs all rows at once.
-        labeled, unlabeled = labeled.take(slice(None)), unlabeled.take(slice(None))
-        if start == "density":
-            x = np.concatenate([labeled.x.numpy(), unlabeled.x.numpy()]).astype(np.float64)
-            code = np.concatenate([split.code, np.full(len(unlabeled.x), -1)])
-            grown = grow_labels(x, code, training.seed)[len(split.code) :]
-            unlabeled = unlabeled._replace(y=torch.from_numpy(grown))
-        x, code = self._started_from(labeled, unlabeled)
 
         def start_model(model: ClassFlow, seed: int) -> None:
             model.start_at(
@@ -266,6 +274,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         self._train(architecture, training, labeled, unlabeled, start_model, progress)
         self.schema_ = table.schema
         self.classes_ = split.classes
+        self.start_ = start
 
     def log_joint(self, X: Any) -> Array:
         """Log p(x, class), nats per unit of the columns, exact, (n, K), in the order of ``classes_``."""
@@ -329,12 +338,6 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         """p(y), (K,)."""
         check_is_fitted(self)
         return np.asarray(np.exp(self.networks_.architecture.log_prior))
-
-    def _started_from(self, labeled: TensorRows, unlabeled: TensorRows) -> tuple[Array, NDArray[np.int64]]:
-        """The rows that the components start from, float64, and their classes."""
-        parts = [labeled, unlabeled] if self.start == "density" else [labeled]
-        x = np.concatenate([one.x.numpy() for one in parts]).astype(np.float64)
-        return x, np.concatenate([one.y.numpy() for one in parts])
 
     def _as_rows(self, matrix: Any) -> TableRows:
         columns.refuse_missing(self.networks_.architecture.table.schema, matrix, _CURE)

@@ -1,8 +1,9 @@
-"""Where a flow mixture starts: labels propagated along dense regions, and a Gaussian mixture per class."""
+"""Where a flow mixture starts: labels for the unlabeled rows, and a Gaussian mixture per class."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 
+from semigen.evaluation.splits import count_testable, stratified_folds
+from semigen.mixture import MixtureClassifier
+
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
@@ -22,10 +26,63 @@ DENSITY_NEIGHBORS = 20
 LINKS = 7
 """Nearest rows that a label can move to from a row."""
 MOST_ROWS = 20_000
-"""Rows that labels are propagated along; the others take the label of the nearest of these."""
+"""Rows that labels are spread over; the others take the label of the nearest of these."""
+N_FOLDS = 3
+"""Folds of labeled rows, at most, that choose between two ways of spreading labels."""
 
 
-def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
+def start_labels(x: Array, code: Codes, start: str, seed: int) -> tuple[Codes, str]:
+    """Labels of all rows, and how they were found.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, D)
+        Standardized rows.
+    code : ndarray of int, shape (n,)
+        Class, -1 where unlabeled.
+    start : {"auto", "density", "mixture"}
+        "density": :func:`grow_labels`. "mixture": :func:`mixture_labels`. "auto": the one that calls more
+        labeled rows right that are held out, and the first one if they are equal.
+    seed : int
+        Of the folds, and of the subsample where there are too many rows.
+
+    Returns
+    -------
+    code : ndarray of int, shape (n,)
+    start : {"density", "mixture"}
+    """
+    if len(x) > MOST_ROWS:
+        known = np.flatnonzero(code >= 0)
+        drawn = np.random.default_rng(seed).permutation(np.flatnonzero(code < 0))
+        kept = np.sort(np.concatenate([known, drawn[: max(MOST_ROWS - len(known), 0)]]))
+        found = code.copy()
+        found[kept], start = _labeled_by(x[kept], code[kept], start, seed)
+        return _nearest(x, kept, found), start
+    return _labeled_by(x, code, start, seed)
+
+
+def _labeled_by(x: Array, code: Codes, start: str, seed: int) -> tuple[Codes, str]:
+    if start == "auto":
+        right = dict.fromkeys(LABELERS, 0)
+        n_folds = min(N_FOLDS, count_testable(code)) if len(np.unique(code[code >= 0])) > 1 else 0
+        for _, test in stratified_folds(code, n_folds, 1, seed) if n_folds > 1 else ():
+            seen = code.copy()
+            seen[test] = -1
+            for name, labeler in LABELERS.items():
+                right[name] += int((labeler(x, seen)[test] == code[test]).sum())
+        start = max(right, key=right.__getitem__)
+    return LABELERS[start](x, code), start
+
+
+def mixture_labels(x: Array, code: Codes) -> Codes:
+    """Labels of unlabeled rows by a Gaussian per class, fitted to all rows, (n,)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not have converged
+        found = MixtureClassifier(random_state=0).fit(x, code).predict(x)
+    return np.where(code >= 0, code, found)
+
+
+def grow_labels(x: Array, code: Codes) -> Codes:
     """Labels of unlabeled rows, propagated from the labeled ones along dense regions.
 
     With c(i) the root mean square distance of row i to its nearest rows, a step between neighbors i and j
@@ -41,8 +98,6 @@ def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
         Standardized rows.
     code : ndarray of int, shape (n,)
         Class, -1 where unlabeled.
-    seed : int
-        Seed of the subsample where there are too many rows.
 
     Returns
     -------
@@ -50,13 +105,6 @@ def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
         Classes.
     """
     known = np.flatnonzero(code >= 0)
-    if len(x) > MOST_ROWS:
-        drawn = np.random.default_rng(seed).permutation(np.flatnonzero(code < 0))
-        kept = np.sort(np.concatenate([known, drawn[: max(MOST_ROWS - len(known), 0)]]))
-        grown = code.copy()
-        if len(kept) <= MOST_ROWS:
-            grown[kept] = grow_labels(x[kept], code[kept])
-        return _nearest(x, kept, grown)
     n = len(x)
     if n < 3 or len(known) == n:
         return _nearest(x, known, code)
@@ -98,6 +146,10 @@ def grow_labels(x: Array, code: Codes, seed: int = 0) -> Codes:
         label_of_tree[tree[left[order]]] = found[reached[nearest[order, 0]]]
         found[left] = label_of_tree[tree[left]]
     return found
+
+
+LABELERS: dict[str, Callable[[Array, Codes], Codes]] = {"density": grow_labels, "mixture": mixture_labels}
+"""Ways to spread labels, by the start that they make."""
 
 
 def _uphill(core: Array, links: Codes, code: Codes) -> Codes:
