@@ -30,7 +30,7 @@ BRIEF = {"covariance": "full", "calibrate": 1.0, "unlabeled_weight": 1.0, "max_i
 
 
 def model(**options):
-    return semigen.MixtureClassifier(unlabeled=None, **{**BRIEF, **options})
+    return semigen.MixtureClassifier(unlabeled=None, random_state=0, **{**BRIEF, **options})
 
 
 def source(folder, rows, **options):
@@ -262,3 +262,17 @@ def test_workers_in_processes_read_the_files_and_one_is_killed(tmp_path, process
     found = model(max_iter=8, tol=0.0, engine=engine).fit(files)
     assert pids[0] not in processes.run(os.getpid).values()
     np.testing.assert_allclose(leaves(found.params_), leaves(wanted.params_), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.long
+def test_an_ensemble_learns_the_same_from_files_that_workers_read(tmp_path, client, monkeypatch):
+    monkeypatch.setattr("semigen.columns.survey.SAMPLE_ROWS", 300)
+    rows = table(mixed=True)
+    files = source(tmp_path, rows)
+    found, wanted = (
+        semigen.AutoClassifier(n_mixtures=1, unlabeled=None, engine=one).fit(files)
+        for one in (DaskEngine(client, 400), None)
+    )
+    assert "the mixture per class from all rows" in found.explanation_
+    features = rows.drop_columns(["y"])
+    np.testing.assert_allclose(found.predict_proba(features), wanted.predict_proba(features), atol=1e-6)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.special import expit, log_softmax
 
-from semigen.ensemble.defaults import FOREST, LOGISTIC, MIXTURE_PER_CLASS, MIXTURES
+from semigen.ensemble.defaults import BOOSTING, LOGISTIC, MIXTURE_PER_CLASS, MIXTURES
 from semigen.ensemble.harm import INTERCEPT, WEIGHTS, harm_probability, harm_signs
 from semigen.ensemble.held_out import HeldOut
 
-NAMES = [MIXTURES, FOREST, MIXTURE_PER_CLASS]
+NAMES = [MIXTURES, BOOSTING, MIXTURE_PER_CLASS]
 
 
 @pytest.fixture
@@ -78,5 +78,5 @@ def test_harm_is_likelier_where_the_supervised_models_are_better_on_held_out_row
 def test_equal_predictions_and_missing_models(held_out, pair):
     same = harm_probability(held_out, NAMES, pair[0], pair[0])
     assert 0 < same < 1
-    assert harm_probability(held_out, [MIXTURES, FOREST, LOGISTIC], *pair) is None
+    assert harm_probability(held_out, [MIXTURES, BOOSTING, LOGISTIC], *pair) is None
     assert harm_probability(replace(held_out, weight=np.zeros(9)), NAMES, *pair) is None

@@ -16,7 +16,7 @@ from sklearn.base import clone
 import semigen
 import semigen.data
 from semigen.columns.survey import learn_source
-from semigen.em import engines
+from semigen.em import engines, hierarchy
 from semigen.exceptions import ColumnError, LabelError, ParameterError, TableError
 
 N_ROWS = 1500
@@ -88,6 +88,20 @@ def test_starts_of_several_components_read_the_rows_that_a_start_in_memory_takes
         for X, y in ((rows.drop_columns(["y"]), rows["y"].to_pylist()), (source, None))
     ]
     np.testing.assert_allclose(leaves(fits[1].params_), leaves(fits[0].params_), atol=1e-8, rtol=1e-8)
+
+
+def test_a_fit_that_starts_on_a_sample_is_that_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(hierarchy, "MANY", 500)
+    monkeypatch.setattr(hierarchy, "SAMPLE", 200)
+    rows = table(weighted=True)
+    source = semigen.data.from_parquet(written(tmp_path, rows), "y", weight="w", batch_rows=300)
+    model = {"unlabeled": None, "random_state": 0}
+    given = rows.drop_columns(["y", "w"]), rows["y"].to_pylist(), rows["w"].to_numpy()
+    here, there = (
+        semigen.MixtureClassifier(**model).fit(*given),
+        semigen.MixtureClassifier(**model).fit(source),
+    )
+    np.testing.assert_allclose(leaves(there.params_), leaves(here.params_), atol=1e-8, rtol=1e-8)
 
 
 def test_one_source_of_any_format(tmp_path):

@@ -96,8 +96,6 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             return found
 
         found = select(predict, tried, folds, labels, weight, shares, training.seed, power)
-        if not found.unlabeled_weight and lam is None:
-            training = replace(training, patience=None)
         self._learn(X, labels, weight, training, found.unlabeled_weight, part(progress, done, 0))
         if interrupted:
             self.outcome_ = "interrupted"
@@ -163,8 +161,6 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         )
         if "warmup_steps" in fold.get_params():
             fold.set_params(warmup_steps=fold.warmup_steps // 2)
-        if not lam and fold.patience is not None:  # there are no unlabeled rows to look at
-            fold.set_params(patience=None)
         fold.fit(X, labels, seen, progress=progress)
         if fold.outcome_ == "interrupted":
             raise KeyboardInterrupt

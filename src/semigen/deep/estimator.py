@@ -109,12 +109,14 @@ class DeepEstimator:
         start: Callable[[Any, int], None],
         progress: Progress | None = None,
     ) -> Trained:
-        """Train the networks and store them; early stopping holds out a tenth of the unlabeled rows.
+        """Train the networks and store them; early stopping holds out a tenth of the unlabeled rows, if any.
 
         ``start(model, seed)`` sets what a new model does not leave to chance.
         """
         held_out = None
         seen = unlabeled
+        if unlabeled.n_rows < 2:
+            training = replace(training, patience=None)
         if training.patience is not None:
             unlabeled, batch = hold_out(labeled, unlabeled, training.seed)
             held_out = for_members(batch, self.n_members)

@@ -183,7 +183,7 @@ def map_in_order(
         Of the scheduler, such as ``tcp://10.0.0.1:8786``.
     function : callable
     shared : object
-        Sent to each worker once.
+        Sent to the cluster once.
     items : iterable
 
     Raises
@@ -199,12 +199,17 @@ def map_in_order(
         threads = sum(client.nthreads().values())
         if not threads:
             raise ParameterError(f"the Dask scheduler at {address!r} has no worker: start one.")
-        there = client.scatter(shared, broadcast=True, hash=False)
+        # a task, which is done again where its result dies with a worker; what is scattered would be lost
+        there = client.submit(_same, shared, key=task_name("send"))
 
         def submit(item: Any) -> Any:
             return client.submit(function, there, item, key=task_name(name_of(function)))
 
         yield from in_order(submit, items, 2 * threads - 1)
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _inside_task() -> bool:

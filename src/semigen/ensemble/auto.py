@@ -60,7 +60,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     (:class:`semigen.MixtureEnsembleFeatures`), and on graph features
     (:class:`semigen.representation.NeighborGraph`); label spreading over the same graph
     (:class:`semigen.representation.GraphSpreading`); a mixture per class, fitted by EM with unlabeled rows at
-    a tenth of the weight; logistic regression, a random forest and boosted trees on the labeled rows. For
+    a tenth of the weight; logistic regression, extra trees and boosted trees on the labeled rows. For
     documents (sparse rows) there are the mixture features, the mixture per class with unlabeled rows at three
     tenths of the weight, and logistic regression on the words and on their principal components. The ensemble
     adds what the models make of the columns to the class shares that are assumed (``class_prior``), so that

@@ -151,16 +151,31 @@ class TreeEnsemble(_Trees):
     def fit(self, X: Array, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Grow the trees on rows (n, P) with one class each."""
         integer("n_trees", self.n_trees, minimum=1)
-        grown = sklearn.ensemble.RandomForestClassifier(self.n_trees, random_state=self.random_state)
-        trees = [one.tree_ for one in grown.fit(X, y, sample_weight=sample_weight).estimators_]
+        grown = self._made().fit(X, y, sample_weight=sample_weight)
+        trees = [one.tree_ for one in grown.estimators_]
         self.classes_ = grown.classes_
         value = np.concatenate([tree.value[:, 0] for tree in trees])
         self._keep(trees, value / value.sum(axis=1, keepdims=True))
         return self
 
+    def _made(self) -> Any:
+        """The trees before they are grown."""
+        return sklearn.ensemble.RandomForestClassifier(self.n_trees, random_state=self.random_state)
+
     def predict_proba(self, X: Array) -> Array:
         """Class probabilities, the mean over the trees, (n, K)."""
         return self._sum(X) / len(self.root_)
+
+
+class ExtraTrees(TreeEnsemble):
+    """Extremely randomized trees (Geurts, Ernst & Wehenkel 2006, *Machine Learning* 63:3), kept as arrays.
+
+    Every tree sees all rows, and thresholds are drawn at random. Parameters and attributes are those of
+    :class:`TreeEnsemble`.
+    """
+
+    def _made(self) -> Any:
+        return sklearn.ensemble.ExtraTreesClassifier(self.n_trees, random_state=self.random_state)
 
 
 class BoostedTrees(_Trees):

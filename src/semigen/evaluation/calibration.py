@@ -12,15 +12,15 @@ Array = NDArray[np.float64]
 
 POWER = 0.1
 """Power of a network's evidence where no label can be held out."""
-SIZE = 0.3
-"""Typical nats by which the evidence, to the power a, spreads between classes."""
+SIZE, SD = 0.2, 0.7
+"""The evidence to the power a spreads between classes by about SIZE nats; SD is the prior's of log a."""
 NOTHING = 0.5
-"""Prior probability that the columns carry nothing. Both were chosen on development tables, with ten labels
+"""Prior probability that the columns carry nothing. All were chosen on development tables, with ten labels
 per class."""
 MOST = 1.5
 """The largest power."""
 GRID = np.linspace(-4.0, 4.0, 81)
-"""Where the prior of log a is looked at, in its standard deviations, which are 1."""
+"""Where log a is looked at, in standard deviations of the prior."""
 LEAST = 1e-12
 """Probabilities of networks are not taken to be smaller."""
 
@@ -60,7 +60,7 @@ def expected_power(probs: Array, shares: Array, code: NDArray[np.intp], weight: 
     """The posterior mean of the power a.
 
     A priori a is 0 with probability ½, because the columns may carry nothing; otherwise log a is normal with
-    variance 1 around log (SIZE / s), and a at most 1.5. s is how far the evidence spreads between classes,
+    sd 0.7 around log (0.2 / s), and a at most 1.5. s is how far the evidence spreads between classes,
     nats: the root mean square over held-out rows of its standard deviation. So the scale of logits does not
     matter. The likelihood is ``Σ w log p_a(y | x)``.
 
@@ -78,13 +78,13 @@ def expected_power(probs: Array, shares: Array, code: NDArray[np.intp], weight: 
     logs, at = np.log(np.maximum(probs, LEAST)), np.arange(len(code))
     spread = np.sqrt(np.average((logs - np.log(shares)).var(axis=1), weights=weight))
     usual = min(np.log(SIZE / max(spread, LEAST)), np.log(MOST))
-    log_power = usual + GRID
+    log_power = usual + SD * GRID
     log_power = log_power[log_power <= np.log(MOST)]
 
     def log_likelihood(power: float) -> float:
         return float(Calibration(power, shares).of_logs(logs)[at, code] @ weight)
 
-    log_prior = log_softmax(-0.5 * (log_power - usual) ** 2) + np.log1p(-NOTHING)
+    log_prior = log_softmax(-0.5 * ((log_power - usual) / SD) ** 2) + np.log1p(-NOTHING)
     gain = np.array([log_likelihood(one) for one in np.exp(log_power)]) - log_likelihood(0.0)
     posterior = softmax(np.append(log_prior + gain, np.log(NOTHING)))
     return float(posterior[:-1] @ np.exp(log_power))

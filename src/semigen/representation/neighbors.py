@@ -44,7 +44,7 @@ def nearest_rows(there: Array, x: Array, n_neighbors: int) -> tuple[Array, Indic
             rows = slice(begin, begin + CHUNK_ROWS)
             values = np.matmul(single[rows], table, out=memory[: len(single[rows])])
             found, beyond = _candidates(values, n_groups, k + N_MORE)
-            between = points.take(found, axis=0) - asked[rows, None]
+            between = points.take(found, axis=0, mode="clip") - asked[rows, None]
             exact = np.einsum("rcd,rcd->rc", between, between)
             order = np.argsort(exact, axis=1, kind="stable")[:, :k]
             square[rows], row[rows] = (np.take_along_axis(one, order, axis=1) for one in (exact, found))

@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 
 LEAST = -100.0
 """Log responsibilities below this are raised to it: denormal numbers are many times slower."""
+NEVER = -1e9
+"""Log weight of a component without any, which a matrix product may not see as infinite."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Softmax:
     def of(cls, mixture: Mixture, params: Params) -> Softmax:
         """Of a mixture of unlabeled rows."""
         gaussian = params.family
-        weight = log_offsets(mixture, params, np.zeros((1, mixture.n_classes)), np.zeros(1, dtype=bool))[0]
+        offsets = log_offsets(mixture, params, np.zeros((1, mixture.n_classes)), np.zeros(1, dtype=bool))
+        weight = np.maximum(offsets[0], NEVER)
         if hasattr(gaussian.shape, "whiten"):
             weights = -0.5 * linear_weights(gaussian)
             weights[:, 0] += weight - weights[:, 1:] @ gaussian.center

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from semigen.data.rows import count_rows, take_rows
 from semigen.deep.data.tables import Table
-from semigen.exceptions import ParameterError
 
 Array = NDArray[Any]
 
@@ -236,20 +235,9 @@ def blocks(rows: Rows) -> Iterator[TensorRows]:
 
 
 def hold_out(labeled: Rows, unlabeled: TrainingRows, seed: int) -> tuple[PartOfRows, Batch]:
-    """Unlabeled rows without a tenth of them, at most 4,000, and a batch of these and no labeled rows.
-
-    Raises
-    ------
-    ParameterError
-        If there are fewer than two unlabeled rows.
-    """
+    """Two or more unlabeled rows without a tenth of them, at most 4,000, and a batch of these alone."""
     n_rows = unlabeled.n_rows
     n_held = min(max(1, n_rows // 10), MOST_HELD_OUT)
-    if n_rows < 2:
-        raise ParameterError(
-            f"patience is set, and there are {n_rows} unlabeled row(s) to hold out from: early stopping "
-            "looks at unlabeled rows only. Use patience=None."
-        )
     order = torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))
     kept, held = order[n_held:].sort().values, order[:n_held]
     return PartOfRows(unlabeled, kept), Batch(labeled.take(slice(0)), unlabeled.take(held))

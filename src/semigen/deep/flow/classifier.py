@@ -96,8 +96,11 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     warmup_steps : int, default=200
         Optimizer steps over which t falls linearly from 1 to 0.
     n_steps : int, default=600
-    balanced_batches, batch_size, learning_rate, weight_average, patience, n_jobs, device, checkpoint
+    balanced_batches, batch_size, learning_rate, weight_average, n_jobs, device, checkpoint
         As in :class:`VAEClassifier`.
+    patience : int or None, default=3
+        As in :class:`VAEClassifier`. Of a few hundred rows a flow learns by heart what it can: without early
+        stopping it ends far from new rows.
     n_members : int, default=1
         Flows of a deep ensemble, trained at once from different seeds. The model is their mixture with equal
         weights, so a member counts more for rows that it finds more probable.
@@ -172,7 +175,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         batch_size: int = 200,
         learning_rate: float = 3e-3,
         weight_average: float = 0.99,
-        patience: int | None = None,
+        patience: int | None = 3,
         n_members: int = 1,
         n_jobs: int | None = None,
         device: str = "auto",

@@ -56,7 +56,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         "auto": two layers of four times as many units as inputs, from 100 to 300.
     network : {"mlp", "conv", "resnet"} or callable, default="mlp"
     image_shape : tuple of int or None, default=None
-    alpha : float, default=1.0
+    alpha : float, default=10.0
         Weight of the mean cross-entropy of the labeled rows, relative to the mean bound per row.
     class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
         p(y). "labeled": the class shares that the labeled rows suggest
@@ -149,7 +149,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         hidden: Any = "auto",
         network: Any = "mlp",
         image_shape: Any = None,
-        alpha: float = 1.0,
+        alpha: float = 10.0,
         class_prior: Any = "labeled",
         unlabeled_weight: Any = "auto",
         calibrate: Any = "auto",

@@ -91,7 +91,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         Decay of the exponential moving average of the weights, which is the result; 0: the last weights.
     patience : int or None, default=None
         Early stopping: a tenth of the rows is held out, and training stops when their bound has not improved
-        in this many consecutive reports, of which there are 50. None: all steps.
+        in this many consecutive reports, of which there are 50. None, or fewer than two such rows: all steps.
     n_members : int, default=1
         Models of a deep ensemble, trained at once from different seeds; their features are concatenated.
     n_jobs : int or None, default=None
