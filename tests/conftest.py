@@ -30,13 +30,46 @@ def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="also run the statistical tests of several minutes")
 
 
+LOUD_ENDS = [
+    "ignore::ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+    "ignore::DeprecationWarning",
+    "ignore:Port 8787:UserWarning",
+]
+"""What Dask says when processes end, or are killed."""
+
+
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        for one in LOUD_ENDS if "processes" in item.fixturenames else ():
+            item.add_marker(pytest.mark.filterwarnings(one))
     if config.getoption("--long"):
         return
     skip = pytest.mark.skip(reason="a test of several minutes: run with --long")
     for item in items:
         if "long" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def client():
+    """A Dask cluster of two workers, in threads of this process."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.Client(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def processes():
+    """A Dask cluster of two workers in processes of their own."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 import semigen
 from command_line import error_of, here, run
+from semigen.comparison.rule import HARMFUL, SAFE
 from semigen.datasets import HARM_DESIGNS, make_gaussian_classes, make_harm
 from semigen.em import ThreadEngine
 from semigen.exceptions import LabelError, ParameterError
@@ -24,7 +25,7 @@ from semigen.judgement.findings.drift import drift
 from semigen.judgement.findings.labels import classes_like_two, rare_classes, suspicious_labels, twins
 from semigen.judgement.findings.path import held_out_change, path_jump
 from semigen.judgement.findings.population import covariate_shift, label_shift, shuffled_columns
-from semigen.judgement.prior import HARMFUL, SAFE, Harm, learned
+from semigen.judgement.prior import Harm, learned
 from semigen.judgement.signs import signs
 from semigen.judgement.study import name_of, study
 

@@ -18,10 +18,10 @@ from semigen.datasets import make_mixed
 from semigen.em import Engine
 from semigen.ensemble import auto as auto_module
 from semigen.ensemble import defaults
-from semigen.ensemble.auto import _seconds_to_predict
-from semigen.ensemble.defaults import BOOSTING, FOREST, LOGISTIC, SUPERVISED
+from semigen.ensemble.defaults import BOOSTING, EXTRA_TREES, LOGISTIC, SUPERVISED
+from semigen.ensemble.forms import seconds_to_predict
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
-from semigen.estimators.classifiers import BoostedTrees, RidgeLogistic, TreeEnsemble
+from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, RidgeLogistic
 from semigen.exceptions import DatasetShiftWarning, LabelError, ParameterError
 from semigen.representation import PlainColumns, PrincipalAxes
 
@@ -188,10 +188,10 @@ def test_a_time_budget_keeps_time_for_predictions(wine, monkeypatch):
     asked, estimates = [], iter((0.0, 4000.0, 1e9))
 
     def seconds(forms, table, n_rows):
-        asked.append(_seconds_to_predict(forms, table, n_rows))
+        asked.append(seconds_to_predict(forms, table, n_rows))
         return next(estimates)
 
-    monkeypatch.setattr("semigen.ensemble.auto._seconds_to_predict", seconds)
+    monkeypatch.setattr("semigen.ensemble.auto.seconds_to_predict", seconds)
     for kept in (1e4, 6000.0, 5000.0):
         auto = small(time_budget=1e4).fit(X, y)
         assert kept - 500 < auto.pool_.time_budget <= kept
@@ -290,7 +290,7 @@ def supervised_ensemble(auto, X, y):
     """The supervised models of the documented default, pooled by themselves."""
     models = [
         (LOGISTIC, RidgeLogistic(1.0)),
-        (FOREST, TreeEnsemble(200, random_state=auto.pool_.random_state)),
+        (EXTRA_TREES, ExtraTrees(random_state=auto.pool_.random_state)),
         (BOOSTING, BoostedTrees(random_state=auto.pool_.random_state)),
     ]
     weights = defaults.supervised_weights(defaults.DEFAULT_WEIGHTS)
@@ -343,10 +343,10 @@ def test_the_ensemble_has_the_documented_settings(wine, rng):
     assert pool.estimators_[defaults.MIXTURE_PER_CLASS].unlabeled_weight == 0.1
     assert pool.weights == defaults.DEFAULT_WEIGHTS
     alone = defaults.supervised_weights(defaults.DEFAULT_WEIGHTS)
-    assert alone.keys() == {LOGISTIC, FOREST, BOOSTING}
+    assert alone.keys() == {LOGISTIC, EXTRA_TREES, BOOSTING}
     assert sum(alone.values()) == pytest.approx(sum(defaults.DEFAULT_WEIGHTS.values()))
-    assert alone[LOGISTIC] / alone[FOREST] == pytest.approx(
-        defaults.SUPERVISED_WEIGHTS[LOGISTIC] / defaults.SUPERVISED_WEIGHTS[FOREST]
+    assert alone[LOGISTIC] / alone[EXTRA_TREES] == pytest.approx(
+        defaults.SUPERVISED_WEIGHTS[LOGISTIC] / defaults.SUPERVISED_WEIGHTS[EXTRA_TREES]
     )
     assert defaults.supervised_weights({defaults.MIXTURES: 1.0}) == {}
 

@@ -7,6 +7,7 @@ import json
 import os
 import tomllib
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ from semigen.cli.console import Output
 from semigen.common.text import visible
 from semigen.comparison import CLASS_SHARES, Comparison, best_of, explain_standing, stand
 from semigen.evaluation.metrics import log_loss
-from semigen.evaluation.scoring import score_predictions
+from semigen.evaluation.scoring import ScoreSums, score_predictions
 from semigen.exceptions import DatasetShiftWarning, TrainingWarning
 
 __all__ = ["here", "small", "table"]  # fixtures
@@ -208,6 +209,27 @@ def test_scores_by_hand():
     assert found.confusion == ((1, 0), (1, 1))
     assert [one.value for one in found.recall] == [1.0, 0.5]
     assert score_predictions(truth[:1], probs[:1], np.array(["a", "b"])).recall[1] is None
+
+
+def test_scores_of_batches_are_those_of_all_rows():
+    rng = np.random.default_rng(0)
+    truth = np.array(["a", "b", "z", None], dtype=object)[rng.integers(4, size=300)]
+    probs = rng.dirichlet([0.3, 0.3], size=300)
+    classes = np.array(["a", "b"])
+    wanted = score_predictions(truth, probs, classes)
+    sums = ScoreSums(classes)
+    for part in (slice(0, 1), slice(1, 7), slice(7, 7), slice(7, 250), slice(250, 300)):
+        sums.add(truth[part], probs[part])
+    found = sums.result()
+    assert found.log_loss.value == pytest.approx(wanted.log_loss.value, rel=1e-12)
+    assert found.log_loss.low == pytest.approx(wanted.log_loss.low, rel=1e-12)
+    assert replace(found, log_loss=wanted.log_loss) == wanted
+    plain = np.where(truth == "b", 1, 0)
+    known = np.isin(truth, classes)
+    losses = np.where(known, -np.log(np.clip(probs, 1e-6, None)[np.arange(300), plain]), -np.log(1e-6))
+    losses = losses[truth != np.array(None)]
+    half = 1.97 * losses.std(ddof=1) / np.sqrt(len(losses))
+    assert wanted.log_loss.high - wanted.log_loss.value == pytest.approx(half, rel=0.01)
 
 
 # --- what a model is beside

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
+import signal
 import threading
 
 import numpy as np
@@ -94,8 +96,7 @@ def test_other_formats_and_folders(home, tmp_path, monkeypatch, table):
     np.testing.assert_allclose(wanted["p_yes"], found["p_yes"], atol=1e-12)
 
 
-def test_the_workers_of_a_cluster_predict_the_same(home, tmp_path, monkeypatch):
-    distributed = pytest.importorskip("distributed")
+def test_the_workers_of_a_cluster_predict_the_same(home, tmp_path, monkeypatch, client):
     from semigen.engines import cluster
 
     wanted, found = tmp_path / "w.csv", tmp_path / "f.csv"
@@ -108,13 +109,10 @@ def test_the_workers_of_a_cluster_predict_the_same(home, tmp_path, monkeypatch):
         return predictions.predict_table(model, rows, coverage=coverage)
 
     monkeypatch.setattr(streams, "predict_table", predict_table)
-    with distributed.Client(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as client:
-        address = client.scheduler.address
-        done = predict(home, "t.parquet", found, "--scheduler", address)
-        with pytest.raises(semigen.exceptions.ParameterError, match="0"):  # as if on the spot
-            list(cluster.map_in_order(address, _refuse, 0, range(5)))
+    address = client.scheduler.address
+    done = predict(home, "t.parquet", found, "--scheduler", address)
+    with pytest.raises(semigen.exceptions.ParameterError, match="0"):  # as if on the spot
+        list(cluster.map_in_order(address, _refuse, 0, range(5)))
     assert "batch by batch: --scheduler" in done.output
     assert len(threads) >= N_ROWS // 64
     assert threading.main_thread() not in threads
@@ -127,6 +125,30 @@ def test_the_workers_of_a_cluster_predict_the_same(home, tmp_path, monkeypatch):
     assert not (tmp_path / "no.csv").exists()
 
 
+@pytest.mark.long
+def test_a_worker_that_is_killed_changes_no_prediction(home, tmp_path, monkeypatch, processes):
+    wanted, found = tmp_path / "w.csv", tmp_path / "f.csv"
+    predict(home, "t.parquet", wanted)
+    monkeypatch.setattr(streams, "BATCH_ROWS", 8)
+    pids = processes.run(os.getpid).values()
+    written = 0
+    original = writing.TableWriter.write
+
+    def write(self, table):
+        nonlocal written
+        written += 1
+        if written == 3:
+            os.kill(next(iter(pids)), signal.SIGKILL)
+        original(self, table)
+
+    monkeypatch.setattr(writing.TableWriter, "write", write)
+    predict(home, "t.parquet", found, "--scheduler", processes.scheduler.address)
+    assert written > 100
+    wanted, found = read(wanted), read(found)
+    assert wanted["key"] == found["key"]
+    np.testing.assert_allclose(wanted["p_yes"], found["p_yes"], atol=1e-12)
+
+
 def _refuse(shared, item):
     raise semigen.exceptions.ParameterError(f"{shared}")
 
@@ -137,8 +159,56 @@ def test_large_tables_are_streamed_and_it_is_said(home, tmp_path, monkeypatch):
     for table in ("t.parquet", "t.csv"):
         done = predict(home, table, tmp_path / f"{table}.csv")
         assert "predicted batch by batch" in done.output
+    stop(monkeypatch, 0)  # before anything is predicted
     refused = predict(home, "t.parquet", tmp_path / "o.csv", "--score", str(tmp_path / "s.json"), code=1)
     assert "leave out --score" in refused.output
+    assert not (tmp_path / "o.csv").exists()
+
+
+@pytest.fixture(scope="module")
+def labeled(tmp_path_factory):
+    """A model of the command line's, and tables with true classes, some unknown to it and some missing."""
+    folder = tmp_path_factory.mktemp("labeled")
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 3, N_ROWS)
+    y = np.where(rng.random(N_ROWS) < 0.4, np.array(["1", "2", "odd"])[truth], None)
+    rows = pa.table({"key": np.arange(N_ROWS), "a": truth + rng.normal(size=N_ROWS), "y": pa.array(y)})
+    parquet.write_table(rows, folder / "train.parquet")
+    given = ["--target", "y", "--id", "key", "--model", "mixture", "--covariance", "full", "--no-report"]
+    run("fit", folder / "train.parquet", *given, "--out", folder / "out")
+    new = rows.set_column(2, "y", pa.array(np.where(np.arange(N_ROWS) % 97 == 0, "strange", y)))
+    parquet.write_table(new, folder / "t.parquet", row_group_size=200)
+    csv.write_csv(new, folder / "t.csv")
+    return folder
+
+
+@pytest.mark.parametrize("table", ["t.parquet", "t.csv"])
+def test_what_is_streamed_is_scored_as_in_memory(labeled, tmp_path, monkeypatch, table):
+    given = ["predict", labeled / "out" / "model.semigen", labeled / table, "--id", "key", "--json"]
+    results = []
+    for name, more in (("one", []), ("two", ["--resume"])):
+        files = ["--out", tmp_path / f"{name}.csv", "--score", tmp_path / f"{name}.json", *more]
+        results.append(json.loads(run(*given, *files).stdout)["score"])
+        assert json.loads((tmp_path / f"{name}.json").read_text())["log_loss"] == results[-1]["log_loss"]
+        monkeypatch.setattr(streams, "BATCH_ROWS", 130)
+    wanted, found = results
+    assert wanted["unknown"] == {"strange": 10}
+    assert found["n_rows"] == wanted["n_rows"] > 300
+    assert (found["confusion"], found["unknown"]) == (wanted["confusion"], wanted["unknown"])
+    for name in ("accuracy", "log_loss"):
+        assert found[name] == pytest.approx(wanted[name], rel=1e-9)
+
+
+def test_pieces_that_were_finished_before_are_scored_too(labeled, tmp_path, monkeypatch):
+    given = ["predict", labeled / "out" / "model.semigen", labeled / "t.parquet", "--id", "key", "--json"]
+    given += ["--resume", "--out", tmp_path / "o.csv"]
+    with monkeypatch.context() as patched:
+        stop(patched, 3)
+        run(*given, code=1)
+    monkeypatch.setattr(streams, "BATCH_ROWS", 128)
+    score = json.loads(run(*given).stdout)["score"]
+    assert score["n_rows"] == parquet.read_table(labeled / "t.parquet")["y"].drop_null().length()
+    assert sum(map(sum, score["confusion"])) == score["n_rows"] - 10
 
 
 def stop(monkeypatch, after):
@@ -183,13 +253,15 @@ def test_without_resume_nothing_is_left(home, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_leaves_nothing_half_written(home, tmp_path, monkeypatch):
+@pytest.mark.parametrize("on_a_cluster", [False, True])
+def test_a_full_disk_leaves_nothing_half_written(home, tmp_path, monkeypatch, client, on_a_cluster):
     monkeypatch.setattr(streams, "LARGE_CELLS", 1000)
+    more = ["--scheduler", client.scheduler.address] if on_a_cluster else []
     (tmp_path / "o.csv").write_text("before")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:
-        done = predict(home, "t.parquet", tmp_path / "o.csv", "--force", code=1)
+        done = predict(home, "t.parquet", tmp_path / "o.csv", "--force", *more, code=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "cannot be written" in done.output

@@ -67,6 +67,31 @@ def test_the_words_follow_the_verdict(mean, said):
     assert "points (95 % intervals)" in text
 
 
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (0.25, "Unlabeled rows probably helped (probability of harm 25 %), though these labels alone do not"),
+        (
+            0.26,
+            "Whether the 9 unlabeled rows helped cannot be told from these labels (probability of harm 26 %",
+        ),
+        (0.75, "Unlabeled rows probably hurt (probability of harm 75 %), though these labels alone do not"),
+    ],
+)
+def test_what_labels_cannot_tell_leans_as_the_probability_of_harm_does(harm, said):
+    found = judge(comparison(NOISE), "with", "without", n_unlabeled=9, harm_probability=harm)
+    assert found.outcome == "unclear"
+    assert explain(found, 9).startswith(said)
+    assert found.to_dict()["harm_probability"] == harm
+
+
+def test_a_decided_verdict_says_its_probability_of_harm():
+    found = judge(comparison(NOISE - 1), "with", "without", n_unlabeled=9, harm_probability=0.6)
+    assert explain(found, 9).startswith(
+        "Unlabeled rows helped: the 9 unlabeled rows made predictions better (probability of harm 60 %); on"
+    )
+
+
 def test_the_words_where_nothing_was_compared():
     assert explain(Verdict("not compared"), 1).startswith("Whether the 1 unlabeled row helped cannot be told")
     assert explain(Verdict("no unlabeled rows"), 0).startswith("Every row is labeled")
@@ -76,7 +101,12 @@ def test_a_verdict_is_plain_values():
     found = judge(comparison(NOISE), "with", "without", n_unlabeled=2).to_dict()
     assert found["outcome"] == "unclear"
     assert found["change"]["log_loss"]["low"] == pytest.approx(-EDGE)
-    assert Verdict("not compared").to_dict() == {"outcome": "not compared", "n_rows": 0, "change": None}
+    assert Verdict("not compared").to_dict() == {
+        "outcome": "not compared",
+        "n_rows": 0,
+        "change": None,
+        "harm_probability": None,
+    }
 
 
 def test_the_zero_line_is_scikit_learns_dummy(rng):

@@ -1,4 +1,4 @@
-"""β, free bits, the VampPrior and the auxiliary model (ADGM): what they change in M1 and M2, and what not."""
+"""β, free bits, VampPrior, auxiliary models (ADGM, SDGM): what they change in M1 and M2, and what not."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 import semigen  # noqa: E402
 from semigen.deep import VAEClassifier, VAEFeatures  # noqa: E402
+from semigen.deep.bounds import importance_weighted_bound  # noqa: E402
 from semigen.deep.data import tables  # noqa: E402
 from semigen.deep.data.rows import Batch, rows_to_predict  # noqa: E402
 from semigen.deep.vae.architecture import VAEArchitecture, start_decoder  # noqa: E402
@@ -133,10 +134,45 @@ def test_densities_have_the_mean_of_quadrature(numbers, options):
     assert found.standard_error.max() < 0.3
 
 
-def test_the_bound_of_the_auxiliary_model_is_one(table):
+@pytest.mark.parametrize("skip", [False, True])
+def test_densities_of_the_auxiliary_model_are_those_of_quadrature(table, skip):
+    """p(x) = Σ_y p(y) ∫∫ p(x | a, y, z) p(a | y, z) p(z) da dz, where p(a | …) and q(a | x) differ much."""
+    learned, rows = table
+    model = model_of(learned, n_auxiliary=1, n_latent=1, skip=skip)
+    with torch.no_grad():
+        for part in (model.auxiliary.head, model.posterior.head, model.decoder.first):
+            part.weight.mul_(1.5)
+        model.posterior.head.bias.copy_(torch.tensor([1.2, -0.3]))
+        model.encoder.head.bias.copy_(torch.tensor([0.0, 0.3]))  # q(z | …) covers the posterior
+        log_w = model.log_weights(rows, torch.randn(4000, model.n_noise, dtype=torch.float64))
+    node, weight = np.polynomial.hermite_e.hermegauss(60)
+    z, of_a = (torch.from_numpy(one.ravel()[:, None]) for one in np.meshgrid(node, node))
+    log_weight = np.log(np.outer(weight, weight).ravel() / (2 * np.pi))
+    exact, mean = [], 0.0
+    for k, share in enumerate(PRIOR):
+        y = torch.full((len(z),), k)
+        with torch.no_grad():
+            seen = model.to_decode(z, y, lambda *_, **__: of_a)
+            if skip:
+                center, log_sd = model.posterior(None, z, y)
+                torch.testing.assert_close(seen, torch.cat([z, center + log_sd.exp() * of_a], dim=1))
+            x = model.decoder(seen, y).numpy()
+        log_px = norm.logpdf(rows.x.numpy()[:, None], x, model.likelihood.sd.detach()).sum(axis=2)
+        exact.append(np.log(share) + logsumexp(log_px + log_weight, axis=1))
+        mean = mean + share * np.exp(log_weight) @ x
+    found = importance_weighted_bound(log_w).numpy()
+    off = np.abs(found - logsumexp(exact, axis=0))[rows.x.abs().amax(dim=1) < 1.5]  # q misses the others
+    assert (off < 0.1).all()
+    with torch.no_grad():
+        drawn = model.sample(20_000, torch.multinomial(torch.tensor(PRIOR), 20_000, replacement=True))
+    np.testing.assert_allclose(drawn.mean(dim=0), mean, atol=0.05)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_the_bound_of_the_auxiliary_model_is_one(table, skip):
     """Its mean over draws is below the importance-weighted estimate of many."""
     learned, rows = table
-    model = model_of(learned, n_auxiliary=2)
+    model = model_of(learned, n_auxiliary=2, skip=skip)
     unlabeled = Batch(rows.take(slice(0)), rows)
     torch.manual_seed(3)
     with torch.no_grad():
@@ -154,6 +190,7 @@ def test_the_bound_of_the_auxiliary_model_is_one(table):
         {"beta": 0.5, "free_bits": 0.1},
         {"n_pseudo_inputs": 4, "n_members": 2},
         {"n_auxiliary": 3, "n_members": 2},
+        {"n_auxiliary": 2, "skip": True},
     ],
 )
 def test_they_learn_and_can_be_saved(numbers, options, tmp_path):
@@ -182,6 +219,7 @@ def test_features_under_a_vamp_prior(numbers):
     [
         ({"free_bits": 0.1, "n_pseudo_inputs": 3}, "Use one of them"),
         ({"n_auxiliary": 2, "network": "conv", "image_shape": (4, 4)}, "n_auxiliary needs network='mlp'"),
+        ({"skip": True}, "skip=True: use True, with n_auxiliary"),
         ({"beta": -1.0}, "beta=-1.0"),
         ({"free_bits": -1.0}, "free_bits=-1.0"),
     ],

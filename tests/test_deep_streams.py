@@ -9,7 +9,14 @@ torch = pytest.importorskip("torch")
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures  # noqa: E402
 from semigen.deep.data import rows as of_rows  # noqa: E402
 from semigen.deep.data import tables  # noqa: E402
-from semigen.deep.data.rows import TableRows, TensorRows, spread_out, table_rows, training_rows  # noqa: E402
+from semigen.deep.data.rows import (  # noqa: E402
+    PartOfRows,
+    TableRows,
+    TensorRows,
+    spread_out,
+    table_rows,
+    training_rows,
+)
 
 FEW = {"hidden": 8, "n_steps": 6, "batch_size": 16, "random_state": 0, "device": "cpu"}
 MODELS = {
@@ -54,7 +61,11 @@ def test_large_tables_stay_where_they_are(numbers, monkeypatch):
     streamed = training_rows(table, matrix, index)
     assert isinstance(streamed, TableRows)
     assert streamed.matrix is matrix
-    assert streamed.part(torch.arange(3)).index.tolist() == [10, 11, 12]
+    some = PartOfRows(streamed, torch.tensor([0, 1, 5]))
+    assert some.rows is streamed
+    assert some.n_rows == 3
+    assert torch.equal(some.take(torch.tensor([[2], [0]])).x, streamed.take(torch.tensor([[5], [0]])).x)
+    assert torch.equal(some.y, streamed.y[[0, 1, 5]])
     assert table_rows(table, matrix).matrix is matrix
 
 

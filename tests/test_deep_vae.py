@@ -170,6 +170,8 @@ def test_images_and_networks_of_one_s_own(rng):
     options = {"likelihood": "bernoulli", "n_steps": 4, "random_state": 0}
     conv = classifier(network="conv", image_shape=(8, 8), n_members=2, **options).fit(X, marked)
     assert conv.predict_proba(X).shape == (60, 10)
+    labeled_only = classifier(network="conv", image_shape=(8, 8), **{**options, "unlabeled_weight": 0.0})
+    assert labeled_only.fit(X, marked).predict_proba(X).shape == (60, 10)
     missing = np.where(rng.random(X.shape) < 0.1, np.nan, X)
     one = classifier(network="conv", image_shape=(1, 8, 8), **options).fit(missing, marked)
     assert one.predict(X).shape == (60,)

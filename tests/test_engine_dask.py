@@ -21,22 +21,6 @@ distributed = pytest.importorskip("distributed")
 
 from semigen.engines import DaskEngine  # noqa: E402
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Port 8787:UserWarning"),
-]
-
-
-@pytest.fixture(scope="module")
-def client():
-    """Two workers, in threads of this process."""
-    with distributed.Client(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as client:
-        yield client
-
 
 def problem(n=4000, seed=0):
     rng = np.random.default_rng(seed)
@@ -128,11 +112,11 @@ def test_errors_are_those_of_the_function(client):
 def test_tasks_have_names_for_the_dashboard(client):
     from dask.utils import key_split
 
-    from semigen.engines.cluster import _applied, _merged
+    from semigen.engines.collections import apply, merged
 
-    tasks = _applied(count, [1, 2])
+    tasks = apply(count, [1, 2])
     assert {key_split(one.key) for one in tasks} == {"semigen-count"}
-    assert key_split(_merged(add, tasks)[0].key) == "semigen-merge"
+    assert key_split(merged(add, tasks)[0].key) == "semigen-merge"
 
 
 def test_an_engine_by_name_uses_the_current_client(client):
@@ -160,13 +144,9 @@ def killed_in_mid_fit(client, pids):
 
 
 @pytest.mark.long
-def test_two_processes_and_a_killed_worker_change_nothing():
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        check_engine(DaskEngine(client, 30))
-        assert killed_in_mid_fit(client, lambda: list(client.run(os.getpid).values())) < 1e-10
+def test_two_processes_and_a_killed_worker_change_nothing(processes):
+    check_engine(DaskEngine(processes, 30))
+    assert killed_in_mid_fit(processes, lambda: list(processes.run(os.getpid).values())) < 1e-10
 
 
 @pytest.mark.long

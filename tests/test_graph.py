@@ -10,7 +10,13 @@ from semigen.columns import ReadTable, learn
 from semigen.ensemble.forms import Forms
 from semigen.estimators.classifiers import RidgeLogistic
 from semigen.exceptions import ParameterError
-from semigen.representation import GraphSpreading, MixtureEnsembleFeatures, NeighborGraph, PlainColumns
+from semigen.representation import (
+    GraphSpreading,
+    MixtureEnsembleFeatures,
+    NeighborGraph,
+    PlainColumns,
+    neighbors,
+)
 
 
 @pytest.fixture
@@ -97,6 +103,36 @@ def test_large_tables_are_sampled_and_repeat(rng):
     assert graph.transform(X).shape == (150, 10)
     again = NeighborGraph(max_rows=70, n_components=10).fit(X)
     np.testing.assert_array_equal(again.transform(X), graph.transform(X))
+
+
+def brute_nearest(there, x, k):
+    distance = np.sqrt(((x[:, None] - there) ** 2).sum(axis=2))
+    order = np.argsort(distance, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(distance, order, axis=1), order
+
+
+@pytest.mark.parametrize(
+    ("make", "searched"),
+    [
+        (lambda rng, n: rng.normal(size=(n, 20)), False),
+        (lambda rng, n: rng.normal(size=(n, 2)) * 1e-4 + 1e3, False),
+        # what float32 cannot tell apart is searched again in float64
+        (lambda rng, n: rng.normal(size=(n, 3)) * 1e-6 + rng.integers(2, size=(n, 1)) * 1e3, True),
+        (lambda rng, n: rng.normal(size=(n, 3)) * 1e30, True),
+        (lambda rng, n: rng.integers(3, size=(n, 3)).astype(float), True),
+    ],
+)
+def test_the_nearest_rows_are_those_of_all_distances(make, searched, rng, monkeypatch):
+    there = make(rng, 1003)
+    x = np.vstack([there[:30], there[rng.integers(1003, size=300)] * (1 + 1e-9)])
+    calls, original = [], neighbors._searched
+    monkeypatch.setattr(neighbors, "_searched", lambda *given: calls.append(1) or original(*given))
+    distance, row = neighbors.nearest_rows(there, x, 5)
+    wanted, order = brute_nearest(there, x, 5)
+    np.testing.assert_allclose(distance, wanted, rtol=1e-6, atol=1e-7 * np.abs(there).max())
+    assert bool(calls) == searched
+    if not searched:
+        np.testing.assert_array_equal(row, order)
 
 
 @pytest.mark.parametrize("options", [{"n_neighbors": 0}, {"n_components": 0}, {"smoothness": 0}])

@@ -355,3 +355,26 @@ def test_wrong_settings_are_refused_by_name(settings, message):
     x, y, _ = overlapping(0)
     with pytest.raises(ParameterError, match=message):
         MixtureClassifier(**settings).fit(x, y)
+
+
+@pytest.mark.parametrize("shrinkage", [None, 0.0])
+def test_many_rows_are_climbed_from_where_a_sample_of_them_ended(monkeypatch, shrinkage):
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, size=6000)
+    x = rng.normal(size=(6000, 3)) * np.where(truth == 1, 1.5, 1.0)[:, None] + 1.5 * truth[:, None]
+    data = Data(x, encode(np.where(np.arange(6000) < 40, truth, -1)), np.ones(6000))
+    mixture, engine = Mixture(Gaussian("full"), np.arange(2), 2), ThreadEngine(1)
+
+    def fitted():
+        return fit_levels(
+            mixture, data, engine, np.random.default_rng(0), shrinkage=shrinkage, tol=1e-9, max_iter=500
+        )
+
+    whole = fitted()
+    monkeypatch.setattr(hierarchy, "MANY", 5000)
+    monkeypatch.setattr(hierarchy, "SAMPLE", 3000)
+    again = fitted()
+    assert again[-1].fit.objective == pytest.approx(whole[-1].fit.objective, abs=1e-5)
+    assert again[-1].fit.n_iter < whole[-1].fit.n_iter
+    for one, other in zip(again, whole, strict=True):
+        assert one.fit.path[0] > other.fit.path[0] + 0.01

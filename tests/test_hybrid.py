@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from scipy.stats import norm, rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.decomposition import PCA
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -17,7 +17,10 @@ from sklearn.semi_supervised import LabelSpreading
 
 from semigen import HybridClassifier, MixtureClassifier, MixtureEnsembleFeatures, load, save
 from semigen.arrays.special import NormalScores
-from semigen.estimators.classifiers import MOST_TREES, BoostedTrees, RidgeLogistic, TreeEnsemble
+from semigen.columns import ReadTable
+from semigen.em import Data
+from semigen.em.kernel import start_walk
+from semigen.estimators.classifiers import MOST_TREES, BoostedTrees, ExtraTrees, RidgeLogistic, TreeEnsemble
 from semigen.exceptions import LabelError, NotFittedError, ParameterError
 from semigen.representation import PlainColumns
 
@@ -99,6 +102,25 @@ def test_sparse_rows_stay_sparse_and_have_unit_length(rng):
     rows = PlainColumns().fit(X).transform(X)
     lengths = np.sqrt((rows.multiply(rows)).sum(axis=1))
     np.testing.assert_allclose(lengths[X.sum(axis=1) > 0], 1, atol=1e-12)
+
+
+def test_responsibilities_are_those_of_walks(rng):
+    """Without what all components share, and in chunks, they are the same."""
+    X = rng.normal(size=(3000, 7)) ** 3
+    features = MixtureEnsembleFeatures(8, random_state=1).fit(X)
+    views = features.axes(ReadTable(features.schema_, np.vstack([X, 50 * X[:500]])))
+    begin = 0
+    features.mixtures_[0].params.log_within[0] = -np.inf  # a component without rows
+    found = features.transform(np.vstack([X, 50 * X[:500]]))
+    for one in features.mixtures_:
+        rows = Data.unlabeled(np.ascontiguousarray(views[one.view][:, one.columns]))
+        log_joint = start_walk(one.mixture, one.params, rows).log_prob(rows.x)
+        log_joint = log_joint + one.params.log_within[:, None]
+        wanted = np.sqrt(one.share) * softmax(log_joint, axis=0)
+        end = begin + one.mixture.n_components
+        np.testing.assert_allclose(found[:, begin:end].T, wanted, atol=1e-12)
+        begin = end
+    assert {one.mixture.family.covariance.name for one in features.mixtures_} == {"tied", "diag"}
 
 
 def test_responsibilities_sum_to_one_in_each_mixture(rng):
@@ -349,12 +371,15 @@ def test_ridge_logistic_regression_is_scikit_learns(n_classes, shape, kind, rng)
     np.testing.assert_allclose(found.predict_proba(kind(fresh)), twin.predict_proba(fresh), atol=5e-3)
 
 
+@pytest.mark.parametrize(
+    ("kind", "twins"), [(TreeEnsemble, RandomForestClassifier), (ExtraTrees, ExtraTreesClassifier)]
+)
 @pytest.mark.parametrize("n_classes", [2, 5])
-def test_forests_as_arrays_are_scikit_learns(n_classes, rng):
+def test_forests_as_arrays_are_scikit_learns(n_classes, kind, twins, rng):
     X = rng.integers(4, size=(80, 3)).astype(float)  # rows that are alike and have different classes
     y, fresh = rng.integers(n_classes, size=80), rng.normal(2, 2, size=(50, 3))
-    found = TreeEnsemble(20, random_state=3).fit(X, y)
-    twin = RandomForestClassifier(20, random_state=3).fit(X, y)
+    found = kind(20, random_state=3).fit(X, y)
+    twin = twins(20, random_state=3).fit(X, y)
     np.testing.assert_allclose(found.predict_proba(fresh), twin.predict_proba(fresh), rtol=1e-12)
     assert len(found.root_) == 20
     np.testing.assert_array_equal(found.predict(fresh), twin.predict(fresh))

@@ -102,6 +102,21 @@ def test_a_model_that_knows_nothing_loses_its_weight_and_one_that_knows_keeps_it
     np.testing.assert_allclose(weights, [1.0, 0.0], atol=0.08)
 
 
+def test_negligible_weights_are_zero_and_the_others_stay_as_they_are(rng):
+    log_probs, code = some_log_probs(rng)
+    start = np.array([0.7, 0.022, 0.02])
+    kept = np.array([0.7, 0.022, 0.0])
+    none = pool_weights(EVEN, log_probs[:, :0], code[:0], np.ones(0), start, 3.0)
+    np.testing.assert_array_equal(none, kept)
+    found = pool_weights(EVEN, log_probs, code, np.ones(40), start, 1e9)
+    np.testing.assert_allclose(found, kept, atol=1e-6)
+    assert found[2] == 0.0
+    many = np.full(200, 1 / 200)
+    np.testing.assert_array_equal(
+        pool_weights(EVEN, np.zeros((200, 0, 3)), code[:0], np.ones(0), many, 3.0), many
+    )
+
+
 def test_without_held_out_rows_and_with_a_stiff_ridge_weights_are_the_defaults(rng):
     log_probs, code = some_log_probs(rng)
     start = np.array([0.7, 0.1, 0.2])

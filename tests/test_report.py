@@ -19,6 +19,7 @@ from semigen.exceptions import LabelError, MissingExtraError
 from semigen.reporting import columns, held_out, page, rows
 from semigen.reporting.evidence import Evidence, HeldOutRows, held_out_of
 from semigen.reporting.record import FORMAT, SECTIONS, SECTIONS_BY_COLUMN, sections
+from semigen.reporting.view import view
 
 __all__ = ["here"]  # fixtures
 
@@ -363,3 +364,19 @@ def test_where_the_extra_is_absent_fit_writes_the_rest(table, monkeypatch):
     assert 'pip install "semigen[report]"' in error_of(run("report", "data-semigen", code=1))
     with pytest.raises(MissingExtraError, match="matplotlib"):
         page.html_page({})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "harm", "headline"),
+    [
+        ("unclear", 0.2, "The unlabeled rows probably helped."),
+        ("unclear", 0.8, "The unlabeled rows probably hurt."),
+        ("unclear", 0.5, "Too few labels to tell whether the unlabeled rows helped."),
+        ("unclear", None, "Too few labels to tell whether the unlabeled rows helped."),
+        ("helped", 0.8, "The unlabeled rows helped."),
+    ],
+)
+def test_the_headline_leans_where_labels_cannot_tell(auto, outcome, harm, headline):
+    record = auto[1].to_dict()
+    verdict = {**record["verdict"], "outcome": outcome, "harm_probability": harm}
+    assert view({**record, "verdict": verdict})["headline"] == headline

@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 import semigen
 import semigen.data
+from semigen.columns import survey
 from semigen.em import Data
 from semigen.em.records import as_vector
 from semigen.exceptions import ParameterError, TableError
@@ -120,6 +121,79 @@ def test_a_fit_to_files_keeps_what_it_has_when_a_file_breaks(tmp_path, monkeypat
         semigen.data.from_parquet(path, "y")
     )
     same(found, whole)
+
+
+def stop_in(monkeypatch, call):
+    """Write a checkpoint after each run of an ensemble, and end the fit in the call of this number."""
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    original, calls = checkpoints.Kept.run, []
+
+    def run(self, make):
+        def made():
+            calls.append(self.path.name)
+            if len(calls) == call:
+                raise StoppedError
+            return make()
+
+        return original(self, made)
+
+    monkeypatch.setattr(checkpoints.Kept, "run", run)
+    return calls
+
+
+class QuickClassifier(semigen.AutoClassifier):
+    """Without what takes long."""
+
+    _left_out = ("random forest", "boosted trees")
+
+
+def test_an_interrupted_ensemble_goes_on_with_what_is_left(tmp_path, monkeypatch):
+    x, y, _ = rows(300)
+    auto = QuickClassifier(n_mixtures=4, n_jobs=1)
+    whole = clone(auto).fit(x, y)
+    auto.set_params(checkpoint=tmp_path / "kept")
+    with monkeypatch.context() as patched:
+        every = stop_in(patched, 5)
+        with pytest.raises(StoppedError):
+            auto.fit(x, y)
+    with pytest.raises(ParameterError, match="other rows or parameters"):
+        clone(auto).set_params(n_mixtures=5).fit(x, y)
+    with pytest.raises(ParameterError, match="other rows or parameters"):
+        clone(auto).fit(x, np.where(y == 0, -1, y))
+    with monkeypatch.context() as patched:
+        rest = stop_in(patched, 0)
+        again = clone(auto).set_params(n_jobs=2).fit(x, y)
+    assert len(every) == 5  # after mixtures, graph, all rows and a fold
+    assert len(rest) == 4
+    np.testing.assert_allclose(again.predict_proba(x), whole.predict_proba(x), atol=1e-12)
+    assert {one.seconds > 0 for one in again.models_} == {True}
+    assert not (tmp_path / "kept").exists()
+
+
+def test_an_interrupted_ensemble_goes_on_with_the_pass_over_all_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(survey, "SAMPLE_ROWS", 300)
+    x, y, _ = rows(4000)
+    cells = pa.array([None if one < 0 else int(one) for one in y])
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({**{f"c{j}": x[:, j] for j in range(3)}, "y": cells}), path)
+    auto = QuickClassifier(n_mixtures=4, n_jobs=1, unlabeled=None)
+    whole = clone(auto).fit(semigen.data.from_parquet(path, "y"))
+    auto.set_params(checkpoint=tmp_path / "kept")
+    with monkeypatch.context() as patched:
+        interrupt(patched, 1)
+        with pytest.raises(StoppedError):
+            auto.fit(semigen.data.from_parquet(path, "y"))
+    climbed = []
+    monkeypatch.setattr(checkpoints.Checkpoint, "_climbed", lambda self, climb: climbed.append(climb))
+    calls = stop_in(monkeypatch, 0)
+    again = clone(auto).fit(semigen.data.from_parquet(path, "y"))
+    assert {*calls} == {checkpoints.NAME, checkpoints.ENSEMBLE}  # of the ensemble, only the mixture
+    assert calls.count(checkpoints.ENSEMBLE) == 1
+    assert len(climbed[0].path) == 3  # the second iteration is the next
+    new = {f"c{j}": x[:, j] for j in range(3)}
+    np.testing.assert_allclose(*(one.predict_proba(pa.table(new)) for one in (again, whole)), atol=1e-10)
+    assert again.pool_.estimators_["mixture per class"].checkpoint is None
+    assert not (tmp_path / "kept").exists()
 
 
 STREAM = {"covariance": "full", "unlabeled_weight": 1.0, "random_state": 0}

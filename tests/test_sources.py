@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import csv, dataset, feather, parquet
@@ -15,7 +16,7 @@ from sklearn.base import clone
 import semigen
 import semigen.data
 from semigen.columns.survey import learn_source
-from semigen.em import engines
+from semigen.em import engines, hierarchy
 from semigen.exceptions import ColumnError, LabelError, ParameterError, TableError
 
 N_ROWS = 1500
@@ -87,6 +88,20 @@ def test_starts_of_several_components_read_the_rows_that_a_start_in_memory_takes
         for X, y in ((rows.drop_columns(["y"]), rows["y"].to_pylist()), (source, None))
     ]
     np.testing.assert_allclose(leaves(fits[1].params_), leaves(fits[0].params_), atol=1e-8, rtol=1e-8)
+
+
+def test_a_fit_that_starts_on_a_sample_is_that_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(hierarchy, "MANY", 500)
+    monkeypatch.setattr(hierarchy, "SAMPLE", 200)
+    rows = table(weighted=True)
+    source = semigen.data.from_parquet(written(tmp_path, rows), "y", weight="w", batch_rows=300)
+    model = {"unlabeled": None, "random_state": 0}
+    given = rows.drop_columns(["y", "w"]), rows["y"].to_pylist(), rows["w"].to_numpy()
+    here, there = (
+        semigen.MixtureClassifier(**model).fit(*given),
+        semigen.MixtureClassifier(**model).fit(source),
+    )
+    np.testing.assert_allclose(leaves(there.params_), leaves(here.params_), atol=1e-8, rtol=1e-8)
 
 
 def test_one_source_of_any_format(tmp_path):
@@ -357,3 +372,51 @@ def test_an_ensemble_learns_from_a_sample_and_its_mixture_from_all_rows(tmp_path
     np.testing.assert_allclose(mixture.predict_proba(features), whole.predict_proba(features), atol=0.02)
     with pytest.raises(LabelError, match="X is a source"):
         semigen.AutoClassifier(unlabeled=None).fit(source, rows["y"])
+
+
+def soft(rows):
+    """Labels as probabilities: certain, candidates of two classes, shares, equal ones, and none."""
+    code = np.array(["abc".index(one) if one else -1 for one in rows["y"].to_pylist()])
+    y = np.where(code[:, None] < 0, np.nan, np.eye(3)[code])
+    known = np.flatnonzero(code >= 0)
+    y[known[::4]] = np.where(y[known[::4]] == 1, 0.8, 0.1)
+    y[known[1::4], 0] = 1.0
+    y[known[2]] = 1.0  # any class: unlabeled
+    return y
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_labels_may_be_columns_of_probabilities_or_candidates(tmp_path, ending):
+    rows = table().append_column("w", pa.array(np.arange(N_ROWS) % 3 + 0.0))
+    y = soft(rows)
+    features = rows.drop_columns(["y", "w"])
+    whole = features.append_column("w", rows["w"])
+    for name, column in zip("abc", y.T, strict=True):
+        whole = whole.append_column(name, pa.array(column, from_pandas=True))
+    written(tmp_path, whole) if ending == "parquet" else csv.write_csv(whole, tmp_path / "t.csv")
+    source = semigen.data.from_files(tmp_path, ["c", "a", "b"], weight="w", batch_rows=400)
+    assert source.names == ("c0", "c1", "c2", "c3")
+    model = semigen.MixtureClassifier(covariance="full", unlabeled_weight=1.0, tol=0.1)
+    found = clone(model).fit(source)
+    wanted = clone(model).fit(
+        features, pd.DataFrame(y[:, [2, 0, 1]], columns=["c", "a", "b"]), rows["w"].to_numpy()
+    )
+    assert found.classes_.tolist() == ["c", "a", "b"]
+    np.testing.assert_allclose(leaves(found.params_), leaves(wanted.params_), rtol=1e-8, atol=1e-8)
+
+
+def test_labels_that_are_no_probabilities_are_placed(tmp_path):
+    rows = table()
+    y = soft(rows)
+    y[1000] = 0.0, -1.0, 1.0
+    for name, column in zip("abc", y.T, strict=True):
+        rows = rows.append_column(name, pa.array(column, from_pandas=True))
+    written(tmp_path, rows)
+    with pytest.raises(LabelError, match=r"b\.parquet, row group 1: label matrix y is negative in 1 row"):
+        learn_source(semigen.data.from_parquet(tmp_path, ["a", "b", "c"]))
+    with pytest.raises(LabelError, match=r"a\.parquet, row group 0: the columns a, y are not all numbers"):
+        learn_source(semigen.data.from_parquet(tmp_path, ["a", "y"]))
+    with pytest.raises(TableError, match=r"target=\['y'\]: give one column of classes by its name"):
+        semigen.data.from_parquet(tmp_path, ["y"])
+    with pytest.raises(TableError, match="no column 'd'"):
+        semigen.data.from_parquet(tmp_path, ["a", "d"])

@@ -5,7 +5,7 @@ import pytest
 import sklearn.ensemble
 
 from semigen.estimators.classifiers import BoostedTrees, TreeEnsemble, _prepared
-from semigen.estimators.leaves import LeafTables
+from semigen.estimators.leaves import LeafTables, Walks
 
 
 def grown(n, n_classes, kind, rng):
@@ -23,20 +23,34 @@ def hostile(model, rng, n=500):
     return x
 
 
+def nodes_of(model):
+    return model.feature_, model.threshold_, model.child_, model.root_
+
+
+def walked(model, x):
+    """The leaves (n, trees), row by row and node by node."""
+    found = np.tile(model.root_, (len(x), 1))
+    for (row, tree), node in np.ndenumerate(found):
+        while model.feature_[node] >= 0:
+            node = model.child_[2 * node + (x[row, model.feature_[node]] <= model.threshold_[node])]
+        found[row, tree] = node
+    return found
+
+
 @pytest.mark.parametrize(("n", "bits"), [(9, 8), (25, 16), (50, 32), (110, 64)])
 @pytest.mark.parametrize("kind", [TreeEnsemble, BoostedTrees])
-def test_tables_find_the_leaves_that_walks_find(kind, n, bits, rng):
+def test_tables_and_walks_find_the_leaves(kind, n, bits, rng):
     model, _ = grown(n, 3, kind, rng)
     x = hostile(model, rng)
-    tables = LeafTables.of(model.feature_, model.threshold_, model.child_, model.root_)
+    tables = LeafTables.of(*nodes_of(model))
     assert kind is BoostedTrees or tables.left[0].itemsize * 8 == bits
-    np.testing.assert_array_equal(tables.nodes(x), model._walked(x))
-    assert (model.feature_[tables.nodes(x)] < 0).all()
+    np.testing.assert_array_equal(tables.nodes(x), walked(model, x))
+    np.testing.assert_array_equal(Walks.of(*nodes_of(model)).nodes(x), walked(model, x))
 
 
 def test_trees_of_many_leaves_are_walked_down_as_scikit_learn_does(rng):
     model, x = grown(400, 30, TreeEnsemble, rng)
-    assert LeafTables.of(model.feature_, model.threshold_, model.child_, model.root_) is None
+    assert LeafTables.of(*nodes_of(model)) is None
     y = np.r_[np.arange(30), np.zeros(370, dtype=int)]
     model, peer = (
         TreeEnsemble(20, random_state=0),
@@ -53,7 +67,7 @@ def test_sums_of_few_values_skip_the_others(rng):
     x = hostile(model, rng)
     _, value = _prepared(model)
     assert not isinstance(value, np.ndarray)
-    wanted = model.value_[model._walked(x)].mean(axis=1)
+    wanted = model.value_[walked(model, x)].mean(axis=1)
     np.testing.assert_allclose(model.predict_proba(x), wanted, atol=1e-12)
 
 
@@ -69,6 +83,6 @@ def test_a_refitted_model_predicts_with_its_new_trees(rng):
     model, x = grown(50, 3, TreeEnsemble, rng)
     before = model.predict_proba(x)
     model.fit(x, rng.integers(3, size=50))
-    wanted = model.value_[model._walked(x)].mean(axis=1)
+    wanted = model.value_[walked(model, x)].mean(axis=1)
     np.testing.assert_allclose(model.predict_proba(x), wanted, atol=1e-12)
     assert np.abs(before - wanted).max() > 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +18,13 @@ from sklearn.model_selection import train_test_split
 UNLABELED = -1
 VARIABLE = "SEMIGEN_DATA"
 FILE = "mnist.npz"
+FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 Numbers = NDArray[Any]
 
 
 class NoImagesError(Exception):
-    """MNIST is not here."""
+    """Images are not here."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,29 @@ def _mnist() -> tuple[Numbers, Numbers, Numbers, Numbers]:
         images, labels = np.split(pixels, [60_000]), np.split(target.astype(np.intp), [60_000])
     X, X_test = (np.asarray(one / np.float32(255), dtype=np.float32) for one in images)
     return X, labels[0], X_test, labels[1]
+
+
+def fashion(n_labeled: int, seed: int) -> Draw:
+    """Fashion-MNIST as Debian's package ``dataset-fashion-mnist`` installs it; rows as those of MNIST."""
+    X, y, X_test, y_test = _fashion()
+    return Draw(X, show(y, n_labeled, np.random.default_rng(seed)), X_test, y_test)
+
+
+@cache
+def _fashion() -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    if not FASHION.is_dir():
+        raise NoImagesError(f"{FASHION} is not here; apt-get install dataset-fashion-mnist, on Debian.")
+
+    def read(name: str, header: int) -> Numbers:
+        with gzip.open(FASHION / f"{name}-ubyte.gz") as file:
+            return np.frombuffer(file.read(), np.uint8, offset=header)
+
+    parts = []
+    for name in ("train", "t10k"):
+        images = read(f"{name}-images-idx3", 16).reshape(-1, 784)
+        parts += [images / np.float32(255), read(f"{name}-labels-idx1", 8).astype(np.intp)]
+    X, y, X_test, y_test = parts
+    return X, y, X_test, y_test
 
 
 def digits(n_labeled: int, seed: int) -> Draw:

@@ -9,12 +9,14 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import LabelSpreading
 from torch import Tensor
 
+from benchmarks.deep.taught import Taught, small_convolutions
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, bounds
 from semigen.deep.bounds import weighted_mean
 from semigen.deep.gan.losses import real_loss
@@ -68,6 +70,16 @@ def flow(**options: Any) -> Recipe:
 def on_features(classifier: Any, features: Options) -> Recipe:
     """Any classifier on M1."""
     return Recipe(lambda _, fitted: HybridClassifier(FrozenEstimator(fitted), classifier), features)
+
+
+def taught(features: Options, **options: Any) -> Recipe:
+    """Label spreading on M1, and the supervised part of M2 with convolutions, which learn from each other."""
+
+    def make(seed: int, fitted: Any) -> Any:
+        graph = HybridClassifier(FrozenEstimator(fitted), FAR_SPREADING)
+        return Taught(graph, VAEClassifier(random_state=seed, **options))
+
+    return Recipe(make, features)
 
 
 def labeled_only(classifier: Any) -> Recipe:
@@ -140,6 +152,24 @@ def digits(n_steps: int) -> dict[str, Recipe]:
 
 SHAPES = {"flow mixture": flow(), "label spreading": SPREADING}
 
+SECOND: Options = {
+    "likelihood": "bernoulli",
+    "n_latent": 2,
+    "hidden": 20,
+    "network": small_convolutions,
+    "image_shape": (28, 28),
+    "augment": "shift",
+    "alpha": 100.0,
+    "unlabeled_weight": 0.0,
+    "calibrate": 1.0,
+    "balanced_batches": True,
+    "batch_size": 100,
+    "n_steps": 600,
+    "learning_rate": 2e-3,
+    "weight_average": 0.99,
+}
+"""The classifier of M2, of which no more than that is wanted."""
+
 CPU_M1 = {"likelihood": "bernoulli", "n_latent": 50, "hidden": (500, 500), "n_steps": 4500}
 MNIST_CPU = {
     "M1+M2": m2(CPU_M1, n_latent=10, hidden=(200, 200), n_steps=4500),
@@ -147,8 +177,16 @@ MNIST_CPU = {
     "GAN": gan(n_steps=5000),
     "M1 + auto": on_features(AutoClassifier(random_state=0, shared_scale=True), CPU_M1),
     "M1 + label spreading": on_features(FAR_SPREADING, CPU_M1),
+    "M1 + label spreading, taught": taught(CPU_M1, **SECOND),
     "M1 + logistic": on_features(LOGISTIC, CPU_M1),
     "logistic": labeled_only(LOGISTIC),
+}
+FASHION_CPU = {
+    "M1 + label spreading": MNIST_CPU["M1 + label spreading"],
+    "M1 + auto": MNIST_CPU["M1 + auto"],
+    "M1 + label spreading, taught": MNIST_CPU["M1 + label spreading, taught"],
+    "label spreading": peer(FAR_SPREADING),
+    "forest": labeled_only(RandomForestClassifier(500, random_state=0)),
 }
 
 GPU_M1 = {**CPU_M1, "hidden": (600, 600), "n_steps": 150_000, "learning_rate": 3e-4, "weight_average": 0.9999}

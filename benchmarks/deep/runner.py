@@ -68,6 +68,7 @@ def _rows(
     profile: Profile, methods: list[str], n_draws: int, done: set[tuple[str, str, int]]
 ) -> Iterator[dict[str, Any]]:
     for problem in profile.problems:
+        below = Features()
         for seed in range(n_draws):
             wanted = {
                 name: recipe
@@ -81,7 +82,6 @@ def _rows(
             except NoImagesError as error:
                 print(f"{problem.name} is skipped: {error}", flush=True)
                 break
-            below = Features(draw, seed)
             for name, recipe in wanted.items():
                 figures = measure(recipe, draw, seed, below)
                 print(
@@ -99,30 +99,34 @@ def _rows(
 
 
 class Features:
-    """The M1 of one draw, fitted once for all recipes that stand on it: it sees no labels."""
+    """M1 of some rows, fitted once for all recipes and draws that stand on it: it sees no labels."""
 
-    def __init__(self, draw: Draw, seed: int) -> None:
-        self.draw, self.seed = draw, seed
+    def __init__(self) -> None:
+        self.rows: Any = None
         self.fitted: dict[str, tuple[VAEFeatures, float]] = {}
 
-    def of(self, options: Any) -> tuple[VAEFeatures, float]:
+    def of(self, options: Any, rows: Any, seed: int) -> tuple[VAEFeatures, float]:
         """The features, and the seconds of their fit."""
+        if rows is not self.rows:
+            self.rows, self.fitted = rows, {}
         key = repr(options)
         if key not in self.fitted:
-            begin = time.perf_counter()
-            features = VAEFeatures(**options, random_state=self.seed).fit(self.draw.X)
-            self.fitted[key] = features, time.perf_counter() - begin
+            begin = time.process_time()
+            features = VAEFeatures(**options, random_state=seed).fit(rows)
+            self.fitted[key] = features, time.process_time() - begin
         return self.fitted[key]
 
 
 def measure(recipe: Recipe, draw: Draw, seed: int, below: Features) -> dict[str, float]:
-    """Error and log-loss of one fit on the rows to judge on, and its seconds, those of its M1 included."""
-    features, seconds = (None, 0.0) if recipe.features is None else below.of(recipe.features)
-    begin = time.perf_counter()
+    """Error and log-loss of one fit on the rows to judge on, and its CPU seconds with those of its M1."""
+    features, seconds = None, 0.0
+    if recipe.features is not None:
+        features, seconds = below.of(recipe.features, draw.X, seed)
+    begin = time.process_time()
     with recipe.without(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peers warn about rows that they cannot reach
         model = recipe.make(seed, features).fit(draw.X, draw.y)
-        seconds += time.perf_counter() - begin
+        seconds += time.process_time() - begin
         classes = np.unique(draw.y_test)
         probs = np.clip(class_proba(model, draw.X_test, classes), CLIP, None)
     probs /= probs.sum(axis=1, keepdims=True)

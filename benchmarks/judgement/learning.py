@@ -28,7 +28,7 @@ BLIND = (
 )  # fmt: skip
 """Signs that need held-out labels."""
 WEIGHTS = (1.0, 0.1)
-N_TREES, N_BLIND_TREES, DEPTH, LEAST_OF_LEAF = 40, 20, 6, 5
+N_TREES, N_BLIND_TREES, DEPTH, LEAST_OF_LEAF = 40, 20, 8, 5
 DIGITS = 3
 
 
@@ -83,8 +83,8 @@ class Lines:
         return np.abs(self.z) > CLEAR
 
 
-def lines(rows: Sequence[dict[str, str]], unlabeled_weight: float) -> Lines:
-    """The lines of one λ."""
+def lines(rows: Sequence[dict[str, str]], unlabeled_weight: float, group: str = "name") -> Lines:
+    """The lines of one λ, in groups by a column."""
     mine = [row for row in rows if float(row["unlabeled_weight"]) == unlabeled_weight]
     columns = list(mine[0])
     names = tuple(columns[columns.index(FIRST_SIGN) + 1 :])
@@ -93,7 +93,7 @@ def lines(rows: Sequence[dict[str, str]], unlabeled_weight: float) -> Lines:
         mine,
         names,
         np.array([[float(row[name]) for name in names] for row in mine]),
-        np.array([row["name"] for row in mine]),
+        np.array([row[group] for row in mine]),
         change > 0,
         change / np.maximum(error, 1e-9),
     )

@@ -17,16 +17,20 @@ HEAD = ["cases", "n", "decided", "right", "plain CV right", "plain CV, as many d
 Cases = Sequence[Judged]
 
 
-def page(cases: Cases) -> str:
-    """All tables in Markdown."""
+def page(cases: Cases, known: Cases) -> str:
+    """All tables in Markdown; ``known``: designs, judged by a prior that knows other draws of them."""
     designs = [one for one in cases if one.kind == "design"]
-    real = [one for one in cases if one.kind == "table"]
+    real, book = ([one for one in cases if one.kind == kind] for kind in ("table", "book"))
     parts = ["# Judgement", "", _INTRODUCTION, "", "## Designs", "", _verdicts(designs), ""]
     if real:
         parts += ["## Real tables", "", _verdicts(real), ""]
+    if book:
+        parts += ["## SSL book (with the number of all labels)", "", _verdicts(book), ""]
     parts += ["## Is the stated probability of harm right?", "", _reliability(designs, real), ""]
     parts += ["## What following the advice costs and gains", "", _following(designs, real), ""]
     parts += ["## Designs, one by one", "", _by_design(designs), ""]
+    parts += ["## The same, by a prior that knows other draws of the design", "", _verdicts(known), ""]
+    parts += [_by_design(known), ""]
     found = suspects.read()
     if found:
         parts += ["## Labels that look wrong", "", suspects.page(found), ""]

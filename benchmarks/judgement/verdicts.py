@@ -84,9 +84,17 @@ class Judged:
         return {1.0: self.error_change, 0.1: self.error_change_small}.get(self.unlabeled_weight, 0.0)
 
 
-def judge(rows: Sequence[dict[str, str]]) -> list[Judged]:
-    """All cases that have both λ."""
-    full, small = (learning.lines(rows, weight) for weight in learning.WEIGHTS)
+def judge(rows: Sequence[dict[str, str]], group: str = "name") -> list[Judged]:
+    """All cases that have both λ.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+    group : str
+        The column whose value is left out when the prior of a case is learned: ``"name"`` is its table or
+        design, ``"seed"`` its draw, so that other draws of the same design are known.
+    """
+    full, small = (learning.lines(rows, weight, group) for weight in learning.WEIGHTS)
     harm, harm_small = learning.left_out(full), learning.left_out(small)
     place = {tuple(row[one] for one in KEY): i for i, row in enumerate(small.rows)}
     found = []

@@ -18,11 +18,11 @@ from benchmarks.accuracy.splits import TABLES as BUNDLED
 from semigen import columns
 from semigen.columns import ReadTable
 from semigen.data.weights import estimated_shares
-from semigen.ensemble.defaults import DEFAULT_WEIGHTS, FOREST, GRAPH, LOGISTIC, MIXTURES
+from semigen.ensemble.defaults import DEFAULT_WEIGHTS, EXTRA_TREES, GRAPH, LOGISTIC, MIXTURES
 from semigen.ensemble.forms import FormedRows, Forms
 from semigen.ensemble.held_out import log_evidence, pooled
 from semigen.estimators.adapters import class_log_proba
-from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
+from semigen.estimators.classifiers import ExtraTrees, RidgeLogistic
 from semigen.judgement.information import similarity
 from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PlainColumns
 
@@ -32,7 +32,7 @@ MODELS = {
     MIXTURES: ("responsibilities", RidgeLogistic(25.0)),
     LOGISTIC: ("plain", RidgeLogistic(1.0)),
     GRAPH: ("graph_features", RidgeLogistic(10.0)),
-    FOREST: ("plain", TreeEnsemble(N_TREES)),
+    EXTRA_TREES: ("plain", ExtraTrees(N_TREES)),
 }
 """Forms of the rows that they read, and classifiers."""
 SHARE = sum(DEFAULT_WEIGHTS.values()) / sum(DEFAULT_WEIGHTS[name] for name in MODELS)
@@ -99,7 +99,7 @@ def fit(one: Pool, labeled: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarr
             probs[:, classes] = 1.0
         return result[0], result[1]
     models = {
-        name: (form, model.set_params(**({"random_state": seed} if name == FOREST else {})))
+        name: (form, model.set_params(**({"random_state": seed} if name == EXTRA_TREES else {})))
         for name, (form, model) in MODELS.items()
     }
     evidence: list[list[np.ndarray]] = [[], []]

@@ -1,6 +1,7 @@
 """``python -m benchmarks.scale.larger WHAT``: tables larger than memory, and rows in batches.
 
 ``iteration``: one iteration of EM from Parquet against the same rows in memory, per row, in pairs.
+``cluster``: the same by two threads and by two processes of a Dask cluster.
 ``command``: ``semigen fit`` and ``semigen predict`` of a folder of Parquet, with the peak memory of each.
 ``stream``: ``partial_fit`` over batches against the fit to all rows.
 """
@@ -28,7 +29,7 @@ from benchmarks import environment, memory
 from semigen.columns.survey import learn_source
 from semigen.data import from_parquet
 from semigen.data.blocks import Data
-from semigen.em import ThreadEngine, e_step
+from semigen.em import Stats, ThreadEngine, e_step
 from semigen.exceptions import ConvergenceWarning
 
 FILE = Path(__file__).resolve().parent / "larger.json"
@@ -58,18 +59,23 @@ def generate(folder: Path, n_rows: int, n_columns: int) -> None:
         parquet.write_table(table, folder / f"{number:03d}.parquet", compression="none", use_dictionary=False)
 
 
-def iteration(folder: Path, rounds: int) -> dict[str, Any]:
-    """Microseconds per row of an E-step of 10 full components in float32, and peak memory."""
-    read = learn_source(from_parquet(folder, "y"), None, None)
-    rows = read.rows
-    sample = rows.sample
+def e_step_of(sample: Data) -> Any:
+    """An E-step of 10 full components in float32, fitted to some rows."""
     model = semigen.MixtureClassifier(
         covariance="full", unlabeled=None, unlabeled_weight=1.0, calibrate=1.0, max_iter=2, random_state=0
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(sample.x[:50_000], sample.labels.take(np.arange(50_000)))
-    step = partial(e_step, model.mixture_, model.params_, dtype=np.float32)
+    return partial(e_step, model.mixture_, model.params_, dtype=np.float32)
+
+
+def iteration(folder: Path, rounds: int) -> dict[str, Any]:
+    """Microseconds per row of an E-step, and peak memory."""
+    read = learn_source(from_parquet(folder, "y"), None, None)
+    rows = read.rows
+    sample = rows.sample
+    step = e_step_of(sample)
     fitted = memory.peak()
     found: dict[str, list[float]] = {"file": [], "read": [], "memory": []}
     x = np.concatenate([sample.x] * (IN_MEMORY_ROWS // len(sample.x) + 1))[:IN_MEMORY_ROWS]
@@ -89,6 +95,41 @@ def iteration(folder: Path, rounds: int) -> dict[str, Any]:
         "ratio": float(np.median(ratios)),
         "peak_MB": memory.peak(),
         "peak_MB_before_passes": fitted,
+    }
+
+
+def cluster(folder: Path, rounds: int) -> dict[str, Any]:
+    """Seconds of an E-step over the files, and of the survey, by two threads and by two workers of Dask."""
+    from distributed import Client, LocalCluster
+
+    from semigen.engines import DaskEngine
+
+    source = from_parquet(folder, "y")
+    rows = learn_source(source, None, None).rows
+    step = e_step_of(rows.sample)
+    found: dict[str, list[float]] = {
+        name: [] for name in ("threads", "dask", "threads_survey", "dask_survey")
+    }
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as two,
+        Client(two) as client,
+        ThreadEngine(2).open() as threads,
+        DaskEngine(client).open() as workers,
+    ):
+        placed = DaskEngine(client).placed(source)
+        workers.reduce_blocks(step, Stats.merge, rows)
+        for _ in range(rounds):
+            for name, engine, table in (("threads", threads, source), ("dask", workers, placed)):
+                found[name].append(_seconds(partial(engine.reduce_blocks, step, Stats.merge, rows)))
+                found[f"{name}_survey"].append(_seconds(partial(learn_source, table, None, None)))
+        sums = [one.reduce_blocks(step, Stats.merge, rows)[0].log_lik for one in (threads, workers)]
+    ratios = [dask / there for dask, there in zip(found["dask"], found["threads"], strict=True)]
+    difference = abs(sums[0] - sums[1]) / abs(sums[0])
+    return {
+        "rows": rows.n_rows,
+        "seconds": found,
+        "ratio": float(np.median(ratios)),
+        "difference": difference,
     }
 
 
@@ -170,7 +211,7 @@ def stream(n_batches: int, batch_rows: int, n_columns: int) -> dict[str, Any]:
 def main() -> None:
     """Measure one of them and add it to the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale.larger", description=__doc__)
-    parser.add_argument("what", choices=["iteration", "command", "stream"])
+    parser.add_argument("what", choices=["iteration", "cluster", "command", "stream"])
     parser.add_argument("--rows", type=int, help="default: 20 million, of a stream one million")
     parser.add_argument("--columns", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
@@ -184,6 +225,8 @@ def main() -> None:
             print(f"generated in {time.perf_counter() - begin:.0f} s", flush=True)
         if options.what == "iteration":
             found = iteration(folder, options.rounds)
+        elif options.what == "cluster":
+            found = cluster(folder, options.rounds)
         elif options.what == "command":
             found = {"columns": options.columns, **command(folder)}
         else:

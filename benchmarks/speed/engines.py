@@ -27,6 +27,8 @@ from semigen.em import Engine, ThreadEngine
 HERE = Path(__file__).resolve().parent
 ITERATIONS = 3
 OURS = "threads"
+SPARK = "Spark MLlib"
+"""A peer, from a start of its own (``--engines spark``, with pyspark and Java)."""
 
 
 @contextmanager
@@ -57,6 +59,11 @@ def calls(options: argparse.Namespace, problem: Problem, stack: ExitStack) -> di
         engine = stack.enter_context(dask_engine(options.threads))
         name = f"Dask, {options.threads} processes"
         found[name] = partial(contenders.semigen, problem, ITERATIONS, engine=engine, **shape)
+    if "spark" in options.engines:
+        from benchmarks.speed.spark import session
+
+        run = stack.enter_context(session(problem, options.threads))
+        found[SPARK] = partial(run, ITERATIONS)
     if "torch" in options.engines:
         from semigen.engines import TorchEngine
 
@@ -89,9 +96,9 @@ def main() -> None:
     lines = []
     for name, times in seconds.items():
         ratio = Ratio.of(times, seconds[OURS])
-        difference = last[name].difference(last[OURS])
+        difference = "–" if name == SPARK else f"{last[name].difference(last[OURS]):.0e}"
         spread = f"{ratio.low:.2f}–{ratio.high:.2f}"
-        lines.append([name, f"{np.median(times):.3f}", f"{ratio.median:.2f}", spread, f"{difference:.0e}"])
+        lines.append([name, f"{np.median(times):.3f}", f"{ratio.median:.2f}", spread, difference])
     size = f"{options.rows:,} × {options.features} rows, {options.components} {options.covariance} components"
     page = [
         "# Engines",

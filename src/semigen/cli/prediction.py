@@ -48,8 +48,8 @@ def predict_file(
     """Predict the rows of a table, or with ``images`` those of a folder; write a file and return a summary.
 
     Where the table has the target that the model was fitted on, the score of the predictions comes with it.
-    Large tables are read and written batch by batch, and not scored; so are those with ``resume``, which
-    goes on from what an interrupted run has finished, and with ``scheduler``, where a Dask cluster predicts.
+    Large tables are read and written batch by batch; so are those with ``resume``, which goes on from what an
+    interrupted run has finished, and with ``scheduler``, where a Dask cluster predicts.
 
     Raises
     ------
@@ -73,12 +73,12 @@ def predict_file(
             force=force,
             options=options,
             csv_safe=csv_safe,
-            scored=score_out is not None,
+            score_out=score_out,
             coverage=coverage,
             resume=resume,
             scheduler=scheduler,
             why=asked or RULE,
-        ), None
+        )
     inputs = [model_path, source]
     targets = [out] if score_out is None else [out, score_out]
     with complete_files(targets, force=force, inputs=inputs) as (unfinished, *of_score):
@@ -95,17 +95,8 @@ def predict_file(
         if coverage is not None and (caution := model.set_rule(coverage).caution):
             output.note(caution)
         score = _score(model, rows, predictions, options)
-        if score is None and score_out is not None:
-            raise TableError(
-                f"{source} has no labels in the column {str(notes.get('target'))!r}, so there is nothing to "
-                "score: leave out --score."
-            )
         write_table(spreadsheet_safe(predictions) if csv_safe else predictions, unfinished, ending)
-        if score is not None:
-            about = {"model": str(model_path), "table": str(source), **score.to_dict()}
-            text = json.dumps(about, indent=2, ensure_ascii=False, allow_nan=False)
-            for place in of_score:
-                place.write_text(text + "\n", encoding="utf-8")
+        _write_score(score, of_score, model_path, source, notes)
     return {
         **_about(model_path, source, out, notes, images=images),
         "n_rows": predictions.num_rows,
@@ -113,6 +104,24 @@ def predict_file(
         "coverage": coverage,
         "score": None if score is None else score.to_dict(),
     }, score
+
+
+def _write_score(
+    score: PredictionScore | None, places: list[Path], model_path: Path, source: Path, notes: dict[str, Any]
+) -> None:
+    """Write the scores where they were asked for.
+
+    Raises
+    ------
+    TableError
+        If there are none.
+    """
+    for place in places:
+        if score is None:
+            raise _nothing_to_score(source, notes)
+        about = {"model": str(model_path), "table": str(source), **score.to_dict()}
+        text = json.dumps(about, indent=2, ensure_ascii=False, allow_nan=False)
+        place.write_text(text + "\n", encoding="utf-8")
 
 
 def _about(
@@ -138,17 +147,16 @@ def _predict_stream(
     force: bool,
     options: ReadOptions | None,
     csv_safe: bool,
-    scored: bool,
+    score_out: Path | None,
     coverage: float | None,
     resume: bool,
     scheduler: str | None,
     why: str,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], PredictionScore | None]:
     """Predict a table batch by batch."""
-    if scored:
-        raise TableError(f"{source} is predicted batch by batch and not scored: leave out --score.")
     inputs = [model_path] if source.is_dir() else [model_path, source]
-    with complete_files([out], force=force, inputs=inputs) as (unfinished,):
+    targets = [out] if score_out is None else [out, score_out]
+    with complete_files(targets, force=force, inputs=inputs) as (unfinished, *of_score):
         with output.progress("loading"):
             model, notes = load(model_path), read_notes(model_path)
         if not is_streamable(source) or notes.get("text") or noted_form(notes, model_path) is not None:
@@ -164,18 +172,28 @@ def _predict_stream(
             coverage,
             csv_safe,
             scheduler,
+            scored=True,
         )
+        if of_score and not stream.target:
+            raise _nothing_to_score(source, notes)
         with output.warnings_as_notes(), output.progress("predicting"), _parts_fit(model_path):
-            n_rows, count = stream.write(
-                unfinished, table_format(out), pieces_folder(out) if resume else None
-            )
+            kept = pieces_folder(out) if resume else None
+            done = stream.write(unfinished, table_format(out), kept)
+        _write_score(done.score, of_score, model_path, source, notes)
     return {
         **_about(model_path, source, out, notes),
-        "n_rows": n_rows,
-        "predicted": class_rows(count),
+        "n_rows": done.n_rows,
+        "predicted": class_rows(done.count),
         "coverage": coverage,
-        "score": None,
-    }
+        "score": None if done.score is None else done.score.to_dict(),
+    }, done.score
+
+
+def _nothing_to_score(source: Path, notes: dict[str, Any]) -> TableError:
+    return TableError(
+        f"{source} has no labels in the column {str(notes.get('target'))!r}, so there is nothing to score: "
+        "leave out --score."
+    )
 
 
 @contextmanager

@@ -7,19 +7,22 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from semigen.cli.predictions import predict_table
+from semigen.cli.predictions import predict_table, probabilities_of
 from semigen.cli.sources import ReadOptions, Rows, Source, TableSource
-from semigen.cli.sources.columns import OpenTable, as_noted
-from semigen.cli.sources.labels import matching, require_columns
+from semigen.cli.sources.columns import OpenTable, as_noted, known_target
+from semigen.cli.sources.labels import as_classes, given_labels, matching, require_columns
 from semigen.cli.sources.table import reads
 from semigen.columns.survey import learn_source
 from semigen.columns.tables import listing, plain_types
+from semigen.evaluation.scoring import PredictionScore, ScoreSums
 from semigen.exceptions import ColumnWarning, ParameterError, TableError
 from semigen.io.parts import CsvPart, Part
 from semigen.io.scan import BATCH_ROWS, FileSource, ahead, parts_of
@@ -67,6 +70,15 @@ def predict(given: tuple[Any, float | None], rows: Rows) -> pa.Table:
 
 
 @dataclass(frozen=True)
+class Predicted:
+    """What is known of predictions that are written: rows, those of each predicted class, and the scores."""
+
+    n_rows: int
+    count: Counter[Any]
+    score: PredictionScore | None
+
+
+@dataclass(frozen=True)
 class Predicting:
     """A model and how the rows of a table are predicted by it.
 
@@ -83,6 +95,8 @@ class Predicting:
     csv_safe : bool
     scheduler : str or None
         Address of a Dask scheduler, whose workers predict; None: this process does.
+    scored : bool
+        Whether predictions are compared with the true classes, where the table has them.
     """
 
     model: Any
@@ -94,9 +108,15 @@ class Predicting:
     coverage: float | None = None
     csv_safe: bool = False
     scheduler: str | None = None
+    scored: bool = False
 
-    def write(self, out: Path, ending: str, kept: Path | None) -> tuple[int, Counter[Any]]:
-        """Predict all rows into a file; return their number and the rows of each predicted class.
+    @property
+    def target(self) -> list[str]:
+        """The column of the true classes, if the table has it."""
+        return known_target(parts_of(self.table, self.options.reading)[0].schema.names, self.notes)
+
+    def write(self, out: Path, ending: str, kept: Path | None) -> Predicted:
+        """Predict all rows into a file.
 
         Parameters
         ----------
@@ -115,18 +135,22 @@ class Predicting:
             If the file cannot be written.
         """
         pieces = None if kept is None else KeptPieces(kept, self._about())
+        classes = self.model.classes_
         count: Counter[Any] = Counter()
+        sums = ScoreSums(classes)
         n_rows = 0
         with TableWriter(out, ending) as writer:
-            for table in self._tables(pieces):
+            for table, truth in zip(self._tables(pieces), self._truth(), strict=False):
                 n_rows += table.num_rows
                 count.update(_counts(table["predicted"]))
+                if truth is not None:
+                    sums.add(truth, probabilities_of(table, classes))
                 writer.write(spreadsheet_safe(table) if self.csv_safe else table)
         if not n_rows:
             raise TableError(f"{self.table} has column names but no rows.")
         if pieces is not None:
             pieces.remove()
-        return n_rows, count
+        return Predicted(n_rows, count, sums.result() if sums.n_rows else None)
 
     def _tables(self, pieces: KeptPieces | None) -> Iterator[pa.Table]:
         if pieces is not None:
@@ -163,7 +187,7 @@ class Predicting:
         wanted = list(dict.fromkeys([*names, *ids, *keep]))
         missing, decimal = self.options.reading.missing, self.options.reading.decimal
         begin = 0
-        for place, batch in ahead(_pieces(parts, wanted, [*text, *ids, *keep])):
+        for _, place, batch in ahead(_pieces(parts, wanted, [*text, *ids, *keep])):
             end = begin + batch.num_rows
             if end > done:
                 raw = plain_types(pa.Table.from_batches([batch]))
@@ -173,6 +197,17 @@ class Predicting:
                 yield Rows(features(opened), numbers, self.id_name or "row", (), opened.kept)
             begin = end
 
+    def _truth(self) -> Iterator[NDArray[Any] | None]:
+        """The true classes of each batch, read beside the rows; None where there is nothing to score."""
+        target = self.target if self.scored else []
+        if not target:
+            yield from repeat(None)
+        parts = parts_of(self.table, self.options.reading)
+        for _, place, batch in ahead(_pieces(parts, target, target)):
+            column = plain_types(pa.Table.from_batches([batch]))[target[0]]
+            labels = given_labels(column, target[0], Path(place), self.options)
+            yield as_classes(labels, self.model.classes_.tolist(), self.options)
+
     def _about(self) -> dict[str, Any]:
         """What the predictions are of."""
         parts = parts_of(self.table, self.options.reading)
@@ -180,7 +215,7 @@ class Predicting:
         return {
             "model": hashlib.sha256(self.model_path.read_bytes()).hexdigest(),
             "table": hashlib.sha256(repr(state).encode()).hexdigest(),
-            "options": repr((self.id_name, self.options, self.coverage)),
+            "options": repr((self.id_name, self.options, self.coverage, BATCH_ROWS)),
         }
 
 
@@ -278,7 +313,7 @@ class StreamSource(TableSource):
                 "read batch by batch: store them as numbers, or leave them out with --drop."
             )
         unused = [name for name in whole.names if name not in found.rows.features.column_names]
-        named = zip(rows.labels.classes.tolist(), rows.count[1:].astype(int).tolist(), strict=True)
+        named = zip(rows.labels.classes.tolist(), rows.of_label[1:].astype(int).tolist(), strict=True)
         return cls(
             path,
             found.rows,

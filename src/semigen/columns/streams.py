@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -41,8 +41,10 @@ class StreamedRows:
         The label row of each distinct cell of the target.
     missing : ndarray of shape (D,), bool, or None
     dtype : numpy dtype
-    count, total : ndarray of shape (P,)
-        Rows that count, and their weight, by label row.
+    count : ndarray of shape (pieces, P)
+        Rows that count in each piece of the source, by label row.
+    total : ndarray of shape (P,)
+        Their weight.
     sample : Data
         All labeled rows and unlabeled ones drawn at random, in their order; too many labeled ones likewise.
     unlabeled_weight : float
@@ -75,9 +77,14 @@ class StreamedRows:
         return int(self.sample.x.shape[1])
 
     @property
+    def of_label(self) -> Array:
+        """Rows that count of each label row, (P,)."""
+        return np.asarray(self.count.sum(axis=0))
+
+    @property
     def n_rows(self) -> int:
         """How many rows count."""
-        return int(self.count[self._counted].sum())
+        return int(self.of_label[self._counted].sum())
 
     @property
     def total_weight(self) -> float:
@@ -93,7 +100,7 @@ class StreamedRows:
     def holds_all_labeled(self) -> bool:
         """Whether all labeled rows are in memory."""
         there = int(self.sample.labels.is_labeled.sum())
-        return bool(self.count[self.labels.pattern_labeled].sum() <= there)
+        return bool(self.of_label[self.labels.pattern_labeled].sum() <= there)
 
     @property
     def _factor(self) -> Array:
@@ -145,20 +152,24 @@ class StreamedRows:
         sample = self.sample.weighted(unlabeled_weight)
         return replace(self, unlabeled_weight=self.unlabeled_weight * unlabeled_weight, sample=sample)
 
+    def by_pieces(self, calls: Mapping[int, Callable[[StreamedRows], Any]]) -> list[Any]:
+        """Call functions with these rows of pieces of the source, by their numbers, where these are read."""
+        bare = self.without_rows()
+        return self.source.map_pieces({j: partial(of_piece, bare, call) for j, call in calls.items()})
+
+    def without_rows(self) -> StreamedRows:
+        """What to do with the rows of a source, for whoever reads one."""
+        return replace(self, source=_NOWHERE, sample=self.sample.at(np.empty(0, dtype=np.intp)))
+
     def take(self, positions: Indices) -> Data:
         """Copy rows to memory in a pass, by their positions among the rows that count."""
         order = np.argsort(positions, kind="stable")
-        wanted, done = positions[order], 0
-        parts: list[Data] = []
-        for block in self.whole() if len(positions) else ():
-            here = wanted[np.searchsorted(wanted, done) : np.searchsorted(wanted, done + len(block.rows))]
-            if len(here):
-                parts.append(
-                    Data(block.x, block.labels, block.weight, self.missing).at(block.rows[here - done])
-                )
-            done += len(block.rows)
-            if done > wanted[-1]:
-                break
+        wanted = positions[order]
+        ends = np.cumsum(self.count[:, self._counted].sum(axis=1))
+        cuts = np.searchsorted(wanted, ends[:-1])
+        begins = [0, *ends[:-1].astype(np.intp).tolist()]
+        of_piece = {j: part - begins[j] for j, part in enumerate(np.split(wanted, cuts)) if len(part)}
+        parts = self.by_pieces({j: partial(_rows_at, positions=part) for j, part in of_piece.items()})
         if not parts:
             return self.sample.at(np.empty(0, dtype=np.intp))
         found = concatenated(parts)
@@ -185,6 +196,12 @@ class StreamedRows:
     def _names(self) -> list[str]:
         return list(map(str, self.schema.input_names or ()))
 
+    @cached_property
+    def _levels(self) -> list[tuple[int, int]]:
+        """Columns of categories, and how many levels each has; none of a sparse matrix."""
+        levels = () if self.is_sparse else self.schema.levels
+        return [(j, len(one)) for j, one in enumerate(levels) if one is not None]
+
     def _block(self, batch: Batch) -> Data:
         """The rows of a batch as numbers, with their labels and weights."""
         try:
@@ -192,6 +209,12 @@ class StreamedRows:
             pattern = self._patterns(batch)
         except ColumnError as error:
             raise ColumnError(f"{batch.place}: {error}") from error
+        for j, n_levels in self._levels:
+            if (x[:, j] >= n_levels).any():
+                raise TableError(
+                    f"{batch.place}: column {self.schema.name(j)!r} has a level that the first pass did not "
+                    "see: the table has changed. Start again."
+                )
         weight = np.ones(len(pattern)) if batch.weight is None else batch.weight
         if self.can_be_silent:
             weight = np.where(says_nothing(x, pattern), 0.0, weight)
@@ -232,6 +255,41 @@ class ReadSource:
     def table(self) -> ReadTable:
         """The sample of the rows."""
         return ReadTable(self.schema, self.rows.sample.x)
+
+
+class _Nowhere(RowSource):
+    """A source without rows, in the place of one that is read elsewhere."""
+
+    target, names, fingerprint = "", (), ""
+
+    def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
+        return iter(())
+
+
+_NOWHERE = _Nowhere()
+
+
+def of_piece(rows: StreamedRows, call: Callable[[StreamedRows], Any], piece: RowSource) -> Any:
+    """Call a function with these rows of a piece."""
+    return call(replace(rows, source=piece))
+
+
+def _rows_at(rows: StreamedRows, positions: Indices) -> Data:
+    """The rows at rising positions among those that count."""
+    parts: list[Data] = []
+    done = 0
+    for block in rows.whole():
+        here = positions[
+            np.searchsorted(positions, done) : np.searchsorted(positions, done + len(block.rows))
+        ]
+        if len(here):
+            parts.append(block.at(block.rows[here - done]))
+        done += len(block.rows)
+        if done > positions[-1]:
+            return concatenated(parts)
+    raise TableError(
+        f"{rows.source!r} has fewer rows than in the first pass: the table has changed. Start again."
+    )
 
 
 def says_nothing(x: Any, pattern: NDArray[np.intp]) -> NDArray[np.bool_]:

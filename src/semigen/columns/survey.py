@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import narwhals as nw
@@ -15,7 +16,8 @@ from semigen.columns.reading import Kinds, learn, read
 from semigen.columns.schema import Schema
 from semigen.columns.streams import ReadSource, StreamedRows, says_nothing
 from semigen.columns.tables import as_frame, is_missing
-from semigen.data.blocks import Data, Missing
+from semigen.data.blocks import Data, Engine, Missing
+from semigen.data.containers import plain_dtype
 from semigen.data.labels import Labels, encode, is_unlabeled
 from semigen.data.sources import Batch, RowSource, as_source
 from semigen.exceptions import ColumnError, LabelError, TableError
@@ -24,11 +26,15 @@ SAMPLE_ROWS = 100_000
 """Rows of each part, labeled and unlabeled, that are kept in memory; of more, as many drawn at random."""
 
 MOST_CLASSES = 1_000
+MOST_SOFT_LABELS = 100_000
 MOST_LEVELS = 100_000
+_CELLS = {"number": "numbers", "flag": "booleans", "text": "text", "category": "text", "date": "dates"}
+"""What the cells of a column are, by its kind."""
+
 Array = NDArray[np.float64]
 
 
-def source_of(X: Any, y: Any, sample_weight: Any) -> RowSource | ReadSource | None:
+def source_of(X: Any, y: Any, sample_weight: Any, engine: Engine) -> RowSource | ReadSource | None:
     """What is read batch by batch: X, or what a collection of Dask becomes; None for rows in memory.
 
     Raises
@@ -44,7 +50,7 @@ def source_of(X: Any, y: Any, sample_weight: Any) -> RowSource | ReadSource | No
             "X is a source, which has the labels and weights in columns of its own (target=, weight=): pass "
             "neither y nor sample_weight."
         )
-    return X
+    return X if isinstance(X, ReadSource) else engine.placed(X)
 
 
 def learn_source(
@@ -57,6 +63,9 @@ def learn_source(
     seed: int = 0,
 ) -> ReadSource:
     """Survey a source in one pass: its labels, the kinds of its columns, their levels, a sample of its rows.
+
+    Each piece is looked at where it is read; what was seen is merged in their order, so that the result does
+    not depend on the pieces.
 
     Kinds of columns and what text becomes are told from the sample: labeled and unlabeled rows, at most
     100,000 of each. Levels, missing values, classes and weights are those of all rows.
@@ -79,10 +88,16 @@ def learn_source(
     """
     if isinstance(X, ReadSource):
         return X
-    survey = _Survey(X, kinds, unlabeled, seed)
-    for batch in X.batches():
+    look = partial(_survey, kinds, unlabeled, seed)
+    survey: _Survey = X.reduce_pieces(look, _Survey.merge)
+    return survey.result(X, sparse=sparse, words=words)
+
+
+def _survey(kinds: Kinds, unlabeled: Any, seed: int, piece: RowSource) -> _Survey:
+    survey = _Survey(piece.target, piece.classes, kinds, unlabeled, seed)
+    for batch in piece.batches():
         survey.add(batch)
-    return survey.result(sparse=sparse, words=words)
+    return survey
 
 
 class _Reservoir:
@@ -103,6 +118,17 @@ class _Reservoir:
         if len(self.facts) > 2 * self.size:
             self._prune()
 
+    def merge(self, other: _Reservoir, n_rows: int, number: NDArray[np.intp]) -> _Reservoir:
+        """The rows of both; the other's come after ``n_rows``, and its label cells have other numbers."""
+        random, row, cell, weight = other.facts.T
+        theirs = np.column_stack([random, n_rows + row, number[cell.astype(np.intp)], weight])
+        both = _Reservoir(self.size)
+        both.tables = [*self.tables, *other.tables]
+        both.facts = np.concatenate([self.facts, theirs])
+        if len(both.facts) > self.size:
+            both._prune()
+        return both
+
     def result(self) -> tuple[nw.DataFrame[Any] | None, Array]:
         """The rows, and what is known of each."""
         if len(self.facts) > self.size:
@@ -117,19 +143,26 @@ class _Reservoir:
 
 
 class _Survey:
-    """What one pass over all rows tells."""
+    """What a pass over the rows of a piece, or of several, tells."""
 
-    def __init__(self, source: RowSource, kinds: Kinds, unlabeled: Any, seed: int) -> None:
-        self.source, self.kinds, self.unlabeled = source, kinds, unlabeled
+    def __init__(
+        self, target: str, classes: tuple[Any, ...] | None, kinds: Kinds, unlabeled: Any, seed: int
+    ) -> None:
+        self.target, self.classes, self.kinds = target, classes, kinds
+        self.unlabeled, self.seed = unlabeled, seed
+        self.part: tuple[int, ...] | None = None
         self.rng = np.random.default_rng(seed)
         self.number: dict[Any, int] = {}
         self.labeled: list[bool] = []
-        self.totals = np.zeros((2, 0))
+        self.totals = np.zeros((1, 2, 0))
+        """Rows and weight of each label cell, piece by piece."""
+        self.empty = np.zeros((1, 2))
+        """Those without a label cell."""
         self.n_rows = 0
-        self.empty = np.zeros(2)
-        """Rows and weight without a label cell."""
         self.levels: dict[str, set[Any]] = {}
         self.with_missing: set[str] = set()
+        self.types: dict[str, tuple[str, str]] = {}
+        """What the cells of each column are, and where the first ones were found."""
         self.reservoirs = _Reservoir(SAMPLE_ROWS), _Reservoir(SAMPLE_ROWS)
 
     def add(self, batch: Batch) -> None:
@@ -137,18 +170,16 @@ class _Survey:
         frame = as_frame(batch.table)
         if frame is None:
             raise TableError(f"{batch.place} is no table but {type(batch.table).__name__}.")
+        if batch.part != self.part:
+            self.part, self.rng = batch.part, np.random.default_rng((self.seed, *batch.part))
         n_rows = len(batch.code)
         weight = np.ones(n_rows) if batch.weight is None else batch.weight
-        code = self._numbers(batch)
+        code = self._numbers(batch.cells)[batch.code]
         used = code >= 0
-        totals = np.array(
-            [
-                np.bincount(code[used], (weight > 0)[used], len(self.number)),
-                np.bincount(code[used], weight[used], len(self.number)),
-            ],
-            dtype=np.float64,
-        )
-        totals[:, : self.totals.shape[1]] += self.totals
+        totals = np.zeros((1, 2, len(self.number)))
+        totals[0, 0] = np.bincount(code[used], (weight > 0)[used], len(self.number))
+        totals[0, 1] = np.bincount(code[used], weight[used], len(self.number))
+        totals[:, :, : self.totals.shape[2]] += self.totals
         self.totals = totals
         self.empty += (weight > 0)[~used].sum(), weight[~used].sum()
         is_labeled = np.array([*self.labeled, False])[code]
@@ -157,36 +188,76 @@ class _Survey:
         self.reservoirs[1].add(frame, facts, is_labeled & (weight > 0))
         self.n_rows += n_rows
         for name in frame.columns:
-            self._look_at(name, frame.get_column(name))
+            self._look_at(name, frame.get_column(name), batch.place)
 
-    def _numbers(self, batch: Batch) -> NDArray[np.intp]:
-        """The number of each row's label cell among all that were seen; -1: empty."""
-        new = [cell for cell in batch.cells if not is_missing(cell) and cell not in self.number]
-        if len(self.number) + len(new) > MOST_CLASSES:
-            raise LabelError(
-                f"the target {self.source.target!r} has more than {MOST_CLASSES:,} different values: classes "
-                "are few values that repeat. Name the column of the classes (target=)."
+    def merge(self, other: _Survey) -> _Survey:
+        """What both tell; the rows of the other come after these."""
+        both = _Survey(self.target, self.classes, self.kinds, self.unlabeled, self.seed)
+        both.number, both.labeled = dict(self.number), list(self.labeled)
+        number = both._numbers(tuple(other.number))
+        theirs = np.zeros((len(other.totals), 2, len(both.number)))
+        theirs[:, :, number[:-1]] = other.totals
+        ours = np.zeros((len(self.totals), 2, len(both.number)))
+        ours[:, :, : self.totals.shape[2]] = self.totals
+        both.totals = np.concatenate([ours, theirs])
+        both.empty = np.concatenate([self.empty, other.empty])
+        both.n_rows = self.n_rows + other.n_rows
+        both.with_missing = self.with_missing | other.with_missing
+        both.types = dict(self.types)
+        for name, (what, place) in other.types.items():
+            both._agree(name, what, place)
+        both.levels = {
+            name: self.levels.get(name, set()) | other.levels.get(name, set())
+            for name in (*self.levels, *other.levels)
+        }
+        pairs = zip(self.reservoirs, other.reservoirs, strict=True)
+        one, two = (ours.merge(theirs, self.n_rows, number) for ours, theirs in pairs)
+        both.reservoirs = one, two
+        return both
+
+    def _numbers(self, cells: tuple[Any, ...]) -> NDArray[np.intp]:
+        """The number of each label cell among all that were seen; -1: empty, as is the last one."""
+        new = [cell for cell in cells if not is_missing(cell) and cell not in self.number]
+        is_soft = self.classes is not None
+        most = MOST_SOFT_LABELS if is_soft else MOST_CLASSES
+        if len(self.number) + len(new) > most:
+            cure = (
+                "round the probabilities"
+                if is_soft
+                else "classes are few values that repeat. Name the column of the classes (target=)"
             )
+            raise LabelError(f"the target {self.target!r} has more than {most:,} different values: {cure}.")
         if new:
-            self.labeled += (~is_unlabeled(new, self.unlabeled)).tolist()
+            self.labeled += [True] * len(new) if is_soft else (~is_unlabeled(new, self.unlabeled)).tolist()
             self.number |= {cell: len(self.number) + j for j, cell in enumerate(new)}
-        table = [-1 if is_missing(cell) else self.number[cell] for cell in batch.cells]
-        return np.array([*table, -1], dtype=np.intp)[batch.code]
+        return np.array([*(-1 if is_missing(one) else self.number[one] for one in cells), -1], dtype=np.intp)
 
-    def _look_at(self, name: str, series: nw.Series[Any]) -> None:
+    def _agree(self, name: str, what: str, place: str) -> None:
+        """Note what the cells of a column are, which is the same everywhere."""
+        before, first = self.types.setdefault(name, (what, place))
+        if before != what:
+            raise TableError(
+                f"{place}: column {name!r} has {what}, and in {first} it has {before}: write all parts of "
+                "the table with one type."
+            )
+
+    def _look_at(self, name: str, series: nw.Series[Any], place: str) -> None:
         """Missing values of a column and its distinct cells, where these can be levels."""
+        kind = kind_by_type(series)
+        if kind in _CELLS:
+            self._agree(name, _CELLS[kind], place)
         if series.null_count() or (series.dtype.is_float() and series.is_nan().any()):
             self.with_missing.add(name)
         asked = self.kinds.get(name) if isinstance(self.kinds, dict) else self.kinds
-        if asked == "category" or kind_by_type(series) in ("text", "category"):
+        if asked == "category" or kind in ("text", "category"):
             known = self.levels.setdefault(name, set())
             if len(known) <= MOST_LEVELS:
                 known.update(series.unique().to_list())
 
-    def result(self, *, sparse: bool | Literal["words"], words: bool) -> ReadSource:
+    def result(self, source: RowSource, *, sparse: bool | Literal["words"], words: bool) -> ReadSource:
         """The source with the columns of its matrix."""
         if not self.n_rows:
-            raise TableError(f"{self.source!r} has no rows.")
+            raise TableError(f"{source!r} has no rows.")
         frames, known = zip(*(each.result() for each in self.reservoirs), strict=True)
         found = [one for one in frames if one is not None]
         if not found:
@@ -202,26 +273,27 @@ class _Survey:
         labels, pattern_of = self._labels()
         pattern = np.array([*pattern_of.values(), 0], dtype=np.intp)[facts[:, 2].astype(np.intp)]
         missing = self._missing(schema)
-        n_patterns = len(labels.log_table)
-        by_pattern = [
-            np.asarray(np.bincount([*pattern_of.values(), 0], [*row, none], n_patterns), dtype=np.float64)
-            for row, none in zip(self.totals, self.empty, strict=True)
-        ]
-        count, total = by_pattern
+        of_pattern = np.eye(len(labels.log_table))[[*pattern_of.values(), 0]]
+        by_pattern = np.concatenate([self.totals, self.empty[:, :, None]], axis=2) @ of_pattern
+        count, total = by_pattern[:, 0], by_pattern[:, 1].sum(axis=0)
         own = Data(x, replace(labels, pattern=pattern), facts[:, 3].copy(), missing)
-        chosen = np.ones(n_patterns, dtype=bool)
-        rows = StreamedRows(
-            self.source, schema, labels, pattern_of, missing, x.dtype, count, total, own, chosen
-        )
+        chosen = np.ones(len(labels.log_table), dtype=bool)
+        rows = StreamedRows(source, schema, labels, pattern_of, missing, x.dtype, count, total, own, chosen)
         if missing is not None and missing.all():
             rows = _without_silent(replace(rows, can_be_silent=True))
         return ReadSource(schema, rows, sample)
 
     def _labels(self) -> tuple[Labels, dict[Any, int]]:
         """Classes and label rows, and the label row of each cell of the target."""
-        counted = np.append(self.totals[0] > 0, bool(self.empty[0]))
-        cells = [*self.number, None]
-        found = encode(cells, self.unlabeled, counted=counted)
+        totals, empty = self.totals[:, 0].sum(axis=0), self.empty[:, 0].sum()
+        counted = np.append(totals > 0, bool(empty))
+        if self.classes is None:
+            found = encode([*self.number, None], self.unlabeled, counted=counted)
+        else:
+            cells = np.array([*self.number, (np.nan,) * len(self.classes)])
+            found = replace(
+                encode(cells, counted=counted), classes=plain_dtype(np.array(self.classes, object))
+            )
         pattern_of = dict(zip(self.number, found.pattern.tolist(), strict=False))
         return replace(found, pattern=np.empty(0, dtype=np.intp)), pattern_of
 
@@ -246,9 +318,17 @@ class _Survey:
 
 def _without_silent(rows: StreamedRows) -> StreamedRows:
     """Rows counted again, without unlabeled ones that have no observed value."""
-    count, total = np.zeros_like(rows.count), np.zeros_like(rows.total)
+    found = rows.by_pieces(dict.fromkeys(range(rows.source.n_pieces), _counted))
+    count, total = (np.array(one) for one in zip(*found, strict=True))
+    silent = says_nothing(rows.sample.x, rows.sample.labels.pattern)
+    kept = rows.sample.at(np.flatnonzero(~silent))
+    return replace(rows, count=count, total=total.sum(axis=0), sample=kept)
+
+
+def _counted(rows: StreamedRows) -> tuple[Array, Array]:
+    """Rows that count, and their weight, by label row."""
+    count, total = np.zeros((2, len(rows.labels.log_table)))
     for block in rows.whole():
         count += np.bincount(block.labels.pattern[block.rows], minlength=len(count))
         total += np.bincount(block.labels.pattern, block.weight, len(total))
-    silent = says_nothing(rows.sample.x, rows.sample.labels.pattern)
-    return replace(rows, count=count, total=total, sample=rows.sample.at(np.flatnonzero(~silent)))
+    return count, total

@@ -49,5 +49,10 @@ def map_threads(
     function: Callable[..., Any], *items: Iterable[Any], n_jobs: int | None
 ) -> Generator[Any, None, None]:
     """``map`` in threads, for small computations: the linear algebra library uses one thread in each."""
-    with one_blas_thread(), ThreadPoolExecutor(thread_count(n_jobs)) as pool:
-        yield from pool.map(function, *items)
+    n_threads = thread_count(n_jobs)
+    with one_blas_thread():
+        if n_threads == 1:
+            yield from map(function, *items)
+            return
+        with ThreadPoolExecutor(n_threads) as pool:
+            yield from pool.map(function, *items)

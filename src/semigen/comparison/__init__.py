@@ -2,7 +2,7 @@
 
 from semigen.comparison.cross_validation import cross_validate
 from semigen.comparison.record import CLASS_SHARES, Comparison, Score
-from semigen.comparison.rule import Verdict, decide, explain, judge
+from semigen.comparison.rule import Verdict, decide, explain, judge, lean
 from semigen.comparison.standing import Standing, best_of, explain_standing, stand
 from semigen.comparison.tally import Tally
 
@@ -19,5 +19,6 @@ __all__ = [
     "explain",
     "explain_standing",
     "judge",
+    "lean",
     "stand",
 ]

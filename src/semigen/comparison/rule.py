@@ -10,6 +10,8 @@ from semigen.evaluation.intervals import Estimate
 
 Decided = Literal["helped", "hurt", "unclear"]
 Outcome = Literal["helped", "hurt", "unclear", "not compared", "no unlabeled rows"]
+SAFE, HARMFUL = 0.25, 0.75
+"""Probabilities of harm from which it is called unlikely or likely: odds of 3 : 1."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,16 @@ class Verdict:
         Held-out labeled rows.
     change : Score or None
         With minus without: log-loss in nats per row (below 0 is better), accuracy (above 0 is better).
+    harm_probability : float or None
+        How likely it is that the log-loss on new rows is higher with the unlabeled rows, from 0 to 1, by the
+        held-out labels and by what was learned over tables whose outcome is known; None where that is not
+        known for the model. It says which way ``"unclear"`` leans (odds of 3 : 1) and decides nothing.
     """
 
     outcome: Outcome
     n_rows: int = 0
     change: Score | None = None
+    harm_probability: float | None = None
 
     @property
     def helped(self) -> bool:
@@ -49,7 +56,12 @@ class Verdict:
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values that JSON can hold."""
         change = None if self.change is None else asdict(self.change)
-        return {"outcome": self.outcome, "n_rows": self.n_rows, "change": change}
+        return {
+            "outcome": self.outcome,
+            "n_rows": self.n_rows,
+            "change": change,
+            "harm_probability": self.harm_probability,
+        }
 
 
 def decide(change: Score) -> Decided:
@@ -58,7 +70,21 @@ def decide(change: Score) -> Decided:
     return "hurt" if loss.low > 0 else "helped" if loss.high < 0 else "unclear"
 
 
-def judge(comparison: Comparison | None, with_unlabeled: str, without: str, *, n_unlabeled: int) -> Verdict:
+def lean(harm_probability: float | None) -> Decided:
+    """Which way a probability of harm leans; ``"unclear"`` below odds of 3 : 1, and where there is none."""
+    if harm_probability is None or SAFE < harm_probability < HARMFUL:
+        return "unclear"
+    return "helped" if harm_probability <= SAFE else "hurt"
+
+
+def judge(
+    comparison: Comparison | None,
+    with_unlabeled: str,
+    without: str,
+    *,
+    n_unlabeled: int,
+    harm_probability: float | None = None,
+) -> Verdict:
     """The verdict on two fits of one comparison.
 
     Parameters
@@ -69,18 +95,21 @@ def judge(comparison: Comparison | None, with_unlabeled: str, without: str, *, n
         Names in ``comparison`` of the model with the unlabeled rows and without them.
     n_unlabeled : int
         Unlabeled rows of positive weight.
+    harm_probability : float or None
+        As the verdict has it.
     """
     if n_unlabeled == 0:
         return Verdict("no unlabeled rows")
     if comparison is None:
         return Verdict("not compared")
     change = comparison.difference(with_unlabeled, without)
-    return Verdict(decide(change), comparison.rows.size, change)
+    return Verdict(decide(change), comparison.rows.size, change, harm_probability)
 
 
 def explain(verdict: Verdict, n_unlabeled: int) -> str:
     """The verdict in one or two sentences for a person."""
     rows = f"the {n_unlabeled:,} unlabeled row{'' if n_unlabeled == 1 else 's'}"
+    harm = verdict.harm_probability
     if verdict.outcome == "no unlabeled rows":
         return "Every row is labeled: there are no unlabeled rows to learn from."
     if verdict.change is None:
@@ -91,13 +120,19 @@ def explain(verdict: Verdict, n_unlabeled: int) -> str:
         f"per row and the accuracy by {signed_interval(verdict.change.accuracy, 100, '.1f')} points (95 % "
         "intervals)"
     )
+    likely = "" if harm is None else f" (probability of harm {100 * harm:.0f} %)"
+    unclear = {
+        "helped": f"Unlabeled rows probably helped{likely}, though these labels alone do not show it",
+        "hurt": f"Unlabeled rows probably hurt{likely}, though these labels alone do not show it",
+        "unclear": f"Whether {rows} helped cannot be told from these labels{likely}",
+    }[lean(harm)]
     return {
-        "helped": f"Unlabeled rows helped: {rows} made predictions better; {change}.",
+        "helped": f"Unlabeled rows helped: {rows} made predictions better{likely}; {change}.",
         "hurt": (
-            f"Unlabeled rows hurt: {rows} made predictions worse, so the model's assumptions do not fit "
-            f"these classes; {change}."
+            f"Unlabeled rows hurt: {rows} made predictions worse{likely}, so the model's assumptions do not "
+            f"fit these classes; {change}."
         ),
-        "unclear": f"Whether {rows} helped cannot be told from these labels; {change}.",
+        "unclear": f"{unclear}; {change}.",
     }[verdict.outcome]
 
 

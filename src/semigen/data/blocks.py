@@ -20,6 +20,7 @@ from scipy.sparse import csr_array, issparse
 
 from semigen.arrays.pieces import Indices
 from semigen.data.labels import UNLABELED_PATTERN, Labels
+from semigen.data.sources import RowSource
 
 Array = NDArray[np.float64]
 Missing = NDArray[np.bool_] | None
@@ -238,6 +239,15 @@ class Engine(ABC):
     def open(self) -> Iterator[Engine]:
         """Give the engine with its workers, which it keeps until the end of the context."""
         yield self
+
+    def placed(self, source: RowSource) -> RowSource:
+        """A table as this engine reads it: by this process, if the engine has no other way."""
+        return source
+
+    @property
+    def for_few(self) -> Engine:
+        """What computes a few rows of this process: the engine itself, unless sending them takes longer."""
+        return self
 
     @abstractmethod
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import narwhals as nw
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import indexable
 
+from semigen.common.threads import map_threads, one_blas_thread
 from semigen.data.labels import Labels
 from semigen.exceptions import ColumnError
 
@@ -39,24 +39,30 @@ def take_rows(data: Any, rows: NDArray[np.intp]) -> Any:
 
 BLOCK_ROWS = 4096
 """Rows whose features are in memory at once in a prediction, at most."""
-
-
-BLOCK_PROBABILITIES = 100_000
+LEAST_ROWS = 256
+"""Of a block, at least, where fewer rows would make a block for each thread."""
+BLOCK_PROBABILITIES = 200_000
 """Class probabilities in memory at once, at most: with many classes, blocks have fewer rows."""
 
 
 def by_blocks(function: Callable[[Any], Array], X: Any, n_classes: int, n_threads: int = 1) -> Array:
-    """Class probabilities of the rows of any table, computed block by block, (n, K)."""
+    """Class probabilities of the rows of any table, computed block by block, (n, K).
+
+    Blocks are equally long, and as many for each thread.
+    """
     n_rows = count_rows(X)
     size = max(1, min(BLOCK_ROWS, BLOCK_PROBABILITIES // n_classes))
-    if n_rows <= size:
-        return function(X)
+    n_threads = max(1, min(n_threads, n_rows // LEAST_ROWS))
+    n_blocks = n_threads * -(-n_rows // (n_threads * size))
+    if n_blocks <= 1:
+        with one_blas_thread():  # for small products several threads take longer
+            return function(X)
+    ends = np.linspace(0, n_rows, n_blocks + 1).astype(np.intp)
 
-    def block(begin: int) -> Array:
-        return function(take_rows(X, np.arange(begin, min(begin + size, n_rows))))
+    def block(begin: int, end: int) -> Array:
+        return function(take_rows(X, np.arange(begin, end)))
 
-    with ThreadPoolExecutor(n_threads) as pool:
-        return np.concatenate(list(pool.map(block, range(0, n_rows, size))))
+    return np.concatenate(list(map_threads(block, ends[:-1], ends[1:], n_jobs=n_threads)))
 
 
 def count_rows(X: Any) -> int:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from semigen.data.labels import is_unlabeled
+from semigen.exceptions import LabelError
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +25,16 @@ class Batch:
     table : data frame of n rows
         The columns that were asked for.
     cells : tuple
-        Distinct cells of the target.
+        Distinct cells of the target, or its distinct rows of label probabilities, as tuples.
     code : ndarray of shape (n,), intp
         The number of each row's cell among ``cells``, -1 where it is empty.
     weight : ndarray of shape (n,) or None
         Row weights; None: all rows count the same.
     place : str
         Where the rows are from, for errors: the file and its part.
+    part : tuple of int
+        Numbers of the file and of its row group, or of the partition. Random numbers begin anew with each
+        part, so that they are the same wherever these are read.
     """
 
     table: Any
@@ -36,6 +42,7 @@ class Batch:
     code: NDArray[np.intp]
     weight: NDArray[np.float64] | None
     place: str
+    part: tuple[int, ...] = ()
 
 
 class RowSource(ABC):
@@ -44,13 +51,18 @@ class RowSource(ABC):
     Attributes
     ----------
     target : str
-        The column of the classes.
+        The column of the classes, or those of their probabilities in words.
     names : tuple of str
         The other columns that models read.
+    classes : tuple or None
+        Where labels are rows of probabilities or of candidates, the class of each of their columns.
     """
 
     target: str
     names: tuple[str, ...]
+    classes: tuple[Any, ...] | None = None
+    n_pieces = 1
+    """Pieces that are read each by itself, maybe elsewhere; here the whole table is one."""
 
     @abstractmethod
     def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
@@ -60,6 +72,40 @@ class RowSource(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """What tells this table from another one or from another state of it."""
+
+    def map_pieces(self, calls: Mapping[int, Callable[[RowSource], Any]]) -> list[Any]:
+        """Call functions with pieces, by their numbers, where these are read; the results in that order."""
+        return [call(self) for call in calls.values()]
+
+    def reduce_pieces(self, function: Callable[[RowSource], Any], merge: Callable[[Any, Any], Any]) -> Any:
+        """Call a function with each piece, where it is read, and merge the results in the pieces' order."""
+        return function(self)
+
+    def split(self, most_rows: int) -> Sequence[RowSource]:
+        """The table as smaller ones that other processes can read; empty if only this one can.
+
+        Each has at most about ``most_rows`` rows where its files can be read in parts so small.
+        """
+        return ()
+
+
+def label_rows(matrix: ArrayLike, place: str) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
+    """Distinct rows of label probabilities (n, K), and the number of each row's, -1 where it is unlabeled.
+
+    Raises
+    ------
+    LabelError
+        If a row is none of probabilities; the error says where.
+    """
+    values = np.asarray(matrix, dtype=np.float64)
+    try:
+        labeled = ~is_unlabeled(values)
+    except LabelError as error:
+        raise LabelError(f"{place}: {error}") from error
+    found, number = np.unique(values[labeled], axis=0, return_inverse=True)
+    code = np.full(len(values), -1, dtype=np.intp)
+    code[labeled] = number.reshape(-1)
+    return tuple(map(tuple, found.tolist())), code
 
 
 def is_partitioned(X: Any) -> bool:

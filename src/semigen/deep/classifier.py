@@ -15,6 +15,7 @@ from semigen.common.progress import Progress, part
 from semigen.data.labels import Labels
 from semigen.data.rows import count_rows, take_rows
 from semigen.data.weights import read_labels
+from semigen.deep.data.datasets import as_table
 from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.selection import select, to_hold_out, to_try
@@ -31,7 +32,12 @@ class DeepClassifier(DeepEstimator, TableClassifier):
     calibrate: Any
 
     def fit(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, progress: Progress | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        progress: Progress | None = None,
     ) -> Self:
         """Fit to labeled and unlabeled rows.
 
@@ -40,10 +46,11 @@ class DeepClassifier(DeepEstimator, TableClassifier):
 
         Parameters
         ----------
-        X : array or data frame of shape (n, D)
-        y : array-like of shape (n,) or (n, K)
+        X : array or data frame of shape (n, D), PyTorch ``Dataset``, ``DataLoader`` or iterator of batches
+            Of rows, or of pairs of a row and its label. These are read once and kept in a temporary file.
+        y : array-like of shape (n,) or (n, K), or None
             Labels, with markers for unlabeled rows, or label probabilities / candidate sets over K classes; a
-            row with several possible classes counts as one weighted row for each.
+            row with several possible classes counts as one weighted row for each. None: those of ``X``.
         sample_weight : array-like of shape (n,) or None
             Weights of the rows, ≥ 0.
         progress : callable, optional
@@ -58,6 +65,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         ColumnError, LabelError, ParameterError
             If columns, labels, weights or parameters cannot be used.
         """
+        X, y = as_table(X, y)
         training = self._training(count_rows(X))
         lam = power = None
         if not _is_auto(self.unlabeled_weight):

@@ -15,7 +15,8 @@ from semigen.columns import Schema
 from semigen.common import checks
 from semigen.common.progress import Progress
 from semigen.common.threads import thread_count
-from semigen.deep.data.rows import Rows, TableRows, blocks, for_members, hold_out, table_rows
+from semigen.deep.data.datasets import as_table
+from semigen.deep.data.rows import Rows, TableRows, TrainingRows, blocks, for_members, hold_out, table_rows
 from semigen.deep.data.tables import refuse_stacks, refuse_unbounded
 from semigen.deep.draws import forked, mix, random_seed
 from semigen.deep.fitted import Architecture, Networks
@@ -103,8 +104,8 @@ class DeepEstimator:
         self,
         architecture: Architecture,
         training: Training,
-        labeled: Rows,
-        unlabeled: Rows,
+        labeled: TrainingRows,
+        unlabeled: TrainingRows,
         start: Callable[[Any, int], None],
         progress: Progress | None = None,
     ) -> Trained:
@@ -161,8 +162,9 @@ class DeepEstimator:
             ),
         )
 
-    def _rows(self, X: Any) -> TableRows:
+    def _rows(self, X: Any) -> Rows:
         """Rows to ask the networks about, float64."""
+        X, _ = as_table(X)
         refuse_stacks(X)
         return self._as_rows(columns.read_like(self, X, sparse=False))
 

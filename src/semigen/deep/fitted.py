@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +13,7 @@ from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 from torch import Tensor
 
-from semigen.deep.data.rows import Rows, TensorRows
+from semigen.deep.data.rows import ROWS_PER_BLOCK, Rows, TensorRows
 from semigen.deep.data.tables import Table
 from semigen.deep.draws import forked
 from semigen.deep.training.model import Model
@@ -74,21 +73,22 @@ class Networks:
         return cls(architecture, tuple(weights))
 
     def ask(self, rows: Rows, question: Callable[[TensorRows], Tensor]) -> Tensor:
-        """Answers about rows, computed block by block; the rows are on the last axis."""
+        """Answers about rows, (n, …), computed block by block."""
         n_classes = max(1, len(self.architecture.log_prior))
         size = max(1, VALUES_PER_BLOCK // (n_classes * self.architecture.table.schema.n_features))
+        size = min(size, ROWS_PER_BLOCK)  # hidden units take memory, however few the columns
         with torch.no_grad():
             first = question(rows.take(slice(size)))
-            answers = first.new_empty(*first.shape[:-1], rows.n_rows)
-            answers[..., :size] = first
+            answers = first.new_empty(rows.n_rows, *first.shape[1:])
+            answers[:size] = first
             for i in range(size, rows.n_rows, size):  # into place: small pieces would scatter over memory
-                answers[..., i : i + size] = question(rows.take(slice(i, i + size)))
+                answers[i : i + size] = question(rows.take(slice(i, i + size)))
         return answers
 
     def ask_each(self, rows: Rows, question: Callable[[Any, TensorRows], Tensor]) -> NDArray[np.float64]:
-        """Each member's answers, (members, n, …): ``question(model, rows)`` has the rows on the last axis."""
-        answers = (self.ask(rows, partial(question, one)).numpy() for one in self.models)
-        return np.stack([np.ascontiguousarray(np.moveaxis(one, -1, 0)) for one in answers])
+        """Each member's answers, (members, n, …), where ``question(model, rows)`` is (n, …)."""
+        answers = self.ask(rows, lambda block: torch.stack([question(one, block) for one in self.models], 1))
+        return answers.transpose(0, 1).numpy()
 
     def draw(self, n: int, rows: Callable[[Any, Tensor], Tensor]) -> Tensor:
         """Draw ``n`` rows as tensors of the table, each from a member at random, (n, D).

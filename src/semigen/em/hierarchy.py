@@ -17,7 +17,7 @@ import numpy as np
 
 from semigen.arrays.pieces import Indices, evenly
 from semigen.data.blocks import Blocks, Data, Engine
-from semigen.em.initialize import restart, start
+from semigen.em.initialize import alive, restart, start
 from semigen.em.kernel import log_joint
 from semigen.em.loop import Fit, fit
 from semigen.em.records import Array, Mixture, Params
@@ -30,6 +30,11 @@ MOST_UNLABELED = 2000
 UPPER_TOL, UPPER_ITER = 1e-4, 200
 """Nats per row, and EM iterations, whatever is asked of the lower level: the upper one is only where that
 starts from and what it is shrunk toward, which must not depend on how far EM gets in one fit."""
+
+
+MANY, SAMPLE = 1_000_000, 100_000
+"""Of more unlabeled rows than ``MANY``, EM first climbs on ``SAMPLE`` of them, beside all labeled rows: it
+then needs fewer passes over all rows (``benchmarks/speed/NOTES.md``)."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ def fit_levels(
 ) -> tuple[Level, ...]:
     """Fit a mixture, after the level above it where there is one.
 
+    Of more than ``MANY`` unlabeled rows the fit starts where one to a sample of them ended.
+
     Parameters
     ----------
     mixture, data, engine
@@ -84,7 +91,24 @@ def fit_levels(
     alone = shrinkage == 0 or pooled is mixture.family
     upper = mixture if alone else replace(mixture, family=pooled)
     prior = upper.family.fit_within_prior(data, shrinkage, engine)
-    starts = [start(upper, prior, data, engine, rng, perturb=attempt > 0) for attempt in range(n_init)]
+    begun: tuple[Level, ...] = ()
+    if before is None and data.where(~data.labels.pattern_labeled).n_rows > MANY:
+        begun = fit_levels(
+            mixture,
+            _thinned(data.in_memory(SAMPLE), SAMPLE),
+            engine,
+            rng,
+            shrinkage=shrinkage,
+            n_init=n_init,
+            max_iter=max_iter,
+            tol=tol,
+            acceleration=acceleration,
+        )
+    if begun and all(alive(level.mixture, level.fit.params) for level in begun):
+        starts = [restart(upper, prior, begun[0].fit.params)]
+        before = begun[-1].fit.params
+    else:
+        starts = [start(upper, prior, data, engine, rng, perturb=attempt > 0) for attempt in range(n_init)]
     levels: tuple[Level, ...] = ()
     if not alone:
         above = [
@@ -154,7 +178,7 @@ def joint_left_out(
     for fold in folds:
         weight = data.weight.copy()
         weight[fold] = 0.0
-        kept = _thinned(replace(data, weight=weight))
+        kept = _thinned(replace(data, weight=weight), MOST_UNLABELED)
         out = data.at(fold)
         prior, params = levels[0].prior, None
         for level, rows in zip(levels, found, strict=True):
@@ -168,12 +192,12 @@ def joint_left_out(
     return [np.vstack(rows) for rows in found]
 
 
-def _thinned(data: Data) -> Data:
-    """The same rows, of very many unlabeled ones an even share with larger weights."""
+def _thinned(data: Data, most: int) -> Data:
+    """The same rows, of more unlabeled ones than ``most`` an even share with larger weights."""
     unlabeled = np.flatnonzero(~data.labels.is_labeled & (data.weight > 0))
-    if len(unlabeled) <= MOST_UNLABELED:
+    if len(unlabeled) <= most:
         return data
-    some = unlabeled[evenly(len(unlabeled), MOST_UNLABELED)]
+    some = unlabeled[evenly(len(unlabeled), most)]
     weight = data.weight.copy()
     weight[some] *= weight[unlabeled].sum() / weight[some].sum()
     rows = np.sort(np.concatenate([np.flatnonzero(data.labels.is_labeled), some]))

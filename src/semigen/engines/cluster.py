@@ -8,26 +8,21 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
+from itertools import chain
 from typing import Any, Self
-from uuid import uuid4
 
 import dask
-import numpy as np
 from dask.delayed import delayed
 from distributed import Client, get_client, get_worker
 
-from semigen.columns.streams import StreamedRows
+from semigen.columns.streams import StreamedRows, of_piece
 from semigen.common.checks import integer
-from semigen.common.threads import one_blas_thread
 from semigen.data.blocks import Block, Blocks, Engine
-from semigen.data.sources import Batch, RowSource
+from semigen.data.sources import RowSource
 from semigen.em import ThreadEngine
 from semigen.em.engines import in_order
-from semigen.engines.collections import DaskSource
+from semigen.engines.collections import DaskSource, apply, merged, name_of, task_name
 from semigen.exceptions import ParameterError
-
-FAN_IN = 8
-"""Results that one task merges."""
 
 CONNECTING = 20
 """Seconds that a scheduler has to answer."""
@@ -43,14 +38,15 @@ class DaskEngine(Engine):
     Rows in this process are sent to the workers once in blocks, which stay there until the fit ends or the
     rows are needed no more. Results are merged eight at a time in the order of the blocks, so they depend
     neither on the workers nor on which of them is first, and equal those of threads but for rounding. What
-    dies with a worker is computed, or sent, again.
+    dies with a worker is computed, or sent, again. Files (:func:`semigen.data.from_files`) are read by the
+    workers, which get their names and row groups.
 
     Parameters
     ----------
     client : distributed.Client or None, default=None
         None: the current one.
     block_rows : int, default=65536
-        Rows per block of rows in this process.
+        Rows per block, and of consecutive row groups of a file that a task reads.
 
     Raises
     ------
@@ -88,6 +84,10 @@ class DaskEngine(Engine):
             return
         yield _Cluster(self._connected(), self.block_rows)
 
+    def placed(self, source: RowSource) -> RowSource:
+        """A table as the workers read it; one that only this process can read stays here."""
+        return source if _inside_task() else _placed(source, self._connected(), self.block_rows)
+
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
         with self.open() as running:
             return running.map_blocks(function, source, *states)
@@ -113,36 +113,55 @@ class _Cluster(Engine):
     block_rows: int
     _sent: dict[int, list[Any]] = field(default_factory=dict, repr=False)
 
+    @property
+    def for_few(self) -> Engine:
+        """Threads of this process."""
+        return ThreadEngine()
+
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
-        return self._computed(source, lambda parts: _applied(function, parts, *states))
+        read = self._read(source)
+        if read is None:
+            return self._computed(source, lambda: apply(function, self._blocks(source), *states))
+        if states:  # they belong to blocks of which nobody knows the piece
+            return ThreadEngine(block_rows=self.block_rows).map_blocks(function, source, *states)
+        pieces, rows = read
+        task = partial(of_piece, rows, partial(_mapped, function, self.block_rows))
+        found = self._computed(source, lambda: apply(task, pieces, what=name_of(function)))
+        return list(chain.from_iterable(found))
 
     def reduce_blocks(
         self, function: Callable[..., Any], merge: Callable[[Any, Any], Any], source: Blocks
     ) -> list[Any]:
-        return self._computed(source, lambda parts: _merged(merge, _applied(function, parts)))
+        read = self._read(source)
+        if read is None:
+            found = self._computed(source, lambda: merged(merge, apply(function, self._blocks(source))))
+        else:
+            pieces, rows = read
+            task = partial(of_piece, rows, partial(_reduced, function, merge, self.block_rows))
+            found = self._computed(source, lambda: merged(merge, apply(task, pieces, what=name_of(function))))
+        return [one for one in found if one is not None]
 
-    def _computed(self, source: Blocks, tasks_of: Callable[[Sequence[Any]], list[Any]]) -> list[Any]:
-        """The results of the tasks made of the parts of a source, done again where rows got lost."""
+    def _computed(self, source: Blocks, make_tasks: Callable[[], list[Any]]) -> list[Any]:
+        """The results of tasks, made and done again where rows that were sent got lost."""
         losses = 0
         while True:
             try:
-                found = self.client.gather(self.client.compute(tasks_of(self._parts(source))))
-                return [one for one in found if one is not None]
+                return list(self.client.gather(self.client.compute(make_tasks())))
             except CancelledError:
                 losses += 1
                 if losses > MOST_LOSSES:
                     raise
                 self._sent.pop(id(source), None)  # they are sent anew
 
-    def _parts(self, source: Blocks) -> Sequence[Any]:
-        """The blocks of a source as futures, or as tasks that compute them."""
-        if isinstance(source, StreamedRows) and isinstance(source.source, DaskSource):
-            none = np.empty(0, dtype=np.intp)
-            bare = replace(source, source=_NO_ROWS, sample=source.sample.at(none))
-            batches = source.source.tasks(source.schema.input_names)
-            name = _task_name("read")
-            read = delayed(partial(_read, bare), pure=False)
-            return [read(one, dask_key_name=f"{name}-{number}") for number, one in enumerate(batches)]
+    def _read(self, source: Blocks) -> tuple[Sequence[Any], StreamedRows] | None:
+        """Pieces that workers read, and what to do with their rows; None where rows are sent to them."""
+        if not isinstance(source, StreamedRows):
+            return None
+        there = _placed(source.source, self.client, self.block_rows)
+        return (there.pieces, source.without_rows()) if isinstance(there, DaskSource) else None
+
+    def _blocks(self, source: Blocks) -> list[Any]:
+        """The blocks of a source as futures; they are sent once."""
         if id(source) not in self._sent:
             blocks = [_counted(block) for block in source.blocks(self.block_rows)]
             self._sent[id(source)] = self.client.scatter(blocks, hash=False) if blocks else []
@@ -164,7 +183,7 @@ def map_in_order(
         Of the scheduler, such as ``tcp://10.0.0.1:8786``.
     function : callable
     shared : object
-        Sent to each worker once.
+        Sent to the cluster once.
     items : iterable
 
     Raises
@@ -180,12 +199,17 @@ def map_in_order(
         threads = sum(client.nthreads().values())
         if not threads:
             raise ParameterError(f"the Dask scheduler at {address!r} has no worker: start one.")
-        there = client.scatter(shared, broadcast=True, hash=False)
+        # a task, which is done again where its result dies with a worker; what is scattered would be lost
+        there = client.submit(_same, shared, key=task_name("send"))
 
         def submit(item: Any) -> Any:
-            return client.submit(function, there, item, key=_task_name(_name_of(function)))
+            return client.submit(function, there, item, key=task_name(name_of(function)))
 
         yield from in_order(submit, items, 2 * threads - 1)
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _inside_task() -> bool:
@@ -197,61 +221,27 @@ def _inside_task() -> bool:
     return True
 
 
-def _applied(function: Callable[..., Any], parts: Sequence[Any], *states: Iterable[Any]) -> list[Any]:
-    """Tasks that apply a function to each part."""
-    name = _task_name(_name_of(function))
-    calls = zip(parts, *states, strict=True) if states else ((one,) for one in parts)
-    return [
-        delayed(partial(_call, function, items), pure=False)(part, dask_key_name=f"{name}-{number}")
-        for number, (part, *items) in enumerate(calls)
-    ]
+def _placed(source: RowSource, client: Any, most_rows: int) -> RowSource:
+    """A table in pieces that the workers of a client read; as it is where they cannot."""
+    if isinstance(source, DaskSource):
+        pieces = source.pieces
+    else:
+        pieces = tuple(delayed(one, pure=False) for one in source.split(most_rows))
+    if not pieces:
+        return source
+    return DaskSource(pieces, source.target, source.names, source.fingerprint, client, source.classes)
 
 
-def _merged(merge: Callable[[Any, Any], Any], tasks: list[Any]) -> list[Any]:
-    """One task, or none, with all results merged in their order, a few at a time."""
-    name, level = _task_name("merge"), 0
-    of_several = delayed(partial(_merge, merge), pure=False)
-    while len(tasks) > 1:
-        groups = [tasks[begin : begin + FAN_IN] for begin in range(0, len(tasks), FAN_IN)]
-        tasks = [
-            of_several(*group, dask_key_name=f"{name}-{level}-{number}")
-            for number, group in enumerate(groups)
-        ]
-        level += 1
-    return tasks
+def _mapped(function: Callable[..., Any], most_rows: int, rows: StreamedRows) -> list[Any]:
+    return list(map(function, rows.blocks(most_rows)))
 
 
-def _read(rows: StreamedRows, batch: Batch) -> Block | None:
-    """A partition as a block, on a worker; None where no row counts."""
-    one = replace(rows, source=_OneBatch(batch))
-    return next(iter(one.blocks(max(1, len(batch.code)))), None)
-
-
-def _call(function: Callable[..., Any], items: Sequence[Any], block: Block | None) -> Any:
-    if block is None:
-        return None
-    with one_blas_thread():
-        return function(block, *items)
-
-
-def _merge(merge: Callable[[Any, Any], Any], *parts: Any) -> Any:
-    found = [one for one in parts if one is not None]
-    return reduce(merge, found) if found else None
-
-
-class _OneBatch(RowSource):
-    """A table of one batch, or none."""
-
-    target, names, fingerprint = "", (), ""
-
-    def __init__(self, *batches: Batch) -> None:
-        self._batches = batches
-
-    def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
-        return iter(self._batches)
-
-
-_NO_ROWS = _OneBatch()
+def _reduced(
+    function: Callable[..., Any], merge: Callable[[Any, Any], Any], most_rows: int, rows: StreamedRows
+) -> Any:
+    """The merged result of a piece, None where no row counts."""
+    found = map(function, rows.blocks(most_rows))
+    return reduce(merge, found, next(found, None))
 
 
 def _counted(block: Block) -> Block:
@@ -260,14 +250,3 @@ def _counted(block: Block) -> Block:
         return block
     labels = block.labels.take(block.rows)
     return replace(block, x=block.x[block.rows], labels=labels, weight=block.weight[block.rows])
-
-
-def _name_of(function: Any) -> str:
-    while isinstance(function, partial):
-        function = function.func
-    return str(getattr(function, "__name__", type(function).__name__))
-
-
-def _task_name(what: str) -> str:
-    """The start of the keys of some tasks; Dask's dashboard shows its words up to the number."""
-    return f"semigen-{what.strip('_').replace('_', '-')}-{uuid4().int}"

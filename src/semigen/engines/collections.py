@@ -1,58 +1,137 @@
-"""Dask's arrays and data frames as tables, whose partitions are read where they are."""
+"""Tables whose pieces Dask reads where they are: partitions of its arrays and data frames, and files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial, reduce
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
-from dask.base import tokenize
+from dask.base import compute, tokenize
 from dask.delayed import delayed
+from distributed import get_worker
 from numpy.typing import NDArray
 
-from semigen.data.sources import Batch, RowSource
+from semigen.common.threads import one_blas_thread
+from semigen.data.sources import Batch, RowSource, label_rows
 from semigen.exceptions import LabelError, TableError
+
+FAN_IN = 8
+"""Results that one task merges."""
 
 
 class DaskSource(RowSource):
-    """A Dask collection as a table; :func:`from_dask` makes it.
+    """A table in pieces that Dask reads; :func:`from_dask` and :class:`semigen.engines.DaskEngine` make it.
 
     Attributes
     ----------
+    pieces : tuple
+        Dask's delayed objects; computed, each is a :class:`semigen.data.sources.RowSource`.
     target : str
     names : tuple of str
         Columns that models read; ``x0``, ``x1``, … of an array.
-    partitions : tuple of (x, y, weight)
-        Of each partition, Dask's delayed objects; None without weights.
+    client : distributed.Client or None
+        What computes; None: the current client, or Dask's scheduler without one.
     """
 
     def __init__(
-        self, partitions: Sequence[tuple[Any, Any, Any]], target: str, names: Sequence[str], fingerprint: str
+        self,
+        pieces: Sequence[Any],
+        target: str,
+        names: Sequence[str],
+        fingerprint: str,
+        client: Any = None,
+        classes: tuple[Any, ...] | None = None,
     ) -> None:
-        self.partitions, self.target, self.names = tuple(partitions), target, tuple(names)
-        self._fingerprint = fingerprint
+        self.pieces, self.target, self.names = tuple(pieces), target, tuple(names)
+        self._fingerprint, self.client, self.classes = fingerprint, client, classes
 
     def __repr__(self) -> str:
-        size = f"{len(self.partitions)} partitions, {len(self.names)} columns"
+        size = f"{self.n_pieces} partitions, {len(self.names)} columns"
         return f"DaskSource({size}, target={self.target!r})"
 
     @property
     def fingerprint(self) -> str:
         return self._fingerprint
 
-    def tasks(self, names: Sequence[str] | None = None) -> list[Any]:
-        """Delayed batches, one for each partition, in their order."""
-        wanted = self.names if names is None else tuple(names)
-        return [
-            delayed(partial(_batch, wanted, self.target, self.names, number), pure=False)(*parts)
-            for number, parts in enumerate(self.partitions)
-        ]
+    @property
+    def n_pieces(self) -> int:  # type: ignore[override]
+        """Partitions."""
+        return len(self.pieces)
 
     def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
-        """All rows in their order: partition by partition, they come to this process."""
-        return (task.compute() for task in self.tasks(names))
+        """All rows in their order: piece by piece, they come to this process."""
+        read = partial(_batches, None if names is None else tuple(names))
+        for number in range(self.n_pieces):
+            yield from self.map_pieces({number: read})[0]
+
+    def map_pieces(self, calls: Mapping[int, Callable[[RowSource], Any]]) -> list[Any]:
+        tasks = [apply(call, [self.pieces[j]], what="read") for j, call in calls.items()]
+        return self._computed([task for one in tasks for task in one])
+
+    def reduce_pieces(self, function: Callable[[RowSource], Any], merge: Callable[[Any, Any], Any]) -> Any:
+        return self._computed(merged(merge, apply(function, self.pieces)))[0]
+
+    def _computed(self, tasks: list[Any]) -> list[Any]:
+        if self.client is None:
+            return list(compute(*tasks))  # type: ignore[no-untyped-call]
+        return list(self.client.gather(self.client.compute(tasks)))
+
+
+class Partition(RowSource):
+    """A partition of a Dask collection, where it is computed.
+
+    Attributes
+    ----------
+    number : int
+    target : str
+    names : tuple of str
+    x : array or data frame of shape (n, D)
+    classes : tuple or None
+        Of the columns of y, where it has several.
+    y : array or series of shape (n,), or with a column for each class
+    weight : array or series of shape (n,), or None
+    """
+
+    fingerprint = ""
+
+    def __init__(
+        self, number: int, target: str, names: Sequence[str], classes: Any, x: Any, y: Any, weight: Any
+    ) -> None:
+        self.number, self.target, self.names = number, target, tuple(names)
+        self.classes, self.x, self.y, self.weight = classes, x, y, weight
+
+    def __repr__(self) -> str:
+        return f"partition {self.number}"
+
+    def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
+        """The rows as one batch.
+
+        Raises
+        ------
+        TableError, LabelError
+            If the partition has other columns than the collection, or labels and weights do not fit.
+        """
+        place, x = repr(self), self.x
+        wanted = list(self.names if names is None else names)
+        if isinstance(x, np.ndarray):
+            x = pa.table(dict(zip(self.names, x.T, strict=True)))
+        absent = [name for name in wanted if name not in getattr(x, "column_names", x.columns)]
+        if absent:
+            raise TableError(f"{place} has no column {absent[0]!r}: every partition needs the same columns.")
+        table = x.select(wanted) if isinstance(x, pa.Table) else x[wanted]
+        cells, code = _factorized(self.y, place) if self.classes is None else label_rows(self.y, place)
+        weights = None if self.weight is None else np.asarray(self.weight, dtype=np.float64)
+        for what, values in (("y", code), ("sample_weight", weights)):
+            if values is not None and len(values) != len(x):
+                raise TableError(
+                    f"{place}: {what} has {len(values)} rows and X {len(x)}: give both the same."
+                )
+        if weights is not None and not (weights >= 0).all():
+            raise TableError(f"{place}: row weights must be numbers of 0 or more.")
+        yield Batch(table, cells, code, weights, place, (self.number,))
 
 
 def from_dask(X: Any, y: Any, sample_weight: Any = None) -> DaskSource:
@@ -64,8 +143,9 @@ def from_dask(X: Any, y: Any, sample_weight: Any = None) -> DaskSource:
     Parameters
     ----------
     X : Dask array of shape (n, D) or data frame
-    y : str, or Dask array or series of shape (n,)
-        The classes, or the column of X that has them. Partitions are those of X.
+    y : str, or Dask array or series of shape (n,), or array or data frame of shape (n, K)
+        The classes, or the column of X that has them; or a column with the probability of each class, or 1
+        where the row may be of that class. Partitions are those of X.
     sample_weight : str, or Dask array or series of shape (n,), or None
         Row weights ≥ 0, or their column.
 
@@ -91,12 +171,14 @@ def from_dask(X: Any, y: Any, sample_weight: Any = None) -> DaskSource:
             "X is a Dask collection, so y must be one, too, with the same partitions, or the name of a "
             f"column of X; it is {type(y).__name__}."
         )
-    x_parts = _parts(X.rechunk({1: X.shape[1]}) if is_array else X)
+    x_parts, classes = _parts(_by_rows(X)), None
+    if getattr(y, "ndim", 1) == 2 and y.shape[1] > 1:
+        classes = tuple(y.columns) if hasattr(y, "columns") else tuple(range(y.shape[1]))
 
     def beside(values: Any, what: str) -> Sequence[Any]:
         if values is None:
             return [None] * len(x_parts)
-        parts = x_parts if isinstance(values, str) else _parts(values)
+        parts = x_parts if isinstance(values, str) else _parts(_by_rows(values))
         if len(parts) != len(x_parts):
             raise TableError(
                 f"{what} has {len(parts)} partitions and X {len(x_parts)}: give both the same (rechunk, "
@@ -107,31 +189,84 @@ def from_dask(X: Any, y: Any, sample_weight: Any = None) -> DaskSource:
     rows = zip(x_parts, beside(y, "y"), beside(sample_weight, "sample_weight"), strict=True)
     target = y if isinstance(y, str) else str(getattr(y, "name", None) or "y") if not is_array else "y"
     names = [one for one in columns if one not in named]
-    return DaskSource(list(rows), target, names, tokenize(X, y, sample_weight))
+    pieces = [
+        delayed(partial(Partition, number, target, names, classes), pure=False)(*parts)
+        for number, parts in enumerate(rows)
+    ]
+    return DaskSource(pieces, target, names, tokenize(X, y, sample_weight), classes=classes)
+
+
+def _by_rows(collection: Any) -> Any:
+    """A collection whose partitions have all columns."""
+    is_matrix = not hasattr(collection, "columns") and collection.ndim == 2
+    return collection.rechunk({1: collection.shape[1]}) if is_matrix else collection
 
 
 def _parts(collection: Any) -> list[Any]:
     return list(np.ravel(collection.to_delayed()))
 
 
-def _batch(
-    wanted: Sequence[str], target: str, names: Sequence[str], number: int, x: Any, y: Any, weight: Any
-) -> Batch:
-    """A partition, where it is computed."""
-    place = f"partition {number}"
-    if isinstance(x, np.ndarray):
-        x = pa.table(dict(zip(names, x.T, strict=True)))
-        table = x.select(list(wanted))
-    else:
-        table = x[list(wanted)]
-    cells, code = _factorized(y, place)
-    weights = None if weight is None else np.asarray(weight, dtype=np.float64)
-    for what, values in (("y", code), ("sample_weight", weights)):
-        if values is not None and len(values) != len(x):
-            raise TableError(f"{place}: {what} has {len(values)} rows and X {len(x)}: give both the same.")
-    if weights is not None and not (weights >= 0).all():
-        raise TableError(f"{place}: row weights must be numbers of 0 or more.")
-    return Batch(table, cells, code, weights, place)
+def apply(
+    function: Callable[..., Any], parts: Sequence[Any], *states: Iterable[Any], what: str | None = None
+) -> list[Any]:
+    """Tasks that apply a function to each part, and to the items of states that belong to it.
+
+    ``what`` names them, the function by default.
+    """
+    name = task_name(what or name_of(function))
+    calls = zip(parts, *states, strict=True) if states else ((one,) for one in parts)
+    return [
+        delayed(partial(_call, function, items), pure=False)(part, dask_key_name=f"{name}-{number}")
+        for number, (part, *items) in enumerate(calls)
+    ]
+
+
+def merged(merge: Callable[[Any, Any], Any], tasks: list[Any]) -> list[Any]:
+    """One task, or none, with all results but None merged in their order, a few at a time."""
+    name, level = task_name("merge"), 0
+    of_several = delayed(partial(_merge, merge), pure=False)
+    while len(tasks) > 1:
+        groups = [tasks[begin : begin + FAN_IN] for begin in range(0, len(tasks), FAN_IN)]
+        tasks = [
+            of_several(*group, dask_key_name=f"{name}-{level}-{number}")
+            for number, group in enumerate(groups)
+        ]
+        level += 1
+    return tasks
+
+
+def name_of(function: Any) -> str:
+    """What a function is called, whatever is given to it already."""
+    while isinstance(function, partial):
+        function = function.func
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def task_name(what: str) -> str:
+    """The start of the keys of some tasks; Dask's dashboard shows its words up to the number."""
+    return f"semigen-{what.strip('_').replace('_', '-')}-{uuid4().int}"
+
+
+def _call(function: Callable[..., Any], items: Sequence[Any], part: Any) -> Any:
+    try:
+        with one_blas_thread():
+            return function(part, *items)
+    except TableError as error:
+        if not isinstance(part, RowSource) or isinstance(part, Partition):
+            raise
+        raise TableError(
+            f"{error} That was on the worker {get_worker().address}: workers read the files themselves, so "
+            "each must see them under these paths, as on a shared disk."
+        ) from error
+
+
+def _merge(merge: Callable[[Any, Any], Any], *parts: Any) -> Any:
+    found = [one for one in parts if one is not None]
+    return reduce(merge, found) if found else None
+
+
+def _batches(names: Sequence[str] | None, piece: RowSource) -> list[Batch]:
+    return list(piece.batches(names))
 
 
 def _factorized(values: Any, place: str) -> tuple[tuple[Any, ...], NDArray[np.intp]]:

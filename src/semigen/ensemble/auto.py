@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from dataclasses import replace
 from typing import Any, Self
@@ -22,12 +21,12 @@ from semigen.common.threads import thread_count
 from semigen.comparison import Comparison, Verdict, explain
 from semigen.data.labels import Labels
 from semigen.data.weights import class_rows, class_shares, read_labels
-from semigen.em import Engine
+from semigen.em import Data, Engine
 from semigen.ensemble.deep_models import DEEP, check_deep, deep_to_try, explain_deep, settle_deep
 from semigen.ensemble.defaults import SUPERVISED, default_weights, models
 from semigen.ensemble.fitted import FittedEnsemble
 from semigen.ensemble.fitted import shares as shares_of_models
-from semigen.ensemble.forms import Forms
+from semigen.ensemble.forms import Forms, seconds_to_predict
 from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, settle
 from semigen.ensemble.sources import learn_from_all, sampled
@@ -35,8 +34,9 @@ from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
 from semigen.exceptions import DatasetShiftWarning
 from semigen.families import Family, as_modeled, choose
+from semigen.mixture.checkpoints import at_once, kept_runs
 from semigen.mixture.parameters import class_prior
-from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PlainColumns
+from semigen.representation import MixtureEnsembleFeatures
 
 Array = NDArray[np.float64]
 
@@ -46,8 +46,6 @@ MOST_CORRELATED = 2_000
 WIDE = f"of more than {MOST_CORRELATED:,} columns the mixture per class takes no correlations into account"
 SHARE_OF_MIXTURES = 0.4
 """Of a time budget."""
-TIMED_ROWS = 1_000
-"""Rows whose forms are timed under a time budget."""
 MAX_ROWS = 100_000
 """Unlabeled rows that the mixture per class is fitted on."""
 MAX_LABELED = 20_000
@@ -62,7 +60,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     (:class:`semigen.MixtureEnsembleFeatures`), and on graph features
     (:class:`semigen.representation.NeighborGraph`); label spreading over the same graph
     (:class:`semigen.representation.GraphSpreading`); a mixture per class, fitted by EM with unlabeled rows at
-    a tenth of the weight; logistic regression, a random forest and boosted trees on the labeled rows. For
+    a tenth of the weight; logistic regression, extra trees and boosted trees on the labeled rows. For
     documents (sparse rows) there are the mixture features, the mixture per class with unlabeled rows at three
     tenths of the weight, and logistic regression on the words and on their principal components. The ensemble
     adds what the models make of the columns to the class shares that are assumed (``class_prior``), so that
@@ -104,6 +102,10 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     random_state : int, RandomState or None, default=0
     engine : Engine or None, default=None
         Where the rows of mixtures are computed. None: threads. Results do not depend on it.
+    checkpoint : str, path or None, default=None
+        A folder for a file of what a fit has done, written every half minute or so: representations, models,
+        folds, and each iteration over all rows of a source. The same fit, after an interruption, goes on
+        from there; with other rows or parameters it is refused. Removed at the end.
     verbose : int, default=0
         1 prints the steps.
 
@@ -120,7 +122,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         ensemble trained on the labeled rows alone (``"supervised models"``) and of each model. The weights of
         an ensemble for each fold are learned on the other folds. None where no row could be held out.
     verdict_ : Verdict
-        Whether the unlabeled rows helped, from ``validation_``.
+        Whether the unlabeled rows helped, from ``validation_``, and how likely they did harm.
     unlabeled_used_ : bool
         False where models that use unlabeled rows are left out: they made predictions worse, or with
         ``dependence_shift_`` could not be shown to make them better.
@@ -183,6 +185,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         n_jobs: int | None = None,
         random_state: Any = 0,
         engine: Engine | None = None,
+        checkpoint: Any = None,
         verbose: int = 0,
     ) -> None:
         self.n_mixtures = n_mixtures
@@ -195,6 +198,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.engine = engine
+        self.checkpoint = checkpoint
         self.verbose = verbose
 
     def fit(
@@ -231,7 +235,9 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
         seed = check_random_state(self.random_state).randint(2**31)
-        X, y, sample_weight, source = sampled(X, y, sample_weight, self.kinds, self.unlabeled, seed)
+        X, y, sample_weight, source = sampled(
+            X, y, sample_weight, self.kinds, self.unlabeled, seed, self.engine
+        )
         schema, matrix = columns.learn(X, self.kinds, sparse="words")
         covariance = "tied" if schema.n_features <= MOST_CORRELATED else "diag"
         if covariance == "diag" and not issparse(matrix):
@@ -247,6 +253,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             n_unlabeled = source.rows.where(~labels.pattern_labeled).n_rows
             n_labeled = source.rows.n_rows - n_unlabeled
         table = ReadTable(self.schema_, matrix)
+        kept = kept_runs(self, source, Data(matrix, labels, weight), seed)
+        run = at_once if kept is None else kept.run
         mixtures = MixtureEnsembleFeatures(
             self.n_mixtures,
             min_components=len(labels.classes),
@@ -255,27 +263,32 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             random_state=seed,
             engine=self.engine,
             shared_scale=self.shared_scale,
-        ).fit(table[weight > 0], progress=clock.first(self.n_mixtures))
+        )
+        counted, progress_of = table[weight > 0], clock.first(self.n_mixtures)
+        mixtures = run(lambda: mixtures.fit(counted, progress=progress_of))
         rows = _rows(labels, weight, seed)
         if len(rows) < len(weight):
             table, labels, weight = table[rows], labels.take(rows), weight[rows]
         self.classes_ = labels.classes
-        self.forms_ = _forms(table, mixtures, seed, self.shared_scale)
+        self.forms_ = run(lambda: Forms.learn(table, mixtures, seed, self.shared_scale))
         if clock.budget is not None:
-            clock.reserve(_seconds_to_predict(self.forms_, table, matrix.shape[0]))
+            clock.reserve(seconds_to_predict(self.forms_, table, matrix.shape[0]))
         X_formed = self.forms_.of(table)
         deep = deep_to_try(self.deep, clock.left(), seed, X_formed, labels, weight)
-        self.pool_ = self._pool(family, clock, seed, deep).fit(
+        self.pool_ = self._pool(family, clock, seed, deep).fit_in_runs(
             X_formed,
             labels,
             None if (weight == 1).all() else weight,
             progress=clock.after(self.n_mixtures),
+            run=run,
         )
         self.class_rows_ = class_rows(labels, weight)
         about_source = None
         if source is not None:
             shares, in_time = class_shares(labels, weight), clock.budget is None
-            about_source = learn_from_all(self.pool_, source.rows, self.schema_, shares, in_time=in_time)
+            about_source = learn_from_all(
+                self.pool_, source.rows, self.schema_, shares, self.checkpoint, run, in_time=in_time
+            )
         self.n_unlabeled_: int | None = n_unlabeled
         self.log_densities_ = self._densities_of_some(table)
         self.dependence_shift_ = not issparse(matrix) and dependence_differs(
@@ -306,6 +319,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.explanation_ = _explanation(self, n_unlabeled, about_source)
         if self.deep_standing_ is not None:
             self.explanation_ += f"\n{explain_deep(self.deep_standing_, deep_seconds)}"
+        if kept is not None:
+            kept.forget()
         return self
 
     def _pool(self, family: Family, clock: Clock, seed: int, deep: list[Any]) -> PoolClassifier:
@@ -329,24 +344,6 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         texts = [j for one in self.schema_.encoded if one.kind == "text" for j in one.columns]
         of_text = np.flatnonzero(np.isin(first.numbers_, texts))
         return np.delete(first.transform(ReadTable(self.schema_, matrix)), of_text, axis=1)
-
-
-def _seconds_to_predict(forms: Forms, table: ReadTable, n_rows: int) -> float:
-    """Seconds that predictions of all rows will take, by the forms of some of them, which take most."""
-    some = np.linspace(0, len(table) - 1, min(len(table), TIMED_ROWS)).astype(np.intp)
-    begin, rows = time.perf_counter(), forms.of(table[some])
-    for form in ("plain", "responsibilities", *(() if forms.plain.sparse_ else ("neighbors",))):
-        getattr(rows, form)
-    return (time.perf_counter() - begin) * n_rows / len(some)
-
-
-def _forms(table: ReadTable, mixtures: MixtureEnsembleFeatures, seed: int, shared_scale: bool) -> Forms:
-    """Representations of all rows, which the models share."""
-    plain = PlainColumns(shared_scale=shared_scale).fit(table)
-    graph = NeighborGraph(random_state=seed)
-    if not plain.sparse_:
-        graph.fit(mixtures.views_[-1].transform(table))
-    return Forms(plain, mixtures, graph)
 
 
 def _rows(labels: Labels, weight: Array, seed: int) -> NDArray[np.intp]:

@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 
 from semigen.em import Engine
 from semigen.ensemble.forms import Forms
-from semigen.estimators.classifiers import BoostedTrees, RidgeLogistic, TreeEnsemble
+from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, RidgeLogistic
 from semigen.families import Family
 from semigen.mixture import MixtureClassifier
 from semigen.representation import GraphSpreading
@@ -20,9 +20,9 @@ Array = NDArray[np.float64]
 
 MIXTURES, GRAPH, SPREADING = "mixture features", "graph features", "label spreading"
 MIXTURE_PER_CLASS, LOGISTIC = "mixture per class", "logistic regression"
-FOREST, BOOSTING = "random forest", "boosted trees"
+EXTRA_TREES, BOOSTING = "extra trees", "boosted trees"
 AXES = "logistic regression on principal components"
-SUPERVISED = (LOGISTIC, FOREST, BOOSTING)
+SUPERVISED = (LOGISTIC, EXTRA_TREES, BOOSTING)
 """Models that use labeled rows only."""
 DEFAULT_WEIGHTS = {
     MIXTURES: 0.41,
@@ -30,12 +30,12 @@ DEFAULT_WEIGHTS = {
     MIXTURE_PER_CLASS: 0.15,
     LOGISTIC: 0.0,
     GRAPH: 0.07,
-    FOREST: 0.015,
+    EXTRA_TREES: 0.015,
     BOOSTING: 0.06,
 }
 """Weights without any evidence; with few labels the ensemble stays near them. Learned over tables of the
 benchmarks (``python -m benchmarks.accuracy --learn-weights``)."""
-SUPERVISED_WEIGHTS = {LOGISTIC: 0.48, FOREST: 0.28, BOOSTING: 0.13}
+SUPERVISED_WEIGHTS = {LOGISTIC: 0.48, EXTRA_TREES: 0.28, BOOSTING: 0.13}
 """The same where there are only supervised models; their proportions count."""
 WIDE = 16
 """Columns from which models that learn classes from the columns themselves count less, in inverse proportion:
@@ -43,7 +43,6 @@ the more there are, the less a handful of labels say which of them matter."""
 DOCUMENT_WEIGHTS = {MIXTURES: 0.4, MIXTURE_PER_CLASS: 0.8, LOGISTIC: 0.05, AXES: 0.1}
 """The same for sparse rows, where the mixture per class is the strong model. Chosen on the training documents
 of 20 Newsgroups and half of the splits of the SSL book's Text."""
-N_TREES = 200
 
 
 def models(
@@ -86,7 +85,7 @@ def models(
         (MIXTURE_PER_CLASS, "table", mixture),
         (LOGISTIC, "plain", RidgeLogistic(1.0)),
         (GRAPH, "graph_features", RidgeLogistic(10.0)),
-        (FOREST, "plain", TreeEnsemble(N_TREES, random_state=seed)),
+        (EXTRA_TREES, "plain", ExtraTrees(random_state=seed)),
         (BOOSTING, "plain", BoostedTrees(random_state=seed)),
     ]
 

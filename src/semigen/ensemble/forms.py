@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,9 @@ from semigen.representation.mixtures import MixtureEnsembleFeatures
 from semigen.representation.plain import PlainColumns
 
 Array = NDArray[np.float64]
+
+TIMED_ROWS = 1_000
+"""Rows whose forms are timed under a time budget."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,17 @@ class Forms:
     plain: PlainColumns
     mixtures: MixtureEnsembleFeatures
     graph: NeighborGraph
+
+    @classmethod
+    def learn(
+        cls, table: ReadTable, mixtures: MixtureEnsembleFeatures, seed: int, shared_scale: bool
+    ) -> Forms:
+        """Learn plain columns and graph from all rows, beside mixtures that are fitted."""
+        plain = PlainColumns(shared_scale=shared_scale).fit(table)
+        graph = NeighborGraph(random_state=seed)
+        if not plain.sparse_:
+            graph.fit(mixtures.views_[-1].transform(table))
+        return cls(plain, mixtures, graph)
 
     def of(self, table: ReadTable) -> FormedRows:
         """The rows of a table."""
@@ -71,7 +86,7 @@ class FormedRows:
     @cached_property
     def views(self) -> list[Array]:
         """Principal axes of each view of the mixtures, (n, q) each."""
-        return [view.transform(self.table) for view in self.forms.mixtures.views_]
+        return self.forms.mixtures.axes(self.table)
 
     @property
     def principal_axes(self) -> Array:
@@ -92,3 +107,12 @@ class FormedRows:
     def graph_features(self) -> Array:
         """Graph features, (n, q)."""
         return self.forms.graph.features(self.neighbors)
+
+
+def seconds_to_predict(forms: Forms, table: ReadTable, n_rows: int) -> float:
+    """Seconds that predictions of all rows will take, by the forms of some of them, which take most."""
+    some = np.linspace(0, len(table) - 1, min(len(table), TIMED_ROWS)).astype(np.intp)
+    begin, rows = time.perf_counter(), forms.of(table[some])
+    for form in ("plain", "responsibilities", *(() if forms.plain.sparse_ else ("neighbors",))):
+        getattr(rows, form)
+    return (time.perf_counter() - begin) * n_rows / len(some)

@@ -18,6 +18,8 @@ Rows = NDArray[np.intp]
 
 LEAST_SHARE = 1e-12
 """Of a class without a labeled row, which no model can predict."""
+NEGLIGIBLE = 0.03
+"""Weight over the largest one below which a model has none: it would take time and change nothing."""
 
 PRIOR_WEIGHT = 0.1
 """Weight of the prior of class shares, in rows for each row: probabilities that are a little too sure would
@@ -135,7 +137,7 @@ def pool_weights(
 ) -> Array:
     """Weights ≥ 0 that minimize the log-loss of the ensemble plus ``ridge |w - start|²``.
 
-    The problem is convex.
+    The problem is convex. Negligible weights (``NEGLIGIBLE``) are 0.
 
     Parameters
     ----------
@@ -150,7 +152,7 @@ def pool_weights(
     ridge : float
     """
     if not len(code):
-        return start
+        return _without_negligible(start)
     rows = np.arange(len(code))
     true = evidence[:, rows, code]
 
@@ -161,7 +163,11 @@ def pool_weights(
         return value, (expected - true) @ weight + 2 * ridge * (w - start)
 
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(start))
-    return np.asarray(found.x)
+    return _without_negligible(found.x)
+
+
+def _without_negligible(weights: Array) -> Array:
+    return np.where(weights < NEGLIGIBLE * weights.max(initial=0.0), 0.0, weights)
 
 
 def shares_of_rows(probs: Array, weight: Array, prior: Array) -> Array:

@@ -28,6 +28,7 @@ from semigen.estimators.adapters import class_log_proba, prior_of, takes_unlabel
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.splits import held_out_folds
 from semigen.exceptions import ParameterError
+from semigen.mixture.checkpoints import at_once
 from semigen.mixture.parameters import class_prior
 
 Array = NDArray[np.float64]
@@ -72,11 +73,12 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
     so ``p_m(k | x) / π_mk`` is what it makes of x itself; p(k) are the class shares that are assumed. With
     weights of 0 the ensemble predicts p(k).
 
-    The weights minimize ``Σ_held-out -log p(y | x) + ridge Σ_m (w_m - w⁰_m)²``. Each fold of labeled rows is
-    left out of the fits altogether, because a model that has seen a row without its label can still be more
-    confident about it than about new rows. The weights both blend and calibrate: their sum says how confident
-    the ensemble is (Genest & Zidek 1986, *Statistical Science* 1:114, on log-linear pools; Wolpert 1992,
-    *Neural Networks* 5:241, on stacking).
+    The weights minimize ``Σ_held-out -log p(y | x) + ridge Σ_m (w_m - w⁰_m)²``; those below 3 % of the
+    largest are 0, as they would take time and change nothing. Each fold of labeled rows is left out of the
+    fits altogether, because a model that has seen a row without its label can still be more confident about
+    it than about new rows. The weights both blend and calibrate: their sum says how confident the ensemble is
+    (Genest & Zidek 1986, *Statistical Science* 1:114, on log-linear pools; Wolpert 1992, *Neural Networks*
+    5:241, on stacking).
 
     Parameters
     ----------
@@ -178,6 +180,18 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
         -------
         self
         """
+        return self.fit_in_runs(X, y, sample_weight, progress=progress)
+
+    def fit_in_runs(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        progress: Progress | None = None,
+        run: Callable[[Callable[[], Any]], Any] = at_once,
+    ) -> Self:
+        """Fit as :meth:`fit` does; ``run`` calls what fits all models on all rows, and then fold by fold."""
         begin = time.perf_counter()
         entries = self._entries()
         start = self._start([name for name, _, _ in entries])
@@ -189,44 +203,50 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
             folds = folds[: max(2, -(-ENOUGH_HELD_OUT // len(folds[0])))]
         train = Training(X, labels, weight)
         n_fits, done = len(entries) * (len(folds) + 1), 0
-        seconds: dict[str, float] = {}
 
-        def fitted(name: str, form: str | None, estimator: Any, part: Part) -> Any:
+        def fitted(part: Part, until: float = np.inf) -> tuple[dict[str, Any], dict[str, float]]:
+            """Fitted models, and the seconds that they took."""
             nonlocal done
-            since = time.perf_counter()
-            model = part.fit(clone(estimator), form)
-            seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - since
-            done += 1
-            if progress is not None:
-                progress(done, n_fits, name)
-            return model
+            found: dict[str, Any] = {}
+            seconds: dict[str, float] = {}
+            for name, form, estimator in entries:
+                since = time.perf_counter()
+                if found and since > until:
+                    break
+                found[name] = part.fit(clone(estimator), form)
+                seconds[name] = time.perf_counter() - since
+                done += 1
+                if progress is not None:
+                    progress(done, n_fits, name)
+            return found, seconds
+
+        def held_out(rows: Rows) -> tuple[HeldOut, dict[str, float]]:
+            part = train.without(rows)
+            found, seconds = fitted(part)
+            return held_out_fold(train, part, rows, entries, list(found.values())), seconds
 
         everything = train.without(np.empty(0, dtype=np.intp))
         self.classes_ = labels.classes
-        self.estimators_: dict[str, Any] = {}
-        for name, form, estimator in entries:
-            if self.estimators_ and time.perf_counter() - begin > budget:
-                break
-            self.estimators_[name] = fitted(name, form, estimator, everything)
+        self.estimators_, spent = run(partial(fitted, everything, begin + budget))
         entries = entries[: len(self.estimators_)]
         shares = class_shares(labels, weight)
         self.priors_ = {
             name: prior_of(model, self.classes_, shares) for name, model in self.estimators_.items()
         }
         self.forms_ = {name: form for name, form, _ in entries}
-        finished: list[HeldOut] = []
+        finished: list[tuple[HeldOut, dict[str, float]]] = []
         round_seconds = time.perf_counter() - begin
         for rows in folds:
             since = time.perf_counter()
             if since - begin + round_seconds > budget:
                 break
-            part = train.without(rows)
-            finished.append(
-                held_out_fold(train, part, rows, entries, [fitted(*entry, part) for entry in entries])
-            )
+            finished.append(run(partial(held_out, rows)))
             round_seconds = time.perf_counter() - since
-        self.stopped_early_ = done < n_fits
-        self.held_out_ = join_folds(train, finished, len(entries), stated_seed(self.random_state))
+        seconds = {name: sum(one[name] for one in (spent, *(of for _, of in finished))) for name in spent}
+        self.stopped_early_ = len(entries) * (len(finished) + 1) < n_fits
+        self.held_out_ = join_folds(
+            train, [one for one, _ in finished], len(entries), stated_seed(self.random_state)
+        )
         found = self.held_out_.pool_weights(start[: len(entries)], self.ridge)
         self.validation_ = self.held_out_.validation(
             {

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from semigen.comparison import Comparison, Verdict, decide, judge
 from semigen.ensemble.defaults import supervised_weights
+from semigen.ensemble.harm import harm_probability
 from semigen.ensemble.held_out import HeldOut
 
 Array = NDArray[np.float64]
@@ -55,17 +56,25 @@ def settle(held_out: HeldOut, start: Mapping[str, float], ridge: float, dependen
     """
     given, alone = np.array(list(start.values())), supervised_weights(start)
     weights = held_out.pool_weights(given, ridge)
-    validation, decided, used = None, None, True
+    validation, decided, used, harm = None, None, True, None
     if alone:  # else the time budget left none
         each = dict(zip(start, held_out.log_probs, strict=True))
-        validation = held_out.validation({**crossfitted_pair(held_out, start, ridge), **each})
+        pair = crossfitted_pair(held_out, start, ridge)
+        validation = held_out.validation({**pair, **each})
+        harm = harm_probability(held_out, list(start), *pair.values())
         if validation is not None:
             decided = decide(validation.difference(ALL_MODELS, SUPERVISED_MODELS))
         if decided == "hurt" or (dependence_shift and decided != "helped"):
             kept = np.array([name in alone for name in start])
             used, weights = False, np.zeros(len(given))
             weights[kept] = held_out.only(kept).pool_weights(np.array(list(alone.values())), ridge)
-    verdict = judge(validation, ALL_MODELS, SUPERVISED_MODELS, n_unlabeled=held_out.n_unlabeled or 0)
+    verdict = judge(
+        validation,
+        ALL_MODELS,
+        SUPERVISED_MODELS,
+        n_unlabeled=held_out.n_unlabeled or 0,
+        harm_probability=harm,
+    )
     return Settled(dict(zip(start, weights.tolist(), strict=True)), validation, verdict, used)
 
 

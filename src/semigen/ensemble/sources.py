@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 
@@ -11,13 +12,14 @@ from numpy.typing import NDArray
 from semigen.columns import Schema
 from semigen.columns.streams import ReadSource, StreamedRows
 from semigen.columns.survey import learn_source, source_of
+from semigen.em import as_engine
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS
 from semigen.ensemble.pool import PoolClassifier
 from semigen.estimators.adapters import prior_of
 
 
 def sampled(
-    X: Any, y: Any, sample_weight: Any, kinds: Any, unlabeled: Any, seed: int
+    X: Any, y: Any, sample_weight: Any, kinds: Any, unlabeled: Any, seed: int, engine: Any
 ) -> tuple[Any, Any, Any, ReadSource | None]:
     """Rows, labels and weights in memory: what was passed, or the sample of a source and the source.
 
@@ -26,7 +28,7 @@ def sampled(
     LabelError
         If labels or weights are given beside a source.
     """
-    source = source_of(X, y, sample_weight)
+    source = source_of(X, y, sample_weight, as_engine(engine))
     if source is None:
         return X, y, sample_weight, None
     read = learn_source(source, kinds, unlabeled, sparse="words", seed=seed)
@@ -36,12 +38,19 @@ def sampled(
 
 
 def learn_from_all(
-    pool: PoolClassifier, rows: StreamedRows, schema: Schema, shares: NDArray[np.float64], *, in_time: bool
+    pool: PoolClassifier,
+    rows: StreamedRows,
+    schema: Schema,
+    shares: NDArray[np.float64],
+    checkpoint: Any,
+    run: Callable[[Callable[[], Any]], Any],
+    *,
+    in_time: bool,
 ) -> str:
     """Let the mixture per class go on from the sample to all rows of a source; what was done, in words.
 
     All unlabeled rows together weigh what those of the sample did, so that the model stays the one whose
-    weight in the ensemble was learned.
+    weight in the ensemble was learned. ``run`` calls what fits; each iteration is noted in ``checkpoint``.
     """
     about = (
         f"Learned from a source of {rows.n_rows:,} rows: models and weights from "
@@ -56,9 +65,12 @@ def learn_from_all(
     of_sample, of_all = (one.where(~is_label).total_weight for one in (rows.sample, rows))
     given = mixture.unlabeled_weight
     whole = copy(mixture).set_params(
-        unlabeled_weight=given * min(1.0, of_sample / of_all) if of_all else given, warm_start=True
+        unlabeled_weight=given * min(1.0, of_sample / of_all) if of_all else given,
+        warm_start=True,
+        checkpoint=checkpoint,
     )
-    whole.fit(ReadSource(schema, rows, rows.sample.x))
-    pool.estimators_[MIXTURE_PER_CLASS] = whole.set_params(warm_start=False)
+    of_all_rows = ReadSource(schema, rows, rows.sample.x)
+    whole = run(lambda: whole.fit(of_all_rows).set_params(warm_start=False, checkpoint=None))
+    pool.estimators_[MIXTURE_PER_CLASS] = whole
     pool.priors_[MIXTURE_PER_CLASS] = prior_of(whole, pool.classes_, shares)
     return f"{about}, the mixture per class from all rows."

@@ -16,18 +16,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from semigen.common.checks import integer
 from semigen.estimators.base import ProbabilityClassifier
-from semigen.estimators.leaves import LeafTables
+from semigen.estimators.leaves import LeafTables, Walks
 
 Array = NDArray[np.float64]
 
 MOST_ROWS_TO_ROTATE = 1500
 MOST_TREES, LEARNING_RATE = 500, 0.1
 
-SUMMED_ROWS = 4096
+SUMMED_ROWS = 1024
 """Rows whose leaves are in memory at once."""
-
-WALKED_PAIRS = 2**14
-"""Pairs of a row and a tree that are walked down together."""
 
 SPARSE = 0.1
 """Share of values that are not 0 below which sums over leaves skip the others."""
@@ -95,51 +92,32 @@ class _Trees(ProbabilityClassifier, BaseEstimator):
         """Sum over the trees of the values in the leaves of each row, (n, K)."""
         check_is_fitted(self)
         cells: NDArray[np.float32] = np.asarray(X, dtype=np.float32)  # scikit-learn's trees compare float32
-        tables, value = _prepared(self)
+        trees, value = _prepared(self)
         result = np.empty((len(X), self.value_.shape[1]))
         for begin in range(0, len(X), SUMMED_ROWS):
             x = cells[begin : begin + SUMMED_ROWS]
-            node = self._walked(x) if tables is None else tables.nodes(x)
+            node = trees.nodes(x)
             ends = np.arange(0, node.size + 1, len(self.root_))
             shape = len(x), len(self.value_)
             total: Any = csr_array((np.ones(node.size), node.ravel(), ends), shape=shape) @ value
             result[begin : begin + len(x)] = total.toarray() if issparse(value) else total
         return result
 
-    def _walked(self, x: NDArray[np.float32]) -> NDArray[np.intp]:
-        """The node of the leaf in which each row ends in each tree, (n, trees), by walking down the trees."""
-        result = np.empty((len(x), len(self.root_)), dtype=np.intp)
-        cells, first = x.ravel(), np.arange(len(x)) * x.shape[1]
-        n_together = max(1, WALKED_PAIRS // max(1, len(x)))  # few trees at a time stay in the cache
-        for begin in range(0, len(self.root_), n_together):
-            roots = self.root_[begin : begin + n_together]
-            node, cell_of = np.repeat(roots, len(x)), np.tile(first, len(roots))
-            going = np.arange(len(node))  # pairs of tree and row that have not reached a leaf
-            while len(going):
-                here = node.take(going)
-                feature = self.feature_.take(here)
-                inner = feature >= 0
-                if not inner.all():
-                    going, here, feature = going[inner], here[inner], feature[inner]
-                cell = cells.take(cell_of.take(going) + feature)
-                node[going] = self.child_.take(2 * here + (cell <= self.threshold_.take(here)))
-            result[:, begin : begin + n_together] = node.reshape(len(roots), len(x)).T
-        return result
 
-
-_PREPARED: WeakKeyDictionary[_Trees, tuple[Array, LeafTables | None, Any]] = WeakKeyDictionary()
+_PREPARED: WeakKeyDictionary[_Trees, tuple[Array, LeafTables | Walks, Any]] = WeakKeyDictionary()
 """What models predict with, after the values that it was made from: no part of a model, nor of its file."""
 
 
-def _prepared(trees: _Trees) -> tuple[LeafTables | None, Any]:
-    """Tables of the leaves, and the values, sparse where most are 0."""
+def _prepared(trees: _Trees) -> tuple[LeafTables | Walks, Any]:
+    """What finds the leaves, and the values, sparse where most are 0."""
     known = _PREPARED.get(trees)
     if known is None or known[0] is not trees.value_:
-        tables = LeafTables.of(trees.feature_, trees.threshold_, trees.child_, trees.root_)
+        nodes = trees.feature_, trees.threshold_, trees.child_, trees.root_
+        finder = LeafTables.of(*nodes) or Walks.of(*nodes)
         of_leaves: Any = np.where(trees.feature_[:, None] < 0, trees.value_, 0.0)
         if np.count_nonzero(of_leaves) < SPARSE * of_leaves.size:
             of_leaves = csr_array(of_leaves)
-        known = _PREPARED[trees] = trees.value_, tables, of_leaves
+        known = _PREPARED[trees] = trees.value_, finder, of_leaves
     return known[1:]
 
 
@@ -173,16 +151,31 @@ class TreeEnsemble(_Trees):
     def fit(self, X: Array, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Grow the trees on rows (n, P) with one class each."""
         integer("n_trees", self.n_trees, minimum=1)
-        grown = sklearn.ensemble.RandomForestClassifier(self.n_trees, random_state=self.random_state)
-        trees = [one.tree_ for one in grown.fit(X, y, sample_weight=sample_weight).estimators_]
+        grown = self._made().fit(X, y, sample_weight=sample_weight)
+        trees = [one.tree_ for one in grown.estimators_]
         self.classes_ = grown.classes_
         value = np.concatenate([tree.value[:, 0] for tree in trees])
         self._keep(trees, value / value.sum(axis=1, keepdims=True))
         return self
 
+    def _made(self) -> Any:
+        """The trees before they are grown."""
+        return sklearn.ensemble.RandomForestClassifier(self.n_trees, random_state=self.random_state)
+
     def predict_proba(self, X: Array) -> Array:
         """Class probabilities, the mean over the trees, (n, K)."""
         return self._sum(X) / len(self.root_)
+
+
+class ExtraTrees(TreeEnsemble):
+    """Extremely randomized trees (Geurts, Ernst & Wehenkel 2006, *Machine Learning* 63:3), kept as arrays.
+
+    Every tree sees all rows, and thresholds are drawn at random. Parameters and attributes are those of
+    :class:`TreeEnsemble`.
+    """
+
+    def _made(self) -> Any:
+        return sklearn.ensemble.ExtraTreesClassifier(self.n_trees, random_state=self.random_state)
 
 
 class BoostedTrees(_Trees):

@@ -1,9 +1,10 @@
-"""In which leaf of each of many small trees rows end, without walking down the trees.
+"""In which leaf of each of many trees rows end.
 
-A node at which a row goes right rules out the leaves on its left, and a row ends in the first leaf that no
-node rules out (Lucchese et al. 2015, *QuickScorer*, SIGIR:73). At which nodes of a column a row goes right
-depends only on how many of their thresholds are below its value, so one table per column holds the leaves
-that are left for each such number and tree, as bits.
+Small trees are not walked down (:class:`LeafTables`): a node at which a row goes right rules out the leaves
+on its left, and a row ends in the first leaf that no node rules out (Lucchese et al. 2015, *QuickScorer*,
+SIGIR:73). At which nodes of a column a row goes right depends only on how many of their thresholds are below
+its value, so one table per column holds the leaves that are left for each such number and tree, as bits.
+Large ones are (:class:`Walks`).
 """
 
 from __future__ import annotations
@@ -24,8 +25,13 @@ MOST_LEAVES = 64
 MOST_BYTES = 2**26
 """Of all tables."""
 
-CHUNK_BYTES = 2**18
-"""Of the bits of a chunk of rows: they stay in the processor's cache from column to column."""
+CHUNK_ROWS = 256
+"""Rows whose bits stay in the processor's cache from column to column."""
+
+WALKED_PAIRS = 2**14
+"""Pairs of a row and a tree that are walked down together."""
+STEPS = 4
+"""After which pairs that are in a leaf are left alone."""
 
 
 @dataclass(frozen=True)
@@ -90,22 +96,77 @@ class LeafTables:
 
     def nodes(self, x: NDArray[np.float32]) -> Indices:
         """The leaf in which each row of x (n, D) ends in each tree, (n, trees) nodes; NaN goes right."""
-        places = [
-            np.searchsorted(threshold, x[:, column])
-            for column, threshold in zip(self.columns, self.thresholds, strict=True)
-        ]
         result = np.empty((len(x), len(self.first)), dtype=np.intp)
         if not self.columns:  # every tree is one leaf
             result[:] = self.leaves[self.first]
             return result
-        size = max(1, CHUNK_BYTES // (self.left[0].itemsize * len(self.first)))
-        for begin in range(0, len(x), size):
-            rows = slice(begin, begin + size)
+        places = [
+            _places(threshold, x[:, column])
+            for column, threshold in zip(self.columns, self.thresholds, strict=True)
+        ]
+        for begin in range(0, len(x), CHUNK_ROWS):
+            rows = slice(begin, begin + CHUNK_ROWS)
             bits = self.left[0].take(places[0][rows], axis=0)
             for table, place in zip(self.left[1:], places[1:], strict=True):
                 bits &= table.take(place[rows], axis=0)
             result[rows] = self.leaves.take(_first_bit(bits) + self.first)
         return result
+
+
+@dataclass(frozen=True)
+class Walks:
+    """Trees of any size, to be walked down; a leaf leads to itself.
+
+    Attributes
+    ----------
+    feature : ndarray of shape (nodes,), intp
+    threshold : ndarray of shape (nodes,), float32
+    child : ndarray of shape (2 nodes,), intp
+        For numbers above the threshold, and for others.
+    root : ndarray of shape (trees,), intp
+    """
+
+    feature: Indices
+    threshold: NDArray[np.float32]
+    child: Indices
+    root: Indices
+
+    @classmethod
+    def of(cls, feature: Indices, threshold: Array, child: Indices, root: Indices) -> Walks:
+        """Trees kept as arrays of nodes (:class:`semigen.estimators.classifiers.TreeEnsemble`)."""
+        is_leaf = feature < 0
+        single = threshold.astype(np.float32)  # rounded down, which float32 cells do not notice
+        single = np.where(single > threshold, np.nextafter(single, np.float32(-np.inf)), single)
+        own = np.repeat(np.arange(len(feature)), 2)
+        return cls(np.where(is_leaf, 0, feature), single, np.where(np.repeat(is_leaf, 2), own, child), root)
+
+    def nodes(self, x: NDArray[np.float32]) -> Indices:
+        """The leaf in which each row of x (n, D) ends in each tree, (n, trees) nodes; NaN goes right."""
+        result = np.empty((len(x), len(self.root)), dtype=np.intp)
+        cells, first = x.ravel(), np.arange(len(x)) * x.shape[1]
+        n_together = max(1, WALKED_PAIRS // max(1, len(x)))  # few trees at a time stay in the cache
+        for begin in range(0, len(self.root), n_together):
+            roots = self.root[begin : begin + n_together]
+            reached = np.repeat(roots, len(x))
+            going, here, start = np.arange(len(reached)), reached, np.tile(first, len(roots))
+            while len(going):
+                before = here
+                for _ in range(STEPS):
+                    before, cell = here, cells.take(start + self.feature.take(here))
+                    here = self.child.take(2 * here + (cell <= self.threshold.take(here)))
+                reached[going] = here
+                inner = here != before
+                going, here, start = going[inner], here[inner], start[inner]
+            result[:, begin : begin + n_together] = reached.reshape(len(roots), len(x)).T
+        return result
+
+
+def _places(threshold: Array, column: NDArray[np.float32]) -> Indices:
+    """How many thresholds are below each value; rising values are found in half the time."""
+    order = np.argsort(column)
+    place = np.empty(len(column), dtype=np.intp)
+    place[order] = np.searchsorted(threshold, column[order])
+    return place
 
 
 def _n_bits(kind: Any) -> int:

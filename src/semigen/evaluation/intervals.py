@@ -36,17 +36,27 @@ def wilson(share: float, n_rows: float) -> tuple[float, float]:
 def of_share(value: Array, weight: Array) -> Estimate:
     """Mean of proportions from 0 to 1, with the interval of :func:`wilson`."""
     mean, _, n = _moments(value, weight)
+    return share_of(mean, n)
+
+
+def share_of(mean: float, n_rows: float) -> Estimate:
+    """A proportion of so many rows, with the interval of :func:`wilson`."""
     mean = min(mean, 1.0)
-    return _estimate(mean, *wilson(mean, n))
+    return _estimate(mean, *wilson(mean, n_rows))
 
 
 def of_mean(value: Array, weight: Array, least: float, most: float) -> Estimate:
     """Mean of numbers that lie between ``least`` and ``most``, with Student's t interval."""
     mean, _, n = _moments(value, weight)
-    if n < 1.01:  # about one row: its spread is unknown
+    error = np.linalg.norm(weight / weight.sum() * (value - mean))
+    return mean_of(mean, float(error), n, least, most)
+
+
+def mean_of(mean: float, error: float, n_rows: float, least: float, most: float) -> Estimate:
+    """A mean of so many rows, with Student's t interval; ``error``: its standard error but for n - 1."""
+    if n_rows < 1.01:  # about one row: its spread is unknown
         return Estimate(mean, least, most)
-    error = np.linalg.norm(weight / weight.sum() * (value - mean)) * np.sqrt(n / (n - 1))
-    half = float(stdtrit(n - 1, TAIL) * error)
+    half = float(stdtrit(n_rows - 1, TAIL) * error * np.sqrt(n_rows / (n_rows - 1)))
     return _estimate(mean, max(mean - half, least), min(mean + half, most))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -51,45 +52,71 @@ class PredictionScore:
         return {**asdict(self), "confidence": intervals.CONFIDENCE}
 
 
-def score_predictions(
-    truth: NDArray[Any], probabilities: ArrayLike, classes: NDArray[Any]
-) -> PredictionScore:
-    """Score class probabilities on the rows whose class is known.
+class ScoreSums:
+    """What a score is made of, summed batch by batch.
 
     Parameters
     ----------
-    truth : ndarray of shape (n,), object
-        True classes; None where unknown. At least one is known.
-    probabilities : array-like of shape (n, K)
-        Rows sum to 1.
     classes : ndarray of shape (K,)
-
-    Returns
-    -------
-    PredictionScore
+        The classes of the model, in the order of its probabilities.
     """
-    labeled = np.array([label is not None for label in truth.tolist()], dtype=bool)
-    rows, labels = np.asarray(probabilities, dtype=np.float64)[labeled], truth[labeled]
-    code = class_columns(labels, classes)
-    known = code >= 0
-    predicted = rows.argmax(axis=1)
-    clipped = np.clip(rows, CLIP, None)
-    clipped /= clipped.sum(axis=1, keepdims=True)
-    losses = np.where(known, -np.log(clipped[np.arange(len(code)), code]), -np.log(CLIP))
-    one = np.ones(len(code))
-    correct = (predicted == code).astype(float)
-    confusion = np.zeros((len(classes), len(classes)), dtype=int)
-    np.add.at(confusion, (code[known], predicted[known]), 1)
-    names, counts = np.unique(list(map(str, labels[~known])), return_counts=True)
-    return PredictionScore(
-        tuple(classes.tolist()),
-        len(code),
-        intervals.of_share(correct, one),
-        intervals.of_mean(losses, one, 0.0, _MAX_LOSS),
-        tuple(map(tuple, confusion.tolist())),
-        tuple(
-            intervals.of_share(correct[code == k], one[code == k]) if (code == k).any() else None
-            for k in range(len(classes))
-        ),
-        dict(zip(names.tolist(), counts.tolist(), strict=True)),
-    )
+
+    def __init__(self, classes: NDArray[Any]) -> None:
+        self.classes = classes
+        self.confusion = np.zeros((len(classes), len(classes)), dtype=int)
+        self.unknown: Counter[str] = Counter()
+        self.n_rows, self.loss, self.spread = 0, 0.0, 0.0
+        """Labeled rows, the mean of their losses, and the sum of the squared deviations from it."""
+
+    def add(self, truth: NDArray[Any], probabilities: ArrayLike) -> None:
+        """Score class probabilities on the rows whose class is known.
+
+        Parameters
+        ----------
+        truth : ndarray of shape (n,), object
+            True classes; None where unknown.
+        probabilities : array-like of shape (n, K)
+            Rows sum to 1.
+        """
+        labeled = np.array([label is not None for label in truth.tolist()], dtype=bool)
+        n_rows = int(labeled.sum())
+        if not n_rows:
+            return
+        rows, labels = np.asarray(probabilities, dtype=np.float64)[labeled], truth[labeled]
+        code = class_columns(labels, self.classes)
+        known = code >= 0
+        clipped = np.clip(rows, CLIP, None)
+        clipped /= clipped.sum(axis=1, keepdims=True)
+        losses = np.where(known, -np.log(clipped[np.arange(n_rows), code]), -np.log(CLIP))
+        np.add.at(self.confusion, (code[known], rows.argmax(axis=1)[known]), 1)
+        self.unknown.update(map(str, labels[~known]))
+        before, self.n_rows = self.n_rows, self.n_rows + n_rows
+        mean = float(losses.mean())
+        shift = mean - self.loss  # means and spreads merge without sums of squares, which lose digits
+        self.loss += shift * n_rows / self.n_rows
+        self.spread += float(((losses - mean) ** 2).sum()) + shift**2 * before * n_rows / self.n_rows
+
+    def result(self) -> PredictionScore:
+        """The scores of all rows so far, of which one or more have a class."""
+        of_class, right = self.confusion.sum(axis=1), self.confusion.diagonal()
+        return PredictionScore(
+            tuple(self.classes.tolist()),
+            self.n_rows,
+            intervals.share_of(right.sum() / self.n_rows, self.n_rows),
+            intervals.mean_of(self.loss, np.sqrt(self.spread) / self.n_rows, self.n_rows, 0.0, _MAX_LOSS),
+            tuple(map(tuple, self.confusion.tolist())),
+            tuple(
+                intervals.share_of(hits / n, n) if n else None
+                for hits, n in zip(right.tolist(), of_class.tolist(), strict=True)
+            ),
+            dict(sorted(self.unknown.items())),
+        )
+
+
+def score_predictions(
+    truth: NDArray[Any], probabilities: ArrayLike, classes: NDArray[Any]
+) -> PredictionScore:
+    """The scores of rows that are in memory, as :class:`ScoreSums` sums them."""
+    sums = ScoreSums(classes)
+    sums.add(truth, probabilities)
+    return sums.result()

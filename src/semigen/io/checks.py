@@ -146,6 +146,7 @@ CHECKS: Mapping[str, Callable[[Any], None]] = {
     "Neighbors": _neighbors,
     "TfidfVectorizer": _words,
     "BoostedTrees": _trees,
+    "ExtraTrees": _trees,
     "TreeEnsemble": _trees,
 }
 """By the name of a class."""

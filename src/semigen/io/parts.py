@@ -5,6 +5,7 @@ Each is read in batches, however large its row groups are; every pass checks tha
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,8 +33,8 @@ HEAD = 2**23
 """Bytes at the start of a CSV file that its columns' types are told from."""
 
 CSV_BLOCK = 2**23
-Piece = tuple[str, pa.RecordBatch]
-"""Where some rows are from, and the rows."""
+Piece = tuple[int, str, pa.RecordBatch]
+"""The row group of some rows (0 in other formats), where they are from in words, and the rows."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,15 @@ class Part(ABC):
         Size in bytes and time of the last change.
     schema : pyarrow schema
         Its columns and those that its folder's name says.
+    number : int
+        Of the file in its table.
     """
 
     path: str
     system: fs.FileSystem = field(repr=False)
     state: tuple[Any, ...]
     schema: pa.Schema = field(repr=False)
+    number: int = field(default=0, kw_only=True)
 
     def pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]:
         """The rows, at most so many at once.
@@ -77,15 +81,39 @@ class Part(ABC):
                 "pass must see the same rows. Restore it, or start again."
             )
 
+    def split(self, most_rows: int) -> Sequence[Self]:
+        """The file in parts for other processes, of so many rows or fewer if its format allows it."""
+        local = isinstance(self.system, fs.LocalFileSystem)
+        return [replace(self, path=os.path.abspath(self.path)) if local else self]
+
     @abstractmethod
     def _pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]: ...
 
 
 @dataclass(frozen=True)
 class ParquetPart(Part):
-    """A Parquet file, which is read row group by row group."""
+    """A Parquet file, which is read row group by row group.
 
+    Attributes
+    ----------
+    groups : tuple of (int, int)
+        Number and rows of each row group that is read.
+    constants : tuple of (str, object)
+        Columns that its folder's name says.
+    """
+
+    groups: tuple[tuple[int, int], ...]
     constants: tuple[tuple[str, Any], ...] = ()
+
+    def split(self, most_rows: int) -> Sequence[Self]:
+        """Consecutive row groups that have so many rows or fewer together."""
+        found: list[list[tuple[int, int]]] = []
+        for group, n_rows in self.groups:
+            if not found or sum(n for _, n in found[-1]) + n_rows > most_rows:
+                found.append([])
+            found[-1].append((group, n_rows))
+        (whole,) = super().split(most_rows)
+        return [replace(whole, groups=tuple(groups)) for groups in found]
 
     def _pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]:
         constants = dict(self.constants)
@@ -97,10 +125,10 @@ class ParquetPart(Part):
             ) as file:
                 if not file.schema_arrow.equals(_without_columns(self.schema, constants)):
                     raise TableError(f"{self.path} has other columns than before: start again.")
-                for group in range(file.metadata.num_row_groups):
+                for group, _ in self.groups:
                     place = f"{self.path}, row group {group}"
                     for batch in file.iter_batches(most_rows, row_groups=[group], columns=stored):
-                        yield place, _with_constants(batch, constants, self.schema, names)
+                        yield group, place, _with_constants(batch, constants, self.schema, names)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(place, error) from error
 
@@ -117,7 +145,7 @@ class ArrowPart(Part):
                     place = f"{self.path}, record batch {number}"
                     batch = file.get_batch(number).select(list(names))
                     for begin in range(0, batch.num_rows, most_rows):
-                        yield place, batch.slice(begin, most_rows)
+                        yield 0, place, batch.slice(begin, most_rows)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(place, error) from error
 
@@ -165,7 +193,7 @@ class CsvPart(Part):
             ) as file:
                 for batch in file:
                     for begin in range(0, batch.num_rows, most_rows):
-                        yield place, batch.slice(begin, most_rows)
+                        yield 0, place, batch.slice(begin, most_rows)
                     row += batch.num_rows
                     place = f"{self.path}, after row {row:,}"
         except (pa.ArrowException, OSError) as error:
@@ -191,7 +219,7 @@ class DatasetPart(Part):
         try:
             for tagged in scanner.scan_batches():
                 place = getattr(tagged.fragment, "path", self.path)
-                yield place, tagged.record_batch
+                yield 0, place, tagged.record_batch
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(f"{place} or the part after it", error) from error
 
@@ -220,11 +248,12 @@ def part_of(fragment: Any, common: pa.Schema, reading: Reading) -> Part:
             return _csv_part(path, system, state, reading)
         if isinstance(fragment.format, arrow_dataset.ParquetFileFormat):
             with parquet.ParquetFile(system.open_input_file(path)) as file:
-                schema = file.schema_arrow
+                schema, metadata = file.schema_arrow, file.metadata
             keys = arrow_dataset.get_partition_keys(fragment.partition_expression)
             for name in keys:
                 schema = schema.append(common.field(name))
-            return ParquetPart(path, system, state, schema, tuple(keys.items()))
+            groups = enumerate(metadata.row_group(j).num_rows for j in range(metadata.num_row_groups))
+            return ParquetPart(path, system, state, schema, tuple(groups), tuple(keys.items()))
         with ipc.open_file(system.open_input_file(path)) as file:
             return ArrowPart(path, system, state, file.schema)
     except (pa.ArrowException, OSError) as error:

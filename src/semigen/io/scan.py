@@ -11,6 +11,8 @@ import hashlib
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
@@ -24,8 +26,8 @@ from pyarrow import fs
 
 from semigen.columns.tables import hint, listing, plain_types
 from semigen.common.checks import integer
-from semigen.data.sources import Batch, RowSource
-from semigen.exceptions import TableError
+from semigen.data.sources import Batch, RowSource, label_rows
+from semigen.exceptions import LabelError, TableError
 from semigen.io.delimited import Reading
 from semigen.io.files import first_line
 from semigen.io.parts import AHEAD, CsvPart, DatasetPart, Part, dataset_state, part_of
@@ -49,6 +51,8 @@ class FileSource(RowSource):
     Attributes
     ----------
     target : str
+    targets : tuple of str
+        The column of the classes, or those of their probabilities.
     weight : str or None
         The column of row weights.
     names : tuple of str
@@ -62,25 +66,35 @@ class FileSource(RowSource):
     def __init__(
         self,
         parts: Sequence[Part],
-        target: str,
+        target: str | Sequence[str],
         *,
         weight: str | None = None,
         drop: Sequence[str] = (),
         batch_rows: int = BATCH_ROWS,
     ) -> None:
+        self.targets = (target,) if isinstance(target, str) else tuple(target)
+        self.classes = None if isinstance(target, str) else self.targets
+        if self.classes is not None and len(self.targets) < 2:
+            raise TableError(
+                f"target={list(target)!r}: give one column of classes by its name, or a list of two or more "
+                "columns with the probabilities of a class each."
+            )
+        as_is = [target] if isinstance(target, str) else []
         self.parts = tuple(
-            part.reading(as_is=[target]) if isinstance(part, CsvPart) else part for part in parts
+            replace(part.reading(as_is=as_is) if isinstance(part, CsvPart) else part, number=number)
+            for number, part in enumerate(parts)
         )
         self.schema = _common_schema(self.parts)
-        self.target, self.weight = target, weight
+        self.target, self.weight = ", ".join(self.targets), weight
         self.batch_rows = integer("batch_rows", batch_rows, minimum=1)
-        for option, name in (("target", target), ("weight", weight), *(("drop", one) for one in drop)):
+        named = {"target": self.targets, "weight": (weight,), "drop": drop}
+        for option, name in [(option, name) for option, names in named.items() for name in names]:
             if name is not None and name not in self.schema.names:
                 raise TableError(
                     f"{self.parts[0].path} has no column {name!r} ({option}=): "
                     f"{hint(name, self.schema.names)}"
                 )
-        taken = {target, weight, *drop}
+        taken = {*self.targets, weight, *drop}
         self.names = tuple(name for name in self.schema.names if name not in taken)
         if not self.names:
             raise TableError(f"{self.parts[0].path} has no column beside the target and those left out.")
@@ -103,8 +117,23 @@ class FileSource(RowSource):
         names : sequence of str or None
             Columns; None: those that models read.
         """
-        for _, table in self._read(self.names if names is None else names):
+        for *_, table in self._read(self.names if names is None else names):
             yield table
+
+    def split(self, most_rows: int) -> Sequence[FileSource]:
+        """Row groups of Parquet files with at most so many rows together, other files whole.
+
+        None of a dataset of pyarrow, whose filter does not leave its process.
+        """
+        if any(isinstance(part, DatasetPart) for part in self.parts):
+            return []
+        return [self._of(part) for whole in self.parts for part in whole.split(most_rows)]
+
+    def _of(self, part: Part) -> FileSource:
+        """The same columns of a part."""
+        one = copy(self)
+        one.parts = (part,)
+        return one
 
     def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
         """All rows in their order, with a thread that reads ahead.
@@ -115,26 +144,30 @@ class FileSource(RowSource):
             If a file has disappeared, changed, or cannot be read; the error names it and its row group.
         """
         wanted = list(self.names if names is None else names)
-        more = [self.target] if self.weight is None else [self.target, self.weight]
-        for place, table in self._read([*wanted, *more]):
-            cells, code = _factorized(table[self.target])
+        more = [*self.targets] if self.weight is None else [*self.targets, self.weight]
+        for part, place, table in self._read([*wanted, *more]):
+            if self.classes is None:
+                cells, code = _factorized(table[self.target])
+            else:
+                cells, code = label_rows(_numbers(table.select(self.targets), place), place)
             weight = None if self.weight is None else _weights(table[self.weight], place)
-            yield Batch(table.select(wanted), cells, code, weight, place)
+            yield Batch(table.select(wanted), cells, code, weight, place, part)
 
-    def _read(self, names: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+    def _read(self, names: Sequence[str]) -> Iterator[tuple[tuple[int, int], str, pa.Table]]:
         schema = pa.schema([self.schema.field(name) for name in names])
 
-        def read() -> Iterator[tuple[str, pa.Table]]:
+        def read() -> Iterator[tuple[tuple[int, int], str, pa.Table]]:
             for part in self.parts:
-                for place, batch in part.pieces(names, self.batch_rows):
-                    yield place, _as_schema(pa.Table.from_batches([batch]), schema, place)
+                for group, place, batch in part.pieces(names, self.batch_rows):
+                    table = _as_schema(pa.Table.from_batches([batch]), schema, place)
+                    yield (part.number, group), place, table
 
         yield from ahead(read())
 
 
 def from_files(
     path: Any,
-    target: str,
+    target: str | Sequence[str],
     *,
     weight: str | None = None,
     drop: Sequence[str] = (),
@@ -150,8 +183,10 @@ def from_files(
     path : path, glob, list of paths or pyarrow.dataset.Dataset
         Parquet (.parquet), Arrow (.feather, .arrow) or CSV files (.csv, .tsv, plain or .gz), or a folder of
         such, whose subfolders ``name=value`` are columns.
-    target : str
-        The column of the classes; empty cells are unlabeled.
+    target : str or sequence of str
+        The column of the classes; empty cells are unlabeled. Or several columns, each with the probability of
+        the class that it is named after, or 1 where the row may be of that class; rows of empty cells are
+        unlabeled.
     weight : str, optional
         A column of row weights ≥ 0.
     drop : sequence of str
@@ -183,7 +218,7 @@ def from_files(
     return FileSource(parts, target, weight=weight, drop=drop, batch_rows=batch_rows)
 
 
-def from_parquet(path: Any, target: str, **options: Any) -> FileSource:
+def from_parquet(path: Any, target: str | Sequence[str], **options: Any) -> FileSource:
     """:func:`from_files` for Parquet files, whatever their names end in."""
     return from_files(path, target, file_format="parquet", **options)
 
@@ -341,6 +376,18 @@ def _factorized(column: pa.ChunkedArray) -> tuple[tuple[Any, ...], NDArray[np.in
     coded = array.dictionary_encode()
     code = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return tuple(coded.dictionary.to_pylist()), code.astype(np.intp)
+
+
+def _numbers(table: pa.Table, place: str) -> NDArray[np.float64]:
+    """Label probabilities, NaN where a cell is empty, (n, K)."""
+    try:
+        columns = [column.cast(pa.float64()).to_numpy() for column in table.columns]
+    except pa.ArrowException as error:
+        raise LabelError(
+            f"{place}: the columns {listing(table.column_names)} are not all numbers ({first_line(error)}): "
+            "several target columns are probabilities of a class each."
+        ) from error
+    return np.column_stack(columns)
 
 
 def _weights(column: pa.ChunkedArray, place: str) -> NDArray[np.float64]:

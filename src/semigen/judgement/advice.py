@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike
 from semigen._version import __version__
 from semigen.common.checks import integer
 from semigen.common.progress import Progress, Steps
-from semigen.comparison import Comparison
+from semigen.comparison import Comparison, lean
 from semigen.data.rows import count_rows
 from semigen.data.weights import read_labels
 from semigen.exceptions import LabelError
 from semigen.judgement.findings import LOOKS, SEVERITIES, Finding
-from semigen.judgement.prior import HARMFUL, SAFE, harm_probability
+from semigen.judgement.prior import harm_probability
 from semigen.judgement.rules import Recommendation, recommend
 from semigen.judgement.signs import signs
 from semigen.judgement.study import Study, study
@@ -245,12 +245,12 @@ def advice_on(found: Study, *, uncertainty: bool, n_labeled: int, n_unlabeled: i
 def decide(harm: Mapping[float, float]) -> tuple[Said, float | None]:
     """The verdict and the λ to use, from the probability of harm of each λ.
 
-    The largest λ whose harm is improbable (``SAFE``); none, if that of λ = 1 is probable (``HARMFUL``).
+    The largest λ whose harm is improbable; none, if that of λ = 1 is probable.
     """
-    safe = [one for one, probability in harm.items() if probability <= SAFE]
+    safe = [one for one, probability in harm.items() if lean(probability) == "helped"]
     if safe:
         weight = max(safe)
         return ("use" if weight == 1.0 else "use with weight λ"), weight
-    if harm[1.0] >= HARMFUL:
+    if lean(harm[1.0]) == "hurt":
         return "do not use", 0.0
     return "not enough labels to tell", None

@@ -62,7 +62,7 @@ def similarity_features(estimator: Any, X: Any, random_state: int) -> Array:
         mixtures = MixtureEnsembleFeatures(N_MIXTURES, kinds=kinds, random_state=random_state).fit(X)
         reader = mixtures
     matrix = columns.read_like(reader, X, sparse=mixtures.views_[0].plain_.sparse_ or "dense")
-    views = [view.transform(ReadTable(reader.schema_, matrix)) for view in mixtures.views_]
+    views = mixtures.axes(ReadTable(reader.schema_, matrix))
     return similarity(mixtures.responsibilities(matrix, views), views[-1])
 
 

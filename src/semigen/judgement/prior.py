@@ -15,8 +15,6 @@ from scipy.special import expit, logit
 
 Array = NDArray[np.float64]
 
-SAFE, HARMFUL = 0.25, 0.75
-"""Odds of 3 : 1 decide."""
 CLIP = 0.01
 
 

@@ -18,7 +18,7 @@ from semigen.columns import ReadTable
 from semigen.comparison import explain
 from semigen.data.labels import UNLABELED_PATTERN, Labels
 from semigen.ensemble.auto import AutoClassifier
-from semigen.ensemble.defaults import BOOSTING, FOREST
+from semigen.ensemble.defaults import BOOSTING, EXTRA_TREES
 from semigen.ensemble.held_out import pooled
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, crossfitted_pair
 from semigen.ensemble.training import Training, held_out_fold
@@ -57,7 +57,7 @@ FIT_SHARE = 0.6
 class QuickClassifier(AutoClassifier):
     """The default classifier without its trees, which take nine tenths of a fit and weigh least of all."""
 
-    _left_out = (FOREST, BOOSTING)
+    _left_out = (EXTRA_TREES, BOOSTING)
 
 
 @dataclass(frozen=True, eq=False)

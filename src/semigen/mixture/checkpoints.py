@@ -1,8 +1,9 @@
 """How far a fit has come, on disk: an interrupted fit goes on from there.
 
-A fit of a :class:`semigen.MixtureClassifier` is a sequence of EM runs (levels, λ, starts) that follows from
-its rows and parameters. The file holds the runs that are done and how far the current one has come; when the
-same fit is called again, runs that are done are taken from it. Everything between the runs is computed anew.
+A fit is a sequence of runs that follows from its rows and parameters: of a :class:`semigen.MixtureClassifier`
+EM runs (levels, λ, starts), of a :class:`semigen.AutoClassifier` its representations, models and folds. The
+file holds the runs that are done and how far the current one of EM has come; when the same fit is called
+again, runs that are done are taken from it. Everything between the runs is computed anew.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.sparse import issparse
@@ -23,11 +24,12 @@ from semigen.em import Blocks, Climb, Data, Engine, Fit, Mixture, Params, fit
 from semigen.exceptions import ModelFileError, ParameterError
 from semigen.io.models import load, read_notes, save
 
-NAME = "fit.semigen"
+NAME, ENSEMBLE = "fit.semigen", "ensemble.semigen"
 SECONDS = 30.0
 """Between two writes of a checkpoint."""
 
-_NOT_OF_THE_FIT = ("engine", "verbose", "checkpoint")
+_NOT_OF_THE_FIT = ("engine", "n_jobs", "time_budget", "verbose", "checkpoint")
+T = TypeVar("T")
 
 
 class FitState(BaseEstimator):
@@ -35,62 +37,62 @@ class FitState(BaseEstimator):
 
     Attributes
     ----------
-    runs_ : tuple of Fit
-        Those that are done, in their order.
+    runs_ : tuple
+        What those that are done gave, in their order.
     climb_ : Climb or None
-        How far the next one has come.
+        How far EM has come in the next one.
     """
 
     def __init__(self) -> None:
-        self.runs_: tuple[Fit, ...] = ()
+        self.runs_: tuple[Any, ...] = ()
         self.climb_: Climb | None = None
 
 
-class Checkpoint:
-    """Runs EM in place of :func:`semigen.em.fit`, and remembers it in a file."""
+class Kept:
+    """Runs that are remembered in a file.
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
-        self.path, self.fingerprint = folder / NAME, fingerprint
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made when the file is first written.
+    fingerprint : str
+        What tells the fit from others.
+
+    Raises
+    ------
+    ParameterError
+        If the file is of another fit.
+    """
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        self.path, self.fingerprint = path, fingerprint
         self.state = self._read()
         self.done = 0
         self.saved = time.monotonic()
 
-    def __call__(
-        self, mixture: Mixture, prior: Any, data: Blocks, params: Params, engine: Engine, **options: Any
-    ) -> Fit:
+    def run(self, make: Callable[[], T]) -> T:
+        """What ``make`` gives, or gave before the fit was interrupted."""
         number, self.done = self.done, self.done + 1
         if number < len(self.state.runs_):
-            return self.state.runs_[number]
-        try:
-            found = fit(
-                mixture,
-                prior,
-                data,
-                params,
-                engine,
-                **options,
-                resumed=self.state.climb_,
-                on_climb=self._climbed,
-            )
-        except BaseException:
-            self._write()
-            raise
+            found: T = self.state.runs_[number]
+            return found
+        found = make()
         self.state.runs_, self.state.climb_ = (*self.state.runs_, found), None
-        self._write()
+        self._write_in_time()
         return found
 
     def forget(self) -> None:
         """Remove the file: the fit is done."""
         self.path.unlink(missing_ok=True)
-        with suppress(OSError):  # of other files
+        with suppress(OSError):  # of other files, or never made
             self.path.parent.rmdir()
 
-    def _climbed(self, climb: Climb) -> None:
-        self.state.climb_ = climb
+    def _write_in_time(self) -> None:
         if time.monotonic() - self.saved >= SECONDS:
             self._write()
 
     def _write(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         save(self.state, self.path, overwrite=True, notes={"fit": self.fingerprint})
         self.saved = time.monotonic()
 
@@ -108,6 +110,46 @@ class Checkpoint:
         return found
 
 
+class Checkpoint(Kept):
+    """Runs EM in place of :func:`semigen.em.fit`, and remembers it, and how far it has come."""
+
+    def __call__(
+        self, mixture: Mixture, prior: Any, data: Blocks, params: Params, engine: Engine, **options: Any
+    ) -> Fit:
+        options |= {"resumed": self.state.climb_, "on_climb": self._climbed}
+
+        def climb() -> Fit:
+            try:
+                return fit(mixture, prior, data, params, engine, **options)
+            except BaseException:
+                self._write()
+                raise
+
+        return self.run(climb)
+
+    def _climbed(self, climb: Climb) -> None:
+        self.state.climb_ = climb
+        self._write_in_time()
+
+
+def at_once(make: Callable[[], T]) -> T:
+    """What ``make`` gives: a run of a fit that is not remembered."""
+    return make()
+
+
+def kept_runs(ensemble: Any, X: Any, rows: Blocks, seed: int) -> Kept | None:
+    """What remembers the runs of an ensemble; None where it has no ``checkpoint``.
+
+    Raises
+    ------
+    ParameterError
+        If the checkpoint is of another fit.
+    """
+    if ensemble.checkpoint is None:
+        return None
+    return Kept(Path(ensemble.checkpoint) / ENSEMBLE, f"{_fingerprint(ensemble, X, rows)} {seed}")
+
+
 def runner(estimator: Any, X: Any, rows: Blocks) -> Callable[..., Fit]:
     """What fits from a start: EM, or with ``checkpoint`` EM that is remembered.
 
@@ -118,9 +160,7 @@ def runner(estimator: Any, X: Any, rows: Blocks) -> Callable[..., Fit]:
     """
     if estimator.checkpoint is None:
         return fit
-    folder = Path(estimator.checkpoint)
-    folder.mkdir(parents=True, exist_ok=True)
-    return Checkpoint(folder, _fingerprint(estimator, X, rows))
+    return Checkpoint(Path(estimator.checkpoint) / NAME, _fingerprint(estimator, X, rows))
 
 
 def finished(run: Callable[..., Fit]) -> None:
@@ -136,7 +176,7 @@ def _fingerprint(estimator: Any, X: Any, rows: Blocks) -> str:
         repr([(k, _plain(given[k])) for k in sorted(given) if k not in _NOT_OF_THE_FIT]).encode()
     )
     if isinstance(X, ReadSource):
-        digest.update(X.rows.source.fingerprint.encode())
+        digest.update(repr((X.rows.source.fingerprint, X.schema.kinds)).encode())
     elif isinstance(rows, Data):
         x: Any = rows.x
         arrays = [getattr(x, name) for name in ("data", "indices", "indptr")] if issparse(x) else [x]

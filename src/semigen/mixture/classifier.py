@@ -109,6 +109,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
     n_init : int, default=1
         Number of starts; the fit with the best objective is kept. The first start uses the labeled rows, the
         others add a random half of the unlabeled rows, each with the class of its nearest labeled row.
+        Of more than 1,000,000 unlabeled rows, fits of 100,000 beside all labeled ones are the starts.
     max_iter : int, default=200
         At most this many EM iterations per start.
     tol : float, default=1e-6

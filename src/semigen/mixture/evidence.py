@@ -109,7 +109,8 @@ def choose(
     """
     found = _no_evidence(fits)
     if judged:
-        found = left_out(rows.in_memory(MOST_UNLABELED), fits, shrinkage, engine)
+        with engine.for_few.open() as here:
+            found = left_out(rows.in_memory(MOST_UNLABELED), fits, shrinkage, here)
     trials = [
         Trial(one, level, level is not levels[-1], proof)
         for one, levels in fits.items()

@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 
 from semigen.columns.streams import ReadSource
 from semigen.columns.survey import learn_source, source_of
+from semigen.em import as_engine
 from semigen.exceptions import ParameterError
 from semigen.families import wanted_kinds
 from semigen.mixture import parameters
@@ -23,7 +24,7 @@ def surveyed(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     ParameterError
         If something is asked for that needs all rows in memory.
     """
-    source = source_of(X, y, sample_weight)
+    source = source_of(X, y, sample_weight, as_engine(estimator.engine))
     if source is None:
         return X
     if estimator.label_mechanism is not None:

@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from semigen.common.text import visible
+from semigen.comparison import lean
 
 Record = Mapping[str, Any]
 
 _HEADLINES = {
     "helped": "The unlabeled rows helped.",
     "hurt": "The unlabeled rows hurt, so they are left out.",
-    "unclear": "Too few labels to tell whether the unlabeled rows helped.",
     "not compared": "How good the predictions are is unknown: too few labels could be held out.",
     "no unlabeled rows": "Every row is labeled: this is an ordinary classifier.",
+}
+_LEANINGS = {
+    "helped": "The unlabeled rows probably helped.",
+    "hurt": "The unlabeled rows probably hurt.",
+    "unclear": "Too few labels to tell whether the unlabeled rows helped.",
 }
 _COLORS = {"helped": "good", "hurt": "bad"}
 _SURE = 0.9
@@ -26,11 +31,12 @@ KINDS = {"number": "number", "flag": "true/false", "category": "category"}
 def view(record: Record) -> dict[str, Any]:
     """What the template needs beside the record itself."""
     outcome = record["verdict"]["outcome"]
+    leaning = lean(record["verdict"].get("harm_probability"))
     return {
         "record": record,
         "title": f"{source_name(record)}: {record['target']}",
         "source": source_name(record),
-        "headline": _HEADLINES[outcome],
+        "headline": _LEANINGS[leaning] if outcome == "unclear" else _HEADLINES[outcome],
         "tone": _COLORS.get(outcome, "plain"),
         "tiles": tiles(record),
         "todo": todo(record),

@@ -95,10 +95,10 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         self.mean_, self.axes_ = _axes(table, self.n_axes)
         return np.asarray((table - self.mean_) @ self.axes_)
 
-    def transform(self, X: Any) -> Array:
-        """Return rows on the axes, (n, q)."""
+    def transform(self, X: Any, scores: Array | None = None) -> Array:
+        """Return rows on the axes, (n, q); ``scores`` as :meth:`PlainColumns.transform` takes them."""
         check_is_fitted(self)
-        table: Any = self.plain_.transform(X)
+        table: Any = self.plain_.transform(X, scores)
         if self.svd_ is not None:
             return np.asarray(sklearn.preprocessing.normalize(self.svd_.transform(table)))
         if self.filler_ is not None:

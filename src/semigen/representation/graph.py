@@ -18,6 +18,7 @@ from semigen.columns import in_precision_of
 from semigen.common.checks import integer, real
 from semigen.data.weights import check_weights
 from semigen.estimators.base import KeepsPrecision, ProbabilityClassifier
+from semigen.representation.neighbors import nearest_rows
 
 Array = NDArray[np.float64]
 
@@ -146,10 +147,7 @@ class NeighborGraph(KeepsPrecision, TransformerMixin, BaseEstimator, auto_wrap_o
     def nearest(self, X: Array) -> Neighbors:
         """Find the nearest rows of the graph to rows (m, D)."""
         check_is_fitted(self)
-        search = sklearn.neighbors.NearestNeighbors(n_neighbors=min(self.n_neighbors, len(self.rows_))).fit(
-            self.rows_
-        )
-        return Neighbors(*search.kneighbors(X))
+        return Neighbors(*nearest_rows(self.rows_, np.asarray(X), self.n_neighbors))
 
     def features(self, neighbors: Neighbors) -> Array:
         """Weighted mean of the features over neighbors, (m, q)."""

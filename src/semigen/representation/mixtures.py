@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -18,12 +18,14 @@ from semigen import columns
 from semigen.columns import Schema
 from semigen.common.checks import integer, real
 from semigen.common.threads import map_threads, thread_count
-from semigen.data.blocks import among
+from semigen.data.blocks import Missing, among
+from semigen.data.rows import BLOCK_ROWS
 from semigen.em import Data, Engine, Mixture, Params, ThreadEngine, as_engine, fit
 from semigen.em.kernel import e_step, given_stats, m_step, responsibilities
 from semigen.estimators.base import KeepsPrecision, TableInput
 from semigen.families import Family, Gaussian, as_family, as_modeled, choose
 from semigen.representation.axes import PrincipalAxes
+from semigen.representation.softmax import Powers, Softmax
 
 Array = NDArray[np.float64]
 
@@ -38,6 +40,8 @@ DOCUMENTS = 4000
 """Documents that a mixture of words is fitted on; of more, each mixture draws its own."""
 DOUBT = 0.05
 """A mixture that is worse than one component by this much, nats per row, counts e times less."""
+CHUNK_ROWS = 1024
+"""Rows whose responsibilities for one mixture fit the processor's cache."""
 NEGLIGIBLE = 1e-3
 """Mixtures that count less than this fraction of the best one are dropped."""
 
@@ -204,7 +208,8 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
                 progress(len(fitted), self.n_mixtures)
             return one
 
-        mixtures = [one for one in self._map(learn, range(self.n_mixtures)) if one is not None]
+        found = map_threads(learn, range(self.n_mixtures), n_jobs=self._n_threads)
+        mixtures = [one for one in found if one is not None]
         self.stopped_early_ = len(mixtures) < self.n_mixtures
         self.mixtures_ = _weighted(mixtures, alike=issparse(matrix))
         return self
@@ -214,8 +219,13 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         check_is_fitted(self)
         matrix = columns.read_like(self, X, sparse=self.views_[0].plain_.sparse_ or "dense")
         table = columns.ReadTable(self.schema_, matrix)
-        found = self.responsibilities(matrix, [view.transform(table) for view in self.views_])
+        found = self.responsibilities(matrix, self.axes(table))
         return columns.in_precision_of(X, found)
+
+    def axes(self, table: columns.ReadTable) -> list[Array]:
+        """Rows in each of ``views_``, (n, q); normal scores, which all views share, are found once."""
+        scores = self.views_[0].plain_.scores_of(table)
+        return [view.transform(table, scores) for view in self.views_]
 
     def responsibilities(self, matrix: Any, axes: list[Array]) -> Array:
         """Return what :meth:`transform` does, for rows whose views are computed already.
@@ -228,21 +238,35 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
             The rows in each of ``views_``.
         """
         missing = columns.missing_columns(matrix)
-
-        def fill(one: FeatureMixture, part: Array) -> None:
-            x = matrix if one.view < 0 else axes[one.view]
-            empty = missing if one.view < 0 else None
-            x, empty = _take(x, one.columns), among(empty, one.columns)
-            walk = one.mixture.family.walk(one.params.family, x.dtype, empty)
-            found = responsibilities(one.mixture, one.params, Data.unlabeled(x, empty), walk)
-            for piece, resp, _ in found:
-                resp *= np.sqrt(one.share)
-                part[:, piece] = resp
-
         result = np.empty((self.n_features_out_, matrix.shape[0]))
-        ends = np.cumsum([one.mixture.n_components for one in self.mixtures_])[:-1]
-        self._map(fill, self.mixtures_, np.split(result, ends))
+        parts = np.split(result, np.cumsum([one.mixture.n_components for one in self.mixtures_])[:-1])
+        own = [(one, part) for one, part in zip(self.mixtures_, parts, strict=True) if one.view < 0]
+        of_views = [
+            (one.view, Softmax.of(one.mixture, one.params), np.sqrt(one.share), part)
+            for one, part in zip(self.mixtures_, parts, strict=True)
+            if one.view >= 0
+        ]
+
+        def fill(begin: int) -> None:
+            rows = slice(begin, begin + BLOCK_ROWS)
+            for one, part in own:
+                self._fill_own(one, matrix[rows], missing, part[:, rows])
+            for here in range(begin, min(rows.stop, matrix.shape[0]), CHUNK_ROWS):
+                chunk = slice(here, min(here + CHUNK_ROWS, rows.stop))
+                powers = [Powers.of(view[chunk]) for view in axes]
+                for view, softmax, factor, part in of_views:
+                    softmax.write(powers[view], factor, part[:, chunk])
+
+        blocks = range(0, matrix.shape[0], BLOCK_ROWS)
+        list(map_threads(fill, blocks, n_jobs=1 if len(blocks) == 1 else self._n_threads))
         return result.T
+
+    def _fill_own(self, one: FeatureMixture, matrix: Any, missing: Missing, part: Array) -> None:
+        """Responsibilities of a mixture of the columns as they are."""
+        x, empty = _take(matrix, one.columns), among(missing, one.columns)
+        walk = one.mixture.family.walk(one.params.family, x.dtype, empty)
+        for piece, resp, _ in responsibilities(one.mixture, one.params, Data.unlabeled(x, empty), walk):
+            part[:, piece] = resp * np.sqrt(one.share)
 
     @property
     def n_features_out_(self) -> int:
@@ -258,8 +282,9 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         ]
         return np.array(names, dtype=object)
 
-    def _map(self, function: Callable[..., Any], *items: Iterable[Any]) -> list[Any]:
-        return list(map_threads(function, *items, n_jobs=self.n_jobs if self.engine is None else 1))
+    @property
+    def _n_threads(self) -> int | None:
+        return self.n_jobs if self.engine is None else 1
 
     def _components(self, n_rows: int, rng: np.random.Generator) -> int:
         low = max(2, self.min_components)

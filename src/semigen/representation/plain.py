@@ -96,8 +96,23 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         self.missing_share_ = share[self.marked_]
         return self
 
-    def transform(self, X: Any) -> Any:
-        """Rows as numbers, (n, P), without missing values; sparse if the rows are."""
+    def scores_of(self, X: Any) -> Array | None:
+        """Normal scores of the numbers among the rows of the fit; None where ``gaussian`` is 0."""
+        check_is_fitted(self)
+        if self.sparse_ or self.scores_ is None:
+            return None
+        matrix = columns.read(self.schema_, X, sparse="dense")
+        return self.scores_(matrix[:, self.numbers_].astype(np.float64))
+
+    def transform(self, X: Any, scores: Array | None = None) -> Any:
+        """Rows as numbers, (n, P), without missing values; sparse if the rows are.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (n, D)
+        scores : ndarray, optional
+            What :meth:`scores_of` gives, where it is known.
+        """
         check_is_fitted(self)
         matrix = columns.read(self.schema_, X, sparse=self.sparse_ or "dense")
         if self.sparse_:
@@ -106,7 +121,7 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         most = CLIP * self.share_ if self.shared_scale else CLIP
         plain = np.clip((values - self.center_) / self.scale_, -most, most)
         if self.scores_ is not None:
-            ranked = self.scores_(values)
+            ranked = self.scores_(values) if scores is None else scores
             plain = self.gaussian * ranked * self.share_ + (1 - self.gaussian) * plain
         parts = [np.nan_to_num(plain, nan=0.0)]
         for j, frequencies in enumerate(self.frequencies_):

@@ -65,7 +65,7 @@ _MODELS_WITH = {
     "--time-budget": (Model.auto,),
     "--jobs": (Model.auto, Model.safe, Model.hybrid, Model.vae, Model.gan, Model.flow),
     "--steps": (Model.vae, Model.gan, Model.flow),
-    "--resume": (Model.mixture,),
+    "--resume": (Model.auto, Model.mixture),
 }
 
 
@@ -185,8 +185,8 @@ def fit(
         bool,
         typer.Option(
             "--resume",
-            help="Note beside DIR every half minute how far a fit of --model mixture has come, and go on "
-            "from there after an interruption.",
+            help="Note beside DIR every half minute how far a fit of --model auto or mixture has come, and "
+            "go on from there after an interruption.",
         ),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing results.")] = False,

@@ -35,6 +35,7 @@ def learn_model(recipe: Recipe, source: Source, options: Options, progress: Prog
 def judged_by_itself(model: Any, source: Source, _: Options, progress: Progress) -> Judged:
     """For a model that holds out labeled rows while it is fitted."""
     _fit(model, source, progress=progress)
+    model.set_params(checkpoint=None)  # that was of this fit
     comparison, pair = model.validation_, (ALL_MODELS, SUPERVISED_MODELS)
     why_not = None if comparison is not None else _why_nothing_held_out(source)
     return Judged(model, model.unlabeled_used_, comparison, pair, why_not, model.verdict_)

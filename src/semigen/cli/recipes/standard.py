@@ -27,6 +27,7 @@ def _auto(source: Source, options: Options) -> Any:
         unlabeled=None,
         n_jobs=options.jobs,
         random_state=options.seed,
+        checkpoint=options.checkpoint,
     )
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semigen.data.rows import count_rows, take_rows
 from semigen.deep.data.tables import Table
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 IN_MEMORY = 2**26
 """Values of rows that are kept as tensors, 256 MB; those of larger tables are made for each batch."""
-ROWS_PER_BLOCK = 2**12
+ROWS_PER_BLOCK = 2**10
 MOST_HELD_OUT = 4_000
 
 
@@ -51,10 +52,6 @@ class TensorRows(NamedTuple):
     def take(self, index: Any) -> TensorRows:
         """Some rows, by any index of the first axis."""
         return TensorRows(*(value[index] for value in self))
-
-    def part(self, index: Any) -> TensorRows:
-        """The same, which :class:`TableRows` does without making tensors."""
-        return self.take(index)
 
 
 class Batch(NamedTuple):
@@ -100,11 +97,6 @@ class TableRows:
         """Number of rows."""
         return len(self.index)
 
-    def part(self, index: Any) -> TableRows:
-        """Some rows, as they are."""
-        index = index.numpy() if isinstance(index, Tensor) else index
-        return replace(self, index=self.index[index], y=self.y[index], weight=self.weight[index])
-
     def take(self, index: Any) -> TensorRows:
         """Some rows as tensors, by any index of the first axis."""
         index = index.numpy() if isinstance(index, Tensor) else index
@@ -131,8 +123,71 @@ class TableRows:
         return made
 
 
-Rows: TypeAlias = TensorRows | TableRows
-"""Rows that give tensors of some of them (``take``), and parts of themselves (``part``)."""
+@dataclass(frozen=True, eq=False)
+class PartOfRows:
+    """Some of other rows, which stay where they are.
+
+    Attributes
+    ----------
+    rows : TrainingRows
+    index : Tensor of shape (n,), int64
+    """
+
+    rows: TrainingRows
+    index: Tensor
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.index)
+
+    @property
+    def y(self) -> Tensor:
+        """Their classes, (n,)."""
+        return self.rows.y[self.index]
+
+    def take(self, index: Any) -> TensorRows:
+        """Some of them as tensors, by any index of the first axis."""
+        return self.rows.take(self.index[index])
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureRows:
+    """Rows of features to ask networks about, which are computed when they are asked for.
+
+    Attributes
+    ----------
+    X : table of n rows
+    features : callable
+        The features of rows of ``X``.
+    """
+
+    X: Any
+    features: Callable[[Any], TableRows]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return count_rows(self.X)
+
+    def take(self, index: Any) -> TensorRows:
+        """Some rows as tensors, by any index of the first axis."""
+        return self.features(take_rows(self.X, np.arange(self.n_rows)[index])).take(slice(None))
+
+
+TrainingRows: TypeAlias = TensorRows | TableRows | PartOfRows
+"""Rows with classes and weights."""
+
+
+class Rows(Protocol):
+    """Rows that give tensors of some of them."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+
+    def take(self, index: Any) -> TensorRows:
+        """Some rows as tensors, by any index of the first axis."""
 
 
 def training_rows(
@@ -142,7 +197,7 @@ def training_rows(
     y: NDArray[Any] | None = None,
     weight: Array | None = None,
     sd: Array | None = None,
-) -> Rows:
+) -> TensorRows | TableRows:
     """Rows of a matrix to train on, float32: tensors, or if they are large, made batch by batch.
 
     ``sd``, in the units of the table and as long as the matrix, says how uncertain values are.
@@ -179,13 +234,13 @@ def blocks(rows: Rows) -> Iterator[TensorRows]:
     return (rows.take(slice(i, i + ROWS_PER_BLOCK)) for i in range(0, rows.n_rows, ROWS_PER_BLOCK))
 
 
-def hold_out(labeled: Rows, unlabeled: Rows, seed: int) -> tuple[Rows, Batch]:
+def hold_out(labeled: Rows, unlabeled: TrainingRows, seed: int) -> tuple[PartOfRows, Batch]:
     """Two or more unlabeled rows without a tenth of them, at most 4,000, and a batch of these alone."""
     n_rows = unlabeled.n_rows
     n_held = min(max(1, n_rows // 10), MOST_HELD_OUT)
     order = torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))
     kept, held = order[n_held:].sort().values, order[:n_held]
-    return unlabeled.part(kept), Batch(labeled.take(slice(0)), unlabeled.take(held))
+    return PartOfRows(unlabeled, kept), Batch(labeled.take(slice(0)), unlabeled.take(held))
 
 
 def for_members(batch: Batch, n_members: int) -> Batch:

@@ -46,7 +46,7 @@ LIKELIHOOD_OF_KIND: dict[Kind, str] = {
 """The likelihood of each kind of column with ``likelihood="auto"``."""
 
 _BOUNDED = [name for name, made in LIKELIHOODS.items() if made.bounded]
-_ROWS_PER_BLOCK = 2**16
+_ROWS_PER_BLOCK = 2**13
 _LEAST_SCALE = 1e-6  # of a column's largest value: a smaller standard deviation is rounding
 
 

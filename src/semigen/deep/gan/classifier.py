@@ -308,7 +308,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         return self._member_proba_of(self._rows(X))
 
     def _member_proba_of(self, rows: Rows) -> Array:
-        found = self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp().T)
+        found = self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp())
         return self.calibration_(found)
 
     def _with_unit_cells(self, table: Table, matrix: Any) -> tuple[Table, tuple[bool, ...]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from semigen.deep.data.rows import Batch, Rows, TensorRows
+from semigen.deep.data.rows import Batch, TensorRows, TrainingRows
 from semigen.deep.draws import mix
 
 
@@ -22,7 +22,7 @@ class Stream:
 
     Attributes
     ----------
-    rows : Rows
+    rows : TrainingRows
     size : int
         Rows per batch.
     seed : int
@@ -34,7 +34,7 @@ class Stream:
         Number of this process, and of all processes: each takes every ``n_parts``-th row of a batch.
     """
 
-    rows: Rows
+    rows: TrainingRows
     size: int
     seed: int
     n_members: int = 1

@@ -43,6 +43,8 @@ class VAEArchitecture:
         Of a VampPrior; 0: the prior is N(0, I).
     n_auxiliary : int
         Auxiliary variables of an ADGM; 0: M2.
+    skip : bool
+        Whether the decoder sees these, too: SDGM.
     augment : str or None
         How images are changed for the cross-entropy of labeled rows.
     """
@@ -61,6 +63,7 @@ class VAEArchitecture:
     free_bits: float = 0.0
     n_pseudo_inputs: int = 0
     n_auxiliary: int = 0
+    skip: bool = False
     augment: str | None = None
 
     @property
@@ -75,7 +78,7 @@ class VAEArchitecture:
         log_prior, n_seen = torch.from_numpy(self.log_prior).float(), inputs.n_outputs + self.n_auxiliary
         encoder = Encoder(self._body(n_seen, width), width, n_classes, self.n_latent)
         back = self._body(width, likelihood.n_outputs, backwards=True)
-        decoder = Decoder(self.n_latent, n_classes, width, back)
+        decoder = Decoder(self.n_latent + self.skip * self.n_auxiliary, n_classes, width, back)
         parts: list[Any] = [inputs, encoder, decoder, likelihood]
         options: dict[str, Any] = {
             "n_latent": self.n_latent,
@@ -98,8 +101,9 @@ class VAEArchitecture:
         return AuxiliaryVAE(
             *parts,
             auxiliary=Encoder(self._body(n_inputs, width), width, 0, n),
-            posterior=AuxiliaryPosterior(n_inputs, self.n_latent, width, n_classes, n),
+            posterior=AuxiliaryPosterior(0 if self.skip else n_inputs, self.n_latent, width, n_classes, n),
             n_auxiliary=n,
+            skip=self.skip,
             **options,
         )
 

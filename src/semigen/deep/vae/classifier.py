@@ -19,14 +19,15 @@ from semigen.common.progress import Progress
 from semigen.data.labels import Labels
 from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
+from semigen.deep.data.datasets import as_table
 from semigen.deep.data.labels import class_prior, split_rows
-from semigen.deep.data.rows import TableRows, TensorRows, training_rows
+from semigen.deep.data.rows import FeatureRows, Rows, TensorRows, training_rows
 from semigen.deep.draws import class_index, draw_classes, drawing, random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.training.trainer import Training
 from semigen.deep.vae.density import LogDensity, log_density
 from semigen.deep.vae.estimator import VAEEstimator
-from semigen.deep.vae.features import VAEFeatures
+from semigen.deep.vae.features import VAEFeatures, posterior_to_learn_from
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 
 
@@ -77,6 +78,9 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     n_auxiliary : int, default=0
         Auxiliary variables (ADGM, Maaløe et al. 2016, *ICML*): p(x, y) is the same, q(z | x, y) and q(y | x)
         are more flexible. 0: M2.
+    skip : bool, default=False
+        SDGM of the same authors: the decoder sees the auxiliary variables, too, so p(x | y) is that of two
+        layers of latents. Needs ``n_auxiliary``.
     augment : {None, "shift", "shift and flip"}, default=None
         How labeled images are changed at random, anew in each step, for the cross-entropy: shifted by up to
         an eighth of their sides, and mirrored. Needs ``image_shape``.
@@ -155,6 +159,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         free_bits: float = 0.0,
         n_pseudo_inputs: int = 0,
         n_auxiliary: int = 0,
+        skip: bool = False,
         augment: Any = None,
         warmup_steps: int = 0,
         n_steps: int | str = "auto",
@@ -187,6 +192,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         self.free_bits = free_bits
         self.n_pseudo_inputs = n_pseudo_inputs
         self.n_auxiliary = n_auxiliary
+        self.skip = skip
         self.augment = augment
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
@@ -229,6 +235,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
                 (split.unlabeled, None, split.unlabeled_weight),
             )
         )
+        del matrix, sd  # rows hold what they need of them
         self._train_from(architecture, training, labeled, unlabeled, progress)
         self.classes_ = split.classes
 
@@ -249,7 +256,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         def mean(model: Any, block: TensorRows) -> Tensor:
             seen = model.look(block)
             latent: Tensor = model.encoder(seen, model.log_q(seen).argmax(dim=-1))[0]
-            return latent.T
+            return latent
 
         return columns.in_precision_of(X, np.hstack(list(self.networks_.ask_each(self._rows(X), mean))))
 
@@ -348,7 +355,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             clone(self) if self.features is None else clone(self).set_params(features=_frozen(self.features_))
         )
 
-    def _learn_columns(self, X: Any) -> tuple[tables.Table, Any, Array | None]:
+    def _learn_columns(self, X: Any) -> tuple[tables.Table, Any, NDArray[Any] | None]:
         """Columns and rows to learn from, of X or of its features, and how uncertain those are."""
         if self.features is None:
             table, matrix = tables.learn(X, self.likelihood)
@@ -356,17 +363,19 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             return table, matrix, None
         if not hasattr(self.features_, "posterior"):
             return *tables.learn(self.features_.transform(X), self.likelihood), None
-        mean, sd = self.features_.posterior(X)
+        mean, sd = posterior_to_learn_from(self.features_, X)
         table, matrix = tables.learn(mean, "gaussian")
-        scale = np.sqrt(mean.var(axis=0) + np.mean(sd**2, axis=0))  # of the draws, not of their means
+        spread = np.einsum("ij,ij->j", sd, sd, dtype=np.float64) / len(sd)
+        scale = np.sqrt(table.scale**2 + spread)  # of the draws, not of their means
         return replace(table, scale=scale), matrix, sd
 
-    def _rows(self, X: Any) -> TableRows:
+    def _rows(self, X: Any) -> Rows:
         check_is_fitted(self)
         if self.features is None:
             return super()._rows(X)
-        return self._as_rows(
-            columns.read(self.networks_.architecture.table.schema, self.features_.transform(X))
+        schema = self.networks_.architecture.table.schema
+        return FeatureRows(
+            as_table(X)[0], lambda some: self._as_rows(columns.read(schema, self.features_.transform(some)))
         )
 
     def _restored(self, x: Tensor, *, expected: bool = True) -> Any:
@@ -378,9 +387,9 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             return self.features_.draw(matrix, int(torch.randint(2**31, ())))
         return self.features_.inverse_transform(matrix)
 
-    def _member_proba(self, rows: TableRows) -> Array:
+    def _member_proba(self, rows: Rows) -> Array:
         """Calibrated q(class | x) of each member, (members, n, K)."""
-        found = self.networks_.ask_each(rows, lambda model, block: model.log_q(model.look(block)).exp().T)
+        found = self.networks_.ask_each(rows, lambda model, block: model.log_q(model.look(block)).exp())
         return self.calibration_(found)
 
     def _decoded(self, X: Any, code: int | None) -> Any:
@@ -392,10 +401,11 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             seen = model.look(block)
             own = model.log_q(seen).argmax(dim=-1)
             wanted = own if code is None else torch.full_like(own, code)
-            mean: Tensor = model.likelihood.mean(model.decoder(model.encoder(seen, own)[0], wanted))
-            return mean.T
+            latents = model.to_decode(model.encoder(seen, own)[0], wanted)
+            mean: Tensor = model.likelihood.mean(model.decoder(latents, wanted))
+            return mean
 
-        return self._restored(self.networks_.ask(rows, decoded).T)
+        return self._restored(self.networks_.ask(rows, decoded))
 
 
 def _frozen(features: Any) -> Any:

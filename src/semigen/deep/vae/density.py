@@ -11,9 +11,8 @@ from torch import Tensor
 
 from semigen.common import checks
 from semigen.deep.bounds import importance_weighted_bound, importance_weighted_error
-from semigen.deep.data.rows import Rows
+from semigen.deep.data.rows import Rows, TensorRows
 from semigen.deep.fitted import Networks
-from semigen.deep.vae.model import VAE
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,12 @@ def log_density(networks: Networks, rows: Rows, n_samples: int, seed: int) -> Lo
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(n_samples, networks.models[0].n_noise, generator=generator, dtype=torch.float64)
 
-    def log_weights(model: VAE) -> Tensor:
-        return networks.ask(rows, lambda block: model.log_weights(block, noise))
+    def question(block: TensorRows) -> Tensor:
+        # The importance weights of a mixture of members with equal weights are the mean of theirs.
+        per_member = torch.stack([model.log_weights(block, noise) for model in networks.models])
+        log_weight = per_member.logsumexp(dim=0) - np.log(len(networks.models))
+        value = importance_weighted_bound(log_weight) - networks.architecture.table.log_volume(block.mask)
+        return torch.stack([value, importance_weighted_error(log_weight)], dim=1)
 
-    # The importance weights of a mixture of members with equal weights are the mean of theirs.
-    per_member = torch.stack([log_weights(model) for model in networks.models])
-    log_weight = per_member.logsumexp(dim=0) - np.log(len(networks.models))
-    volume = networks.ask(rows, lambda block: networks.architecture.table.log_volume(block.mask))
-    value = importance_weighted_bound(log_weight) - volume
-    return LogDensity(value.numpy(), importance_weighted_error(log_weight).numpy())
+    value, error = networks.ask(rows, question).T.numpy()
+    return LogDensity(value, error)

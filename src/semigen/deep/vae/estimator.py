@@ -7,7 +7,7 @@ from typing import Any
 
 from semigen.common import checks
 from semigen.common.progress import Progress
-from semigen.deep.data.rows import Rows, TensorRows, spread_out
+from semigen.deep.data.rows import TensorRows, TrainingRows, spread_out
 from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.parameters import CONVOLUTIONAL, check_augment, check_network, hidden_sizes, image_sizes
@@ -33,7 +33,8 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
     beta: float
     free_bits: float
     n_pseudo_inputs: int
-    n_auxiliary: int = 0  # this and the next: of a model with classes
+    n_auxiliary: int = 0  # this and the next two: of a model with classes
+    skip: bool = False
     augment: Any = None
 
     def _architecture(self, table: Table, log_prior: Array, **options: Any) -> VAEArchitecture:
@@ -43,6 +44,8 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
                 "free_bits and n_pseudo_inputs are both set: the divergence from a VampPrior is one number "
                 "per row, not one per latent. Use one of them."
             )
+        if self.skip not in (True, False) or (self.skip and not self.n_auxiliary):
+            raise ParameterError(f"skip={self.skip!r}: use True, with n_auxiliary of 1 or more, or False.")
         if self.n_auxiliary and self.network in CONVOLUTIONAL:
             raise ParameterError(
                 f"n_auxiliary needs network='mlp' or a function, not network={self.network!r}."
@@ -59,6 +62,7 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
             free_bits=checks.real("free_bits", self.free_bits, minimum=0.0),
             n_pseudo_inputs=checks.integer("n_pseudo_inputs", self.n_pseudo_inputs, minimum=0),
             n_auxiliary=checks.integer("n_auxiliary", self.n_auxiliary, minimum=0),
+            skip=bool(self.skip),
             augment=check_augment(self.augment, self.image_shape, has_missing=table.has_missing),
             **options,
         )
@@ -67,8 +71,8 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
         self,
         architecture: VAEArchitecture,
         training: Training,
-        labeled: Rows,
-        unlabeled: Rows,
+        labeled: TrainingRows,
+        unlabeled: TrainingRows,
         progress: Progress | None = None,
     ) -> None:
         """Train from decoders that start at the columns of the unlabeled rows, or of the labeled ones."""

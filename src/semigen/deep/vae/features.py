@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
@@ -15,10 +16,11 @@ from torch import Tensor
 from semigen import columns
 from semigen.common import checks
 from semigen.common.progress import Progress
-from semigen.data.rows import count_rows
+from semigen.data.rows import count_rows, take_rows
 from semigen.deep.bounds import gaussian_kl
 from semigen.deep.data import tables
-from semigen.deep.data.rows import Rows, TensorRows, training_rows
+from semigen.deep.data.datasets import as_table
+from semigen.deep.data.rows import Rows, TensorRows, blocks, training_rows
 from semigen.deep.draws import drawing, random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.vae.density import LogDensity, log_density
@@ -30,6 +32,9 @@ COLLAPSED = 0.005
 of one whose posterior mean has a standard deviation of .1 over rows (Burda et al. 2016, *ICLR*, §5)."""
 LEAST_INFORMATION = 1e-6
 """Nats that every latent is taken to carry, so that features can be divided by their scale."""
+
+ROWS_AT_ONCE = 2**12
+"""Rows whose features to learn from are computed at once."""
 
 
 class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -189,7 +194,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
         Parameters
         ----------
-        X : array or data frame of shape (n, D)
+        X : array or data frame of shape (n, D), PyTorch ``Dataset``, ``DataLoader`` or iterator of batches
         y : ignored
         progress : callable, optional
             Called as ``progress(steps done, all steps, parts of the loss)`` up to 50 times.
@@ -198,24 +203,26 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         -------
         self
         """
+        X, _ = as_table(X)
         training = self._training(count_rows(X))
         table, matrix = tables.learn(X, self.likelihood)
         self.schema_ = table.schema
         validate_data(self, X, skip_check_array=True)
         rows = training_rows(table, matrix, np.arange(len(matrix)))
         architecture = self._architecture(table, np.empty(0))
-        self._train_from(architecture, training, rows.part(slice(0)), rows, progress)
+        self._train_from(architecture, training, rows.take(slice(0)), rows, progress)
         self._find_active(self._as_rows(matrix))
         return self
 
     def transform(self, X: Any) -> Array:
         """Scaled posterior means of the active latents, those of each member in turn, (n, features)."""
-        mean, _ = self._posterior(self._rows(X))
+        (mean,) = self._scaled(X, lambda mean, _: (mean,))
         return columns.in_precision_of(X, mean)
 
     def posterior(self, X: Any) -> tuple[Array, Array]:
         """Means and standard deviations of the active latents under q(z | x), scaled, each (n, features)."""
-        return self._posterior(self._rows(X))
+        mean, sd = self._scaled(X, lambda mean, log_sd: (mean, log_sd.exp()))
+        return mean, sd
 
     def inverse_transform(self, Z: Any) -> Any:
         """Expected rows given their features, by the first member; collapsed latents are set to 0.
@@ -322,13 +329,14 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return columns.restore(self.schema_, self.networks_.architecture.table.matrix(rows))
 
     def _find_active(self, rows: Rows) -> None:
-        def divergence(model: Any, block: TensorRows) -> Tensor:
-            mean, log_sd = model.encoder(model.look(block))
-            center, sd = model.prior_moments()
-            found: Tensor = gaussian_kl((mean - center) / sd, log_sd - sd.log())
-            return found.T
-
-        self.kl_ = self.networks_.ask_each(rows, divergence).mean(axis=1)
+        kl = torch.zeros(self.n_members, self.n_latent, dtype=torch.float64)
+        with torch.no_grad():
+            for block in blocks(rows):
+                for model, own in zip(self.networks_.models, kl, strict=True):
+                    mean, log_sd = model.encoder(model.look(block))
+                    center, sd = model.prior_moments()
+                    own += gaussian_kl((mean - center) / sd, log_sd - sd.log()).sum(dim=0)
+        self.kl_ = kl.numpy() / rows.n_rows
         self.active_ = self.kl_ >= COLLAPSED
         if not self.active_.any():
             warnings.warn(
@@ -340,17 +348,29 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             self.active_[np.unravel_index(self.kl_.argmax(), self.kl_.shape)] = True
         self.scale_ = np.sqrt(np.maximum(self.kl_, LEAST_INFORMATION))
 
-    def _posterior(self, rows: Rows) -> tuple[Array, Array]:
-        def question(model: Any, block: TensorRows) -> Tensor:
-            mean, log_sd = model.encoder(model.inputs(block.x, block.mask))
-            return torch.stack([mean, log_sd.exp()]).transpose(1, 2)
+    def _scaled(self, X: Any, of: Callable[[Tensor, Tensor], Sequence[Tensor]]) -> list[Array]:
+        """What is wanted of the mean and log sd of q(z | x): of the active latents, scaled, (n, features)."""
 
-        both = self.networks_.ask_each(rows, question)
-        mean, sd = np.concatenate(
-            [
-                (scale * one)[..., own]
-                for one, own, scale in zip(both, self.active_, self.scale_, strict=True)
-            ],
-            axis=2,
-        ).swapaxes(0, 1)
-        return np.ascontiguousarray(mean), np.ascontiguousarray(sd)
+        def question(model: Any, block: TensorRows) -> Tensor:
+            return torch.stack(tuple(of(*model.encoder(model.look(block)))), dim=1)
+
+        found = self.networks_.ask_each(self._rows(X), question)
+        scaled = (
+            one[..., own] * scale[own]
+            for one, own, scale in zip(found, self.active_, self.scale_, strict=True)
+        )
+        return list(np.concatenate(list(scaled), axis=2).swapaxes(0, 1))
+
+
+def posterior_to_learn_from(features: Any, X: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Means and standard deviations of the features of rows, each (n, features), computed block by block."""
+    n_rows = count_rows(X)
+    found: list[NDArray[np.float32]] = []
+    for begin in range(0, n_rows, ROWS_AT_ONCE):
+        block = np.arange(begin, min(begin + ROWS_AT_ONCE, n_rows))
+        both = features.posterior(take_rows(X, block))
+        found = found or [np.empty((n_rows, one.shape[1]), dtype=np.float32) for one in both]
+        for whole, one in zip(found, both, strict=True):
+            whole[block] = one
+    mean, sd = found
+    return mean, sd

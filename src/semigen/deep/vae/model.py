@@ -92,7 +92,7 @@ class VAE(Model):
     def divergence(self, z: Tensor, mean: Tensor, log_sd: Tensor) -> Tensor:
         """KL(q(z | x, y) ‖ p(z)), exact for a standard normal, otherwise its estimate by a draw z, (…, n)."""
         if self.prior is not None:
-            return normal_log_prob(z, mean, log_sd) - self.prior.log_prob(z, self.encoder)
+            return -self.log_ratio(z, mean, log_sd)
         each = bounds.gaussian_kl(mean, log_sd)
         return (each.clamp(min=self.free_bits) if self.free_bits else each).sum(dim=-1)
 
@@ -130,8 +130,12 @@ class VAE(Model):
         like = self.decoder.first.weight
         z = torch.randn(n, self.n_latent, dtype=like.dtype, device=like.device)
         z = z if self.prior is None else self.prior.sample(n, self.encoder)
-        outputs = self.decoder(z, y)
+        outputs = self.decoder(self.to_decode(z, y, torch.randn), y)
         return self.likelihood.mean(outputs) if expected else self.likelihood.sample(outputs)
+
+    def to_decode(self, z: Tensor, y: Tensor | None, noise: Callable[..., Tensor] = torch.zeros) -> Tensor:
+        """What the decoder sees for latents z and classes y: the latents."""
+        return z
 
     def log_weights(self, rows: TensorRows, noise: Tensor) -> Tensor:
         """Log p(x, z) − log q(z | x), (S, n), for z from noise (S, latents), the same for every row."""
@@ -144,12 +148,16 @@ class VAE(Model):
         found = []
         for one in noise:
             z = mean + log_sd.exp() * one
-            if self.prior is None:
-                log_ratio = (log_sd + 0.5 * one.square() - 0.5 * z.square()).sum(dim=-1)
-            else:
-                log_ratio = self.prior.log_prob(z, self.encoder) - normal_log_prob(z, mean, log_sd)
-            found.append(self.likelihood.log_prob(self.decoder(z, y), rows.x, rows.mask) + log_ratio)
+            log_px = self.likelihood.log_prob(self.decoder(z, y), rows.x, rows.mask)
+            found.append(log_px + self.log_ratio(z, mean, log_sd))
         return torch.stack(found)
+
+    def log_ratio(self, z: Tensor, mean: Tensor, log_sd: Tensor) -> Tensor:
+        """Log p(z) − log q(z | x, y) of draws z, (…, n)."""
+        if self.prior is not None:
+            return self.prior.log_prob(z, self.encoder) - normal_log_prob(z, mean, log_sd)
+        noise = (z - mean) * (-log_sd).exp()
+        return (log_sd + 0.5 * noise.square() - 0.5 * z.square()).sum(dim=-1)
 
 
 class ClassVAE(VAE):

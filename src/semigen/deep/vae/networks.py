@@ -101,9 +101,9 @@ class ConvDecoder(nn.Module):
         )
 
     def forward(self, h: Tensor) -> Tensor:
-        """(…, inputs) to flat images (…, outputs)."""
+        """(n, inputs) to flat images (n, outputs)."""
         images: Tensor = self.convolutions(self.linear(h).reshape(-1, *self.small))
-        return images.flatten(1).reshape(*h.shape[:-1], images[0].numel())
+        return images.flatten(1)
 
 
 class ClassShift(nn.Module):

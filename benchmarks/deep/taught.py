@@ -1,0 +1,79 @@
+"""Two views that teach each other: a graph on M1 and a network of convolutions (co-training)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from torch import nn
+
+from semigen.deep.vae.networks import MLP
+
+Array = NDArray[np.float64]
+
+LEAST = 1e-4
+"""Added to probabilities before they are multiplied, so that none decides alone."""
+
+
+class Taught(ClassifierMixin, BaseEstimator):
+    """The product of two classifiers, of which the second learns from the surest answers of both.
+
+    Parameters
+    ----------
+    first : classifier
+        Fitted once, to labeled and unlabeled rows.
+    second : classifier
+        Fitted anew in each round, to the surest rows as if they were labeled.
+    rounds : sequence of float
+        Which share of the rows counts as sure in each.
+    """
+
+    def __init__(self, first: Any, second: Any, rounds: Sequence[float] = (0.8, 0.9, 0.95)) -> None:
+        self.first = first
+        self.second = second
+        self.rounds = rounds
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit to rows (n, D) with labels (n,), -1 where there is none."""
+        self.first_ = clone(self.first).fit(X, y)
+        self.classes_ = self.first_.classes_
+        of_first = self.first_.predict_proba(X)
+        both = of_first
+        for share in self.rounds:
+            sure = both.max(axis=1)
+            answers = np.where(sure >= np.quantile(sure, 1 - share), self.classes_[both.argmax(axis=1)], -1)
+            self.second_ = clone(self.second).fit(X, np.where(y == -1, answers, y))
+            both = product(of_first, self.second_.predict_proba(X))
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """Class probabilities, (n, K)."""
+        return product(self.first_.predict_proba(X), self.second_.predict_proba(X))
+
+
+def product(one: Array, other: Array) -> Array:
+    """Normalized products of probabilities, (n, K)."""
+    both = (one + LEAST) * (other + LEAST)
+    found: Array = both / both.sum(axis=1, keepdims=True)
+    return found
+
+
+def small_convolutions(n_inputs: int, n_outputs: int) -> nn.Module:
+    """A classifier of images of 28 × 28 by two convolutions; for all else a few units."""
+    if (n_inputs, n_outputs) != (784, 10):
+        return MLP(n_inputs, (20,), n_outputs)
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 28, 28)),
+        nn.Conv2d(1, 32, 4, 2, 1),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 4, 2, 1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(64 * 7 * 7, 128),
+        nn.ReLU(),
+        nn.Dropout(0.3),
+        nn.Linear(128, n_outputs),
+    )
