@@ -348,6 +348,12 @@ def _as_networks_say(model: Any) -> None:
         model.comparison_, model.verdict_ = None, Verdict("not compared")
 
 
+def _older_flow(model: Any) -> None:
+    _as_networks_say(model)
+    if hasattr(model, "classes_"):
+        model.start_ = model.start
+
+
 def _unscaled(model: Any) -> None:
     """Features were the posterior means as they are."""
     if hasattr(model, "active_"):
@@ -393,7 +399,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "AutoClassifier": _older_ensemble,
         "Comparison": _scores_alone,
         "Diag": _no_floor,
-        "FlowMixtureClassifier": _as_networks_say,
+        "FlowMixtureClassifier": _older_flow,
         "GANClassifier": _as_networks_say,
         "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
