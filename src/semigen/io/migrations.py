@@ -348,7 +348,7 @@ def _as_networks_say(model: Any) -> None:
         model.comparison_, model.verdict_ = None, Verdict("not compared")
 
 
-def _older_flow(model: Any) -> None:
+def _flow(model: Any) -> None:
     _as_networks_say(model)
     if hasattr(model, "classes_"):
         model.start_ = model.start
@@ -399,7 +399,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "AutoClassifier": _older_ensemble,
         "Comparison": _scores_alone,
         "Diag": _no_floor,
-        "FlowMixtureClassifier": _older_flow,
+        "FlowMixtureClassifier": _flow,
         "GANClassifier": _as_networks_say,
         "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
