@@ -68,3 +68,11 @@ def test_how_sure_a_model_is_does_not_matter(rng):
     surer = softmax(np.log(SHARES) + 3 * evidence, axis=1)
     powers = [best_power(one, SHARES, code, np.ones(30)) for one in (probs, surer)]
     assert powers[0] == pytest.approx(3 * powers[1], rel=1e-3)
+
+
+def test_a_few_rows_far_from_all_others_do_not_make_predictions_unsure(rng):
+    code, probs = draw(rng, 100, 3.0)
+    far = probs.copy()
+    far[:4] = np.where(np.arange(3) == code[:4, None], 1.0 - 2e-12, 1e-12)  # right, and surer than any
+    powers = [best_power(one, SHARES, code, np.full(100, 0.1)) for one in (far, probs)]
+    assert powers[0] > 0.9 * powers[1]
