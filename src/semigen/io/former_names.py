@@ -76,7 +76,7 @@ FORMS: Mapping[str, str] = {
 
 @dataclass
 class OldForm:
-    """A transformer of format 1 that took one form of the rows; ``migrations`` puts that name in its place."""
+    """A transformer of format 1 that took one form of the rows; ``migrations`` puts that name there."""
 
     name: str
 

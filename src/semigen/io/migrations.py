@@ -1,8 +1,8 @@
 """Model files of older versions: what their structure is now.
 
 A payload names the module and class of everything it holds; ``former_names`` has what these are called now.
-:func:`finish` gives the model that was read the structure that models have now. So every version loads the files
-of all versions before it.
+:func:`finish` gives the model that was read the structure that models have now. So every version loads the
+files of all versions before it.
 """
 
 from __future__ import annotations
