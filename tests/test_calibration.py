@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from semigen.evaluation.calibration import POWER, Calibration, expected_power
+from semigen.evaluation.calibration import POWER, POWER_RANGE, Calibration, best_power
 from semigen.evaluation.metrics import row_log_loss
 
 SHARES = np.array([0.5, 0.3, 0.2])
@@ -33,12 +33,12 @@ def test_power_0_is_the_class_shares_and_power_1_the_model(rng):
 @pytest.mark.parametrize("temperature", [1.0, 3.0, 8.0])
 def test_many_rows_give_the_temperature_back(rng, temperature):
     code, probs = draw(rng, 20_000, temperature)
-    assert expected_power(probs, SHARES, code, np.ones(len(code))) == pytest.approx(1 / temperature, rel=0.05)
+    assert best_power(probs, SHARES, code, np.ones(len(code))) == pytest.approx(1 / temperature, rel=0.05)
 
 
 def test_calibrated_probabilities_are_better_on_other_rows(rng):
     code, probs = draw(rng, 60, 8.0)
-    found = Calibration(expected_power(probs, SHARES, code, np.ones(60)), SHARES)
+    found = Calibration(best_power(probs, SHARES, code, np.ones(60)), SHARES)
     code, probs = draw(rng, 5000, 8.0)
     assert row_log_loss(found(probs), code).mean() < row_log_loss(probs, code).mean() - 0.5
 
@@ -46,8 +46,8 @@ def test_calibrated_probabilities_are_better_on_other_rows(rng):
 def test_a_useless_model_becomes_the_class_shares(rng):
     code, _ = draw(rng, 3000)
     _, probs = draw(rng, 3000, 5.0)
-    power = expected_power(probs[:60], SHARES, code[:60], np.ones(60))
-    assert 0 < power < 0.05
+    power = best_power(probs[:60], SHARES, code[:60], np.ones(60))
+    assert POWER_RANGE[0] <= power < 0.2
     found = row_log_loss(Calibration(power, SHARES)(probs), code)
     assert found.mean() < row_log_loss(np.tile(SHARES, (3000, 1)), code).mean() + 0.03
 
@@ -56,15 +56,23 @@ def test_a_row_of_weight_2_is_two_rows(rng):
     code, probs = draw(rng, 30, 5.0)
     weight = np.r_[np.full(10, 2.0), np.ones(10), np.zeros(10)]
     again = np.r_[np.arange(20), np.arange(10)]
-    assert expected_power(probs, SHARES, code, weight) == pytest.approx(
-        expected_power(probs[again], SHARES, code[again], np.ones(30)), rel=1e-6
+    assert best_power(probs, SHARES, code, weight) == pytest.approx(
+        best_power(probs[again], SHARES, code[again], np.ones(30)), rel=1e-6
     )
-    assert expected_power(probs[:0], SHARES, code[:0], np.ones(0)) == POWER
+    assert best_power(probs[:0], SHARES, code[:0], np.ones(0)) == POWER
 
 
 def test_how_sure_a_model_is_does_not_matter(rng):
-    code, probs = draw(rng, 30, 3.0)
+    code, probs = draw(rng, 30)
     evidence = np.log(probs) - np.log(SHARES)
-    surer = softmax(np.log(SHARES) + 2 * evidence, axis=1)
-    powers = [expected_power(one, SHARES, code, np.ones(30)) for one in (probs, surer)]
-    assert powers[0] == pytest.approx(2 * powers[1], rel=5e-3)
+    surer = softmax(np.log(SHARES) + 3 * evidence, axis=1)
+    powers = [best_power(one, SHARES, code, np.ones(30)) for one in (probs, surer)]
+    assert powers[0] == pytest.approx(3 * powers[1], rel=1e-3)
+
+
+def test_a_few_rows_far_from_all_others_do_not_make_predictions_unsure(rng):
+    code, probs = draw(rng, 100, 3.0)
+    far = probs.copy()
+    far[:4] = np.where(np.arange(3) == code[:4, None], 1.0 - 2e-12, 1e-12)  # right, and surer than any
+    powers = [best_power(one, SHARES, code, np.full(100, 0.1)) for one in (far, probs)]
+    assert powers[0] > 0.9 * powers[1]

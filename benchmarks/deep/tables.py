@@ -39,7 +39,8 @@ TABLES = (
     "german", "chess",
 )
 # fmt: on
-"""The prior of the calibration's power was chosen for M2 on draw 1 of all of them; draw 0 is reported."""
+"""The prior of the calibration's power, α of M2 and how flows start and stop were chosen on draw 1; draw 0 is
+reported."""
 PER_CLASS = 10
 MOST_TEST = 1000
 BINS = 10

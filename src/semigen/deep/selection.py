@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from semigen.comparison import Comparison, Tally, Verdict, judge
 from semigen.data.labels import Labels
 from semigen.data.weights import class_shares
-from semigen.evaluation.calibration import POWER, Calibration, expected_power
+from semigen.evaluation.calibration import POWER, Calibration, best_power
 from semigen.evaluation.splits import held_out_folds
 
 Array = NDArray[np.float64]
@@ -125,7 +125,7 @@ def select(
     verdict = judge(comparison if len(tried) > 1 else None, WITH, WITHOUT, n_unlabeled=n_unlabeled)
     chosen = tried[0] if verdict.hurt else tried[-1]
     if power is None:
-        power = expected_power(found[chosen], shares, held.code, held.weight)
+        power = best_power(found[chosen], shares, held.code, held.weight)
     return Selection(chosen, power, comparison, verdict)
 
 
@@ -152,7 +152,7 @@ def _compare(
         for lam, probs in found.items():
             own = power
             if own is None:
-                own = expected_power(probs[rest], shares, held.code[rest], held.weight[rest])
+                own = best_power(probs[rest], shares, held.code[rest], held.weight[rest])
             tally.add(name_of(lam), held.rows[mine], Calibration(own, shares)(probs[mine]))
         others = np.delete(np.arange(len(weight)), held.rows[mine])
         tally.add_shares(held.rows[mine], class_shares(labels.take(others), weight[others]))
