@@ -219,13 +219,13 @@ def test_whatever_a_budget_leaves_out_is_said(wine, monkeypatch, what):
         monkeypatch.setattr(auto_module, "SHARE_OF_MIXTURES", 0.0)
         assert small(time_budget=1e4).fit(X, y).stopped_early_
         return
-    fit = PoolClassifier.fit
+    fit = PoolClassifier.fit_in_runs
 
-    def in_no_time(self, X, y, sample_weight=None, progress=None):
+    def in_no_time(self, X, y, sample_weight=None, **given):
         left = {"a model": 0.0, "a fold": 1e-3}[what]  # one round of fits takes longer
-        return fit(self.set_params(time_budget=left), X, y, sample_weight)
+        return fit(self.set_params(time_budget=left), X, y, sample_weight, **given)
 
-    monkeypatch.setattr(PoolClassifier, "fit", in_no_time)
+    monkeypatch.setattr(PoolClassifier, "fit_in_runs", in_no_time)
     auto = small(time_budget=1e4).fit(X, y)
     assert auto.stopped_early_
     assert "No labeled row was held out in time" in auto.explanation_
