@@ -323,22 +323,30 @@ def test_a_fit_to_a_folder_reads_all_of_it(partly, monkeypatch):
 
 
 @pytest.mark.long
-def test_a_fit_goes_on_after_an_interruption(partly, monkeypatch):
-    given = ["fit", partly / "parts", "--target", "y", "--id", "key", "--model", "mixture", "--resume"]
+@pytest.mark.parametrize("model", ["mixture", "auto"])
+def test_a_fit_goes_on_after_an_interruption(partly, monkeypatch, model):
+    given = ["fit", partly / "parts", "--target", "y", "--id", "key", "--model", model, "--resume"]
     run(*given, "--out", partly / "whole")
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
-    original = checkpoints.Checkpoint._climbed
+    climbed, run_once = checkpoints.Checkpoint._climbed, checkpoints.Kept.run
 
-    def climbed(self, climb):
-        original(self, climb)
+    def stopped_climb(self, climb):
+        climbed(self, climb)
         if len(climb.path) == 3:
             raise OSError("the machine is switched off")
 
+    def stopped_run(self, make):
+        found = run_once(self, make)
+        if self.path.name == checkpoints.ENSEMBLE and self.done == 4:
+            raise OSError("the machine is switched off")
+        return found
+
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoints.Checkpoint, "_climbed", climbed)
+        patched.setattr(checkpoints.Checkpoint, "_climbed", stopped_climb)
+        patched.setattr(checkpoints.Kept, "run", stopped_run)
         run(*given, "--out", partly / "out", code=1)
     assert not (partly / "out").exists()
-    assert (streams.checkpoint_folder(partly / "out") / checkpoints.NAME).exists()
+    assert any(streams.checkpoint_folder(partly / "out").iterdir())
     run(*given, "--out", partly / "out")
     files = [(partly / one / "predictions.csv").read_text() for one in ("whole", "out")]
     assert files[0] == files[1]

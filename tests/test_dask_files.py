@@ -269,10 +269,17 @@ def test_an_ensemble_learns_the_same_from_files_that_workers_read(tmp_path, clie
     monkeypatch.setattr("semigen.columns.survey.SAMPLE_ROWS", 300)
     rows = table(mixed=True)
     files = source(tmp_path, rows)
+    sent = []
+    scatter = client.scatter
+    monkeypatch.setattr(
+        client, "scatter", lambda blocks, **how: sent.append(blocks) or scatter(blocks, **how)
+    )
     found, wanted = (
         semigen.AutoClassifier(n_mixtures=1, unlabeled=None, engine=one).fit(files)
         for one in (DaskEngine(client, 400), None)
     )
     assert "the mixture per class from all rows" in found.explanation_
+    n_labeled = N_ROWS - rows["y"].null_count
+    assert {len(one.weight) for blocks in sent for one in blocks} == {n_labeled}
     features = rows.drop_columns(["y"])
     np.testing.assert_allclose(found.predict_proba(features), wanted.predict_proba(features), atol=1e-6)

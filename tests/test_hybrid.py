@@ -371,18 +371,30 @@ def test_ridge_logistic_regression_is_scikit_learns(n_classes, shape, kind, rng)
     np.testing.assert_allclose(found.predict_proba(kind(fresh)), twin.predict_proba(fresh), atol=5e-3)
 
 
-@pytest.mark.parametrize(
-    ("kind", "twins"), [(TreeEnsemble, RandomForestClassifier), (ExtraTrees, ExtraTreesClassifier)]
-)
 @pytest.mark.parametrize("n_classes", [2, 5])
-def test_forests_as_arrays_are_scikit_learns(n_classes, kind, twins, rng):
+def test_forests_as_arrays_are_scikit_learns(n_classes, rng):
     X = rng.integers(4, size=(80, 3)).astype(float)  # rows that are alike and have different classes
     y, fresh = rng.integers(n_classes, size=80), rng.normal(2, 2, size=(50, 3))
-    found = kind(20, random_state=3).fit(X, y)
-    twin = twins(20, random_state=3).fit(X, y)
+    found = TreeEnsemble(20, random_state=3).fit(X, y)
+    twin = RandomForestClassifier(20, random_state=3).fit(X, y)
     np.testing.assert_allclose(found.predict_proba(fresh), twin.predict_proba(fresh), rtol=1e-12)
     assert len(found.root_) == 20
     np.testing.assert_array_equal(found.predict(fresh), twin.predict(fresh))
+
+
+def test_extra_trees_are_scikit_learns_with_a_row_more_in_each_leaf(rng):
+    X, fresh = rng.integers(4, size=(80, 3)).astype(float), rng.normal(2, 2, size=(50, 3))
+    y, weight = rng.integers(3, size=80), rng.uniform(0.5, 2.0, size=80)
+    found = ExtraTrees(20, random_state=3).fit(X, y, sample_weight=weight)
+    twin = ExtraTreesClassifier(20, random_state=3).fit(X, y, sample_weight=weight)
+    shares = np.array([weight[y == k].sum() for k in range(3)]) / weight.sum()
+    wanted = np.zeros((50, 3))
+    for leaves, of_rows in zip(twin.apply(fresh).T, twin.apply(X).T, strict=True):
+        for row, leaf in enumerate(leaves):
+            mine = of_rows == leaf
+            count = np.array([weight[mine & (y == k)].sum() for k in range(3)])
+            wanted[row] += (count + shares) / (count.sum() + 1) / 20
+    np.testing.assert_allclose(found.predict_proba(fresh), wanted, rtol=1e-10)
 
 
 def test_axes_of_fewer_rows_than_columns_are_those_of_the_covariance(rng):

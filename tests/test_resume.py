@@ -10,10 +10,13 @@ from sklearn.base import clone
 
 import semigen
 import semigen.data
+from semigen import load
 from semigen.columns import survey
 from semigen.em import Data
 from semigen.em.records import as_vector
+from semigen.ensemble.defaults import SUPERVISED
 from semigen.exceptions import ParameterError, TableError
+from semigen.families import Gaussian, Product
 from semigen.mixture import checkpoints
 
 
@@ -52,7 +55,7 @@ def same(one, other):
 MODEL = {"components_per_class": 2, "random_state": 0, "max_iter": 12, "tol": 1e-3}
 
 
-@pytest.mark.parametrize("after", [1, 4, 15])
+@pytest.mark.parametrize("after", [1, 4, 10])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_an_interrupted_fit_ends_at_the_same_parameters(tmp_path, monkeypatch, after, dtype):
     x, y, _ = rows()
@@ -91,6 +94,21 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ParameterError, match="other rows or parameters"):
         semigen.MixtureClassifier(**MODEL, checkpoint=tmp_path).fit(moved, y)
     semigen.MixtureClassifier(**MODEL, checkpoint=tmp_path, verbose=0).fit(x, y)
+
+
+def test_a_family_is_known_again(tmp_path, monkeypatch):
+    """Also one that was made anew, or holds others."""
+    x, y, _ = rows(300)
+
+    def model():
+        family = Product([((0, 1), Gaussian("diag")), ((2,), Gaussian("full"))])
+        return semigen.MixtureClassifier(family, tol=1e-3, checkpoint=tmp_path)
+
+    with monkeypatch.context() as patched:
+        interrupt(patched, 2)
+        with pytest.raises(StoppedError):
+            model().fit(x, y)
+    model().fit(x, y)
 
 
 def test_a_fit_to_files_keeps_what_it_has_when_a_file_breaks(tmp_path, monkeypatch):
@@ -144,7 +162,7 @@ def stop_in(monkeypatch, call):
 class QuickClassifier(semigen.AutoClassifier):
     """Without what takes long."""
 
-    _left_out = ("random forest", "boosted trees")
+    _left_out = SUPERVISED[1:]
 
 
 def test_an_interrupted_ensemble_goes_on_with_what_is_left(tmp_path, monkeypatch):
@@ -183,16 +201,16 @@ def test_an_interrupted_ensemble_goes_on_with_the_pass_over_all_rows(tmp_path, m
         interrupt(patched, 1)
         with pytest.raises(StoppedError):
             auto.fit(semigen.data.from_parquet(path, "y"))
-    climbed = []
-    monkeypatch.setattr(checkpoints.Checkpoint, "_climbed", lambda self, climb: climbed.append(climb))
+    assert len(load(tmp_path / "kept" / checkpoints.NAME).climb_.path) == 2
     calls = stop_in(monkeypatch, 0)
     again = clone(auto).fit(semigen.data.from_parquet(path, "y"))
     assert {*calls} == {checkpoints.NAME, checkpoints.ENSEMBLE}  # of the ensemble, only the mixture
     assert calls.count(checkpoints.ENSEMBLE) == 1
-    assert len(climbed[0].path) == 3  # the second iteration is the next
     new = {f"c{j}": x[:, j] for j in range(3)}
     np.testing.assert_allclose(*(one.predict_proba(pa.table(new)) for one in (again, whole)), atol=1e-10)
-    assert again.pool_.estimators_["mixture per class"].checkpoint is None
+    mixtures = [one.pool_.estimators_["mixture per class"] for one in (again, whole)]
+    np.testing.assert_allclose(*(one.objective_path_ for one in mixtures), rtol=1e-12)
+    assert mixtures[0].checkpoint is None
     assert not (tmp_path / "kept").exists()
 
 

@@ -96,15 +96,13 @@ class _Problem:
 
     def __init__(self, options: argparse.Namespace) -> None:
         draws = [mnist(10, seed) for seed in range(options.first_draw, options.first_draw + options.draws)]
-        self.X, self.X_test, self.y_test = draws[0].X[: options.images], draws[0].X_test, draws[0].y_test
+        labels = np.stack([draw.y for draw in draws])
+        kept = np.linspace(0, labels.shape[1] - 1, options.images).astype(np.intp)
+        kept = np.union1d(kept, np.flatnonzero((labels >= 0).any(axis=0)))
+        self.X, self.X_test, self.y_test = draws[0].X[kept], draws[0].X_test, draws[0].y_test
         self.options, self.n_draws = options, options.draws
-        labels = [np.where(draw.y[: options.images] >= 0, draw.y[: options.images], -1) for draw in draws]
-        if len(self.X) < 60_000:  # labels of the first images, for a trial
-            truth = [np.flatnonzero(one >= 0)[: 10 * K] for one in labels]
-            least = min(map(len, truth))
-            self.labeled = np.stack([one[:least] for one in truth])
-        else:
-            self.labeled = np.stack([np.flatnonzero(one >= 0) for one in labels])
+        labels = labels[:, kept]
+        self.labeled = np.stack([np.flatnonzero(one >= 0) for one in labels])
         self.code = np.stack([own[rows] for own, rows in zip(labels, self.labeled, strict=True)])
         self.table, self.matrix = tables.learn(self.X, "bernoulli")
         self.device = "cuda" if options.device == "auto" and torch.cuda.is_available() else "cpu"

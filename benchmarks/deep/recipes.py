@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import LabelSpreading
 from torch import Tensor
 
-from benchmarks.deep.taught import Taught, small_convolutions
+from benchmarks.deep.taught import Spreading, Taught, small_convolutions
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, bounds
 from semigen.deep.bounds import weighted_mean
 from semigen.deep.gan.losses import real_loss
@@ -76,7 +76,7 @@ def taught(features: Options, **options: Any) -> Recipe:
     """Label spreading on M1, and the supervised part of M2 with convolutions, which learn from each other."""
 
     def make(seed: int, fitted: Any) -> Any:
-        graph = HybridClassifier(FrozenEstimator(fitted), FAR_SPREADING)
+        graph = HybridClassifier(FrozenEstimator(fitted), Spreading())
         return Taught(graph, VAEClassifier(random_state=seed, **options))
 
     return Recipe(make, features)

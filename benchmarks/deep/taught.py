@@ -7,15 +7,60 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
+from semigen.data.labels import encode
 from semigen.deep.vae.networks import MLP
 
 Array = NDArray[np.float64]
 
 LEAST = 1e-4
 """Added to probabilities before they are multiplied, so that none decides alone."""
+
+
+class Spreading(ClassifierMixin, BaseEstimator):
+    """Label spreading over all rows, α = .99, and classes of equal mass.
+
+    Similarities are exp(−(d / d_k)²) to the k nearest rows, the larger one of a pair (as in semigen's graph,
+    scikit-learn's are 1). Each class is divided by its mass over all rows (Zhu et al. 2003, *ICML*), since
+    ten labels spread over fewer rows in some classes than in others.
+    """
+
+    unlabeled = -1
+
+    def __init__(self, n_neighbors: int = 10, alpha: float = 0.99, n_steps: int = 200) -> None:
+        self.n_neighbors = n_neighbors
+        self.alpha = alpha
+        self.n_steps = n_steps
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit to rows (n, D) with labels (n,), -1 or None where there is none."""
+        labels = encode(y)
+        self.classes_ = labels.classes
+        self.search_ = NearestNeighbors(n_neighbors=self.n_neighbors, algorithm="brute").fit(X)
+        graph = self._similarity(*self.search_.kneighbors())
+        graph = graph.maximum(graph.T)
+        root = diags_array(1 / np.sqrt(graph.sum(axis=1)))
+        graph = csr_array(root @ graph @ root)
+        given = (labels.hard[:, None] == np.arange(len(labels.classes))).astype(np.float64)
+        spread = given
+        for _ in range(self.n_steps):
+            spread = self.alpha * (graph @ spread) + (1 - self.alpha) * given
+        self.spread_ = spread / spread.sum(axis=0)
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """Class probabilities, (n, K)."""
+        found: Array = self._similarity(*self.search_.kneighbors(X)) @ self.spread_
+        return found / found.sum(axis=1, keepdims=True)
+
+    def _similarity(self, distance: Array, row: NDArray[np.intp]) -> csr_array:
+        weight = np.exp(-((distance / np.maximum(distance[:, -1:], 1e-300)) ** 2))
+        ends = np.arange(0, row.size + 1, self.n_neighbors)
+        return csr_array((weight.ravel(), row.ravel(), ends), (len(row), self.search_.n_samples_fit_))
 
 
 class Taught(ClassifierMixin, BaseEstimator):

@@ -95,7 +95,9 @@ def page(found: Sequence[Pair]) -> str:
             f"{len(found)} pairs of the best model by forecast and another one: the probability that the "
             "other one is ahead with 1, 2 and 4 times the labels, beside the share in which it was, in all "
             "pairs and in those whose true errors differ. The 95 % interval of the crossover reaches into "
-            f"the span of labels in which it came in {_percent([one.within for one in found])} of the pairs.",
+            f"the span of labels in which it came in {_percent([one.within for one in found])} of the pairs; "
+            f"in {_percent([one.low > 1 for one in found])} it rules out that the other one is ahead now, in "
+            f"{_percent([np.isfinite(one.high) for one in found])} that it never will be.",
             "",
             table(["said", *head], lines),
         ]

@@ -126,7 +126,7 @@ def fit(
     resumed : Climb or None
         Go on from there instead of ``params``: to the same end, but for what an acceleration remembers.
     on_climb : callable or None
-        Called after each M-step with how far the fit has come.
+        Called after each M-step but the last with how far the fit has come.
     """
     settled = _settled(mixture, data)
     free, total_weight = data.where(~settled), data.total_weight
@@ -189,9 +189,9 @@ def fit(
         path.append(objective)
         if on_iteration is not None:
             on_iteration(len(path) - 1, objective)
-        if on_climb is not None:
-            on_climb(Climb(params, np.asarray(path), refused, single=dtype == np.float32))
         converged = rise < tol and not accepted
+        if on_climb is not None and not converged:
+            on_climb(Climb(params, np.asarray(path), refused, single=dtype == np.float32))
     return Fit(params, np.asarray(path), converged)
 
 

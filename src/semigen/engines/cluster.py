@@ -88,6 +88,11 @@ class DaskEngine(Engine):
         """A table as the workers read it; one that only this process can read stays here."""
         return source if _inside_task() else _placed(source, self._connected(), self.block_rows)
 
+    @property
+    def for_few(self) -> Engine:
+        """Threads of this process."""
+        return ThreadEngine()
+
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
         with self.open() as running:
             return running.map_blocks(function, source, *states)

@@ -29,7 +29,7 @@ from semigen.ensemble.fitted import shares as shares_of_models
 from semigen.ensemble.forms import Forms, seconds_to_predict
 from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, settle
-from semigen.ensemble.sources import learn_from_all, sampled
+from semigen.ensemble.sources import learn_from_all, of_few, sampled
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
 from semigen.exceptions import DatasetShiftWarning
@@ -101,7 +101,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         Number of threads; None or -1: one for each processor. Results do not depend on it.
     random_state : int, RandomState or None, default=0
     engine : Engine or None, default=None
-        Where the rows of mixtures are computed. None: threads. Results do not depend on it.
+        Where the rows of mixtures are computed. None: threads. A cluster gets the rows of a source, not those
+        in memory. Results do not depend on it.
     checkpoint : str, path or None, default=None
         A folder for a file of what a fit has done, written every half minute or so: representations, models,
         folds, and each iteration over all rows of a source. The same fit, after an interruption, goes on
@@ -261,7 +262,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             time_budget=clock.left(SHARE_OF_MIXTURES),
             n_jobs=self.n_jobs,
             random_state=seed,
-            engine=self.engine,
+            engine=of_few(self.engine),
             shared_scale=self.shared_scale,
         )
         counted, progress_of = table[weight > 0], clock.first(self.n_mixtures)
@@ -286,8 +287,9 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         about_source = None
         if source is not None:
             shares, in_time = class_shares(labels, weight), clock.budget is None
+            where = {"engine": self.engine, "checkpoint": self.checkpoint}
             about_source = learn_from_all(
-                self.pool_, source.rows, self.schema_, shares, self.checkpoint, run, in_time=in_time
+                self.pool_, source.rows, self.schema_, shares, where, run, in_time=in_time
             )
         self.n_unlabeled_: int | None = n_unlabeled
         self.log_densities_ = self._densities_of_some(table)
@@ -326,7 +328,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     def _pool(self, family: Family, clock: Clock, seed: int, deep: list[Any]) -> PoolClassifier:
         """The ensemble before it is fitted."""
         forms, sparse = self.forms_, self.forms_.plain.sparse_
-        plain = models(forms, family, seed, sparse=sparse, engine=self.engine)
+        plain = models(forms, family, seed, sparse=sparse, engine=of_few(self.engine))
         default = default_weights(sparse=sparse, n_features=self.schema_.n_features)
         kept = [name for name in default if name not in self._left_out]
         return PoolClassifier(

@@ -30,12 +30,12 @@ DEFAULT_WEIGHTS = {
     MIXTURE_PER_CLASS: 0.15,
     LOGISTIC: 0.0,
     GRAPH: 0.07,
-    EXTRA_TREES: 0.015,
-    BOOSTING: 0.06,
+    EXTRA_TREES: 0.0,
+    BOOSTING: 0.065,
 }
 """Weights without any evidence; with few labels the ensemble stays near them. Learned over tables of the
 benchmarks (``python -m benchmarks.accuracy --learn-weights``)."""
-SUPERVISED_WEIGHTS = {LOGISTIC: 0.48, EXTRA_TREES: 0.28, BOOSTING: 0.13}
+SUPERVISED_WEIGHTS = {LOGISTIC: 0.55, EXTRA_TREES: 0.3, BOOSTING: 0.05}
 """The same where there are only supervised models; their proportions count."""
 WIDE = 16
 """Columns from which models that learn classes from the columns themselves count less, in inverse proportion:

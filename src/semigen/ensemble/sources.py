@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
 
@@ -37,12 +37,18 @@ def sampled(
     return read.table, sample.labels, weight, read
 
 
+def of_few(engine: Any) -> Any:
+    """The engine for rows in memory: threads, as by default, where it would send them to a cluster."""
+    here = as_engine(engine)
+    return engine if here.for_few is here else None
+
+
 def learn_from_all(
     pool: PoolClassifier,
     rows: StreamedRows,
     schema: Schema,
     shares: NDArray[np.float64],
-    checkpoint: Any,
+    where: Mapping[str, Any],
     run: Callable[[Callable[[], Any]], Any],
     *,
     in_time: bool,
@@ -50,7 +56,8 @@ def learn_from_all(
     """Let the mixture per class go on from the sample to all rows of a source; what was done, in words.
 
     All unlabeled rows together weigh what those of the sample did, so that the model stays the one whose
-    weight in the ensemble was learned. ``run`` calls what fits; each iteration is noted in ``checkpoint``.
+    weight in the ensemble was learned. ``run`` calls what fits, and ``where`` has its engine and the folder
+    where each iteration is noted.
     """
     about = (
         f"Learned from a source of {rows.n_rows:,} rows: models and weights from "
@@ -67,10 +74,11 @@ def learn_from_all(
     whole = copy(mixture).set_params(
         unlabeled_weight=given * min(1.0, of_sample / of_all) if of_all else given,
         warm_start=True,
-        checkpoint=checkpoint,
+        **where,
     )
+    before = {name: getattr(mixture, name) for name in ("warm_start", *where)}
     of_all_rows = ReadSource(schema, rows, rows.sample.x)
-    whole = run(lambda: whole.fit(of_all_rows).set_params(warm_start=False, checkpoint=None))
+    whole = run(lambda: whole.fit(of_all_rows).set_params(**before))
     pool.estimators_[MIXTURE_PER_CLASS] = whole
     pool.priors_[MIXTURE_PER_CLASS] = prior_of(whole, pool.classes_, shares)
     return f"{about}, the mixture per class from all rows."

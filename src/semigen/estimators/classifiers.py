@@ -154,13 +154,17 @@ class TreeEnsemble(_Trees):
         grown = self._made().fit(X, y, sample_weight=sample_weight)
         trees = [one.tree_ for one in grown.estimators_]
         self.classes_ = grown.classes_
-        value = np.concatenate([tree.value[:, 0] for tree in trees])
-        self._keep(trees, value / value.sum(axis=1, keepdims=True))
+        self._keep(trees, self._shares(trees))
         return self
 
     def _made(self) -> Any:
         """The trees before they are grown."""
         return sklearn.ensemble.RandomForestClassifier(self.n_trees, random_state=self.random_state)
+
+    def _shares(self, trees: Sequence[Any]) -> Array:
+        """Class shares in each node, (nodes, K)."""
+        value = np.concatenate([tree.value[:, 0] for tree in trees])
+        return np.asarray(value / value.sum(axis=1, keepdims=True))
 
     def predict_proba(self, X: Array) -> Array:
         """Class probabilities, the mean over the trees, (n, K)."""
@@ -170,12 +174,18 @@ class TreeEnsemble(_Trees):
 class ExtraTrees(TreeEnsemble):
     """Extremely randomized trees (Geurts, Ernst & Wehenkel 2006, *Machine Learning* 63:3), kept as arrays.
 
-    Every tree sees all rows, and thresholds are drawn at random. Parameters and attributes are those of
-    :class:`TreeEnsemble`.
+    Every tree sees all rows, and thresholds are drawn at random. Each node has one row more, with the class
+    shares of all rows: without it trees would all be sure of a class where few rows of categories are alike.
+    Parameters and attributes are those of :class:`TreeEnsemble`.
     """
 
     def _made(self) -> Any:
         return sklearn.ensemble.ExtraTreesClassifier(self.n_trees, random_state=self.random_state)
+
+    def _shares(self, trees: Sequence[Any]) -> Array:
+        value = super()._shares(trees)
+        rows = np.concatenate([tree.weighted_n_node_samples for tree in trees])[:, None]
+        return np.asarray((rows * value + value[0]) / (rows + 1.0))  # the first node is a root
 
 
 class BoostedTrees(_Trees):

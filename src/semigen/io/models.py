@@ -35,7 +35,8 @@ from semigen.families import Covariance, Family
 from semigen.io.archives import Archive, most_unpacked, read_json
 from semigen.io.checks import check_model
 from semigen.io.files import first_line, refuse_existing, written_at_once
-from semigen.io.migrations import FORMAT, attributes_now, finish, name_now
+from semigen.io.former_names import attributes_now, name_now
+from semigen.io.migrations import FORMAT, finish
 from semigen.io.payload import Reader, RefusedTypesError
 from semigen.io.writer import Writer
 

@@ -194,6 +194,8 @@ def _plain(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, dict):
         return sorted((repr(key), _plain(one)) for key, one in value.items())
-    if isinstance(value, str | int | float | tuple | list | None):
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, str | int | float | None):
         return value
     return type(value).__name__, _plain(vars(value)) if hasattr(value, "__dict__") else ""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from semigen.em import Mixture, Params
 from semigen.em.kernel import log_offsets
-from semigen.families.covariance.full import linear_weights
+from semigen.families.covariance.full import DenseShape, linear_weights
 
 Array = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ class Softmax:
         gaussian = params.family
         offsets = log_offsets(mixture, params, np.zeros((1, mixture.n_classes)), np.zeros(1, dtype=bool))
         weight = np.maximum(offsets[0], NEVER)
-        if hasattr(gaussian.shape, "whiten"):
+        if isinstance(gaussian.shape, DenseShape):
             weights = -0.5 * linear_weights(gaussian)
             weights[:, 0] += weight - weights[:, 1:] @ gaussian.center
             return cls(weights, True)
