@@ -197,7 +197,7 @@ def test_a_swallowed_signal_is_raised_before_anything_is_replaced(listening, tmp
     def write():
         with complete_files([target], force=True) as (staged,), suppress(KeyboardInterrupt):
             staged.write_text("new")
-            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(interrupts.Interrupted):
         write()
