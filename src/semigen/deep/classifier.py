@@ -18,11 +18,14 @@ from semigen.data.weights import read_labels
 from semigen.deep.data.datasets import as_table
 from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.estimator import Array, DeepEstimator
-from semigen.deep.selection import select, to_hold_out, to_try
+from semigen.deep.selection import Selection, select, to_hold_out, to_try
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import TableClassifier
-from semigen.evaluation.calibration import Calibration
+from semigen.evaluation.calibration import Calibration, evidence_spread
 from semigen.exceptions import TrainingWarning
+
+MOST_ROWS = 1000
+"""Unlabeled rows at most that show how far the evidence of a fit spreads."""
 
 
 class DeepClassifier(DeepEstimator, TableClassifier):
@@ -109,8 +112,22 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             found.comparison,
             found.verdict,
         )
-        self.calibration_ = Calibration(found.power, shares)
+        self.calibration_ = Calibration(1.0, shares)
+        self.calibration_ = Calibration(self._power(found, X, labels, weight, shares), shares)
         return self
+
+    def _power(self, found: Selection, X: Any, labels: Labels, weight: Array, shares: Array) -> float:
+        """The power that was chosen for fits of fewer steps, in units of the evidence of the last fit.
+
+        That spreads wider: by as much as on unlabeled rows, which no fit has seen the labels of.
+        """
+        rows = np.flatnonzero(~labels.is_labeled & (weight > 0))
+        if found.spread is None or not len(rows):
+            return found.power
+        rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.intp)]
+        probs = np.asarray(self.predict_proba(take_rows(X, rows)))
+        spread = evidence_spread(probs, shares, weight[rows])
+        return found.power * found.spread / spread if spread > 0 else found.power
 
     def _learn(
         self,

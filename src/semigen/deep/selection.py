@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from semigen.comparison import Comparison, Tally, Verdict, judge
 from semigen.data.labels import Labels
 from semigen.data.weights import class_shares
-from semigen.evaluation.calibration import POWER, Calibration, best_power
+from semigen.evaluation.calibration import POWER, Calibration, best_power, evidence_spread
 from semigen.evaluation.splits import held_out_folds
 
 Array = NDArray[np.float64]
@@ -35,6 +35,9 @@ class Selection:
         λ.
     power : float
         Of the :class:`Calibration`.
+    spread : float or None
+        Of the evidence of the fits that the power was chosen for
+        (:func:`semigen.evaluation.calibration.evidence_spread`), None where it was not chosen.
     comparison : Comparison or None
         Of the λ that were tried, each with the power that the other folds ask for, and of the class shares.
         None where no labeled row could be held out, or nothing was left to the labels.
@@ -43,6 +46,7 @@ class Selection:
 
     unlabeled_weight: float
     power: float
+    spread: float | None
     comparison: Comparison | None
     verdict: Verdict
 
@@ -115,7 +119,7 @@ def select(
     n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
     if not folds:
         verdict = judge(None, "", "", n_unlabeled=n_unlabeled)
-        return Selection(tried[-1], POWER if power is None else power, None, verdict)
+        return Selection(tried[-1], POWER if power is None else power, None, None, verdict)
     order = np.argsort(np.concatenate(folds))
     rows = np.concatenate(folds)[order]
     fold = np.repeat(np.arange(len(folds)), [len(one) for one in folds])[order]
@@ -124,9 +128,11 @@ def select(
     comparison = _compare(found, shares, held, labels, weight, power, n_unlabeled, seed)
     verdict = judge(comparison if len(tried) > 1 else None, WITH, WITHOUT, n_unlabeled=n_unlabeled)
     chosen = tried[0] if verdict.hurt else tried[-1]
+    spread = None
     if power is None:
         power = best_power(found[chosen], shares, held.code, held.weight)
-    return Selection(chosen, power, comparison, verdict)
+        spread = evidence_spread(found[chosen], shares, held.weight)
+    return Selection(chosen, power, spread, comparison, verdict)
 
 
 def name_of(unlabeled_weight: float) -> str:

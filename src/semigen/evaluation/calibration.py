@@ -69,7 +69,7 @@ def best_power(probs: Array, shares: Array, code: NDArray[np.intp], weight: Arra
     if not weight.any():
         return POWER
     logs, at = np.log(np.maximum(probs, LEAST)), np.arange(len(code))
-    spread = _median((logs - np.log(shares)).std(axis=1), weight)
+    spread = evidence_spread(probs, shares, weight)
     low, high = np.log(POWER_RANGE)
     usual = np.clip(np.log(SIZE / max(spread, LEAST)), low, high)
 
@@ -78,6 +78,20 @@ def best_power(probs: Array, shares: Array, code: NDArray[np.intp], weight: Arra
         return float(-(of_class @ weight)) + STRENGTH * float(log_power - usual) ** 2
 
     return float(np.exp(minimize_scalar(loss, bounds=(float(low), float(high)), method="bounded").x))
+
+
+def evidence_spread(probs: Array, shares: Array, weight: Array) -> float:
+    """How far the evidence log q(k | x) - log π_k spreads between classes, nats, in the median row.
+
+    Parameters
+    ----------
+    probs : ndarray of shape (m, K)
+    shares : ndarray of shape (K,)
+    weight : ndarray of shape (m,)
+        Not all 0.
+    """
+    logs = np.log(np.maximum(probs, LEAST))
+    return _median((logs - np.log(shares)).std(axis=1), weight)
 
 
 def _median(values: Array, weight: Array) -> float:
