@@ -95,10 +95,14 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         self.mean_, self.axes_ = _axes(table, self.n_axes)
         return np.asarray((table - self.mean_) @ self.axes_)
 
-    def transform(self, X: Any, scores: Array | None = None) -> Array:
-        """Return rows on the axes, (n, q); ``scores`` as :meth:`PlainColumns.transform` takes them."""
+    def transform(self, X: Any) -> Array:
+        """Return rows on the axes, (n, q)."""
+        return self.with_scores(X, None)
+
+    def with_scores(self, X: Any, scores: Array | None) -> Array:
+        """What :meth:`transform` gives; ``scores`` as :meth:`PlainColumns.with_scores` takes them."""
         check_is_fitted(self)
-        table: Any = self.plain_.transform(X, scores)
+        table: Any = self.plain_.with_scores(X, scores)
         if self.svd_ is not None:
             return np.asarray(sklearn.preprocessing.normalize(self.svd_.transform(table)))
         if self.filler_ is not None:

@@ -225,7 +225,7 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
     def axes(self, table: columns.ReadTable) -> list[Array]:
         """Rows in each of ``views_``, (n, q); normal scores, which all views share, are found once."""
         scores = self.views_[0].plain_.scores_of(table)
-        return [view.transform(table, scores) for view in self.views_]
+        return [view.with_scores(table, scores) for view in self.views_]
 
     def responsibilities(self, matrix: Any, axes: list[Array]) -> Array:
         """Return what :meth:`transform` does, for rows whose views are computed already.

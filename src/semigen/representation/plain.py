@@ -104,15 +104,12 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         matrix = columns.read(self.schema_, X, sparse="dense")
         return self.scores_(matrix[:, self.numbers_].astype(np.float64))
 
-    def transform(self, X: Any, scores: Array | None = None) -> Any:
-        """Rows as numbers, (n, P), without missing values; sparse if the rows are.
+    def transform(self, X: Any) -> Any:
+        """Rows as numbers, (n, P), without missing values; sparse if the rows are."""
+        return self.with_scores(X, None)
 
-        Parameters
-        ----------
-        X : array, sparse matrix or data frame of shape (n, D)
-        scores : ndarray, optional
-            What :meth:`scores_of` gives, where it is known.
-        """
+    def with_scores(self, X: Any, scores: Array | None) -> Any:
+        """What :meth:`transform` gives; ``scores`` are those of :meth:`scores_of` where they are known."""
         check_is_fitted(self)
         matrix = columns.read(self.schema_, X, sparse=self.sparse_ or "dense")
         if self.sparse_:
