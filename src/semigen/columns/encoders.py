@@ -17,6 +17,7 @@ import sklearn
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from semigen.arrays.pieces import evenly
 from semigen.columns.dates import EPOCH_DAY, as_days, date_format
 from semigen.columns.tables import is_missing
 from semigen.exceptions import ColumnError
@@ -288,7 +289,7 @@ def _settings(analyzer: str) -> dict[str, Any]:
 
 def _directions(words: csr_array) -> Array:
     """Leading right singular vectors of weighted words, (V, q)."""
-    rows = np.linspace(0, words.shape[0] - 1, min(words.shape[0], SVD_ROWS)).astype(int)
+    rows = evenly(words.shape[0], SVD_ROWS)
     n_axes = max(1, min(N_FEATURES, min(words.shape) - 1))
     with np.errstate(divide="ignore", invalid="ignore"):  # the share of no variance
         found = sklearn.decomposition.TruncatedSVD(n_axes, random_state=0).fit(words[rows])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
+from semigen.arrays.pieces import evenly
 from semigen.common import checks
 from semigen.common.progress import Progress, part
 from semigen.data.labels import Labels
@@ -124,7 +125,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         rows = np.flatnonzero(~labels.is_labeled & (weight > 0))
         if found.spread is None or not len(rows):
             return found.power
-        rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.intp)]
+        rows = rows[evenly(len(rows), MOST_ROWS)]
         probs = np.asarray(self.predict_proba(take_rows(X, rows)))
         spread = evidence_spread(probs, shares, weight[rows])
         return found.power * found.spread / spread if spread > 0 else found.power

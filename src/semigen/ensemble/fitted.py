@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
+from semigen.arrays.pieces import evenly
 from semigen.columns import ReadTable, Schema
 from semigen.columns.tables import listing
 from semigen.common.checks import real
@@ -148,7 +149,7 @@ class FittedEnsemble(UncertainEnsemble):
         """Sorted log p(x) of rows of the fit, evenly spaced; None without the mixture per class."""
         if MIXTURE_PER_CLASS not in self.pool_.estimators_:
             return None
-        rows = np.linspace(0, len(table) - 1, min(len(table), MAX_DENSITIES)).astype(np.intp)
+        rows = evenly(len(table), MAX_DENSITIES)
         return np.sort(self._densities(self.forms_.of(table[rows])))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.pieces import evenly
 from semigen.columns import ReadTable
 from semigen.representation.graph import NeighborGraph, Neighbors
 from semigen.representation.mixtures import MixtureEnsembleFeatures
@@ -111,7 +112,7 @@ class FormedRows:
 
 def seconds_to_predict(forms: Forms, table: ReadTable, n_rows: int) -> float:
     """Seconds that predictions of all rows will take, by the forms of some of them, which take most."""
-    some = np.linspace(0, len(table) - 1, min(len(table), TIMED_ROWS)).astype(np.intp)
+    some = evenly(len(table), TIMED_ROWS)
     begin, rows = time.perf_counter(), forms.of(table[some])
     for form in ("plain", "responsibilities", *(() if forms.plain.sparse_ else ("neighbors",))):
         getattr(rows, form)

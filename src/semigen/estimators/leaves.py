@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.special import count_below
+
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Bits = NDArray[np.unsignedinteger]
@@ -101,7 +103,7 @@ class LeafTables:
             result[:] = self.leaves[self.first]
             return result
         places = [
-            _places(threshold, x[:, column])
+            count_below(threshold, x[:, column])
             for column, threshold in zip(self.columns, self.thresholds, strict=True)
         ]
         for begin in range(0, len(x), CHUNK_ROWS):
@@ -159,14 +161,6 @@ class Walks:
                 going, here, start = going[inner], here[inner], start[inner]
             result[:, begin : begin + n_together] = reached.reshape(len(roots), len(x)).T
         return result
-
-
-def _places(threshold: Array, column: NDArray[np.float32]) -> Indices:
-    """How many thresholds are below each value; rising values are found in half the time."""
-    order = np.argsort(column)
-    place = np.empty(len(column), dtype=np.intp)
-    place[order] = np.searchsorted(threshold, column[order])
-    return place
 
 
 def _n_bits(kind: Any) -> int:
