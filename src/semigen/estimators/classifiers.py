@@ -163,8 +163,7 @@ class TreeEnsemble(_Trees):
 
     def _shares(self, trees: Sequence[Any]) -> Array:
         """Class shares in each node, (nodes, K)."""
-        value = np.concatenate([tree.value[:, 0] for tree in trees])
-        return np.asarray(value / value.sum(axis=1, keepdims=True))
+        return np.concatenate([tree.value[:, 0] for tree in trees])
 
     def predict_proba(self, X: Array) -> Array:
         """Class probabilities, the mean over the trees, (n, K)."""
@@ -183,9 +182,13 @@ class ExtraTrees(TreeEnsemble):
         return sklearn.ensemble.ExtraTreesClassifier(self.n_trees, random_state=self.random_state)
 
     def _shares(self, trees: Sequence[Any]) -> Array:
-        value = super()._shares(trees)
+        value = super()._shares(trees)  # up to a hundred megabytes: changed in place
         rows = np.concatenate([tree.weighted_n_node_samples for tree in trees])[:, None]
-        return np.asarray((rows * value + value[0]) / (rows + 1.0))  # the first node is a root
+        of_all = value[0].copy()  # the first node is a root
+        value *= rows
+        value += of_all
+        value /= rows + 1.0
+        return value
 
 
 class BoostedTrees(_Trees):
