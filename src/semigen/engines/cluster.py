@@ -228,9 +228,8 @@ def _inside_task() -> bool:
 def _placed(source: RowSource, client: Any, most_rows: int) -> RowSource:
     """A table in pieces that the workers of a client read; as it is where they cannot."""
     if isinstance(source, DaskSource):
-        pieces = source.pieces
-    else:
-        pieces = tuple(delayed(one, pure=False) for one in source.split(most_rows))
+        return source.at(client)
+    pieces = tuple(delayed(one, pure=False) for one in source.split(most_rows))
     if not pieces:
         return source
     return DaskSource(pieces, source.target, source.names, source.fingerprint, client, source.classes)
