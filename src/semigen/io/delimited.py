@@ -71,6 +71,7 @@ class DelimitedFile:
     names : tuple of str
         Of the columns.
     separator : str
+    encoding : str
     notes : tuple of str
         What was guessed.
     """
@@ -78,6 +79,7 @@ class DelimitedFile:
     path: Path
     names: tuple[str, ...]
     separator: str
+    encoding: str
     notes: tuple[str, ...]
     _content: bytes = field(repr=False)
     _reading: Reading = field(repr=False)
@@ -134,16 +136,18 @@ class DelimitedFile:
             ) from error
 
 
-def open_delimited(path: Path, content: bytes, ending: str, reading: Reading) -> DelimitedFile:
-    """Find out how a text table is written.
+def open_delimited(
+    path: Path, content: bytes, ending: str, reading: Reading, *, whole: bool = True
+) -> DelimitedFile:
+    """Find out how a text table is written; if ``content`` is not the ``whole`` of it, from its full lines.
 
     Raises
     ------
     TableError
         If it is empty, no text, or not in the encoding that is given or can be guessed.
     """
-    content, notes = _as_utf8(path, content, reading.encoding)
-    content = content.lstrip(b"\r\n")
+    content, encoding, notes = _as_utf8(path, content, reading.encoding, whole=whole)
+    content = (content if whole else content[: content.rfind(b"\n") + 1]).lstrip(b"\r\n")
     if not content or content.isspace():
         raise TableError(f"{path} is empty.")
     if len(content) >= MOST_BYTES:
@@ -154,7 +158,7 @@ def open_delimited(path: Path, content: bytes, ending: str, reading: Reading) ->
         "\t" if ending.startswith(".tsv") else _separator(head, whole=len(content) <= _SAMPLE)
     )
     _refuse_open_quote(path, content, separator)
-    return DelimitedFile(path, _names(content, separator), separator, notes, content, reading)
+    return DelimitedFile(path, _names(content, separator), separator, encoding, notes, content, reading)
 
 
 def unzipped(path: Path, content: bytes) -> bytes:
@@ -175,8 +179,10 @@ def unzipped(path: Path, content: bytes) -> bytes:
     return found
 
 
-def _as_utf8(path: Path, content: bytes, encoding: str | None) -> tuple[bytes, tuple[str, ...]]:
-    """The text in UTF-8, and what was guessed."""
+def _as_utf8(
+    path: Path, content: bytes, encoding: str | None, *, whole: bool
+) -> tuple[bytes, str, tuple[str, ...]]:
+    """The text in UTF-8, the encoding that it was in, and what was guessed."""
     marked = next((name for mark, name in _MARKS.items() if content.startswith(mark)), None)
     known = encoding or marked
     if known is None:
@@ -186,10 +192,10 @@ def _as_utf8(path: Path, content: bytes, encoding: str | None) -> tuple[bytes, t
                 "such as UTF-16, name it with --encoding."
             )
         if content.isascii():
-            return content, ()
+            return content, "utf-8", ()
     try:
-        text = content.decode(known or "utf-8")
-        return (content if known is None else text.encode()), ()
+        text = codecs.getincrementaldecoder(known or "utf-8")().decode(content, final=whole)
+        return (content if known is None else text.encode()), known or "utf-8", ()
     except LookupError as error:
         raise TableError(
             f"--encoding {encoding}: there is no such encoding; try utf-8 or latin-1."
@@ -199,7 +205,7 @@ def _as_utf8(path: Path, content: bytes, encoding: str | None) -> tuple[bytes, t
             raise TableError(f"{path} is not text in {known}: {first_line(error)}.") from error
     guess = _guessed(path, content)
     note = f"{path.name} is not UTF-8 and is read as {guess}, by its bytes. --encoding names another."
-    return content.decode(guess, errors="replace").encode(), (note,)
+    return content.decode(guess, errors="replace").encode(), guess, (note,)
 
 
 def _guessed(path: Path, content: bytes) -> str:
