@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from semigen.cli.sources import TableSource
 from semigen.columns.numerals import Numerals, numerals_of
 from semigen.exceptions import MissingExtraError, TableError
 from semigen.io.delimited import Reading
@@ -287,3 +288,13 @@ def test_a_row_that_is_too_short_is_named(tmp_path):
     (tmp_path / "t.csv").write_text("\nu,v\n1,2\n3\n")
     with pytest.raises(TableError, match=r"row 3: Expected 2 columns, got 1.*--separator"):
         read_table(tmp_path / "t.csv")
+
+
+def test_numbers_with_zeros_in_front_are_told(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = "".join(f"{j % 3:05d},{j / 7},{j},0.{j},{'ab'[j % 2]}\n" for j in range(20))
+    path.write_text(f"plz,u,n,half,y\n{rows}")
+    assert TableSource.read(path, "y").rows.notes == (
+        "read as numbers in spite of zeros in front: plz (00000). If they are codes, add --as plz=category",
+    )
+    assert not TableSource.read(path, "y", read_as={"plz": "category"}).rows.notes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pyarrow import compute
 from semigen.columns.numerals import Numerals, numerals_of, plain_number
 from semigen.columns.tables import listing
 from semigen.exceptions import ColumnError
-from semigen.io.tables import is_text
+from semigen.io.tables import TableFile, is_text
 
 _FIRST = 100  # cells that are enough to see that a column is words
 
@@ -54,8 +54,25 @@ def read_written_numbers(
         found[name] = numerals
         examples.append(f"{name} ({odd.strip()!r} is {numerals.read(odd):,g})")
         table = table.set_column(position, name, _as_numbers(column, numerals))
-    notes = (f"read as numbers: {listing(examples)}. --as COLUMN=category says otherwise.",) if found else ()
+    cure = "To read one as it is written, add --as COLUMN=category"
+    notes = (f"read as numbers: {listing(examples)}. {cure}",) if found else ()
     return table, found, notes
+
+
+def about_codes(file: TableFile, names: Sequence[str]) -> tuple[str, ...]:
+    """A note on columns of numbers that are written with zeros in front, as codes are."""
+    written = file.written(names)
+    found = {}
+    for name in names:
+        column = written[name]
+        if is_text(column.type):
+            codes = column.filter(compute.match_substring_regex(column, r"^0\d+$"))
+            found |= {name: codes[0].as_py()} if len(codes) else {}
+    if not found:
+        return ()
+    examples = listing([f"{name} ({code})" for name, code in found.items()])
+    cures = " ".join(f"--as {shlex.quote(f'{name}=category')}" for name in found)
+    return (f"read as numbers in spite of zeros in front: {examples}. If they are codes, add {cures}",)
 
 
 def read_numbers_again(

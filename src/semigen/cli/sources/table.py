@@ -22,7 +22,7 @@ from semigen.cli.sources.columns import (
     row_ids,
 )
 from semigen.cli.sources.labels import matching
-from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
+from semigen.cli.sources.numbers import about_codes, read_numbers_again, read_written_numbers
 from semigen.cli.sources.records import ReadOptions, Rows, Source
 from semigen.cli.wording import Lines, column_lines
 from semigen.columns import Column, Kind, describe
@@ -116,7 +116,9 @@ class TableSource(Source):
             which = listing([f"{column.name} ({column.reason})" for column in columns]) or "only the target"
             raise ColumnError(f"{path} has no column that a model can use: {which}.")
         refuse_huge(table.select(used), path)
-        rows = Rows(table.select(used), *row_ids(table, id_name), (*opened.notes, *notes), opened.kept)
+        whole = [name for name in used if name not in kinds and pa.types.is_integer(table[name].type)]
+        notes = (*opened.notes, *notes, *about_codes(file, whole))
+        rows = Rows(table.select(used), *row_ids(table, id_name), notes, opened.kept)
         families = {name: FAMILY_OF_WORD[word] for name, word in read_as.items()}
         return cls(path, rows, labels, columns, families, about_reading(options, numerals))
 
