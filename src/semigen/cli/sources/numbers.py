@@ -62,7 +62,7 @@ def read_written_numbers(
 def about_codes(file: TableFile, names: Sequence[str]) -> tuple[str, ...]:
     """A note on columns of numbers that are written with zeros in front, as codes are."""
     written = file.written(names)
-    found = {}
+    found: dict[str, str] = {}
     for name in names:
         column = written[name]
         if is_text(column.type):
