@@ -290,11 +290,18 @@ def test_a_row_that_is_too_short_is_named(tmp_path):
         read_table(tmp_path / "t.csv")
 
 
-def test_numbers_with_zeros_in_front_are_told(tmp_path):
+def test_whole_numbers_of_one_width_with_zeros_in_front_are_codes(tmp_path):
     path = tmp_path / "t.csv"
-    rows = "".join(f"{j % 3:05d},{j / 7},{j},0.{j},{'ab'[j % 2]}\n" for j in range(20))
-    path.write_text(f"plz,u,n,half,y\n{rows}")
-    assert TableSource.read(path, "y").rows.notes == (
-        "read as numbers in spite of zeros in front: plz (00000). If they are codes, add --as plz=category",
+    rows = (
+        (f"{j % 5:03d}", f"{j:02d}", j, "" if j % 3 else f"{j:05d}", "007" if j == 7 else j) for j in range(20)
     )
-    assert not TableSource.read(path, "y", read_as={"plz": "category"}).rows.notes
+    path.write_text("three,two,n,gaps,stray\n" + "".join(f"{','.join(map(str, row))}\n" for row in rows))
+    table = read_table(path)
+    assert table["three"].to_pylist()[:2] == ["000", "001"]
+    assert table["gaps"].to_pylist()[:4] == ["00000", None, None, "00003"]
+    assert [pa.types.is_integer(table[name].type) for name in ("two", "n", "stray")] == [True] * 3
+    options = {"drop": ["two", "n", "gaps", "stray"], "least_classes": 0}
+    for read_as, kind in (({}, "text"), ({"three": "count"}, "count"), ({"three": "category"}, "category")):
+        source = TableSource.read(path, "y", read_as=read_as, **options)
+        assert source.kinds == {"three": kind}
+        assert not source.notes

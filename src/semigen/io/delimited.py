@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
+from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from semigen.columns.tables import listing
@@ -26,6 +27,7 @@ _SAMPLE = 2**16  # bytes from which the separator is told
 _ROWS_FOR_SEPARATOR = 20
 _EVIDENCE = 2**18  # bytes from which an encoding is guessed
 _LONGEST_CELL = 2**30
+_LEAST_WIDTH = 3  # of codes: hours and months have two digits
 _MARKS = {  # the longest first: that of UTF-32 starts with that of UTF-16
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -89,9 +91,9 @@ class DelimitedFile:
         """The decimal mark where numbers leave it open; semicolons are used where it is a comma."""
         return "," if self.separator == ";" else self._reading.decimal
 
-    def typed(self, text: Collection[str] = ()) -> pa.Table:
-        """Columns with types told from all of their cells; those of ``text`` stay text, like 007."""
-        return self._read(
+    def typed(self, text: Collection[str] = (), *, codes: bool = True) -> pa.Table:
+        """Columns with types told from all of their cells; those of ``text`` stay text, and so do codes."""
+        table = self._read(
             arrow_csv.ConvertOptions(
                 null_values=[*_WORDS_FOR_MISSING, *self._reading.missing],
                 strings_can_be_null=True,
@@ -99,6 +101,24 @@ class DelimitedFile:
                 column_types=dict.fromkeys(text, pa.string()),
             )
         )
+        found = self._codes(table) if codes else []
+        return self.typed({*text, *found}, codes=False) if found else table
+
+    def _codes(self, table: pa.Table) -> list[str]:
+        """Columns of whole numbers of three digits or more, all of one width, some with zeros in front."""
+        whole = [one.name for one in table.schema if pa.types.is_integer(one.type)]
+        written = self.written(whole)
+        found = []
+        for name in whole:
+            cells = written[name].filter(compute.is_valid(table[name]))
+            widths = compute.unique(compute.utf8_length(cells)).to_pylist()
+            if (
+                len(widths) == 1
+                and widths[0] >= _LEAST_WIDTH
+                and compute.any(compute.starts_with(cells, "0")).as_py()
+            ):
+                found.append(name)
+        return found
 
     def written(self, names: Sequence[str]) -> pa.Table:
         """Some columns as text, cell by cell as it is written; only empty cells are missing."""

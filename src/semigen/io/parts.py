@@ -268,7 +268,7 @@ def _csv_part(path: str, system: fs.FileSystem, state: tuple[Any, ...], reading:
         head = file.read(HEAD)
     ending = ".tsv" if ".tsv" in path.lower() else ".csv"
     opened = open_delimited(Path(path), head, ending, reading, whole=len(head) < HEAD)
-    typed = plain_types(opened.typed())
+    typed = plain_types(opened.typed(codes=False))
     written = (opened.separator, opened.encoding, reading.missing, opened.notes)
     return CsvPart(path, system, state, typed.schema, *written)
 

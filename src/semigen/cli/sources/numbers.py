@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,23 @@ from pyarrow import compute
 from semigen.columns.numerals import Numerals, numerals_of, plain_number
 from semigen.columns.tables import listing
 from semigen.exceptions import ColumnError
-from semigen.io.tables import TableFile, is_text
+from semigen.io.tables import is_text
 
 _FIRST = 100  # cells that are enough to see that a column is words
 
 
 def read_written_numbers(
-    table: pa.Table, as_text: Collection[str], prefer: str
+    table: pa.Table, as_text: Collection[str], as_numbers: Collection[str], prefer: str
 ) -> tuple[pa.Table, dict[str, Numerals], tuple[str, ...]]:
-    """Read text columns as numbers where every cell is one and some are not written as in a program.
+    """Read text columns as numbers where every cell is one, and some are not written as in a program.
 
     Parameters
     ----------
     table : pyarrow table
     as_text : collection of str
         Columns that stay text.
+    as_numbers : collection of str
+        Columns that are numbers, however they are written.
     prefer : str
         The decimal mark where the cells leave it open.
 
@@ -49,30 +51,15 @@ def read_written_numbers(
             continue
         cells = column.to_pylist()
         odd = next((cell for cell in cells if _filled(cell) and plain_number(cell) is None), None)
-        if odd is None:  # digits that are text on purpose, such as codes
+        if odd is not None:
+            examples.append(f"{name} ({odd.strip()!r} is {numerals.read(odd):,g})")
+        elif name not in as_numbers:  # digits that are text on purpose, such as codes
             continue
         found[name] = numerals
-        examples.append(f"{name} ({odd.strip()!r} is {numerals.read(odd):,g})")
         table = table.set_column(position, name, _as_numbers(column, numerals))
     cure = "To read one as it is written, add --as COLUMN=category"
-    notes = (f"read as numbers: {listing(examples)}. {cure}",) if found else ()
+    notes = (f"read as numbers: {listing(examples)}. {cure}",) if examples else ()
     return table, found, notes
-
-
-def about_codes(file: TableFile, names: Sequence[str]) -> tuple[str, ...]:
-    """A note on columns of numbers that are written with zeros in front, as codes are."""
-    written = file.written(names)
-    found: dict[str, str] = {}
-    for name in names:
-        column = written[name]
-        if is_text(column.type):
-            codes = column.filter(compute.match_substring_regex(column, r"^0\d+$"))
-            found |= {name: codes[0].as_py()} if len(codes) else {}
-    if not found:
-        return ()
-    examples = listing([f"{name} ({code})" for name, code in found.items()])
-    cures = " ".join(f"--as {shlex.quote(f'{name}=category')}" for name in found)
-    return (f"read as numbers in spite of zeros in front: {examples}. If they are codes, add {cures}",)
 
 
 def read_numbers_again(

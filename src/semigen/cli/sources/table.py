@@ -22,7 +22,7 @@ from semigen.cli.sources.columns import (
     row_ids,
 )
 from semigen.cli.sources.labels import matching
-from semigen.cli.sources.numbers import about_codes, read_numbers_again, read_written_numbers
+from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
 from semigen.cli.sources.records import ReadOptions, Rows, Source
 from semigen.cli.wording import Lines, column_lines
 from semigen.columns import Column, Kind, describe
@@ -99,9 +99,9 @@ class TableSource(Source):
         named = {"--target": targets, "--id": ids, "--weight": weights, "--drop": drop, "--as": list(kinds)}
         written = [name for name, kind in kinds.items() if kind in ("category", "text")]
         opened = open_table(file, named, options, as_written=[*targets, *ids], text=written)
-        table, numerals, notes = read_written_numbers(
-            opened.table, {target, *ids, *drop, *written}, opened.decimal
-        )
+        as_text = {target, *ids, *drop, *written}
+        as_numbers = [name for name, kind in kinds.items() if kind in ("number", "count", "flag")]
+        table, numerals, notes = read_written_numbers(opened.table, as_text, as_numbers, opened.decimal)
         labels = read_labels(table, target, weight, path, options, least_classes)
         reasons = {
             **dict.fromkeys(ids, "identifies the rows (--id)"),
@@ -116,9 +116,7 @@ class TableSource(Source):
             which = listing([f"{column.name} ({column.reason})" for column in columns]) or "only the target"
             raise ColumnError(f"{path} has no column that a model can use: {which}.")
         refuse_huge(table.select(used), path)
-        whole = [name for name in used if name not in kinds and pa.types.is_integer(table[name].type)]
-        notes = (*opened.notes, *notes, *about_codes(file, whole))
-        rows = Rows(table.select(used), *row_ids(table, id_name), notes, opened.kept)
+        rows = Rows(table.select(used), *row_ids(table, id_name), (*opened.notes, *notes), opened.kept)
         families = {name: FAMILY_OF_WORD[word] for name, word in read_as.items()}
         return cls(path, rows, labels, columns, families, about_reading(options, numerals))
 
