@@ -293,7 +293,8 @@ def test_a_row_that_is_too_short_is_named(tmp_path):
 def test_whole_numbers_of_one_width_with_zeros_in_front_are_codes(tmp_path):
     path = tmp_path / "t.csv"
     rows = (
-        (f"{j % 5:03d}", f"{j:02d}", j, "" if j % 3 else f"{j:05d}", "007" if j == 7 else j) for j in range(20)
+        (f"{j % 5:03d}", f"{j:02d}", j, "" if j % 3 else f"{j:05d}", "007" if j == 7 else j)
+        for j in range(20)
     )
     path.write_text("three,two,n,gaps,stray\n" + "".join(f"{','.join(map(str, row))}\n" for row in rows))
     table = read_table(path)
