@@ -154,7 +154,7 @@ def test_what_became_of_columns_is_said_once_unless_the_user_said_it():
         "'zip' (text) became 30 features of its letters",
         "'when' (date) became time, year (sine, cosine), week (sine, cosine)",
         "'who' is not used: every row has a different text, like an identifier",
-        "kinds={column: kind} says otherwise",
+        "kinds={'COLUMN': 'category'}, or family={'COLUMN': 'categorical'} of a MixtureClassifier",
     ):
         assert words in said
     assert len(schema.notes) == 4

@@ -148,9 +148,8 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     told = [note for one in schema.encoded if asked[one.name] is None for note in (str(one),)]
     told += [note for name, note in zip(left_out, notes, strict=True) if asked[name] is None]
     if told:
-        warnings.warn(
-            f"{'; '.join(told)}. kinds={{column: kind}} says otherwise.", ColumnWarning, stacklevel=4
-        )
+        cure = f"To read one in another way: {wish('COLUMN', 'category', 'categorical')}."
+        warnings.warn(f"{'; '.join(told)}. {cure}", ColumnWarning, stacklevel=4)
     return schema, _read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
 
 

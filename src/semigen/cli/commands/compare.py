@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from semigen.cli.config import Config
+from semigen.cli.config import Config, fit_command
 from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
     TABLE_HELP,
@@ -34,6 +33,7 @@ _RECIPES = ("auto", "mixture", "safe")
 
 
 def compare(
+    context: typer.Context,
     table: Annotated[Path, typer.Argument(help=TABLE_HELP, metavar="TABLE")],
     target: Target,
     models: Annotated[
@@ -121,6 +121,5 @@ def compare(
         best = best_of(compared, compared.names)
         output.say()
         if best in (*_RECIPES, "hybrid"):
-            command = ["semigen", "fit", str(table), "--target", target, "--model", best]
-            output.say(f"Next: {shlex.join(command)}", wrap=False)
+            output.say(f"Next: {fit_command(context, best)}", wrap=False)
         output.result({**source.about(), "target": target, **compared.to_dict()})
