@@ -220,7 +220,7 @@ class BoostedTrees(_Trees):
         """Grow the trees on rows (n, P) with one class each."""
         integer("n_trees", self.n_trees, minimum=1)
         n_classes = len(np.unique(y))
-        grown = sklearn.ensemble.GradientBoostingClassifier(
+        boosting = sklearn.ensemble.GradientBoostingClassifier(
             init="zero",
             n_estimators=min(self.n_trees, max(1, MOST_TREES // n_classes)),
             learning_rate=LEARNING_RATE,
@@ -229,7 +229,9 @@ class BoostedTrees(_Trees):
             max_features=0.5,
             min_samples_leaf=3,
             random_state=self.random_state,
-        ).fit(X, y, sample_weight=sample_weight)
+        )
+        with sklearn.config_context(skip_parameter_validation=True):  # which each tree would do anew
+            grown = boosting.fit(X, y, sample_weight=sample_weight)
         self.classes_ = grown.classes_
         trees = [one.tree_ for one in grown.estimators_.ravel()]
         of_class = np.arange(len(trees)) % n_classes if n_classes > 2 else np.ones(len(trees), dtype=np.intp)
