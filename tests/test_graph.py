@@ -127,7 +127,7 @@ def test_the_nearest_rows_are_those_of_all_distances(make, searched, rng, monkey
     x = np.vstack([there[:30], there[rng.integers(1003, size=300)] * (1 + 1e-9)])
     calls, original = [], neighbors._searched
     monkeypatch.setattr(neighbors, "_searched", lambda *given: calls.append(1) or original(*given))
-    distance, row = neighbors.nearest_rows(there, x, 5)
+    distance, row = neighbors.Search.among(there).nearest(x, 5)
     wanted, order = brute_nearest(there, x, 5)
     np.testing.assert_allclose(distance, wanted, rtol=1e-6, atol=1e-7 * np.abs(there).max())
     assert bool(calls) == searched

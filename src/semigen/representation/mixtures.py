@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from semigen import columns
 from semigen.columns import Schema
 from semigen.common.checks import integer, real
+from semigen.common.prepared import prepared
 from semigen.common.threads import map_threads, thread_count
 from semigen.data.blocks import Missing, among
 from semigen.data.rows import BLOCK_ROWS
@@ -249,25 +250,32 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         result = np.empty((self.n_features_out_, matrix.shape[0]))
         parts = np.split(result, np.cumsum([one.mixture.n_components for one in self.mixtures_])[:-1])
         own = [(one, part) for one, part in zip(self.mixtures_, parts, strict=True) if one.view < 0]
+        softmaxes = prepared(self, self.mixtures_, self._softmaxes)
         of_views = [
-            (one.view, Softmax.of(one.mixture, one.params), np.sqrt(one.share), part)
-            for one, part in zip(self.mixtures_, parts, strict=True)
-            if one.view >= 0
+            (one.view, softmax, np.sqrt(one.share), part)
+            for one, softmax, part in zip(self.mixtures_, softmaxes, parts, strict=True)
+            if softmax is not None
         ]
+        most = max(len(part) for part in parts)
 
         def fill(begin: int) -> None:
             rows = slice(begin, begin + BLOCK_ROWS)
+            memory = np.empty(most * CHUNK_ROWS)
             for one, part in own:
                 self._fill_own(one, matrix[rows], missing, part[:, rows])
             for here in range(begin, min(rows.stop, matrix.shape[0]), CHUNK_ROWS):
                 chunk = slice(here, min(here + CHUNK_ROWS, rows.stop))
                 powers = [Powers.of(view[chunk]) for view in axes]
                 for view, softmax, factor, part in of_views:
-                    softmax.write(powers[view], factor, part[:, chunk])
+                    softmax.write(powers[view], factor, part[:, chunk], memory)
 
         blocks = range(0, matrix.shape[0], BLOCK_ROWS)
         list(map_threads(fill, blocks, n_jobs=1 if len(blocks) == 1 else self._n_threads))
         return result.T
+
+    def _softmaxes(self) -> list[Softmax | None]:
+        """Of the mixtures of rotated columns."""
+        return [None if one.view < 0 else Softmax.of(one.mixture, one.params) for one in self.mixtures_]
 
     def _fill_own(self, one: FeatureMixture, matrix: Any, missing: Missing, part: Array) -> None:
         """Responsibilities of a mixture of the columns as they are."""

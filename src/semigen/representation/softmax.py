@@ -77,10 +77,11 @@ class Softmax:
         weights[:, 1::2], weights[:, 2::2] = mean * precision, -0.5 * precision
         return cls(weights, False)
 
-    def write(self, powers: Powers, factor: float, out: Array) -> None:
-        """Write responsibilities times a factor to ``out`` (C, n)."""
+    def write(self, powers: Powers, factor: float, out: Array, memory: Array) -> None:
+        """Write responsibilities times a factor to ``out`` (C, n), by way of ``memory`` of that size."""
         rows = powers.linear if self.is_linear else powers.squared
-        values = self.weights @ rows[: self.weights.shape[1]]
+        values = memory[: out.size].reshape(out.shape)
+        np.matmul(self.weights, rows[: self.weights.shape[1]], out=values)
         values -= values.max(axis=0)
         np.maximum(values, LEAST, out=values)
         np.exp(values, out=values)
