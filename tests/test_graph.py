@@ -151,6 +151,9 @@ def test_forms_are_those_of_the_representations_and_computed_once(rng):
     np.testing.assert_array_equal(rows.plain, forms.plain.transform(X))
     np.testing.assert_array_equal(rows.principal_axes, axes)
     np.testing.assert_array_equal(rows.responsibilities, mixtures.transform(X))
+    coef = rng.normal(size=(mixtures.n_features_out_, 2))
+    np.testing.assert_allclose(rows.responsibilities @ coef, mixtures.transform(X) @ coef, atol=1e-12)
+    np.testing.assert_array_equal(rows.responsibilities[[3, 4]], mixtures.transform(X)[[3, 4]])
     np.testing.assert_array_equal(rows.graph_features, forms.graph.transform(axes))
     assert rows.graph_features is rows.graph_features
     some = rows[np.array([5, 7, 80])]
