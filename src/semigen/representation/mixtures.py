@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Self
@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from semigen import columns
 from semigen.columns import Schema
 from semigen.common.checks import integer, real
+from semigen.common.prepared import prepared
 from semigen.common.threads import map_threads, thread_count
 from semigen.data.blocks import Missing, among
 from semigen.data.rows import BLOCK_ROWS
@@ -245,36 +246,65 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         axes : list of ndarray of shape (n, q)
             The rows in each of ``views_``.
         """
-        missing = columns.missing_columns(matrix)
         result = np.empty((self.n_features_out_, matrix.shape[0]))
-        parts = np.split(result, np.cumsum([one.mixture.n_components for one in self.mixtures_])[:-1])
-        own = [(one, part) for one, part in zip(self.mixtures_, parts, strict=True) if one.view < 0]
-        of_views = [
-            (one.view, Softmax.of(one.mixture, one.params), np.sqrt(one.share), part)
-            for one, part in zip(self.mixtures_, parts, strict=True)
-            if one.view >= 0
-        ]
+        parts = self._parts(result)
 
-        def fill(begin: int) -> None:
-            rows = slice(begin, begin + BLOCK_ROWS)
-            for one, part in own:
-                self._fill_own(one, matrix[rows], missing, part[:, rows])
-            for here in range(begin, min(rows.stop, matrix.shape[0]), CHUNK_ROWS):
-                chunk = slice(here, min(here + CHUNK_ROWS, rows.stop))
-                powers = [Powers.of(view[chunk]) for view in axes]
-                for view, softmax, factor, part in of_views:
-                    softmax.write(powers[view], factor, part[:, chunk])
+        def write(m: int, rows: Any, values: Array) -> None:
+            parts[m][:, rows] = values * (np.sqrt(self.mixtures_[m].share) / values.sum(axis=0))
 
-        blocks = range(0, matrix.shape[0], BLOCK_ROWS)
-        list(map_threads(fill, blocks, n_jobs=1 if len(blocks) == 1 else self._n_threads))
+        self._visit(matrix, axes, write)
         return result.T
 
-    def _fill_own(self, one: FeatureMixture, matrix: Any, missing: Missing, part: Array) -> None:
-        """Responsibilities of a mixture of the columns as they are."""
-        x, empty = _take(matrix, one.columns), among(missing, one.columns)
-        walk = one.mixture.family.walk(one.params.family, x.dtype, empty)
-        for piece, resp, _ in responsibilities(one.mixture, one.params, Data.unlabeled(x, empty), walk):
-            part[:, piece] = resp * np.sqrt(one.share)
+    def product(self, matrix: Any, axes: list[Array], coef: Array) -> Array:
+        """:meth:`responsibilities` times coefficients (features, K), (n, K), with few of them at a time."""
+        result = np.zeros((coef.shape[1], matrix.shape[0]))
+        weights = [
+            np.vstack([np.ones(len(part)), np.sqrt(one.share) * part.T])
+            for one, part in zip(self.mixtures_, self._parts(coef), strict=True)
+        ]
+
+        def add(m: int, rows: Any, values: Array) -> None:
+            total, *_ = sums = weights[m] @ values
+            result[:, rows] += sums[1:] / total
+
+        self._visit(matrix, axes, add)
+        return result.T
+
+    def _parts(self, features: Array) -> list[Array]:
+        """The rows of an array (features, ...) that belong to each mixture."""
+        return np.split(features, np.cumsum([one.mixture.n_components for one in self.mixtures_])[:-1])
+
+    def _visit(self, matrix: Any, axes: list[Array], function: Callable[[int, Any, Array], None]) -> None:
+        """Call ``function(m, rows, values)`` with some rows of each mixture.
+
+        Values (C, rows) are its responsibilities, times a number for each row. Rows are a slice or numbers.
+        """
+        missing = columns.missing_columns(matrix)
+        softmaxes = prepared(self, self.mixtures_, self._softmaxes)
+        most = max(one.mixture.n_components for one in self.mixtures_)
+
+        def block(begin: int) -> None:
+            numbers = np.arange(begin, min(begin + BLOCK_ROWS, matrix.shape[0]))
+            table = matrix[begin : begin + BLOCK_ROWS]
+            for m, softmax in enumerate(softmaxes):
+                if softmax is None:
+                    for piece, resp in _own(self.mixtures_[m], table, missing):
+                        function(m, numbers[piece], resp)
+            memory = np.empty(most * CHUNK_ROWS)
+            for first in numbers[::CHUNK_ROWS]:
+                rows = slice(first, min(first + CHUNK_ROWS, numbers[-1] + 1))
+                powers = [Powers.of(view[rows]) for view in axes]
+                for m, softmax in enumerate(softmaxes):
+                    if softmax is not None:
+                        view = self.mixtures_[m].view
+                        function(m, rows, softmax.exponentials(powers[view], memory))
+
+        blocks = range(0, matrix.shape[0], BLOCK_ROWS)
+        list(map_threads(block, blocks, n_jobs=1 if len(blocks) == 1 else self._n_threads))
+
+    def _softmaxes(self) -> list[Softmax | None]:
+        """Of the mixtures of rotated columns."""
+        return [None if one.view < 0 else Softmax.of(one.mixture, one.params) for one in self.mixtures_]
 
     @property
     def n_features_out_(self) -> int:
@@ -356,6 +386,14 @@ def _weighted(mixtures: list[FeatureMixture], *, alike: bool) -> tuple[FeatureMi
             share[group] = np.where(relative > NEGLIGIBLE, relative, 0.0) / relative.sum() * group.mean()
     share /= share.sum()
     return tuple(replace(one, share=float(s)) for one, s in zip(mixtures, share, strict=True) if s > 0)
+
+
+def _own(one: FeatureMixture, matrix: Any, missing: Missing) -> Iterator[tuple[Any, Array]]:
+    """Piece by piece, row numbers and responsibilities (C, rows) of a mixture of the columns as they are."""
+    x, empty = _take(matrix, one.columns), among(missing, one.columns)
+    walk = one.mixture.family.walk(one.params.family, x.dtype, empty)
+    for piece, resp, _ in responsibilities(one.mixture, one.params, Data.unlabeled(x, empty), walk):
+        yield piece, np.asarray(resp, dtype=np.float64)
 
 
 def _take(x: Any, chosen: NDArray[np.intp]) -> Any:
