@@ -77,8 +77,8 @@ def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
         return float((moment - EPOCH_DAY.date()).days)
     example = dt.datetime(2024, 12, 31, 23, 59).strftime(form or "%Y-%m-%d")
     raise ColumnError(
-        f"column {name!r} is read as dates such as {example}, and its cell in row {row} is {cell!r}: write "
-        "it that way, or as None if the date is missing."
+        f"column {name!r} is read as dates such as {example}, and its cell in row {row} is {cell!r}.",
+        "Write it that way, or as None if the date is missing.",
     )
 
 
