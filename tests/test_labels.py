@@ -279,6 +279,10 @@ BAD = {
     "no rows": ([], "no labeled row: all 0 rows"),
     "no label in a matrix": ([[1, 1], [NAN, NAN]], "no labeled row: all 2 rows of the label matrix"),
     "one class": ([1, 1, 1], "only one class, 1, among its labeled rows, and at least two are needed.$"),
+    "one class of text": (
+        ["a", None],
+        "only one class, 'a', among its labeled rows, and at least two are needed.$",
+    ),
     "classes -1 and +1": ([-1, 1, -1], "only one class, 1.* 2 row.s. are unlabeled .*unlabeled=None"),
     "text -1": (np.array(["a", "b", "-1"]), "text '-1' in 1 row.s., the first in row 2.*unlabeled='-1'"),
     "text -1.0": (np.array(["a", -1.0, "b"]), "text '-1.0' in 1 row.s., the first in row 1"),

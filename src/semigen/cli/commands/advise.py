@@ -63,19 +63,20 @@ def advise(
     """
     pairs = dict(map(column_and_kind, as_ or ()))
     with exit_codes():
-        reading = read_options(
-            encoding=encoding,
-            separator=separator,
-            decimal=decimal,
-            missing=missing,
-            unlabeled=unlabeled,
-            strip_labels=strip_labels,
-        )
-        from semigen.cli.reading import read_table
-        from semigen.exceptions import ColumnWarning
-        from semigen.judgement.advice import advise as advise_on
-
         output = Output(as_json)
+        with output.progress("loading"):
+            reading = read_options(
+                encoding=encoding,
+                separator=separator,
+                decimal=decimal,
+                missing=missing,
+                unlabeled=unlabeled,
+                strip_labels=strip_labels,
+            )
+            from semigen.cli.reading import read_table
+            from semigen.exceptions import ColumnWarning
+            from semigen.judgement.advice import advise as advise_on
+
         source = read_table(
             table,
             target,

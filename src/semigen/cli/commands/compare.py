@@ -71,22 +71,23 @@ def compare(
     """
     pairs = dict(map(column_and_kind, as_ or ()))
     with exit_codes():
-        reading = read_options(
-            encoding=encoding,
-            separator=separator,
-            decimal=decimal,
-            missing=missing,
-            unlabeled=unlabeled,
-            strip_labels=strip_labels,
-        )
-        from semigen.cli.reading import read_table
-        from semigen.cli.recipes import Options, recipe_of
-        from semigen.comparison import best_of
-        from semigen.exceptions import ColumnWarning
-        from semigen.judgement.comparing import compare as compare_on
-        from semigen.judgement.comparing import named_model
-
         output = Output(as_json)
+        with output.progress("loading"):
+            reading = read_options(
+                encoding=encoding,
+                separator=separator,
+                decimal=decimal,
+                missing=missing,
+                unlabeled=unlabeled,
+                strip_labels=strip_labels,
+            )
+            from semigen.cli.reading import read_table
+            from semigen.cli.recipes import Options, recipe_of
+            from semigen.comparison import best_of
+            from semigen.exceptions import ColumnWarning
+            from semigen.judgement.comparing import compare as compare_on
+            from semigen.judgement.comparing import named_model
+
         names = [name.strip() for name in models.split(",") if name.strip()]
         source = read_table(
             table,

@@ -132,19 +132,20 @@ def label(
     kinds = dict(map(column_and_kind, as_ or ()))
     names = None if classes is None else [name.strip() for name in classes.split(",") if name.strip()]
     with exit_codes():
-        options = read_options(
-            encoding=encoding, separator=separator, decimal=decimal, missing=missing, unlabeled=unlabeled
-        )
-        page = import_ is None and export is None
-        if page:
-            from semigen.labeling.server import check_extra
-
-            check_extra()  # what is not installed is told before anything is read
-        from semigen.cli.sources.columns import named_kinds
-        from semigen.cli.wording import counted
-        from semigen.labeling import Session
-
         output = Output(as_json=False)
+        with output.progress("loading"):
+            options = read_options(
+                encoding=encoding, separator=separator, decimal=decimal, missing=missing, unlabeled=unlabeled
+            )
+            page = import_ is None and export is None
+            if page:
+                from semigen.labeling.server import check_extra
+
+                check_extra()  # what is not installed is told before anything is read
+            from semigen.cli.sources.columns import named_kinds
+            from semigen.cli.wording import counted
+            from semigen.labeling import Session
+
         source = images or table
         with output.progress("reading"):
             session = Session.open(

@@ -142,20 +142,21 @@ def query(
         )
     kinds = dict(map(column_and_kind, as_ or ()))
     with exit_codes():
-        options = read_options(
-            encoding=encoding,
-            separator=separator,
-            decimal=decimal,
-            missing=missing,
-            keep=["all"],
-            unlabeled=unlabeled,
-            strip_labels=strip_labels,
-        )
-        from semigen.cli.querying import Wanted, ask_model, ask_table, query_file, with_journal
-        from semigen.cli.wording import counted, plain_table
-        from semigen.io.tables import READ, table_format
-
         output = Output(as_json)
+        with output.progress("loading"):
+            options = read_options(
+                encoding=encoding,
+                separator=separator,
+                decimal=decimal,
+                missing=missing,
+                keep=["all"],
+                unlabeled=unlabeled,
+                strip_labels=strip_labels,
+            )
+            from semigen.cli.querying import Wanted, ask_model, ask_table, query_file, with_journal
+            from semigen.cli.wording import counted, plain_table
+            from semigen.io.tables import READ, table_format
+
         name = "stdin" if is_stdin(source) else source.name[: -len(table_format(source, READ))]
         place = out or Path(f"{name}-next.csv")
         with output.progress("reading"):
