@@ -17,7 +17,7 @@ POWER = 0.1
 STRANGE, SAME = 0.03, 0.8
 """Usual power, in units of how far the evidence spreads, where folds agree with the fit as by chance, and
 where they agree wholly. Chosen on development tables, with ten labels per class."""
-DEVIATIONS = np.linspace(-2.5, 2.5, 11)
+DEVIATIONS = np.linspace(-3.0, 3.0, 21)
 """Possible log powers beside the usual one, in standard deviations, which are 1."""
 LEAST_SPREAD = 0.1
 """Evidence is not taken to spread less, nats."""
