@@ -88,6 +88,8 @@ def test_a_fold_that_is_unlike_the_fit_says_nothing_of_it(rng):
     assert agreement(evidence, -evidence, ONES) == 0.0
     usual = calibrate(evidence, ONES, strange, SHARES)
     assert usual.power * spread(evidence, ONES) == pytest.approx(STRANGE)
+    variance = usual.chances @ (np.log(usual.powers) - np.log(usual.power)) ** 2
+    assert variance == pytest.approx(1.0, abs=0.05)
     same = Fold(held, np.arange(200) % 3, np.ones(200), evidence)
     assert calibrate(evidence, ONES, [same], SHARES).power * spread(evidence, ONES) > SAME
     assert agreement(evidence, other, ONES) < 0.2
@@ -100,7 +102,8 @@ def test_a_row_of_weight_2_is_two_rows(rng):
     weight = np.r_[np.full(10, 2.0), np.ones(10), np.zeros(10)]
     again = np.r_[np.arange(20), np.arange(10)]
     evidence, even = evidence_of(probs, SHARES), np.ones(30)
-    other = evidence + rng.normal(size=(30, 3))
+    other = evidence + 5 * rng.normal(size=(30, 3))
+    assert 0.1 < agreement(evidence, other, weight) < 0.9
     one = calibrate(evidence, weight, [Fold(evidence, code, weight, other)], SHARES)
     two = calibrate(evidence[again], even, [Fold(evidence[again], code[again], even, other[again])], SHARES)
     np.testing.assert_allclose(one.powers, two.powers, rtol=1e-9)
