@@ -265,7 +265,7 @@ def test_an_interrupted_ensemble_on_a_cluster_goes_on(tmp_path, monkeypatch, cli
             auto.fit(collection(client, x, y), "y")
     calls = stop_in(monkeypatch, 0)
     again = clone(auto).fit(collection(client, x, y), "y")
-    assert calls.count(checkpoints.ENSEMBLE) == 1  # only the mixture over all rows was left
+    assert calls.count(checkpoints.Kept.name) == 1  # only the mixture over all rows was left
     mixtures = [one.pool_.estimators_["mixture per class"] for one in (again, whole)]
     np.testing.assert_allclose(*(one.objective_path_ for one in mixtures), rtol=1e-12)
     new = pd.DataFrame(x, columns=list("abc"))
