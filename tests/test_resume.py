@@ -133,7 +133,7 @@ def test_a_fit_to_files_keeps_what_it_has_when_a_file_breaks(tmp_path, monkeypat
         patched.setattr(checkpoints.Checkpoint, "_climbed", climbed)
         with pytest.raises(TableError, match="has disappeared"):
             semigen.MixtureClassifier(**model).fit(source)
-    assert (tmp_path / "kept" / checkpoints.NAME).exists()
+    assert (tmp_path / "kept" / checkpoints.Checkpoint.name).exists()
     (tmp_path / "away").rename(path)
     found = semigen.MixtureClassifier(**model).fit(semigen.data.from_parquet(path, "y"))
     whole = semigen.MixtureClassifier(**{**model, "checkpoint": None}).fit(
@@ -202,11 +202,11 @@ def test_an_interrupted_ensemble_goes_on_with_the_pass_over_all_rows(tmp_path, m
         interrupt(patched, 1)
         with pytest.raises(StoppedError):
             auto.fit(semigen.data.from_parquet(path, "y"))
-    assert len(load(tmp_path / "kept" / checkpoints.NAME).climb_.path) == 2
+    assert len(load(tmp_path / "kept" / checkpoints.Checkpoint.name).climb_.path) == 2
     calls = stop_in(monkeypatch, 0)
     again = clone(auto).fit(semigen.data.from_parquet(path, "y"))
-    assert {*calls} == {checkpoints.NAME, checkpoints.ENSEMBLE}  # of the ensemble, only the mixture
-    assert calls.count(checkpoints.ENSEMBLE) == 1
+    assert {*calls} == {checkpoints.Checkpoint.name, checkpoints.Kept.name}
+    assert calls.count(checkpoints.Kept.name) == 1  # of the ensemble, only the mixture
     new = {f"c{j}": x[:, j] for j in range(3)}
     np.testing.assert_allclose(*(one.predict_proba(pa.table(new)) for one in (again, whole)), atol=1e-10)
     mixtures = [one.pool_.estimators_["mixture per class"] for one in (again, whole)]

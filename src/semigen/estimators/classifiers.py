@@ -168,8 +168,7 @@ class TreeEnsemble(_Trees):
 
     def _shares(self, trees: Sequence[Any]) -> Array:
         """Class shares in each node, (nodes, K)."""
-        value = np.concatenate([tree.value[:, 0] for tree in trees])
-        return np.asarray(value / value.sum(axis=1, keepdims=True))
+        return np.concatenate([tree.value[:, 0] for tree in trees])
 
     def predict_proba(self, X: Array) -> Array:
         """Class probabilities, the mean over the trees, (n, K)."""
@@ -188,9 +187,13 @@ class ExtraTrees(TreeEnsemble):
         return sklearn.ensemble.ExtraTreesClassifier(self.n_trees, random_state=self.random_state)
 
     def _shares(self, trees: Sequence[Any]) -> Array:
-        value = super()._shares(trees)
+        value = super()._shares(trees)  # up to a hundred megabytes: changed in place
         rows = np.concatenate([tree.weighted_n_node_samples for tree in trees])[:, None]
-        return np.asarray((rows * value + value[0]) / (rows + 1.0))  # the first node is a root
+        of_all = value[0].copy()  # the first node is a root
+        value *= rows
+        value += of_all
+        value /= rows + 1.0
+        return value
 
 
 class BoostedTrees(_Trees):
@@ -222,7 +225,7 @@ class BoostedTrees(_Trees):
         """Grow the trees on rows (n, P) with one class each."""
         integer("n_trees", self.n_trees, minimum=1)
         n_classes = len(np.unique(y))
-        grown = sklearn.ensemble.GradientBoostingClassifier(
+        boosting = sklearn.ensemble.GradientBoostingClassifier(
             init="zero",
             n_estimators=min(self.n_trees, max(1, MOST_TREES // n_classes)),
             learning_rate=LEARNING_RATE,
@@ -231,7 +234,9 @@ class BoostedTrees(_Trees):
             max_features=0.5,
             min_samples_leaf=3,
             random_state=self.random_state,
-        ).fit(X, y, sample_weight=sample_weight)
+        )
+        with sklearn.config_context(skip_parameter_validation=True):  # which each tree would do anew
+            grown = boosting.fit(X, y, sample_weight=sample_weight)
         self.classes_ = grown.classes_
         trees = [one.tree_ for one in grown.estimators_.ravel()]
         of_class = np.arange(len(trees)) % n_classes if n_classes > 2 else np.ones(len(trees), dtype=np.intp)
