@@ -444,7 +444,9 @@ def test_labels_as_an_array_are_read_as_these_labels(y):
     "model",
     [
         MixtureClassifier(covariance="tied"),
-        SafeClassifier(MixtureClassifier(covariance="tied"), n_repeats=1),
+        SafeClassifier(
+            MixtureClassifier(covariance="tied"), unlabeled_weights=(0, 1), n_splits=2, n_repeats=1
+        ),
         HybridClassifier(MixtureEnsembleFeatures(3)),
         PoolClassifier([("mixture", MixtureClassifier(covariance="tied"))]),
         AutoClassifier(n_mixtures=3),
