@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import os
@@ -26,6 +27,7 @@ from command_line import (
     run,
     small,
 )
+from semigen.cli import app
 from semigen.cli.console import Output
 from semigen.cli.report import training_notes
 
@@ -164,6 +166,12 @@ def test_help_names_commands_and_exit_codes():
         assert words in " ".join(text.split())
     for command in ("fit", "predict", "demo"):
         assert "Exit codes" in run(command, "--help").stdout
+
+
+def test_help_fits_into_80_columns():
+    for command in app.registered_commands:  # whose line breaks are kept
+        _, *lines = inspect.getdoc(command.callback).splitlines()
+        assert max(map(len, lines), default=0) <= 79, command.callback.__name__
 
 
 def test_help_and_import_are_light():

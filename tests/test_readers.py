@@ -306,3 +306,14 @@ def test_whole_numbers_of_one_width_with_zeros_in_front_are_codes(tmp_path):
         source = TableSource.read(path, "y", read_as=read_as, **options)
         assert source.kinds == {"three": kind}
         assert not source.notes
+
+
+def test_a_class_with_one_label_and_an_id_with_a_space_are_told(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = (f"{j + 500},{j / 7},{'xyyz'[j] if j < 4 else ''}" for j in range(20))
+    path.write_text("\n".join(["Row No,u,y", *rows]))
+    source = TableSource.read(path, "y")
+    assert source.labels.notes == (
+        "in 'y', 'x', 'z' have one label, which cannot be held out, so the scores are of the other classes.",
+    )
+    assert "--as 'Row No=number' uses it" in source.columns[0].reason

@@ -18,6 +18,8 @@ import semigen.data
 from semigen.columns.survey import learn_source
 from semigen.em import engines, hierarchy
 from semigen.exceptions import ColumnError, LabelError, ParameterError, TableError
+from semigen.io.delimited import Reading
+from semigen.io.scan import FileSource, parts_of
 
 N_ROWS = 1500
 
@@ -137,6 +139,13 @@ def test_a_folder_of_csv_files_in_any_separator_and_encoding(tmp_path, monkeypat
     assert source.names == ("größe",)
     found = [cell for one in source.tables(["größe", "y"]) for cell in one["y"].to_pylist()]
     assert found == 2 * [f"für Müller {'ü' * j}" for j in range(40)]
+
+
+def test_a_folder_of_csv_files_with_decimal_commas(tmp_path):
+    for name in ("1", "2"):
+        (tmp_path / f"{name}.csv").write_text("u;y\n1,5;a\n2;b\n")
+    source = FileSource(parts_of(tmp_path, Reading(decimal=",")), "y")
+    assert [cell for one in source.tables() for cell in one["u"].to_pylist()] == [1.5, 2.0, 1.5, 2.0]
 
 
 def test_whole_numbers_of_a_csv_file_are_measurements_but_for_classes(tmp_path):

@@ -127,7 +127,7 @@ def test_a_cell_that_is_no_number_is_named_with_its_row(here):
     rows[7][1] = "1e300"
     Path("data.csv").write_bytes(as_csv(["u", "v", "y"], rows))
     message = error_of(fit("data.csv", "--target", "y", "--force", code=1))
-    assert "'v' has 1 of its cells beyond 1e+150: that in row 7 (from 0) is 1e+300" in message
+    assert "'v' has 1 cell beyond 1e+150; the first, in row 7 (from 0), is 1e+300" in message
 
 
 @pytest.mark.parametrize("model", MODELS)

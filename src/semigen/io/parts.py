@@ -156,6 +156,7 @@ class CsvPart(Part):
 
     separator: str = ","
     encoding: str = "utf-8"
+    decimal: str = "."
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -191,6 +192,7 @@ class CsvPart(Part):
                     column_types=types,
                     include_columns=list(names),
                     strings_can_be_null=True,
+                    decimal_point=self.decimal,
                     null_values=[*arrow_csv.ConvertOptions().null_values, *self.missing],
                 ),
             ) as file:
@@ -269,7 +271,7 @@ def _csv_part(path: str, system: fs.FileSystem, state: tuple[Any, ...], reading:
     ending = ".tsv" if ".tsv" in path.lower() else ".csv"
     opened = open_delimited(Path(path), head, ending, reading, whole=len(head) < HEAD)
     typed = plain_types(opened.typed(codes=False))
-    written = (opened.separator, opened.encoding, reading.missing, opened.notes)
+    written = (opened.separator, opened.encoding, reading.decimal, reading.missing, opened.notes)
     return CsvPart(path, system, state, typed.schema, *written)
 
 

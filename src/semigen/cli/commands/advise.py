@@ -58,8 +58,8 @@ def advise(
     """Say whether the unlabeled rows of TABLE help to classify, and which kind of model to use.
 
     Fits mixtures with several weights of the unlabeled rows and compares them on
-    held-out labels; what these cannot tell is judged by what helped on other tables.
-    Writes nothing.
+    held-out labels; what these cannot tell is judged by what helped on other
+    tables. Writes nothing.
     """
     pairs = dict(map(column_and_kind, as_ or ()))
     with exit_codes():

@@ -194,8 +194,9 @@ def fit(
     """Learn from the labeled and unlabeled rows of TABLE and predict every row.
 
     Writes model.semigen, predictions.csv (class and probabilities of every row),
-    report.html (to look at; extra 'report'), label_next.csv (rows whose label teaches most), summary.json,
-    and config.toml to repeat the run. With --images DIR --labels FILE, each row is an image.
+    report.html (to look at; extra 'report'), label_next.csv (rows whose label
+    teaches most), summary.json, and config.toml to repeat the run. With --images
+    DIR --labels FILE, each row is an image.
 
     Numbers, true/false values, categories, text and dates are used, and may be
     missing. Identifiers and constants are not used; the output says how each

@@ -118,8 +118,8 @@ def label(
 ) -> None:
     """Label rows on a page that asks for the label that teaches most, and shows the model learn.
 
-    Every answer is in the journal on the disk before the page goes on; the table is never written. The same
-    command goes on where it was. Ctrl-C ends it.
+    Every answer is in the journal on the disk before the page goes on; the table
+    is never written. The same command goes on where it was. Ctrl-C ends it.
     """
     if (table is None) == (images is None):
         raise typer.BadParameter("give TABLE, or --images DIR: one of them.")

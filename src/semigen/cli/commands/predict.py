@@ -85,8 +85,9 @@ def predict(
 ) -> None:
     """Predict every row of TABLE with a saved model.
 
-    Columns are matched by name; their order does not matter, and further columns are ignored.
-    Where TABLE has the target, too, the predictions are compared with it.
+    Columns are matched by name; their order does not matter, and other columns
+    are ignored. Where TABLE has the target, too, the predictions are compared
+    with it.
     """
     if (table is None) == (images is None):
         raise typer.BadParameter("give TABLE, or --images DIR for a model that was fitted on images.")

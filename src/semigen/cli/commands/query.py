@@ -125,13 +125,15 @@ def query(
 ) -> None:
     """Choose the rows of TABLE to label next, and write them to a file to fill in.
 
-    With MODEL, the rows that it would learn most from; labels that TABLE has are used. Without MODEL, give
-    TABLE and --target: where no two classes have a label the rows cover the clusters of the table, otherwise
-    the default model is fitted first.
+    With MODEL, the rows that it would learn most from; labels that TABLE has are
+    used. Without MODEL, give TABLE and --target: where fewer than two classes have
+    a label, the rows cover the clusters of the table; otherwise the default model
+    is fitted first.
 
-    The file has the rows in the order of asking, with an empty column for their classes, the reason
-    (explore, uncertain, check label), the predicted class, its probability, and all columns of TABLE.
-    Filled in, --filled reads it back, saves the classes in a journal and chooses the next rows.
+    The file has the rows in the order of asking, with an empty column for their
+    classes, the reason (explore, uncertain, check label), the predicted class, its
+    probability, and all columns of TABLE. Once it is filled in, --filled reads it
+    back, saves the classes in a journal and chooses the next rows.
     """
     source = model if table is None else table
     if table is None and target is None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from semigen.cli.sources.labels import given_labels, labels_of, matching, require_columns
 from semigen.cli.sources.records import Labels, ReadOptions, Rows
+from semigen.cli.wording import counted
 from semigen.columns import Kind, learn
 from semigen.columns.numerals import Numerals
 from semigen.columns.tables import listing
@@ -247,9 +248,9 @@ def refuse_huge(table: pa.Table, path: Path) -> None:
             cell = column[int(huge[0])].as_py()
             what = "is infinity" if abs(cell) == np.inf else f"is {cell:g}, too large to compute with"
             raise ColumnError(
-                f"{path}: column {name!r} has {huge.size} of its cells beyond {_LARGEST:g}: that in row "
-                f"{huge[0]} (from 0) {what}. Correct it; if it means 'missing', name it with --missing, or "
-                "leave the column out with --drop."
+                f"{path}: column {name!r} has {counted(huge.size, 'cell')} beyond {_LARGEST:g}; the first, "
+                f"in row {huge[0]} (from 0), {what}. Correct it; if it means 'missing', name it with "
+                "--missing, or leave the column out with --drop."
             )
 
 

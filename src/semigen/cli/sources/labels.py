@@ -201,6 +201,13 @@ def _notes(
     if found.total() == n_rows and options.unlabeled:
         markers = " or ".join(map(repr, options.unlabeled))
         yield f"no cell of {name!r} is empty or equal to {markers}: every row is labeled."
+    single = [repr(label) for label, count in found.items() if count == 1]
+    if single and len(single) < len(found):
+        have = "has" if len(single) == 1 else "have"
+        yield (
+            f"in {name!r}, {listing(single)} {have} one label, which cannot be held out, so the scores are "
+            "of the other classes."
+        )
     suspects = [label for label in found if cell_text(label).strip().lower() in _NO_LABEL]
     if suspects:
         which = listing([f"{label!r} ({counted(found[label], 'row')})" for label in suspects])

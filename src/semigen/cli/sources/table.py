@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -208,7 +209,7 @@ def _sorted_out(
     if " do not (such as " in column.reason:
         return replace(column, reason=f"{column.reason}; --missing names cells that mean 'missing'")
     if column.kind == "id" and pa.types.is_integer(table.schema.field(name).type):
-        return replace(column, reason=f"{column.reason} (--as {name}=number uses it)")
+        return replace(column, reason=f"{column.reason} (--as {shlex.quote(f'{name}=number')} uses it)")
     return column
 
 
