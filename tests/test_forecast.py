@@ -46,8 +46,10 @@ def test_the_posterior_is_that_of_a_regression_with_a_prior(rng):
     for m in range(2):
         design[3 * m : 3 * m + 3, m] = 1
         design[3 * m : 3 * m + 3, 2 + m] = -LOG_TIMES
-    rough = np.array([[0.04 * between[i // 3, j // 3] * (i % 3 == j % 3) for j in range(6)] for i in range(6)])
-    whiten = np.linalg.inv(np.linalg.cholesky(measured.covariance + rough))
+    noise = measured.covariance + [
+        [0.04 * between[i // 3, j // 3] * (i % 3 == j % 3) for j in range(6)] for i in range(6)
+    ]
+    whiten = np.linalg.inv(np.linalg.cholesky(noise))
     known = np.zeros((4, 4))
     known[:2, :2], known[2:, 2:] = 0.49 * between, 0.01 * between
     scale = np.linalg.inv(np.linalg.cholesky(known))
@@ -67,7 +69,7 @@ def test_models_are_alike_in_what_they_are_off_their_power_laws(rng):
     errors = (rng.random((2, 3, 50)) < 0.3).astype(float)
     spread = []
     for alike in (0.0, 0.5, 0.9):
-        mean, covariance = power_laws(measure(errors, LOG_TIMES, 0), CurvePrior(alike=alike)).log_errors(0.7)
+        _, covariance = power_laws(measure(errors, LOG_TIMES, 0), CurvePrior(alike=alike)).log_errors(0.7)
         spread.append(np.sqrt([1, -1] @ covariance @ [1, -1] / np.trace(covariance)))
     assert spread[0] > spread[1] + 0.2 > spread[2] + 0.4, spread
 

@@ -34,8 +34,8 @@ class Advice:
 
     The question is about a :class:`semigen.MixtureClassifier` with the unlabeled rows and the same model
     without them (λ = 0): does the log-loss on new rows fall? ``harm_probability`` joins what held-out labels
-    say with what the rows themselves say (:mod:`semigen.judgement.prior`). It decides where the odds are 4 : 1
-    or more that they help, or 3 : 1 or more that they hurt, which costs about twice as much as help gains.
+    say with what the rows themselves say (:mod:`semigen.judgement.prior`). It decides where the odds are
+    4 : 1 or more that they help, or 3 : 1 or more that they hurt, which costs about twice as much.
 
     Attributes
     ----------
