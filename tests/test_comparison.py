@@ -70,10 +70,10 @@ def test_the_words_follow_the_verdict(mean, said):
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        (0.25, "Unlabeled rows probably helped (probability of harm 25 %), though these labels alone do not"),
+        (0.2, "Unlabeled rows probably helped (probability of harm 20 %), though these labels alone do not"),
         (
-            0.26,
-            "Whether the 9 unlabeled rows helped cannot be told from these labels (probability of harm 26 %",
+            0.21,
+            "Whether the 9 unlabeled rows helped cannot be told from these labels (probability of harm 21 %",
         ),
         (0.75, "Unlabeled rows probably hurt (probability of harm 75 %), though these labels alone do not"),
     ],

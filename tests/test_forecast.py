@@ -14,7 +14,9 @@ from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement.curves import CurvePrior, Measured, measure, power_laws
 from semigen.judgement.forecast import crossover, forecast, measured_curves
 
-FLAT = CurvePrior(exponent=0.0, exponent_sd=100.0, log_error=0.0, log_error_sd=100.0, roughness=1e-3)
+FLAT = CurvePrior(
+    exponent=0.0, exponent_sd=100.0, log_error=0.0, log_error_sd=100.0, roughness=1e-3, alike=0.0
+)
 LOG_TIMES = np.log([0.2, 0.4, 0.8])
 
 
@@ -35,23 +37,41 @@ def test_the_posterior_is_that_of_a_regression_with_a_prior(rng):
     """Against the least squares problem that it solves, stacked with the prior as further rows."""
     errors = (rng.random((2, 3, 50)) < np.array([0.4, 0.3, 0.2])[:, None]).astype(float)
     measured = measure(errors, LOG_TIMES, 0)
-    prior = CurvePrior(exponent=0.2, exponent_sd=0.1, log_error=-1.5, log_error_sd=0.7, roughness=0.2)
+    prior = CurvePrior(
+        exponent=0.2, exponent_sd=0.1, log_error=-1.5, log_error_sd=0.7, roughness=0.2, alike=0.6
+    )
+    between = np.array([[1, 0.6], [0.6, 1]])
     found = power_laws(measured, prior)
     design = np.zeros((6, 4))
     for m in range(2):
         design[3 * m : 3 * m + 3, m] = 1
         design[3 * m : 3 * m + 3, 2 + m] = -LOG_TIMES
-    whiten = np.linalg.inv(np.linalg.cholesky(measured.covariance + 0.04 * np.eye(6)))
-    scale = np.array([0.7, 0.7, 0.1, 0.1])
-    rows = np.vstack([whiten @ design, np.diag(1 / scale)])
-    values = np.append(whiten @ measured.log_error.ravel(), np.array([-1.5, -1.5, 0.2, 0.2]) / scale)
+    noise = measured.covariance + [
+        [0.04 * between[i // 3, j // 3] * (i % 3 == j % 3) for j in range(6)] for i in range(6)
+    ]
+    whiten = np.linalg.inv(np.linalg.cholesky(noise))
+    known = np.zeros((4, 4))
+    known[:2, :2], known[2:, 2:] = 0.49 * between, 0.01 * between
+    scale = np.linalg.inv(np.linalg.cholesky(known))
+    rows = np.vstack([whiten @ design, scale])
+    values = np.append(whiten @ measured.log_error.ravel(), scale @ [-1.5, -1.5, 0.2, 0.2])
     np.testing.assert_allclose(found.mean, np.linalg.lstsq(rows, values)[0], rtol=1e-8)
     np.testing.assert_allclose(found.covariance, np.linalg.inv(rows.T @ rows), rtol=1e-8)
     draws = found.draws(20000, 0)
     np.testing.assert_allclose(draws.mean(axis=0), found.mean.reshape(2, 2).T, atol=0.02)
     one = found.error(0, np.log(2))
-    sd = np.sqrt(np.var(draws[:, 0, 0] - draws[:, 0, 1] * np.log(2)) + 0.04)
+    sd = np.std(draws[:, 0, 0] - draws[:, 0, 1] * np.log(2))
     assert np.log(one.value / one.low) == pytest.approx(1.96 * sd, rel=0.03)
+
+
+def test_models_are_alike_in_what_they_are_off_their_power_laws(rng):
+    """So the difference of two is known better than either."""
+    errors = (rng.random((2, 3, 50)) < 0.3).astype(float)
+    spread = []
+    for alike in (0.0, 0.5, 0.9):
+        _, covariance = power_laws(measure(errors, LOG_TIMES, 0), CurvePrior(alike=alike)).log_errors(0.7)
+        spread.append(np.sqrt([1, -1] @ covariance @ [1, -1] / np.trace(covariance)))
+    assert spread[0] > spread[1] + 0.2 > spread[2] + 0.4, spread
 
 
 def test_the_bootstrap_is_paired_over_rows(rng):

@@ -226,9 +226,9 @@ _INTRODUCTION = """\
 Log-loss on test rows of `AutoClassifier` and of the same ensemble of supervised models: {n} fits of {tables}
 tables (relatives count as one) from the bank of `benchmarks.accuracy`, {before} of them with a random forest
 in place of the extra trees; n counts those whose test rows decide beyond two standard errors. *Decided* is
-the share in which the probability of harm in `verdict_` has odds of 3 : 1 or more, for coefficients and
-default weights that were learned without the table; beside it the 95 % interval of the held-out difference
-and its sign alone."""
+the share in which the probability of harm in `verdict_` has odds of 4 : 1 for help or 3 : 1 for harm or
+more, for coefficients and default weights that were learned without the table; beside it the 95 % interval of
+the held-out difference and its sign alone."""
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from scipy.special import logit
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 
+from semigen.comparison.rule import SAFE
 from semigen.judgement.prior import CLIP, Harm, calibrated
 
 Array = NDArray[np.float64]
@@ -99,6 +100,16 @@ def lines(rows: Sequence[dict[str, str]], unlabeled_weight: float, group: str = 
     )
 
 
+@dataclass(frozen=True)
+class Learned:
+    """Cases of one λ with what :func:`left_out` takes and gives."""
+
+    data: Lines
+    means: Array
+    asked: Flags
+    harm: Array
+
+
 def weights(data: Lines) -> Array:
     """Weights of cases: less where test rows hardly decide, and where there are many of a table.
 
@@ -154,30 +165,52 @@ def calibration(data: Lines, means: Array) -> tuple[float, float]:
     return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
-def left_out(data: Lines) -> Array:
-    """The probability of harm of each case, from trees and a calibration without its table, (n,)."""
-    means = left_out_means(data)
+def left_out(data: Lines, means: Array, asked: Flags) -> Array:
+    """The probability of harm of each case, from trees and a calibration without its table, (n,).
+
+    Parameters
+    ----------
+    data : Lines
+    means : ndarray of shape (n,)
+        As :func:`left_out_means` gives them.
+    asked : ndarray of shape (n,), bool
+        Cases in which advice looks at this λ, which alone are calibrated on: a smaller λ is only asked about
+        where the larger one is not safe, and there it is less safe than elsewhere, too.
+    """
     found = np.empty(len(means))
     for one in np.unique(data.group):
         out = data.group == one
-        found[out] = calibrated(means[out], *calibration(data.take(~out), means[~out]))
+        found[out] = calibrated(means[out], *calibration(data.take(~out & asked), means[~out & asked]))
     return found
 
 
-def learn(data: Lines, n_trees: int = N_TREES) -> Harm:
-    """What the package keeps."""
-    slope, intercept = calibration(data, left_out_means(data, n_trees))
-    return replace(grow(data, n_trees), slope=round(slope, DIGITS), intercept=round(intercept, DIGITS))
+def both(rows: Sequence[dict[str, str]], blind: bool = False, group: str = "name") -> list[Learned]:
+    """For λ = 1 and the smaller λ: cases, the means of trees left out, and which of them are asked about."""
+    asked, found = None, []
+    for weight in WEIGHTS:
+        data = lines(rows, weight, group)
+        if blind:
+            data = data.only([one for one in data.names if one not in BLIND])
+        if asked is None:
+            asked = np.full(len(data.rows), True)
+        means = left_out_means(data, N_BLIND_TREES if blind else N_TREES)
+        harm = left_out(data, means, asked)
+        found.append(Learned(data, means, asked, harm))
+        asked = harm > SAFE
+    return found
 
 
 def everything(rows: Sequence[dict[str, str]]) -> dict[str, Harm]:
-    """For each λ, with held-out labels and without."""
+    """What the package keeps: for each λ, with held-out labels and without."""
     found = {}
-    for weight in WEIGHTS:
-        data = lines(rows, weight)
-        found[f"{weight:g}"] = learn(data)
-        blind = data.only([one for one in data.names if one not in BLIND])
-        found[f"{weight:g} blind"] = learn(blind, N_BLIND_TREES)
+    for blind in (False, True):
+        for weight, one in zip(WEIGHTS, both(rows, blind), strict=True):
+            slope, intercept = calibration(one.data.take(one.asked), one.means[one.asked])
+            found[f"{weight:g}{' blind' if blind else ''}"] = replace(
+                grow(one.data, N_BLIND_TREES if blind else N_TREES),
+                slope=round(slope, DIGITS),
+                intercept=round(intercept, DIGITS),
+            )
     return found
 
 

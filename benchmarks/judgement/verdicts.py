@@ -94,8 +94,7 @@ def judge(rows: Sequence[dict[str, str]], group: str = "name") -> list[Judged]:
         The column whose value is left out when the prior of a case is learned: ``"name"`` is its table or
         design, ``"seed"`` its draw, so that other draws of the same design are known.
     """
-    full, small = (learning.lines(rows, weight, group) for weight in learning.WEIGHTS)
-    harm, harm_small = learning.left_out(full), learning.left_out(small)
+    (full, harm), (small, harm_small) = ((one.data, one.harm) for one in learning.both(rows, group=group))
     place = {tuple(row[one] for one in KEY): i for i, row in enumerate(small.rows)}
     found = []
     for i, row in enumerate(full.rows):

@@ -10,8 +10,9 @@ from semigen.evaluation.intervals import Estimate
 
 Decided = Literal["helped", "hurt", "unclear"]
 Outcome = Literal["helped", "hurt", "unclear", "not compared", "no unlabeled rows"]
-SAFE, HARMFUL = 0.25, 0.75
-"""Probabilities of harm from which it is called unlikely or likely: odds of 3 : 1."""
+SAFE, HARMFUL = 0.2, 0.75
+"""Probabilities of harm from which it is called unlikely or likely: odds of 4 : 1 and 3 : 1. Help has to be
+surer than harm, because where unlabeled rows hurt they cost about twice as much as they gain elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Verdict:
     harm_probability : float or None
         How likely it is that the log-loss on new rows is higher with the unlabeled rows, from 0 to 1, by the
         held-out labels and by what was learned over tables whose outcome is known; None where that is not
-        known for the model. It says which way ``"unclear"`` leans (odds of 3 : 1) and decides nothing.
+        known for the model. It says which way ``"unclear"`` leans (:func:`lean`) and decides nothing.
     """
 
     outcome: Outcome
@@ -71,7 +72,7 @@ def decide(change: Score) -> Decided:
 
 
 def lean(harm_probability: float | None) -> Decided:
-    """Which way a probability of harm leans; ``"unclear"`` below odds of 3 : 1, and where there is none."""
+    """Which way a probability of harm leans: to help at odds of 4 : 1 or more, to harm at 3 : 1 or more."""
     if harm_probability is None or SAFE < harm_probability < HARMFUL:
         return "unclear"
     return "helped" if harm_probability <= SAFE else "hurt"

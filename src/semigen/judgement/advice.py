@@ -34,8 +34,8 @@ class Advice:
 
     The question is about a :class:`semigen.MixtureClassifier` with the unlabeled rows and the same model
     without them (λ = 0): does the log-loss on new rows fall? ``harm_probability`` joins what held-out labels
-    say with what the rows themselves say (:mod:`semigen.judgement.prior`). It decides where its odds are 3 :
-    1 or more.
+    say with what the rows themselves say (:mod:`semigen.judgement.prior`). It decides where the odds are
+    4 : 1 or more that they help, or 3 : 1 or more that they hurt, which costs about twice as much.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Advice:
     harm_probability : float
         That unlabeled rows of full weight (λ = 1) raise the log-loss on new rows, from 0 to 1.
     harm_by_weight : dict {λ: float}
-        The same for each λ that may be advised.
+        The same for each λ that may be advised; for a smaller one given that λ = 1 is not safe.
     recommendation : Recommendation
         Generative, discriminative or hybrid, the estimator, and the rules that speak for it.
     findings : tuple of Finding

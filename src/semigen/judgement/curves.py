@@ -28,13 +28,21 @@ class CurvePrior:
         Of the log error at the labels there are.
     roughness : float
         Standard deviation of a log error about its power law, beside what the held-out rows leave open.
+    alike : float
+        Correlation of two models of a table in each of the three, from 0 to below 1: a table that is hard, or
+        an unlucky draw of labels, is so for all models.
     """
 
-    exponent: float = 0.1
+    exponent: float = 0.15
     exponent_sd: float = 0.1
     log_error: float = -1.8
     log_error_sd: float = 1.0
-    roughness: float = 0.3
+    roughness: float = 0.2
+    alike: float = 0.5
+
+    def between(self, n_models: int) -> Array:
+        """Correlations of the models, (M, M)."""
+        return np.full((n_models, n_models), self.alike) + (1 - self.alike) * np.eye(n_models)
 
 
 PRIOR = CurvePrior()
@@ -50,26 +58,30 @@ class Posterior:
     mean : ndarray of shape (2 M,)
         Log errors of all models, then exponents.
     covariance : ndarray of shape (2 M, 2 M)
-    roughness : float
-        As in :class:`CurvePrior`.
+    roughness : ndarray of shape (M, M)
+        Covariance of log errors about their power laws.
     """
 
     mean: Array
     covariance: Array
-    roughness: float
+    roughness: Array
 
     @property
     def log_error(self) -> Array:
         """Expected log error of each model at the labels there are, (M,)."""
         return self.mean[: len(self.mean) // 2]
 
+    def log_errors(self, log_times: float) -> tuple[Array, Array]:
+        """Mean (M,) and covariance (M, M) of log errors with ``exp(log_times)`` times as many labels."""
+        m = len(self.log_error)
+        now_and_then = np.hstack([np.eye(m), -log_times * np.eye(m)])
+        return now_and_then @ self.mean, now_and_then @ self.covariance @ now_and_then.T + self.roughness
+
     def error(self, model: int, log_times: float) -> Estimate:
         """The error with ``exp(log_times)`` times as many labels, and its 95 % interval."""
-        m = len(self.log_error)
-        row = np.zeros(2 * m)
-        row[model], row[m + model] = 1.0, -log_times
-        mean, sd = float(row @ self.mean), float(np.sqrt(row @ self.covariance @ row + self.roughness**2))
-        low, value, high = (min(float(np.exp(mean + z * sd)), 1.0) for z in (-QUANTILE, 0.0, QUANTILE))
+        mean, covariance = self.log_errors(log_times)
+        sd = np.sqrt(covariance[model, model])
+        low, value, high = (min(float(np.exp(mean[model] + z * sd)), 1.0) for z in (-QUANTILE, 0.0, QUANTILE))
         return Estimate(value, low, high)
 
     def exponent(self, model: int) -> Estimate:
@@ -79,10 +91,9 @@ class Posterior:
         return Estimate(mean, mean - QUANTILE * sd, mean + QUANTILE * sd)
 
     def draws(self, n: int, seed: int) -> Array:
-        """Draws (n, M, 2) of log error and exponent."""
-        drawn = np.random.default_rng(seed).multivariate_normal(
-            self.mean, self.covariance, n, method="cholesky"
-        )
+        """Draws (n, M, 2) of log error, with how far it is from its power law, and exponent."""
+        covariance = self.covariance + np.pad(self.roughness, (0, len(self.roughness)))
+        drawn = np.random.default_rng(seed).multivariate_normal(self.mean, covariance, n, method="cholesky")
         return np.asarray(drawn.reshape(n, 2, -1).swapaxes(1, 2))
 
 
@@ -128,12 +139,14 @@ def power_laws(measured: Measured, prior: CurvePrior = PRIOR) -> Posterior:
     bootstrap and the roughness of the prior.
     """
     n_models, n_sizes = measured.log_error.shape
-    noise = measured.covariance + prior.roughness**2 * np.eye(n_models * n_sizes)
+    between = prior.between(n_models)
+    roughness = prior.roughness**2 * between
+    noise = measured.covariance + np.kron(roughness, np.eye(n_sizes))
     level = np.kron(np.eye(n_models), np.ones((n_sizes, 1)))
     design = np.hstack([level, np.kron(np.eye(n_models), -measured.log_times[:, None])])
     mean = np.repeat([prior.log_error, prior.exponent], n_models)
-    precision = np.diag(np.repeat([prior.log_error_sd**-2, prior.exponent_sd**-2], n_models))
+    precision = np.kron(np.diag([prior.log_error_sd**-2, prior.exponent_sd**-2]), np.linalg.inv(between))
     weighted = np.linalg.solve(noise, design)
     covariance = np.linalg.inv(design.T @ weighted + precision)
     found = covariance @ (weighted.T @ measured.log_error.ravel() + precision @ mean)
-    return Posterior(found, covariance, prior.roughness)
+    return Posterior(found, covariance, roughness)
