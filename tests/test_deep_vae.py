@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 import semigen  # noqa: E402
 from laws import DEEP_EXPECTED  # noqa: E402
 from semigen.deep import FlowMixtureClassifier, VAEClassifier, VAEFeatures  # noqa: E402
+from semigen.deep.data import tables  # noqa: E402
 from semigen.exceptions import (  # noqa: E402
     ColumnError,
     ConvergenceWarning,
@@ -61,6 +62,24 @@ def test_a_seed_is_a_result_to_the_last_digit_however_the_table_lies_in_memory(r
     columnar = np.asfortranarray(X)
     for other in (X, columnar, shifted, pd.DataFrame(X), pd.DataFrame(columnar), X.tolist()):
         np.testing.assert_array_equal(clone(one).fit(other, y).predict_proba(other), wanted)
+
+
+def test_black_and_white_is_seen(rng):
+    """Pixels are; what is between 0 and 1 without being near them is not, nor is a table of other columns."""
+    pixels = load_digits().data[:400] / 16
+    gray = rng.uniform(size=(400, 4))
+    flags = np.where(rng.uniform(size=(400, 4)) < 0.3, 1.0, 0.0)
+    flags[0, 0] = np.nan
+    for X, name in [
+        (pixels, "bernoulli"),
+        (pixels * 16, "gaussian"),
+        (gray, "gaussian"),
+        (flags, "bernoulli"),
+    ]:
+        assert set(tables.learn(X)[0].likelihoods) == {name}
+        assert set(tables.learn(X, {})[0].likelihoods) == {"gaussian"}
+    both = tables.learn(np.column_stack([pixels, 5 * gray]))[0]
+    assert set(both.likelihoods) == {"gaussian"}
 
 
 def test_tables_of_every_kind_with_missing_values_and_text_labels(mixed):

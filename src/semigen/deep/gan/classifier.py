@@ -224,7 +224,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         lam: float,
         progress: Progress | None,
     ) -> None:
-        table, matrix = tables.learn(X)
+        table, matrix = tables.learn(X, {})
         table, unit = self._with_unit_cells(table, matrix)
         validate_data(self, X, skip_check_array=True)
         split = split_rows(len(matrix), labels, weight, None, lam)

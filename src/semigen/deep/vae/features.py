@@ -58,8 +58,9 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         from 0 to 1 is replaced by a new draw of black or white in each step), "continuous_bernoulli" (numbers
         from 0 to 1 as they are), "categorical", "poisson" or "negative_binomial"; or a dict from column names
         (numbers, for an array) or kinds to these. "auto": Gaussian for numbers, negative binomial for counts,
-        Bernoulli for flags, categorical for categories. Missing values drop out of the likelihood, and the
-        encoder is told which values are missing.
+        Bernoulli for flags, categorical for categories, and Bernoulli if all columns are numbers from 0 to 1
+        and mostly near one of them, as the pixels of black on white are. Missing values drop out of the
+        likelihood, and the encoder is told which values are missing.
     n_latent : int, default=20
         Number of latents, before collapsed ones are dropped.
     hidden : int or tuple of int, default=(300, 300)
