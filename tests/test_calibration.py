@@ -6,8 +6,8 @@ from scipy.special import log_softmax, softmax
 
 from semigen.evaluation.calibration import (
     POWER,
-    SAME,
-    STRANGE,
+    SD,
+    USUAL,
     Calibration,
     Fold,
     agreement,
@@ -87,14 +87,25 @@ def test_a_fold_that_is_unlike_the_fit_says_nothing_of_it(rng):
     strange = [Fold(held, np.arange(200) % 3, np.ones(200), -evidence)] * 3
     assert agreement(evidence, -evidence, ONES) == 0.0
     usual = calibrate(evidence, ONES, strange, SHARES)
-    assert usual.power * spread(evidence, ONES) == pytest.approx(STRANGE)
+    assert usual.power * spread(evidence, ONES) == pytest.approx(USUAL)
     variance = usual.chances @ (np.log(usual.powers) - np.log(usual.power)) ** 2
-    assert variance == pytest.approx(1.0, abs=0.05)
+    assert variance == pytest.approx(SD**2, rel=0.05)
     same = Fold(held, np.arange(200) % 3, np.ones(200), evidence)
-    assert calibrate(evidence, ONES, [same], SHARES).power * spread(evidence, ONES) > SAME
+    assert calibrate(evidence, ONES, [same], SHARES).power * spread(evidence, ONES) > 5 * USUAL
     assert agreement(evidence, other, ONES) < 0.2
     assert agreement(evidence, 3 * evidence, ONES) == pytest.approx(1.0)
     assert agreement(np.tile(evidence[:1], (500, 1)), np.tile(evidence[:1], (500, 1)), ONES) == 0.0
+
+
+def test_held_out_rows_count_by_the_squared_agreement(rng):
+    evidence, code = evidence_of(draw(rng, 500)[1], SHARES), np.arange(60) % 3
+    other, held = evidence + rng.normal(size=(500, 3)), rng.normal(size=(60, 3)) + np.eye(3)[code]
+    kappa = agreement(evidence, other, ONES)
+    assert 0.2 < kappa < 0.8
+    one = calibrate(evidence, ONES, [Fold(held, code, np.ones(60), other)], SHARES)
+    same = held * spread(evidence, ONES) / spread(other, ONES)
+    two = calibrate(evidence, ONES, [Fold(same, code, np.full(60, kappa**2), evidence)], SHARES)
+    np.testing.assert_allclose(one.chances, two.chances, rtol=1e-9)
 
 
 def test_a_row_of_weight_2_is_two_rows(rng):

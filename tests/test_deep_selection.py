@@ -10,7 +10,7 @@ from semigen.comparison import CLASS_SHARES  # noqa: E402
 from semigen.data.labels import encode  # noqa: E402
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures  # noqa: E402
 from semigen.deep.selection import select, to_hold_out, to_try  # noqa: E402
-from semigen.evaluation.calibration import Calibration  # noqa: E402
+from semigen.evaluation.calibration import Calibration, calibrate, evidence_of  # noqa: E402
 from semigen.evaluation.metrics import row_log_loss  # noqa: E402
 
 Y = np.where(np.arange(100) < 40, np.arange(100) % 2, -1)
@@ -55,6 +55,39 @@ def test_nothing_is_held_out_that_need_not_be():
     found = select(None, (0.0, 1.0), [], alone, np.ones(3), EVEN, 0, None)
     assert (found.unlabeled_weight, found.folds, found.comparison) == (1.0, [], None)
     assert found.verdict.outcome == "not compared"
+
+
+def spy_on_calibrate(monkeypatch, module):
+    """Arguments of the calls of ``calibrate`` from this module."""
+    calls = []
+
+    def spied(*told):
+        calls.append(told)
+        return calibrate(*told)
+
+    monkeypatch.setattr(f"semigen.deep.{module}.calibrate", spied)
+    return calls
+
+
+def test_a_fit_is_calibrated_by_its_folds(monkeypatch, rng):
+    X = rng.normal(size=(100, 2)) + Y[:, None]
+    calls = spy_on_calibrate(monkeypatch, "classifier")
+    clf = VAEClassifier(hidden=8, n_latent=2, n_steps=10, random_state=0).fit(X, Y)
+    [(shown, weight, folds, shares)] = calls
+    assert sorted(np.concatenate([one.code for one in folds])) == sorted(Y[:40])
+    assert len(weight) == 100
+    np.testing.assert_array_equal(clf.calibration_.powers, calibrate(shown, weight, folds, shares).powers)
+    clf.calibration_ = Calibration.at(1.0, shares)
+    np.testing.assert_allclose(shown, evidence_of(clf.predict_proba(X), shares), rtol=1e-6)
+
+
+def test_no_fold_is_calibrated_by_itself(monkeypatch):
+    calls = spy_on_calibrate(monkeypatch, "selection")
+    chosen(lambda lam, held, rows: right(rows, 0.8))
+    assert len(calls) == 6
+    for shown, _, folds, _ in calls:
+        assert len(folds) == 2
+        assert all(one.shown is not shown for one in folds)
 
 
 SMALL = {

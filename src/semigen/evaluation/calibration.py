@@ -14,11 +14,11 @@ Array = NDArray[np.float64]
 
 POWER = 0.1
 """Power of a network's evidence where no label can be held out."""
-STRANGE, SAME = 0.03, 0.8
-"""Usual power, in units of how far the evidence spreads, where folds agree with the fit as by chance, and
-where they agree wholly. Chosen on development tables, with ten labels per class."""
+USUAL, SD = 0.15, 1.3
+"""Before labels are held out, log a is normal around log USUAL, in units of how far the evidence spreads,
+with this standard deviation. Chosen on development tables, with ten labels per class."""
 DEVIATIONS = np.linspace(-3.0, 3.0, 21)
-"""Possible log powers beside the usual one, in standard deviations, which are 1."""
+"""Possible log powers beside the usual one, in standard deviations."""
 LEAST_SPREAD = 0.1
 """Evidence is not taken to spread less, nats."""
 LEAST = 1e-12
@@ -100,10 +100,9 @@ def evidence_of(probs: Array, shares: Array) -> Array:
 def calibrate(shown: Array, weight: Array, folds: Sequence[Fold], shares: Array) -> Calibration:
     """How sure a fit may be, by labeled rows that similar fits have not seen.
 
-    A fold says as much about the fit as the two agree on the rows that all are shown. So its held-out rows
-    count by its :func:`agreement`, and log a is normal, before they are looked at, around the value between
-    log STRANGE and log SAME where the mean agreement is, with a standard deviation of 1. All powers are in
-    units of the evidence's spread between classes in each fit.
+    A fold says as much about the fit as the two agree on the rows that all are shown: its held-out rows count
+    by the square of its :func:`agreement`, as a squared correlation is the share of what two have in common.
+    All powers are in units of the evidence's spread between classes in each fit.
 
     Parameters
     ----------
@@ -117,10 +116,10 @@ def calibrate(shown: Array, weight: Array, folds: Sequence[Fold], shares: Array)
     """
     if not folds:
         return Calibration.at(POWER, shares)
-    counts = [agreement(shown, fold.shown, weight) for fold in folds]
-    log_power = np.log(STRANGE) + np.mean(counts) * np.log(SAME / STRANGE) + DEVIATIONS
+    log_power = np.log(USUAL) + SD * DEVIATIONS
     score = -0.5 * DEVIATIONS**2
-    for count, fold in zip(counts, folds, strict=True):
+    for fold in folds:
+        count = agreement(shown, fold.shown, weight) ** 2
         evidence, at = fold.evidence / spread(fold.shown, weight), np.arange(len(fold.code))
         for i, power in enumerate(np.exp(log_power)):
             of_class = log_softmax(np.log(shares) + power * evidence, axis=1)[at, fold.code]
