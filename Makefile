@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := -m pip --disable-pip-version-check install --quiet
+# Modules are compiled when they are first imported, which few of those installed ever are.
+PIP := -m pip --disable-pip-version-check install --quiet --no-compile
 
 .PHONY: demo test test-long lint docs wheel smoke lowest mutants benchmark lock clean
 .DEFAULT_GOAL := help
@@ -11,9 +12,12 @@ help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # One stamp per requirements file: a changed pin reinstalls, anything else is instant.
-$(VENV)/stamp-%: requirements/%.txt pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(VENV)/stamp-%: requirements/%.txt $(VENV)/stamp-package
 	$(BIN)/python $(PIP) -r requirements/$*.txt
+	@touch $@
+
+$(VENV)/stamp-package: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) --no-deps -e .
 	@touch $@
 

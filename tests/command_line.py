@@ -145,7 +145,10 @@ def table(here):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Fewer mixtures than users get, which is enough to see that everything comes through."""
+    """Fewer mixtures, and weights of unlabeled rows to choose from: enough to see that all comes through."""
+    defaults = semigen.SafeClassifier.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "unlabeled_weights", (0.0, 1.0))
+    monkeypatch.setitem(defaults, "n_splits", 2)
     for name in ("AutoClassifier", "MixtureEnsembleFeatures"):
         fewer = functools.partial(getattr(semigen, name), n_mixtures=6)
         monkeypatch.setattr(f"semigen.cli.recipes.standard.{name}", fewer)

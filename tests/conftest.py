@@ -1,6 +1,7 @@
 """What the tests share: the --long switch, one thread for linear algebra, and common fixtures."""
 
 import os
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
+from semigen.ensemble import defaults
+from semigen.estimators.classifiers import BoostedTrees, ExtraTrees
 from semigen.families import Gaussian
 from twins import SHAPES, Problem
 
@@ -24,6 +27,22 @@ if os.environ.get("CI"):
 def one_blas_thread():
     with threadpool_limits(1, user_api="blas"):
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_trees():
+    """Default ensembles of few trees: growing all takes three quarters of a fit to a small table."""
+    with pytest.MonkeyPatch.context() as patched:
+        for trees in (BoostedTrees, ExtraTrees):
+            patched.setattr(defaults, trees.__name__, partial(trees, 10))
+        yield
+
+
+@pytest.fixture
+def all_trees(monkeypatch):
+    """Default ensembles as users get them, for what is said of how good they are."""
+    for trees in (BoostedTrees, ExtraTrees):
+        monkeypatch.setattr(defaults, trees.__name__, trees)
 
 
 def pytest_addoption(parser):

@@ -454,12 +454,14 @@ def csv(here):
 
 
 def test_the_command_says_what_the_function_says(csv):
-    result = run("advise", "data.csv", "--target", "kind")
-    expected = semigen.advise(csv[["u", "v", "w"]], csv["kind"])
+    result = run(
+        "advise", "--uncertainty", "--unlabeled", "?", "data.csv", "--strip-labels", "--target", "kind"
+    )
+    expected = semigen.advise(csv[["u", "v", "w"]], csv["kind"], uncertainty=True)
     said = " ".join(result.stdout.split())
     assert expected.sentence in said
     assert all(one.name in said for one in expected.findings)
-    assert "semigen fit data.csv --target kind --model" in said
+    assert "Next: semigen fit data.csv --target kind --unlabeled '?' --strip-labels --model" in said
     found = json.loads(run("advise", "data.csv", "--target", "kind", "--json").stdout)
     assert found["verdict"] == expected.verdict
     assert found["harm_probability"] == pytest.approx(expected.harm_probability)

@@ -44,12 +44,20 @@ def small(**options):
     # A budget that is over at once leaves out the folds, which cost ten times the rest; they have tests.
     [
         small(time_budget=1e-9),
-        HybridClassifier(MixtureEnsembleFeatures(4, n_iter=5)),
         MixtureEnsembleFeatures(4, n_iter=5),
     ],
     expected_failed_checks=lambda estimator: EXPECTED,
 )
 def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.long
+@parametrize_with_checks(
+    [HybridClassifier(MixtureEnsembleFeatures(4, n_iter=5))],
+    expected_failed_checks=lambda estimator: EXPECTED,
+)
+def test_scikit_learns_checks_of_a_hybrid(estimator, check):
     check(estimator)
 
 
@@ -63,7 +71,7 @@ def wine():
     return X, y, names[truth]
 
 
-def test_wine_from_eight_labels_a_class(wine):
+def test_wine_from_eight_labels_a_class(wine, all_trees):
     X, y, truth = wine
     auto = AutoClassifier(n_mixtures=24).fit(X, y)
     rest = np.array([label is None for label in y])
@@ -112,7 +120,7 @@ def test_unlabeled_rows_with_shuffled_columns_are_told_of_and_not_used():
     assert [auto.weights_[name] for name in np.array([*auto.pool_.estimators_])[mine]] == pytest.approx(found)
 
 
-def test_shuffled_columns_that_help_all_the_same_are_used():
+def test_shuffled_columns_that_help_all_the_same_are_used(all_trees):
     """Columns far enough apart that each alone says where the classes are."""
     table = make_mixed(400, 20, random_state=0)
     unlabeled = np.array([label is None for label in table.y])
@@ -267,7 +275,7 @@ def misleading(seed=0, n_clusters=30, n_unlabeled=300):
     return np.vstack([labeled, unlabeled]), np.concatenate([y, np.full(n_unlabeled, -1)]), fresh, truth
 
 
-def test_unlabeled_rows_that_hurt_are_left_out():
+def test_unlabeled_rows_that_hurt_are_left_out(all_trees):
     X, y, fresh, truth = misleading()
     auto = small().fit(X, y)
     harm = auto.validation_.difference(ALL_MODELS, SUPERVISED_MODELS).log_loss
@@ -336,10 +344,11 @@ def test_labels_and_rows_are_read_once(wine, monkeypatch):
     assert count == {"as_vector": 1, "as_table": 2}
 
 
-def test_the_ensemble_has_the_documented_settings(wine, rng):
+def test_the_ensemble_has_the_documented_settings(wine, all_trees):
     X, y, _ = wine
     pool = small().fit(X, y).pool_
     assert (pool.ridge, pool.n_splits) == (20.0, 5)
+    assert {pool.estimators_[name].n_trees for name in (EXTRA_TREES, BOOSTING)} == {100}
     assert pool.estimators_[defaults.MIXTURE_PER_CLASS].unlabeled_weight == 0.1
     assert pool.weights == defaults.DEFAULT_WEIGHTS
     alone = defaults.supervised_weights(defaults.DEFAULT_WEIGHTS)
@@ -363,7 +372,7 @@ def test_models_of_the_columns_themselves_count_less_the_more_columns_there_are(
 
 
 @pytest.mark.parametrize("share", [0.5, 0.02])
-def test_columns_that_carry_nothing_leave_the_class_shares(share):
+def test_columns_that_carry_nothing_leave_the_class_shares(share, all_trees):
     excess = []
     for seed in range(3):
         rng = np.random.default_rng(seed)

@@ -1,13 +1,24 @@
-"""One power of what a model makes of the columns, beside the class shares."""
+"""Possible powers of what a model makes of the columns, beside the class shares, weighed by held-out rows."""
 
 import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from semigen.evaluation.calibration import POWER, POWER_RANGE, Calibration, best_power
+from semigen.evaluation.calibration import (
+    POWER,
+    SAME,
+    STRANGE,
+    Calibration,
+    Fold,
+    agreement,
+    calibrate,
+    evidence_of,
+    spread,
+)
 from semigen.evaluation.metrics import row_log_loss
 
 SHARES = np.array([0.5, 0.3, 0.2])
+ONES = np.ones(500)
 
 
 def draw(rng, n, temperature=1.0):
@@ -18,61 +29,106 @@ def draw(rng, n, temperature=1.0):
     return code, softmax(np.log(SHARES) + temperature * evidence, axis=1)
 
 
+def found(rng, n, temperature):
+    """The calibration by a fold of n held-out rows that agrees wholly with the fit."""
+    code, probs = draw(rng, n, temperature)
+    evidence = evidence_of(draw(rng, 500, temperature)[1], SHARES)
+    fold = Fold(evidence_of(probs, SHARES), code, np.ones(n), evidence)
+    return calibrate(evidence, ONES, [fold], SHARES)
+
+
 def test_power_0_is_the_class_shares_and_power_1_the_model(rng):
     _, probs = draw(rng, 20)
-    np.testing.assert_allclose(Calibration(0.0, SHARES)(probs), np.tile(SHARES, (20, 1)), rtol=1e-12)
-    np.testing.assert_array_equal(Calibration(1.0, SHARES)(probs), probs)
-    np.testing.assert_allclose(Calibration(1.0 - 1e-12, SHARES)(probs), probs, rtol=1e-9)
-    uniform = Calibration(0.25, np.full(3, 1 / 3))
+    np.testing.assert_allclose(Calibration.at(0.0, SHARES)(probs), np.tile(SHARES, (20, 1)), rtol=1e-12)
+    assert Calibration.at(0.0, SHARES).power == 0.0
+    np.testing.assert_array_equal(Calibration.at(1.0, SHARES)(probs), probs)
+    np.testing.assert_allclose(Calibration.at(1.0 - 1e-12, SHARES)(probs), probs, rtol=1e-9)
+    uniform = Calibration.at(0.25, np.full(3, 1 / 3))
     np.testing.assert_allclose(np.log(uniform(probs)), log_softmax(np.log(probs) / 4, axis=1))
-    stacked = Calibration(0.3, SHARES)(np.stack([probs, probs[::-1]]))
+    stacked = Calibration.at(0.3, SHARES)(np.stack([probs, probs[::-1]]))
     np.testing.assert_array_equal(stacked[1], stacked[0][::-1])
-    assert np.isfinite(Calibration(0.5, SHARES)(np.array([[1.0, 0.0, 0.0]]))).all()
+    assert np.isfinite(Calibration.at(0.5, SHARES)(np.array([[1.0, 0.0, 0.0]]))).all()
+
+
+def test_possible_powers_are_a_mixture(rng):
+    _, probs = draw(rng, 20)
+    both = Calibration(np.array([0.2, 0.8]), np.array([0.75, 0.25]), SHARES)
+    apart = [Calibration.at(power, SHARES)(probs) for power in (0.2, 0.8)]
+    np.testing.assert_allclose(both(probs), 0.75 * apart[0] + 0.25 * apart[1], rtol=1e-12)
+    assert both.power == pytest.approx(0.2**0.75 * 0.8**0.25)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0, 8.0])
 def test_many_rows_give_the_temperature_back(rng, temperature):
-    code, probs = draw(rng, 20_000, temperature)
-    assert best_power(probs, SHARES, code, np.ones(len(code))) == pytest.approx(1 / temperature, rel=0.05)
+    calibration = found(rng, 20_000, temperature)
+    assert calibration.power == pytest.approx(1 / temperature, rel=0.25)  # as near as the next possible one
+    assert calibration.chances.max() > 0.8
 
 
 def test_calibrated_probabilities_are_better_on_other_rows(rng):
-    code, probs = draw(rng, 60, 8.0)
-    found = Calibration(best_power(probs, SHARES, code, np.ones(60)), SHARES)
+    calibration = found(rng, 60, 8.0)
     code, probs = draw(rng, 5000, 8.0)
-    assert row_log_loss(found(probs), code).mean() < row_log_loss(probs, code).mean() - 0.5
+    assert row_log_loss(calibration(probs), code).mean() < row_log_loss(probs, code).mean() - 0.5
 
 
 def test_a_useless_model_becomes_the_class_shares(rng):
     code, _ = draw(rng, 3000)
     _, probs = draw(rng, 3000, 5.0)
-    power = best_power(probs[:60], SHARES, code[:60], np.ones(60))
-    assert POWER_RANGE[0] <= power < 0.2
-    found = row_log_loss(Calibration(power, SHARES)(probs), code)
-    assert found.mean() < row_log_loss(np.tile(SHARES, (3000, 1)), code).mean() + 0.03
+    evidence = evidence_of(probs, SHARES)
+    fold = Fold(evidence[:60], code[:60], np.ones(60), evidence)
+    loss = row_log_loss(calibrate(evidence, np.ones(3000), [fold], SHARES)(probs), code).mean()
+    assert loss < row_log_loss(np.tile(SHARES, (3000, 1)), code).mean() + 0.03
+
+
+def test_a_fold_that_is_unlike_the_fit_says_nothing_of_it(rng):
+    other = evidence_of(draw(rng, 500)[1], SHARES)
+    evidence = evidence_of(draw(rng, 500)[1], SHARES)
+    held = np.eye(3)[np.arange(200) % 3]  # right in all rows
+    strange = [Fold(held, np.arange(200) % 3, np.ones(200), -evidence)] * 3
+    assert agreement(evidence, -evidence, ONES) == 0.0
+    usual = calibrate(evidence, ONES, strange, SHARES)
+    assert usual.power * spread(evidence, ONES) == pytest.approx(STRANGE)
+    variance = usual.chances @ (np.log(usual.powers) - np.log(usual.power)) ** 2
+    assert variance == pytest.approx(1.0, abs=0.05)
+    same = Fold(held, np.arange(200) % 3, np.ones(200), evidence)
+    assert calibrate(evidence, ONES, [same], SHARES).power * spread(evidence, ONES) > SAME
+    assert agreement(evidence, other, ONES) < 0.2
+    assert agreement(evidence, 3 * evidence, ONES) == pytest.approx(1.0)
+    assert agreement(np.tile(evidence[:1], (500, 1)), np.tile(evidence[:1], (500, 1)), ONES) == 0.0
 
 
 def test_a_row_of_weight_2_is_two_rows(rng):
     code, probs = draw(rng, 30, 5.0)
     weight = np.r_[np.full(10, 2.0), np.ones(10), np.zeros(10)]
     again = np.r_[np.arange(20), np.arange(10)]
-    assert best_power(probs, SHARES, code, weight) == pytest.approx(
-        best_power(probs[again], SHARES, code[again], np.ones(30)), rel=1e-6
-    )
-    assert best_power(probs[:0], SHARES, code[:0], np.ones(0)) == POWER
+    evidence, even = evidence_of(probs, SHARES), np.ones(30)
+    other = evidence + 5 * rng.normal(size=(30, 3))
+    assert 0.1 < agreement(evidence, other, weight) < 0.9
+    one = calibrate(evidence, weight, [Fold(evidence, code, weight, other)], SHARES)
+    two = calibrate(evidence[again], even, [Fold(evidence[again], code[again], even, other[again])], SHARES)
+    np.testing.assert_allclose(one.powers, two.powers, rtol=1e-9)
+    np.testing.assert_allclose(one.chances, two.chances, rtol=1e-6)
+    assert calibrate(evidence, weight, [], SHARES).power == pytest.approx(POWER)
 
 
 def test_how_sure_a_model_is_does_not_matter(rng):
     code, probs = draw(rng, 30)
-    evidence = np.log(probs) - np.log(SHARES)
-    surer = softmax(np.log(SHARES) + 3 * evidence, axis=1)
-    powers = [best_power(one, SHARES, code, np.ones(30)) for one in (probs, surer)]
-    assert powers[0] == pytest.approx(3 * powers[1], rel=1e-3)
+    evidence = evidence_of(probs, SHARES)
+    one, surer = (
+        calibrate(k * evidence, np.ones(30), [Fold(evidence, code, np.ones(30), evidence)], SHARES)
+        for k in (1.0, 3.0)
+    )
+    np.testing.assert_allclose(one.powers, 3 * surer.powers, rtol=1e-9)
+    np.testing.assert_allclose(one.chances, surer.chances, rtol=1e-9)
+    fold = Fold(5 * evidence, code, np.ones(30), 5 * evidence)
+    np.testing.assert_allclose(
+        calibrate(evidence, np.ones(30), [fold], SHARES).chances, one.chances, rtol=1e-9
+    )
 
 
 def test_a_few_rows_far_from_all_others_do_not_make_predictions_unsure(rng):
-    code, probs = draw(rng, 100, 3.0)
+    _, probs = draw(rng, 100, 3.0)
     far = probs.copy()
-    far[:4] = np.where(np.arange(3) == code[:4, None], 1.0 - 2e-12, 1e-12)  # right, and surer than any
-    powers = [best_power(one, SHARES, code, np.full(100, 0.1)) for one in (far, probs)]
-    assert powers[0] > 0.9 * powers[1]
+    far[:4] = [1.0 - 2e-12, 1e-12, 1e-12]
+    spreads = [spread(evidence_of(one, SHARES), np.ones(100)) for one in (far, probs)]
+    assert spreads[0] < 1.1 * spreads[1]

@@ -86,7 +86,8 @@ def test_predict_refuses(here, model):
         ((model, "new.csv", "--out", "o.xlsx"), "must end in one of"),
         ((model, "new.csv", "--out", "nowhere/o.csv"), "nowhere"),
         ((model, "none.csv", "--out", "o.csv"), "none.csv does not exist"),
-        (("none", "new.csv", "--out", "o.csv"), "none: No such file"),
+        (("none", "new.csv", "--out", "o.csv"), "none: No such file or directory: check the path"),
+        ((Path.cwd(), "new.csv", "--out", "o.csv"), "is a folder: give the model file in it"),
         (("bad.semigen", "new.csv", "--out", "o.csv"), "not a semigen model"),
         (("new.csv", "new.csv", "--out", "o.csv"), "not a semigen model"),
     ):

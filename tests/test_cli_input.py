@@ -260,6 +260,16 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(table, monkeypatch):
     assert os.listdir() == ["data.csv"]
 
 
+def test_a_disk_that_is_full_already_is_told_before_anything_is_learned(table, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("semigen.cli.training.learn", None)
+    assert "No space left on device" in error_of(fit("data.csv", "--target", "y", code=1))
+    assert os.listdir() == ["data.csv"]
+
+
 def test_bugs_are_not_hidden(table, monkeypatch):
     def bug(*_, **__):
         raise ZeroDivisionError

@@ -12,6 +12,7 @@ import pytest
 
 from command_line import error_of, fit, here, make_table, run, shown
 from semigen.labeling import Session
+from semigen.labeling.journal import read
 
 __all__ = ["here"]  # a fixture
 
@@ -73,6 +74,11 @@ def test_next_writes_a_spreadsheet_and_reads_it_back(table):
         assert session.n_labeled == 15
     more = [line[0].value for line in list(openpyxl.load_workbook("more.xlsx").active.iter_rows())[1:]]
     assert not set(asked[:2]) & set(more)
+    make_table()[0].to_csv("other.csv", index=False)
+    others = ("--unlabeled", "yes", "--journal", "other.journal", "-n", 3, "--out", "rows.csv")
+    run("next", "other.csv", *given[2:], *others)
+    classes = [one["name"] for one in read(Path("other.journal")).events if one["event"] == "class"]
+    assert classes == ["no"]
 
 
 def test_fit_takes_a_journal(table):

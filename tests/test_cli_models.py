@@ -255,6 +255,11 @@ def test_words_beside_other_columns_dates_and_codes(here, model, small):
     assert {"body": "text", "zip": "text", "when": "date"}.items() <= columns.input_kinds.items()
     run("predict", "notes-semigen/model.semigen", "notes.csv", "--out", "out.csv")
     np.testing.assert_allclose(pd.read_csv("out.csv")["p_engine"], predictions["p_engine"], rtol=1e-9)
+    frame.assign(when="soon").to_csv("soon.csv", index=False)
+    given = ("predict", "notes-semigen/model.semigen", "soon.csv", "--out", "soon-out.csv")
+    said = "row 0 is 'soon'. Correct it, or leave it empty."
+    assert error_of(run(*given, code=1)).startswith("error: soon.csv: column 'when' is read as dates")
+    assert said in error_of(run(*given, code=1))
 
 
 def test_a_pipeline_of_version_0_2_still_predicts_texts(here):

@@ -26,6 +26,7 @@ def flow(**options):
     return FlowMixtureClassifier(**{**small, "random_state": 0, "warmup_steps": 10, **GIVEN, **options})
 
 
+@pytest.mark.long
 @parametrize_with_checks(
     [flow(n_steps=2, warmup_steps=1, n_transforms=1, learning_rate=0.01, random_state=None)],
     expected_failed_checks=lambda estimator: DEEP_EXPECTED,

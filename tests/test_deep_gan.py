@@ -26,6 +26,7 @@ def classifier(**options):
     return GANClassifier(**{**SMALL, "n_steps": 40, "batch_size": 50, **options})
 
 
+@pytest.mark.long
 @parametrize_with_checks(
     [classifier(n_steps=15, learning_rate=0.1, batch_size=20, hidden=32, hidden_noise=0.1)],
     expected_failed_checks=lambda estimator: DEEP_EXPECTED,

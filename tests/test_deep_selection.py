@@ -6,11 +6,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import semigen  # noqa: E402
-from semigen.comparison import CLASS_SHARES, judge  # noqa: E402
+from semigen.comparison import CLASS_SHARES  # noqa: E402
 from semigen.data.labels import encode  # noqa: E402
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures  # noqa: E402
-from semigen.deep.selection import Selection, select, to_hold_out, to_try  # noqa: E402
-from semigen.evaluation.calibration import POWER, Calibration, evidence_spread  # noqa: E402
+from semigen.deep.selection import select, to_hold_out, to_try  # noqa: E402
+from semigen.evaluation.calibration import Calibration  # noqa: E402
 from semigen.evaluation.metrics import row_log_loss  # noqa: E402
 
 Y = np.where(np.arange(100) < 40, np.arange(100) % 2, -1)
@@ -35,7 +35,7 @@ def right(rows, share):
     [(0.9, 0.2, 0.0, "hurt"), (0.2, 0.9, 1.0, "helped"), (0.8, 0.8, 1.0, "unclear")],
 )
 def test_unlabeled_rows_are_left_out_where_they_hurt(without, with_unlabeled, lam, outcome):
-    found = chosen(lambda lam, rows: right(rows, with_unlabeled if lam else without))
+    found = chosen(lambda lam, held, rows: right(rows, with_unlabeled if lam else without))
     assert (found.unlabeled_weight, found.verdict.outcome) == (lam, outcome)
     assert found.comparison.names == ("all rows", "labeled rows only")
     assert found.comparison.rows.tolist() == list(range(40))
@@ -53,22 +53,8 @@ def test_nothing_is_held_out_that_need_not_be():
     alone = encode(np.array([0, 1, -1]))
     assert to_hold_out((0.0, 1.0), None, alone, np.ones(3), 0) == []
     found = select(None, (0.0, 1.0), [], alone, np.ones(3), EVEN, 0, None)
-    assert (found.unlabeled_weight, found.power, found.comparison) == (1.0, POWER, None)
+    assert (found.unlabeled_weight, found.folds, found.comparison) == (1.0, [], None)
     assert found.verdict.outcome == "not compared"
-
-
-def test_the_power_is_in_units_of_the_evidence_of_the_last_fit(monkeypatch, rng):
-    """However far that spreads between classes, its power spreads as the folds' power did."""
-    X = rng.normal(size=(100, 2)) + Y[:, None]
-    monkeypatch.setattr(
-        "semigen.deep.classifier.select",
-        lambda *_: Selection(1.0, 0.2, 1.5, None, judge(None, "", "", n_unlabeled=60)),
-    )
-    for n_steps in (20, 200):
-        clf = VAEClassifier(hidden=8, n_latent=2, n_steps=n_steps, random_state=0).fit(X, Y)
-        power, clf.calibration_ = clf.calibration_.power, Calibration(1.0, EVEN)
-        spread = evidence_spread(clf.predict_proba(X[40:]), EVEN, WEIGHT[40:])
-        assert power * spread == pytest.approx(0.3)
 
 
 SMALL = {
@@ -93,7 +79,7 @@ def test_columns_that_mean_nothing_give_the_class_shares(make, rng, tmp_path):
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     assert again.verdict_ == model.verdict_
     plain = model.calibration_
-    model.calibration_ = Calibration(1.0, plain.shares)
+    model.calibration_ = Calibration.at(1.0, plain.shares)
     np.testing.assert_allclose(plain(model.predict_proba(X)), again.predict_proba(X), rtol=1e-9)
 
 

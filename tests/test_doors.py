@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from functools import cache
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -11,10 +12,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.semi_supervised import LabelSpreading
 
-from semigen import AutoClassifier, HybridClassifier, MixtureClassifier, PoolClassifier, SafeClassifier
+from semigen import (
+    AutoClassifier,
+    HybridClassifier,
+    MixtureClassifier,
+    MixtureEnsembleFeatures,
+    PoolClassifier,
+    SafeClassifier,
+)
 from semigen.arrays.special import log_posterior
 from semigen.data.labels import encode
 from semigen.datasets import make_gaussian_classes
@@ -45,7 +54,7 @@ LABELS = {
 }
 MODELS = {
     "auto": AutoClassifier(n_mixtures=4, unlabeled=None),
-    "hybrid": HybridClassifier(unlabeled=None),
+    "hybrid": HybridClassifier(MixtureEnsembleFeatures(4), unlabeled=None),
     "hybrid of a mixture": HybridClassifier(
         MixtureClassifier(unlabeled=None), LogisticRegression(), unlabeled=None
     ),
@@ -58,18 +67,27 @@ MODELS = {
         ],
         unlabeled=None,
     ),
-    "safe": SafeClassifier(MixtureClassifier(unlabeled=None), n_repeats=1),
+    "safe": SafeClassifier(
+        MixtureClassifier(unlabeled=None), unlabeled_weights=(0, 1), n_splits=2, n_repeats=1
+    ),
 }
 
 
+@cache
+def with_numbers(name):
+    """Probabilities where the classes are numbers."""
+    X, code = rows()
+    return clone(MODELS[name]).fit(X, named(code, [0, 1, 2])).predict_proba(X)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("names", LABELS.values(), ids=LABELS)
-def test_labels_of_every_type_give_what_their_numbers_give(names, model):
+def test_labels_of_every_type_give_what_their_numbers_give(names, name):
     X, code = rows()
     y = named(code, names)
-    wanted = model.fit(X, named(code, [0, 1, 2])).predict_proba(X)
-    model.fit(X, pd.Series(y))
+    wanted = with_numbers(name)
+    model = clone(MODELS[name]).fit(X, pd.Series(y))
     assert model.classes_.tolist() == names
     assert_array_equal(model.predict_proba(X), wanted)
     assert {type(one) for one in model.predict(X).tolist()} == {type(names[0])}

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from semigen import MixtureClassifier
-from semigen.em import Engine, ThreadEngine, fit, start
+from semigen.data.labels import Labels
+from semigen.em import Engine, ThreadEngine, fit, fit_together, start
 from semigen.exceptions import ParameterError
 from semigen.families import Gaussian
+from semigen.representation import MixtureEnsembleFeatures
 from semigen.testing import ENGINE_LAWS
 from semigen.testing.covariances import gaussian_rows
 from semigen.testing.engines import N_ROWS, STRUCTURES, learned
@@ -111,6 +113,64 @@ def test_what_it_cannot_compute_is_refused_with_a_cure(rng):
 
     with pytest.raises(ParameterError, match="device='nowhere' cannot be used"):
         TorchEngine("nowhere")
+
+
+def features(x, **options):
+    return MixtureEnsembleFeatures(12, n_iter=8, max_components=9, n_jobs=1, **options).fit(x)
+
+
+def clusters(rng, n=400):
+    centers = rng.normal(size=(3, 7))
+    return np.exp(0.4 * (3 * centers[rng.integers(3, size=n)] + rng.normal(size=(n, 7))))
+
+
+def test_mixtures_without_labels_are_fitted_in_one_batch_as_on_threads(rng, monkeypatch):
+    from semigen.engines import banks, tensors
+
+    x = clusters(rng)
+    sizes, e_steps = [], banks.Bank.e_steps
+    monkeypatch.setattr(
+        banks.Bank, "e_steps", lambda self, each, most: sizes.append(len(each)) or e_steps(self, each, most)
+    )
+    monkeypatch.setitem(tensors.CHUNK_NUMBERS, "cpu", 2**13)  # several chunks
+    alone = []
+    e_step = tensors.tensor_e_step
+    monkeypatch.setattr(tensors, "tensor_e_step", lambda *given: alone.append(given) or e_step(*given))
+    found, wanted = features(x, engine=engine()), features(x)
+    assert sum(sizes[:2]) == 12
+    assert sum(sizes[-2:]) < 12  # fits that are done leave their batch
+    assert len(alone) <= 2  # the last of a batch
+    for one, other in zip(found.mixtures_, wanted.mixtures_, strict=True):
+        assert_same_record(one.params, other.params, rtol=1e-8, atol=1e-8)
+        assert one.evidence == pytest.approx(other.evidence, abs=1e-8)
+        assert one.share == pytest.approx(other.share, rel=1e-6)
+    assert {one.mixture.family.covariance.name for one in found.mixtures_} == {"tied", "diag"}
+
+
+@pytest.mark.parametrize("shape", ["tied", "spherical", "full"])
+def test_only_rows_without_labels_are_computed_in_a_batch(shape, rng, monkeypatch):
+    from semigen.engines import banks, tensors
+
+    mixture, data, plain = problem(shape, rng)
+    mixture = replace(mixture, **STRUCTURES["several components"])
+    prior = mixture.family.fit_prior(data, None, plain)
+    begin = start(mixture, prior, data, plain, rng)
+    none = Labels(data.labels.classes, data.labels.log_table[:1], np.zeros(N_ROWS, dtype=np.intp))
+    free = replace(data, labels=none)
+    several = [(mixture, prior, one, begin) for one in (free, data, free.at(np.arange(100)), free, data)]
+    wanted = [fit(*one, plain, max_iter=3, tol=0.0) for one in several]
+    batches, of = [], banks.Bank.of
+    monkeypatch.setattr(
+        tensors.Bank, "of", lambda some, *given, **how: batches.append(some) or of(some, *given, **how)
+    )
+    for options, n_batches in (({}, shape != "full"), ({"keep": False}, 0)):
+        with engine(**options).open() as running:
+            found = fit_together(several, running, max_iter=3, tol=0.0)
+        assert [[one.labels is none for one in some] for some in batches] == n_batches * [[True, True]]
+        batches.clear()
+        for one, other in zip(found, wanted, strict=True):
+            assert_same_record(one.params, other.params, rtol=1e-10, atol=1e-10)
+            np.testing.assert_allclose(one.path, other.path, rtol=1e-12)
 
 
 RANK = """

@@ -127,7 +127,7 @@ def test_the_nearest_rows_are_those_of_all_distances(make, searched, rng, monkey
     x = np.vstack([there[:30], there[rng.integers(1003, size=300)] * (1 + 1e-9)])
     calls, original = [], neighbors._searched
     monkeypatch.setattr(neighbors, "_searched", lambda *given: calls.append(1) or original(*given))
-    distance, row = neighbors.nearest_rows(there, x, 5)
+    distance, row = neighbors.Search.among(there).nearest(x, 5)
     wanted, order = brute_nearest(there, x, 5)
     np.testing.assert_allclose(distance, wanted, rtol=1e-6, atol=1e-7 * np.abs(there).max())
     assert bool(calls) == searched
@@ -151,6 +151,9 @@ def test_forms_are_those_of_the_representations_and_computed_once(rng):
     np.testing.assert_array_equal(rows.plain, forms.plain.transform(X))
     np.testing.assert_array_equal(rows.principal_axes, axes)
     np.testing.assert_array_equal(rows.responsibilities, mixtures.transform(X))
+    coef = rng.normal(size=(mixtures.n_features_out_, 2))
+    np.testing.assert_allclose(rows.responsibilities @ coef, mixtures.transform(X) @ coef, atol=1e-12)
+    np.testing.assert_array_equal(rows.responsibilities[[3, 4]], mixtures.transform(X)[[3, 4]])
     np.testing.assert_array_equal(rows.graph_features, forms.graph.transform(axes))
     assert rows.graph_features is rows.graph_features
     some = rows[np.array([5, 7, 80])]

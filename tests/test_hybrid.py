@@ -17,12 +17,12 @@ from sklearn.semi_supervised import LabelSpreading
 
 from semigen import HybridClassifier, MixtureClassifier, MixtureEnsembleFeatures, load, save
 from semigen.arrays.special import NormalScores
-from semigen.columns import ReadTable
+from semigen.columns import ReadTable, learn
 from semigen.em import Data
 from semigen.em.kernel import start_walk
 from semigen.estimators.classifiers import MOST_TREES, BoostedTrees, ExtraTrees, RidgeLogistic, TreeEnsemble
 from semigen.exceptions import LabelError, NotFittedError, ParameterError
-from semigen.representation import PlainColumns
+from semigen.representation import PlainColumns, mixtures
 
 
 @pytest.fixture
@@ -183,6 +183,20 @@ def test_features_do_not_depend_on_threads_or_row_blocks_and_repeat(rng):
         np.vstack([one.transform(X[:31]), one.transform(X[31:])]), wanted, rtol=1e-9, atol=1e-12
     )
     assert not np.array_equal(small(random_state=4).fit(X).transform(X)[:, :2], wanted[:, :2])
+
+
+def test_products_are_those_of_the_features_whatever_the_blocks(mixed, rng, monkeypatch):
+    """With categories and missing values, too, whose mixtures come piece by piece."""
+    monkeypatch.setattr(mixtures, "BLOCK_ROWS", 90)
+    monkeypatch.setattr(mixtures, "CHUNK_ROWS", 40)
+    found = small().fit(mixed)
+    schema, matrix = learn(mixed)
+    views = found.axes(ReadTable(schema, matrix))
+    coef = rng.normal(size=(found.n_features_out_, 3))
+    wanted = found.transform(mixed)
+    np.testing.assert_allclose(found.product(matrix, views, coef), wanted @ coef, atol=1e-12)
+    monkeypatch.undo()
+    np.testing.assert_allclose(found.transform(mixed), wanted, rtol=1e-9, atol=1e-12)
 
 
 def test_every_kind_of_table_is_represented(mixed, rng):

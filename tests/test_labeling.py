@@ -633,3 +633,14 @@ def test_a_session_goes_on_without_its_learning_process(place):
         session.answer("ann", session.item("ann")["key"], classes=["a"])
         assert session.item("ann")["reason"] == "random"
         assert session.settle(1)
+
+
+def test_labels_of_the_table_are_classes_without_spaces_and_markers_are_none(tmp_path):
+    X, _ = make_table(6)
+    path = tmp_path / "t.csv"
+    X.assign(kind=["yes ", "?", "yes", "no", "", " "]).to_csv(path, index=False)
+    with opened(path, None, unlabeled=["?"]) as session:
+        assert session.evidence_by_row() == {0: ("yes",), 2: ("yes",), 3: ("no",)}
+        assert [one["name"] for one in session.state("ann")["classes"]] == ["no", "yes"]
+    with pytest.raises(ParameterError, match="unlabeled='\\?': give a list"):
+        opened(path, None, unlabeled="?")

@@ -279,6 +279,10 @@ BAD = {
     "no rows": ([], "no labeled row: all 0 rows"),
     "no label in a matrix": ([[1, 1], [NAN, NAN]], "no labeled row: all 2 rows of the label matrix"),
     "one class": ([1, 1, 1], "only one class, 1, among its labeled rows, and at least two are needed.$"),
+    "one class of text": (
+        ["a", None],
+        "only one class, 'a', among its labeled rows, and at least two are needed.$",
+    ),
     "classes -1 and +1": ([-1, 1, -1], "only one class, 1.* 2 row.s. are unlabeled .*unlabeled=None"),
     "text -1": (np.array(["a", "b", "-1"]), "text '-1' in 1 row.s., the first in row 2.*unlabeled='-1'"),
     "text -1.0": (np.array(["a", -1.0, "b"]), "text '-1.0' in 1 row.s., the first in row 1"),
@@ -440,7 +444,9 @@ def test_labels_as_an_array_are_read_as_these_labels(y):
     "model",
     [
         MixtureClassifier(covariance="tied"),
-        SafeClassifier(MixtureClassifier(covariance="tied"), n_repeats=1),
+        SafeClassifier(
+            MixtureClassifier(covariance="tied"), unlabeled_weights=(0, 1), n_splits=2, n_repeats=1
+        ),
         HybridClassifier(MixtureEnsembleFeatures(3)),
         PoolClassifier([("mixture", MixtureClassifier(covariance="tied"))]),
         AutoClassifier(n_mixtures=3),

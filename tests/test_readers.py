@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from semigen.cli.sources import TableSource
 from semigen.columns.numerals import Numerals, numerals_of
 from semigen.exceptions import MissingExtraError, TableError
 from semigen.io.delimited import Reading
@@ -287,3 +288,21 @@ def test_a_row_that_is_too_short_is_named(tmp_path):
     (tmp_path / "t.csv").write_text("\nu,v\n1,2\n3\n")
     with pytest.raises(TableError, match=r"row 3: Expected 2 columns, got 1.*--separator"):
         read_table(tmp_path / "t.csv")
+
+
+def test_whole_numbers_of_one_width_with_zeros_in_front_are_codes(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = (
+        (f"{j % 5:03d}", f"{j:02d}", j, "" if j % 3 else f"{j:05d}", "007" if j == 7 else j)
+        for j in range(20)
+    )
+    path.write_text("three,two,n,gaps,stray\n" + "".join(f"{','.join(map(str, row))}\n" for row in rows))
+    table = read_table(path)
+    assert table["three"].to_pylist()[:2] == ["000", "001"]
+    assert table["gaps"].to_pylist()[:4] == ["00000", None, None, "00003"]
+    assert [pa.types.is_integer(table[name].type) for name in ("two", "n", "stray")] == [True] * 3
+    options = {"drop": ["two", "n", "gaps", "stray"], "least_classes": 0}
+    for read_as, kind in (({}, "text"), ({"three": "count"}, "count"), ({"three": "category"}, "category")):
+        source = TableSource.read(path, "y", read_as=read_as, **options)
+        assert source.kinds == {"three": kind}
+        assert not source.notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -132,7 +133,7 @@ def test_a_fit_to_files_keeps_what_it_has_when_a_file_breaks(tmp_path, monkeypat
         patched.setattr(checkpoints.Checkpoint, "_climbed", climbed)
         with pytest.raises(TableError, match="has disappeared"):
             semigen.MixtureClassifier(**model).fit(source)
-    assert (tmp_path / "kept" / checkpoints.NAME).exists()
+    assert (tmp_path / "kept" / checkpoints.Checkpoint.name).exists()
     (tmp_path / "away").rename(path)
     found = semigen.MixtureClassifier(**model).fit(semigen.data.from_parquet(path, "y"))
     whole = semigen.MixtureClassifier(**{**model, "checkpoint": None}).fit(
@@ -201,16 +202,74 @@ def test_an_interrupted_ensemble_goes_on_with_the_pass_over_all_rows(tmp_path, m
         interrupt(patched, 1)
         with pytest.raises(StoppedError):
             auto.fit(semigen.data.from_parquet(path, "y"))
-    assert len(load(tmp_path / "kept" / checkpoints.NAME).climb_.path) == 2
+    assert len(load(tmp_path / "kept" / checkpoints.Checkpoint.name).climb_.path) == 2
     calls = stop_in(monkeypatch, 0)
     again = clone(auto).fit(semigen.data.from_parquet(path, "y"))
-    assert {*calls} == {checkpoints.NAME, checkpoints.ENSEMBLE}  # of the ensemble, only the mixture
-    assert calls.count(checkpoints.ENSEMBLE) == 1
+    assert {*calls} == {checkpoints.Checkpoint.name, checkpoints.Kept.name}
+    assert calls.count(checkpoints.Kept.name) == 1  # of the ensemble, only the mixture
     new = {f"c{j}": x[:, j] for j in range(3)}
     np.testing.assert_allclose(*(one.predict_proba(pa.table(new)) for one in (again, whole)), atol=1e-10)
     mixtures = [one.pool_.estimators_["mixture per class"] for one in (again, whole)]
     np.testing.assert_allclose(*(one.objective_path_ for one in mixtures), rtol=1e-12)
     assert mixtures[0].checkpoint is None
+    assert not (tmp_path / "kept").exists()
+
+
+def collection(client, x, y):
+    """Rows in partitions that Dask names anew each time, as it does in another process."""
+    delayed, frames = pytest.importorskip("dask").delayed, pytest.importorskip("dask.dataframe")
+    table = pd.DataFrame(x, columns=list("abc")).assign(y=np.where(y < 0, None, y.astype(str)))
+    parts = [delayed(table.iloc[rows : rows + 250], pure=False) for rows in range(0, len(table), 250)]
+    return frames.from_delayed(parts, meta=table.iloc[:0], verify_meta=False)
+
+
+def test_an_interrupted_fit_on_a_cluster_goes_on(tmp_path, monkeypatch, client):
+    x, y, _ = rows(600)
+    model = {
+        "family": Gaussian("full"),
+        "calibrate": 1.0,
+        "unlabeled_weight": 1.0,
+        "max_iter": 9,
+        "tol": 3.5e-4,
+    }
+    labels = np.where(y < 0, None, y.astype(str))
+    whole = semigen.MixtureClassifier(**model).fit(pd.DataFrame(x, columns=list("abc")), labels)
+    model |= {"engine": "dask", "checkpoint": tmp_path / "kept"}
+    with monkeypatch.context() as patched:
+        interrupt(patched, 2)
+        with pytest.raises(StoppedError):
+            semigen.MixtureClassifier(**model).fit(collection(client, x, y), "y")
+    moved = x.copy()
+    moved[-1, -1] += 1e-9
+    with pytest.raises(ParameterError, match="other rows or parameters"):
+        semigen.MixtureClassifier(**model).fit(collection(client, moved, y), "y")
+    steps = []
+    monkeypatch.setattr(checkpoints.Checkpoint, "_climbed", lambda self, climb: steps.append(climb))
+    found = semigen.MixtureClassifier(**model).fit(collection(client, x, y), "y")
+    np.testing.assert_allclose(as_vector(found.params_), as_vector(whole.params_), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.objective_path_, whole.objective_path_, rtol=1e-11)
+    assert len(steps[0].path) == 4  # the first two steps are not taken again
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.long
+def test_an_interrupted_ensemble_on_a_cluster_goes_on(tmp_path, monkeypatch, client):
+    monkeypatch.setattr(survey, "SAMPLE_ROWS", 200)
+    x, y, _ = rows(900)
+    auto = QuickClassifier(n_mixtures=4, n_jobs=1, unlabeled=None, engine="dask")
+    whole = clone(auto).fit(collection(client, x, y), "y")
+    auto.set_params(checkpoint=tmp_path / "kept")
+    with monkeypatch.context() as patched:
+        interrupt(patched, 1)
+        with pytest.raises(StoppedError):
+            auto.fit(collection(client, x, y), "y")
+    calls = stop_in(monkeypatch, 0)
+    again = clone(auto).fit(collection(client, x, y), "y")
+    assert calls.count(checkpoints.ENSEMBLE) == 1  # only the mixture over all rows was left
+    mixtures = [one.pool_.estimators_["mixture per class"] for one in (again, whole)]
+    np.testing.assert_allclose(*(one.objective_path_ for one in mixtures), rtol=1e-12)
+    new = pd.DataFrame(x, columns=list("abc"))
+    np.testing.assert_allclose(*(one.predict_proba(new) for one in (again, whole)), atol=1e-10)
     assert not (tmp_path / "kept").exists()
 
 

@@ -24,6 +24,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.long
 @parametrize_with_checks(
     [SafeClassifier(MixtureClassifier(covariance="tied"), unlabeled_weights=(0, 1), n_repeats=1)],
     expected_failed_checks=lambda estimator: EXPECTED,
@@ -44,32 +45,30 @@ def harmful():
     return make_misspecified(60, 800, cluster_distance=8, random_state=0)
 
 
-def test_unlabeled_rows_that_help_are_used(helpful):
-    safe = SafeClassifier(MixtureClassifier()).fit(helpful.X, helpful.y)
+@pytest.fixture(scope="module")
+def helped(helpful):
+    return SafeClassifier(MixtureClassifier(), n_repeats=1).fit(helpful.X, helpful.y)
+
+
+@pytest.fixture(scope="module")
+def harmed(harmful):
+    return SafeClassifier(MixtureClassifier(), n_repeats=1).fit(harmful.X, harmful.y)
+
+
+def test_unlabeled_rows_that_help_are_used(helpful, helped):
     alone = MixtureClassifier(unlabeled_weight=0).fit(helpful.X, helpful.y)
-    assert safe.unlabeled_weight_ > 0
-    assert safe.fallback_ is None
+    assert helped.unlabeled_weight_ > 0
+    assert helped.fallback_ is None
     rest = np.array([label is None for label in helpful.y])
-    right = [(m.predict(helpful.X) == helpful.y_true)[rest].mean() for m in (safe, alone)]
+    right = [(m.predict(helpful.X) == helpful.y_true)[rest].mean() for m in (helped, alone)]
     assert right[0] > right[1]
 
 
-def test_unlabeled_rows_that_hurt_are_not(harmful):
-    safe = SafeClassifier(MixtureClassifier()).fit(harmful.X, harmful.y)
-    assert safe.unlabeled_weight_ == 0
-    assert "λ = 0" in safe.fallback_
+def test_unlabeled_rows_that_hurt_are_not(harmful, harmed):
+    assert harmed.unlabeled_weight_ == 0
+    assert "λ = 0" in harmed.fallback_
     alone = MixtureClassifier(unlabeled_weight=0).fit(harmful.X, harmful.y)
-    np.testing.assert_array_equal(safe.predict_proba(harmful.X), alone.predict_proba(harmful.X))
-
-
-@pytest.mark.parametrize(("n_labeled", "n_repeats"), [(10, 4), (80, 3), (240, 1)])
-def test_by_default_rows_are_dealt_until_200_were_held_out_or_four_times(n_labeled, n_repeats):
-    data = make_gaussian_classes(n_labeled, 50, 3, distance=2.0, random_state=0)
-    safe = SafeClassifier(MixtureClassifier(), unlabeled_weights=(0, 1)).fit(data.X, data.y)
-    twin = SafeClassifier(MixtureClassifier(), unlabeled_weights=(0, 1), n_repeats=n_repeats)
-    assert safe.path_ == twin.fit(data.X, data.y).path_
-    other = twin.set_params(n_repeats=n_repeats + 1).fit(data.X, data.y)
-    assert safe.path_ != other.path_
+    np.testing.assert_array_equal(harmed.predict_proba(harmful.X), alone.predict_proba(harmful.X))
 
 
 def test_fits_are_told_in_order_and_to_the_end(helpful, capsys):
@@ -86,10 +85,8 @@ def test_fits_are_told_in_order_and_to_the_end(helpful, capsys):
     assert lines[-1].endswith(f"{n_fits}/{n_fits}  {steps[-1][2]}")
 
 
-def test_threads_change_nothing(helpful):
-    one, many = (
-        SafeClassifier(MixtureClassifier(), n_repeats=1, n_jobs=n).fit(helpful.X, helpful.y) for n in (1, 3)
-    )
+def test_threads_change_nothing(helpful, helped):
+    one, many = helped, clone(helped).set_params(n_jobs=3).fit(helpful.X, helpful.y)
     assert one.unlabeled_weight_ == many.unlabeled_weight_
     for a, b in zip(one.path_, many.path_, strict=True):
         assert vars(a) == pytest.approx(vars(b), abs=1e-9)
@@ -134,17 +131,16 @@ def test_the_fit_that_is_kept_knows_nothing_of_the_other_candidates(warm_start, 
     assert safe.estimator_.unlabeled_weight == safe.unlabeled_weight_
 
 
-def test_the_smallest_weight_within_one_standard_error_is_taken(helpful):
-    safe = SafeClassifier(MixtureClassifier(), n_repeats=1).fit(helpful.X, helpful.y)
-    supervised = safe.path_[0]
+def test_the_smallest_weight_within_one_standard_error_is_taken(helpful, helped):
+    supervised = helped.path_[0]
     close = [
         p.unlabeled_weight
-        for p in safe.path_
+        for p in helped.path_
         if p.excess <= p.standard_error and p.log_loss <= supervised.log_loss
     ]
-    assert safe.unlabeled_weight_ == min(close)
-    again = clone(safe).fit(helpful.X, helpful.y)
-    assert again.path_ == safe.path_
+    assert helped.unlabeled_weight_ == min(close)
+    again = clone(helped).fit(helpful.X, helpful.y)
+    assert again.path_ == helped.path_
 
 
 class Known(ClassifierMixin, BaseEstimator):
@@ -167,6 +163,14 @@ class Known(ClassifierMixin, BaseEstimator):
         return np.where(np.arange(2) == code[:, None], right[:, None], 1 - right[:, None])
 
 
+@pytest.mark.parametrize(("n_labeled", "n_repeats"), [(10, 4), (80, 3), (240, 1)])
+def test_by_default_rows_are_dealt_until_200_were_held_out_or_four_times(n_labeled, n_repeats):
+    code = np.arange(n_labeled + 50) % 2
+    y = np.where(np.arange(len(code)) < n_labeled, code, -1)
+    safe = SafeClassifier(Known(), unlabeled_weights=(0, 1)).fit(np.column_stack([code, 0 * code]), y)
+    assert safe.comparison_.n_repeats == n_repeats
+
+
 @pytest.mark.parametrize(("spread", "chosen"), [(0.3, 0.1), (0.03, 1.0)])
 def test_of_candidates_close_to_the_best_the_smallest_is_taken(spread, chosen, monkeypatch):
     """0.1 loses 0.02 nats per row to the best, 1: less or more than its standard error of spread / √39."""
@@ -183,18 +187,16 @@ def test_of_candidates_close_to_the_best_the_smallest_is_taken(spread, chosen, m
     assert safe.verdict_.helped == (chosen == 1.0)
 
 
-def test_the_verdict_is_that_of_the_common_rule(helpful, harmful):
+def test_the_verdict_is_that_of_the_common_rule(helped, harmed):
     """Of the chosen weight, or where that is 0 of the best other candidate, against λ = 0."""
-    safe = SafeClassifier(MixtureClassifier()).fit(helpful.X, helpful.y)
-    assert safe.unlabeled_weight_ > 0
-    assert safe.verdict_ == judge(safe.comparison_, f"{safe.unlabeled_weight_:g}", "0", n_unlabeled=600)
-    assert safe.verdict_.change.log_loss.value < 0
-    assert safe.comparison_.names == tuple(f"{point.unlabeled_weight:g}" for point in safe.path_)
-    safe = SafeClassifier(MixtureClassifier()).fit(harmful.X, harmful.y)
-    assert safe.unlabeled_weight_ == 0
-    losses = {f"{point.unlabeled_weight:g}": point.log_loss for point in safe.path_[1:]}
-    assert safe.verdict_ == judge(safe.comparison_, min(losses, key=losses.get), "0", n_unlabeled=800)
-    assert not safe.verdict_.helped
+    assert helped.unlabeled_weight_ > 0
+    assert helped.verdict_ == judge(helped.comparison_, f"{helped.unlabeled_weight_:g}", "0", n_unlabeled=600)
+    assert helped.verdict_.change.log_loss.value < 0
+    assert helped.comparison_.names == tuple(f"{point.unlabeled_weight:g}" for point in helped.path_)
+    assert harmed.unlabeled_weight_ == 0
+    losses = {f"{point.unlabeled_weight:g}": point.log_loss for point in harmed.path_[1:]}
+    assert harmed.verdict_ == judge(harmed.comparison_, min(losses, key=losses.get), "0", n_unlabeled=800)
+    assert not harmed.verdict_.helped
 
 
 def test_it_is_not_quietly_worse_than_supervised_on_a_real_table():
@@ -260,13 +262,12 @@ def test_weights_reach_the_fits_and_the_folds(helpful):
         clone(safe).fit(helpful.X, helpful.y, sample_weight=-weight)
 
 
-def test_it_is_saved_and_loaded(tmp_path, helpful):
-    safe = SafeClassifier(MixtureClassifier(), n_repeats=1).fit(helpful.X, helpful.y)
-    semigen.save(safe, tmp_path / "safe.semigen")
+def test_it_is_saved_and_loaded(tmp_path, helpful, helped):
+    semigen.save(helped, tmp_path / "safe.semigen")
     back = semigen.load(tmp_path / "safe.semigen")
-    np.testing.assert_array_equal(back.predict_proba(helpful.X), safe.predict_proba(helpful.X))
-    assert back.path_ == safe.path_
-    assert back.fallback_ == safe.fallback_
+    np.testing.assert_array_equal(back.predict_proba(helpful.X), helped.predict_proba(helpful.X))
+    assert back.path_ == helped.path_
+    assert back.fallback_ == helped.fallback_
 
 
 @pytest.mark.parametrize("form", ["csr", "csc", "coo"])
@@ -304,11 +305,10 @@ def test_errors_name_what_is_wrong(helpful):
         SafeClassifier(MixtureClassifier()).fit(helpful.X, [None] * len(helpful.X))
 
 
-def test_score_ignores_unlabeled_rows(helpful):
-    safe = SafeClassifier(MixtureClassifier(), n_repeats=1).fit(helpful.X, helpful.y)
+def test_score_ignores_unlabeled_rows(helpful, helped):
     known = np.array([label is not None for label in helpful.y])
-    right = (safe.predict(helpful.X) == helpful.y_true)[known].mean()
-    assert safe.score(helpful.X, helpful.y) == pytest.approx(right)
+    right = (helped.predict(helpful.X) == helpful.y_true)[known].mean()
+    assert helped.score(helpful.X, helpful.y) == pytest.approx(right)
 
 
 def test_steps_of_the_choice_are_counted_to_the_end(rng):

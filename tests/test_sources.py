@@ -127,6 +127,18 @@ def test_one_source_of_any_format(tmp_path):
         )
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_folder_of_csv_files_in_any_separator_and_encoding(tmp_path, monkeypatch, encoding):
+    monkeypatch.setattr("semigen.io.parts.HEAD", 301)  # in the middle of a line and of a character
+    for name in ("1", "2"):
+        lines = ["größe;y", *(f"{j};für Müller {'ü' * j}" for j in range(40))]
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines), encoding=encoding)
+    source = semigen.data.from_files(tmp_path, "y", encoding="cp1252" if encoding == "cp1252" else None)
+    assert source.names == ("größe",)
+    found = [cell for one in source.tables(["größe", "y"]) for cell in one["y"].to_pylist()]
+    assert found == 2 * [f"für Müller {'ü' * j}" for j in range(40)]
+
+
 def test_whole_numbers_of_a_csv_file_are_measurements_but_for_classes(tmp_path):
     path = tmp_path / "t.csv"
     cells = [

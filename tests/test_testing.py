@@ -32,7 +32,7 @@ from twins import SHAPES
 CLASSIFIERS = {
     "mixture": MixtureClassifier(),
     "several components": MixtureClassifier("student_t", components_per_class=2, random_state=0),
-    "safe": SafeClassifier(MixtureClassifier(), n_repeats=1),
+    "safe": SafeClassifier(MixtureClassifier(), unlabeled_weights=(0, 1), n_splits=2, n_repeats=1),
     "hybrid": HybridClassifier(MixtureEnsembleFeatures(4)),
     "pool": PoolClassifier([("mixture", MixtureClassifier()), ("logistic", LogisticRegression())]),
     "auto": AutoClassifier(n_mixtures=4),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn.ensemble
 
-from semigen.estimators.classifiers import BoostedTrees, TreeEnsemble, _prepared
+from semigen.estimators.classifiers import BoostedTrees, TreeEnsemble
 from semigen.estimators.leaves import LeafTables, Walks
 
 
@@ -44,8 +44,8 @@ def test_tables_and_walks_find_the_leaves(kind, n, bits, rng):
     x = hostile(model, rng)
     tables = LeafTables.of(*nodes_of(model))
     assert kind is BoostedTrees or tables.left[0].itemsize * 8 == bits
-    np.testing.assert_array_equal(tables.nodes(x), walked(model, x))
-    np.testing.assert_array_equal(Walks.of(*nodes_of(model)).nodes(x), walked(model, x))
+    np.testing.assert_array_equal(tables.node[tables.find(x)], walked(model, x))
+    np.testing.assert_array_equal(Walks.of(*nodes_of(model)).find(x), walked(model, x))
 
 
 def test_trees_of_many_leaves_are_walked_down_as_scikit_learn_does(rng):
@@ -65,8 +65,8 @@ def test_sums_of_few_values_skip_the_others(rng):
     """Leaves of one class each of thirty: the same sums as over all values."""
     model, _ = grown(120, 30, TreeEnsemble, rng)
     x = hostile(model, rng)
-    _, value = _prepared(model)
-    assert not isinstance(value, np.ndarray)
+    _, add = model._prepared()
+    assert not isinstance(add.args[0], np.ndarray)
     wanted = model.value_[walked(model, x)].mean(axis=1)
     np.testing.assert_allclose(model.predict_proba(x), wanted, atol=1e-12)
 
@@ -75,7 +75,7 @@ def test_trees_of_a_single_leaf(rng):
     leaf = np.full(3, -2)
     tables = LeafTables.of(leaf, np.zeros(3), np.zeros(6, dtype=np.intp), np.arange(3))
     np.testing.assert_array_equal(
-        tables.nodes(np.ones((4, 2), dtype=np.float32)), np.tile(np.arange(3), (4, 1))
+        tables.find(np.ones((4, 2), dtype=np.float32)), np.tile(np.arange(3), (4, 1))
     )
 
 
@@ -86,3 +86,10 @@ def test_a_refitted_model_predicts_with_its_new_trees(rng):
     wanted = model.value_[walked(model, x)].mean(axis=1)
     np.testing.assert_allclose(model.predict_proba(x), wanted, atol=1e-12)
     assert np.abs(before - wanted).max() > 0.1
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_sums_of_boosted_trees_are_those_of_their_classes(n_classes, rng):
+    model, _ = grown(60, n_classes, BoostedTrees, rng)
+    x = hostile(model, rng)
+    np.testing.assert_allclose(model._sum(x), model.value_[walked(model, x)].sum(axis=1), atol=1e-12)

@@ -11,7 +11,7 @@ from benchmarks.judgement import suspects
 from benchmarks.judgement.verdicts import Judged
 from benchmarks.markdown import table
 
-DAMAGE, HELP = 0.05, 0.03
+DAMAGE, HELP, COST = 0.05, 0.03, 0.005
 BINS = (0.0, 0.1, 0.25, 0.4, 0.6, 0.75, 0.9, 1.0)
 HEAD = ["cases", "n", "decided", "right", "plain CV right", "plain CV, as many decided, right"]
 Cases = Sequence[Judged]
@@ -28,6 +28,8 @@ def page(cases: Cases, known: Cases) -> str:
         parts += ["## SSL book (with the number of all labels)", "", _verdicts(book), ""]
     parts += ["## Is the stated probability of harm right?", "", _reliability(designs, real), ""]
     parts += ["## What following the advice costs and gains", "", _following(designs, real), ""]
+    if real:
+        parts += ["## Real tables, one by one", "", _by_table(real), ""]
     parts += ["## Designs, one by one", "", _by_design(designs), ""]
     parts += ["## The same, by a prior that knows other draws of the design", "", _verdicts(known), ""]
     parts += [_by_design(known), ""]
@@ -103,6 +105,42 @@ def _following(designs: Cases, real: Cases) -> str:
         "the advice there",
     ]
     return table(head, lines)
+
+
+def _by_table(cases: Cases) -> str:
+    found = []
+    for name in dict.fromkeys(one.name for one in cases):
+        mine = [one for one in cases if one.name == name]
+        changes = np.array([[one.error_change, one.followed] for one in mine])
+        found.append((name, mine, *changes.mean(axis=0).tolist()))
+    costs = [followed for _, _, _, followed in found]
+    gains = [followed for _, _, change, followed in found if change < -HELP]
+    helped = [one.followed < 0 for one in cases if one.error_change < -HELP]
+    lines = [
+        [
+            name,
+            str(len(mine)),
+            f"{100 * change:+.1f}",
+            f"{100 * followed:+.1f}",
+            _percent([one.decided for one in mine]),
+            _percent([one.harm for one in mine]),
+            _percent([one.change > 0 for one in mine]),
+        ]
+        for name, mine, change, followed in sorted(found, key=lambda one: one[2])
+    ]
+    head = ["table", "draws", "λ = 1 always", "following the advice", "decided", "mean harm said", "harmed"]
+    return "\n".join(
+        [
+            "Change of the error against the supervised model in points, mean over budgets and draws. "
+            f"Following the advice changes it by {100 * np.mean(costs):+.2f} points over the {len(found)} "
+            f"tables; it costs more than {100 * COST:.1f} points on {sum(one > COST for one in costs)} of "
+            f"them (at most {100 * max(costs):+.1f}). Of the {len(gains)} tables on which λ = 1 lowers the "
+            f"error by {100 * HELP:.0f} points or more it gains on {sum(one < 0 for one in gains)}, and in "
+            f"{sum(helped)} of {len(helped)} single cases.",
+            "",
+            table(head, lines),
+        ]
+    )
 
 
 def _by_design(cases: Cases) -> str:

@@ -84,7 +84,7 @@ def pool(name: str, seed: int) -> Pool:
         int(y.max()) + 1,
         rows,
         forms.of(new),
-        similarity(rows.responsibilities, rows.principal_axes),
+        similarity(rows.responsibilities.whole, rows.principal_axes),
         mixed.native(*(X.iloc[part].reset_index(drop=True) for part in (train, test))),
     )
 

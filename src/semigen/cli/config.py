@@ -64,17 +64,38 @@ def config_text(context: typer.Context, **values: Any) -> str:
 
 def command_line(context: typer.Context) -> str:
     """What was typed, arguments first, with the long names of options."""
-    words = ["semigen", str(context.command.name)]
-    arguments_first = sorted(_options(context), key=lambda one: one[1].param_type_name != "argument")
-    for option, parameter in arguments_first:
+    typed = _typed(context)
+    return shlex.join(
+        ["semigen", str(context.command.name), *(word for words in typed.values() for word in words)]
+    )
+
+
+def fit_command(context: typer.Context, model: str) -> str:
+    """``semigen fit`` of the same table with the same options, those left out that it does not have."""
+    group = context.find_root().command
+    known = {name for one in group.commands["fit"].params for name in one.opts}  # type: ignore[attr-defined]
+    typed = _typed(context)
+    words = [
+        word for name, words in typed.items() if {name, f"--{name}"} & (known - {"--json"}) for word in words
+    ]
+    return shlex.join(["semigen", "fit", *words, "--model", model])
+
+
+def _typed(context: typer.Context) -> dict[str, list[str]]:
+    """The words of each argument and option that was typed, arguments first."""
+    found: dict[str, list[str]] = {}
+    for option, parameter in sorted(_options(context), key=lambda one: one[1].param_type_name != "argument"):
         value = context.params.get(parameter.name)
         source = context.get_parameter_source(str(parameter.name))
         if source is None or source.name != "COMMANDLINE":
             continue
         named = [] if parameter.param_type_name == "argument" else [f"--{option}"]
+        found[option] = []
         for one in value if isinstance(value, list | tuple) else [value]:
-            words += named if one is True else [*named, str(one.value if isinstance(one, Enum) else one)]
-    return shlex.join(words)
+            found[option] += (
+                named if one is True else [*named, str(one.value if isinstance(one, Enum) else one)]
+            )
+    return found
 
 
 def _options(context: typer.Context) -> Iterator[tuple[str, Any]]:

@@ -21,6 +21,7 @@ from semigen.common.text import visible
 INPUT_ERROR = 1
 _CURES = {
     errno.EACCES: ": ask its owner for access, or choose another file",
+    errno.ENOENT: ": check the path",
     errno.ENOSPC: ": free some space, or choose another --out",
 }
 

@@ -15,6 +15,7 @@ import typer
 from semigen.common import interrupts
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_LEAST_ROOM = 2**20  # bytes, for which there must be room before anything is learned
 
 
 def out_folder(name: str | Path) -> Path:
@@ -167,6 +168,10 @@ def _staged(folders: Sequence[Path], out: str) -> Iterator[None]:
                 "was: choose another --out."
             ) from error
         try:
+            for folder in folders:
+                probe = folder / "probe"
+                probe.write_bytes(bytes(_LEAST_ROOM))
+                probe.unlink()
             yield
         except OSError as error:
             if error.errno not in _FULL:

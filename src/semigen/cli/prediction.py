@@ -22,7 +22,7 @@ from semigen.cli.sources.text import read_texts
 from semigen.cli.streams import RULE, Predicting, is_large, is_streamable, pieces_folder
 from semigen.common.progress import Progress
 from semigen.evaluation.scoring import PredictionScore, score_predictions
-from semigen.exceptions import ModelFileError, SemigenError, TableError
+from semigen.exceptions import ColumnError, ModelFileError, SemigenError, TableError
 from semigen.io.files import first_line
 from semigen.io.models import load, read_notes
 from semigen.io.tables import spreadsheet_safe, table_format, write_table
@@ -90,7 +90,7 @@ def predict_file(
             rows = _read(model, model_path, source, images, id_name, notes, options, progress)
         for note in rows.notes:
             output.note(note)
-        with output.warnings_as_notes(), output.progress("predicting"), _parts_fit(model_path):
+        with output.warnings_as_notes(), output.progress("predicting"), _parts_fit(model_path, source):
             predictions = predict_table(model, rows, coverage=coverage)
         if coverage is not None and (caution := model.set_rule(coverage).caution):
             output.note(caution)
@@ -176,7 +176,7 @@ def _predict_stream(
         )
         if of_score and not stream.target:
             raise _nothing_to_score(source, notes)
-        with output.warnings_as_notes(), output.progress("predicting"), _parts_fit(model_path):
+        with output.warnings_as_notes(), output.progress("predicting"), _parts_fit(model_path, source):
             kept = pieces_folder(out) if resume else None
             done = stream.write(unfinished, table_format(out), kept)
         _write_score(done.score, of_score, model_path, source, notes)
@@ -197,10 +197,13 @@ def _nothing_to_score(source: Path, notes: dict[str, Any]) -> TableError:
 
 
 @contextmanager
-def _parts_fit(model_path: Path) -> Iterator[None]:
-    """Say of an error in a model of a stranger's that its parts do not fit together."""
+def _parts_fit(model_path: Path, source: Path) -> Iterator[None]:
+    """Say of which table an error is, and of one in a stranger's model that its parts do not fit together."""
     try:
         yield
+    except ColumnError as error:
+        cure = " Correct it, or leave it empty." if error.seen != str(error) else ""
+        raise ColumnError(f"{source}: {error.seen}{cure}") from error
     except SemigenError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -61,12 +61,15 @@ class Asking:
     labels : ndarray of shape (n,), object
         None where a row has none.
     estimator : classifier
+    options : ReadOptions
+        How the table is read.
     """
 
     rows: Rows
     target: str
     labels: NDArray[Any]
     estimator: Any
+    options: ReadOptions
 
     def choose(self, wanted: Wanted) -> Query:
         """The rows to label next."""
@@ -105,7 +108,7 @@ def ask_model(
     labels = np.full(len(rows.ids), None, dtype=object)
     if rows.truth is not None:
         labels = as_classes(rows.truth, model.classes_.tolist(), options)
-    return Asking(rows, target, labels, model)
+    return Asking(rows, target, labels, model, options)
 
 
 def ask_table(
@@ -130,14 +133,13 @@ def ask_table(
     )
     rows = replace(source.rows, notes=source.notes)
     estimator = AutoClassifier(kinds=source.kinds, unlabeled=None, random_state=seed)
-    return Asking(rows, target, source.labels.values, estimator)
+    return Asking(rows, target, source.labels.values, estimator, options)
 
 
 def with_journal(
     asking: Asking,
     path: Path,
     id_name: str | None,
-    options: ReadOptions,
     journal: Path | None,
     filled: Path | None,
 ) -> tuple[Asking, int]:
@@ -156,7 +158,13 @@ def with_journal(
     """
     n_saved = 0
     with Session.open(
-        path, target=asking.target, id=id_name, journal=journal, reading=options.reading, learn=False
+        path,
+        target=asking.target,
+        id=id_name,
+        journal=journal,
+        reading=asking.options.reading,
+        unlabeled=asking.options.unlabeled,
+        learn=False,
     ) as session:
         if filled is not None:
             n_saved = session.import_labels(filled, filled.name)

@@ -33,6 +33,8 @@ def say_score(output: Output, score: PredictionScore, target: str) -> None:
     output.say()
     output.say(_confusion(score) if len(score.classes) <= _MOST_CLASSES else _recalls(score))
     output.say()
+    output.say("Rows that the model was fitted on are predicted better than new ones.")
+    output.say()
 
 
 def _confusion(score: PredictionScore) -> Table:

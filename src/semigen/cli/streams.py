@@ -36,7 +36,8 @@ LARGE_BYTES = 2**28
 """Size from which a CSV file is."""
 
 RULE = (
-    f"tables of more than {LARGE_CELLS:,} cells, or {LARGE_BYTES >> 20} MiB of CSV, are read batch by batch"
+    f"folders, tables of more than {LARGE_CELLS:,} cells and CSV files of more than {LARGE_BYTES >> 20} MiB "
+    "are read batch by batch"
 )
 _STREAMED = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".feather", ".arrow")
 
@@ -296,7 +297,8 @@ class StreamSource(TableSource):
         if weight is not None:
             table = table.append_column(weight, pa.array(sample.weight))
         reading = options.reading
-        file = TypedFile(path, table, reading.missing, (_said(rows),), reading.decimal)
+        guessed = (note for part in parts if isinstance(part, CsvPart) for note in part.notes)
+        file = TypedFile(path, table, reading.missing, (_said(rows), *guessed), reading.decimal)
         found = TableSource.read(
             path,
             target,

@@ -60,11 +60,12 @@ def as_days(name: Any, cells: Sequence[Any], form: str | None) -> NDArray[np.flo
         If a cell is no date.
     """
     return np.array(
-        [np.nan if is_missing(cell) else _days(name, cell, form) for cell in cells], dtype=np.float64
+        [np.nan if is_missing(cell) else _days(name, row, cell, form) for row, cell in enumerate(cells)],
+        dtype=np.float64,
     )
 
 
-def _days(name: Any, cell: Any, form: str | None) -> float:
+def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
     moment = _moment(cell, form or "") if isinstance(cell, str) else cell
     if isinstance(moment, dt.timedelta):
         return moment / _DAY
@@ -74,8 +75,11 @@ def _days(name: Any, cell: Any, form: str | None) -> float:
         return (moment.replace(tzinfo=None) - EPOCH_DAY) / _DAY  # a day is one on the clocks of its place
     if isinstance(moment, dt.date):
         return float((moment - EPOCH_DAY.date()).days)
-    written = "dates" if form is None else f"dates such as {form or '2024-12-31'}"
-    raise ColumnError(f"column {name!r} is read as {written}, and the cell {cell!r} is none: correct it.")
+    example = dt.datetime(2024, 12, 31, 23, 59).strftime(form or "%Y-%m-%d")
+    raise ColumnError(
+        f"column {name!r} is read as dates such as {example}, and its cell in row {row} is {cell!r}.",
+        "Write it that way, or as None if the date is missing.",
+    )
 
 
 def _moment(text: str, form: str) -> dt.datetime | None:

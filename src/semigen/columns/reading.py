@@ -148,9 +148,8 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     told = [note for one in schema.encoded if asked[one.name] is None for note in (str(one),)]
     told += [note for name, note in zip(left_out, notes, strict=True) if asked[name] is None]
     if told:
-        warnings.warn(
-            f"{'; '.join(told)}. kinds={{column: kind}} says otherwise.", ColumnWarning, stacklevel=4
-        )
+        cure = f"To read one in another way: {wish('COLUMN', 'category', 'categorical')}."
+        warnings.warn(f"{'; '.join(told)}. {cure}", ColumnWarning, stacklevel=4)
     return schema, _read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
 
 
@@ -264,10 +263,10 @@ def read(
     else:
         found, absent = positions(names, there)
         if absent:
-            others = [name for j, name in enumerate(there) if j not in found] or there
+            others = [name for j, name in enumerate(there) if j not in found]
             raise ColumnError(
                 f"X lacks {listing([repr(name) for name in absent])} ({len(absent)} of the "
-                f"{len(names)} columns that the model was fitted on): {hint(absent[0], others)}"
+                f"{len(names)} columns that the model was fitted on): {hint(absent[0], others, there)}"
             )
     return _read_columns(schema, [frame.get_column(there[j]) for j in found], order, fitting=False)
 
@@ -354,7 +353,7 @@ def _read_array(schema: Schema, table: NDArray[Any], *, fitting: bool) -> Matrix
     """Read the columns of an array by position."""
     if schema.encoded:
         raise ColumnError(
-            f"X is an array, and the model was fitted on a data frame with {schema.encoded[0].kind} columns "
+            "X is an array, and the model was fitted on a data frame with columns of text or dates "
             f"({listing([repr(one.name) for one in schema.encoded])}): pass a data frame."
         )
     _check_width(schema, table.shape[1])

@@ -88,14 +88,14 @@ def positions(wanted: Iterable[Any], names: Sequence[Any]) -> tuple[list[int], l
     return found, absent
 
 
-def hint(absent: Any, names: Sequence[Any]) -> str:
-    """A hint for an absent name: similar names, or all of them."""
-    there = list(map(str, names))
-    close = get_close_matches(str(absent), there, n=3, cutoff=_NEAR)
-    close += [name for name in there if name.strip().lower() == str(absent).strip().lower()]
+def hint(absent: Any, names: Sequence[Any], there: Sequence[Any] | None = None) -> str:
+    """A hint for an absent name: those of ``names`` that are similar, or all that are ``there``."""
+    others = list(map(str, names))
+    close = get_close_matches(str(absent), others, n=3, cutoff=_NEAR)
+    close += [name for name in others if name.strip().lower() == str(absent).strip().lower()]
     if close:
         return f"did you mean {' or '.join(map(repr, dict.fromkeys(close)))}?"
-    return f"it has {listing([repr(name) for name in names])}."
+    return f"it has {listing([repr(name) for name in there or names])}."
 
 
 def listing(items: Sequence[Any], most: int = 8) -> str:

@@ -8,7 +8,7 @@ the source, so blocks can be anywhere.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -288,3 +288,25 @@ class Engine(ABC):
         """
         results = self.map_blocks(function, source)
         return [reduce(merge, results)] if results else []
+
+    def reduce_each(
+        self,
+        functions: Sequence[Callable[..., Any]],
+        merge: Callable[[Any, Any], Any],
+        sources: Sequence[Blocks],
+    ) -> list[list[Any]]:
+        """:meth:`reduce_blocks` of each function on the source that belongs to it.
+
+        Parameters
+        ----------
+        functions : sequence of callables
+        merge : callable
+        sources : sequence of Blocks
+
+        Returns
+        -------
+        list
+            What :meth:`reduce_blocks` gives, for each function.
+        """
+        pairs = zip(functions, sources, strict=True)
+        return [self.reduce_blocks(function, merge, source) for function, source in pairs]

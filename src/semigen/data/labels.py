@@ -253,7 +253,7 @@ def _too_few_classes(classes: NDArray[Any], n_rows: int, n_unlabeled: int, unlab
         )
     only = classes.tolist()[0]
     message = f"y has only one class, {only!r}, among its labeled rows, and at least two are needed."
-    if n_unlabeled and unlabeled is not None:
+    if n_unlabeled and unlabeled is not None and isinstance(only, str) == isinstance(unlabeled, str):
         message += (
             f" {n_unlabeled} row(s) are unlabeled ({marker}). If {unlabeled!r} is a class, as in labels "
             "{-1, +1}, say unlabeled=None and mark unlabeled rows with None or NaN."

@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from semigen.arrays.pieces import evenly
 from semigen.common import checks
 from semigen.common.progress import Progress, part
 from semigen.data.labels import Labels
@@ -19,14 +18,11 @@ from semigen.data.weights import read_labels
 from semigen.deep.data.datasets import as_table
 from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.estimator import Array, DeepEstimator
-from semigen.deep.selection import Selection, select, to_hold_out, to_try
+from semigen.deep.selection import Rows, select, to_hold_out, to_show, to_try
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import TableClassifier
-from semigen.evaluation.calibration import Calibration, evidence_spread
+from semigen.evaluation.calibration import Calibration, calibrate, evidence_of
 from semigen.exceptions import TrainingWarning
-
-MOST_ROWS = 1000
-"""Unlabeled rows at most that show how far the evidence of a fit spreads."""
 
 
 class DeepClassifier(DeepEstimator, TableClassifier):
@@ -92,10 +88,11 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         done = self._steps_first
         total = done + of_folds + training.n_steps
 
-        def predict(lam: float, rows: NDArray[np.intp]) -> Array:
+        def predict(lam: float, held_out: Rows, rows: Rows) -> Array:
             nonlocal done
             told = part(progress, done, total - done - short, f"a fold of labels held out, λ = {lam:g}")
-            found = self._predicted_without(rows, X, labels, weight, lam, short, training.seed, told)
+            fold = self._without(held_out, X, labels, weight, lam, short, training.seed, told)
+            found = np.asarray(fold.predict_proba(take_rows(X, rows)))
             done += short
             return found
 
@@ -113,22 +110,12 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             found.comparison,
             found.verdict,
         )
-        self.calibration_ = Calibration(1.0, shares)
-        self.calibration_ = Calibration(self._power(found, X, labels, weight, shares), shares)
+        self.calibration_ = Calibration.at(1.0 if power is None else power, shares)
+        if power is None:
+            shown = to_show(weight)
+            evidence = evidence_of(np.asarray(self.predict_proba(take_rows(X, shown))), shares)
+            self.calibration_ = calibrate(evidence, weight[shown], found.folds, shares)
         return self
-
-    def _power(self, found: Selection, X: Any, labels: Labels, weight: Array, shares: Array) -> float:
-        """The power that was chosen for fits of fewer steps, in units of the evidence of the last fit.
-
-        That spreads wider: by as much as on unlabeled rows, which no fit has seen the labels of.
-        """
-        rows = np.flatnonzero(~labels.is_labeled & (weight > 0))
-        if found.spread is None or not len(rows):
-            return found.power
-        rows = rows[evenly(len(rows), MOST_ROWS)]
-        probs = np.asarray(self.predict_proba(take_rows(X, rows)))
-        spread = evidence_spread(probs, shares, weight[rows])
-        return found.power * found.spread / spread if spread > 0 else found.power
 
     def _learn(
         self,
@@ -155,9 +142,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         """The same classifier, not fitted, with what :meth:`_learn_first` learned."""
         return clone(self)
 
-    def _predicted_without(
+    def _without(
         self,
-        rows: NDArray[np.intp],
+        held_out: Rows,
         X: Any,
         labels: Labels,
         weight: Array,
@@ -165,10 +152,10 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         n_steps: int,
         seed: int,
         progress: Progress | None,
-    ) -> Array:
-        """Probabilities (rows, K) that a fit gives to rows of weight 0."""
+    ) -> Any:
+        """A fit without these rows, as sure as its networks are."""
         seen = weight.copy()
-        seen[rows] = 0.0
+        seen[held_out] = 0.0
         fold = self._alone().set_params(
             unlabeled_weight=lam,
             calibrate=1.0,
@@ -182,7 +169,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         fold.fit(X, labels, seen, progress=progress)
         if fold.outcome_ == "interrupted":
             raise KeyboardInterrupt
-        return np.asarray(fold.predict_proba(take_rows(X, rows)))
+        return fold
 
 
 def _is_auto(value: Any) -> bool:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.pieces import evenly
 from semigen.comparison import Comparison, Tally, Verdict, judge
 from semigen.data.labels import Labels
 from semigen.data.weights import class_shares
-from semigen.evaluation.calibration import POWER, Calibration, best_power, evidence_spread
+from semigen.evaluation.calibration import Calibration, Fold, calibrate, evidence_of
 from semigen.evaluation.splits import held_out_folds
 
 Array = NDArray[np.float64]
@@ -23,6 +24,8 @@ N_FOLDS = 3
 """Folds at most, each a fit for every λ that is tried."""
 TRIED = (0.0, 1.0)
 """λ with ``unlabeled_weight="auto"``."""
+MOST_SHOWN = 1000
+"""Rows at most that all fits are shown, to see how far they agree."""
 
 
 @dataclass(frozen=True)
@@ -33,39 +36,18 @@ class Selection:
     ----------
     unlabeled_weight : float
         λ.
-    power : float
-        Of the :class:`Calibration`.
-    spread : float or None
-        Of the evidence of the fits that the power was chosen for
-        (:func:`semigen.evaluation.calibration.evidence_spread`), None where it was not chosen.
+    folds : sequence of Fold
+        What the fits with this λ made of labeled rows that they had not seen.
     comparison : Comparison or None
-        Of the λ that were tried, each with the power that the other folds ask for, and of the class shares.
-        None where no labeled row could be held out, or nothing was left to the labels.
+        Of the λ that were tried, each as sure as the other folds let it be, and of the class shares. None
+        where no labeled row could be held out, or nothing was left to the labels.
     verdict : Verdict
     """
 
     unlabeled_weight: float
-    power: float
-    spread: float | None
+    folds: Sequence[Fold]
     comparison: Comparison | None
     verdict: Verdict
-
-
-@dataclass(frozen=True, eq=False)
-class HeldOutRows:
-    """Labeled rows that fits have not seen.
-
-    Attributes
-    ----------
-    rows, code, fold : ndarray of int, shape (m,)
-        Row numbers in increasing order, true classes, and the fold of each.
-    weight : ndarray of shape (m,)
-    """
-
-    rows: Rows
-    code: Rows
-    fold: Rows
-    weight: Array
 
 
 def to_try(unlabeled_weight: float | None, labels: Labels, weight: Array) -> tuple[float, ...]:
@@ -84,8 +66,14 @@ def to_hold_out(
     return held_out_folds(labels, weight, N_FOLDS, seed)
 
 
+def to_show(weight: Array) -> Rows:
+    """Rows that all fits are shown: those that count, evenly spaced ones of many."""
+    rows = np.flatnonzero(weight > 0)
+    return rows[evenly(len(rows), MOST_SHOWN)]
+
+
 def select(
-    predict: Callable[[float, Rows], Array],
+    predict: Callable[[float, Rows, Rows], Array],
     tried: Sequence[float],
     folds: Sequence[Rows],
     labels: Labels,
@@ -94,7 +82,7 @@ def select(
     seed: int,
     power: float | None,
 ) -> Selection:
-    """Choose λ and the power of the calibration by labeled rows that are held out in turn.
+    """Choose λ by labeled rows that are held out in turn, and keep what the fits made of them.
 
     Unlabeled rows are left out where they hurt (:class:`semigen.comparison.Verdict`). Where that is unclear
     they are kept: a network that is trained on a handful of rows alone is mostly the worse one.
@@ -102,7 +90,7 @@ def select(
     Parameters
     ----------
     predict : callable
-        ``predict(λ, rows)``: probabilities (rows, K) of a fit that does not see these labeled rows.
+        ``predict(λ, held, rows)``: probabilities (rows, K) by a fit without the labeled rows ``held``.
     tried : sequence of float
         λ, of :func:`to_try`.
     folds : sequence of arrays of int
@@ -118,21 +106,18 @@ def select(
     """
     n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
     if not folds:
-        verdict = judge(None, "", "", n_unlabeled=n_unlabeled)
-        return Selection(tried[-1], POWER if power is None else power, None, None, verdict)
-    order = np.argsort(np.concatenate(folds))
-    rows = np.concatenate(folds)[order]
-    fold = np.repeat(np.arange(len(folds)), [len(one) for one in folds])[order]
-    held = HeldOutRows(rows, labels.hard[rows], fold, weight[rows])
-    found = {lam: np.concatenate([predict(lam, one) for one in folds])[order] for lam in tried}
-    comparison = _compare(found, shares, held, labels, weight, power, n_unlabeled, seed)
+        return Selection(tried[-1], [], None, judge(None, "", "", n_unlabeled=n_unlabeled))
+    shown = to_show(weight)
+
+    def fold(lam: float, held: Rows) -> Fold:
+        evidence = evidence_of(predict(lam, held, np.concatenate([held, shown])), shares)
+        return Fold(evidence[: len(held)], labels.hard[held], weight[held], evidence[len(held) :])
+
+    found = {lam: [fold(lam, held) for held in folds] for lam in tried}
+    comparison = _compare(found, folds, shown, shares, labels, weight, power, n_unlabeled, seed)
     verdict = judge(comparison if len(tried) > 1 else None, WITH, WITHOUT, n_unlabeled=n_unlabeled)
     chosen = tried[0] if verdict.hurt else tried[-1]
-    spread = None
-    if power is None:
-        power = best_power(found[chosen], shares, held.code, held.weight)
-        spread = evidence_spread(found[chosen], shares, held.weight)
-    return Selection(chosen, power, spread, comparison, verdict)
+    return Selection(chosen, found[chosen], comparison, verdict)
 
 
 def name_of(unlabeled_weight: float) -> str:
@@ -141,31 +126,34 @@ def name_of(unlabeled_weight: float) -> str:
 
 
 def _compare(
-    found: Mapping[float, Array],
+    found: Mapping[float, Sequence[Fold]],
+    folds: Sequence[Rows],
+    shown: Rows,
     shares: Array,
-    held: HeldOutRows,
     labels: Labels,
     weight: Array,
     power: float | None,
     n_unlabeled: int,
     seed: int,
 ) -> Comparison:
-    """Score each λ on the held-out rows, calibrated by those of the other folds."""
-    tally = Tally([name_of(lam) for lam in sorted(found, reverse=True)], held.rows, held.code, len(shares))
-    for fold in np.unique(held.fold):
-        mine = held.fold == fold
-        rest = ~mine
-        for lam, probs in found.items():
-            own = power
-            if own is None:
-                own = best_power(probs[rest], shares, held.code[rest], held.weight[rest])
-            tally.add(name_of(lam), held.rows[mine], Calibration(own, shares)(probs[mine]))
-        others = np.delete(np.arange(len(weight)), held.rows[mine])
-        tally.add_shares(held.rows[mine], class_shares(labels.take(others), weight[others]))
+    """Score each λ on the held-out rows, each fold as sure as the others let it be."""
+    rows = np.sort(np.concatenate(folds))
+    names = [name_of(lam) for lam in sorted(found, reverse=True)]
+    tally = Tally(names, rows, labels.hard[rows], len(shares))
+    for i, held in enumerate(folds):
+        for lam, fits in found.items():
+            rest = [*fits[:i], *fits[i + 1 :]]
+            if power is None:
+                calibration = calibrate(fits[i].shown, weight[shown], rest, shares)
+            else:
+                calibration = Calibration.at(power, shares)
+            tally.add(name_of(lam), held, calibration.of_evidence(fits[i].evidence))
+        others = np.delete(np.arange(len(weight)), held)
+        tally.add_shares(held, class_shares(labels.take(others), weight[others]))
     return tally.comparison(
-        len(np.unique(held.fold)),
+        len(folds),
         1,
-        held.weight,
+        weight[rows],
         n_labeled=int((labels.is_labeled & (weight > 0)).sum()),
         n_unlabeled=n_unlabeled,
         random_state=seed,

@@ -11,7 +11,7 @@ from semigen.em.engines import ThreadEngine, as_engine
 from semigen.em.hierarchy import Level, fit_levels, refined
 from semigen.em.initialize import alive, restart, start
 from semigen.em.kernel import e_step, impute, log_joint, m_step
-from semigen.em.loop import Climb, Fit, fit, warn_unless_converged
+from semigen.em.loop import Climb, Fit, fit, fit_together, warn_unless_converged
 from semigen.em.mechanism import LabelMechanism
 from semigen.em.records import ClassPrior, LabelNoise, Mixture, Params, Stats
 
@@ -36,6 +36,7 @@ __all__ = [
     "e_step",
     "fit",
     "fit_levels",
+    "fit_together",
     "impute",
     "log_joint",
     "m_step",

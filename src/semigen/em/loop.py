@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.data.blocks import Blocks, Engine
+from semigen.data.blocks import Block, Blocks, Engine
 from semigen.em.acceleration import as_acceleration
 from semigen.em.kernel import e_step, log_likelihood, log_prior, m_step, stats_by_label
 from semigen.em.records import Array, Mixture, Params, Stats, as_vector
@@ -20,6 +20,9 @@ from semigen.families.protocol import Lighter
 
 SLACK = 1e-9
 """A fall of the objective by this share is rounding."""
+
+Pass = tuple[Callable[[Block], Stats], Blocks]
+"""A function of a block, and the rows whose blocks it is for; what it gives for them is merged."""
 
 ROUGH_TOL, ROUGH_RISE = 10.0, 2e-6
 """In float32 the objective must rise by so many times the tolerance, and by this share of itself."""
@@ -128,17 +131,79 @@ def fit(
     on_climb : callable or None
         Called after each M-step but the last with how far the fit has come.
     """
+    climb = _climb(
+        mixture,
+        prior,
+        data,
+        params,
+        max_iter=max_iter,
+        tol=tol,
+        acceleration=acceleration,
+        on_iteration=on_iteration,
+        resumed=resumed,
+        on_climb=on_climb,
+    )
+    (found,) = _driven([climb], engine)
+    return found
+
+
+def fit_together(
+    starts: Sequence[tuple[Mixture, Any, Blocks, Params]], engine: Engine, *, max_iter: int, tol: float
+) -> list[Fit]:
+    """:func:`fit` of several mixtures, each from its start and on rows of its own, pass by pass side by side.
+
+    Parameters
+    ----------
+    starts : sequence of (mixture, prior, data, params)
+    engine : Engine
+        Its ``reduce_each`` computes the next pass of every fit that is not done.
+    max_iter, tol
+        As :func:`fit` has them.
+    """
+    return _driven([_climb(*one, max_iter=max_iter, tol=tol) for one in starts], engine)
+
+
+def _driven(climbs: Sequence[Generator[Pass, list[Stats], Fit]], engine: Engine) -> list[Fit]:
+    """Let an engine do the passes that fits ask for, until all are done."""
+    found: dict[int, Fit] = {}
+    asked = {number: next(climb) for number, climb in enumerate(climbs)}
+    while asked:
+        functions, sources = zip(*asked.values(), strict=True)
+        sums = engine.reduce_each(functions, Stats.merge, sources)
+        for number, stats in zip(tuple(asked), sums, strict=True):
+            try:
+                asked[number] = climbs[number].send(stats)
+            except StopIteration as end:
+                found[number] = end.value
+                del asked[number]
+    return [found[number] for number in range(len(climbs))]
+
+
+def _climb(
+    mixture: Mixture,
+    prior: Any,
+    data: Blocks,
+    params: Params,
+    *,
+    max_iter: int,
+    tol: float,
+    acceleration: str | None = None,
+    on_iteration: Callable[[int, float], None] | None = None,
+    resumed: Climb | None = None,
+    on_climb: Callable[[Climb], None] | None = None,
+) -> Generator[Pass, list[Stats], Fit]:
+    """What :func:`fit` computes between passes over the rows: it asks for each, and is sent its sums."""
     settled = _settled(mixture, data)
     free, total_weight = data.where(~settled), data.total_weight
-    fixed = _settled_stats(mixture, params, data.where(settled), engine) if settled.any() else []
+    fixed = (yield _settled_pass(mixture, params, data.where(settled))) if settled.any() else []
 
     light = mixture.family.lighter(data.missing)
     whole: list[Any] = []  # the sums of the first walk
 
-    def evaluate(current: Params, dtype: Any) -> tuple[float, Stats]:
+    def evaluate(current: Params, dtype: Any) -> Generator[Pass, list[Stats], tuple[float, Stats]]:
         known = [replace(one, log_lik=log_likelihood(mixture, current, one)) for one in fixed]
         this = mixture if light is None or not whole else replace(mixture, family=light.family)
-        found = engine.reduce_blocks(partial(e_step, this, current, dtype=dtype), Stats.merge, free)
+        found = yield partial(e_step, this, current, dtype=dtype), free
         if light is not None and found:
             if whole:
                 found = [_completed(light, current, found[0], whole[0])]
@@ -154,7 +219,7 @@ def fit(
     if resumed is not None:
         params, path, refused = resumed.params, resumed.path[:-1].tolist(), resumed.refused
         dtype = np.dtype(np.float32 if single and resumed.single else np.float64)
-    objective, stats = evaluate(params, dtype)
+    objective, stats = yield from evaluate(params, dtype)
     path.append(objective)
     converged = False
     while len(path) + refused <= max_iter and not converged:
@@ -164,17 +229,17 @@ def fit(
             with np.errstate(all="ignore"):
                 candidate = m_step(mixture, prior, trial, params)
             if not np.isnan(as_vector(candidate)).any():
-                objective, found = evaluate(candidate, dtype)
+                objective, found = yield from evaluate(candidate, dtype)
                 accepted = objective >= path[-1]
                 refused += not accepted
             faster.answer(accepted=accepted)
         if not accepted:
             candidate = m_step(mixture, prior, stats, params)
-            objective, found = evaluate(candidate, dtype)
+            objective, found = yield from evaluate(candidate, dtype)
         rise = objective - path[-1]
         if dtype == np.float32 and not rise > max(ROUGH_TOL * tol, ROUGH_RISE * (1.0 + abs(path[-1]))):
             dtype = np.dtype(np.float64)  # from here on digits matter
-            path[-1], stats = evaluate(params, dtype)
+            path[-1], stats = yield from evaluate(params, dtype)
             continue
         if not rise >= -SLACK * (1.0 + abs(path[-1])):
             warnings.warn(
@@ -182,7 +247,7 @@ def fit(
                 f"{len(path)}, which EM cannot do: a bug in the family {mixture.family.name!r} or its "
                 "covariance shape. The fit keeps the parameters before the fall. Please report it.",
                 ObjectiveDecreasedWarning,
-                stacklevel=2,
+                stacklevel=4,
             )
             break
         params, stats = candidate, found
@@ -212,7 +277,7 @@ def _log_label(mixture: Mixture, data: Blocks) -> Array:
     return mixture.log_label(data.labels.log_table, data.labels.pattern_labeled)
 
 
-def _settled_stats(mixture: Mixture, params: Params, data: Blocks, engine: Engine) -> list[Stats]:
-    """The merged statistics of settled rows; none where there are no rows."""
+def _settled_pass(mixture: Mixture, params: Params, data: Blocks) -> Pass:
+    """The pass over settled rows."""
     component = np.eye(mixture.n_components)[_log_label(mixture, data).argmax(axis=1)]
-    return engine.reduce_blocks(partial(stats_by_label, mixture, params, component), Stats.merge, data)
+    return partial(stats_by_label, mixture, params, component), data

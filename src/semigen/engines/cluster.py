@@ -31,8 +31,17 @@ MOST_LOSSES = 5
 """How often in a walk rows that died with their worker are sent again."""
 
 
+class _Remote(Engine):
+    """An engine to which rows of this process would have to be sent."""
+
+    @property
+    def for_few(self) -> Engine:
+        """Threads of this process."""
+        return ThreadEngine()
+
+
 @dataclass(frozen=True)
-class DaskEngine(Engine):
+class DaskEngine(_Remote):
     """Workers of a Dask cluster; only parameters go out to them and only statistics come back.
 
     Rows in this process are sent to the workers once in blocks, which stay there until the fit ends or the
@@ -88,11 +97,6 @@ class DaskEngine(Engine):
         """A table as the workers read it; one that only this process can read stays here."""
         return source if _inside_task() else _placed(source, self._connected(), self.block_rows)
 
-    @property
-    def for_few(self) -> Engine:
-        """Threads of this process."""
-        return ThreadEngine()
-
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
         with self.open() as running:
             return running.map_blocks(function, source, *states)
@@ -111,17 +115,12 @@ class DaskEngine(Engine):
 
 
 @dataclass(frozen=True, eq=False)
-class _Cluster(Engine):
+class _Cluster(_Remote):
     """An open :class:`DaskEngine`, which remembers the blocks that it has sent."""
 
     client: Any
     block_rows: int
     _sent: dict[int, list[Any]] = field(default_factory=dict, repr=False)
-
-    @property
-    def for_few(self) -> Engine:
-        """Threads of this process."""
-        return ThreadEngine()
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
         read = self._read(source)
@@ -229,9 +228,8 @@ def _inside_task() -> bool:
 def _placed(source: RowSource, client: Any, most_rows: int) -> RowSource:
     """A table in pieces that the workers of a client read; as it is where they cannot."""
     if isinstance(source, DaskSource):
-        pieces = source.pieces
-    else:
-        pieces = tuple(delayed(one, pure=False) for one in source.split(most_rows))
+        return source.at(client)
+    pieces = tuple(delayed(one, pure=False) for one in source.split(most_rows))
     if not pieces:
         return source
     return DaskSource(pieces, source.target, source.names, source.fingerprint, client, source.classes)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import partial, reduce
-from typing import Any
+from operator import add
+from typing import Any, Self
 from uuid import uuid4
 
 import numpy as np
@@ -34,6 +36,9 @@ class DaskSource(RowSource):
         Columns that models read; ``x0``, ``x1``, … of an array.
     client : distributed.Client or None
         What computes; None: the current client, or Dask's scheduler without one.
+    fingerprint : str
+        Where none is given, of what is in the partitions, in a pass over them when it is first asked for:
+        Dask's own names for a collection can be others in another process.
     """
 
     def __init__(
@@ -41,7 +46,7 @@ class DaskSource(RowSource):
         pieces: Sequence[Any],
         target: str,
         names: Sequence[str],
-        fingerprint: str,
+        fingerprint: str | None = None,
         client: Any = None,
         classes: tuple[Any, ...] | None = None,
     ) -> None:
@@ -54,7 +59,15 @@ class DaskSource(RowSource):
 
     @property
     def fingerprint(self) -> str:
+        if self._fingerprint is None:
+            self._fingerprint = tokenize(self.target, self.names, self.reduce_pieces(_fingerprints, add))
         return self._fingerprint
+
+    def at(self, client: Any) -> Self:
+        """The same table, computed by a client."""
+        there = copy(self)
+        there.client = client
+        return there
 
     @property
     def n_pieces(self) -> int:  # type: ignore[override]
@@ -95,8 +108,6 @@ class Partition(RowSource):
     weight : array or series of shape (n,), or None
     """
 
-    fingerprint = ""
-
     def __init__(
         self, number: int, target: str, names: Sequence[str], classes: Any, x: Any, y: Any, weight: Any
     ) -> None:
@@ -105,6 +116,10 @@ class Partition(RowSource):
 
     def __repr__(self) -> str:
         return f"partition {self.number}"
+
+    @property
+    def fingerprint(self) -> str:
+        return tokenize(self.x, self.y, self.weight)
 
     def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
         """The rows as one batch.
@@ -193,7 +208,7 @@ def from_dask(X: Any, y: Any, sample_weight: Any = None) -> DaskSource:
         delayed(partial(Partition, number, target, names, classes), pure=False)(*parts)
         for number, parts in enumerate(rows)
     ]
-    return DaskSource(pieces, target, names, tokenize(X, y, sample_weight), classes=classes)
+    return DaskSource(pieces, target, names, classes=classes)
 
 
 def _by_rows(collection: Any) -> Any:
@@ -263,6 +278,10 @@ def _call(function: Callable[..., Any], items: Sequence[Any], part: Any) -> Any:
 def _merge(merge: Callable[[Any, Any], Any], *parts: Any) -> Any:
     found = [one for one in parts if one is not None]
     return reduce(merge, found) if found else None
+
+
+def _fingerprints(piece: RowSource) -> list[str]:
+    return [piece.fingerprint]
 
 
 def _batches(names: Sequence[str] | None, piece: RowSource) -> list[Batch]:

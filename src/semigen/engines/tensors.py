@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial, reduce
@@ -17,11 +17,10 @@ from semigen.common.checks import integer
 from semigen.data.blocks import Block, Blocks, Engine
 from semigen.em import Mixture, Params, Stats, ThreadEngine, e_step
 from semigen.em.kernel import label_counts, log_offsets, no_label_counts
-from semigen.engines.walks import TensorWalk
+from semigen.engines.banks import Bank, is_banked
+from semigen.engines.walks import TensorWalk, normalized
 from semigen.exceptions import ParameterError
-
-CUT = -44.0
-"""Log responsibilities below this become 0, as :func:`semigen.arrays.special.normalize` has it."""
+from semigen.families.covariance import Diag
 
 CHUNK_NUMBERS = {"cpu": 2**18, "cuda": 2**27}
 """Numbers in the largest scratch array: on the processor they fit its cache."""
@@ -90,6 +89,7 @@ class _Device(Engine):
     keep: bool
     threads: Engine
     _kept: dict[int, list[_Rows]] = field(default_factory=dict, repr=False)
+    _banks: dict[tuple[bool, int], Bank] = field(default_factory=dict, repr=False)
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
         share: Any = _Share(source)
@@ -110,6 +110,28 @@ class _Device(Engine):
         of_all = [one for parts in _from_all(mine) for one in parts]
         return [reduce(merge, of_all)] if of_all else []
 
+    def reduce_each(
+        self, functions: Sequence[Any], merge: Callable[[Any, Any], Any], sources: Sequence[Blocks]
+    ) -> list[list[Any]]:
+        found: dict[int, list[Any]] = {}
+        if self.keep and _n_processes() == 1:
+            for kind, numbers in _alike(functions, sources).items():
+                stats = self._bank(kind, [functions[j].args for j in numbers], [sources[j] for j in numbers])
+                found |= {j: [one] for j, one in zip(numbers, stats, strict=True)}
+        pairs = enumerate(zip(functions, sources, strict=True))
+        return [found.get(j) or self.reduce_blocks(one, merge, source) for j, (one, source) in pairs]
+
+    def _bank(
+        self, kind: tuple[bool, int], each: list[tuple[Mixture, Params]], sources: list[Any]
+    ) -> list[Stats]:
+        """E-steps of several mixtures of one kind; their rows stay on the device from pass to pass."""
+        center = [params.family.center for _, params in each]
+        bank = self._banks[kind].only(sources, center) if kind in self._banks else None
+        if bank is None:
+            bank = Bank.of(sources, center, squared=kind[0], device=self.device)
+        self._banks[kind] = bank
+        return bank.e_steps(each, CHUNK_NUMBERS.get(self.device.type, 2**27))
+
     def _rows(self, share: _Share, source: Blocks) -> Iterable[_Rows]:
         """The blocks of this process as tensors."""
         copied = (_Rows.of(block, self.device) for block in share.blocks(self.block_rows))
@@ -124,6 +146,16 @@ class _Device(Engine):
         mixture, params = function.args
         dtype = torch.float32 if function.keywords.get("dtype") == np.float32 else torch.float64
         return tensor_e_step(mixture, params, rows, dtype)
+
+
+def _alike(functions: Sequence[Any], sources: Sequence[Blocks]) -> dict[tuple[bool, int], list[int]]:
+    """Numbers of E-steps that one batch can compute, by whether they need squares and by rows."""
+    found: dict[tuple[bool, int], list[int]] = {}
+    for j, (function, source) in enumerate(zip(functions, sources, strict=True)):
+        if _is_e_step(function) and is_banked(function.args[0], source):
+            kind = isinstance(function.args[0].family.covariance, Diag), source.n_rows
+            found.setdefault(kind, []).append(j)
+    return {kind: numbers for kind, numbers in found.items() if len(numbers) > 1}
 
 
 def _is_e_step(function: Any) -> bool:
@@ -230,7 +262,7 @@ def tensor_e_step(mixture: Mixture, params: Params, rows: _Rows, dtype: torch.dt
         pattern, weight = rows.pattern[here], rows.weight[here]
         log_joint = walk.log_prob(rows.x[here])
         log_joint += offsets.to(dtype)[:, pattern]
-        resp, log_prob = _normalized(log_joint)
+        resp, log_prob = normalized(log_joint)
         log_lik += weight @ log_prob.double()
         resp *= weight.to(dtype)
         walk.add(resp)
@@ -240,14 +272,3 @@ def tensor_e_step(mixture: Mixture, params: Params, rows: _Rows, dtype: torch.dt
             found = resp.double().cpu().numpy()
             noise += label_counts(mixture, params, rows.labels.log_table, pattern.cpu().numpy(), found)
     return Stats(parts.T.cpu().numpy().copy(), float(log_lik), walk.stats(), noise)
-
-
-def _normalized(log_joint: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """p(c | x) in the same memory, (C, rows), and log p(x), (rows,)."""
-    largest = log_joint.amax(dim=0)
-    log_joint -= largest
-    counts = log_joint >= CUT
-    log_joint.clamp_(min=CUT).exp_().mul_(counts)
-    total = log_joint.sum(dim=0)
-    log_joint /= total
-    return log_joint, largest + total.log()

@@ -14,6 +14,8 @@ from semigen.families.covariance.base import LocationShape, Moments
 from semigen.families.covariance.full import TiedLinear, linear_weights
 
 LOG_2PI = float(np.log(2 * np.pi))
+CUT = -44.0
+"""Log responsibilities below this become 0, as :func:`semigen.arrays.special.normalize` has it."""
 
 
 class TensorWalk:
@@ -122,3 +124,14 @@ class TensorWalk:
         if not self.is_diagonal:
             second = 0.5 * (second + np.swapaxes(second, -1, -2))
         return Moments(weight, first, (second[None] if self.is_tied else second,))
+
+
+def normalized(log_joint: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """p(c | x) in the same memory, (..., C, rows), and log p(x), (..., rows)."""
+    largest = log_joint.amax(dim=-2, keepdim=True)
+    log_joint -= largest
+    counts = log_joint >= CUT
+    log_joint.clamp_(min=CUT).exp_().mul_(counts)
+    total = log_joint.sum(dim=-2, keepdim=True)
+    log_joint /= total
+    return log_joint, (largest + total.log()).squeeze(-2)

@@ -34,7 +34,7 @@ from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
 from semigen.exceptions import DatasetShiftWarning
 from semigen.families import Family, as_modeled, choose
-from semigen.mixture.checkpoints import at_once, kept_runs
+from semigen.mixture.checkpoints import Kept, at_once
 from semigen.mixture.parameters import class_prior
 from semigen.representation import MixtureEnsembleFeatures
 
@@ -254,7 +254,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             n_unlabeled = source.rows.where(~labels.pattern_labeled).n_rows
             n_labeled = source.rows.n_rows - n_unlabeled
         table = ReadTable(self.schema_, matrix)
-        kept = kept_runs(self, source, Data(matrix, labels, weight), seed)
+        kept = Kept.of(self, source, Data(matrix, labels, weight), seed)
         run = at_once if kept is None else kept.run
         mixtures = MixtureEnsembleFeatures(
             self.n_mixtures,

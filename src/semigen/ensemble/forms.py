@@ -95,9 +95,9 @@ class FormedRows:
         return self.views[-1]
 
     @cached_property
-    def responsibilities(self) -> Array:
+    def responsibilities(self) -> Responsibilities:
         """Responsibilities of all mixtures, (n, features)."""
-        return self.forms.mixtures.responsibilities(self.table.matrix, self.views)
+        return Responsibilities(self)
 
     @cached_property
     def neighbors(self) -> Neighbors:
@@ -110,10 +110,36 @@ class FormedRows:
         return self.forms.graph.features(self.neighbors)
 
 
+class Responsibilities:
+    """Responsibilities of all mixtures as a matrix, (n, features), of which a product needs few at a time."""
+
+    def __init__(self, rows: FormedRows) -> None:
+        self.rows = rows
+        self.shape = len(rows), rows.forms.mixtures.n_features_out_
+
+    @cached_property
+    def whole(self) -> Array:
+        """All of them."""
+        return self.rows.forms.mixtures.responsibilities(self.rows.table.matrix, self.rows.views)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        return np.array(self.whole, dtype=dtype)
+
+    def __getitem__(self, rows: Any) -> Array:
+        return np.asarray(self.whole[rows])
+
+    def __matmul__(self, coef: Array) -> Array:
+        return self.rows.forms.mixtures.product(self.rows.table.matrix, self.rows.views, coef)
+
+
 def seconds_to_predict(forms: Forms, table: ReadTable, n_rows: int) -> float:
     """Seconds that predictions of all rows will take, by the forms of some of them, which take most."""
     some = evenly(len(table), TIMED_ROWS)
     begin, rows = time.perf_counter(), forms.of(table[some])
-    for form in ("plain", "responsibilities", *(() if forms.plain.sparse_ else ("neighbors",))):
+    for form in ("plain", *(() if forms.plain.sparse_ else ("neighbors",))):
         getattr(rows, form)
+    rows.responsibilities @ np.ones((forms.mixtures.n_features_out_, 1))
     return (time.perf_counter() - begin) * n_rows / len(some)

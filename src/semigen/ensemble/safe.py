@@ -139,8 +139,8 @@ class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
     --------
     >>> import semigen
     >>> from semigen.datasets import make_misspecified
-    >>> data = make_misspecified(40, 1000, cluster_distance=8, random_state=0)
-    >>> safe = semigen.SafeClassifier(semigen.MixtureClassifier()).fit(data.X, data.y)
+    >>> data = make_misspecified(40, 300, cluster_distance=8, random_state=0)
+    >>> safe = semigen.SafeClassifier(semigen.MixtureClassifier(), n_repeats=1).fit(data.X, data.y)
     >>> safe.unlabeled_weight_
     0.0
     >>> print(safe.fallback_)  # doctest: +ELLIPSIS

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import sklearn
@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from semigen.common.checks import integer
+from semigen.common.prepared import prepared
 from semigen.estimators.base import ProbabilityClassifier
 from semigen.estimators.leaves import LeafTables, Walks
 
@@ -92,33 +93,37 @@ class _Trees(ProbabilityClassifier, BaseEstimator):
         """Sum over the trees of the values in the leaves of each row, (n, K)."""
         check_is_fitted(self)
         cells: NDArray[np.float32] = np.asarray(X, dtype=np.float32)  # scikit-learn's trees compare float32
-        trees, value = _prepared(self)
+        trees, add = prepared(self, self.value_, self._prepared)
         result = np.empty((len(X), self.value_.shape[1]))
         for begin in range(0, len(X), SUMMED_ROWS):
-            x = cells[begin : begin + SUMMED_ROWS]
-            node = trees.nodes(x)
-            ends = np.arange(0, node.size + 1, len(self.root_))
-            shape = len(x), len(self.value_)
-            total: Any = csr_array((np.ones(node.size), node.ravel(), ends), shape=shape) @ value
-            result[begin : begin + len(x)] = total.toarray() if issparse(value) else total
+            rows = slice(begin, begin + SUMMED_ROWS)
+            result[rows] = add(trees.find(cells[rows]))
         return result
 
+    def _prepared(self) -> tuple[LeafTables | Walks, Callable[[NDArray[np.intp]], Array]]:
+        """What finds the leaves of rows, and what adds up their values."""
+        nodes = self.feature_, self.threshold_, self.child_, self.root_
+        trees = LeafTables.of(*nodes) or Walks.of(*nodes)
+        value = np.where(self.feature_[:, None] < 0, self.value_, 0.0)
+        changed = np.logical_or.reduceat(value != 0, self.root_)  # classes that a tree adds something to
+        value = value[trees.node]
+        if (changed.sum(axis=1) > 1).any():
+            few = np.count_nonzero(value) < SPARSE * value.size
+            return trees, partial(_sums, csr_array(value) if few else value)
+        return trees, partial(_sums_of_classes, value.sum(axis=1), changed.astype(np.float64))
 
-_PREPARED: WeakKeyDictionary[_Trees, tuple[Array, LeafTables | Walks, Any]] = WeakKeyDictionary()
-"""What models predict with, after the values that it was made from: no part of a model, nor of its file."""
+
+def _sums(value: Any, leaf: NDArray[np.intp]) -> Array:
+    """Sums of values (leaves, K) over the leaves of each row (n, trees), (n, K)."""
+    ends = np.arange(0, leaf.size + 1, leaf.shape[1])
+    shape = len(leaf), value.shape[0]
+    total: Any = csr_array((np.ones(leaf.size), leaf.ravel(), ends), shape=shape) @ value
+    return total.toarray() if issparse(value) else np.asarray(total)
 
 
-def _prepared(trees: _Trees) -> tuple[LeafTables | Walks, Any]:
-    """What finds the leaves, and the values, sparse where most are 0."""
-    known = _PREPARED.get(trees)
-    if known is None or known[0] is not trees.value_:
-        nodes = trees.feature_, trees.threshold_, trees.child_, trees.root_
-        finder = LeafTables.of(*nodes) or Walks.of(*nodes)
-        of_leaves: Any = np.where(trees.feature_[:, None] < 0, trees.value_, 0.0)
-        if np.count_nonzero(of_leaves) < SPARSE * of_leaves.size:
-            of_leaves = csr_array(of_leaves)
-        known = _PREPARED[trees] = trees.value_, finder, of_leaves
-    return known[1:]
+def _sums_of_classes(value: Array, of_class: Array, leaf: NDArray[np.intp]) -> Array:
+    """The same where each tree adds to one class, (trees, K), and a leaf has one value."""
+    return np.asarray(value.take(leaf) @ of_class)
 
 
 class TreeEnsemble(_Trees):
@@ -163,8 +168,7 @@ class TreeEnsemble(_Trees):
 
     def _shares(self, trees: Sequence[Any]) -> Array:
         """Class shares in each node, (nodes, K)."""
-        value = np.concatenate([tree.value[:, 0] for tree in trees])
-        return np.asarray(value / value.sum(axis=1, keepdims=True))
+        return np.concatenate([tree.value[:, 0] for tree in trees])
 
     def predict_proba(self, X: Array) -> Array:
         """Class probabilities, the mean over the trees, (n, K)."""
@@ -183,9 +187,13 @@ class ExtraTrees(TreeEnsemble):
         return sklearn.ensemble.ExtraTreesClassifier(self.n_trees, random_state=self.random_state)
 
     def _shares(self, trees: Sequence[Any]) -> Array:
-        value = super()._shares(trees)
+        value = super()._shares(trees)  # up to a hundred megabytes: changed in place
         rows = np.concatenate([tree.weighted_n_node_samples for tree in trees])[:, None]
-        return np.asarray((rows * value + value[0]) / (rows + 1.0))  # the first node is a root
+        of_all = value[0].copy()  # the first node is a root
+        value *= rows
+        value += of_all
+        value /= rows + 1.0
+        return value
 
 
 class BoostedTrees(_Trees):
@@ -217,7 +225,7 @@ class BoostedTrees(_Trees):
         """Grow the trees on rows (n, P) with one class each."""
         integer("n_trees", self.n_trees, minimum=1)
         n_classes = len(np.unique(y))
-        grown = sklearn.ensemble.GradientBoostingClassifier(
+        boosting = sklearn.ensemble.GradientBoostingClassifier(
             init="zero",
             n_estimators=min(self.n_trees, max(1, MOST_TREES // n_classes)),
             learning_rate=LEARNING_RATE,
@@ -226,7 +234,9 @@ class BoostedTrees(_Trees):
             max_features=0.5,
             min_samples_leaf=3,
             random_state=self.random_state,
-        ).fit(X, y, sample_weight=sample_weight)
+        )
+        with sklearn.config_context(skip_parameter_validation=True):  # which each tree would do anew
+            grown = boosting.fit(X, y, sample_weight=sample_weight)
         self.classes_ = grown.classes_
         trees = [one.tree_ for one in grown.estimators_.ravel()]
         of_class = np.arange(len(trees)) % n_classes if n_classes > 2 else np.ones(len(trees), dtype=np.intp)

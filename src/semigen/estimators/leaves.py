@@ -27,8 +27,8 @@ MOST_LEAVES = 64
 MOST_BYTES = 2**26
 """Of all tables."""
 
-CHUNK_ROWS = 256
-"""Rows whose bits stay in the processor's cache from column to column."""
+CHUNK_BYTES = 2**18
+"""Of the bits of some rows, which stay in the processor's cache from column to column."""
 
 WALKED_PAIRS = 2**14
 """Pairs of a row and a tree that are walked down together."""
@@ -50,15 +50,15 @@ class LeafTables:
         The leaves of each tree that are left where so many of these are below the value.
     first : ndarray of shape (trees,), intp
         The number of each tree's first leaf among all leaves.
-    leaves : ndarray of shape (leaves,), intp
-        Node of each.
+    node : ndarray of shape (leaves,), intp
+        Node of each leaf.
     """
 
     columns: tuple[int, ...]
     thresholds: tuple[Array, ...]
     left: tuple[Bits, ...]
     first: Indices
-    leaves: Indices
+    node: Indices
 
     @classmethod
     def of(cls, feature: Indices, threshold: Array, child: Indices, root: Indices) -> LeafTables | None:
@@ -96,22 +96,26 @@ class LeafTables:
             tables.append(np.bitwise_and.accumulate(table, axis=0))
         return cls(tuple(columns.tolist()), tuple(thresholds), tuple(tables), first, np.flatnonzero(is_leaf))
 
-    def nodes(self, x: NDArray[np.float32]) -> Indices:
-        """The leaf in which each row of x (n, D) ends in each tree, (n, trees) nodes; NaN goes right."""
+    def find(self, x: NDArray[np.float32]) -> Indices:
+        """The leaf in which each row of x (n, D) ends in each tree, (n, trees) numbers; NaN goes right."""
         result = np.empty((len(x), len(self.first)), dtype=np.intp)
         if not self.columns:  # every tree is one leaf
-            result[:] = self.leaves[self.first]
+            result[:] = self.first
             return result
         places = [
             count_below(threshold, x[:, column])
             for column, threshold in zip(self.columns, self.thresholds, strict=True)
         ]
-        for begin in range(0, len(x), CHUNK_ROWS):
-            rows = slice(begin, begin + CHUNK_ROWS)
-            bits = self.left[0].take(places[0][rows], axis=0)
+        size = max(1, CHUNK_BYTES // self.left[0][0].nbytes)
+        bits, more = np.empty((2, min(size, len(x)), len(self.first)), dtype=self.left[0].dtype)
+        for begin in range(0, len(x), size):
+            rows = slice(begin, begin + size)
+            n_rows = len(result[rows])
+            self.left[0].take(places[0][rows], axis=0, out=bits[:n_rows], mode="clip")
             for table, place in zip(self.left[1:], places[1:], strict=True):
-                bits &= table.take(place[rows], axis=0)
-            result[rows] = self.leaves.take(_first_bit(bits) + self.first)
+                table.take(place[rows], axis=0, out=more[:n_rows], mode="clip")  # else it would be buffered
+                bits &= more
+            np.add(_first_bit(bits[:n_rows]), self.first, out=result[rows])
         return result
 
 
@@ -126,12 +130,18 @@ class Walks:
     child : ndarray of shape (2 nodes,), intp
         For numbers above the threshold, and for others.
     root : ndarray of shape (trees,), intp
+    node : ndarray of shape (nodes,), intp
+        Node of each number that :meth:`find` gives: itself.
     """
 
     feature: Indices
     threshold: NDArray[np.float32]
     child: Indices
     root: Indices
+
+    @property
+    def node(self) -> Indices:
+        return np.arange(len(self.feature))
 
     @classmethod
     def of(cls, feature: Indices, threshold: Array, child: Indices, root: Indices) -> Walks:
@@ -142,7 +152,7 @@ class Walks:
         own = np.repeat(np.arange(len(feature)), 2)
         return cls(np.where(is_leaf, 0, feature), single, np.where(np.repeat(is_leaf, 2), own, child), root)
 
-    def nodes(self, x: NDArray[np.float32]) -> Indices:
+    def find(self, x: NDArray[np.float32]) -> Indices:
         """The leaf in which each row of x (n, D) ends in each tree, (n, trees) nodes; NaN goes right."""
         result = np.empty((len(x), len(self.root)), dtype=np.intp)
         cells, first = x.ravel(), np.arange(len(x)) * x.shape[1]
@@ -167,8 +177,9 @@ def _n_bits(kind: Any) -> int:
     return int(np.iinfo(kind).bits)
 
 
-def _first_bit(bits: Bits) -> Indices:
+def _first_bit(bits: Bits) -> NDArray[np.integer]:
     """The number of the lowest bit that is set."""
     lowest = bits & (~bits + bits.dtype.type(1))
-    _, exponent = np.frexp(lowest.astype(np.float64))  # powers of two are exact
-    return np.asarray(exponent - 1, dtype=np.intp)
+    if bits.itemsize < 8:  # powers of two are exact, and their exponent stands above the digits of the float
+        return (lowest.astype(np.float32).view(np.int32) >> 23) - 127
+    return (lowest.astype(np.float64).view(np.int64) >> 52) - 1023

@@ -1,31 +1,33 @@
-"""How sure predictions may be: one power of what a model makes of the columns, beside the class shares."""
+"""How sure predictions may be: a power of what a model makes of the columns, beside the class shares."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, logsumexp, softmax
 
 Array = NDArray[np.float64]
 
 POWER = 0.1
 """Power of a network's evidence where no label can be held out."""
-SIZE, STRENGTH = 0.1, 1.0
-"""The prior of log a is normal around log (SIZE / s) with variance 1 / (2 · STRENGTH), where s is how far the
-evidence spreads between classes, nats: the median over held-out rows of its standard deviation. So the scale
-of logits does not matter, nor do a few rows far from all others. Chosen on development tables, with ten
-labels per class."""
-POWER_RANGE = (0.01, 1.5)
+STRANGE, SAME = 0.03, 0.8
+"""Usual power, in units of how far the evidence spreads, where folds agree with the fit as by chance, and
+where they agree wholly. Chosen on development tables, with ten labels per class."""
+DEVIATIONS = np.linspace(-3.0, 3.0, 21)
+"""Possible log powers beside the usual one, in standard deviations, which are 1."""
+LEAST_SPREAD = 0.1
+"""Evidence is not taken to spread less, nats."""
 LEAST = 1e-12
 """Probabilities of networks are not taken to be smaller."""
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """``p(k | x) ∝ π_k (q(k | x) / π_k)^a``: a network's probabilities, as sure as they may be.
+    """``p(k | x) = Σ_a P(a) p_a(k | x)``, ``p_a(k | x) ∝ π_k (q(k | x) / π_k)^a``: as sure as they may be.
 
     q(k | x) / π_k is what a network makes of the columns. With a = 0 predictions are the class shares π, with
     a = 1 those of the network. 1 / a is the temperature of its logits (Guo et al. 2017, *ICML*) beside fixed
@@ -33,69 +35,118 @@ class Calibration:
 
     Attributes
     ----------
-    power : float
-        a, 0 or more.
+    powers : ndarray of shape (m,)
+        Possible a, 0 or more.
+    chances : ndarray of shape (m,)
+        P(a).
     shares : ndarray of shape (K,)
         π.
     """
 
-    power: float
+    powers: Array
+    chances: Array = field(repr=False)
     shares: Array = field(repr=False)
+
+    @classmethod
+    def at(cls, power: float, shares: Array) -> Self:
+        """With one power."""
+        return cls(np.array([power]), np.ones(1), shares)
+
+    @property
+    def power(self) -> float:
+        """The geometric mean of the powers."""
+        with np.errstate(divide="ignore"):
+            return float(np.exp(self.chances @ np.log(self.powers)))
 
     def __call__(self, probs: Array) -> Array:
         """Calibrated probabilities, of the shape (…, K) of ``probs``."""
-        if self.power == 1.0:
-            return probs
-        return np.asarray(np.exp(self.of_logs(np.log(np.maximum(probs, LEAST)))))
+        is_model = len(self.powers) == 1 and self.powers[0] == 1.0
+        return probs if is_model else self.of_evidence(evidence_of(probs, self.shares))
 
-    def of_logs(self, log_probs: Array) -> Array:
-        """Calibrated log probabilities from log probabilities, or others that differ by a sum per row."""
-        prior = np.log(self.shares)
-        return np.asarray(log_softmax(prior + self.power * (log_probs - prior), axis=-1))
+    def of_evidence(self, evidence: Array) -> Array:
+        """Calibrated probabilities of evidence (:func:`evidence_of`), (…, K)."""
+        found = np.zeros(evidence.shape)
+        for power, chance in zip(self.powers, self.chances, strict=True):
+            found += chance * softmax(np.log(self.shares) + power * evidence, axis=-1)
+        return found
 
 
-def best_power(probs: Array, shares: Array, code: NDArray[np.intp], weight: Array) -> float:
-    """The power a that minimizes ``-Σ w log p_a(y | x) + STRENGTH (log a - log (SIZE / s))²``.
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """What a fit that has not seen some labeled rows makes of the columns.
 
-    Parameters
+    Attributes
     ----------
-    probs : ndarray of shape (m, K)
-        Of a network that has not seen these rows.
-    shares : ndarray of shape (K,)
-    code : ndarray of shape (m,)
-        True classes.
+    evidence : ndarray of shape (m, K)
+        Of these rows (:func:`evidence_of`).
+    code : ndarray of int, shape (m,)
+        Their true classes.
     weight : ndarray of shape (m,)
+    shown : ndarray of shape (n, K)
+        The evidence of rows that all fits are shown, most of them without a label.
     """
-    if not weight.any():
-        return POWER
-    logs, at = np.log(np.maximum(probs, LEAST)), np.arange(len(code))
-    spread = evidence_spread(probs, shares, weight)
-    low, high = np.log(POWER_RANGE)
-    usual = np.clip(np.log(SIZE / max(spread, LEAST)), low, high)
 
-    def loss(log_power: float) -> float:
-        of_class = Calibration(float(np.exp(log_power)), shares).of_logs(logs)[at, code]
-        return float(-(of_class @ weight)) + STRENGTH * float(log_power - usual) ** 2
-
-    return float(np.exp(minimize_scalar(loss, bounds=(float(low), float(high)), method="bounded").x))
+    evidence: Array
+    code: NDArray[np.intp]
+    weight: Array
+    shown: Array
 
 
-def evidence_spread(probs: Array, shares: Array, weight: Array) -> float:
-    """How far the evidence log q(k | x) - log π_k spreads between classes, nats, in the median row.
+def evidence_of(probs: Array, shares: Array) -> Array:
+    """Log q(k | x) - log π_k, nats, of the shape (…, K) of ``probs``."""
+    return np.asarray(np.log(np.maximum(probs, LEAST)) - np.log(shares))
+
+
+def calibrate(shown: Array, weight: Array, folds: Sequence[Fold], shares: Array) -> Calibration:
+    """How sure a fit may be, by labeled rows that similar fits have not seen.
+
+    A fold says as much about the fit as the two agree on the rows that all are shown. So its held-out rows
+    count by its :func:`agreement`, and log a is normal, before they are looked at, around the value between
+    log STRANGE and log SAME where the mean agreement is, with a standard deviation of 1. All powers are in
+    units of the evidence's spread between classes in each fit.
 
     Parameters
     ----------
-    probs : ndarray of shape (m, K)
+    shown : ndarray of shape (n, K)
+        The fit's evidence of the rows that all are shown.
+    weight : ndarray of shape (n,)
+        Of these rows, not all 0.
+    folds : sequence of Fold
+        With nothing in it, the power is POWER.
     shares : ndarray of shape (K,)
-    weight : ndarray of shape (m,)
+    """
+    if not folds:
+        return Calibration.at(POWER, shares)
+    counts = [agreement(shown, fold.shown, weight) for fold in folds]
+    log_power = np.log(STRANGE) + np.mean(counts) * np.log(SAME / STRANGE) + DEVIATIONS
+    score = -0.5 * DEVIATIONS**2
+    for count, fold in zip(counts, folds, strict=True):
+        evidence, at = fold.evidence / spread(fold.shown, weight), np.arange(len(fold.code))
+        for i, power in enumerate(np.exp(log_power)):
+            of_class = log_softmax(np.log(shares) + power * evidence, axis=1)[at, fold.code]
+            score[i] += count * (of_class @ fold.weight)
+    return Calibration(np.exp(log_power) / spread(shown, weight), np.exp(score - logsumexp(score)), shares)
+
+
+def agreement(one: Array, other: Array, weight: Array) -> float:
+    """How often two fits find the same class, from 0 (as by chance, or less) to 1 (Cohen's kappa).
+
+    Parameters
+    ----------
+    one, other : ndarray of shape (n, K)
+        Evidence of the same rows.
+    weight : ndarray of shape (n,)
         Not all 0.
     """
-    logs = np.log(np.maximum(probs, LEAST))
-    return _median((logs - np.log(shares)).std(axis=1), weight)
+    table = np.zeros((one.shape[1],) * 2)
+    np.add.at(table, (one.argmax(axis=1), other.argmax(axis=1)), weight / weight.sum())
+    by_chance = float(table.sum(axis=0) @ table.sum(axis=1))
+    return max(0.0, float(np.trace(table)) - by_chance) / max(LEAST, 1.0 - by_chance)
 
 
-def _median(values: Array, weight: Array) -> float:
-    """The smallest value that half of the weight does not exceed."""
+def spread(evidence: Array, weight: Array) -> float:
+    """How far evidence (n, K) spreads between classes, nats: the weighted median of the rows' deviations."""
+    values = evidence.std(axis=1)
     order = np.argsort(values)
     reached = np.cumsum(weight[order])
-    return float(values[order[np.searchsorted(reached, 0.5 * reached[-1])]])
+    return max(LEAST_SPREAD, float(values[order[np.searchsorted(reached, 0.5 * reached[-1])]]))

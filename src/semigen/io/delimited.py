@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
+from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from semigen.columns.tables import listing
@@ -26,6 +27,7 @@ _SAMPLE = 2**16  # bytes from which the separator is told
 _ROWS_FOR_SEPARATOR = 20
 _EVIDENCE = 2**18  # bytes from which an encoding is guessed
 _LONGEST_CELL = 2**30
+_LEAST_WIDTH = 3  # of codes: hours and months have two digits
 _MARKS = {  # the longest first: that of UTF-32 starts with that of UTF-16
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -71,6 +73,7 @@ class DelimitedFile:
     names : tuple of str
         Of the columns.
     separator : str
+    encoding : str
     notes : tuple of str
         What was guessed.
     """
@@ -78,6 +81,7 @@ class DelimitedFile:
     path: Path
     names: tuple[str, ...]
     separator: str
+    encoding: str
     notes: tuple[str, ...]
     _content: bytes = field(repr=False)
     _reading: Reading = field(repr=False)
@@ -87,9 +91,9 @@ class DelimitedFile:
         """The decimal mark where numbers leave it open; semicolons are used where it is a comma."""
         return "," if self.separator == ";" else self._reading.decimal
 
-    def typed(self, text: Collection[str] = ()) -> pa.Table:
-        """Columns with types told from all of their cells; those of ``text`` stay text, like 007."""
-        return self._read(
+    def typed(self, text: Collection[str] = (), *, codes: bool = True) -> pa.Table:
+        """Columns with types told from all of their cells; those of ``text`` stay text, and so do codes."""
+        table = self._read(
             arrow_csv.ConvertOptions(
                 null_values=[*_WORDS_FOR_MISSING, *self._reading.missing],
                 strings_can_be_null=True,
@@ -97,6 +101,24 @@ class DelimitedFile:
                 column_types=dict.fromkeys(text, pa.string()),
             )
         )
+        found = self._codes(table) if codes else []
+        return self.typed({*text, *found}, codes=False) if found else table
+
+    def _codes(self, table: pa.Table) -> list[str]:
+        """Columns of whole numbers of three digits or more, all of one width, some with zeros in front."""
+        whole = [one.name for one in table.schema if pa.types.is_integer(one.type)]
+        written = self.written(whole)
+        found = []
+        for name in whole:
+            cells = written[name].filter(compute.is_valid(table[name]))
+            widths = compute.unique(compute.utf8_length(cells)).to_pylist()
+            if (
+                len(widths) == 1
+                and widths[0] >= _LEAST_WIDTH
+                and compute.any(compute.starts_with(cells, "0")).as_py()
+            ):
+                found.append(name)
+        return found
 
     def written(self, names: Sequence[str]) -> pa.Table:
         """Some columns as text, cell by cell as it is written; only empty cells are missing."""
@@ -134,16 +156,18 @@ class DelimitedFile:
             ) from error
 
 
-def open_delimited(path: Path, content: bytes, ending: str, reading: Reading) -> DelimitedFile:
-    """Find out how a text table is written.
+def open_delimited(
+    path: Path, content: bytes, ending: str, reading: Reading, *, whole: bool = True
+) -> DelimitedFile:
+    """Find out how a text table is written; if ``content`` is not the ``whole`` of it, from its full lines.
 
     Raises
     ------
     TableError
         If it is empty, no text, or not in the encoding that is given or can be guessed.
     """
-    content, notes = _as_utf8(path, content, reading.encoding)
-    content = content.lstrip(b"\r\n")
+    content, encoding, notes = _as_utf8(path, content, reading.encoding, whole=whole)
+    content = (content if whole else content[: content.rfind(b"\n") + 1]).lstrip(b"\r\n")
     if not content or content.isspace():
         raise TableError(f"{path} is empty.")
     if len(content) >= MOST_BYTES:
@@ -154,7 +178,7 @@ def open_delimited(path: Path, content: bytes, ending: str, reading: Reading) ->
         "\t" if ending.startswith(".tsv") else _separator(head, whole=len(content) <= _SAMPLE)
     )
     _refuse_open_quote(path, content, separator)
-    return DelimitedFile(path, _names(content, separator), separator, notes, content, reading)
+    return DelimitedFile(path, _names(content, separator), separator, encoding, notes, content, reading)
 
 
 def unzipped(path: Path, content: bytes) -> bytes:
@@ -175,8 +199,10 @@ def unzipped(path: Path, content: bytes) -> bytes:
     return found
 
 
-def _as_utf8(path: Path, content: bytes, encoding: str | None) -> tuple[bytes, tuple[str, ...]]:
-    """The text in UTF-8, and what was guessed."""
+def _as_utf8(
+    path: Path, content: bytes, encoding: str | None, *, whole: bool
+) -> tuple[bytes, str, tuple[str, ...]]:
+    """The text in UTF-8, the encoding that it was in, and what was guessed."""
     marked = next((name for mark, name in _MARKS.items() if content.startswith(mark)), None)
     known = encoding or marked
     if known is None:
@@ -186,10 +212,10 @@ def _as_utf8(path: Path, content: bytes, encoding: str | None) -> tuple[bytes, t
                 "such as UTF-16, name it with --encoding."
             )
         if content.isascii():
-            return content, ()
+            return content, "utf-8", ()
     try:
-        text = content.decode(known or "utf-8")
-        return (content if known is None else text.encode()), ()
+        text = codecs.getincrementaldecoder(known or "utf-8")().decode(content, final=whole)
+        return (content if known is None else text.encode()), known or "utf-8", ()
     except LookupError as error:
         raise TableError(
             f"--encoding {encoding}: there is no such encoding; try utf-8 or latin-1."
@@ -199,7 +225,7 @@ def _as_utf8(path: Path, content: bytes, encoding: str | None) -> tuple[bytes, t
             raise TableError(f"{path} is not text in {known}: {first_line(error)}.") from error
     guess = _guessed(path, content)
     note = f"{path.name} is not UTF-8 and is read as {guess}, by its bytes. --encoding names another."
-    return content.decode(guess, errors="replace").encode(), (note,)
+    return content.decode(guess, errors="replace").encode(), guess, (note,)
 
 
 def _guessed(path: Path, content: bytes) -> str:

@@ -275,6 +275,8 @@ def _is_own_type(name: str) -> bool:
 def _read(path: Path, *, with_payload: bool) -> tuple[dict[str, Any], io.BytesIO]:
     """Read the header, its format checked, and the payload if it is wanted."""
     not_a_model = f"{path} is not a semigen model, or is damaged or cut off"
+    if path.is_dir():
+        raise ModelFileError(f"{path} is a folder: give the model file in it, {path / 'model.semigen'}.")
     with path.open("rb") as file:
         try:
             archive = Archive(file, packed=True)

@@ -155,7 +155,9 @@ class CsvPart(Part):
     """A CSV file, which is read block by block as columns of the types that its start has."""
 
     separator: str = ","
+    encoding: str = "utf-8"
     missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def reading(self, *, as_text: Collection[str] = (), as_is: Collection[str] = ()) -> Self:
         """The file with types that hold all of its cells, not only those that told them.
@@ -182,6 +184,7 @@ class CsvPart(Part):
                     use_threads=False,
                     column_names=list(self.schema.names),
                     skip_rows=1,
+                    encoding=self.encoding,
                 ),
                 parse_options=arrow_csv.ParseOptions(delimiter=self.separator),
                 convert_options=arrow_csv.ConvertOptions(
@@ -263,10 +266,11 @@ def part_of(fragment: Any, common: pa.Schema, reading: Reading) -> Part:
 def _csv_part(path: str, system: fs.FileSystem, state: tuple[Any, ...], reading: Reading) -> CsvPart:
     with system.open_input_stream(path) as file:
         head = file.read(HEAD)
-    cut = head.rfind(b"\n") + 1 if len(head) == HEAD else len(head)
-    opened = open_delimited(Path(path), head[:cut], ".tsv" if ".tsv" in path.lower() else ".csv", reading)
-    typed = plain_types(opened.typed())
-    return CsvPart(path, system, state, typed.schema, opened.separator, reading.missing)
+    ending = ".tsv" if ".tsv" in path.lower() else ".csv"
+    opened = open_delimited(Path(path), head, ending, reading, whole=len(head) < HEAD)
+    typed = plain_types(opened.typed(codes=False))
+    written = (opened.separator, opened.encoding, reading.missing, opened.notes)
+    return CsvPart(path, system, state, typed.schema, *written)
 
 
 def _state(system: fs.FileSystem, path: str) -> tuple[Any, ...]:

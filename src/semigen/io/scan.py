@@ -173,6 +173,7 @@ def from_files(
     drop: Sequence[str] = (),
     batch_rows: int = BATCH_ROWS,
     separator: str | None = None,
+    encoding: str | None = None,
     missing: Sequence[str] = (),
     file_format: str | None = None,
 ) -> FileSource:
@@ -195,6 +196,8 @@ def from_files(
         Rows that are read at once; a few such batches are in memory.
     separator : str, optional
         Between the cells of a CSV file; None: told from its first lines.
+    encoding : str, optional
+        Of a CSV file; None: that of its byte order mark, else UTF-8, else guessed.
     missing : sequence of str
         Cells of a CSV file that are missing, besides empty ones and the usual words (NA, NaN, null).
     file_format : {"parquet", "csv", "ipc"}, optional
@@ -211,10 +214,11 @@ def from_files(
 
     Notes
     -----
-    A CSV file is UTF-8, without line breaks inside cells. Columns have the types of its first 8 MiB, whole
-    numbers that of decimals; a cell further down that has no such value is an error.
+    A CSV file has no line breaks inside cells. Columns have the types of its first 8 MiB, whole numbers that
+    of decimals; a cell further down that has no such value is an error.
     """
-    parts = parts_of(path, Reading(separator=separator, missing=tuple(missing)), file_format)
+    reading = Reading(encoding=encoding, separator=separator, missing=tuple(missing))
+    parts = parts_of(path, reading, file_format)
     return FileSource(parts, target, weight=weight, drop=drop, batch_rows=batch_rows)
 
 
@@ -293,11 +297,14 @@ def _dataset(path: Any, kind: str | None) -> arrow_dataset.Dataset:
         if "://" not in one and not Path(one).exists():
             raise TableError(f"{one} does not exist: check the path.")
     try:
-        if not many and Path(texts[0]).is_dir():
-            kind = kind or _format_in(Path(texts[0]))
-            return arrow_dataset.dataset(texts[0], format=kind, partitioning="hive")
-        kind = kind or _format_of(texts[0])
-        return arrow_dataset.dataset(texts if many else texts[0], format=kind)
+        folder = not many and Path(texts[0]).is_dir()
+        kind = kind or (_format_in(Path(texts[0])) if folder else _format_of(texts[0]))
+        return arrow_dataset.dataset(
+            texts if many else texts[0],
+            format=kind,
+            partitioning="hive" if folder else None,
+            schema=pa.schema([]) if kind == "csv" else None,  # CsvPart reads them, whatever their separator
+        )
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{path} cannot be read: {first_line(error)}") from error
 

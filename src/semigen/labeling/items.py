@@ -118,6 +118,7 @@ class TableItems(Items):
         kinds: Mapping[str, Any] | None,
         reading: Reading | None,
         drop: Sequence[str] = (),
+        unlabeled: Collection[str] = (),
     ) -> Self:
         """Read a data frame, or a table by its path.
 
@@ -155,9 +156,10 @@ class TableItems(Items):
         given, values = {}, {}
         if target in frame.columns:
             for row, cell in enumerate(frame.get_column(target).to_list()):
-                if not is_missing(cell) and cell_text(cell).strip():
-                    given[row] = cell_text(cell)
-                    values[given[row]] = cell
+                name = "" if is_missing(cell) else cell_text(cell).strip()
+                if name and name not in unlabeled:
+                    given[row] = name
+                    values[name] = name if isinstance(cell, str) else cell
         return cls(rest, keys, given, values, home, target, id_name, text, dict(kinds or {}), library)
 
     def content(self, row: int, weights: Mapping[str, tuple[str, float]]) -> dict[str, Any]:
@@ -311,12 +313,13 @@ def read_items(
     kinds: Mapping[str, Any] | None = None,
     drop: Sequence[str] = (),
     reading: Reading | None = None,
+    unlabeled: Collection[str] = (),
 ) -> Items:
     """The rows of a data frame or of a table's file, or the images of a folder.
 
     Parameters
     ----------
-    source, target, id, text, kinds, drop, reading
+    source, target, id, text, kinds, drop, reading, unlabeled
         As :meth:`semigen.labeling.Session.open` takes them.
 
     Raises
@@ -328,7 +331,7 @@ def read_items(
         if text is not None or id is not None or drop or kinds:
             raise ParameterError("id, text, kinds and drop are of the columns of a table: images have none.")
         return ImageItems.read(Path(source))
-    return TableItems.read(source, target, id, text, kinds, reading, drop)
+    return TableItems.read(source, target, id, text, kinds, reading, drop, unlabeled)
 
 
 def _left_out(names: Sequence[Any], drop: Sequence[str], others: Collection[str | None]) -> list[Any]:

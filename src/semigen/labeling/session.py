@@ -84,6 +84,7 @@ class Session(SavedSession):
         kinds: Mapping[str, Any] | None = None,
         drop: Sequence[str] = (),
         reading: Reading | None = None,
+        unlabeled: Sequence[str] = (),
         learn: bool = True,
     ) -> Self:
         """Open a session, or go on with one.
@@ -116,6 +117,8 @@ class Session(SavedSession):
             Columns that are neither shown nor learned from, or patterns of their names such as ``q*``.
         reading : Reading, optional
             What a text table does not say about itself.
+        unlabeled : sequence of str, optional
+            Cells of the target that mean "no label", such as ``?``, besides empty ones.
         learn : bool, default=True
             Whether a model is fitted; without, rows come at random.
 
@@ -132,9 +135,12 @@ class Session(SavedSession):
         real("time_budget", time_budget, minimum=0)
         real("random_share", random_share, minimum=0, maximum=1)
         integer("seed", seed, minimum=0)
-        if isinstance(classes, str):
-            raise ParameterError(f"classes={classes!r}: give a list of names.")
-        items = read_items(source, target, id=id, text=text, kinds=kinds, drop=drop, reading=reading)
+        for option, given in (("classes", classes), ("unlabeled", unlabeled)):
+            if isinstance(given, str):
+                raise ParameterError(f"{option}={given!r}: give a list of names.")
+        items = read_items(
+            source, target, id=id, text=text, kinds=kinds, drop=drop, reading=reading, unlabeled=unlabeled
+        )
         place = Path(journal) if journal is not None else items.home.with_name(items.home.name + ENDING)
         file = Journal.open(place, {"target": target, "id": id, "seed": seed})
         try:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from scipy.sparse import issparse
@@ -24,7 +24,6 @@ from semigen.em import Blocks, Climb, Data, Engine, Fit, Mixture, Params, fit
 from semigen.exceptions import ModelFileError, ParameterError
 from semigen.io.models import load, read_notes, save
 
-NAME, ENSEMBLE = "fit.semigen", "ensemble.semigen"
 SECONDS = 30.0
 """Between two writes of a checkpoint."""
 
@@ -49,7 +48,7 @@ class FitState(BaseEstimator):
 
 
 class Kept:
-    """Runs that are remembered in a file.
+    """Runs of an ensemble that are remembered in a file.
 
     Parameters
     ----------
@@ -63,6 +62,19 @@ class Kept:
     ParameterError
         If the file is of another fit.
     """
+
+    name = "ensemble.semigen"
+
+    @classmethod
+    def of(cls, estimator: Any, X: Any, rows: Blocks, *more: Any) -> Self | None:
+        """What remembers the runs of an estimator's fit; None where it has no ``checkpoint``.
+
+        ``more`` is what a fit depends on beside parameters and rows.
+        """
+        if estimator.checkpoint is None:
+            return None
+        fingerprint = " ".join([_fingerprint(estimator, X, rows), *map(str, more)])
+        return cls(Path(estimator.checkpoint) / cls.name, fingerprint)
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         self.path, self.fingerprint = path, fingerprint
@@ -113,6 +125,8 @@ class Kept:
 class Checkpoint(Kept):
     """Runs EM in place of :func:`semigen.em.fit`, and remembers it, and how far it has come."""
 
+    name = "fit.semigen"
+
     def __call__(
         self, mixture: Mixture, prior: Any, data: Blocks, params: Params, engine: Engine, **options: Any
     ) -> Fit:
@@ -135,38 +149,6 @@ class Checkpoint(Kept):
 def at_once(make: Callable[[], T]) -> T:
     """What ``make`` gives: a run of a fit that is not remembered."""
     return make()
-
-
-def kept_runs(ensemble: Any, X: Any, rows: Blocks, seed: int) -> Kept | None:
-    """What remembers the runs of an ensemble; None where it has no ``checkpoint``.
-
-    Raises
-    ------
-    ParameterError
-        If the checkpoint is of another fit.
-    """
-    if ensemble.checkpoint is None:
-        return None
-    return Kept(Path(ensemble.checkpoint) / ENSEMBLE, f"{_fingerprint(ensemble, X, rows)} {seed}")
-
-
-def runner(estimator: Any, X: Any, rows: Blocks) -> Callable[..., Fit]:
-    """What fits from a start: EM, or with ``checkpoint`` EM that is remembered.
-
-    Raises
-    ------
-    ParameterError
-        If the checkpoint is of another fit.
-    """
-    if estimator.checkpoint is None:
-        return fit
-    return Checkpoint(Path(estimator.checkpoint) / NAME, _fingerprint(estimator, X, rows))
-
-
-def finished(run: Callable[..., Fit]) -> None:
-    """Remove the checkpoint of a fit that is done."""
-    if isinstance(run, Checkpoint):
-        run.forget()
 
 
 def _fingerprint(estimator: Any, X: Any, rows: Blocks) -> str:

@@ -33,7 +33,8 @@ from semigen.em import (
 from semigen.em import fit as climb
 from semigen.estimators.base import TableClassifier
 from semigen.families import as_modeled, choose, wanted_kinds
-from semigen.mixture import checkpoints, evidence, parameters, selection, streamed
+from semigen.mixture import evidence, parameters, selection, streamed
+from semigen.mixture.checkpoints import Checkpoint
 from semigen.mixture.fitted import FittedMixture, missing_refused
 from semigen.mixture.online import OnlineMixture
 from semigen.mixture.proportions import ClassProportions, class_proportions
@@ -276,7 +277,8 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         criterion = selection.criterion(self.components_per_class, self.covariance)
         X = streamed.surveyed(self, X, y, sample_weight)
         schema, rows = self._read(X, y, sample_weight)
-        run = checkpoints.runner(self, X, rows)
+        kept = Checkpoint.of(self, X, rows)
+        run = climb if kept is None else kept
         before = None if criterion else self._last_fit(schema, rows)
         self.schema_ = schema
         validate_data(self, streamed.shown(X), skip_check_array=True)
@@ -307,7 +309,8 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         found = self._explain(level.mixture, level.prior, data, level.fit)
         self._store(level.mixture, level.prior, found, data.labels.classes)
         warn_unless_converged(found, self.tol)
-        checkpoints.finished(run)
+        if kept is not None:
+            kept.forget()
         return replace(level, fit=found)
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Schema, Blocks]:

@@ -75,7 +75,7 @@ def tiles(record: Record) -> list[tuple[str, str, str]]:
             (
                 "log-loss, nats per row",
                 f"{loss['value']:.3f}",
-                f"95 % interval {loss['low']:.2f} to {loss['high']:.2f}; lower is better",
+                f"95 % interval {loss['low']:.3f} to {loss['high']:.3f}; lower is better",
             )
         )
     classes = len(record["class_shares"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -16,9 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from semigen.columns import in_precision_of
 from semigen.common.checks import integer, real
+from semigen.common.prepared import prepared
 from semigen.data.weights import check_weights
 from semigen.estimators.base import KeepsPrecision, ProbabilityClassifier
-from semigen.representation.neighbors import nearest_rows
+from semigen.representation.neighbors import Search
 
 Array = NDArray[np.float64]
 
@@ -147,7 +149,8 @@ class NeighborGraph(KeepsPrecision, TransformerMixin, BaseEstimator, auto_wrap_o
     def nearest(self, X: Array) -> Neighbors:
         """Find the nearest rows of the graph to rows (m, D)."""
         check_is_fitted(self)
-        return Neighbors(*nearest_rows(self.rows_, np.asarray(X), self.n_neighbors))
+        search = prepared(self, self.rows_, partial(Search.among, self.rows_))
+        return Neighbors(*search.nearest(np.asarray(X), self.n_neighbors))
 
     def features(self, neighbors: Neighbors) -> Array:
         """Weighted mean of the features over neighbors, (m, q)."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, Self
 
 import numpy as np
@@ -17,15 +18,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from semigen import columns
 from semigen.columns import Schema
 from semigen.common.checks import integer, real
+from semigen.common.prepared import prepared
 from semigen.common.threads import map_threads, thread_count
 from semigen.data.blocks import Missing, among
 from semigen.data.rows import BLOCK_ROWS
-from semigen.em import Data, Engine, Mixture, Params, ThreadEngine, as_engine, fit
-from semigen.em.kernel import e_step, given_stats, m_step, responsibilities
+from semigen.em import Data, Engine, Mixture, Params, ThreadEngine, as_engine, fit_together
+from semigen.em.kernel import responsibilities
 from semigen.estimators.base import KeepsPrecision, TableInput
 from semigen.families import Family, Gaussian, as_family, as_modeled, choose
 from semigen.representation.axes import PrincipalAxes
 from semigen.representation.softmax import Powers, Softmax
+from semigen.representation.starts import Start
 
 Array = NDArray[np.float64]
 
@@ -35,7 +38,6 @@ GAUSSIAN_SHARES = (1.0, 0.5)
 """The two views: normal scores; and their mean with clipped standardized numbers, which keep distances."""
 ROWS_A_COMPONENT = 8
 LEAST_MIXTURES = 4
-SEED_ROWS = 2000
 DOCUMENTS = 4000
 """Documents that a mixture of words is fitted on; of more, each mixture draws its own."""
 DOUBT = 0.05
@@ -106,8 +108,8 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         Number of threads; None or -1: one for each processor. Results do not depend on it.
     random_state : int, RandomState or None, default=0
     engine : Engine or None, default=None
-        Where the rows of a mixture are computed, one mixture after the other. None: each mixture in one of
-        the ``n_jobs`` threads.
+        Where the rows of mixtures are computed: by ``"torch"`` those of one type of covariance in one batch,
+        else one mixture after the other. None: each mixture in one of the ``n_jobs`` threads.
     shared_scale : bool, default=False
         As in :class:`PlainColumns`.
 
@@ -195,21 +197,28 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         missing = columns.missing_columns(matrix)
         raw = issparse(matrix) or missing is not None or {*self.schema_.kinds} != {"number"}
 
-        fitted: list[FeatureMixture] = []
+        n_done = count(1)
 
-        def learn(m: int) -> FeatureMixture | None:
-            if m >= LEAST_MIXTURES and time.perf_counter() - begin > budget:
-                return None
+        def begun(m: int) -> Start:
             rng = np.random.default_rng([seed, m])
             own = raw and m % (4 if issparse(matrix) else 2) == 1
-            one = self._as_they_are(matrix, missing, rng) if own else self._rotated(axes, rng)
-            fitted.append(one)
-            if progress is not None:
-                progress(len(fitted), self.n_mixtures)
-            return one
+            return self._as_they_are(matrix, missing, rng) if own else self._rotated(axes, rng)
 
-        found = map_threads(learn, range(self.n_mixtures), n_jobs=self._n_threads)
-        mixtures = [one for one in found if one is not None]
+        def learn(numbers: range) -> list[FeatureMixture]:
+            if numbers.start >= LEAST_MIXTURES and time.perf_counter() - begin > budget:
+                return []
+            starts = list(map_threads(begun, numbers, n_jobs=self.n_jobs if len(numbers) > 1 else 1))
+            with as_engine(self.engine, ThreadEngine(1, block_rows=matrix.shape[0])).open() as engine:
+                found = _fitted(starts, engine, self.n_iter)
+            for _ in found:
+                if progress is not None:
+                    progress(next(n_done), self.n_mixtures)
+            return found
+
+        together = 1 if self.engine is None else self.n_mixtures if budget == np.inf else LEAST_MIXTURES
+        numbers = range(self.n_mixtures)
+        groups = [numbers[first : first + together] for first in numbers[::together]]
+        mixtures = [one for found in map_threads(learn, groups, n_jobs=self._n_threads) for one in found]
         self.stopped_early_ = len(mixtures) < self.n_mixtures
         self.mixtures_ = _weighted(mixtures, alike=issparse(matrix))
         return self
@@ -237,36 +246,65 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         axes : list of ndarray of shape (n, q)
             The rows in each of ``views_``.
         """
-        missing = columns.missing_columns(matrix)
         result = np.empty((self.n_features_out_, matrix.shape[0]))
-        parts = np.split(result, np.cumsum([one.mixture.n_components for one in self.mixtures_])[:-1])
-        own = [(one, part) for one, part in zip(self.mixtures_, parts, strict=True) if one.view < 0]
-        of_views = [
-            (one.view, Softmax.of(one.mixture, one.params), np.sqrt(one.share), part)
-            for one, part in zip(self.mixtures_, parts, strict=True)
-            if one.view >= 0
-        ]
+        parts = self._parts(result)
 
-        def fill(begin: int) -> None:
-            rows = slice(begin, begin + BLOCK_ROWS)
-            for one, part in own:
-                self._fill_own(one, matrix[rows], missing, part[:, rows])
-            for here in range(begin, min(rows.stop, matrix.shape[0]), CHUNK_ROWS):
-                chunk = slice(here, min(here + CHUNK_ROWS, rows.stop))
-                powers = [Powers.of(view[chunk]) for view in axes]
-                for view, softmax, factor, part in of_views:
-                    softmax.write(powers[view], factor, part[:, chunk])
+        def write(m: int, rows: Any, values: Array) -> None:
+            parts[m][:, rows] = values * (np.sqrt(self.mixtures_[m].share) / values.sum(axis=0))
 
-        blocks = range(0, matrix.shape[0], BLOCK_ROWS)
-        list(map_threads(fill, blocks, n_jobs=1 if len(blocks) == 1 else self._n_threads))
+        self._visit(matrix, axes, write)
         return result.T
 
-    def _fill_own(self, one: FeatureMixture, matrix: Any, missing: Missing, part: Array) -> None:
-        """Responsibilities of a mixture of the columns as they are."""
-        x, empty = _take(matrix, one.columns), among(missing, one.columns)
-        walk = one.mixture.family.walk(one.params.family, x.dtype, empty)
-        for piece, resp, _ in responsibilities(one.mixture, one.params, Data.unlabeled(x, empty), walk):
-            part[:, piece] = resp * np.sqrt(one.share)
+    def product(self, matrix: Any, axes: list[Array], coef: Array) -> Array:
+        """:meth:`responsibilities` times coefficients (features, K), (n, K), with few of them at a time."""
+        result = np.zeros((coef.shape[1], matrix.shape[0]))
+        weights = [
+            np.vstack([np.ones(len(part)), np.sqrt(one.share) * part.T])
+            for one, part in zip(self.mixtures_, self._parts(coef), strict=True)
+        ]
+
+        def add(m: int, rows: Any, values: Array) -> None:
+            total, *_ = sums = weights[m] @ values
+            result[:, rows] += sums[1:] / total
+
+        self._visit(matrix, axes, add)
+        return result.T
+
+    def _parts(self, features: Array) -> list[Array]:
+        """The rows of an array (features, ...) that belong to each mixture."""
+        return np.split(features, np.cumsum([one.mixture.n_components for one in self.mixtures_])[:-1])
+
+    def _visit(self, matrix: Any, axes: list[Array], function: Callable[[int, Any, Array], None]) -> None:
+        """Call ``function(m, rows, values)`` with some rows of each mixture.
+
+        Values (C, rows) are its responsibilities, times a number for each row. Rows are a slice or numbers.
+        """
+        missing = columns.missing_columns(matrix)
+        softmaxes = prepared(self, self.mixtures_, self._softmaxes)
+        most = max(one.mixture.n_components for one in self.mixtures_)
+
+        def block(begin: int) -> None:
+            numbers = np.arange(begin, min(begin + BLOCK_ROWS, matrix.shape[0]))
+            table = matrix[begin : begin + BLOCK_ROWS]
+            for m, softmax in enumerate(softmaxes):
+                if softmax is None:
+                    for piece, resp in _own(self.mixtures_[m], table, missing):
+                        function(m, numbers[piece], resp)
+            memory = np.empty(most * CHUNK_ROWS)
+            for first in numbers[::CHUNK_ROWS]:
+                rows = slice(first, min(first + CHUNK_ROWS, numbers[-1] + 1))
+                powers = [Powers.of(view[rows]) for view in axes]
+                for m, softmax in enumerate(softmaxes):
+                    if softmax is not None:
+                        view = self.mixtures_[m].view
+                        function(m, rows, softmax.exponentials(powers[view], memory))
+
+        blocks = range(0, matrix.shape[0], BLOCK_ROWS)
+        list(map_threads(block, blocks, n_jobs=1 if len(blocks) == 1 else self._n_threads))
+
+    def _softmaxes(self) -> list[Softmax | None]:
+        """Of the mixtures of rotated columns."""
+        return [None if one.view < 0 else Softmax.of(one.mixture, one.params) for one in self.mixtures_]
 
     @property
     def n_features_out_(self) -> int:
@@ -291,67 +329,47 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         high = max(low + 1, min(self.max_components, n_rows // ROWS_A_COMPONENT))
         return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))))
 
-    def _rotated(self, axes: list[Array], rng: np.random.Generator) -> FeatureMixture:
+    def _rotated(self, axes: list[Array], rng: np.random.Generator) -> Start:
         view = int(rng.integers(len(axes)))
         x = axes[view]
         least = min(LEAST_DIMENSIONS, x.shape[1])
         n_dims = round(float(np.exp(rng.uniform(np.log(least), np.log(x.shape[1])))))
         family = Gaussian("tied" if rng.random() < 0.5 else "diag")
-        return self._fit_one(view, np.arange(n_dims), np.ascontiguousarray(x[:, :n_dims]), None, family, rng)
+        return self._start(view, np.arange(n_dims), np.ascontiguousarray(x[:, :n_dims]), None, family, rng)
 
-    def _as_they_are(self, matrix: Any, missing: Any, rng: np.random.Generator) -> FeatureMixture:
+    def _as_they_are(self, matrix: Any, missing: Any, rng: np.random.Generator) -> Start:
         n_columns = matrix.shape[1]
         if issparse(matrix):
             some: Any = matrix
             some = some[np.sort(rng.permutation(some.shape[0])[:DOCUMENTS])]
-            return self._fit_one(-1, np.arange(n_columns), some, None, as_family("multinomial"), rng)
+            return self._start(-1, np.arange(n_columns), some, None, as_family("multinomial"), rng)
         size = int(rng.integers(min(n_columns, max(LEAST_COLUMNS, n_columns // 2)), n_columns + 1))
         chosen = np.sort(rng.choice(n_columns, size, replace=False))
         kinds = tuple(self.schema_.kinds[j] for j in chosen)
         schema = Schema(None, kinds, tuple(self.schema_.levels[j] for j in chosen), None)
         family = choose("auto", "tied" if rng.random() < 0.5 else "diag", schema)
-        return self._fit_one(-1, chosen, matrix[:, chosen], among(missing, chosen), family, rng)
+        return self._start(-1, chosen, matrix[:, chosen], among(missing, chosen), family, rng)
 
-    def _fit_one(
+    def _start(
         self,
         view: int,
         chosen: NDArray[np.intp],
         x: Any,
-        missing: NDArray[np.bool_] | None,
+        missing: Missing,
         family: Family,
         rng: np.random.Generator,
-    ) -> FeatureMixture:
-        n_rows = x.shape[0]
-        engine = as_engine(self.engine, ThreadEngine(1, block_rows=max(n_rows, 1)))
-        data = Data.unlabeled(x, missing)
-        prior = family.fit_prior(data, None, engine)
-        rows, cell = _cells(family.points(prior, x), self._components(n_rows, rng), rng)
-        n_components = int(cell.max()) + 1
-        mixture, params = _started(family, prior, data.take(rows), np.eye(n_components)[cell])
-        params = fit(mixture, prior, data, params, engine, max_iter=self.n_iter, tol=1e-4).params
-        whole, whole_params = _started(family, prior, data, np.ones((n_rows, 1)))
-        evidence = _evidence(mixture, params, data) - _evidence(whole, whole_params, data)
-        return FeatureMixture(view, chosen, mixture, params, evidence)
+    ) -> Start:
+        return Start.of(view, chosen, x, missing, family, self._components(x.shape[0], rng), rng)
 
 
-def _started(family: Family, prior: Any, rows: Data, resp: Array) -> tuple[Mixture, Params]:
-    """A mixture with the parameters of given responsibilities (rows, C)."""
-    n_components = resp.shape[1]
-    mixture = Mixture(family, np.zeros(n_components, dtype=np.intp), 1)
-    blank = Params(
-        np.zeros((2, 1)),
-        np.full(n_components, -np.log(n_components)),
-        family.reference(prior, n_components),
-    )
-    return mixture, m_step(mixture, prior, given_stats(mixture, blank, rows, resp), blank)
-
-
-def _evidence(mixture: Mixture, params: Params, data: Data) -> float:
-    """Log-likelihood less half a log n for each free parameter, nats per row."""
-    n_rows = data.n_rows
-    n_free = mixture.n_components - 1 + mixture.family.n_free(params.family)
-    log_lik = e_step(mixture, params, data).log_lik
-    return float((log_lik - 0.5 * n_free * np.log(n_rows)) / n_rows)
+def _fitted(starts: Sequence[Start], engine: Engine, n_iter: int) -> list[FeatureMixture]:
+    """Mixtures after so many iterations, or fewer that do."""
+    begun = [(one.mixture, one.prior, one.data, one.params) for one in starts]
+    found = fit_together(begun, engine, max_iter=n_iter, tol=1e-4)
+    return [
+        FeatureMixture(one.view, one.columns, one.mixture, this.params, one.evidence(this))
+        for one, this in zip(starts, found, strict=True)
+    ]
 
 
 def _weighted(mixtures: list[FeatureMixture], *, alike: bool) -> tuple[FeatureMixture, ...]:
@@ -370,24 +388,12 @@ def _weighted(mixtures: list[FeatureMixture], *, alike: bool) -> tuple[FeatureMi
     return tuple(replace(one, share=float(s)) for one, s in zip(mixtures, share, strict=True) if s > 0)
 
 
-def _cells(
-    points: Array, n_components: int, rng: np.random.Generator
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows, and which of some distant centers is nearest (k-means++: Arthur & Vassilvitskii 2007)."""
-    rows = np.sort(rng.permutation(len(points))[:SEED_ROWS])
-    points = points[rows]
-    nearest = np.zeros(len(points), dtype=np.intp)
-    distance = ((points - points[rng.integers(len(points))]) ** 2).sum(axis=1)
-    for c in range(1, n_components):
-        total = distance.sum()
-        if not total > 0:
-            break
-        center = points[rng.choice(len(points), p=distance / total)]
-        to_center = ((points - center) ** 2).sum(axis=1)
-        nearest[to_center < distance] = c
-        distance = np.minimum(distance, to_center)
-    _, cell = np.unique(nearest, return_inverse=True)
-    return rows, cell
+def _own(one: FeatureMixture, matrix: Any, missing: Missing) -> Iterator[tuple[Any, Array]]:
+    """Piece by piece, row numbers and responsibilities (C, rows) of a mixture of the columns as they are."""
+    x, empty = _take(matrix, one.columns), among(missing, one.columns)
+    walk = one.mixture.family.walk(one.params.family, x.dtype, empty)
+    for piece, resp, _ in responsibilities(one.mixture, one.params, Data.unlabeled(x, empty), walk):
+        yield piece, np.asarray(resp, dtype=np.float64)
 
 
 def _take(x: Any, chosen: NDArray[np.intp]) -> Any:

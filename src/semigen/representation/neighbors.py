@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TypeVar
+
 import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
+Singles = NDArray[np.float32]
+Number = TypeVar("Number", bound=np.generic)
 
 N_MORE = 4
 """Rows beyond the nearest ones whose distances are computed in float64."""
@@ -15,45 +20,90 @@ GROUP = 8
 """Rows of which only the nearest one is looked at, until the nearest groups are known."""
 FEW = 256
 """With fewer rows to search among, groups save nothing."""
-CHUNK_ROWS = 128
-"""Rows whose distances to all others are in the processor's cache at once."""
+CHUNK_BYTES = 2**22
+"""Of the distances of some rows to all others, which stay in the processor's cache."""
+CHUNK_ROWS = 256
+"""Rows whose candidates do."""
 
 
-def nearest_rows(there: Array, x: Array, n_neighbors: int) -> tuple[Array, Indices]:
-    """Distances and numbers (m, k) of the nearest of rows ``there`` (n, D) to each row of x (m, D).
+@dataclass(frozen=True)
+class Search:
+    """Rows in the forms in which they are searched.
 
-    Candidates are found in float32, by one matrix product; their distances are computed in float64. Where the
-    rounding of float32 could have left out a nearer row, all rows are searched in float64.
+    Attributes
+    ----------
+    rows : ndarray of shape (n, D)
+    center : ndarray of shape (D,)
+    points : ndarray of shape (n, D)
+        The rows less their mean.
+    length : ndarray of shape (n,)
+        Squared lengths of these.
+    table : ndarray of shape (D + 1, m), float32
+        ``[-2 points, length]`` column by column: what a product with ``[x, 1]`` turns into squared distances
+        less the length of x. Columns beyond n are infinitely far away.
     """
-    k = min(n_neighbors, len(there))
-    if len(there) < max(FEW, GROUP * (k + N_MORE)):
-        return _searched(there, x, k)
-    center = there.mean(axis=0)
-    points, asked = there - center, x - center
-    length, of_asked = ((one**2).sum(axis=1) for one in (points, asked))
-    rounding = (there.shape[1] + 4) * np.finfo(np.float32).eps * (of_asked + length.max())
-    n_groups = -(-len(there) // GROUP)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is no number is searched in float64
-        table = np.zeros((there.shape[1] + 1, GROUP * n_groups), dtype=np.float32)
-        table[:-1, : len(there)], table[-1], table[-1, : len(there)] = -2.0 * points.T, np.inf, length
-        single = np.column_stack([asked, np.ones(len(x))]).astype(np.float32)
+
+    rows: Array
+    center: Array
+    points: Array
+    length: Array
+    table: Singles
+
+    @classmethod
+    def among(cls, rows: Array) -> Search:
+        """Prepare rows (n, D)."""
+        center = rows.mean(axis=0)
+        points = rows - center
+        length = (points**2).sum(axis=1)
+        table = np.zeros((rows.shape[1] + 1, GROUP**2 * -(-len(rows) // GROUP**2)), dtype=np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is searched in float64
+            table[:-1, : len(rows)], table[-1], table[-1, : len(rows)] = -2.0 * points.T, np.inf, length
+        return cls(rows, center, points, length, table)
+
+    def nearest(self, x: Array, n_neighbors: int) -> tuple[Array, Indices]:
+        """Distances and numbers (m, k) of the nearest rows to each row of x (m, D).
+
+        Candidates are found in float32, by one matrix product; their distances are computed in float64. Where
+        the rounding of float32 could have left out a nearer row, all rows are searched in float64.
+        """
+        k = min(n_neighbors, len(self.rows))
+        if len(self.rows) < max(FEW, GROUP * (k + N_MORE)):
+            return _searched(self.rows, x, k)
+        asked = x - self.center
+        found, least_left = self._candidates(asked, k + N_MORE)
         square, row = np.empty((len(x), k)), np.empty((len(x), k), dtype=np.intp)
-        sure = np.empty(len(x), dtype=bool)
-        memory = np.empty((CHUNK_ROWS, table.shape[1]), dtype=np.float32)  # anew for each chunk it is slow
         for begin in range(0, len(x), CHUNK_ROWS):
             rows = slice(begin, begin + CHUNK_ROWS)
-            values = np.matmul(single[rows], table, out=memory[: len(single[rows])])
-            found, beyond = _candidates(values, n_groups, k + N_MORE)
-            between = points.take(found, axis=0, mode="clip") - asked[rows, None]
+            between = self.points.take(found[rows], axis=0, mode="clip")
+            between -= asked[rows, None]
             exact = np.einsum("rcd,rcd->rc", between, between)
             order = np.argsort(exact, axis=1, kind="stable")[:, :k]
-            square[rows], row[rows] = (np.take_along_axis(one, order, axis=1) for one in (exact, found))
-            bound = beyond + of_asked[rows] - rounding[rows]
-            sure[rows] = np.isfinite(bound) & (square[rows, -1] <= bound)
-    distance = np.sqrt(square)
-    if not sure.all():
-        distance[~sure], row[~sure] = _searched(there, x[~sure], k)
-    return distance, row
+            square[rows], row[rows] = _taken(exact, order), _taken(found[rows], order)
+        distance = np.sqrt(square)
+        unsure = ~(square[:, -1] <= least_left)
+        if unsure.any():
+            distance[unsure], row[unsure] = _searched(self.rows, x[unsure], k)
+        return distance, row
+
+    def _candidates(self, asked: Array, k: int) -> tuple[Indices, Array]:
+        """Numbers (m, k) of rows near each of ``asked``, rising, and squared distances that others exceed.
+
+        The latter, (m,), are no numbers where float32 had none.
+        """
+        size = max(1, CHUNK_BYTES // self.table[0].nbytes)
+        memory = np.empty((size, self.table.shape[1]), dtype=np.float32)  # anew for each chunk it is slow
+        found, beyond = np.empty((len(asked), k), dtype=np.intp), np.empty(len(asked))
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is searched in float64
+            single = np.column_stack([asked, np.ones(len(asked))]).astype(np.float32)
+            for begin in range(0, len(asked), size):
+                rows = slice(begin, begin + size)
+                values = np.matmul(single[rows], self.table, out=memory[: len(single[rows])])
+                found[rows] = _smallest(values, k)
+                beyond[rows] = _taken(values, found[rows]).max(axis=1)
+        found.sort(axis=1)
+        length = (asked**2).sum(axis=1)
+        rounding = (asked.shape[1] + 4) * np.finfo(np.float32).eps * (length + self.length.max())
+        return found, np.where(np.isfinite(beyond), beyond + length - rounding, np.nan)
 
 
 def _searched(there: Array, x: Array, k: int) -> tuple[Array, Indices]:
@@ -61,16 +111,20 @@ def _searched(there: Array, x: Array, k: int) -> tuple[Array, Indices]:
     return distance, row
 
 
-def _candidates(values: NDArray[np.float32], n_groups: int, k: int) -> tuple[Indices, Array]:
-    """Columns of the k smallest values (m, n) of each row, rising, and the largest of these values (m,).
+def _smallest(values: Singles, k: int) -> Indices:
+    """Columns of the k smallest values (m, n) of each row, in no order.
 
-    Each of them lies in one of the k groups whose least values are the smallest.
+    Each of them lies in one of the k groups of columns whose least values are the smallest.
     """
-    least = values.reshape(len(values), GROUP, n_groups).min(axis=1)
-    groups = np.argpartition(least, k - 1, axis=1)[:, :k]
+    n_groups, rest = divmod(values.shape[1], GROUP)
+    if rest or n_groups < 2 * k:
+        return np.argpartition(values, k - 1, axis=1)[:, :k]
+    groups = _smallest(values.reshape(len(values), GROUP, n_groups).min(axis=1), k)
     columns = (groups[:, None, :] + n_groups * np.arange(GROUP)[:, None]).reshape(len(values), -1)
-    among = values.ravel().take(columns + values.shape[1] * np.arange(len(values))[:, None])
-    nearest = np.argpartition(among, k - 1, axis=1)[:, :k]
-    beyond = np.take_along_axis(among, nearest, axis=1).max(axis=1)
-    found = np.sort(np.take_along_axis(columns, nearest, axis=1), axis=1)
-    return found, beyond.astype(np.float64)
+    return _taken(columns, np.argpartition(_taken(values, columns), k - 1, axis=1)[:, :k])
+
+
+def _taken(values: NDArray[Number], columns: Indices) -> NDArray[Number]:
+    """Some columns (m, k) of each row of values (m, n)."""
+    found: NDArray[Number] = values.ravel().take(columns + values.shape[1] * np.arange(len(values))[:, None])
+    return found

@@ -77,11 +77,12 @@ class Softmax:
         weights[:, 1::2], weights[:, 2::2] = mean * precision, -0.5 * precision
         return cls(weights, False)
 
-    def write(self, powers: Powers, factor: float, out: Array) -> None:
-        """Write responsibilities times a factor to ``out`` (C, n)."""
+    def exponentials(self, powers: Powers, memory: Array) -> Array:
+        """Responsibilities (C, n), in ``memory``, with those of each row divided by the largest of them."""
         rows = powers.linear if self.is_linear else powers.squared
-        values = self.weights @ rows[: self.weights.shape[1]]
+        n_components, n_powers = self.weights.shape
+        values = memory[: n_components * rows.shape[1]].reshape(n_components, -1)
+        np.matmul(self.weights, rows[:n_powers], out=values)
         values -= values.max(axis=0)
         np.maximum(values, LEAST, out=values)
-        np.exp(values, out=values)
-        np.multiply(values, factor / values.sum(axis=0), out=out)
+        return np.exp(values, out=values)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from semigen.cli.config import Config
+from semigen.cli.config import Config, fit_command
 from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
     TABLE_HELP,
@@ -30,6 +29,7 @@ from semigen.cli.options import (
 
 
 def advise(
+    context: typer.Context,
     table: Annotated[Path, typer.Argument(help=TABLE_HELP, metavar="TABLE")],
     target: Target,
     id_: Id = None,
@@ -63,19 +63,20 @@ def advise(
     """
     pairs = dict(map(column_and_kind, as_ or ()))
     with exit_codes():
-        reading = read_options(
-            encoding=encoding,
-            separator=separator,
-            decimal=decimal,
-            missing=missing,
-            unlabeled=unlabeled,
-            strip_labels=strip_labels,
-        )
-        from semigen.cli.reading import read_table
-        from semigen.exceptions import ColumnWarning
-        from semigen.judgement.advice import advise as advise_on
-
         output = Output(as_json)
+        with output.progress("loading"):
+            reading = read_options(
+                encoding=encoding,
+                separator=separator,
+                decimal=decimal,
+                missing=missing,
+                unlabeled=unlabeled,
+                strip_labels=strip_labels,
+            )
+            from semigen.cli.reading import read_table
+            from semigen.exceptions import ColumnWarning
+            from semigen.judgement.advice import advise as advise_on
+
         source = read_table(
             table,
             target,
@@ -106,6 +107,5 @@ def advise(
         )
         output.say()
         model = "mixture" if advice.recommendation.kind == "generative" else "auto"
-        options = ["--target", target, "--model", model]
-        output.say(f"Next: {shlex.join(['semigen', 'fit', str(table), *options])}", wrap=False)
+        output.say(f"Next: {fit_command(context, model)}", wrap=False)
         output.result({**source.about(), "target": target, **advice.to_dict()})

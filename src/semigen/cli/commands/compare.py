@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from semigen.cli.config import Config
+from semigen.cli.config import Config, fit_command
 from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
     TABLE_HELP,
@@ -34,6 +33,7 @@ _RECIPES = ("auto", "mixture", "safe")
 
 
 def compare(
+    context: typer.Context,
     table: Annotated[Path, typer.Argument(help=TABLE_HELP, metavar="TABLE")],
     target: Target,
     models: Annotated[
@@ -71,22 +71,23 @@ def compare(
     """
     pairs = dict(map(column_and_kind, as_ or ()))
     with exit_codes():
-        reading = read_options(
-            encoding=encoding,
-            separator=separator,
-            decimal=decimal,
-            missing=missing,
-            unlabeled=unlabeled,
-            strip_labels=strip_labels,
-        )
-        from semigen.cli.reading import read_table
-        from semigen.cli.recipes import Options, recipe_of
-        from semigen.comparison import best_of
-        from semigen.exceptions import ColumnWarning
-        from semigen.judgement.comparing import compare as compare_on
-        from semigen.judgement.comparing import named_model
-
         output = Output(as_json)
+        with output.progress("loading"):
+            reading = read_options(
+                encoding=encoding,
+                separator=separator,
+                decimal=decimal,
+                missing=missing,
+                unlabeled=unlabeled,
+                strip_labels=strip_labels,
+            )
+            from semigen.cli.reading import read_table
+            from semigen.cli.recipes import Options, recipe_of
+            from semigen.comparison import best_of
+            from semigen.exceptions import ColumnWarning
+            from semigen.judgement.comparing import compare as compare_on
+            from semigen.judgement.comparing import named_model
+
         names = [name.strip() for name in models.split(",") if name.strip()]
         source = read_table(
             table,
@@ -121,6 +122,5 @@ def compare(
         best = best_of(compared, compared.names)
         output.say()
         if best in (*_RECIPES, "hybrid"):
-            command = ["semigen", "fit", str(table), "--target", target, "--model", best]
-            output.say(f"Next: {shlex.join(command)}", wrap=False)
+            output.say(f"Next: {fit_command(context, best)}", wrap=False)
         output.result({**source.about(), "target": target, **compared.to_dict()})

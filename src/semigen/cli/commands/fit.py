@@ -231,35 +231,37 @@ def fit(
     _refuse_unlike_source(table, images, labels, {"--image-size": image_size}, columns)
     size = None if image_size is None else _size(image_size)
     with exit_codes():
-        reading = read_options(
-            encoding=encoding,
-            separator=separator,
-            decimal=decimal,
-            missing=missing,
-            keep=keep,
-            unlabeled=unlabeled,
-            strip_labels=strip_labels,
-            embeddings=embeddings,
-        )
-        from semigen.cli.outputs import complete_folder
-        from semigen.cli.recipes import Options, recipe_of, refuse_families
-        from semigen.cli.sources import ImageSource, Source, TableSource
-        from semigen.cli.sources.journal import with_journal
-        from semigen.cli.streams import RULE, StreamSource, checkpoint_folder, is_large
-        from semigen.cli.training import (
-            CONFIG,
-            LABEL_NEXT,
-            MODEL,
-            REPORT,
-            learn,
-            result_names,
-            rows_to_label,
-            write,
-        )
-        from semigen.cli.wording import counted
-        from semigen.exceptions import TableError
-        from semigen.io.tables import READ, table_format
-        from semigen.reporting.page import missing_extra
+        output = Output(as_json)
+        with output.progress("loading"):
+            reading = read_options(
+                encoding=encoding,
+                separator=separator,
+                decimal=decimal,
+                missing=missing,
+                keep=keep,
+                unlabeled=unlabeled,
+                strip_labels=strip_labels,
+                embeddings=embeddings,
+            )
+            from semigen.cli.outputs import complete_folder
+            from semigen.cli.recipes import Options, recipe_of, refuse_families
+            from semigen.cli.sources import ImageSource, Source, TableSource
+            from semigen.cli.sources.journal import with_journal
+            from semigen.cli.streams import RULE, StreamSource, checkpoint_folder, is_large
+            from semigen.cli.training import (
+                CONFIG,
+                LABEL_NEXT,
+                MODEL,
+                REPORT,
+                learn,
+                result_names,
+                rows_to_label,
+                write,
+            )
+            from semigen.cli.wording import counted
+            from semigen.exceptions import TableError
+            from semigen.io.tables import READ, table_format
+            from semigen.reporting.page import missing_extra
 
         source = images or table
         assert source is not None  # by now, one of them is given
@@ -286,7 +288,6 @@ def fit(
             found = TableSource.read(source, target, least_classes=0, **given)
             return with_journal(found, labels, target, id_, reading)
 
-        output = Output(as_json)
         name = "stdin" if is_stdin(table) else source.resolve().name
         if not images and not is_stdin(table) and not source.is_dir():
             name = source.name[: -len(table_format(source, READ))]

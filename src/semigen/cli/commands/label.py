@@ -16,6 +16,7 @@ from semigen.cli.options import (
     Drop,
     Encoding,
     Id,
+    Markers,
     Missing,
     ReadAs,
     Seed,
@@ -107,6 +108,7 @@ def label(
         Form, typer.Option("--form", help="Of --export; pairs: two columns, the row and its class.")
     ] = Form.auto,
     seed: Seed = 0,
+    unlabeled: Markers = None,
     missing: Missing = None,
     encoding: Encoding = None,
     separator: Separator = None,
@@ -125,21 +127,25 @@ def label(
         raise typer.BadParameter("a table from standard input has no place for its journal: give a file.")
     if images is not None:
         columns = {"--text": text, "--id": id_, "--drop": drop, "--as": as_, "--missing": missing}
+        columns |= {"--unlabeled": unlabeled}
         refuse_for_images(columns)
     kinds = dict(map(column_and_kind, as_ or ()))
     names = None if classes is None else [name.strip() for name in classes.split(",") if name.strip()]
     with exit_codes():
-        options = read_options(encoding=encoding, separator=separator, decimal=decimal, missing=missing)
-        page = import_ is None and export is None
-        if page:
-            from semigen.labeling.server import check_extra
-
-            check_extra()  # what is not installed is told before anything is read
-        from semigen.cli.sources.columns import named_kinds
-        from semigen.cli.wording import counted
-        from semigen.labeling import Session
-
         output = Output(as_json=False)
+        with output.progress("loading"):
+            options = read_options(
+                encoding=encoding, separator=separator, decimal=decimal, missing=missing, unlabeled=unlabeled
+            )
+            page = import_ is None and export is None
+            if page:
+                from semigen.labeling.server import check_extra
+
+                check_extra()  # what is not installed is told before anything is read
+            from semigen.cli.sources.columns import named_kinds
+            from semigen.cli.wording import counted
+            from semigen.labeling import Session
+
         source = images or table
         with output.progress("reading"):
             session = Session.open(
@@ -156,6 +162,7 @@ def label(
                 kinds=named_kinds(kinds),
                 drop=drop or (),
                 reading=options.reading,
+                unlabeled=options.unlabeled,
                 learn=page,
             )
         with session:

@@ -96,11 +96,12 @@ def predict(
         of_tables = {"--score": score, "--keep": keep, "--missing": missing, "--embeddings": embeddings}
         refuse_for_images({**of_tables, "--resume": resume, "--scheduler": scheduler})
     with exit_codes():
-        from semigen.cli.prediction import predict_file
-        from semigen.cli.scoring import say_score
-        from semigen.cli.wording import class_counts, counted
-
         output = Output(as_json)
+        with output.progress("loading"):
+            from semigen.cli.prediction import predict_file
+            from semigen.cli.scoring import say_score
+            from semigen.cli.wording import class_counts, counted
+
         source = images or table
         assert source is not None  # by now, one of them is given
         is_folder = images is not None

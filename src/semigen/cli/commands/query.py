@@ -19,6 +19,7 @@ from semigen.cli.options import (
     OverwriteFile,
     Seed,
     Separator,
+    StripLabels,
     SummaryAsJson,
     column_and_kind,
     is_stdin,
@@ -111,6 +112,7 @@ def query(
             metavar="TEXT",
         ),
     ] = None,
+    strip_labels: StripLabels = False,
     seed: Seed = 0,
     missing: Missing = None,
     encoding: Encoding = None,
@@ -134,25 +136,27 @@ def query(
     source = model if table is None else table
     if table is None and target is None:
         raise typer.BadParameter("give MODEL and TABLE, or TABLE alone with --target COL.")
-    if table is not None and (drop or as_ or unlabeled):
+    if table is not None and (drop or as_ or unlabeled or strip_labels):
         raise typer.BadParameter(
-            "--drop, --as and --unlabeled are for a table without MODEL, which knows them."
+            "--drop, --as, --unlabeled and --strip-labels are for a table without MODEL, which knows them."
         )
     kinds = dict(map(column_and_kind, as_ or ()))
     with exit_codes():
-        options = read_options(
-            encoding=encoding,
-            separator=separator,
-            decimal=decimal,
-            missing=missing,
-            keep=["all"],
-            unlabeled=unlabeled,
-        )
-        from semigen.cli.querying import Wanted, ask_model, ask_table, query_file, with_journal
-        from semigen.cli.wording import counted, plain_table
-        from semigen.io.tables import READ, table_format
-
         output = Output(as_json)
+        with output.progress("loading"):
+            options = read_options(
+                encoding=encoding,
+                separator=separator,
+                decimal=decimal,
+                missing=missing,
+                keep=["all"],
+                unlabeled=unlabeled,
+                strip_labels=strip_labels,
+            )
+            from semigen.cli.querying import Wanted, ask_model, ask_table, query_file, with_journal
+            from semigen.cli.wording import counted, plain_table
+            from semigen.io.tables import READ, table_format
+
         name = "stdin" if is_stdin(source) else source.name[: -len(table_format(source, READ))]
         place = out or Path(f"{name}-next.csv")
         with output.progress("reading"):
@@ -162,7 +166,7 @@ def query(
             else:
                 asking = ask_model(model, source, target, id_, options)
             if filled is not None or journal is not None:
-                asking, n_saved = with_journal(asking, source, id_, options, journal, filled)
+                asking, n_saved = with_journal(asking, source, id_, journal, filled)
         if filled is not None:
             output.say(f"{counted(n_saved, 'label')} of {filled} saved.", wrap=False)
         inputs = [one for one in (model, table, config, filled, journal) if one is not None]

@@ -79,10 +79,10 @@ def labels_of(
         labels = _most_frequent_spelling(labels)
     found = Counter(label for label in labels if label is not None)
     if len(found) < least:
-        what = f"only one class, {next(iter(found))!r}" if found else "no label"
+        one = "".join(f"only one class, {label!r}: {n:,} labeled of" for label, n in found.items())
         raise TableError(
-            f"{path}: column {name!r} has {what} in {counted(len(labels), 'row')}: label rows of at least "
-            "two classes."
+            f"{path}: column {name!r} has {one or 'no label in'} {counted(len(labels), 'row')}: label rows "
+            "of at least two classes ('semigen label' or 'semigen next' asks for those that teach most)."
         )
     _refuse_measurements(found, name, path)
     return labels, tuple(_notes(found, column, len(labels), name, options))

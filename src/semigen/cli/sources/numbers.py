@@ -19,15 +19,17 @@ _FIRST = 100  # cells that are enough to see that a column is words
 
 
 def read_written_numbers(
-    table: pa.Table, as_text: Collection[str], prefer: str
+    table: pa.Table, as_text: Collection[str], as_numbers: Collection[str], prefer: str
 ) -> tuple[pa.Table, dict[str, Numerals], tuple[str, ...]]:
-    """Read text columns as numbers where every cell is one and some are not written as in a program.
+    """Read text columns as numbers where every cell is one, and some are not written as in a program.
 
     Parameters
     ----------
     table : pyarrow table
     as_text : collection of str
         Columns that stay text.
+    as_numbers : collection of str
+        Columns that are numbers, however they are written.
     prefer : str
         The decimal mark where the cells leave it open.
 
@@ -49,12 +51,14 @@ def read_written_numbers(
             continue
         cells = column.to_pylist()
         odd = next((cell for cell in cells if _filled(cell) and plain_number(cell) is None), None)
-        if odd is None:  # digits that are text on purpose, such as codes
+        if odd is not None:
+            examples.append(f"{name} ({odd.strip()!r} is {numerals.read(odd):,g})")
+        elif name not in as_numbers:  # digits that are text on purpose, such as codes
             continue
         found[name] = numerals
-        examples.append(f"{name} ({odd.strip()!r} is {numerals.read(odd):,g})")
         table = table.set_column(position, name, _as_numbers(column, numerals))
-    notes = (f"read as numbers: {listing(examples)}. --as COLUMN=category says otherwise.",) if found else ()
+    cure = "To read one as it is written, add --as COLUMN=category"
+    notes = (f"read as numbers: {listing(examples)}. {cure}",) if examples else ()
     return table, found, notes
 
 

@@ -99,9 +99,9 @@ class TableSource(Source):
         named = {"--target": targets, "--id": ids, "--weight": weights, "--drop": drop, "--as": list(kinds)}
         written = [name for name, kind in kinds.items() if kind in ("category", "text")]
         opened = open_table(file, named, options, as_written=[*targets, *ids], text=written)
-        table, numerals, notes = read_written_numbers(
-            opened.table, {target, *ids, *drop, *written}, opened.decimal
-        )
+        as_text = {target, *ids, *drop, *written}
+        as_numbers = [name for name, kind in kinds.items() if kind in ("number", "count", "flag")]
+        table, numerals, notes = read_written_numbers(opened.table, as_text, as_numbers, opened.decimal)
         labels = read_labels(table, target, weight, path, options, least_classes)
         reasons = {
             **dict.fromkeys(ids, "identifies the rows (--id)"),

@@ -90,7 +90,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     calibrate : "auto" or float, default="auto"
         How sure predictions are: the power of what the network makes of the columns, beside the class shares
         (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
-        after a few labels. "auto": the power that the held-out rows ask for. Densities do not depend on it.
+        after a few labels. "auto": the powers that the held-out rows ask for. Densities do not depend on it.
     unlabeled : scalar or None, default=-1
         Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     warmup_steps : int, default=200
@@ -115,7 +115,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     unlabeled_weight_ : float
         The λ of the fit.
     calibration_ : Calibration
-        ``calibration_.power`` is that of predictions.
+        ``calibration_.power`` is the mean one of predictions.
     comparison_ : Comparison or None
         Log-loss and accuracy on held-out rows with the unlabeled rows (``"all rows"``), without them
         (``"labeled rows only"``) and of the class shares; None where nothing could or had to be held out.

@@ -67,7 +67,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     calibrate : "auto" or float, default="auto"
         How sure predictions are: the power of what the network makes of the columns, beside the class shares
         (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
-        after a few labels. "auto": the power that the held-out rows ask for. Densities do not depend on it.
+        after a few labels. "auto": the powers that the held-out rows ask for. Densities do not depend on it.
     unlabeled : scalar or None, default=-1
         Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     top_k : int or None, default=None
@@ -108,7 +108,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     unlabeled_weight_ : float
         The λ of the fit.
     calibration_ : Calibration
-        ``calibration_.power`` is that of predictions.
+        ``calibration_.power`` is the mean one of predictions.
     comparison_ : Comparison or None
         Log-loss and accuracy on held-out rows with the unlabeled rows (``"all rows"``), without them
         (``"labeled rows only"``) and of the class shares; None where nothing could or had to be held out.
