@@ -39,7 +39,7 @@ SHARES = {"M1": 0.12, "M1+M2": 0.18, "M2": 0.25, "GAN": 0.25, "GAN, resnet": 0.1
 """Of the seconds; the rest is for loading and predicting."""
 PARTS = (("M1", "M1+M2"), ("M2",), ("GAN",), ("GAN, resnet",))
 """What shares a process. After an error a card is of no use to the process that met it, only to others."""
-START_SECONDS, LATEST = 45.0, 1.2
+START_SECONDS, LATEST = 90.0, 1.2
 """A process is ended after so many seconds, and so many times those of its methods."""
 K = 10
 

@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 
 LEAST = 1e-4
 """Added to probabilities before they are multiplied, so that none decides alone."""
+POWER = 1 / 3
+"""Of the second classifier's probabilities: it is surer than it is right, having learned from the first."""
 
 
 class Spreading(ClassifierMixin, BaseEstimator):
@@ -66,6 +68,8 @@ class Spreading(ClassifierMixin, BaseEstimator):
 class Taught(ClassifierMixin, BaseEstimator):
     """The product of two classifiers, of which the second learns from the surest answers of both.
 
+    The fits of all rounds are kept, and their probabilities averaged.
+
     Parameters
     ----------
     first : classifier
@@ -76,7 +80,7 @@ class Taught(ClassifierMixin, BaseEstimator):
         Which share of the rows counts as sure in each.
     """
 
-    def __init__(self, first: Any, second: Any, rounds: Sequence[float] = (0.8, 0.9, 0.95)) -> None:
+    def __init__(self, first: Any, second: Any, rounds: Sequence[float] = (0.8, 0.9)) -> None:
         self.first = first
         self.second = second
         self.rounds = rounds
@@ -87,21 +91,25 @@ class Taught(ClassifierMixin, BaseEstimator):
         self.classes_ = self.first_.classes_
         of_first = self.first_.predict_proba(X)
         both = of_first
+        of_second: list[Array] = []
+        self.second_: list[Any] = []
         for share in self.rounds:
             sure = both.max(axis=1)
             answers = np.where(sure >= np.quantile(sure, 1 - share), self.classes_[both.argmax(axis=1)], -1)
-            self.second_ = clone(self.second).fit(X, np.where(y == -1, answers, y))
-            both = product(of_first, self.second_.predict_proba(X))
+            self.second_.append(clone(self.second).fit(X, np.where(y == -1, answers, y)))
+            of_second.append(self.second_[-1].predict_proba(X))
+            both = product(of_first, np.mean(of_second, axis=0))
         return self
 
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, (n, K)."""
-        return product(self.first_.predict_proba(X), self.second_.predict_proba(X))
+        of_second = [one.predict_proba(X) for one in self.second_]
+        return product(self.first_.predict_proba(X), np.mean(of_second, axis=0))
 
 
-def product(one: Array, other: Array) -> Array:
-    """Normalized products of probabilities, (n, K)."""
-    both = (one + LEAST) * (other + LEAST)
+def product(first: Array, second: Array) -> Array:
+    """Normalized products of the first classifier's probabilities and a power of the second's, (n, K)."""
+    both = (first + LEAST) * (second + LEAST) ** POWER
     found: Array = both / both.sum(axis=1, keepdims=True)
     return found
 
