@@ -147,6 +147,6 @@ def power_laws(measured: Measured, prior: CurvePrior = PRIOR) -> Posterior:
     mean = np.repeat([prior.log_error, prior.exponent], n_models)
     precision = np.kron(np.diag([prior.log_error_sd**-2, prior.exponent_sd**-2]), np.linalg.inv(between))
     weighted = np.linalg.solve(noise, design)
-    covariance = np.linalg.inv(design.T @ weighted + precision)
+    covariance = np.asarray(np.linalg.inv(design.T @ weighted + precision), dtype=np.float64)
     found = covariance @ (weighted.T @ measured.log_error.ravel() + precision @ mean)
     return Posterior(found, covariance, roughness)
