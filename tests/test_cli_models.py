@@ -360,7 +360,8 @@ def test_a_column_is_read_as_the_user_says(here):
     frame.to_csv("data.csv", index=False)
     fit("data.csv", "--target", "y", "--out", "plain")
     plain = semigen.load("plain/model.semigen").schema_
-    assert [plain.names[j] for j, kind in enumerate(plain.kinds) if kind == "number"] == ["u", "v", "w", "visits"]
+    numbers = [name for name, kind in zip(plain.names, plain.kinds, strict=True) if kind == "number"]
+    assert numbers == ["u", "v", "w", "visits"]
     assert set(plain.kinds) == {"number", "word"}  # zip is text: zeros in front are no part of a number
     result = fit("data.csv", "--target", "y", "--as", "zip=category", "--as", "visits=poisson")
     assert "1 categorical column: zip (3 values)" in result.stdout
