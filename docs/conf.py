@@ -30,6 +30,8 @@ extensions = [
 exclude_patterns = ["_build", "jupyter_execute"]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}
 
+PAGES_APART = 12
+
 # Notebooks: executed at every build, in a temporary folder; an error in a cell fails the build.
 nb_execution_mode = "force"
 nb_execution_in_temp = True
@@ -95,7 +97,16 @@ def _write_report(app: Any, exception: Exception | None) -> None:
         example_report.write(Path(app.outdir) / "_static/example_report.html")
 
 
+def _deal_pages(app: Any, env: Any, docnames: list[str]) -> None:
+    """Let neighbors in the table of contents be read by different processes, since all guides are notebooks.
+
+    Sphinx hands out consecutive pages, so one process would run nearly all notebooks.
+    """
+    docnames[:] = [name for first in range(PAGES_APART) for name in docnames[first::PAGES_APART]]
+
+
 def setup(app: Any) -> None:
+    app.connect("env-before-read-docs", _deal_pages)
     app.connect("build-finished", _write_report)
     app.connect("build-finished", _copy_mathjax)
     app.connect("autodoc-process-docstring", _escape_fitted_names, priority=400)  # before napoleon
