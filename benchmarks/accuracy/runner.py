@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks import environment
 from benchmarks.accuracy import models
 from benchmarks.accuracy.splits import BINS, GAPS, SUITES, Cell, Suite
+from benchmarks.calibration import gaps
 
 RESULTS = Path(__file__).resolve().parent / "results"
 CLIP = 1e-6
@@ -176,7 +177,7 @@ def _losses(classes: Any, probs: Any, y_test: Any) -> dict[str, float]:
         "logloss": float(-np.log(likelihood).mean()),
         "balanced": float(1 - np.mean([right[y_test == k].mean() for k in np.unique(y_test)])),
         "auc": _auc(classes, probs, y_test),
-        **_gaps(probs.max(axis=1), right),
+        **dict(zip(GAPS, gaps(probs.max(axis=1), right, BINS).tolist(), strict=True)),
     }
     return {name: round(value, 5) for name, value in found.items()}
 
@@ -189,10 +190,3 @@ def _auc(classes: Any, probs: Any, y_test: Any) -> float:
         if not (y_test == k).all()
     ]
     return float(np.mean(areas)) if areas else 1.0
-
-
-def _gaps(confidence: Any, right: Any) -> dict[str, float]:
-    """In each bin of the confidence, the rows predicted right less the confidence in them, per row."""
-    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(place, right - confidence, BINS) / len(right)
-    return dict(zip(GAPS, gaps.tolist(), strict=True))

@@ -22,6 +22,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.accuracy import mixed
+from benchmarks.calibration import gaps
 from benchmarks.deep.problems import UNLABELED, show
 from benchmarks.deep.runner import RESULTS
 from benchmarks.markdown import table as markdown
@@ -119,12 +120,11 @@ def measure(name: str, seed: int, most_rows: int, method: str) -> dict[str, Any]
         if getattr(model, "deep_standing_", None) is not None:
             found["verdict"] = f"deep {model.deep_standing_.outcome}"
     seconds = time.process_time() - begin
-    hit, confidence = probs.argmax(axis=1) == y_test, probs.max(axis=1)
-    bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bin_of, hit - confidence, minlength=BINS) / len(y_test)
+    hit = probs.argmax(axis=1) == y_test
+    of_bins = gaps(probs.max(axis=1), hit, BINS)
     found |= {"table": name, "seed": seed, "method": method, "rows": len(y)}
     found |= {"err": round(1 - hit.mean(), 5), "logloss": round(float(row_log_loss(probs, y_test).mean()), 5)}
-    found |= {"seconds": round(seconds, 2), **dict(zip(GAPS, gaps.round(6).tolist(), strict=True))}
+    found |= {"seconds": round(seconds, 2), **dict(zip(GAPS, of_bins.round(6).tolist(), strict=True))}
     return found
 
 

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.accuracy import bank, mixed
 from benchmarks.markdown import table
 from benchmarks.sets import banked
-from benchmarks.sets.banked import BINS, COVERAGE
+from benchmarks.sets.scores import BINS, COVERAGE, GAPS, mean, pooled_ece, read, scores
 from semigen import AutoClassifier
 
 HERE = Path(__file__).resolve().parent
@@ -39,7 +39,7 @@ MIXTURES = 12
 FIELDS = (
     "data", "L", "seed", "n_test", "error", "coverage", "size", "empty", "split_coverage", "split_size",
     "class_coverage", "least_class_coverage", "class_size", "split_class_size", "ece",
-    *(f"gap{b}" for b in range(BINS)),
+    *GAPS,
 )  # fmt: skip
 
 
@@ -73,51 +73,23 @@ def split_conformal(X: Any, y: Any, X_test: Any, seed: int) -> tuple[Any, Any]:
 def measure(data: str, per_class: int, seed: int) -> dict[str, Any]:
     y, y_test, (X, X_test) = mixed.split(data, per_class, seed, MOST_ROWS)
     model = fitted(X, y)
-    code, rows = np.searchsorted(model.classes_, y_test), np.arange(len(y_test))
+    code = np.searchsorted(model.classes_, y_test)
     probs = model.predict_proba(X_test)
     together, by_class = (model.predict_set(X_test, COVERAGE, by_class=one) for one in (False, True))
     split, split_by_class = split_conformal(X, y, X_test, seed)
-    confidence, right = probs.max(axis=1), probs.argmax(axis=1) == code
-    of_bin = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = [(right[of_bin == b] - confidence[of_bin == b]).sum() / len(code) for b in range(BINS)]
-    of_class = [by_class[code == k, k].mean() for k in np.unique(code)]
-    found = {
-        "error": 1 - right.mean(),
-        "coverage": together[rows, code].mean(),
-        "size": together.sum(axis=1).mean(),
+    found = scores(probs, code, together, by_class) | {
         "empty": (~together.any(axis=1)).mean(),
-        "split_coverage": split[rows, code].mean(),
+        "split_coverage": split[np.arange(len(code)), code].mean(),
         "split_size": split.sum(axis=1).mean(),
-        "class_coverage": np.mean(of_class),
-        "least_class_coverage": np.min(of_class),
-        "class_size": by_class.sum(axis=1).mean(),
         "split_class_size": split_by_class.sum(axis=1).mean(),
-        "ece": np.abs(gaps).sum(),
-        **{f"gap{b}": gap for b, gap in enumerate(gaps)},
     }
     return {"data": data, "L": per_class, "seed": seed, "n_test": len(code)} | {
         name: round(float(value), 5) for name, value in found.items()
     }
 
 
-def read() -> list[dict[str, Any]]:
-    if not RESULTS.exists():
-        return []
-    with RESULTS.open(newline="") as file:
-        return [
-            {name: value if name == "data" else float(value) for name, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
-
-
 def page(found: list[dict[str, Any]]) -> str:
     """Means over tables and seeds by budget, and by table."""
-
-    def mean(rows: list[dict[str, Any]], name: str) -> float:
-        return float(np.mean([row[name] for row in rows]))
-
-    def pooled_ece(rows: list[dict[str, Any]]) -> float:
-        return float(np.abs([mean(rows, f"gap{b}") for b in range(BINS)]).sum())
 
     def share(rows: list[dict[str, Any]], *names: str) -> list[str]:
         return [f"{100 * mean(rows, name):.1f}" for name in names]
@@ -203,7 +175,7 @@ def main() -> None:
     mixed.point_to(options.folder)
     if options.fresh:
         RESULTS.unlink(missing_ok=True)
-    done = {(row["data"], row["L"], row["seed"]) for row in read()}
+    done = {(row["data"], row["L"], row["seed"]) for row in read(RESULTS)}
     cells = [(data, L, seed) for seed in range(options.seeds) for L in LABELS for data in options.data]
     if options.bank is not None:
         bank.point_to(options.bank)
@@ -220,7 +192,7 @@ def main() -> None:
             if is_new:
                 writer.writeheader()
             writer.writerow(row)
-    text = page(read())
+    text = page(read(RESULTS))
     PAGE.write_text(text, encoding="utf-8")
     print(text)
 

@@ -20,6 +20,7 @@ from benchmarks.accuracy import bank, mixed
 from benchmarks.accuracy import learning as default_weights
 from benchmarks.accuracy.bank import Entry
 from benchmarks.markdown import table
+from benchmarks.sets.scores import COVERAGE, GAPS, mean, pooled_ece, read, scores
 from semigen.ensemble.auto import RIDGE
 from semigen.ensemble.defaults import DEFAULT_WEIGHTS, for_columns
 from semigen.ensemble.settle import settle
@@ -29,8 +30,10 @@ from semigen.evaluation.conformal import set_rule
 RESULTS = Path(__file__).resolve().parent / "banked.csv"
 LABELS = (5, 20)
 SUITE = "mixed"
-COVERAGE = 0.9
-BINS = 15
+FIELDS = (
+    *("n_held_out", "n_test", "error", "coverage", "size", "class_coverage", "class_size", "ece"),
+    *GAPS,
+)
 
 
 def measure(names: tuple[str, ...] = mixed.TABLES) -> list[dict[str, Any]]:
@@ -60,24 +63,11 @@ def _line(one: Entry, weights: dict[str, float]) -> dict[str, float]:
         weights_=settled.weights,
     )
     held_out = held_out_probabilities(ensemble, shared=True)
-    probs, code = one.probabilities(weights), one.code
-    rows = np.arange(len(code))
+    probs = one.probabilities(weights)
     together, by_class = (set_rule(held_out, COVERAGE, by_class=each).sets(probs) for each in (False, True))
-    confidence, right = probs.max(axis=1), probs.argmax(axis=1) == code
-    of_bin = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = [(right[of_bin == b] - confidence[of_bin == b]).sum() / len(code) for b in range(BINS)]
-    values = {
-        "n_held_out": len(one.held_out.code),
-        "n_test": len(code),
-        "error": 1 - right.mean(),
-        "coverage": together[rows, code].mean(),
-        "size": together.sum(axis=1).mean(),
-        "class_coverage": np.mean([by_class[code == k, k].mean() for k in np.unique(code)]),
-        "class_size": by_class.sum(axis=1).mean(),
-        "ece": np.abs(gaps).sum(),
-        **{f"gap{b}": gap for b, gap in enumerate(gaps)},
-    }
-    return {name: round(float(value), 5) for name, value in values.items()}
+    values = scores(probs, one.code, together, by_class)
+    values |= {"n_held_out": len(one.held_out.code), "n_test": len(one.code)}
+    return {name: round(float(values[name]), 5) for name in FIELDS}
 
 
 def save(found: list[dict[str, Any]]) -> None:
@@ -90,25 +80,19 @@ def save(found: list[dict[str, Any]]) -> None:
 
 def page() -> str:
     """Means over the tables by budget, in Markdown."""
-    with RESULTS.open(newline="", encoding="utf-8") as file:
-        found = list(csv.DictReader(file))
-
-    def mean(rows: list[dict[str, str]], name: str) -> float:
-        return float(np.mean([float(row[name]) for row in rows]))
-
-    lines = []
-    for L in sorted({int(row["L"]) for row in found}):
-        rows = [row for row in found if int(row["L"]) == L]
+    found, lines = read(RESULTS), []
+    for L in sorted({row["L"] for row in found}):
+        rows = [row for row in found if row["L"] == L]
         lines.append(
             [
-                f"{L}",
+                f"{L:g}",
                 f"{len(rows)}",
                 f"{100 * mean(rows, 'error'):.1f}",
                 f"{100 * mean(rows, 'coverage'):.1f}",
                 f"{mean(rows, 'size'):.2f}",
                 f"{100 * mean(rows, 'class_coverage'):.1f}",
                 f"{mean(rows, 'class_size'):.2f}",
-                f"{sum(abs(mean(rows, f'gap{b}')) for b in range(BINS)):.3f}",
+                f"{pooled_ece(rows):.3f}",
                 f"{mean(rows, 'ece'):.3f}",
             ]
         )
