@@ -30,8 +30,6 @@ extensions = [
 exclude_patterns = ["_build", "jupyter_execute"]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}
 
-PAGES_APART = 12
-
 # Notebooks: executed at every build, in a temporary folder; an error in a cell fails the build.
 nb_execution_mode = "force"
 nb_execution_in_temp = True
@@ -102,7 +100,8 @@ def _deal_pages(app: Any, env: Any, docnames: list[str]) -> None:
 
     Sphinx hands out consecutive pages, so one process would run nearly all notebooks.
     """
-    docnames[:] = [name for first in range(PAGES_APART) for name in docnames[first::PAGES_APART]]
+    apart = 12
+    docnames[:] = [name for first in range(apart) for name in docnames[first::apart]]
 
 
 def setup(app: Any) -> None:

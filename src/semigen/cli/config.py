@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from enum import Enum
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,21 +65,16 @@ def config_text(context: typer.Context, **values: Any) -> str:
 
 def command_line(context: typer.Context) -> str:
     """What was typed, arguments first, with the long names of options."""
-    typed = _typed(context)
-    return shlex.join(
-        ["semigen", str(context.command.name), *(word for words in typed.values() for word in words)]
-    )
+    return shlex.join(["semigen", str(context.command.name), *chain(*_typed(context).values())])
 
 
 def fit_command(context: typer.Context, model: str) -> str:
     """``semigen fit`` of the same table with the same options, those left out that it does not have."""
     group = context.find_root().command
     known = {name for one in group.commands["fit"].params for name in one.opts}  # type: ignore[attr-defined]
-    typed = _typed(context)
-    words = [
-        word for name, words in typed.items() if {name, f"--{name}"} & (known - {"--json"}) for word in words
-    ]
-    return shlex.join(["semigen", "fit", *words, "--model", model])
+    known -= {"--json"}
+    kept = [words for name, words in _typed(context).items() if known & {name, f"--{name}"}]
+    return shlex.join(["semigen", "fit", *chain(*kept), "--model", model])
 
 
 def _typed(context: typer.Context) -> dict[str, list[str]]:

@@ -125,8 +125,8 @@ class Responsibilities:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        return np.array(self.whole, dtype=dtype)
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.whole, dtype=dtype, copy=copy)
 
     def __getitem__(self, rows: Any) -> Array:
         return np.asarray(self.whole[rows])

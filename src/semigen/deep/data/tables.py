@@ -138,11 +138,11 @@ def learn(X: Any, likelihood: Any = "auto") -> tuple[Table, Any]:
     schema, matrix = columns.learn(X, _wanted_kinds(likelihood))
     matrix = np.ascontiguousarray(matrix)  # sums run in the order of memory, and so do their last digits
     names = tuple(_name_for(likelihood, schema, j) for j in range(schema.n_features))
-    if likelihood == "auto" and set(schema.kinds) == {"number"} and _is_black_and_white(matrix):
-        names = ("bernoulli",) * schema.n_features
-    refuse_unbounded(schema, names, matrix)
     with np.errstate(over="ignore"):
         mean, sd = _moments(matrix)
+    if likelihood == "auto" and set(schema.kinds) == {"number"} and _is_black_and_white(matrix, mean, sd):
+        names = ("bernoulli",) * schema.n_features
+    refuse_unbounded(schema, names, matrix)
     gaussian = np.array([name == "gaussian" for name in names])
     bounded = np.array([name in _BOUNDED for name in names])
     counts = np.array([name in ("poisson", "negative_binomial") for name in names])
@@ -253,7 +253,7 @@ def _moments(matrix: Any) -> tuple[Array, Array]:
     return mean, np.where(sd > _LEAST_SCALE * size, sd, 1.0)
 
 
-def _is_black_and_white(matrix: Any) -> bool:
+def _is_black_and_white(matrix: Any, mean: Array, sd: Array) -> bool:
     """Whether numbers are from 0 to 1 and near these.
 
     Draws of black and white with the same means vary by m (1 − m). Gray values that vary .4 times as much
@@ -261,7 +261,6 @@ def _is_black_and_white(matrix: Any) -> bool:
     """
     if not (np.fmin.reduce(matrix, axis=None) >= 0 and np.fmax.reduce(matrix, axis=None) <= 1):
         return False
-    mean, sd = _moments(matrix)
     of_draws = mean * (1.0 - mean)
     return bool(np.sum(np.where(sd < 1.0, sd, 0.0) ** 2) > _BLACK_AND_WHITE * np.sum(of_draws))
 
