@@ -76,7 +76,7 @@ def calibrated(mean: Array, slope: float, intercept: float) -> Array:
 
 @cache
 def learned() -> dict[str, Harm]:
-    """What was learned, by λ and whether there are held-out labels (``"1"``, ``"1 blind"``, ``"0.1"``, …).
+    """What was learned, with held-out labels (``"held out"``) and without (``"blind"``).
 
     The file is written by ``python -m benchmarks.judgement --learn``.
     """
@@ -84,6 +84,6 @@ def learned() -> dict[str, Harm]:
     return {name: Harm.from_dict(one) for name, one in json.loads(text).items()}
 
 
-def harm_probability(signs: Mapping[str, float], unlabeled_weight: float, *, held_out: bool) -> float:
-    """How likely it is that unlabeled rows with this λ raise the log-loss, from 0 to 1."""
-    return learned()[f"{unlabeled_weight:g}{'' if held_out else ' blind'}"].probability(signs)
+def harm_probability(signs: Mapping[str, float], *, held_out: bool) -> float:
+    """How likely it is that unlabeled rows of full weight raise the log-loss, from 0 to 1."""
+    return learned()["held out" if held_out else "blind"].probability(signs)
