@@ -102,7 +102,7 @@ def test_advice_is_json_and_says_the_same_as_text_and_as_html():
     assert said["verdict"] == found.verdict
     assert said["recommendation"]["kind"] == found.recommendation.kind
     assert [one["name"] for one in said["findings"]] == [one.name for one in found.findings]
-    assert said["harm_probability"] == found.harm_probability
+    assert said["harm_probability"] == found.harm_probability > found.average_harm_probability
     for text in (str(found), found._repr_html_()):
         assert found.recommendation.estimator in text
         assert all(one.name in text for one in found.findings)
@@ -141,10 +141,10 @@ def test_too_few_labels_to_hold_out_still_give_a_probability():
 
 
 def test_the_verdict_follows_from_the_probability_of_harm():
-    assert decide(SAFE) == ("use", 1.0)
-    assert decide(SAFE + 0.01) == decide(0.49) == ("use with weight ½", 0.5)
-    assert decide(0.5) == decide(HARMFUL - 0.01) == ("not enough labels to tell", None)
-    assert decide(HARMFUL) == ("do not use", 0.0)
+    assert decide(SAFE, 1.0) == ("use", 1.0)
+    assert decide(SAFE + 0.01, SAFE) == ("use with weight ½", 0.5)
+    assert decide(HARMFUL - 0.01, SAFE + 0.01) == ("not enough labels to tell", None)
+    assert decide(HARMFUL, 0.0) == ("do not use", 0.0)
 
 
 def test_the_learned_prior_knows_the_signs_of_a_study():
@@ -160,7 +160,7 @@ def test_harm_is_more_probable_where_held_out_labels_say_so():
     found = signs(clean_study())
     harm = learned()["held out"]
     better, worse = ({**found, "t": t, "t of Brier": t} for t in (-4.0, 4.0))
-    assert harm.probability(better) < harm.probability(worse)
+    assert all(np.less(harm.probabilities(better), harm.probabilities(worse)))
 
 
 def test_a_tree_is_read_down_to_a_leaf():
@@ -179,10 +179,11 @@ def test_a_tree_is_read_down_to_a_leaf():
         ((0, 0), (0.1, 0.2)),
     ):
         assert harm.mean(signs_of) == pytest.approx(np.mean(shares))
-        assert harm.probability(dict(zip("ab", signs_of, strict=True))) == pytest.approx(np.mean(shares))
+        signs_by_name = dict(zip("ab", signs_of, strict=True))
+        assert harm.probabilities(signs_by_name) == pytest.approx([np.mean(shares)] * 2)
     steeper = Harm.from_dict({**harm.to_dict(), "slope": 2.0, "intercept": 1.0})
     odds = np.exp(1.0) * (0.35 / 0.65) ** 2
-    assert steeper.probability({"a": 1, "b": 5}) == pytest.approx(odds / (1 + odds))
+    assert steeper.probabilities({"a": 1, "b": 5}) == pytest.approx((odds / (1 + odds), 0.35))
 
 
 # Each look: what was planted is seen, and clean rows are clean.

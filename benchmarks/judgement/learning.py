@@ -100,6 +100,12 @@ def lines(rows: Sequence[dict[str, str]], group: str = "name", fresh_from: float
     )
 
 
+def of_average(data: Lines) -> Lines:
+    """The same cases, where harm is that of the average of the models with and without the unlabeled rows."""
+    change, error = (data.numbers(f"average_log_loss_{one}") for one in ("change", "error"))
+    return replace(data, harmful=change > 0, z=change / np.maximum(error, 1e-9))
+
+
 def weights(data: Lines) -> Array:
     """Weights of cases: less where test rows hardly decide, and where there are many of a table.
 
@@ -155,13 +161,14 @@ def calibration(data: Lines, means: Array) -> tuple[float, float]:
     return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
-def left_out(data: Lines, n_trees: int = N_TREES) -> Array:
-    """The probability of harm of each case, from trees and a calibration without its table, (n,)."""
-    means, found = left_out_means(data, n_trees), np.empty(len(data.rows))
-    for one in np.unique(data.group):
-        out = data.group == one
-        others = ~out & data.known
-        found[out] = calibrated(means[out], *calibration(data.take(others), means[others]))
+def left_out(data: Lines, n_trees: int = N_TREES) -> tuple[Array, Array]:
+    """Probabilities of harm of full weight and of the average, learned without the table, (n,) each."""
+    means, found = left_out_means(data, n_trees), (np.empty(len(data.rows)), np.empty(len(data.rows)))
+    for harm, outcome in zip(found, (data, of_average(data)), strict=True):
+        for one in np.unique(data.group):
+            out = data.group == one
+            others = ~out & data.known
+            harm[out] = calibrated(means[out], *calibration(outcome.take(others), means[others]))
     return found
 
 
@@ -171,9 +178,16 @@ def everything(rows: Sequence[dict[str, str]]) -> dict[str, Harm]:
     blind = data.only([one for one in data.names if one not in BLIND])
     found = {}
     for name, each, n_trees in (("held out", data, N_TREES), ("blind", blind, N_BLIND_TREES)):
-        slope, intercept = calibration(each, left_out_means(each, n_trees))
-        grown = grow(each, n_trees)
-        found[name] = replace(grown, slope=round(slope, DIGITS), intercept=round(intercept, DIGITS))
+        means = left_out_means(each, n_trees)
+        numbers = (*calibration(each, means), *calibration(of_average(each), means))
+        slope, intercept, average_slope, average_intercept = (round(one, DIGITS) for one in numbers)
+        found[name] = replace(
+            grow(each, n_trees),
+            slope=slope,
+            intercept=intercept,
+            average_slope=average_slope,
+            average_intercept=average_intercept,
+        )
     return found
 
 

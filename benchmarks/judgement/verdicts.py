@@ -24,8 +24,8 @@ class Judged:
     kind, name : str
     well_specified : bool
     labels_per_class, seed : int
-    harm : float
-        Probability of harm of λ = 1.
+    harm, harm_of_average : float
+        Probabilities of harm of λ = 1, and of the average of both models.
     verdict : str
     unlabeled_weight : float
         The weight of the model with the unlabeled rows: 1, 0.5 or 0, also where it is not told.
@@ -45,6 +45,7 @@ class Judged:
     labels_per_class: int
     seed: int
     harm: float
+    harm_of_average: float
     verdict: str
     unlabeled_weight: float
     t: float
@@ -99,8 +100,10 @@ def judge(
     """
     data = learning.lines(rows, group, fresh_from)
     judged = []
-    for row, harm in zip(rows, learning.left_out(data).tolist(), strict=True):
-        verdict, weight = decide(harm)
+    for row, harm, harm_of_average in zip(
+        rows, *(one.tolist() for one in learning.left_out(data)), strict=True
+    ):
+        verdict, weight = decide(harm, harm_of_average)
         changes = {
             name: float(row[f"{name}log_loss_change"]) / max(float(row[f"{name}log_loss_error"]), 1e-9)
             for name in ("", "average_")
@@ -113,6 +116,7 @@ def judge(
                 int(row["labels_per_class"]),
                 int(row["seed"]),
                 round(harm, 4),
+                round(harm_of_average, 4),
                 verdict,
                 weight or 0.0,
                 float(row["t"]),

@@ -17,15 +17,13 @@ from semigen.data.rows import count_rows
 from semigen.data.weights import read_labels
 from semigen.exceptions import LabelError
 from semigen.judgement.findings import LOOKS, SEVERITIES, Finding
-from semigen.judgement.prior import harm_probability
+from semigen.judgement.prior import harm_probabilities
 from semigen.judgement.rules import Recommendation, recommend
 from semigen.judgement.signs import signs
 from semigen.judgement.study import Study, study
 from semigen.mixture import MixtureClassifier
 
 Said = Literal["use", "use with weight ½", "do not use", "not enough labels to tell"]
-EVEN = 0.5
-"""Probability of harm of λ = 1 below which an average of the models with and without is safe."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,7 @@ class Advice:
     without them (λ = 0): does the log-loss on new rows fall? ``harm_probability`` joins what held-out labels
     say with what the rows themselves say (:mod:`semigen.judgement.prior`). It decides where the odds are
     4 : 1 or more that they help, or 3 : 1 or more that they hurt, which costs about twice as much. Where it
-    does not, but help is likelier than harm, an ensemble of both models is advised: it lowered the log-loss
-    as often as unlabeled rows did that are advised alone.
+    does not, an ensemble of both models is advised if the odds are 4 : 1 that their average helps.
 
     Attributes
     ----------
@@ -47,6 +44,8 @@ class Advice:
         ensemble of both), or 0 (``"do not use"``); None where it cannot be told.
     harm_probability : float
         That unlabeled rows of full weight (λ = 1) raise the log-loss on new rows, from 0 to 1.
+    average_harm_probability : float
+        The same for the average of the models with and without them.
     recommendation : Recommendation
         Generative, discriminative or hybrid, the estimator, and the rules that speak for it.
     findings : tuple of Finding
@@ -62,6 +61,7 @@ class Advice:
     verdict: Said
     unlabeled_weight: float | None
     harm_probability: float
+    average_harm_probability: float
     recommendation: Recommendation
     findings: tuple[Finding, ...]
     comparison: Comparison | None = field(repr=False)
@@ -92,6 +92,7 @@ class Advice:
             "sentence": self.sentence,
             "unlabeled_weight": self.unlabeled_weight,
             "harm_probability": self.harm_probability,
+            "average_harm_probability": self.average_harm_probability,
             "recommendation": self.recommendation.to_dict(),
             "findings": [one.to_dict() for one in self.findings],
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
@@ -219,15 +220,15 @@ def advise(
 
 def advice_on(found: Study, *, uncertainty: bool, n_labeled: int, n_unlabeled: int) -> Advice:
     """The advice that a study gives."""
-    harm = harm_probability(signs(found), held_out=found.held_out is not None)
-    verdict, weight = decide(harm)
+    harm = harm_probabilities(signs(found), held_out=found.held_out is not None)
+    verdict, weight = decide(*harm)
     looked = [one for one in (look(found) for look in LOOKS) if one is not None]
     findings = tuple(sorted(looked, key=lambda one: SEVERITIES.index(one.severity)))
     names = map(str, found.labels.classes.tolist())
     return Advice(
         verdict,
         weight,
-        harm,
+        *harm,
         recommend(found, findings, uncertainty, weight),
         findings,
         None if found.held_out is None else found.held_out.comparison,
@@ -237,11 +238,13 @@ def advice_on(found: Study, *, uncertainty: bool, n_labeled: int, n_unlabeled: i
     )
 
 
-def decide(harm: float) -> tuple[Said, float | None]:
-    """The verdict, and the weight of the model with the unlabeled rows, from the probability of harm."""
+def decide(harm: float, harm_of_average: float) -> tuple[Said, float | None]:
+    """The verdict, and the weight of the model with the unlabeled rows, from the probabilities of harm."""
     leaning = lean(harm)
     if leaning == "helped":
         return "use", 1.0
     if leaning == "hurt":
         return "do not use", 0.0
-    return ("use with weight ½", 0.5) if harm < EVEN else ("not enough labels to tell", None)
+    if lean(harm_of_average) == "helped":
+        return "use with weight ½", 0.5
+    return "not enough labels to tell", None
