@@ -200,7 +200,7 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
         labels, weight = read_labels(y, self.unlabeled, sample_weight, count_rows(X))
         prior = class_prior(self.class_prior, labels.classes)
         folds = held_out_folds(labels, weight, self.n_splits, self.random_state)
-        together = [(rows,) for rows in folds]
+        together: list[tuple[Rows, ...]] = [(rows,) for rows in folds]
         if folds and len(folds[0]) >= ENOUGH_HELD_OUT:  # one fit without both halves judges them
             together = [(folds[0][::2], folds[0][1::2])]
         elif folds:
