@@ -372,7 +372,7 @@ def test_models_of_the_columns_themselves_count_less_the_more_columns_there_are(
 @pytest.mark.parametrize("share", [0.5, 0.02])
 def test_columns_that_carry_nothing_leave_the_class_shares(share, all_trees):
     excess = []
-    for seed in range(3):
+    for seed in range(2):
         rng = np.random.default_rng(seed)
         truth = (rng.random(500) < share).astype(int)
         truth[:4] = [0, 0, 1, 1]
