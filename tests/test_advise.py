@@ -26,6 +26,7 @@ from semigen.judgement.findings.labels import classes_like_two, rare_classes, su
 from semigen.judgement.findings.path import held_out_change, path_jump
 from semigen.judgement.findings.population import covariate_shift, label_shift, shuffled_columns
 from semigen.judgement.prior import Harm, learned
+from semigen.judgement.rules import recommend
 from semigen.judgement.signs import signs
 from semigen.judgement.study import name_of, study
 
@@ -145,6 +146,13 @@ def test_the_verdict_follows_from_the_probability_of_harm():
     assert decide(SAFE + 0.01, SAFE) == ("use with weight ½", 0.5)
     assert decide(HARMFUL - 0.01, SAFE + 0.01) == ("not enough labels to tell", None)
     assert decide(HARMFUL, 0.0) == ("do not use", 0.0)
+
+
+def test_an_average_is_recommended_as_an_ensemble_of_both_models():
+    what = recommend(clean_study(), [], True, 0.5)
+    assert what.kind == "generative"
+    model = eval(what.estimator, {"semigen": semigen})
+    assert [one.unlabeled_weight for _, one in model.estimators] == [1, 0]
 
 
 def test_the_learned_prior_knows_the_signs_of_a_study():
