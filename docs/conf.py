@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import mathjax
 
 sys.path.insert(0, str(Path(__file__).parent))
-import example_report
+import warm
 
 import semigen
 
@@ -31,6 +32,7 @@ exclude_patterns = ["_build", "jupyter_execute"]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}
 
 # Notebooks: executed at every build, in a temporary folder; an error in a cell fails the build.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")]))
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
@@ -89,10 +91,15 @@ def _copy_mathjax(app: Any, exception: Exception | None) -> None:
         shutil.copy(source / "tex-chtml-full.js", target)
 
 
-def _write_report(app: Any, exception: Exception | None) -> None:
-    """Make the finished report that pages link to."""
-    if exception is None and app.builder.format == "html":
-        example_report.write(Path(app.outdir) / "_static/example_report.html")
+def _begin(app: Any, config: Any) -> None:
+    """Start what the kernels are forked from, and tell a guide where to put the report that pages link to."""
+    if hasattr(os, "fork"):
+        process = warm.begin()
+        app.connect("env-before-read-docs", lambda *_: process.stdout.readline(), priority=900)
+        app.connect("build-finished", lambda *_: process.stdin.close())
+    static = Path(app.outdir) / "_static"
+    static.mkdir(parents=True, exist_ok=True)
+    os.environ["SEMIGEN_DOCS_STATIC"] = str(static)
 
 
 def _deal_pages(app: Any, env: Any, docnames: list[str]) -> None:
@@ -105,7 +112,7 @@ def _deal_pages(app: Any, env: Any, docnames: list[str]) -> None:
 
 
 def setup(app: Any) -> None:
+    app.connect("config-inited", _begin)
     app.connect("env-before-read-docs", _deal_pages)
-    app.connect("build-finished", _write_report)
     app.connect("build-finished", _copy_mathjax)
     app.connect("autodoc-process-docstring", _escape_fitted_names, priority=400)  # before napoleon

@@ -149,6 +149,7 @@ def small(monkeypatch):
     defaults = semigen.SafeClassifier.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "unlabeled_weights", (0.0, 1.0))
     monkeypatch.setitem(defaults, "n_splits", 2)
+    monkeypatch.setitem(defaults, "n_repeats", 1)
     for name in ("AutoClassifier", "MixtureEnsembleFeatures"):
         fewer = functools.partial(getattr(semigen, name), n_mixtures=6)
         monkeypatch.setattr(f"semigen.cli.recipes.standard.{name}", fewer)

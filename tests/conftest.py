@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
+from semigen.cli.recipes import judging
 from semigen.ensemble import defaults
 from semigen.estimators.classifiers import BoostedTrees, ExtraTrees
 from semigen.families import Gaussian
@@ -35,6 +36,14 @@ def few_trees():
     with pytest.MonkeyPatch.context() as patched:
         for trees in (BoostedTrees, ExtraTrees):
             patched.setattr(defaults, trees.__name__, partial(trees, 10))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_folds():
+    """The command line judges models by two folds: five take most of the time of a small table."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(judging, "N_FOLDS", 2)
         yield
 
 

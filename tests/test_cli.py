@@ -152,11 +152,13 @@ def test_demo(here, small):
 
 
 def test_the_default_demo(here, small):
-    result = run("demo", "--out", "d", "--seed", 1)
+    Path("d").mkdir()
+    Path("d/wine.csv").write_text("old")
+    result = run("demo", "--out", "d", "--seed", 1, "--force")
     assert "wine" in result.stdout
     assert "30 labeled, 95 unlabeled" in result.stdout
-    run("demo", "--out", "d", "--force")
     assert os.listdir() == ["d"]
+    assert Path("d/wine.csv").read_text() != "old"
 
 
 def test_help_names_commands_and_exit_codes():

@@ -26,6 +26,7 @@ from command_line import (
     shown,
     table,
 )
+from semigen.cli.recipes import judging
 from semigen.comparison import cross_validate
 from semigen.io.models import read_notes
 
@@ -183,7 +184,8 @@ def test_labels_that_come_after_a_megabyte_of_empty_cells(here):
     assert "39 labeled" in fit("data.csv", "--target", "y").stdout
 
 
-def test_too_few_labels_to_cross_validate(here):
+def test_too_few_labels_to_cross_validate(here, monkeypatch):
+    monkeypatch.setattr(judging, "N_FOLDS", 5)
     make_table(labeled=3)[0].to_csv("data.csv", index=False)
     result = fit("data.csv", "--target", "y")
     assert "Not cross-validated" in result.stdout

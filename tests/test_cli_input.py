@@ -21,11 +21,12 @@ from command_line import (
     fit,
     here,
     make_table,
+    model,
     run,
     table,
 )
 
-__all__ = ["here", "table"]  # fixtures
+__all__ = ["here", "model", "table"]  # fixtures
 
 
 def bytes_of(text, encoding="utf-8"):
@@ -163,7 +164,7 @@ def test_names_with_markup_and_other_scripts(here):
         "crlf.csv",
     ],
 )
-def test_formats(here, name):
+def test_formats(here, model, name):
     frame, _ = make_table()
     if name == "data.parquet":
         frame.to_parquet(name, index=False)
@@ -176,9 +177,8 @@ def test_formats(here, name):
     else:
         frame.to_csv(name, index=False, sep="\t" if "tsv" in name else ",")
     fit(name, "--target", "y", "--out", "out")
-    frame.to_csv("plain.csv", index=False)
-    fit("plain.csv", "--target", "y", "--out", "plain")
-    assert Path("out/predictions.csv").read_bytes() == Path("plain/predictions.csv").read_bytes()
+    of_plain_csv = model.with_name("predictions.csv")
+    assert Path("out/predictions.csv").read_bytes() == of_plain_csv.read_bytes()
 
 
 def test_the_index_column_that_pandas_writes_is_no_feature(here):

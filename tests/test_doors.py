@@ -80,9 +80,20 @@ def with_numbers(name):
     return clone(MODELS[name]).fit(X, named(code, [0, 1, 2])).predict_proba(X)
 
 
+def with_models():
+    """Every kind of labels with a mixture and with one other model in turn; with all in the long tests."""
+    others = [name for name in MODELS if name != "mixture"]
+    found = []
+    for number, label in enumerate(LABELS):
+        for name in MODELS:
+            often = name in ("mixture", others[number % len(others)])
+            marks = [] if often else [pytest.mark.long]
+            found.append(pytest.param(LABELS[label], name, id=f"{label}-{name}", marks=marks))
+    return found
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("names", LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize(("names", "name"), with_models())
 def test_labels_of_every_type_give_what_their_numbers_give(names, name):
     X, code = rows()
     y = named(code, names)

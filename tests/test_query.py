@@ -140,8 +140,7 @@ def test_without_a_label_the_rows_cover_the_clusters():
     assert 0.8 < asked.scores.sum() < 1
 
 
-@pytest.mark.parametrize("n_clusters", [2, 3, 4, 6])
-@pytest.mark.parametrize("n_columns", [1, 2, 3])
+@pytest.mark.parametrize(("n_clusters", "n_columns"), [(2, 1), (3, 2), (6, 1), (6, 3)])
 def test_as_many_rows_as_there_are_distant_clusters_are_one_of_each(n_clusters, n_columns):
     rng = np.random.default_rng(0)
     which = np.repeat(np.arange(n_clusters), rng.integers(15, 60, size=n_clusters))

@@ -211,7 +211,7 @@ def test_two_results_do_not_go_to_one_place(tmp_path):
 
 def test_a_full_disk_names_the_place_and_what_is_there(here, model):
     """The limit of a process on the size of its files stands for the disk."""
-    make_table(n=3000)[0].to_csv("new.csv", index=False)
+    make_table(n=600)[0].to_csv("new.csv", index=False)
     Path("o.csv").write_text("old")
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); "

@@ -146,17 +146,22 @@ def test_values_and_levels_that_the_fit_did_not_have_are_predicted_with_a_note(h
     assert len(read_rows("o.csv")) == N_ROWS
 
 
-@pytest.mark.parametrize("kind", ["parquet", "feather", "arrow", "jsonl", "xlsx"])
+TYPED = [
+    ((0, 1), ["0", "1"]),
+    ((0.0, 1.0), ["0", "1"]),
+    ((1.5, 2.5), ["1.5", "2.5"]),
+    ((True, False), ["false", "true"]),
+    (("01", "1"), ["01", "1"]),
+    (("NA", "nan"), ["NA", "nan"]),
+    ((1e-7, 0.5), ["1e-7", "0.5"]),
+]
+
+
 @pytest.mark.parametrize(
-    ("labels", "classes"),
+    ("kind", "labels", "classes"),
     [
-        ((0, 1), ["0", "1"]),
-        ((0.0, 1.0), ["0", "1"]),
-        ((1.5, 2.5), ["1.5", "2.5"]),
-        ((True, False), ["false", "true"]),
-        (("01", "1"), ["01", "1"]),
-        (("NA", "nan"), ["NA", "nan"]),
-        ((1e-7, 0.5), ["1e-7", "0.5"]),
+        *((kind, *typed) for kind in ("parquet", "jsonl", "xlsx") for typed in TYPED),
+        *((kind, *TYPED[-1]) for kind in ("feather", "arrow")),  # read as Parquet is
     ],
 )
 def test_files_with_types_keep_them(here, kind, labels, classes):

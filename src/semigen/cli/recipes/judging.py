@@ -18,7 +18,7 @@ from semigen.evaluation.splits import count_testable
 from semigen.exceptions import ColumnError, LabelError
 from semigen.reporting.facts import WITH, WITHOUT
 
-_FOLDS = 5
+N_FOLDS = 5
 
 
 def learn_model(recipe: Recipe, source: Source, options: Options, progress: Progress) -> Judged:
@@ -71,7 +71,7 @@ def against(
                 source.rows.features,
                 source.labels.values,
                 sample_weight=source.labels.weight,
-                n_splits=_FOLDS,
+                n_splits=N_FOLDS,
                 random_state=options.seed,
                 unlabeled=None,
                 progress=lambda number, *_: done(1 + number),
@@ -108,7 +108,7 @@ def judged_by_folds(
 
 def n_fits(source: Source) -> int:
     """Fits that it takes to judge a model against its twin."""
-    return 1 if _why_not_cross_validate(source) else 1 + _FOLDS * (1 + (source.n_learned_unlabeled > 0))
+    return 1 if _why_not_cross_validate(source) else 1 + N_FOLDS * (1 + (source.n_learned_unlabeled > 0))
 
 
 @contextmanager
@@ -152,10 +152,10 @@ def _why_nothing_held_out(source: Source) -> str:
 
 def _why_not_cross_validate(source: Source) -> str | None:
     testable = _n_testable(source)
-    if testable >= _FOLDS:
+    if testable >= N_FOLDS:
         return None
     return (
-        f"Not cross-validated: this needs at least {_FOLDS} labeled rows in classes that have two or more, "
+        f"Not cross-validated: this needs at least {N_FOLDS} labeled rows in classes that have two or more, "
         f"and there {'is' if testable == 1 else 'are'} {testable}. The accuracy of the predictions is "
         "unknown: label more rows."
     )
