@@ -20,6 +20,7 @@ from semigen.arrays.special import NormalScores
 from semigen.columns import ReadTable, learn
 from semigen.em import Data
 from semigen.em.kernel import start_walk
+from semigen.estimators import classifiers
 from semigen.estimators.classifiers import MOST_TREES, BoostedTrees, ExtraTrees, RidgeLogistic, TreeEnsemble
 from semigen.exceptions import LabelError, NotFittedError, ParameterError
 from semigen.representation import PlainColumns, mixtures
@@ -426,10 +427,12 @@ def test_axes_of_fewer_rows_than_columns_are_those_of_the_covariance(rng):
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])
-def test_boosted_trees_as_arrays_are_scikit_learns(n_classes, rng):
-    X = rng.integers(4, size=(120, 3)).astype(float)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_boosted_trees_as_arrays_are_scikit_learns(n_classes, weighted, rng):
+    X = rng.integers(4, size=(120, 3)).astype(float)  # many splits are equally good: the last bit decides
     y, fresh = rng.integers(n_classes, size=120), rng.normal(2, 2, size=(50, 3))
-    found = BoostedTrees(20, random_state=3).fit(X, y)
+    weight = rng.uniform(0.2, 3, size=120) if weighted else None
+    found = BoostedTrees(20, random_state=3).fit(X, y, weight)
     twin = GradientBoostingClassifier(
         n_estimators=20,
         init="zero",
@@ -438,9 +441,36 @@ def test_boosted_trees_as_arrays_are_scikit_learns(n_classes, rng):
         max_features=0.5,
         min_samples_leaf=3,
         random_state=3,
-    ).fit(X, y)
+    ).fit(X, y, weight)
+    trees = [one.tree_ for one in twin.estimators_.ravel()]
+    np.testing.assert_array_equal(found.feature_, np.concatenate([one.feature for one in trees]))
+    np.testing.assert_array_equal(found.threshold_, np.concatenate([one.threshold for one in trees]))
     np.testing.assert_allclose(found.predict_proba(fresh), twin.predict_proba(fresh), rtol=1e-9)
     assert len(found.root_) == 20 * (1 if n_classes == 2 else n_classes)
+
+
+def test_of_many_rows_boosted_trees_see_bins(rng, monkeypatch):
+    X = rng.integers(9, size=(400, 3)) + np.array([0.0, 10.0, 0.5])  # nine values: a bin each
+    X = np.column_stack([X, rng.normal(size=400)])
+    y = ((X[:, 0] > 4) ^ (X[:, 3] > 0.3)).astype(int)
+    whole = BoostedTrees(30).fit(X, y)
+    monkeypatch.setattr(classifiers, "MANY_ROWS", 399)
+    monkeypatch.setattr(classifiers, "BINS", 20)
+    found = BoostedTrees(30).fit(X, y)
+    right = [np.mean(one.predict_proba(X).argmax(axis=1) == y) for one in (found, whole)]
+    assert right[0] > right[1] - 0.03
+    ends = found.threshold_[found.feature_ == 3]
+    assert len(np.unique(ends)) < 20 < len(np.unique(whole.threshold_[whole.feature_ == 3]))
+    assert ends.min() > X[:, 3].min()
+    assert ends.max() < X[:, 3].max()
+    middle = np.unique(found.threshold_[found.feature_ == 1])
+    assert set(middle) <= set(np.arange(10.5, 18))
+
+
+def test_a_rare_value_has_a_bin():
+    X = np.repeat([0.0, 1.0, 2.0], [1020, 12, 968])[:, None]  # between two quantiles
+    found = BoostedTrees(30).fit(X, (X[:, 0] == 1).astype(int))
+    assert (found.predict_proba([[0.0], [1.0], [2.0]]).argmax(axis=1) == [0, 1, 0]).all()
 
 
 def test_boosted_trees_of_many_classes_are_as_many_in_all(rng):

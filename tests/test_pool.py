@@ -470,6 +470,21 @@ def test_with_many_labels_a_thousand_held_out_rows_are_enough(rng):
     assert len(few.held_out_.rows) == 900
 
 
+def test_with_more_labels_one_fit_judges_both_halves_of_a_fold(rng):
+    X, y = rng.normal(size=(5000, 2)), rng.integers(2, size=5000)
+    steps = []
+    pool = PoolClassifier([("bayes", GaussianNB())])
+    pool.fit(X, y, progress=lambda *step: steps.append(step))
+    assert [step[:2] for step in steps] == [(1, 2), (2, 2)]
+    held_out = pool.held_out_
+    assert np.bincount(held_out.fold).tolist() == [500, 500]
+    assert len(np.unique(held_out.rows)) == 1000
+    rest = np.delete(np.arange(5000), held_out.rows)
+    twin = GaussianNB().fit(X[rest], y[rest])
+    expected = np.log(0.999 * twin.predict_proba(X[held_out.rows]) + 0.0005)
+    np.testing.assert_allclose(held_out.log_probs[0], expected, atol=1e-12)
+
+
 def test_a_class_of_rows_without_weight_does_not_exist(data, models):
     weight = np.where(data.y == 2, 0.0, 1.0)
     pool = PoolClassifier([("mixture", MixtureClassifier(covariance="tied"))]).fit(data.X, data.y, weight)

@@ -19,7 +19,8 @@ from semigen.columns.survey import learn_source
 from semigen.em import engines, hierarchy
 from semigen.exceptions import ColumnError, LabelError, ParameterError, TableError
 from semigen.io.delimited import Reading
-from semigen.io.scan import FileSource, parts_of
+from semigen.io.paths import parts_of
+from semigen.io.scan import FileSource
 
 N_ROWS = 1500
 

@@ -22,10 +22,12 @@ from semigen.cli.sources.labels import as_classes, given_labels, matching, requi
 from semigen.cli.sources.table import reads
 from semigen.columns.survey import learn_source
 from semigen.columns.tables import listing, plain_types
+from semigen.common.threads import ahead
 from semigen.evaluation.scoring import PredictionScore, ScoreSums
 from semigen.exceptions import ColumnWarning, ParameterError, TableError
-from semigen.io.parts import CsvPart, Part
-from semigen.io.scan import BATCH_ROWS, FileSource, ahead, parts_of
+from semigen.io.parts import AHEAD, CsvPart, Part
+from semigen.io.paths import parts_of
+from semigen.io.scan import BATCH_ROWS, FileSource
 from semigen.io.tables import STDIN, TypedFile, spreadsheet_safe
 from semigen.io.writing import KeptPieces, TableWriter
 
@@ -188,7 +190,7 @@ class Predicting:
         wanted = list(dict.fromkeys([*names, *ids, *keep]))
         missing, decimal = self.options.reading.missing, self.options.reading.decimal
         begin = 0
-        for _, place, batch in ahead(_pieces(parts, wanted, [*text, *ids, *keep])):
+        for _, place, batch in ahead(_pieces(parts, wanted, [*text, *ids, *keep]), AHEAD):
             end = begin + batch.num_rows
             if end > done:
                 raw = plain_types(pa.Table.from_batches([batch]))
@@ -204,7 +206,7 @@ class Predicting:
         if not target:
             yield from repeat(None)
         parts = parts_of(self.table, self.options.reading)
-        for _, place, batch in ahead(_pieces(parts, target, target)):
+        for _, place, batch in ahead(_pieces(parts, target, target), AHEAD):
             column = plain_types(pa.Table.from_batches([batch]))[target[0]]
             labels = given_labels(column, target[0], Path(place), self.options)
             yield as_classes(labels, self.model.classes_.tolist(), self.options)

@@ -11,7 +11,8 @@ Data frames are read through narwhals, so pandas, polars and pyarrow tables are 
 from semigen.columns.checks import Matrix, missing_columns, refuse_missing
 from semigen.columns.fitted import in_precision_of, read_like
 from semigen.columns.kinds import Column, Kind, describe, infer
-from semigen.columns.reading import learn, read
+from semigen.columns.learning import learn
+from semigen.columns.reading import read
 from semigen.columns.restoring import restore
 from semigen.columns.schema import ReadTable, Schema
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.columns.kinds import kind_by_type
+from semigen.columns.learning import Kinds, learn
 from semigen.columns.levels import find_levels
-from semigen.columns.reading import Kinds, learn, read
+from semigen.columns.reading import read
 from semigen.columns.schema import Schema
 from semigen.columns.streams import ReadSource, StreamedRows, says_nothing
 from semigen.columns.tables import as_frame, is_missing

@@ -124,13 +124,12 @@ def as_floats(series: Series) -> NDArray[Any]:
     if not (series.dtype.is_numeric() or series.dtype == nw.Boolean):
         cells = series.to_list()
         return np.array([np.nan if is_missing(cell) else float(cell) for cell in cells], dtype=np.float64)
-    null = series.is_null()
-    incomplete = null.any()
+    incomplete = series.null_count() > 0
     values = np.asarray(
         (series.fill_null(0 if series.dtype.is_numeric() else False) if incomplete else series).to_numpy()
     )
     if values.dtype not in (np.float32, np.float64):
         values = values.astype(np.float64)
     if incomplete:
-        values = np.where(null.to_numpy(), np.nan, values)
+        values = np.where(series.is_null().to_numpy(), np.nan, values)
     return values

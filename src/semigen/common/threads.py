@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
@@ -56,3 +58,43 @@ def map_threads(
             return
         with ThreadPoolExecutor(n_threads) as pool:
             yield from pool.map(function, *items)
+
+
+def ahead(items: Iterable[Any], most: int) -> Iterator[Any]:
+    """The same items, of which a thread makes ``most`` before they are asked for."""
+    waiting: queue.Queue[tuple[bool, Any]] = queue.Queue(most)
+    stop = threading.Event()
+
+    def put(one: tuple[bool, Any]) -> bool:
+        while not stop.is_set():
+            try:
+                waiting.put(one, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        last: Any = None
+        try:
+            for item in items:
+                if not put((True, item)):
+                    return
+        except BaseException as error:  # raised again where the items are used
+            last = error
+        put((False, last))
+
+    thread = threading.Thread(target=work, daemon=True, name="semigen-read-ahead")
+    thread.start()
+    try:
+        while True:
+            there, item = waiting.get()
+            if there:
+                yield item
+            elif item is None:
+                return
+            else:
+                raise item
+    finally:
+        stop.set()
+        thread.join()

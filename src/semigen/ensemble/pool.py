@@ -101,7 +101,8 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
         "uniform": all equal. An array: p(k), in the order of ``classes_``. The weights are learned
         under "shared", because held-out rows are labeled ones.
     n_splits : int, default=5
-        Folds. With many labels only as many of them are held out as have a thousand rows, two or more.
+        Folds. With many labels only as many of them are held out as have a thousand rows, two or more, or
+        the two halves of one.
     time_budget : float or None, default=None
         Seconds. Every model is fitted on all rows first, then fold by fold; what cannot be finished in time
         is left out, later models and later folds first. The first model is always fitted. Results then
@@ -199,10 +200,13 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
         labels, weight = read_labels(y, self.unlabeled, sample_weight, count_rows(X))
         prior = class_prior(self.class_prior, labels.classes)
         folds = held_out_folds(labels, weight, self.n_splits, self.random_state)
-        if folds:
-            folds = folds[: max(2, -(-ENOUGH_HELD_OUT // len(folds[0])))]
+        together: list[tuple[Rows, ...]] = [(rows,) for rows in folds]
+        if folds and len(folds[0]) >= ENOUGH_HELD_OUT:  # one fit without both halves judges them
+            together = [(folds[0][::2], folds[0][1::2])]
+        elif folds:
+            together = together[: max(2, -(-ENOUGH_HELD_OUT // len(folds[0])))]
         train = Training(X, labels, weight)
-        n_fits, done = len(entries) * (len(folds) + 1), 0
+        n_fits, done = len(entries) * (len(together) + 1), 0
 
         def fitted(part: Part, until: float = np.inf) -> tuple[dict[str, Any], dict[str, float]]:
             """Fitted models, and the seconds that they took."""
@@ -220,10 +224,11 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
                     progress(done, n_fits, name)
             return found, seconds
 
-        def held_out(rows: Rows) -> tuple[HeldOut, dict[str, float]]:
-            part = train.without(rows)
+        def held_out(folds: tuple[Rows, ...]) -> tuple[list[HeldOut], dict[str, float]]:
+            part = train.without(np.concatenate(folds))
             found, seconds = fitted(part)
-            return held_out_fold(train, part, rows, entries, list(found.values())), seconds
+            models = list(found.values())
+            return [held_out_fold(train, part, rows, entries, models) for rows in folds], seconds
 
         everything = train.without(np.empty(0, dtype=np.intp))
         self.classes_ = labels.classes
@@ -234,18 +239,18 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
             name: prior_of(model, self.classes_, shares) for name, model in self.estimators_.items()
         }
         self.forms_ = {name: form for name, form, _ in entries}
-        finished: list[tuple[HeldOut, dict[str, float]]] = []
+        finished: list[tuple[list[HeldOut], dict[str, float]]] = []
         round_seconds = time.perf_counter() - begin
-        for rows in folds:
+        for some in together:
             since = time.perf_counter()
             if since - begin + round_seconds > budget:
                 break
-            finished.append(run(partial(held_out, rows)))
+            finished.append(run(partial(held_out, some)))
             round_seconds = time.perf_counter() - since
         seconds = {name: sum(one[name] for one in (spent, *(of for _, of in finished))) for name in spent}
         self.stopped_early_ = len(entries) * (len(finished) + 1) < n_fits
         self.held_out_ = join_folds(
-            train, [one for one, _ in finished], len(entries), stated_seed(self.random_state)
+            train, [one for of, _ in finished for one in of], len(entries), stated_seed(self.random_state)
         )
         found = self.held_out_.pool_weights(start[: len(entries)], self.ridge)
         self.validation_ = self.held_out_.validation(

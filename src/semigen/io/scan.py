@@ -6,43 +6,29 @@ files and row groups. A thread reads ahead. Every pass checks that the files are
 
 from __future__ import annotations
 
-import glob
 import hashlib
-import queue
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
-from os import PathLike, fspath
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import dataset as arrow_dataset
-from pyarrow import fs
 
 from semigen.columns.tables import hint, listing, plain_types
 from semigen.common.checks import integer
+from semigen.common.threads import ahead
 from semigen.data.sources import Batch, RowSource, label_rows
 from semigen.exceptions import LabelError, TableError
 from semigen.io.delimited import Reading
 from semigen.io.files import first_line
-from semigen.io.parts import AHEAD, CsvPart, DatasetPart, Part, dataset_state, part_of
+from semigen.io.parts import AHEAD, CsvPart, DatasetPart, Part
+from semigen.io.paths import parts_of
 from semigen.io.tables import value_type
 
 BATCH_ROWS = 65_536
-_FORMATS = {
-    ".parquet": "parquet",
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".tsv": "csv",
-    ".tsv.gz": "csv",
-    ".feather": "ipc",
-    ".arrow": "ipc",
-}
 
 
 class FileSource(RowSource):
@@ -162,7 +148,7 @@ class FileSource(RowSource):
                     table = _as_schema(pa.Table.from_batches([batch]), schema, place)
                     yield (part.number, group), place, table
 
-        yield from ahead(read())
+        yield from ahead(read(), AHEAD)
 
 
 def from_files(
@@ -225,102 +211,6 @@ def from_files(
 def from_parquet(path: Any, target: str | Sequence[str], **options: Any) -> FileSource:
     """:func:`from_files` for Parquet files, whatever their names end in."""
     return from_files(path, target, file_format="parquet", **options)
-
-
-def parts_of(path: Any, reading: Reading, file_format: str | None = None) -> list[Part]:
-    """The files of a table, as :func:`from_files` takes them.
-
-    Raises
-    ------
-    TableError
-        If there is none, or one cannot be read.
-    """
-    if isinstance(path, arrow_dataset.Dataset):
-        return [DatasetPart(repr(path), fs.LocalFileSystem(), dataset_state(path), path.schema, path)]
-    found = _dataset(path, file_format)
-    parts = [part_of(one, found.schema, reading) for one in found.get_fragments()]
-    if not parts:
-        raise TableError(f"{path} has no file: check the path.")
-    return parts
-
-
-def ahead(items: Iterable[Any], most: int = AHEAD) -> Iterator[Any]:
-    """The same items, of which a thread makes the next ones before they are asked for."""
-    waiting: queue.Queue[tuple[bool, Any]] = queue.Queue(most)
-    stop = threading.Event()
-
-    def put(one: tuple[bool, Any]) -> bool:
-        while not stop.is_set():
-            try:
-                waiting.put(one, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
-        last: Any = None
-        try:
-            for item in items:
-                if not put((True, item)):
-                    return
-        except BaseException as error:  # raised again where the items are used
-            last = error
-        put((False, last))
-
-    thread = threading.Thread(target=work, daemon=True, name="semigen-read-ahead")
-    thread.start()
-    try:
-        while True:
-            there, item = waiting.get()
-            if there:
-                yield item
-            elif item is None:
-                return
-            else:
-                raise item
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _dataset(path: Any, kind: str | None) -> arrow_dataset.Dataset:
-    """The files as a dataset, which knows their order, their file system and the columns in folder names."""
-    many = isinstance(path, list | tuple)
-    texts = [fspath(one) if isinstance(one, PathLike) else str(one) for one in (path if many else [path])]
-    if not many and "://" not in texts[0] and not Path(texts[0]).exists():
-        texts = sorted(glob.glob(texts[0], recursive=True))
-        many = True
-    if not texts:
-        raise TableError(f"{path} does not exist: check the path.")
-    for one in texts:
-        if "://" not in one and not Path(one).exists():
-            raise TableError(f"{one} does not exist: check the path.")
-    try:
-        folder = not many and Path(texts[0]).is_dir()
-        kind = kind or (_format_in(Path(texts[0])) if folder else _format_of(texts[0]))
-        return arrow_dataset.dataset(
-            texts if many else texts[0],
-            format=kind,
-            partitioning="hive" if folder else None,
-            schema=pa.schema([]) if kind == "csv" else None,  # CsvPart reads them, whatever their separator
-        )
-    except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{path} cannot be read: {first_line(error)}") from error
-
-
-def _format_of(name: str) -> str:
-    for ending, kind in _FORMATS.items():
-        if name.lower().endswith(ending):
-            return kind
-    raise TableError(f"{name} has no known format: its name must end in one of {', '.join(_FORMATS)}.")
-
-
-def _format_in(folder: Path) -> str:
-    for one in sorted(folder.rglob("*")):
-        if one.is_file() and not any(piece.startswith(("_", ".")) for piece in one.relative_to(folder).parts):
-            return _format_of(one.name)
-    raise TableError(f"{folder} has no file: check the path.")
 
 
 def _common_schema(parts: Sequence[Part]) -> pa.Schema:

@@ -206,10 +206,13 @@ class GraphSpreading(ProbabilityClassifier, BaseEstimator):
         given = np.zeros((similar.shape[0], len(self.classes_)))
         np.add.at(given, (X.row[:, 0], code), weight)
         self.share_ = given.sum(axis=0) / given.sum()
-        spread = given
-        for _ in range(self.max_iter):
-            spread, last = self.alpha * (similar @ spread) + (1 - self.alpha) * given, spread
-            if np.abs(spread - last).max() < CONVERGED * spread.max():
+        spread, added = given, (1 - self.alpha) * given
+        for _ in range(self.max_iter):  # in place: memory anew takes as long as the product
+            spread, last = similar @ spread, spread
+            spread *= self.alpha
+            spread += added
+            last -= spread
+            if max(last.max(), -last.min()) < CONVERGED * spread.max():
                 break
         self.spread_ = spread
         return self

@@ -1,0 +1,214 @@
+"""Learning what the columns of a table are: the schema by which its rows and new ones are read."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from semigen.columns.checks import Matrix, check_sparse, wish
+from semigen.columns.encoders import Encoded, Encoder, TextEncoder, learn_date, learn_text
+from semigen.columns.kinds import ENCODED, ID_TEXT, USED, Kind, id_evidence, infer, is_id_text, kind_by_type
+from semigen.columns.levels import Levels, declared_levels, find_levels
+from semigen.columns.reading import as_table, read_array, read_columns, read_sparse
+from semigen.columns.schema import ReadTable, Schema
+from semigen.columns.sparse import as_dense, as_words
+from semigen.columns.tables import Frame, Series, as_frame, hint, listing, plain_name, positions
+from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
+
+Kinds: TypeAlias = Kind | Mapping[Any, Kind] | None
+ASKED: tuple[Kind, ...] = (*USED, "id", "word")
+"""Kinds that a column can be asked to be read as; a "word" is text, or the weight of a word."""
+NOT_OF_ARRAYS: tuple[Kind, ...] = (*ENCODED, "id")
+Part: TypeAlias = "tuple[Any, Kind, Levels | None, Encoder | None]"
+"""Name and kind of a column, its levels if it is a category, its encoder if it is text or a date."""
+
+
+def learn(
+    X: Any, kinds: Kinds = None, *, sparse: bool | Literal["words"] = False, words: bool = False
+) -> tuple[Schema, Any]:
+    """Infer the kinds of the columns of ``X``, and read its rows.
+
+    Columns of a data frame have the kinds that :func:`infer` finds, those of an array are numbers, unless
+    ``kinds`` says otherwise.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n, D), pandas, polars or pyarrow table, or ReadTable
+        One that is read already stays as it is, unless ``kinds`` asks for other kinds.
+    kinds : str, mapping or None, default=None
+        A kind for all columns, or for some by name (of an array by number): "number" (of dates, too), "count"
+        (whole numbers from 0), "flag" (booleans, or 0 and 1), "category" (any repeated text, numbers or
+        booleans); of a data frame also "text" (numbers, too: ZIP codes), "date" and "id" (not used).
+    sparse : bool or "words", default=False
+        Whether rows may be sparse. A data frame of text only becomes sparse words then. "words": a sparse
+        matrix becomes an array unless it has words of documents (:func:`semigen.columns.sparse.as_words`), or
+        ``kinds`` says that it has or has not.
+    words : bool, default=False
+        Whether text becomes weights of words, of kind "word"; otherwise a few features of its words or
+        letters.
+
+    Returns
+    -------
+    schema : Schema
+    matrix : ndarray of shape (n, D), float64 or float32, or csr_array
+        A category is the number of its level, a flag 0 or 1, a missing value NaN. float32 if the array is, or
+        if every column of numbers of the data frame is and there are no categories; float64 otherwise. An
+        array that already has such a type is not copied. A sparse matrix has sorted indices.
+
+    Raises
+    ------
+    ColumnError
+        If columns cannot be read as their kind, or hold infinity; if none can be used, two have one name,
+        ``kinds`` names a column that is not there, or rows are sparse that may not be.
+    ParameterError
+        If a kind is none of these.
+    ValueError, TypeError
+        If ``X`` is not two-dimensional, is empty or complex.
+
+    Warns
+    -----
+    ColumnWarning
+        If columns became features or are not used, and ``kinds`` did not say so.
+    """
+    if isinstance(X, ReadTable):
+        if X.schema.encoded:  # what its columns were cannot be told from the matrix
+            return X.schema, X.matrix
+        asked = _asked(kinds, X.schema.names, X.schema.n_features)
+        alike = all(_is_read_as(kind, own) for kind, own in zip(asked, X.schema.kinds, strict=True))
+        if alike and (sparse or not issparse(X.matrix)):
+            return X.schema, X.matrix  # as whoever read it decided
+        X, kinds = X.matrix, {j: kind for j, kind in enumerate(asked) if kind}
+    if issparse(X):
+        matrix = read_sparse(X, bool(sparse))
+        asked = _asked(kinds, None, matrix.shape[1])
+        notes: tuple[str, ...] = ()
+        if sparse == "words" and set(asked) != {"word"}:
+            are_words, note = as_words(matrix)
+            if set(asked) != {None} or not are_words:
+                return _learn_array(as_dense(matrix), kinds, (note,) if set(asked) == {None} else ())
+            notes = (note,)
+        asked = ["number" if kind == "word" else kind for kind in asked]
+        schema = Schema(
+            None, tuple(kind or "number" for kind in asked), (None,) * len(asked), None, (), notes
+        )
+        return schema, check_sparse(schema, matrix, fitting=True)
+    frame = as_frame(X)
+    if frame is None:
+        return _learn_array(as_table(X), kinds)
+    return _learn_frame(frame, kinds, words=words, sparse=bool(sparse))
+
+
+def _learn_array(table: NDArray[Any], kinds: Kinds, notes: tuple[str, ...] = ()) -> tuple[Schema, Matrix]:
+    asked = [("number" if kind == "word" else kind) for kind in _asked(kinds, None, table.shape[1])]
+    encoded = [j for j, kind in enumerate(asked) if kind in NOT_OF_ARRAYS]
+    if encoded:
+        raise ColumnError(
+            f"column number {listing(encoded)} of an array cannot be read as {asked[encoded[0]]}: put the "
+            "columns in a data frame."
+        )
+    levels = tuple(
+        find_levels(j, table[:, j].tolist()) if kind == "category" else None for j, kind in enumerate(asked)
+    )
+    schema = Schema(None, tuple(kind or "number" for kind in asked), levels, None, (), notes)
+    return schema, read_array(schema, table, fitting=True)
+
+
+def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tuple[Schema, Any]:
+    names = tuple(map(plain_name, frame.columns))
+    columns = dict(zip(names, (frame.get_column(name) for name in frame.columns), strict=True))
+    asked = dict(zip(names, _asked(kinds, names, len(names)), strict=True))
+    found = {name: _kind(asked[name], series) for name, series in columns.items()}
+    left_out = {name: kind for name, kind in found.items() if kind not in (*USED, "empty")}
+    used = {name: kind for name, kind in found.items() if name not in left_out}
+    alone = sparse and set(used.values()) == {"text"}
+    parts, notes = [], [_unused(name, kind, columns[name]) for name, kind in left_out.items()]
+    for name, kind in used.items():
+        cells: Any = columns[name].to_list() if kind in ("category", *ENCODED) else []
+        try:
+            parts.append(_learn_column(name, kind, columns[name], cells, words=words or alone, alone=alone))
+        except ColumnError as error:
+            if asked[name] is not None:
+                raise
+            left_out[name] = "other"
+            notes.append(f"{name!r} is not used: {error}")
+    if notes and not parts:
+        raise ColumnError(f"X has no column that a model can use: {listing(notes)}")
+    schema = _schema(parts, frame.implementation.name.lower(), tuple(notes))
+    told = [note for one in schema.encoded if asked[one.name] is None for note in (str(one),)]
+    told += [note for name, note in zip(left_out, notes, strict=True) if asked[name] is None]
+    if told:
+        cure = f"To read one in another way: {wish('COLUMN', 'category', 'categorical')}."
+        warnings.warn(f"{'; '.join(told)}. {cure}", ColumnWarning, stacklevel=4)
+    return schema, read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
+
+
+def _kind(asked: Kind | None, series: Series) -> Kind:
+    """What a column is read as, or why it is not used."""
+    if asked == "word":
+        return "text" if kind_by_type(series) in ("text", "category", "empty") else "number"
+    if asked == "number" and kind_by_type(series) in ENCODED and infer(series) == "date":
+        return "date"
+    if asked is not None:
+        return asked
+    kind = infer(series)
+    if kind == "text" and is_id_text(*id_evidence(series)):
+        return "id"
+    return kind
+
+
+def _learn_column(name: Any, kind: Kind, series: Series, cells: Any, *, words: bool, alone: bool) -> Part:
+    if kind == "category":
+        return name, kind, find_levels(name, cells, declared_levels(series)), None
+    if kind == "text":
+        return name, kind, None, learn_text(name, cells, words=words, alone=alone)
+    if kind == "date":
+        return name, kind, None, learn_date(name, cells)
+    return name, "number" if kind == "empty" else kind, None, None
+
+
+def _unused(name: Any, kind: Kind, series: Series) -> str:
+    why = {"id": ID_TEXT, "other": f"its cells are of type {series.dtype}"}[kind]
+    return f"{name!r} is not used: {why}"
+
+
+def _schema(parts: Sequence[Part], library: str, notes: tuple[str, ...]) -> Schema:
+    """The schema of columns, those with an encoder as one for each of its features."""
+    names: list[Any] = []
+    kinds: list[Kind] = []
+    levels: list[Levels | None] = []
+    encoded = []
+    for name, kind, own, encoder in parts:
+        features: Any = (None,) if encoder is None else encoder.feature_names
+        if encoder is not None:
+            encoded.append(Encoded(name, kind, len(kinds), encoder))
+            kind = "word" if isinstance(encoder, TextEncoder) and encoder.directions is None else "number"
+        names += [name] if encoder is None else [f"{name}: {feature}" for feature in features]
+        kinds += [kind] * len(features)
+        levels += [own] * len(features)
+    notes = (*map(str, encoded), *notes)
+    return Schema(tuple(names), tuple(kinds), tuple(levels), library, tuple(encoded), notes)
+
+
+def _asked(kinds: Kinds, names: Sequence[Any] | None, n_columns: int) -> list[Kind | None]:
+    """The kind requested for each column, None where none is."""
+    for kind in kinds.values() if isinstance(kinds, Mapping) else () if kinds is None else (kinds,):
+        if kind not in ASKED:
+            raise ParameterError(f"kind {kind!r} is none of {', '.join(map(repr, (*USED, 'id')))}.")
+    if not isinstance(kinds, Mapping):
+        return [kinds] * n_columns
+    found, absent = positions(kinds, range(n_columns) if names is None else names)
+    if absent:
+        what = f"its columns are 0 to {n_columns - 1}." if names is None else hint(absent[0], names)
+        raise ColumnError(f"X has no column {listing([repr(name) for name in absent])}: {what}")
+    asked: list[Kind | None] = [None] * n_columns
+    for j, kind in zip(found, kinds.values(), strict=True):
+        asked[j] = kind
+    return asked
+
+
+def _is_read_as(asked: Kind | None, own: Kind) -> bool:
+    return asked in (None, own) or (asked == "word" and own in ("number", "count"))
