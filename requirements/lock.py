@@ -24,8 +24,10 @@ SETS = {
     "release": ["--group", "release", *PINNED, *_as_in("test"), *_as_in("docs")],
     "lowest": [PROJECT, "--all-extras", "--group", "test", "--resolution", "lowest-direct", "--upgrade"],
 }
-"""What uv resolves for each file. Tests, docs and release share an environment, so they agree. The lowest versions
-are those of what pyproject.toml names itself."""
+"""What uv resolves for each file. Tests, docs and release share an environment, so they agree.
+
+The lowest versions are those of what pyproject.toml names itself.
+"""
 
 
 def main() -> None:
