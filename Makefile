@@ -25,7 +25,7 @@ demo: $(VENV)/stamp-base  ## install semigen and run the main job on a bundled r
 	$(BIN)/semigen demo --force
 
 test: $(VENV)/stamp-test  ## install what the tests need and run them
-	$(BIN)/python -m pytest -n logical --dist worksteal
+	$(BIN)/python -m pytest -n logical --dist worksteal --durations 30
 
 test-long: $(VENV)/stamp-test  ## the statistical tests that take minutes
 	$(BIN)/python -m pytest --long
