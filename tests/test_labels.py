@@ -363,6 +363,9 @@ def test_every_container_agrees(y):
         assert encode(same).classes.tolist() == known
     for same in (code, np.array(code), np.array(number, dtype=float), pd.Series(number, dtype="Int64")):
         assert_array_equal(encode(same).hard, code)
+    whole = encode(pd.array(number, dtype="Int64"))
+    assert_array_equal(whole.hard, code)
+    assert whole.classes.dtype == np.int64
 
 
 @given(
