@@ -471,6 +471,14 @@ def test_estimators_take_labels_and_tables_that_are_read_already(model, rng):
     np.testing.assert_allclose(read.predict_proba(frame), wanted, atol=1e-10)
 
 
+def test_labels_of_the_labeled_rows_only_are_refused_with_the_cure():
+    X = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0, 4.0]}, index=list("abcde"))
+    y = pd.Series(["low", "high"], index=["b", "e"])
+    with pytest.raises(LabelError, match=r"X has 5 rows and y has 2.*y\.reindex\(X\.index\)"):
+        MixtureClassifier().fit(X, y)
+    assert MixtureClassifier().fit(X, y.reindex(X.index)).predict(X)[[1, 4]].tolist() == ["low", "high"]
+
+
 @pytest.mark.parametrize("blank", ["", " ", "\t\n"])
 def test_blank_text_is_no_label(blank):
     for y in (["a", "b", blank], np.array(["a", "b", blank]), pd.Series(["a", "b", blank], dtype="string")):

@@ -12,6 +12,7 @@ import narwhals as nw
 import numpy as np
 from narwhals.exceptions import DuplicateError
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from semigen.exceptions import ColumnError
 
@@ -69,7 +70,8 @@ def plain_types(X: Any) -> Any:
 
 def _refuse_named(X: Any) -> None:
     first = X[0] if isinstance(X, list) and X else X
-    if isinstance(first, Mapping) or (isinstance(X, np.ndarray) and X.dtype.names):
+    is_mapping = isinstance(first, Mapping) and not issparse(first)  # SciPy's dok_array is one, too
+    if is_mapping or (isinstance(X, np.ndarray) and X.dtype.names):
         what = "a structured array" if isinstance(X, np.ndarray) else f"a {type(X).__name__} of named values"
         raise ColumnError(f"X is {what}: make a data frame of it, such as pandas.DataFrame(X).")
 
