@@ -398,7 +398,7 @@ def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | Non
     if auto.stopped_early_:
         lines.append("The time budget ended the fit: mixtures, folds or models may be missing.")
     if auto.validation_ is None:
-        why, cure = "No labeled row could be held out", "label two rows or more of each class"
+        why, cure = "No labeled row could be held out", "give two rows of each class a single label"
         if auto.stopped_early_:
             why, cure = "No labeled row was held out in time", "allow more time"
         lines.append(
