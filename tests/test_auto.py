@@ -8,7 +8,7 @@ from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from semigen import AutoClassifier, HybridClassifier, MixtureEnsembleFeatures, PoolClassifier, load, save
-from semigen.columns import ReadTable, reading
+from semigen.columns import ReadTable, learning, reading
 from semigen.common.progress import Clock
 from semigen.comparison import CLASS_SHARES, Verdict, explain
 from semigen.data import labels as labels_module
@@ -341,6 +341,7 @@ def test_labels_and_rows_are_read_once(wine, monkeypatch):
         monkeypatch.setattr(module, name, call)
 
     counted(labels_module, "as_vector")
+    counted(learning, "as_table")
     counted(reading, "as_table")
     auto = small().fit(X, y)
     assert count == {"as_vector": 1, "as_table": 1}
