@@ -143,7 +143,7 @@ def test_too_few_labels_to_hold_out_still_give_a_probability():
 
 def test_the_verdict_follows_from_the_probability_of_harm():
     assert decide(SAFE, 1.0) == ("use", 1.0)
-    assert decide(SAFE + 0.01, SAFE) == ("use with weight ½", 0.5)
+    assert decide(SAFE + 0.01, SAFE) == ("use with weight λ", 0.5)
     assert decide(HARMFUL - 0.01, SAFE + 0.01) == ("not enough labels to tell", None)
     assert decide(HARMFUL, 0.0) == ("do not use", 0.0)
 

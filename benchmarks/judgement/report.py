@@ -199,7 +199,7 @@ Does a mixture per class predict new rows better with the unlabeled rows (λ = 1
 a table with few labels whose test rows know the answer; n counts those where they do beyond two standard
 errors of the log-loss. *Decided* is the share in which `semigen.advise` does not say "not enough labels to
 tell", *right* the share of these in which the log-loss of test rows falls with λ = 1 ("use") or with the
-geometric mean of both models ("use with weight ½"), or, where it says "do not use", rises with λ = 1.
+geometric mean of both models ("use with weight λ"), or, where it says "do not use", rises with λ = 1.
 *Plain CV* decides by the sign of the paired cross-validated difference of the log-loss, in all cases and in
 as many as advice decides, the clearest first. The probability of harm of a case comes from a prior that was
 learned without its table (a design: without it and its twin)."""

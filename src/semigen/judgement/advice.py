@@ -23,7 +23,7 @@ from semigen.judgement.signs import signs
 from semigen.judgement.study import Study, study
 from semigen.mixture import MixtureClassifier
 
-Said = Literal["use", "use with weight ½", "do not use", "not enough labels to tell"]
+Said = Literal["use", "use with weight λ", "do not use", "not enough labels to tell"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Advice:
 
     Attributes
     ----------
-    verdict : {"use", "use with weight ½", "do not use", "not enough labels to tell"}
+    verdict : {"use", "use with weight λ", "do not use", "not enough labels to tell"}
     unlabeled_weight : float or None
-        Weight of the model with the unlabeled rows, the rest of it on the model without them: 1, 0.5 (an
-        ensemble of both), or 0 (``"do not use"``); None where it cannot be told.
+        λ, the weight of the model with the unlabeled rows, the rest being that of the model without them: 1,
+        0.5 (an ensemble of both), or 0 (``"do not use"``); None where it cannot be told.
     harm_probability : float
         That unlabeled rows of full weight (λ = 1) raise the log-loss on new rows, from 0 to 1.
     average_harm_probability : float
@@ -76,7 +76,9 @@ class Advice:
         harm = f"probability of harm at full weight {100 * self.harm_probability:.0f} %"
         return {
             "use": f"Use {rows} ({harm}).",
-            "use with weight ½": f"Use {rows} with weight ½: average models with and without them ({harm}).",
+            "use with weight λ": (
+                f"Use {rows} with weight λ = 0.5: average models with and without them ({harm})."
+            ),
             "do not use": f"Do not use {rows}: train on the labeled rows alone ({harm}).",
             "not enough labels to tell": (
                 f"{self.n_labeled} labels are not enough to tell whether {rows} help ({harm}): label "
@@ -246,5 +248,5 @@ def decide(harm: float, harm_of_average: float) -> tuple[Said, float | None]:
     if leaning == "hurt":
         return "do not use", 0.0
     if lean(harm_of_average) == "helped":
-        return "use with weight ½", 0.5
+        return "use with weight λ", 0.5
     return "not enough labels to tell", None
