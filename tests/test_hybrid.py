@@ -20,7 +20,7 @@ from semigen.arrays.special import NormalScores
 from semigen.columns import ReadTable, learn
 from semigen.em import Data
 from semigen.em.kernel import start_walk
-from semigen.estimators import classifiers
+from semigen.estimators import boosting, classifiers
 from semigen.estimators.classifiers import MOST_TREES, BoostedTrees, ExtraTrees, RidgeLogistic, TreeEnsemble
 from semigen.exceptions import LabelError, NotFittedError, ParameterError
 from semigen.representation import PlainColumns, mixtures
@@ -455,7 +455,7 @@ def test_of_many_rows_boosted_trees_see_bins(rng, monkeypatch):
     y = ((X[:, 0] > 4) ^ (X[:, 3] > 0.3)).astype(int)
     whole = BoostedTrees(30).fit(X, y)
     monkeypatch.setattr(classifiers, "MANY_ROWS", 399)
-    monkeypatch.setattr(classifiers, "BINS", 20)
+    monkeypatch.setattr(boosting, "BINS", 20)
     found = BoostedTrees(30).fit(X, y)
     right = [np.mean(one.predict_proba(X).argmax(axis=1) == y) for one in (found, whole)]
     assert right[0] > right[1] - 0.03
