@@ -1,8 +1,5 @@
 """Deep classifiers leave λ and how sure they may be to held-out labels."""
 
-from copy import copy
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -114,37 +111,9 @@ def test_columns_that_mean_nothing_give_the_class_shares(make, rng, tmp_path):
     again = semigen.load(tmp_path / "m.semigen")
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     assert again.verdict_ == model.verdict_
-    model.folds_ = again.folds_ = ()
     plain = model.calibration_
     model.calibration_ = Calibration.at(1.0, plain.shares)
     np.testing.assert_allclose(plain(model.predict_proba(X)), again.predict_proba(X), rtol=1e-9)
-
-
-@pytest.mark.parametrize("make", SMALL, ids=lambda one: one.__name__)
-def test_predictions_are_the_mean_over_the_last_fit_and_its_folds(make, rng):
-    X = rng.normal(size=(100, 2)) + Y[:, None]
-    model = make(n_steps=3, unlabeled_weight=0.0, random_state=0, **SMALL[make]).fit(X, Y)
-    alone = [copy(model) for _ in range(4)]
-    for one, networks in zip(alone, (model.networks_, *model.folds_), strict=True):
-        one.networks_, one.folds_ = networks, ()
-    each = [one.predict_proba(X) for one in alone]
-    assert all(abs(one - each[0]).max() > 1e-6 for one in each[1:])
-    np.testing.assert_allclose(model.predict_proba(X), np.mean(each, axis=0), rtol=1e-9)
-    assert model.predict_uncertainty(X).epistemic.max() > 0
-    assert make(n_steps=1, unlabeled_weight=0.0, calibrate=1.0, **SMALL[make]).fit(X, Y).folds_ == ()
-
-
-@pytest.mark.parametrize("lam", [0.0, 1.0])
-def test_the_folds_that_predict_have_the_weight_of_the_fit(lam, monkeypatch, rng):
-    def decided(*told):
-        found = select(*told)
-        return replace(found, unlabeled_weight=lam) if found.folds else found
-
-    monkeypatch.setattr("semigen.deep.classifier.select", decided)
-    X = rng.normal(size=(100, 2))
-    model = VAEClassifier(hidden=8, n_latent=2, n_steps=2, random_state=0).fit(X, Y)
-    for one in (model.networks_, *model.folds_):
-        assert (one.architecture.labeled_share == 1.0) == (lam == 0.0)
 
 
 def test_folds_do_not_see_the_labels_that_are_held_out(monkeypatch, rng):

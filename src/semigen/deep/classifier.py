@@ -18,7 +18,6 @@ from semigen.data.weights import read_labels
 from semigen.deep.data.datasets import as_table
 from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.estimator import Array, DeepEstimator
-from semigen.deep.fitted import Networks
 from semigen.deep.selection import Rows, select, to_hold_out, to_show, to_try
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import TableClassifier
@@ -32,9 +31,6 @@ class DeepClassifier(DeepEstimator, TableClassifier):
     unlabeled_weight: Any
     calibrate: Any
 
-    folds_: tuple[Networks, ...]
-    """Of the fits without held-out rows, with the λ of the fit: they predict together with ``networks_``."""
-
     def fit(
         self,
         X: Any,
@@ -46,8 +42,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         """Fit to labeled and unlabeled rows.
 
         With ``unlabeled_weight="auto"`` or ``calibrate="auto"`` up to three folds of labeled rows are held
-        out first, each of which takes a fit of half as many steps for every λ that is tried. Predictions are
-        the mean over the networks of the last fit and of the folds with the same λ.
+        out first, each of which takes a fit of half as many steps for every λ that is tried.
 
         Parameters
         ----------
@@ -92,20 +87,17 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             folds, of_folds, training = [], 0, replace(training, n_steps=0)
         done = self._steps_first
         total = done + of_folds + training.n_steps
-        networks: dict[float, list[Networks]] = {one: [] for one in tried}
 
         def predict(lam: float, held_out: Rows, rows: Rows) -> Array:
             nonlocal done
             told = part(progress, done, total - done - short, f"a fold of labels held out, λ = {lam:g}")
             fold = self._without(held_out, X, labels, weight, lam, short, training.seed, told)
             found = np.asarray(fold.predict_proba(take_rows(X, rows)))
-            networks[lam].append(fold.networks_)
             done += short
             return found
 
         found = select(predict, tried, folds, labels, weight, shares, training.seed, power)
         self._learn(X, labels, weight, training, found.unlabeled_weight, part(progress, done, 0))
-        self.folds_ = tuple(networks[found.unlabeled_weight])
         if interrupted:
             self.outcome_ = "interrupted"
             warnings.warn(

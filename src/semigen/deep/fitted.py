@@ -85,15 +85,9 @@ class Networks:
                 answers[i : i + size] = question(rows.take(slice(i, i + size)))
         return answers
 
-    def ask_each(
-        self, rows: Rows, question: Callable[[Any, TensorRows], Tensor], others: Sequence[Networks] = ()
-    ) -> NDArray[np.float64]:
-        """Each member's answers, and those of other networks of this table, (members, n, …).
-
-        ``question(model, rows)`` is (n, …).
-        """
-        models = [one for networks in (self, *others) for one in networks.models]
-        answers = self.ask(rows, lambda block: torch.stack([question(one, block) for one in models], 1))
+    def ask_each(self, rows: Rows, question: Callable[[Any, TensorRows], Tensor]) -> NDArray[np.float64]:
+        """Each member's answers, (members, n, …), where ``question(model, rows)`` is (n, …)."""
+        answers = self.ask(rows, lambda block: torch.stack([question(one, block) for one in self.models], 1))
         return answers.transpose(0, 1).numpy()
 
     def draw(self, n: int, rows: Callable[[Any, Tensor], Tensor]) -> Tensor:

@@ -252,10 +252,9 @@ def _unseen(model: Any) -> None:
 
 
 def _as_networks_say(model: Any) -> None:
-    """Probabilities are those of the networks of one fit, and λ is the parameter."""
+    """Probabilities are those of the networks, and λ is the parameter."""
     model.calibrate = 1.0
     if hasattr(model, "classes_"):
-        model.folds_ = ()
         model.calibration_ = Calibration.at(1.0, np.full(len(model.classes_), 1 / len(model.classes_)))
         model.unlabeled_weight_ = float(model.unlabeled_weight)
         model.comparison_, model.verdict_ = None, Verdict("not compared")

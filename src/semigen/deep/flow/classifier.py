@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,6 @@ from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.data.rows import TableRows, blocks, training_rows
 from semigen.deep.draws import draw_classes, drawing
 from semigen.deep.estimator import Array
-from semigen.deep.fitted import Networks
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
 from semigen.deep.flow.start import LABELERS, start_components, start_labels
 from semigen.deep.parameters import hidden_sizes
@@ -92,7 +91,6 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         How sure predictions are: the power of what the network makes of the columns, beside the class shares
         (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
         after a few labels. "auto": the powers that the held-out rows ask for. Densities do not depend on it.
-        Predictions are then the mean over the last fit and the fits without held-out rows, up to three.
     unlabeled : scalar or None, default=-1
         Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     warmup_steps : int, default=200
@@ -104,8 +102,8 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         As in :class:`VAEClassifier`. Of a few hundred rows a flow learns by heart what it can: without early
         stopping it ends far from new rows.
     n_members : int, default=1
-        Flows of a deep ensemble, trained at once from different seeds. The density is their mixture with
-        equal weights, so in predictions, too, a member counts more for rows that it finds more probable.
+        Flows of a deep ensemble, trained at once from different seeds. The model is their mixture with equal
+        weights, so a member counts more for rows that it finds more probable.
     random_state : int, RandomState or None, default=None
         The same number gives the same result on the same device.
     verbose : int, default=0
@@ -287,15 +285,15 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         return np.asarray(np.logaddexp.reduce(self.log_joint(X), axis=1))
 
     def predict_proba(self, X: Any) -> Array:
-        """Calibrated p(class | x) ∝ p(x, class), averaged over all networks, (n, K), as in ``classes_``."""
+        """Calibrated p(class | x) ∝ p(x, class), (n, K), in the order of ``classes_``."""
         probs, member = self._member_proba(X)
         return np.asarray((member[..., None] * probs).sum(axis=0))
 
     def predict_uncertainty(self, X: Any) -> Uncertainty:
         """How uncertain the class of each row is, and which part of that more data would reduce, nats.
 
-        From the disagreement of all networks, members weighted by their densities at the row: the epistemic
-        part is 0 for a single one. The total is the entropy of :meth:`predict_proba`.
+        From the disagreement of the members, weighted by their densities at the row: the epistemic part is 0
+        for a single one. The total is the entropy of p(class | x).
         """
         return disagreement(*self._member_proba(X))
 
@@ -345,35 +343,26 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         columns.refuse_missing(self.networks_.architecture.table.schema, matrix, _CURE)
         return super()._as_rows(matrix)
 
-    def _ask(
-        self, X: Any, question: Callable[[ClassFlow, Tensor], Tensor], others: Sequence[Networks] = ()
-    ) -> list[Array]:
-        """Answers about rows of each member, and of other networks, (n, …), computed block by block."""
+    def _ask(self, X: Any, question: Callable[[ClassFlow, Tensor], Tensor]) -> list[Array]:
+        """Each member's answers about rows, (n, …), computed block by block."""
         check_is_fitted(self)
         rows = self._rows(X)
         with torch.no_grad():
             return [
                 np.concatenate([question(model, block.x).numpy() for block in blocks(rows)])
-                for networks in (self.networks_, *others)
-                for model in networks.models
+                for model in self.networks_.models
             ]
 
-    def _member_joint(self, X: Any, others: Sequence[Networks] = ()) -> Array:
-        """Log p(x, class) of each member, and of other networks, per unit of the columns, (members, n, K)."""
-        joint = np.stack(self._ask(X, lambda model, x: model.log_joint(x).T, others))
+    def _member_joint(self, X: Any) -> Array:
+        """Log p(x, class) of each member, per unit of the columns, (members, n, K)."""
+        joint = np.stack(self._ask(X, lambda model, x: model.log_joint(x).T))
         return np.asarray(joint - np.log(self.networks_.architecture.table.scale).sum())
 
     def _member_proba(self, X: Any) -> tuple[Array, Array]:
-        """Calibrated p(class | x) of each network, (networks, n, K), and how much it counts, (networks, n).
-
-        Members count as they share p(x), and on average as much as the network of a fold.
-        """
-        joint, prior = self._member_joint(X, self.folds_), np.log(self.class_prior_)
-        members = joint[: len(self.networks_.models)]
-        share = np.full(joint.shape[:2], 1.0 / len(joint))
-        density = np.logaddexp.reduce(members, axis=2)
-        share[: len(members)] *= len(members) * np.exp(log_posterior(density.T, np.zeros(len(members)))).T
-        return self.calibration_(np.stack([np.exp(log_posterior(one, prior)) for one in joint])), share
+        """Calibrated p(class | x) of each member, (members, n, K), and its share of p(x), (members, n)."""
+        joint, prior = self._member_joint(X), np.log(self.class_prior_)
+        member = np.exp(log_posterior(np.logaddexp.reduce(joint, axis=2).T, np.zeros(len(joint)))).T
+        return self.calibration_(np.stack([np.exp(log_posterior(one, prior)) for one in joint])), member
 
     def _mixed(self, joint: Array) -> Array:
         return np.asarray(np.logaddexp.reduce(joint, axis=0) - np.log(len(joint)))

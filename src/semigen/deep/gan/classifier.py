@@ -94,7 +94,6 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         How sure predictions are: the power of what the network makes of the columns, beside the class shares
         (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
         after a few labels. "auto": the powers that the held-out rows ask for. Densities do not depend on it.
-        Predictions are then the mean over the last fit and the fits without held-out rows, up to three.
     unlabeled : scalar or None, default=-1
         Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     n_steps : "auto" or int, default="auto"
@@ -112,8 +111,8 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         average starts at the initial weights, so after t steps the decay is at most (1 + t) / (10 + t):
         otherwise they would dominate for thousands of steps.
     n_members : int, default=1
-        Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of the
-        probabilities of all networks, and :meth:`predict_uncertainty` measures their disagreement.
+        Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of their
+        probabilities, and :meth:`predict_uncertainty` measures their disagreement.
     n_jobs, device, precision, checkpoint, random_state, verbose
         As in :class:`VAEFeatures`.
 
@@ -244,13 +243,13 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         self.classes_ = split.classes
 
     def predict_proba(self, X: Any) -> Array:
-        """Calibrated p(class | x, real), averaged over all networks, (n, K), in the order of ``classes_``."""
+        """Calibrated p(class | x, real), averaged over members, (n, K), in the order of ``classes_``."""
         return np.asarray(self._member_proba(X).mean(axis=0))
 
     def predict_uncertainty(self, X: Any) -> Uncertainty:
         """How uncertain the class of each row is, and which part of that more data would reduce, nats.
 
-        From the disagreement of all networks: the epistemic part is 0 for a single one.
+        From the disagreement of the members: the epistemic part is 0 for a single one.
         """
         return disagreement(self._member_proba(X))
 
@@ -304,14 +303,13 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         return rows, self.classes_[code.numpy()]
 
     def _member_proba(self, X: Any) -> Array:
-        """Calibrated p(class | x, real) of each network, (networks, n, K)."""
+        """Calibrated p(class | x, real) of each member, (members, n, K)."""
         check_is_fitted(self)
         return self._member_proba_of(self._rows(X))
 
     def _member_proba_of(self, rows: Rows) -> Array:
-        return self.calibration_(
-            self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp(), self.folds_)
-        )
+        found = self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp())
+        return self.calibration_(found)
 
     def _with_unit_cells(self, table: Table, matrix: Any) -> tuple[Table, tuple[bool, ...]]:
         """The table without standardization of numbers from 0 to 1, and which columns these are."""

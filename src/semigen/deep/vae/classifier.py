@@ -68,7 +68,6 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         How sure predictions are: the power of what the network makes of the columns, beside the class shares
         (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
         after a few labels. "auto": the powers that the held-out rows ask for. Densities do not depend on it.
-        Predictions are then the mean over the last fit and the fits without held-out rows, up to three.
     unlabeled : scalar or None, default=-1
         Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
     top_k : int or None, default=None
@@ -94,8 +93,8 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         Whether the labeled part of a batch has as many rows of each class, those of small classes more than
         once; the means of the labeled terms are then over classes, too.
     n_members : int, default=1
-        Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of the
-        probabilities of all networks, and :meth:`predict_uncertainty` measures their disagreement.
+        Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of their
+        probabilities, and :meth:`predict_uncertainty` measures their disagreement.
     random_state : int, RandomState or None, default=None
         The same number gives the same result on the same device.
     verbose : int, default=0
@@ -241,13 +240,13 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         self.classes_ = split.classes
 
     def predict_proba(self, X: Any) -> Array:
-        """Calibrated q(class | x), averaged over all networks, (n, K), in the order of ``classes_``."""
+        """Calibrated q(class | x), averaged over members, (n, K), in the order of ``classes_``."""
         return np.asarray(self._member_proba(self._rows(X)).mean(axis=0))
 
     def predict_uncertainty(self, X: Any) -> Uncertainty:
         """How uncertain the class of each row is, and which part of that more data would reduce, nats.
 
-        From the disagreement of all networks: the epistemic part is 0 for a single one.
+        From the disagreement of the members: the epistemic part is 0 for a single one.
         """
         return disagreement(self._member_proba(self._rows(X)))
 
@@ -389,12 +388,9 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         return self.features_.inverse_transform(matrix)
 
     def _member_proba(self, rows: Rows) -> Array:
-        """Calibrated q(class | x) of each network, (networks, n, K)."""
-        return self.calibration_(
-            self.networks_.ask_each(
-                rows, lambda model, block: model.log_q(model.look(block)).exp(), self.folds_
-            )
-        )
+        """Calibrated q(class | x) of each member, (members, n, K)."""
+        found = self.networks_.ask_each(rows, lambda model, block: model.log_q(model.look(block)).exp())
+        return self.calibration_(found)
 
     def _decoded(self, X: Any, code: int | None) -> Any:
         """Mean of p(x | y, z) of the first member, at the posterior mean of z given the row's own class."""
