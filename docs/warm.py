@@ -10,6 +10,7 @@ import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -69,6 +70,7 @@ def serve(listening: socket.socket) -> None:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _become(asking)
         asking.close()
+    shutil.rmtree(Path(listening.getsockname()).parent)
 
 
 def _become(asking: socket.socket) -> None:
