@@ -25,7 +25,7 @@ demo: $(VENV)/stamp-base  ## install semigen and run the main job on a bundled r
 	$(BIN)/semigen demo --force
 
 test: $(VENV)/stamp-test  ## install what the tests need and run them
-	$(BIN)/python -m pytest -n logical --dist worksteal
+	$(BIN)/python -m pytest -n logical --dist worksteal --durations 30
 
 test-long: $(VENV)/stamp-test  ## the statistical tests that take minutes
 	$(BIN)/python -m pytest --long
@@ -36,8 +36,9 @@ lint: $(VENV)/stamp-test  ## style, format, types, import floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# More pages at a time than processors, so that none of these is idle before the last page.
 docs: $(VENV)/stamp-docs  ## build the documentation; every example in it runs
-	$(BIN)/python -m sphinx -j auto -W --keep-going -q docs docs/_build/html
+	$(BIN)/python -m sphinx -j 6 -W --keep-going -q docs docs/_build/html
 
 wheel: $(VENV)/stamp-release  ## build wheel and sdist into dist/ and check what an index would show of them
 	rm -rf dist

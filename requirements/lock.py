@@ -9,16 +9,25 @@ ROOT = HERE.parent
 GPU_LIBRARIES = ("nvidia-", "cuda-", "triton")
 """What a GPU build of torch wants beside it: the benchmarks run on its CPU build, which does not."""
 PROJECT = "pyproject.toml"
-PINNED = ["--constraints", str(HERE / "base.txt"), "--universal", "--upgrade"]
+
+
+def _as_in(name: str) -> list[str]:
+    return ["--constraints", str(HERE / f"{name}.txt")]
+
+
+PINNED = [*_as_in("base"), "--universal", "--upgrade"]
 SETS = {
     "base": [PROJECT, "--universal", "--upgrade"],
     "test": [PROJECT, "--group", "test", *PINNED],
-    "docs": [PROJECT, "--group", "docs", *PINNED],
+    "docs": [PROJECT, "--group", "docs", *PINNED, *_as_in("test")],
     "benchmark": [PROJECT, "--group", "benchmark", *PINNED],
-    "release": ["--group", "release", *PINNED],
+    "release": ["--group", "release", *PINNED, *_as_in("test"), *_as_in("docs")],
     "lowest": [PROJECT, "--all-extras", "--group", "test", "--resolution", "lowest-direct", "--upgrade"],
 }
-"""What uv resolves for each file. The lowest versions are those of what pyproject.toml names itself."""
+"""What uv resolves for each file. Tests, docs and release share an environment, so they agree.
+
+The lowest versions are those of what pyproject.toml names itself.
+"""
 
 
 def main() -> None:

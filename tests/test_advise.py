@@ -26,6 +26,7 @@ from semigen.judgement.findings.labels import classes_like_two, rare_classes, su
 from semigen.judgement.findings.path import held_out_change, path_jump
 from semigen.judgement.findings.population import covariate_shift, label_shift, shuffled_columns
 from semigen.judgement.prior import Harm, learned
+from semigen.judgement.rules import recommend
 from semigen.judgement.signs import signs
 from semigen.judgement.study import name_of, study
 
@@ -102,7 +103,7 @@ def test_advice_is_json_and_says_the_same_as_text_and_as_html():
     assert said["verdict"] == found.verdict
     assert said["recommendation"]["kind"] == found.recommendation.kind
     assert [one["name"] for one in said["findings"]] == [one.name for one in found.findings]
-    assert said["harm_by_weight"]["1"] == found.harm_probability
+    assert said["harm_probability"] == found.harm_probability > found.average_harm_probability
     for text in (str(found), found._repr_html_()):
         assert found.recommendation.estimator in text
         assert all(one.name in text for one in found.findings)
@@ -140,27 +141,34 @@ def test_too_few_labels_to_hold_out_still_give_a_probability():
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_the_largest_safe_weight_is_advised():
-    assert decide({1.0: SAFE, 0.1: 0.0}) == ("use", 1.0)
-    assert decide({1.0: 0.99, 0.1: SAFE}) == ("use with weight λ", 0.1)
-    assert decide({1.0: HARMFUL, 0.1: 0.5}) == ("do not use", 0.0)
-    assert decide({1.0: 0.5, 0.1: 0.5}) == ("not enough labels to tell", None)
+def test_the_verdict_follows_from_the_probability_of_harm():
+    assert decide(SAFE, 1.0) == ("use", 1.0)
+    assert decide(SAFE + 0.01, SAFE) == ("use with weight ½", 0.5)
+    assert decide(HARMFUL - 0.01, SAFE + 0.01) == ("not enough labels to tell", None)
+    assert decide(HARMFUL, 0.0) == ("do not use", 0.0)
+
+
+def test_an_average_is_recommended_as_an_ensemble_of_both_models():
+    what = recommend(clean_study(), [], True, 0.5)
+    assert what.kind == "generative"
+    model = eval(what.estimator, {"semigen": semigen})
+    assert [one.unlabeled_weight for _, one in model.estimators] == [1, 0]
 
 
 def test_the_learned_prior_knows_the_signs_of_a_study():
-    found = signs(clean_study(), 1.0)
+    found = signs(clean_study())
     for name, harm in learned().items():
         assert set(harm.names) <= set(found), name
         assert len(harm.sign) == len(harm.value) == len(harm.beyond)
-    assert set(learned()["1 blind"].names) < set(learned()["1"].names)
+    assert set(learned()["blind"].names) < set(learned()["held out"].names)
     assert all(np.isfinite(value) for value in found.values())
 
 
 def test_harm_is_more_probable_where_held_out_labels_say_so():
-    found = signs(clean_study(), 1.0)
-    harm = learned()["1"]
-    better, worse = ({**found, "t": t, "t of λ = 1": t, "t of Brier": t} for t in (-4.0, 4.0))
-    assert harm.probability(better) < harm.probability(worse)
+    found = signs(clean_study())
+    harm = learned()["held out"]
+    better, worse = ({**found, "t": t, "t of Brier": t} for t in (-4.0, 4.0))
+    assert all(np.less(harm.probabilities(better), harm.probabilities(worse)))
 
 
 def test_a_tree_is_read_down_to_a_leaf():
@@ -179,10 +187,11 @@ def test_a_tree_is_read_down_to_a_leaf():
         ((0, 0), (0.1, 0.2)),
     ):
         assert harm.mean(signs_of) == pytest.approx(np.mean(shares))
-        assert harm.probability(dict(zip("ab", signs_of, strict=True))) == pytest.approx(np.mean(shares))
+        signs_by_name = dict(zip("ab", signs_of, strict=True))
+        assert harm.probabilities(signs_by_name) == pytest.approx([np.mean(shares)] * 2)
     steeper = Harm.from_dict({**harm.to_dict(), "slope": 2.0, "intercept": 1.0})
     odds = np.exp(1.0) * (0.35 / 0.65) ** 2
-    assert steeper.probability({"a": 1, "b": 5}) == pytest.approx(odds / (1 + odds))
+    assert steeper.probabilities({"a": 1, "b": 5}) == pytest.approx((odds / (1 + odds), 0.35))
 
 
 # Each look: what was planted is seen, and clean rows are clean.

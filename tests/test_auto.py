@@ -6,6 +6,7 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from semigen import AutoClassifier, HybridClassifier, MixtureEnsembleFeatures, PoolClassifier, load, save
 from semigen.columns import ReadTable, learning, reading
@@ -532,6 +533,18 @@ def renamed(names, seed=0):
 
 def test_classes_with_other_names_in_the_same_order_have_the_same_probabilities():
     np.testing.assert_array_equal(renamed(["x1", "x2", "x3"]), renamed([1.5, 2.5, 7.0]))
+
+
+def test_a_fit_takes_one_thread_of_the_linear_algebra_library(rng):
+    X, y = rng.normal(size=(30, 2)), np.arange(30) % 3 - 1
+    seen = []
+
+    def count(*step):
+        seen.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+
+    with threadpool_limits(2, user_api="blas"):
+        AutoClassifier(n_mixtures=2).fit(X, y, progress=count)
+    assert set(seen) == {1}
 
 
 @pytest.mark.long

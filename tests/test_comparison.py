@@ -1,5 +1,7 @@
 """One comparison, one rule: verdicts and their words, the zero line, the one-standard-error rule."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -209,9 +211,15 @@ def test_reference_values_of_wilsons_interval():
 
 def test_a_comparison_is_shown_without_its_rows():
     X, y = np.arange(40.0)[:, None], np.repeat([0, 1], 20)
-    shown = repr(cross_validate({"prior": DummyClassifier()}, X, y))
+    comparison = cross_validate({"prior <1>": DummyClassifier()}, X, y)
+    shown = repr(comparison)
     assert "array" not in shown
     assert "prior" in shown
+    assert "Brier score" in str(comparison)
+    assert "Brier" not in str(replace(comparison, row_briers=None))  # as of an ensemble
+    html = comparison._repr_html_()
+    assert "prior &lt;1&gt;" in html
+    assert "accuracy" in html
 
 
 def test_a_verdict_without_a_comparison_counts_no_rows():

@@ -19,7 +19,15 @@ from semigen.deep import (  # noqa: E402
 from semigen.deep.residual import ResidualBlock, ResidualDecoder, ResidualEncoder, augment  # noqa: E402
 from semigen.exceptions import ParameterError, TableError  # noqa: E402
 
-COLOR = {"image_shape": (3, 16, 16), "n_steps": 2, "batch_size": 8, "random_state": 0, "device": "cpu"}
+COLOR = {
+    "image_shape": (3, 16, 16),
+    "n_steps": 2,
+    "batch_size": 8,
+    "random_state": 0,
+    "device": "cpu",
+    "unlabeled_weight": 1.0,
+    "calibrate": 1.0,
+}
 MODELS = {
     "M2": VAEClassifier(likelihood="continuous_bernoulli", network="resnet", n_latent=3, hidden=8, **COLOR),
     "GAN": GANClassifier(network="resnet", hidden=16, n_latent=5, n_members=2, augment="shift", **COLOR),
@@ -96,8 +104,7 @@ def test_augmented_rows_enter_the_cross_entropy_alone(shapes, monkeypatch):
         seen.append((tuple(x.shape), image_shape, kind))
         return x
 
-    alone = {"unlabeled_weight": 1.0, "calibrate": 1.0}
-    options = {**COLOR, **alone, "likelihood": "continuous_bernoulli", "hidden": 8, "n_latent": 2}
+    options = {**COLOR, "likelihood": "continuous_bernoulli", "hidden": 8, "n_latent": 2}
     plain = VAEClassifier(**options).fit(shapes.X, shapes.y)
     monkeypatch.setattr("semigen.deep.vae.architecture.augment", spy)
     same = VAEClassifier(augment="shift", **options).fit(shapes.X, shapes.y)

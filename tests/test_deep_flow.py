@@ -61,7 +61,7 @@ def bent():
 
 def test_the_density_integrates_to_1(bent):
     model, X = bent
-    a, b = (np.linspace(x.min() - 1.5 * np.ptp(x), x.max() + 1.5 * np.ptp(x), 160) for x in X.T)
+    a, b = (np.linspace(x.min() - 1.5 * np.ptp(x), x.max() + 1.5 * np.ptp(x), 110) for x in X.T)
     grid = np.stack(np.meshgrid(a, b, indexing="ij"), axis=-1).reshape(-1, 2)
     density = np.exp(model.log_joint(grid))
     mass = density.sum(axis=0) * (a[1] - a[0]) * (b[1] - b[0])

@@ -130,6 +130,7 @@ def test_a_forecast_is_a_record(found):
     assert four.low < four.value < found.at("bayes", found.n_labeled).value
     assert found.best == min(("bayes", "logistic"), key=lambda name: found.at(name, found.n_labeled).value)
     assert record["sentence"] == str(found)
+    assert str(found) in found._repr_html_()
     assert f"With {found.n_labeled} labels the {found.best} model" in str(found)
     for one in (found.curves[0].error[0], found.curves[1].error[-1]):
         assert one.low <= one.value <= one.high

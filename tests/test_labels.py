@@ -363,6 +363,9 @@ def test_every_container_agrees(y):
         assert encode(same).classes.tolist() == known
     for same in (code, np.array(code), np.array(number, dtype=float), pd.Series(number, dtype="Int64")):
         assert_array_equal(encode(same).hard, code)
+    whole = encode(pd.array(number, dtype="Int64"))
+    assert_array_equal(whole.hard, code)
+    assert whole.classes.dtype == np.int64
 
 
 @given(
@@ -466,6 +469,14 @@ def test_estimators_take_labels_and_tables_that_are_read_already(model, rng):
     assert read.classes_.tolist() == ["down", "up"]
     np.testing.assert_allclose(read.predict_proba(table), wanted, atol=1e-10)
     np.testing.assert_allclose(read.predict_proba(frame), wanted, atol=1e-10)
+
+
+def test_labels_of_the_labeled_rows_only_are_refused_with_the_cure():
+    X = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0, 4.0]}, index=list("abcde"))
+    y = pd.Series(["low", "high"], index=["b", "e"])
+    with pytest.raises(LabelError, match=r"X has 5 rows and y has 2.*y\.reindex\(X\.index\)"):
+        MixtureClassifier().fit(X, y)
+    assert MixtureClassifier().fit(X, y.reindex(X.index)).predict(X)[[1, 4]].tolist() == ["low", "high"]
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t\n"])

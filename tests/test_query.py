@@ -298,6 +298,19 @@ def test_a_query_goes_through_json_and_into_frames(auto, data):
         assert list(np.asarray(frame["row"])) == asked.rows.tolist()
 
 
+def test_a_query_is_shown_as_a_table(auto, data):
+    X, _, y = data
+    asked = semigen.query(auto, X, y, 3)
+    head, names, *lines = str(asked).splitlines()
+    assert head == f"3 rows to label next, of {len(y)} ({asked.n_labeled} labeled)"
+    assert names.split() == ["row", "reason", "score", "predicted", "probability"]
+    first = [asked.rows[0], asked.reasons[0], f"{asked.scores[0]:.3f}"]
+    assert lines[0].split()[:3] == list(map(str, first))
+    assert lines[0].endswith(f"{asked.probabilities[0]:.3f}")
+    assert str(asked) in asked._repr_html_()
+    assert "nan" not in str(semigen.query(None, X[:40], n=2))
+
+
 class Contrary:
     """A strategy with the arguments of scikit-activeml's that asks for the most certain rows."""
 

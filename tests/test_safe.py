@@ -99,11 +99,9 @@ def test_a_number_of_repeats_that_is_none_is_refused(n_repeats, helpful):
 
 
 def test_the_path_is_paired_cross_validation(helpful):
-    weights = (0.1, 1.0)
-    safe = SafeClassifier(MixtureClassifier(), unlabeled_weights=weights, n_repeats=2).fit(
-        helpful.X, helpful.y
-    )
-    models = {str(w): MixtureClassifier(unlabeled_weight=w) for w in (0.0, *weights)}
+    weights, model = (0.1, 1.0), MixtureClassifier(covariance="full", calibrate=1.0)
+    safe = SafeClassifier(model, unlabeled_weights=weights, n_repeats=2).fit(helpful.X, helpful.y)
+    models = {str(w): clone(model).set_params(unlabeled_weight=w) for w in (0.0, *weights)}
     found = cross_validate(models, helpful.X, helpful.y, n_repeats=2)
     assert [point.unlabeled_weight for point in safe.path_] == [0.0, 0.1, 1.0]
     for point, name in zip(safe.path_, models, strict=True):
@@ -120,7 +118,7 @@ def test_the_path_is_paired_cross_validation(helpful):
 @pytest.mark.parametrize("warm_start", [False, True])
 def test_the_fit_that_is_kept_knows_nothing_of_the_other_candidates(warm_start, helpful):
     """From the fit of one weight that leads EM astray, all larger ones would go astray, too."""
-    model = MixtureClassifier(covariance="tied", components_per_class=2, random_state=0)
+    model = MixtureClassifier(covariance="tied", components_per_class=2, calibrate=1.0, random_state=0)
     safe = SafeClassifier(
         model.set_params(warm_start=warm_start), unlabeled_weights=(0.01, 0.1, 1), n_repeats=1
     )
@@ -285,7 +283,7 @@ def test_sparse_rows(form, rng):
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 def test_mixed_tables_with_missing_values(library):
     data = make_mixed(200, 10, library=library, random_state=0)
-    model = MixtureClassifier(covariance="tied", unlabeled=None)
+    model = MixtureClassifier(covariance="tied", calibrate=1.0, unlabeled=None)
     safe = SafeClassifier(model, n_repeats=1, unlabeled_weights=(0, 1)).fit(data.frame, data.y)
     assert len(safe.path_) == 2
     assert safe.feature_names_in_.tolist()[:2] == ["length", "width"]

@@ -323,11 +323,40 @@ def test_nan_and_null_of_polars():
     assert_array_equal(matrix_of(pl.DataFrame({"a": [NAN, None, 1.0]}))[:, 0], [NAN, NAN, 1.0])
 
 
-def test_empty_columns_are_missing_numbers(frame):
+def test_empty_columns_are_left_out_with_a_warning(frame):
     for empty in ([None, None], np.array([NAN, NAN])):
-        schema, matrix = learn(frame({"a": [1.0, 2.0], "b": empty}))
-        assert schema.kinds == ("number", "number")
-        assert np.isnan(matrix[:, 1]).all()
+        X = frame({"a": [1.0, 2.0], "b": empty})
+        with pytest.warns(ColumnWarning, match="'b' is not used: no cell is filled"):
+            schema, matrix = learn(X)
+        assert schema.names == ("a",)
+        assert_array_equal(matrix, [[1.0], [2.0]])
+        assert_array_equal(read(schema, X), matrix)
+        assert learn(X, {"b": "number"})[0].names == ("a", "b")
+        with pytest.raises(ColumnError, match="a model can use: 'b' is not used"):
+            learn(frame({"b": empty}))
+
+
+@pytest.mark.parametrize("freq", ["D", "M", "h"])
+def test_periods_are_their_first_moments(freq):
+    X = pd.DataFrame({"when": pd.period_range("2020-01-30", periods=40, freq=freq)})
+    with pytest.warns(ColumnWarning, match="'when' .date. became time"):
+        schema, matrix = learn(X)
+    assert_array_equal(read(schema, X.assign(when=X["when"].dt.to_timestamp())), matrix)
+
+
+@pytest.mark.parametrize(
+    ("X", "what"),
+    [
+        ({"a": [1.0, 2.0]}, "a dict of named values"),
+        ([{"a": 1.0}, {"a": 2.0}], "a list of named values"),
+        (np.array([(1.0,), (2.0,)], dtype=[("a", float)]), "a structured array"),
+    ],
+)
+def test_named_values_belong_in_a_frame(X, what):
+    schema, _ = learn(pd.DataFrame(X))
+    for call in (learn, lambda X: read(schema, X)):
+        with pytest.raises(ColumnError, match=f"X is {what}: make a data frame"):
+            call(X)
 
 
 def test_columns_that_no_model_reads_are_left_out_with_a_warning(frame):

@@ -31,7 +31,8 @@ def main() -> None:
     judged = verdicts.judge(rows)
     verdicts.save(judged)
     known = [one for one in verdicts.judge(rows, group="seed") if one.kind == "design"]
-    page = report.page(judged, known)
+    fresh = {group: verdicts.judge(rows, group, cases.FRESH_SEED) for group in ("name", "seed")}
+    page = report.page(judged, known, fresh)
     print(page)
     (bank.RESULTS / "results.md").write_text(page, encoding="utf-8")
 
@@ -44,7 +45,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--suspects", action="store_true", help="only labels that look wrong (needs cleanlab)"
     )
-    parser.add_argument("--seeds", type=int, help="draws of each case")
+    parser.add_argument("--seeds", type=int, nargs="+", help="only these draws of each case")
     parser.add_argument("--folder", type=Path, help="of the real tables; or the variable SEMIGEN_TABLES")
     parser.add_argument("--learn", action="store_true", help="learn the prior that the package keeps")
     parser.add_argument("--report", action="store_true", help="run nothing")

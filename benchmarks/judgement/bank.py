@@ -21,9 +21,9 @@ from semigen.judgement.study import study
 
 RESULTS = Path(__file__).resolve().parent / "results"
 BANK = RESULTS / "cases.csv"
-WEIGHTS = (0.0, 0.1, 1.0)
+WEIGHTS = (0.0, 1.0)
 KEY = ("kind", "name", "well_specified", "labels_per_class", "seed")
-DIGITS = 5
+DIGITS, CLIP = 5, 1e-9
 
 
 def fill(cases: Iterable[Case], path: Path = BANK) -> None:
@@ -31,15 +31,15 @@ def fill(cases: Iterable[Case], path: Path = BANK) -> None:
     known = {tuple(row[one] for one in KEY) for row in read(path)}
     for case in cases:
         if case.key not in known:
-            lines = measured(case)
+            line = measured(case)
+            if line is None:
+                continue
             new = not path.exists()
             with path.open("a", newline="", encoding="utf-8") as file:
-                for line in lines:
-                    writer = csv.DictWriter(file, list(line))
-                    if new:
-                        writer.writeheader()
-                        new = False
-                    writer.writerow(line)
+                writer = csv.DictWriter(file, list(line))
+                if new:
+                    writer.writeheader()
+                writer.writerow(line)
 
 
 def read(path: Path = BANK) -> list[dict[str, str]]:
@@ -50,11 +50,11 @@ def read(path: Path = BANK) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def measured(case: Case) -> list[dict[str, object]]:
-    """One line for each λ > 0; none where the table is too small."""
+def measured(case: Case) -> dict[str, object] | None:
+    """Its line in the file; None where the table is too small."""
     rows = draw(case)
     if rows is None:
-        return []
+        return None
     model = MixtureClassifier(
         covariance=rows.covariance, max_iter=100, tol=1e-5, engine=ThreadEngine(n_threads=1)
     )
@@ -72,30 +72,28 @@ def measured(case: Case) -> list[dict[str, object]]:
                 random_state=case.seed,
             )
         except LabelError:
-            return []
+            return None
         if found.held_out is None:
-            return []
-        judged = {}
-        for weight, fit in found.fits.items():
-            probs = align_probabilities(fit.predict_proba(rows.X_test), fit.classes_, np.unique(rows.y_test))
-            code = np.searchsorted(np.unique(rows.y_test), rows.y_test)
-            judged[weight] = row_log_loss(probs, code), probs.argmax(axis=1) != code
-        seen = {weight: signs(found, weight) for weight in WEIGHTS[1:]}
-    seconds = time.process_time() - since
-    lines = []
-    for weight in WEIGHTS[1:]:
-        change = judged[weight][0] - judged[0.0][0]
-        lines.append(
-            {
-                **dict(zip(KEY, case.key, strict=True)),
-                "unlabeled_weight": weight,
-                "log_loss_before": round(float(judged[0.0][0].mean()), DIGITS),
-                "log_loss_change": round(float(change.mean()), DIGITS),
-                "log_loss_error": round(float(change.std() / np.sqrt(len(change))), DIGITS),
-                "error_before": round(float(judged[0.0][1].mean()), DIGITS),
-                "error_change": round(float(judged[weight][1].mean() - judged[0.0][1].mean()), DIGITS),
-                "seconds": round(seconds, 2),
-                **{name: round(float(value), DIGITS) for name, value in seen[weight].items()},
-            }
+            return None
+        classes, code = np.unique(rows.y_test, return_inverse=True)
+        without, with_rows = (
+            align_probabilities(fit.predict_proba(rows.X_test), fit.classes_, classes)
+            for fit in found.fits.values()
         )
-    return lines
+        average = np.sqrt(np.maximum(without, CLIP) * np.maximum(with_rows, CLIP))
+        seen = signs(found)
+    seconds = time.process_time() - since
+    before = row_log_loss(without, code)
+    wrong = without.argmax(axis=1) != code
+    outcome: dict[str, float] = {"log_loss_before": before.mean(), "error_before": wrong.mean()}
+    for name, probs in (("", with_rows), ("average_", average / average.sum(axis=1, keepdims=True))):
+        change = row_log_loss(probs, code) - before
+        outcome |= {
+            f"{name}log_loss_change": change.mean(),
+            f"{name}log_loss_error": change.std() / np.sqrt(len(change)),
+            f"{name}error_change": (probs.argmax(axis=1) != code).mean() - wrong.mean(),
+        }
+    told = {**outcome, "seconds": seconds, **seen}
+    return dict(zip(KEY, case.key, strict=True)) | {
+        name: round(float(value), DIGITS) for name, value in told.items()
+    }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ DESIGN_LABELS = (3, 5, 10, 20, 50)
 TABLE_LABELS = (5, 20)
 BOOK = ("Digit1", "USPS", "BCI", "g241c", "g241d")
 """Sets of the SSL book; COIL has six classes and 241 columns, so that a case takes many minutes."""
-DESIGN_SEEDS, TABLE_SEEDS, BOOK_SEEDS = 6, 4, 1
+DESIGN_SEEDS, TABLE_SEEDS, BOOK_SEEDS = range(30), range(4), range(1)
+FRESH_SEED = 4
+"""Designs from this seed on were drawn after the form of the prior and the odds had been chosen."""
 MOST_TRAIN, MOST_TEST, TRAIN_SHARE = 1000, 3000, 0.6
 LEAST_TRAIN_PER_LABEL = 2
 """Tables with fewer rows to fit for each label are left out at that budget: there is nothing unlabeled."""
@@ -52,27 +55,27 @@ class Rows:
     kinds: Mapping[str, str] | None = None
 
 
-def designs(seeds: int = DESIGN_SEEDS) -> Iterator[Case]:
-    """Every design and its twin, at every budget; seed by seed."""
-    for seed in range(seeds):
-        for name in HARM_DESIGNS:
-            for well_specified in (False, True):
-                for n in DESIGN_LABELS:
-                    yield Case("design", name, well_specified, n, seed)
+def designs(seeds: Iterable[int] = DESIGN_SEEDS) -> Iterator[Case]:
+    """Every design and its twin at every budget, seed by seed; shuffled, so that a part is a fair sample."""
+    every = list(product(HARM_DESIGNS, (False, True), DESIGN_LABELS))
+    for seed in seeds:
+        for i in np.random.default_rng(seed).permutation(len(every)).tolist():
+            name, well_specified, n = every[i]
+            yield Case("design", name, well_specified, n, seed)
 
 
-def tables(seeds: int = TABLE_SEEDS) -> Iterator[Case]:
+def tables(seeds: Iterable[int] = TABLE_SEEDS) -> Iterator[Case]:
     """Every real table that is there."""
     there = [name for name in mixed.TABLES if (mixed.folder() / f"{name}.csv.gz").exists()]
-    for seed in range(seeds):
+    for seed in seeds:
         for name in there:
             for n in TABLE_LABELS:
                 yield Case("table", name, False, n, seed)
 
 
-def book(seeds: int = BOOK_SEEDS) -> Iterator[Case]:
+def book(seeds: Iterable[int] = BOOK_SEEDS) -> Iterator[Case]:
     """Sets of the SSL book with its own splits; the unlabeled rows are those to judge on."""
-    for seed in range(seeds):
+    for seed in seeds:
         for name in BOOK:
             for n in splits.BOOK_LABELS:
                 yield Case("book", name, False, n, seed)

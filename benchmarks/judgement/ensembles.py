@@ -126,6 +126,7 @@ def lines(rows: Sequence[dict[str, str]]) -> Lines:
         np.array([default_weights.RELATIVES.get(row["name"], row["name"]) for row in rows]),
         change > 0,
         change / np.maximum(error, 1e-9),
+        np.full(len(rows), True),
     )
 
 

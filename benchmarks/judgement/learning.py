@@ -13,7 +13,6 @@ from scipy.special import logit
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 
-from semigen.comparison.rule import SAFE
 from semigen.judgement.prior import CLIP, Harm, calibrated
 
 Array = NDArray[np.float64]
@@ -24,18 +23,17 @@ FIRST_SIGN = "seconds"
 CLEAR = 2.0
 """Standard errors by which test rows decide a case."""
 BLIND = (
-    "t", "difference", "t of λ = 1", "t of Brier", "t against logistic", "accuracy change", "accuracy before",
+    "t", "difference", "t of Brier", "t against logistic", "accuracy change", "accuracy before",
     "surprise", "surprise in points",
 )  # fmt: skip
 """Signs that need held-out labels."""
-WEIGHTS = (1.0, 0.1)
 N_TREES, N_BLIND_TREES, DEPTH, LEAST_OF_LEAF = 40, 20, 8, 5
 DIGITS = 3
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Cases with the same λ: their signs, and what the test rows say.
+    """Cases: their signs, and what the test rows say.
 
     Attributes
     ----------
@@ -49,6 +47,8 @@ class Lines:
         Whether the log-loss on test rows is higher with the unlabeled rows.
     z : ndarray of shape (n,)
         That change in standard errors.
+    known : ndarray of shape (n,), bool
+        Cases that may be learned from.
     """
 
     rows: Sequence[dict[str, str]]
@@ -57,13 +57,13 @@ class Lines:
     group: NDArray[np.str_]
     harmful: Flags
     z: Array
+    known: Flags
 
     def take(self, chosen: Flags) -> Lines:
         """Some of them."""
         rows = [row for row, one in zip(self.rows, chosen, strict=True) if one]
-        return Lines(
-            rows, self.names, self.x[chosen], self.group[chosen], self.harmful[chosen], self.z[chosen]
-        )
+        arrays = (self.group, self.harmful, self.z, self.known)
+        return Lines(rows, self.names, self.x[chosen], *(one[chosen] for one in arrays))
 
     def only(self, names: Sequence[str]) -> Lines:
         """Some of the signs."""
@@ -84,30 +84,26 @@ class Lines:
         return np.abs(self.z) > CLEAR
 
 
-def lines(rows: Sequence[dict[str, str]], unlabeled_weight: float, group: str = "name") -> Lines:
-    """The lines of one λ, in groups by a column."""
-    mine = [row for row in rows if float(row["unlabeled_weight"]) == unlabeled_weight]
-    columns = list(mine[0])
+def lines(rows: Sequence[dict[str, str]], group: str = "name", fresh_from: float = float("inf")) -> Lines:
+    """All cases, in groups by a column; designs from that seed on are not learned from."""
+    columns = list(rows[0])
     names = tuple(columns[columns.index(FIRST_SIGN) + 1 :])
-    change, error = (np.array([float(row[f"log_loss_{one}"]) for row in mine]) for one in ("change", "error"))
+    change, error = (np.array([float(row[f"log_loss_{one}"]) for row in rows]) for one in ("change", "error"))
     return Lines(
-        mine,
+        rows,
         names,
-        np.array([[float(row[name]) for name in names] for row in mine]),
-        np.array([row[group] for row in mine]),
+        np.array([[float(row[name]) for name in names] for row in rows]),
+        np.array([row[group] for row in rows]),
         change > 0,
         change / np.maximum(error, 1e-9),
+        np.array([row["kind"] != "design" or int(row["seed"]) < fresh_from for row in rows]),
     )
 
 
-@dataclass(frozen=True)
-class Learned:
-    """Cases of one λ with what :func:`left_out` takes and gives."""
-
-    data: Lines
-    means: Array
-    asked: Flags
-    harm: Array
+def of_average(data: Lines) -> Lines:
+    """The same cases, where harm is that of the average of the models with and without the unlabeled rows."""
+    change, error = (data.numbers(f"average_log_loss_{one}") for one in ("change", "error"))
+    return replace(data, harmful=change > 0, z=change / np.maximum(error, 1e-9))
 
 
 def weights(data: Lines) -> Array:
@@ -153,7 +149,7 @@ def left_out_means(data: Lines, n_trees: int = N_TREES) -> Array:
     found = np.empty(len(data.rows))
     for one in np.unique(data.group):
         out = data.group == one
-        harm = grow(data.take(~out), n_trees)
+        harm = grow(data.take(~out & data.known), n_trees)
         found[out] = [harm.mean(row) for row in data.x[out].tolist()]
     return found
 
@@ -165,52 +161,33 @@ def calibration(data: Lines, means: Array) -> tuple[float, float]:
     return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
-def left_out(data: Lines, means: Array, asked: Flags) -> Array:
-    """The probability of harm of each case, from trees and a calibration without its table, (n,).
-
-    Parameters
-    ----------
-    data : Lines
-    means : ndarray of shape (n,)
-        As :func:`left_out_means` gives them.
-    asked : ndarray of shape (n,), bool
-        Cases in which advice looks at this λ, which alone are calibrated on: a smaller λ is only asked about
-        where the larger one is not safe, and there it is less safe than elsewhere, too.
-    """
-    found = np.empty(len(means))
-    for one in np.unique(data.group):
-        out = data.group == one
-        found[out] = calibrated(means[out], *calibration(data.take(~out & asked), means[~out & asked]))
-    return found
-
-
-def both(rows: Sequence[dict[str, str]], blind: bool = False, group: str = "name") -> list[Learned]:
-    """For λ = 1 and the smaller λ: cases, the means of trees left out, and which of them are asked about."""
-    asked, found = None, []
-    for weight in WEIGHTS:
-        data = lines(rows, weight, group)
-        if blind:
-            data = data.only([one for one in data.names if one not in BLIND])
-        if asked is None:
-            asked = np.full(len(data.rows), True)
-        means = left_out_means(data, N_BLIND_TREES if blind else N_TREES)
-        harm = left_out(data, means, asked)
-        found.append(Learned(data, means, asked, harm))
-        asked = harm > SAFE
+def left_out(data: Lines, n_trees: int = N_TREES) -> tuple[Array, Array]:
+    """Probabilities of harm of full weight and of the average, learned without the table, (n,) each."""
+    means, found = left_out_means(data, n_trees), (np.empty(len(data.rows)), np.empty(len(data.rows)))
+    for harm, outcome in zip(found, (data, of_average(data)), strict=True):
+        for one in np.unique(data.group):
+            out = data.group == one
+            others = ~out & data.known
+            harm[out] = calibrated(means[out], *calibration(outcome.take(others), means[others]))
     return found
 
 
 def everything(rows: Sequence[dict[str, str]]) -> dict[str, Harm]:
-    """What the package keeps: for each λ, with held-out labels and without."""
+    """What the package keeps: with held-out labels and without."""
+    data = lines(rows)
+    blind = data.only([one for one in data.names if one not in BLIND])
     found = {}
-    for blind in (False, True):
-        for weight, one in zip(WEIGHTS, both(rows, blind), strict=True):
-            slope, intercept = calibration(one.data.take(one.asked), one.means[one.asked])
-            found[f"{weight:g}{' blind' if blind else ''}"] = replace(
-                grow(one.data, N_BLIND_TREES if blind else N_TREES),
-                slope=round(slope, DIGITS),
-                intercept=round(intercept, DIGITS),
-            )
+    for name, each, n_trees in (("held out", data, N_TREES), ("blind", blind, N_BLIND_TREES)):
+        means = left_out_means(each, n_trees)
+        numbers = (*calibration(each, means), *calibration(of_average(each), means))
+        slope, intercept, average_slope, average_intercept = (round(one, DIGITS) for one in numbers)
+        found[name] = replace(
+            grow(each, n_trees),
+            slope=slope,
+            intercept=intercept,
+            average_slope=average_slope,
+            average_intercept=average_intercept,
+        )
     return found
 
 

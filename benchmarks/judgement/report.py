@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from benchmarks.judgement import suspects
+from benchmarks.judgement.cases import FRESH_SEED
 from benchmarks.judgement.verdicts import Judged
 from benchmarks.markdown import table
 
@@ -15,13 +16,34 @@ DAMAGE, HELP, COST = 0.05, 0.03, 0.005
 BINS = (0.0, 0.1, 0.25, 0.4, 0.6, 0.75, 0.9, 1.0)
 HEAD = ["cases", "n", "decided", "right", "plain CV right", "plain CV, as many decided, right"]
 Cases = Sequence[Judged]
+_FRESH = {"name": "by a prior without the design", "seed": "by a prior that knows earlier draws of it"}
 
 
-def page(cases: Cases, known: Cases) -> str:
-    """All tables in Markdown; ``known``: designs, judged by a prior that knows other draws of them."""
+def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases]) -> str:
+    """All tables in Markdown.
+
+    Parameters
+    ----------
+    cases : sequence of Judged
+    known : sequence of Judged
+        Designs, judged by a prior that knows other draws of them.
+    fresh : mapping {"name" or "seed": sequence of Judged}
+        Judged by priors that have seen none of the fresh draws: without the design, and with other draws.
+    """
     designs = [one for one in cases if one.kind == "design"]
     real, book = ([one for one in cases if one.kind == kind] for kind in ("table", "book"))
     parts = ["# Judgement", "", _INTRODUCTION, "", "## Designs", "", _verdicts(designs), ""]
+    for group, title in _FRESH.items():
+        drawn = [one for one in fresh[group] if one.kind == "design" and one.seed >= FRESH_SEED]
+        if drawn:
+            parts += [
+                f"## Designs, fresh draws, {title}",
+                "",
+                _verdicts(drawn),
+                "",
+                _reliability(drawn, []),
+                "",
+            ]
     if real:
         parts += ["## Real tables", "", _verdicts(real), ""]
     if book:
@@ -43,6 +65,7 @@ def _verdicts(cases: Cases) -> str:
     budgets = sorted({one.labels_per_class for one in cases})
     groups: list[tuple[str, Callable[[Judged], bool]]] = [("all", lambda _: True)]
     groups.append((f"damage above {100 * DAMAGE:.0f} points", lambda one: one.error_change > DAMAGE))
+    groups.append(("advised with weight ½", lambda one: one.unlabeled_weight == 0.5))
     groups += [(f"{n} labels per class", lambda one, n=n: one.labels_per_class == n) for n in budgets]
     return table(HEAD, [_line(name, [one for one in cases if chosen(one)]) for name, chosen in groups])
 
@@ -175,7 +198,8 @@ _INTRODUCTION = """\
 Does a mixture per class predict new rows better with the unlabeled rows (λ = 1) than without? Every case is
 a table with few labels whose test rows know the answer; n counts those where they do beyond two standard
 errors of the log-loss. *Decided* is the share in which `semigen.advise` does not say "not enough labels to
-tell", *right* the share of these in which the advised λ lowers the log-loss of test rows, or, where it says
-"do not use", λ = 1 raises it. *Plain CV* decides by the sign of the paired cross-validated difference of
-the log-loss, in all cases and in as many as advice decides, the clearest first. The probability of harm of
-a case comes from a prior that was learned without its table (a design: without it and its twin)."""
+tell", *right* the share of these in which the log-loss of test rows falls with λ = 1 ("use") or with the
+geometric mean of both models ("use with weight ½"), or, where it says "do not use", rises with λ = 1.
+*Plain CV* decides by the sign of the paired cross-validated difference of the log-loss, in all cases and in
+as many as advice decides, the clearest first. The probability of harm of a case comes from a prior that was
+learned without its table (a design: without it and its twin)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.judgement import learning
-from benchmarks.judgement.bank import KEY, RESULTS
+from benchmarks.judgement.bank import RESULTS
 from benchmarks.judgement.learning import CLEAR
 from semigen.judgement.advice import decide
 
@@ -24,18 +24,18 @@ class Judged:
     kind, name : str
     well_specified : bool
     labels_per_class, seed : int
-    harm, harm_small : float
-        Probability of harm of λ = 1 and of the smaller λ.
+    harm, harm_of_average : float
+        Probabilities of harm of λ = 1, and of the average of both models.
     verdict : str
     unlabeled_weight : float
-        The λ to use; 0 where it is not told.
+        The weight of the model with the unlabeled rows: 1, 0.5 or 0, also where it is not told.
     t : float
         Of the paired difference of held-out log-loss, λ = 1 minus λ = 0: the peer is its sign.
     change, z : float
         Of the log-loss on test rows, λ = 1 minus λ = 0, nats per row and in standard errors.
-    change_small, z_small : float
-        The same of the smaller λ.
-    error_change, error_change_small : float
+    average_change, average_z : float
+        The same of the geometric mean of both.
+    error_change, average_error_change : float
         Of the error on test rows.
     """
 
@@ -45,16 +45,16 @@ class Judged:
     labels_per_class: int
     seed: int
     harm: float
-    harm_small: float
+    harm_of_average: float
     verdict: str
     unlabeled_weight: float
     t: float
     change: float
     z: float
-    change_small: float
-    z_small: float
+    average_change: float
+    average_z: float
     error_change: float
-    error_change_small: float
+    average_error_change: float
 
     @property
     def is_clear(self) -> bool:
@@ -69,23 +69,25 @@ class Judged:
     @property
     def can_judge(self) -> bool:
         """Whether it does and the test rows know if it is right."""
-        return self.decided and abs(self.z_small if self.unlabeled_weight == 0.1 else self.z) > CLEAR
+        return self.decided and abs(self.average_z if self.unlabeled_weight == 0.5 else self.z) > CLEAR
 
     @property
     def right(self) -> bool:
         """Whether the verdict is right."""
         if self.verdict == "do not use":
             return self.change > 0
-        return (self.change if self.unlabeled_weight == 1 else self.change_small) < 0
+        return (self.change if self.unlabeled_weight == 1 else self.average_change) < 0
 
     @property
     def followed(self) -> float:
         """Change of the test error for those who follow the advice; none where it says nothing."""
-        return {1.0: self.error_change, 0.1: self.error_change_small}.get(self.unlabeled_weight, 0.0)
+        return {1.0: self.error_change, 0.5: self.average_error_change}.get(self.unlabeled_weight, 0.0)
 
 
-def judge(rows: Sequence[dict[str, str]], group: str = "name") -> list[Judged]:
-    """All cases that have both λ.
+def judge(
+    rows: Sequence[dict[str, str]], group: str = "name", fresh_from: float = float("inf")
+) -> list[Judged]:
+    """All cases.
 
     Parameters
     ----------
@@ -93,35 +95,40 @@ def judge(rows: Sequence[dict[str, str]], group: str = "name") -> list[Judged]:
     group : str
         The column whose value is left out when the prior of a case is learned: ``"name"`` is its table or
         design, ``"seed"`` its draw, so that other draws of the same design are known.
+    fresh_from : float
+        The prior is learned without designs from that seed on.
     """
-    (full, harm), (small, harm_small) = ((one.data, one.harm) for one in learning.both(rows, group=group))
-    place = {tuple(row[one] for one in KEY): i for i, row in enumerate(small.rows)}
-    found = []
-    for i, row in enumerate(full.rows):
-        j = place[tuple(row[one] for one in KEY)]
-        other = small.rows[j]
-        verdict, weight = decide({1.0: float(harm[i]), 0.1: float(harm_small[j])})
-        found.append(
+    data = learning.lines(rows, group, fresh_from)
+    judged = []
+    for row, harm, harm_of_average in zip(
+        rows, *(one.tolist() for one in learning.left_out(data)), strict=True
+    ):
+        verdict, weight = decide(harm, harm_of_average)
+        changes = {
+            name: float(row[f"{name}log_loss_change"]) / max(float(row[f"{name}log_loss_error"]), 1e-9)
+            for name in ("", "average_")
+        }
+        judged.append(
             Judged(
                 row["kind"],
                 row["name"],
                 row["well_specified"] == "1",
                 int(row["labels_per_class"]),
                 int(row["seed"]),
-                round(float(harm[i]), 4),
-                round(float(harm_small[j]), 4),
+                round(harm, 4),
+                round(harm_of_average, 4),
                 verdict,
                 weight or 0.0,
                 float(row["t"]),
                 float(row["log_loss_change"]),
-                round(float(full.z[i]), 2),
-                float(other["log_loss_change"]),
-                round(float(small.z[j]), 2),
+                round(changes[""], 2),
+                float(row["average_log_loss_change"]),
+                round(changes["average_"], 2),
                 float(row["error_change"]),
-                float(other["error_change"]),
+                float(row["average_error_change"]),
             )
         )
-    return found
+    return judged
 
 
 def save(cases: Sequence[Judged], path: Path = JUDGED) -> None:

@@ -156,7 +156,9 @@ def _kind_of_objects(cells: list[Any]) -> Kind:
 
 def _kind_of_numbers(values: NDArray[Any]) -> Kind:
     filled = values[~np.isnan(values)]
-    if not filled.size or filled.min() != 0 or not 0 < filled.max() < np.inf:
+    if not filled.size:
+        return "empty"
+    if filled.min() != 0 or not 0 < filled.max() < np.inf:
         return "number"
     if (filled != np.floor(filled)).any():
         return "number"
@@ -198,7 +200,7 @@ def _describe(name: str, series: Series) -> Column:
 def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:
     """Recognize constants and ids, and say why a column is not used."""
     if n_distinct == 0:
-        return "empty", "no cell is filled"
+        return "empty", EMPTY
     if n_distinct == 1:
         which = "every row" if len(filled) == n_rows else "every filled cell"
         return "constant", f"{which} has the value {filled.to_list()[0]!r}"
@@ -235,6 +237,7 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
     return "text", f"{becomes}letters{'' if odd else ', though all filled cells read as numbers'}"
 
 
+EMPTY = "no cell is filled"
 ID_TEXT = "every row has a different text, like an identifier"
 
 

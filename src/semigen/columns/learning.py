@@ -6,12 +6,23 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from semigen.columns.checks import Matrix, check_sparse, wish
+from semigen.columns.checks import Matrix, check_sparse, checked, wish
 from semigen.columns.encoders import Encoded, Encoder, TextEncoder, learn_date, learn_text
-from semigen.columns.kinds import ENCODED, ID_TEXT, USED, Kind, id_evidence, infer, is_id_text, kind_by_type
+from semigen.columns.kinds import (
+    EMPTY,
+    ENCODED,
+    ID_TEXT,
+    USED,
+    Kind,
+    id_evidence,
+    infer,
+    is_id_text,
+    kind_by_type,
+)
 from semigen.columns.levels import Levels, declared_levels, find_levels
 from semigen.columns.reading import as_table, read_array, read_columns, read_sparse
 from semigen.columns.schema import ReadTable, Schema
@@ -118,11 +129,13 @@ def _learn_array(table: NDArray[Any], kinds: Kinds, notes: tuple[str, ...] = ())
 
 
 def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tuple[Schema, Any]:
+    if not len(frame):
+        checked(np.empty(frame.shape))
     names = tuple(map(plain_name, frame.columns))
     columns = dict(zip(names, (frame.get_column(name) for name in frame.columns), strict=True))
     asked = dict(zip(names, _asked(kinds, names, len(names)), strict=True))
     found = {name: _kind(asked[name], series) for name, series in columns.items()}
-    left_out = {name: kind for name, kind in found.items() if kind not in (*USED, "empty")}
+    left_out = {name: kind for name, kind in found.items() if kind not in USED}
     used = {name: kind for name, kind in found.items() if name not in left_out}
     alone = sparse and set(used.values()) == {"text"}
     parts, notes = [], [_unused(name, kind, columns[name]) for name, kind in left_out.items()]
@@ -167,11 +180,11 @@ def _learn_column(name: Any, kind: Kind, series: Series, cells: Any, *, words: b
         return name, kind, None, learn_text(name, cells, words=words, alone=alone)
     if kind == "date":
         return name, kind, None, learn_date(name, cells)
-    return name, "number" if kind == "empty" else kind, None, None
+    return name, kind, None, None
 
 
 def _unused(name: Any, kind: Kind, series: Series) -> str:
-    why = {"id": ID_TEXT, "other": f"its cells are of type {series.dtype}"}[kind]
+    why = {"id": ID_TEXT, "empty": EMPTY, "other": f"its cells are of type {series.dtype}"}[kind]
     return f"{name!r} is not used: {why}"
 
 

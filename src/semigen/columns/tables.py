@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, TypeAlias
@@ -12,6 +12,7 @@ import narwhals as nw
 import numpy as np
 from narwhals.exceptions import DuplicateError
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from semigen.exceptions import ColumnError
 
@@ -27,8 +28,9 @@ def as_frame(X: Any) -> Frame | None:
     Raises
     ------
     ColumnError
-        If its rows are not read yet, or two columns have one name.
+        If its rows are not read yet, two columns have one name, or it has named values and is no data frame.
     """
+    _refuse_named(X)
     try:
         frame = nw.from_native(plain_types(X), pass_through=True)
     except DuplicateError:
@@ -45,7 +47,7 @@ def as_frame(X: Any) -> Frame | None:
 
 
 def plain_types(X: Any) -> Any:
-    """A table without types that no library computes with: views, long decimals, sparse columns."""
+    """A table without types that no library computes with: views, long decimals, sparse columns, periods."""
     pa = nw.dependencies.get_pyarrow()
     if pa is not None and isinstance(X, pa.Table):
         plain = {"string_view": pa.large_string(), "binary_view": pa.large_binary()}
@@ -59,8 +61,19 @@ def plain_types(X: Any) -> Any:
         return X
     if nw.dependencies.is_pandas_dataframe(X):
         sparse = {name: dtype.subtype for name, dtype in X.dtypes.items() if str(dtype).startswith("Sparse[")}
-        return X.astype(sparse) if sparse else X
+        periods = {
+            name: "datetime64[us]" for name, dtype in X.dtypes.items() if str(dtype).startswith("period[")
+        }
+        return X.astype(sparse | periods) if sparse or periods else X
     return X
+
+
+def _refuse_named(X: Any) -> None:
+    first = X[0] if isinstance(X, list) and X else X
+    is_mapping = isinstance(first, Mapping) and not issparse(first)  # SciPy's dok_array is one, too
+    if is_mapping or (isinstance(X, np.ndarray) and X.dtype.names):
+        what = "a structured array" if isinstance(X, np.ndarray) else f"a {type(X).__name__} of named values"
+        raise ColumnError(f"X is {what}: make a data frame of it, such as pandas.DataFrame(X).")
 
 
 def _refuse_repeated(names: Iterable[Any]) -> None:

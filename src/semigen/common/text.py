@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
+from html import escape
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -21,6 +23,19 @@ def visible(text: str) -> str:
 def shortened(text: str, most: int) -> str:
     """The text, or its first characters and an ellipsis where it is longer than ``most``."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+class Printed:
+    """A record that a notebook shows as it is printed."""
+
+    def _repr_html_(self) -> str:
+        return f"<pre style='white-space: pre-wrap'>{escape(str(self))}</pre>"
+
+
+def in_columns(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of cells as lines of text, in columns of one width."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
 
 
 def _shown(character: str) -> str:

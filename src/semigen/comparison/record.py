@@ -12,6 +12,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.common.text import Printed, in_columns
 from semigen.evaluation import intervals
 from semigen.evaluation.intervals import Estimate
 from semigen.evaluation.metrics import CLIP
@@ -42,7 +43,7 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Printed):
     """Out-of-fold results of several estimators on the same folds.
 
     ``score`` and ``difference`` also take the name ``"class shares"``, the zero line: it predicts for every
@@ -214,8 +215,7 @@ def scores_as_text(comparison: Comparison) -> str:
     loss = {name: comparison.score(name).log_loss.value for name in comparison.names}
     order = sorted(loss, key=loss.__getitem__)
     zero = [name for name in comparison.correct if name not in comparison.names]
-    head = ["name", "accuracy, %", "log-loss", "Brier score", "log-loss - best"]
-    lines = [head]
+    lines = [["name", "accuracy, %", "log-loss", "Brier score", "log-loss - best"]]
     for name in [*order, *zero]:
         score, brier = comparison.score(name), comparison.brier(name)
         beside = "" if name == order[0] else _signed(comparison.difference(name, order[0]).log_loss)
@@ -228,11 +228,11 @@ def scores_as_text(comparison: Comparison) -> str:
                 beside,
             ]
         )
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rows = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    if not any(brier for *_, brier, _ in lines[1:]):
+        lines = [[*others, beside] for *others, _, beside in lines]
     repeats = "" if comparison.n_repeats == 1 else f", {comparison.n_repeats} repeats"
     tested = f"{len(comparison.rows):,} held-out labeled rows, {comparison.n_splits} folds{repeats}"
-    return "\n".join([f"{tested}; 95 % intervals", *rows])
+    return "\n".join([f"{tested}; 95 % intervals", *in_columns(lines)])
 
 
 def _interval(estimate: Estimate, scale: float, form: str) -> str:

@@ -58,7 +58,8 @@ def _as_array(y: Any) -> NDArray[Any]:
         values[np.ma.getmaskarray(y)] = None
         return values
     try:
-        values = np.asarray(y)
+        of_pandas = hasattr(y, "isna") and not isinstance(y.dtype, np.dtype)
+        values = np.asarray(y, dtype=object if of_pandas else None)  # else Int64 with NA becomes floats
     except ValueError as error:
         raise LabelError(f"y is neither a vector nor a matrix: {error}") from error
     if values.ndim == 0:

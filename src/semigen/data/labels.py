@@ -322,6 +322,7 @@ def _of_length(counted: NDArray[np.bool_], n_rows: int) -> NDArray[np.bool_]:
     if counted.size != n_rows:
         raise LabelError(
             f"Found input variables with inconsistent numbers of samples: X has {counted.size} rows and y "
-            f"has {n_rows}. Give one label per row, with the marker where there is none."
+            f"has {n_rows}. Give one label per row, with the marker where there is none "
+            "(of a pandas series of the labeled rows only: y.reindex(X.index))."
         )
     return counted

@@ -17,7 +17,7 @@ from semigen import columns
 from semigen.columns import ReadTable
 from semigen.common.checks import integer
 from semigen.common.progress import Clock, Progress
-from semigen.common.threads import thread_count
+from semigen.common.threads import one_blas_thread, thread_count
 from semigen.comparison import Comparison, Verdict, explain
 from semigen.data.labels import Labels
 from semigen.data.weights import class_rows, class_shares, read_labels
@@ -202,6 +202,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.checkpoint = checkpoint
         self.verbose = verbose
 
+    @one_blas_thread()  # waking another one takes longer than most products do
     def fit(
         self,
         X: Any,
@@ -297,7 +298,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             table.matrix, labels.is_labeled, self._numbers, seed
         )
         if self.dependence_shift_:
-            warnings.warn(DEPENDENCE_SHIFT, DatasetShiftWarning, stacklevel=2)
+            warnings.warn(DEPENDENCE_SHIFT, DatasetShiftWarning, stacklevel=3)
         pool = self.pool_
         deep_seconds = sum(one.seconds for one in pool.models_ if one.name in DEEP)
         self.deep_standing_ = settle_deep(pool)
@@ -397,7 +398,7 @@ def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | Non
     if auto.stopped_early_:
         lines.append("The time budget ended the fit: mixtures, folds or models may be missing.")
     if auto.validation_ is None:
-        why, cure = "No labeled row could be held out", "label two rows or more of each class"
+        why, cure = "No labeled row could be held out", "give two rows of each class a single label"
         if auto.stopped_early_:
             why, cure = "No labeled row was held out in time", "allow more time"
         lines.append(

@@ -17,15 +17,13 @@ from semigen.data.rows import count_rows
 from semigen.data.weights import read_labels
 from semigen.exceptions import LabelError
 from semigen.judgement.findings import LOOKS, SEVERITIES, Finding
-from semigen.judgement.prior import harm_probability
+from semigen.judgement.prior import harm_probabilities
 from semigen.judgement.rules import Recommendation, recommend
 from semigen.judgement.signs import signs
 from semigen.judgement.study import Study, study
 from semigen.mixture import MixtureClassifier
 
-Said = Literal["use", "use with weight λ", "do not use", "not enough labels to tell"]
-CANDIDATES = (1.0, 0.1)
-"""λ whose probability of harm was learned; the largest that is safe is advised."""
+Said = Literal["use", "use with weight ½", "do not use", "not enough labels to tell"]
 
 
 @dataclass(frozen=True)
@@ -35,17 +33,19 @@ class Advice:
     The question is about a :class:`semigen.MixtureClassifier` with the unlabeled rows and the same model
     without them (λ = 0): does the log-loss on new rows fall? ``harm_probability`` joins what held-out labels
     say with what the rows themselves say (:mod:`semigen.judgement.prior`). It decides where the odds are
-    4 : 1 or more that they help, or 3 : 1 or more that they hurt, which costs about twice as much.
+    4 : 1 or more that they help, or 3 : 1 or more that they hurt, which costs about twice as much. Where it
+    does not, an ensemble of both models is advised if the odds are 4 : 1 that their average helps.
 
     Attributes
     ----------
-    verdict : {"use", "use with weight λ", "do not use", "not enough labels to tell"}
+    verdict : {"use", "use with weight ½", "do not use", "not enough labels to tell"}
     unlabeled_weight : float or None
-        The λ to use: 1, a smaller one, or 0 (``"do not use"``); None where it cannot be told.
+        Weight of the model with the unlabeled rows, the rest of it on the model without them: 1, 0.5 (an
+        ensemble of both), or 0 (``"do not use"``); None where it cannot be told.
     harm_probability : float
         That unlabeled rows of full weight (λ = 1) raise the log-loss on new rows, from 0 to 1.
-    harm_by_weight : dict {λ: float}
-        The same for each λ that may be advised; for a smaller one given that λ = 1 is not safe.
+    average_harm_probability : float
+        The same for the average of the models with and without them.
     recommendation : Recommendation
         Generative, discriminative or hybrid, the estimator, and the rules that speak for it.
     findings : tuple of Finding
@@ -61,7 +61,7 @@ class Advice:
     verdict: Said
     unlabeled_weight: float | None
     harm_probability: float
-    harm_by_weight: Mapping[float, float]
+    average_harm_probability: float
     recommendation: Recommendation
     findings: tuple[Finding, ...]
     comparison: Comparison | None = field(repr=False)
@@ -76,7 +76,7 @@ class Advice:
         harm = f"probability of harm at full weight {100 * self.harm_probability:.0f} %"
         return {
             "use": f"Use {rows} ({harm}).",
-            "use with weight λ": f"Use {rows} with weight λ = {self.unlabeled_weight or 0:g} ({harm}).",
+            "use with weight ½": f"Use {rows} with weight ½: average models with and without them ({harm}).",
             "do not use": f"Do not use {rows}: train on the labeled rows alone ({harm}).",
             "not enough labels to tell": (
                 f"{self.n_labeled} labels are not enough to tell whether {rows} help ({harm}): label "
@@ -92,7 +92,7 @@ class Advice:
             "sentence": self.sentence,
             "unlabeled_weight": self.unlabeled_weight,
             "harm_probability": self.harm_probability,
-            "harm_by_weight": {f"{one:g}": value for one, value in self.harm_by_weight.items()},
+            "average_harm_probability": self.average_harm_probability,
             "recommendation": self.recommendation.to_dict(),
             "findings": [one.to_dict() for one in self.findings],
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
@@ -220,19 +220,15 @@ def advise(
 
 def advice_on(found: Study, *, uncertainty: bool, n_labeled: int, n_unlabeled: int) -> Advice:
     """The advice that a study gives."""
-    harm = {
-        one: harm_probability(signs(found, one), one, held_out=found.held_out is not None)
-        for one in CANDIDATES
-    }
-    verdict, weight = decide(harm)
+    harm = harm_probabilities(signs(found), held_out=found.held_out is not None)
+    verdict, weight = decide(*harm)
     looked = [one for one in (look(found) for look in LOOKS) if one is not None]
     findings = tuple(sorted(looked, key=lambda one: SEVERITIES.index(one.severity)))
     names = map(str, found.labels.classes.tolist())
     return Advice(
         verdict,
         weight,
-        harm[1.0],
-        harm,
+        *harm,
         recommend(found, findings, uncertainty, weight),
         findings,
         None if found.held_out is None else found.held_out.comparison,
@@ -242,15 +238,13 @@ def advice_on(found: Study, *, uncertainty: bool, n_labeled: int, n_unlabeled: i
     )
 
 
-def decide(harm: Mapping[float, float]) -> tuple[Said, float | None]:
-    """The verdict and the λ to use, from the probability of harm of each λ.
-
-    The largest λ whose harm is improbable; none, if that of λ = 1 is probable.
-    """
-    safe = [one for one, probability in harm.items() if lean(probability) == "helped"]
-    if safe:
-        weight = max(safe)
-        return ("use" if weight == 1.0 else "use with weight λ"), weight
-    if lean(harm[1.0]) == "hurt":
+def decide(harm: float, harm_of_average: float) -> tuple[Said, float | None]:
+    """The verdict, and the weight of the model with the unlabeled rows, from the probabilities of harm."""
+    leaning = lean(harm)
+    if leaning == "helped":
+        return "use", 1.0
+    if leaning == "hurt":
         return "do not use", 0.0
+    if lean(harm_of_average) == "helped":
+        return "use with weight ½", 0.5
     return "not enough labels to tell", None

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from semigen.common.checks import integer
 from semigen.common.progress import Progress
+from semigen.common.text import Printed
 from semigen.common.threads import map_threads
 from semigen.comparison.record import stated_seed
 from semigen.data.labels import UNLABELED_PATTERN, Labels, encode
@@ -87,7 +88,7 @@ class Crossover:
 
 
 @dataclass(frozen=True, eq=False)
-class Forecast:
+class Forecast(Printed):
     """Learning curves over labels, and where they lead.
 
     Attributes

@@ -35,6 +35,8 @@ class Harm:
     beyond : sequence of int
         The next node for signs beyond the value; for the others it is the one that follows.
     slope, intercept : float
+    average_slope, average_intercept : float
+        The same for the average of the models with and without unlabeled rows.
     """
 
     names: Sequence[str]
@@ -44,6 +46,8 @@ class Harm:
     beyond: Sequence[int]
     slope: float = 1.0
     intercept: float = 0.0
+    average_slope: float = 1.0
+    average_intercept: float = 0.0
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
@@ -63,10 +67,13 @@ class Harm:
             found += self.value[node]
         return found / len(self.roots)
 
-    def probability(self, signs: Mapping[str, float]) -> float:
-        """Probability of harm from signs by name."""
-        mean = self.mean([signs[name] for name in self.names])
-        return float(calibrated(np.array(mean), self.slope, self.intercept))
+    def probabilities(self, signs: Mapping[str, float]) -> tuple[float, float]:
+        """Probabilities of harm of full weight and of the average, from signs by name."""
+        mean = np.array(self.mean([signs[name] for name in self.names]))
+        return (
+            float(calibrated(mean, self.slope, self.intercept)),
+            float(calibrated(mean, self.average_slope, self.average_intercept)),
+        )
 
 
 def calibrated(mean: Array, slope: float, intercept: float) -> Array:
@@ -76,7 +83,7 @@ def calibrated(mean: Array, slope: float, intercept: float) -> Array:
 
 @cache
 def learned() -> dict[str, Harm]:
-    """What was learned, by λ and whether there are held-out labels (``"1"``, ``"1 blind"``, ``"0.1"``, …).
+    """What was learned, with held-out labels (``"held out"``) and without (``"blind"``).
 
     The file is written by ``python -m benchmarks.judgement --learn``.
     """
@@ -84,6 +91,6 @@ def learned() -> dict[str, Harm]:
     return {name: Harm.from_dict(one) for name, one in json.loads(text).items()}
 
 
-def harm_probability(signs: Mapping[str, float], unlabeled_weight: float, *, held_out: bool) -> float:
-    """How likely it is that unlabeled rows with this λ raise the log-loss, from 0 to 1."""
-    return learned()[f"{unlabeled_weight:g}{'' if held_out else ' blind'}"].probability(signs)
+def harm_probabilities(signs: Mapping[str, float], *, held_out: bool) -> tuple[float, float]:
+    """How likely the log-loss rises with unlabeled rows of full weight, and by averaging both models."""
+    return learned()["held out" if held_out else "blind"].probabilities(signs)

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from semigen.common.checks import integer, real
 from semigen.common.plain import plain
+from semigen.common.text import Printed, in_columns
 from semigen.data.containers import as_matrix
 from semigen.data.labels import Labels, class_columns, encode, is_unlabeled, labeled_values
 from semigen.data.rows import count_rows
@@ -39,7 +40,7 @@ FOLDS, RIDGE_C = 5, 25.0
 
 
 @dataclass(frozen=True, eq=False)
-class Query:
+class Query(Printed):
     """Rows to label next, in the order in which to ask.
 
     Attributes
@@ -76,6 +77,15 @@ class Query:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __str__(self) -> str:
+        """The rows to label as lines of a table."""
+        lines = [
+            (str(row), reason, f"{score:.3f}", *(("", "") if name is None else (str(name), f"{p:.3f}")))
+            for row, reason, score, name, p in zip(*self._columns(), strict=True)
+        ]
+        asked = f"{len(self)} rows to label next, of {self.n_rows:,} ({self.n_labeled:,} labeled)"
+        return "\n".join([asked, *in_columns([_COLUMNS, *lines])])
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain Python values that JSON can hold."""

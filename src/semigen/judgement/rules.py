@@ -210,7 +210,7 @@ def recommend(
     uncertainty : bool
         Whether densities are wanted.
     unlabeled_weight : float or None
-        The λ that is advised; None where it cannot be told.
+        The weight of the model with the unlabeled rows that is advised; None where it cannot be told.
     """
     by_name = {one.name: one for one in findings}
     rules = sorted((rule(study, by_name, uncertainty) for rule in RULES), key=lambda one: -one.strength)
@@ -236,6 +236,11 @@ def _estimator(study: Study, kind: Kind, unlabeled_weight: float | None) -> str:
     if kind == "generative":
         if unlabeled_weight is None:
             return "semigen.SafeClassifier(semigen.MixtureClassifier())"
+        if 0 < unlabeled_weight < 1:
+            return (
+                'semigen.PoolClassifier([("with", semigen.MixtureClassifier(unlabeled_weight=1)), '
+                '("without", semigen.MixtureClassifier(unlabeled_weight=0))])'
+            )
         return f"semigen.MixtureClassifier(unlabeled_weight={unlabeled_weight:g})"
     if study.held_out is None or FOREST not in study.held_out.probs:
         return "sklearn.linear_model.LogisticRegression()"

@@ -15,34 +15,28 @@ from semigen.judgement.study import LOGISTIC, Study, name_of
 
 Array = NDArray[np.float64]
 LARGEST_T = 8.0
+FULL = 1.0
+"""The λ in question."""
 
 
-def signs(study: Study, unlabeled_weight: float) -> dict[str, float]:
-    """Signs of what λ does, by name: those of the rows, and those of held-out labels where there are some.
-
-    Parameters
-    ----------
-    study : Study
-    unlabeled_weight : float
-        λ > 0, among ``study.weights``.
-    """
-    of_rows = _of_rows(study, unlabeled_weight)
+def signs(study: Study) -> dict[str, float]:
+    """Signs of what λ = 1 does, by name: of the rows, and of held-out labels where there are some."""
+    of_rows = _of_rows(study)
     if study.held_out is None:
         return of_rows
-    return {**_of_held_out(study, study.held_out, unlabeled_weight), **of_rows}
+    return {**_of_held_out(study, study.held_out), **of_rows}
 
 
-def _of_held_out(study: Study, held_out: OutOfFold, lam: float) -> dict[str, float]:
-    name, zero, n = name_of(lam), name_of(0.0), len(held_out.code)
+def _of_held_out(study: Study, held_out: OutOfFold) -> dict[str, float]:
+    name, zero, n = name_of(FULL), name_of(0.0), len(held_out.code)
     losses, correct = held_out.comparison.row_losses, held_out.comparison.correct
     change = losses[name] - losses[zero]
     accuracy, before = float(correct[name].mean()), float(correct[zero].mean())
-    confidence = float(study.posterior[lam][study.unlabeled].max(axis=1).mean())
+    confidence = float(study.posterior[FULL][study.unlabeled].max(axis=1).mean())
     spread = np.sqrt(max(confidence * (1 - confidence), 0.01) / n)
     return {
         "t": _t(change),
         "difference": float(np.arcsinh(10 * change.mean())),
-        "t of λ = 1": _t(losses[name_of(1.0)] - losses[zero]),
         "t of Brier": _t(held_out.squared_errors(name) - held_out.squared_errors(zero)),
         "t against logistic": _t(losses[name] - losses[LOGISTIC]),
         "accuracy change": accuracy - before,
@@ -52,18 +46,18 @@ def _of_held_out(study: Study, held_out: OutOfFold, lam: float) -> dict[str, flo
     }
 
 
-def _of_rows(study: Study, lam: float) -> dict[str, float]:
-    rest, fit, n_classes = study.unlabeled, study.fits[lam], study.n_classes
-    posterior, before = study.posterior[lam][rest], study.posterior[0.0][rest]
+def _of_rows(study: Study) -> dict[str, float]:
+    rest, fit, n_classes = study.unlabeled, study.fits[FULL], study.n_classes
+    posterior, before = study.posterior[FULL][rest], study.posterior[0.0][rest]
     guess, guess_before = posterior.argmax(axis=1), before.argmax(axis=1)
     logistic = study.logistic[rest].argmax(axis=1)
-    probs, probs_before = (np.maximum(study.probs[one][rest], 1e-9) for one in (lam, 0.0))
+    probs, probs_before = (np.maximum(study.probs[one][rest], 1e-9) for one in (FULL, 0.0))
     confidence = float(posterior.max(axis=1).mean())
     shares = study.count / study.count.sum()
     moved = posterior.mean(axis=0) - shares
-    density = (np.logaddexp.reduce(study.joint[one][rest], axis=1) for one in (lam, 0.0))
+    density = (np.logaddexp.reduce(study.joint[one][rest], axis=1) for one in (FULL, 0.0))
     gain = float(np.mean(np.subtract(*density)))
-    of_rows, of_labels = study.simulated[lam]
+    of_rows, of_labels = study.simulated[FULL]
     return {
         "agreement": float((guess == guess_before).mean()),
         "agreement with logistic": float((guess == logistic).mean()),
@@ -89,7 +83,7 @@ def _of_rows(study: Study, lam: float) -> dict[str, float]:
 
 
 def of_densities(study: Study) -> dict[str, float]:
-    """Signs of the fit with λ = 1 that are the same for every λ."""
+    """Signs of how well the fit with λ = 1 describes the rows."""
     worst = study.worst_columns
     return {
         "misfit": float(np.arcsinh(_gain(study, COMPONENTS).mean)),
