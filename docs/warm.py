@@ -50,6 +50,7 @@ def begin() -> subprocess.Popen:
         listening.listen()
         number = listening.fileno()
         environment = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+        environment["OMP_NUM_THREADS"] = "1"  # a pool of threads does not survive a fork
         command = [sys.executable, __file__, "--serve", str(number)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         process = subprocess.Popen(command, **pipes, pass_fds=[number], env=environment)
