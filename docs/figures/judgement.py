@@ -54,7 +54,7 @@ def reliability(cases):
         axis.errorbar(said, seen, yerr=error, color=color, marker=marker, capsize=3, label=name)
     axis.set(xlabel="stated probability of harm, %", ylabel="cases in which unlabeled rows hurt, %")
     axis.set(xlim=(0, 100), ylim=(0, 100))
-    axis.legend(frameon=False, loc="upper left")
+    axis.legend(frameon=False, loc="lower right")
     figure.savefig(ROOT / "docs/_static/harm_reliability.svg", metadata={"Date": None})
     plt.close(figure)
 
