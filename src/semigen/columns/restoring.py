@@ -40,7 +40,7 @@ def restore(schema: Schema, matrix: NDArray[Any], like: Any = None) -> Any:
         return _array(schema, matrix, like)
     library: Any = schema.library
     columns = {
-        one.name: nw.new_series(str(one.name), _cells(schema, one, matrix), backend=library)
+        one.name: nw.new_series(str(one.name), _cells(schema, one, matrix), backend=library).to_native()
         for one in schema.inputs
     }
     return nw.from_dict(columns, backend=library).to_native()

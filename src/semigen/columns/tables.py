@@ -47,10 +47,14 @@ def as_frame(X: Any) -> Frame | None:
 
 
 def plain_types(X: Any) -> Any:
-    """A table without types that no library computes with: views, long decimals, sparse columns, periods."""
+    """A table without types that some library does not compute with, such as views, half floats and periods."""
     pa = nw.dependencies.get_pyarrow()
     if pa is not None and isinstance(X, pa.Table):
-        plain = {"string_view": pa.large_string(), "binary_view": pa.large_binary()}
+        plain = {
+            "string_view": pa.large_string(),
+            "binary_view": pa.large_binary(),
+            "halffloat": pa.float64(),
+        }
         types = [plain.get(str(one.type), one.type) for one in X.schema]
         if types != X.schema.types:
             X = X.cast(pa.schema([one.with_type(kind) for one, kind in zip(X.schema, types, strict=True)]))
@@ -60,12 +64,19 @@ def plain_types(X: Any) -> Any:
                 X = X.set_column(j, X.column_names[j], pa.array(numbers, pa.float64()))
         return X
     if nw.dependencies.is_pandas_dataframe(X):
-        sparse = {name: dtype.subtype for name, dtype in X.dtypes.items() if str(dtype).startswith("Sparse[")}
-        periods = {
-            name: "datetime64[us]" for name, dtype in X.dtypes.items() if str(dtype).startswith("period[")
-        }
-        return X.astype(sparse | periods) if sparse or periods else X
+        plain = {name: kind for name, dtype in X.dtypes.items() if (kind := _plain_type(dtype)) is not None}
+        return X.astype(plain) if plain else X
     return X
+
+
+def _plain_type(dtype: Any) -> Any:
+    """The type that a column of pandas has instead, None if it stays."""
+    text = str(dtype)
+    if text.startswith("Sparse["):
+        return dtype.subtype
+    if text.startswith("period["):
+        return "datetime64[us]"
+    return "float64" if text in ("float16", "halffloat[pyarrow]") else None
 
 
 def _refuse_named(X: Any) -> None:
