@@ -47,7 +47,7 @@ def as_frame(X: Any) -> Frame | None:
 
 
 def plain_types(X: Any) -> Any:
-    """A table without types that some library does not compute with, such as views, half floats and periods."""
+    """A table without types that not all libraries compute with: views, half floats, periods and others."""
     pa = nw.dependencies.get_pyarrow()
     if pa is not None and isinstance(X, pa.Table):
         plain = {
