@@ -169,7 +169,7 @@ def test_columns_of_the_same_name_do_not_hide_each_other(here):
     [
         (("data.csv",), 2, "give MODEL and TABLE, or TABLE alone with --target"),
         ((MODEL, "data.csv", "--drop", "u"), 2, "are for a table without MODEL"),
-        ((MODEL, "data.csv", "-n", 0), 2, "0 is not"),
+        ((MODEL, "data.csv", "-n", 0), 2, "Invalid value for '--rows'"),
         ((MODEL, "data.csv", "--strategy", "best"), 2, "'best' is not one of"),
         (("data.csv", "--target", "y", "--as", "u"), 2, "write COLUMN=KIND"),
         ((MODEL, "other.csv"), 1, "other.csv does not exist"),
