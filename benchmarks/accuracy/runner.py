@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from benchmarks import environment
+from benchmarks import environment, records
 from benchmarks.accuracy import models
 from benchmarks.accuracy.splits import BINS, GAPS, SUITES, Cell, Suite
 from benchmarks.calibration import gaps
@@ -34,10 +34,7 @@ def path(suite: str) -> Path:
 
 def read(suite: str) -> list[dict[str, str]]:
     """Finished cells."""
-    if not path(suite).exists():
-        return []
-    with path(suite).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return records.read(path(suite))
 
 
 def forget(suite: str, methods: Collection[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import environment
+from benchmarks import environment, records
 from benchmarks.markdown import table
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -89,11 +89,7 @@ def write(name: str, fits: Fits) -> None:
 
 def read(name: str) -> Fits:
     """Saved rows; none if the study was never run."""
-    path = RESULTS / f"{name}.csv"
-    if not path.exists():
-        return Fits([])
-    with path.open(encoding="utf-8", newline="") as file:
-        return Fits(list(csv.DictReader(file)))
+    return Fits(records.read(RESULTS / f"{name}.csv"))
 
 
 def mean_sd(values: NDArray[np.float64], digits: int = 2, sign: str = "") -> str:

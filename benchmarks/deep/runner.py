@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from sklearn.metrics import log_loss
 
-from benchmarks import environment
+from benchmarks import environment, records
 from benchmarks.deep.problems import Draw, NoImagesError
 from benchmarks.deep.profiles import Profile
 from benchmarks.deep.recipes import Recipe
@@ -44,10 +44,7 @@ def path(profile: str) -> Path:
 
 def read(profile: str) -> list[dict[str, str]]:
     """Finished fits."""
-    if not path(profile).exists():
-        return []
-    with path(profile).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return records.read(path(profile))
 
 
 def run(profile: Profile, methods: list[str], n_draws: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 import warnings
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks import records
 from benchmarks.judgement.cases import Case, draw
 from semigen import MixtureClassifier
 from semigen.em import ThreadEngine
@@ -32,22 +32,13 @@ def fill(cases: Iterable[Case], path: Path = BANK) -> None:
     for case in cases:
         if case.key not in known:
             line = measured(case)
-            if line is None:
-                continue
-            new = not path.exists()
-            with path.open("a", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, list(line))
-                if new:
-                    writer.writeheader()
-                writer.writerow(line)
+            if line is not None:
+                records.append(path, [line])
 
 
 def read(path: Path = BANK) -> list[dict[str, str]]:
     """All lines."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return records.read(path)
 
 
 def measured(case: Case) -> dict[str, object] | None:

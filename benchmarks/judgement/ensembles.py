@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks import records
 from benchmarks.accuracy import bank
 from benchmarks.accuracy import learning as default_weights
 from benchmarks.judgement import learning
 from benchmarks.judgement.bank import RESULTS
-from benchmarks.judgement.learning import Lines
+from benchmarks.judgement.learning import Lines, outcomes
 from benchmarks.markdown import table
 from semigen.comparison import decide, lean
 from semigen.ensemble.auto import RIDGE
@@ -110,22 +111,17 @@ def measure() -> list[dict[str, str]]:
 
 def read() -> list[dict[str, str]]:
     """The cases of the file."""
-    if not CASES.exists():
-        return []
-    with CASES.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return records.read(CASES)
 
 
 def lines(rows: Sequence[dict[str, str]]) -> Lines:
     """As cases that a prior is learned from."""
-    change, error = (np.array([float(row[f"log_loss_{one}"]) for row in rows]) for one in ("change", "error"))
     return Lines(
         rows,
         SIGNS,
         np.array([[float(row[name]) for name in SIGNS] for row in rows]),
         np.array([default_weights.RELATIVES.get(row["name"], row["name"]) for row in rows]),
-        change > 0,
-        change / np.maximum(error, 1e-9),
+        *outcomes(rows),
         np.full(len(rows), True),
     )
 

@@ -88,22 +88,28 @@ def lines(rows: Sequence[dict[str, str]], group: str = "name", fresh_from: float
     """All cases, in groups by a column; designs from that seed on are not learned from."""
     columns = list(rows[0])
     names = tuple(columns[columns.index(FIRST_SIGN) + 1 :])
-    change, error = (np.array([float(row[f"log_loss_{one}"]) for row in rows]) for one in ("change", "error"))
     return Lines(
         rows,
         names,
         np.array([[float(row[name]) for name in names] for row in rows]),
         np.array([row[group] for row in rows]),
-        change > 0,
-        change / np.maximum(error, 1e-9),
+        *outcomes(rows),
         np.array([row["kind"] != "design" or int(row["seed"]) < fresh_from for row in rows]),
     )
 
 
+def outcomes(rows: Sequence[dict[str, str]], of: str = "") -> tuple[Flags, Array]:
+    """Whether the log-loss on test rows rises, and by how many standard errors, (n,) each."""
+    change, error = (
+        np.array([float(row[f"{of}log_loss_{one}"]) for row in rows]) for one in ("change", "error")
+    )
+    return change > 0, change / np.maximum(error, 1e-9)
+
+
 def of_average(data: Lines) -> Lines:
     """The same cases, where harm is that of the average of the models with and without the unlabeled rows."""
-    change, error = (data.numbers(f"average_log_loss_{one}") for one in ("change", "error"))
-    return replace(data, harmful=change > 0, z=change / np.maximum(error, 1e-9))
+    harmful, z = outcomes(data.rows, "average_")
+    return replace(data, harmful=harmful, z=z)
 
 
 def weights(data: Lines) -> Array:

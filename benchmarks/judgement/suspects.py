@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
+from benchmarks import records
 from benchmarks.accuracy import mixed
 from benchmarks.judgement.cases import Case, draw
 from benchmarks.markdown import table
@@ -37,12 +37,7 @@ def run(path: Path = RESULTS, seeds: int = SEEDS) -> None:
         there = sum((name, str(seed)) in known for seed in range(seeds))
         rows = [row for row in measured if row is not None]
         if rows:
-            new = not path.exists()
-            with path.open("a", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, list(rows[0]))
-                if new:
-                    writer.writeheader()
-                writer.writerows(rows)
+            records.append(path, rows)
         done += bool(rows or there)
         if done == N_TABLES:
             break
@@ -50,10 +45,7 @@ def run(path: Path = RESULTS, seeds: int = SEEDS) -> None:
 
 def read(path: Path = RESULTS) -> list[dict[str, str]]:
     """All lines."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return records.read(path)
 
 
 def one(name: str, seed: int) -> dict[str, object] | None:

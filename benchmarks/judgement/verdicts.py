@@ -99,15 +99,12 @@ def judge(
         The prior is learned without designs from that seed on.
     """
     data = learning.lines(rows, group, fresh_from)
+    columns = (*learning.left_out(data), data.z, learning.of_average(data).z)
     judged = []
-    for row, harm, harm_of_average in zip(
-        rows, *(one.tolist() for one in learning.left_out(data)), strict=True
+    for row, harm, harm_of_average, z, average_z in zip(
+        rows, *(one.tolist() for one in columns), strict=True
     ):
         verdict, weight = decide(harm, harm_of_average)
-        changes = {
-            name: float(row[f"{name}log_loss_change"]) / max(float(row[f"{name}log_loss_error"]), 1e-9)
-            for name in ("", "average_")
-        }
         judged.append(
             Judged(
                 row["kind"],
@@ -121,9 +118,9 @@ def judge(
                 weight or 0.0,
                 float(row["t"]),
                 float(row["log_loss_change"]),
-                round(changes[""], 2),
+                round(z, 2),
                 float(row["average_log_loss_change"]),
-                round(changes["average_"], 2),
+                round(average_z, 2),
                 float(row["error_change"]),
                 float(row["average_error_change"]),
             )

@@ -8,7 +8,6 @@ fit in ``labeled.csv``; finished ones are skipped. ``--as NAME`` names the AutoC
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 import warnings
 from functools import partial
@@ -19,9 +18,10 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from threadpoolctl import threadpool_limits
 
-from benchmarks import environment
+from benchmarks import environment, records
 from benchmarks.accuracy import mixed
 from benchmarks.accuracy.models import HEAVY, Method
+from benchmarks.accuracy.splits import Split, everyday
 from benchmarks.markdown import table
 from semigen.ensemble.auto import AutoClassifier
 
@@ -45,21 +45,22 @@ def main() -> None:
     options = parser.parse_args()
     mixed.point_to(options.folder)
     methods = {**PEERS, options.name: Method(partial(AutoClassifier, n_jobs=1))}
-    done = {(row["table"], row["method"]) for row in _read()}
+    done = {(row["table"], row["method"]) for row in records.read(FILE)}
     for name in options.tables or mixed.TABLES:
         if len(mixed.read(name)[1]) >= LEAST_ROWS:
-            _write([_fitted(name, one, methods[one]) for one in methods if (name, one) not in done])
-    print(page(_read()))
+            split = everyday(name, mixed.MOST_ROWS, 0)  # more labels than rows: all of them
+            for one in methods:
+                if (name, one) not in done:
+                    records.append(FILE, [_fitted(name, one, methods[one], split)], COLUMNS)
+    print(page(records.read(FILE)))
 
 
-def _fitted(name: str, method: str, how: Method) -> dict[str, Any]:
-    shown, code, (X, X_test) = mixed.split(name, mixed.MOST_ROWS, 0)  # more labels than rows: all of them
-    forms = {"numbers": mixed.numbers, mixed.NATIVE: mixed.native}
-    rows, new = forms[how.form](X, X_test) if how.form in forms else (X, X_test)
+def _fitted(name: str, method: str, how: Method, split: Split) -> dict[str, Any]:
+    (rows, new), code = split.rows(how.form), split.y_test
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the columns became is no news here
         begin = time.process_time()
-        model = how.make().fit(rows, shown)
+        model = how.make().fit(rows, split.y)
         seconds = time.process_time() - begin
         probs = model.predict_proba(new)
     likelihood = np.maximum(probs[np.arange(len(code)), code], CLIP)
@@ -105,22 +106,6 @@ def page(rows: list[dict[str, str]]) -> str:
         )
     head = ["method", "error", "log-loss", "more errors", "more log-loss", "times the forest"]
     return f"{len(names)} tables\n\n{table(head, lines)}"
-
-
-def _read() -> list[dict[str, str]]:
-    if not FILE.exists():
-        return []
-    with FILE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def _write(rows: list[dict[str, Any]]) -> None:
-    fresh = not FILE.exists()
-    with FILE.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if fresh:
-            writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ them, thresholds (``p(true class)``, Sadinle, Lei & Wasserman 2019) from the oth
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import warnings
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
+from benchmarks import records
 from benchmarks.accuracy import bank, mixed
 from benchmarks.markdown import table
 from benchmarks.sets import banked
@@ -186,12 +186,7 @@ def main() -> None:
         with threadpool_limits(1):
             row = measure(*cell)
         print(*row.values(), flush=True)
-        is_new = not RESULTS.exists()
-        with RESULTS.open("a", newline="") as file:
-            writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-            if is_new:
-                writer.writeheader()
-            writer.writerow(row)
+        records.append(RESULTS, [row], FIELDS)
     text = page(read(RESULTS))
     PAGE.write_text(text, encoding="utf-8")
     print(text)

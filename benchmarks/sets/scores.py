@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import calibration
+from benchmarks import calibration, records
 
 COVERAGE = 0.9
 BINS = 15
@@ -53,10 +52,7 @@ def pooled_ece(rows: list[dict[str, Any]]) -> float:
 
 def read(path: Path) -> list[dict[str, Any]]:
     """Finished fits: names of tables, and numbers."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            {name: value if name == "data" else float(value) for name, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
+    return [
+        {name: value if name == "data" else float(value) for name, value in row.items()}
+        for row in records.read(path)
+    ]

@@ -24,6 +24,8 @@ from semigen.judgement.study import Study, study
 from semigen.mixture import MixtureClassifier
 
 Said = Literal["use", "use with weight λ", "do not use", "not enough labels to tell"]
+HALF = 0.5
+"""λ of an ensemble of the models with and without the unlabeled rows."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Advice:
         return {
             "use": f"Use {rows} ({harm}).",
             "use with weight λ": (
-                f"Use {rows} with weight λ = 0.5: average models with and without them ({harm})."
+                f"Use {rows} with weight λ = {HALF}: average models with and without them ({harm})."
             ),
             "do not use": f"Do not use {rows}: train on the labeled rows alone ({harm}).",
             "not enough labels to tell": (
@@ -248,5 +250,5 @@ def decide(harm: float, harm_of_average: float) -> tuple[Said, float | None]:
     if leaning == "hurt":
         return "do not use", 0.0
     if lean(harm_of_average) == "helped":
-        return "use with weight λ", 0.5
+        return "use with weight λ", HALF
     return "not enough labels to tell", None
