@@ -81,8 +81,8 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         rows in cross-validation.
     n_novel_components : int, default=0
         Components that belong to no known class, for unlabeled rows of unknown classes. Predictions cover the
-        known classes only; :meth:`novelty` gives the probability that a row belongs to none of them. These
-        components start at random: use ``n_init`` of 5 or more.
+        known classes only; :meth:`novel_probability` says how probably a row belongs to none of them.
+        These components start at random: use ``n_init`` of 5 or more.
     class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
         p(y). "shared": learned from both parts. "unlabeled": the unlabeled rows have class proportions of
         their own, learned from them and used to predict; the labeled rows' proportions say nothing about

@@ -204,7 +204,6 @@ def report(
         "row" if ids is None else "id",
         held_out_of(estimator, comparison, pair),
         about["log_density"] if "novelty" in about else None,
-        about.get("novelty"),
         used,
     )
     found = sections(evidence, progress)
