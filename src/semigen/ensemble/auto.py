@@ -81,8 +81,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
         The class shares that predictions assume. "shared": labeled rows were drawn as all rows are, so their
         counts say how frequent the classes are; a few uneven ones only a little. "unlabeled": the labeled
-        rows were chosen, so that their counts say nothing, and the shares are learned from the unlabeled
-        rows. "uniform": all classes are equally frequent. An array: known shares, in the order of
+        rows were chosen by their class, so that their counts say nothing, and the shares are learned from the
+        unlabeled rows. "uniform": all classes are equally frequent. An array: known shares, in the order of
         ``classes_``. See :class:`semigen.PoolClassifier`.
     time_budget : float or None, default=None
         Seconds for a fit and for predicting its rows, roughly: mixtures, folds and models that cannot be
