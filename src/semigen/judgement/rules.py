@@ -242,10 +242,9 @@ def _estimator(study: Study, kind: Kind, unlabeled_weight: float | None) -> str:
                 '("without", semigen.MixtureClassifier(unlabeled_weight=0))])'
             )
         return f"semigen.MixtureClassifier(unlabeled_weight={unlabeled_weight:g})"
-    if study.held_out is None or FOREST not in study.held_out.probs:
-        return "sklearn.linear_model.LogisticRegression()"
-    score = study.held_out.comparison.score
-    forest = score(FOREST).log_loss.value < score(LOGISTIC).log_loss.value
-    return (
-        "sklearn.ensemble.RandomForestClassifier()" if forest else "sklearn.linear_model.LogisticRegression()"
-    )
+    classifier = "sklearn.linear_model.LogisticRegression(max_iter=1000)"
+    if study.held_out is not None and FOREST in study.held_out.probs:
+        score = study.held_out.comparison.score
+        if score(FOREST).log_loss.value < score(LOGISTIC).log_loss.value:
+            classifier = "sklearn.ensemble.RandomForestClassifier()"
+    return f"semigen.HybridClassifier(semigen.representation.PlainColumns(), {classifier})"
