@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -152,10 +153,20 @@ def test_the_verdict_follows_from_the_probability_of_harm():
 
 
 def test_an_average_is_recommended_as_an_ensemble_of_both_models():
-    what = recommend(clean_study(), [], True, 0.5)
+    of = replace(clean_study(), estimator=semigen.MixtureClassifier())
+    what = recommend(of, [], True, 0.5)
     assert what.kind == "generative"
     model = eval(what.estimator, {"semigen": semigen})
     assert [one.unlabeled_weight for _, one in model.estimators] == [1, 0]
+
+
+def test_the_densities_that_were_asked_about_are_recommended():
+    of = replace(clean_study(), estimator=semigen.MixtureClassifier(covariance="diag"))
+    for weight in (None, 0.0, 1.0):
+        model = eval(recommend(of, [], True, weight).estimator, {"semigen": semigen})
+        mixture = model if weight is not None else model.estimator
+        assert mixture.covariance == "diag"
+        assert weight in (None, mixture.unlabeled_weight)
 
 
 def test_the_learned_prior_knows_the_signs_of_a_study():
