@@ -74,11 +74,11 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
     weights of 0 the ensemble predicts p(k).
 
     The weights minimize ``Σ_held-out -log p(y | x) + ridge Σ_m (w_m - w⁰_m)²``, with a smaller ``ridge`` from
-    100 held-out rows on; those below 3 % of the largest are 0, as they would take time and change nothing. Each fold of labeled rows is left out of the
-    fits altogether, because a model that has seen a row without its label can still be more confident about
-    it than about new rows. The weights both blend and calibrate: their sum says how confident the ensemble is
-    (Genest & Zidek 1986, *Statistical Science* 1:114, on log-linear pools; Wolpert 1992, *Neural Networks*
-    5:241, on stacking).
+    100 held-out rows on; those below 3 % of the largest are 0, as they would take time and change nothing.
+    Each fold of labeled rows is left out of the fits altogether, because a model that has seen a row without
+    its label can still be more confident about it than about new rows. The weights both blend and calibrate:
+    their sum says how confident the ensemble is (Genest & Zidek 1986, *Statistical Science* 1:114, on
+    log-linear pools; Wolpert 1992, *Neural Networks* 5:241, on stacking).
 
     Parameters
     ----------
