@@ -2,8 +2,8 @@
 
 AutoClassifier, histogram boosting and a forest of 300 trees on the mixed tables of a thousand rows or more
 (``benchmarks.accuracy --mixed``): error, log-loss, and processor seconds of a fit in one thread. A line per
-fit in ``labeled.csv``; finished ones are skipped, and tables are judged by the mean of their draws. ``--as NAME`` names the
-AutoClassifier that is on the path.
+fit in ``labeled.csv``; finished ones are skipped, and tables are judged by the mean of their draws.
+``--as NAME`` names the AutoClassifier that is on the path.
 """
 
 from __future__ import annotations

@@ -247,7 +247,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         family = choose("auto", covariance, schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
         validate_data(self, X if source is None else source.example, skip_check_array=True)
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix.shape[0])
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
         prior = class_prior(self.class_prior, labels.classes)
         n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
         n_labeled = int((weight > 0).sum()) - n_unlabeled

@@ -198,7 +198,7 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
         entries = self._entries()
         start = self._start([name for name, _, _ in entries])
         budget = np.inf if self.time_budget is None else self.time_budget
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, count_rows(X))
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
         prior = class_prior(self.class_prior, labels.classes)
         folds = held_out_folds(labels, weight, self.n_splits, self.random_state)
         together: list[tuple[Rows, ...]] = [(rows,) for rows in folds]
