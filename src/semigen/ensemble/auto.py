@@ -247,7 +247,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         family = choose("auto", covariance, schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
         validate_data(self, X if source is None else source.example, skip_check_array=True)
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix.shape[0])
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
         prior = class_prior(self.class_prior, labels.classes)
         n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
         n_labeled = int((weight > 0).sum()) - n_unlabeled
@@ -406,10 +406,13 @@ def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | Non
         )
     else:
         score, alone = (auto.validation_.score(name) for name in (ALL_MODELS, SUPERVISED_MODELS))
+        beside = (
+            "; the same ensemble trained on the labeled rows alone: "
+            f"{alone.log_loss.value:.3f} and {alone.accuracy.value:.1%}"
+        )
         lines.append(
             f"On {len(auto.validation_.rows):,} held-out labeled rows: log-loss {score.log_loss.value:.3f} "
-            f"nats per row, accuracy {score.accuracy.value:.1%}; the same ensemble trained on the labeled "
-            f"rows alone: {alone.log_loss.value:.3f} and {alone.accuracy.value:.1%}."
+            f"nats per row, accuracy {score.accuracy.value:.1%}{beside if n_unlabeled else ''}."
         )
         lines.append(explain(auto.verdict_, n_unlabeled))
     if not auto.unlabeled_used_:

@@ -16,6 +16,7 @@ from semigen import columns
 from semigen.columns import Schema
 from semigen.columns.streams import ReadSource, refuse_missing_rows
 from semigen.common import checks
+from semigen.data.weights import warn_of_order
 from semigen.em import (
     Blocks,
     Engine,
@@ -323,6 +324,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
             return X.schema, X.rows
         kinds = wanted_kinds(self.family, parameters.lower_shape(self.covariance))
         schema, matrix = columns.learn(X, kinds, sparse=True, words=True)
+        warn_of_order(X, y)
         return schema, self._with_labels(matrix, y, sample_weight)
 
     def _last_fit(self, schema: Schema, rows: Blocks) -> LastFit | None:

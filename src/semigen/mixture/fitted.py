@@ -258,7 +258,7 @@ class FittedMixture:
     def _with_labels(
         self, matrix: Any, y: Any, sample_weight: Any, classes: NDArray[Any] | None = None
     ) -> Data:
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix.shape[0], classes)
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix, classes)
         missing = columns.missing_columns(matrix)
         if missing is not None and missing.all():
             says_nothing = ~labels.is_labeled & np.isnan(matrix).all(axis=1)

@@ -231,7 +231,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         _refuse_categories(table.schema)
         columns.refuse_missing(table.schema, matrix, _CURE)
         validate_data(self, X, skip_check_array=True)
-        split = split_rows(len(matrix), labels, weight, None, lam)
+        split = split_rows(labels, weight, lam)
         start = self.start if len(split.unlabeled) else FROM_LABELS
         labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
         unlabeled = training_rows(table, matrix, split.unlabeled, None, split.unlabeled_weight)
