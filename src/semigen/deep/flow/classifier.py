@@ -81,18 +81,8 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         the column. It bounds the density at repeated rows.
     alpha : float, default=1.0
         Weight of the mean cross-entropy of the labeled rows, relative to the mean log-likelihood per row.
-    class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
-        p(y). "labeled": the class shares that the labeled rows suggest
-        (:func:`semigen.data.weights.estimated_shares`: nearly even ones where a few labels are uneven).
-    unlabeled_weight : "auto" or float in [0, 1], default="auto"
-        λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning. "auto": 1 or 0, as
-        labeled rows that are held out decide; 1 if none can be.
-    calibrate : "auto" or float, default="auto"
-        How sure predictions are: the power of what the network makes of the columns, beside the class shares
-        (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
-        after a few labels. "auto": the powers that the held-out rows ask for. Densities do not depend on it.
-    unlabeled : scalar or None, default=-1
-        Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
+    class_prior, unlabeled_weight, calibrate, unlabeled
+        As in :class:`VAEClassifier`.
     warmup_steps : int, default=200
         Optimizer steps over which t falls linearly from 1 to 0.
     n_steps : int, default=600
@@ -112,15 +102,8 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     ----------
     classes_ : ndarray of shape (K,)
     class_prior_ : ndarray of shape (K,)
-    unlabeled_weight_ : float
-        The λ of the fit.
-    calibration_ : Calibration
-        ``calibration_.power`` is the mean one of predictions.
-    comparison_ : Comparison or None
-        Log-loss and accuracy on held-out rows with the unlabeled rows (``"all rows"``), without them
-        (``"labeled rows only"``) and of the class shares; None where nothing could or had to be held out.
-    verdict_ : Verdict
-        Whether the unlabeled rows helped; with ``features``, once these are learned from all rows.
+    unlabeled_weight_, calibration_, comparison_, verdict_
+        As in :class:`VAEClassifier`.
     start_ : {"density", "mixture", "labels"}
         The start of the fit; "labels" also without unlabeled rows.
     history_ : dict {str: ndarray}
