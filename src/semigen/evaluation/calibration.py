@@ -123,7 +123,7 @@ def calibrate(shown: Array, weight: Array, folds: Sequence[Fold], shares: Array)
     if not folds:
         return Calibration.at(POWER, shares)
     agreements = [agreement(shown, fold.shown, weight) for fold in folds]
-    log_power = np.log(USUAL * max(np.mean(agreements), LEAST_AGREEMENT)) + SD * DEVIATIONS
+    log_power = np.log(USUAL * max(float(np.mean(agreements)), LEAST_AGREEMENT)) + SD * DEVIATIONS
     score = -0.5 * DEVIATIONS**2
     for fold, agreed in zip(folds, agreements, strict=True):
         evidence, at = fold.evidence / spread(fold.shown, weight), np.arange(len(fold.code))
