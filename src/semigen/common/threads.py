@@ -17,15 +17,50 @@ from semigen.common.checks import integer
 
 
 @cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
+def _blas() -> tuple[ThreadpoolController, ThreadpoolController]:
+    """Linear algebra libraries that have one number of threads in a process, and one in each thread."""
+    found = ThreadpoolController().select(user_api="blas")
+    files: tuple[list[str], list[str]] = [], []
+    for one in found.info():
+        files[one.get("threading_layer") == "openmp"].append(one["filepath"])
+    return found.select(filepath=files[0]), found.select(filepath=files[1])
+
+
+class _Limit:
+    """That of the process, and how many contexts need it."""
+
+    lock, users = threading.Lock(), 0
+    original: Any = None
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Context, or decorator of a function, in which the linear algebra library uses one thread."""
-    with _blas().limit(limits=1, user_api="blas"):
-        yield
+    """Context, or decorator of a function, in which the linear algebra library uses one thread.
+
+    Several threads may be in such contexts: the first limits the library, the last one lifts the limit.
+    """
+    of_process, of_thread = _blas()
+    with _Limit.lock:
+        if not _Limit.users:
+            _Limit.original = of_process.limit(limits=1)
+        _Limit.users += 1
+    try:
+        with of_thread.limit(limits=1):
+            yield
+    finally:
+        with _Limit.lock:
+            _Limit.users -= 1
+            if not _Limit.users:
+                _free(of_process)
+                _Limit.original.restore_original_limits()
+                _free(of_process)
+
+
+def _free(libraries: ThreadpoolController) -> None:
+    """Let any thread limit them; since 3.8 threadpoolctl ignores all but the one that was first."""
+    for one in libraries.lib_controllers:
+        if hasattr(one, "clear_controlling_thread"):
+            one.clear_controlling_thread(force=True)
 
 
 def available_cpus() -> int:
