@@ -1,13 +1,14 @@
-"""Threads: the limit of the linear algebra library."""
+"""Threads: the limit of the linear algebra library, and what is computed beside."""
 
 import threading
+import warnings
 from contextlib import ExitStack
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from semigen.common.threads import map_threads, one_blas_thread
+from semigen.common.threads import begun, map_threads, one_blas_thread
 from semigen.estimators import classifiers
 from semigen.estimators.classifiers import RidgeLogistic
 
@@ -66,3 +67,32 @@ def test_ridge_regression_takes_one_blas_thread(two_blas_threads, monkeypatch):
     RidgeLogistic().fit(np.random.default_rng(0).normal(size=(8, 20)), np.arange(8) % 2)
     assert seen == [{1}]
     assert blas_threads() == {2}
+
+
+def test_what_is_begun_is_computed_beside():
+    both = threading.Barrier(2)
+
+    def work():
+        both.wait(timeout=10)
+        return threading.current_thread()
+
+    found = begun(work, 2)
+    both.wait(timeout=10)
+    assert found() is not threading.current_thread()
+
+
+def test_with_one_thread_it_is_computed_when_it_is_asked_for():
+    calls = []
+    found = begun(lambda: calls.append(threading.current_thread()), 1)
+    assert calls == []
+    found()
+    assert calls == [threading.current_thread()]
+
+
+def test_its_errors_and_warnings_reach_who_asks_for_it():
+    def work():
+        warnings.warn("careful", UserWarning, stacklevel=1)
+        raise ValueError("no graph")
+
+    with pytest.warns(UserWarning, match="careful"), pytest.raises(ValueError, match="no graph"):
+        begun(work, 2)()

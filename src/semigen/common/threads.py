@@ -6,14 +6,16 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
 from semigen.common.checks import integer
+
+T = TypeVar("T")
 
 
 @cache
@@ -94,6 +96,29 @@ def map_threads(
             return
         with ThreadPoolExecutor(n_threads) as pool:
             yield from pool.map(function, *items)
+
+
+def begun(function: Callable[[], T], n_jobs: int | None) -> Callable[[], T]:
+    """Begin to compute something in a thread beside this one; call the result for what was found.
+
+    The linear algebra library uses one thread there. An error is raised where the result is asked for. If there
+    is to be one thread, it is computed then, too.
+    """
+    if thread_count(n_jobs) == 1:
+        return function
+    found: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            with one_blas_thread():
+                result = function()
+        except BaseException as error:  # raised again where the result is asked for
+            found.set_exception(error)
+        else:
+            found.set_result(result)
+
+    threading.Thread(target=work, daemon=True, name="semigen-beside").start()  # an interrupt does not wait
+    return found.result
 
 
 def ahead(items: Iterable[Any], most: int) -> Iterator[Any]:
