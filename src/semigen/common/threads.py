@@ -101,8 +101,8 @@ def map_threads(
 def begun(function: Callable[[], T], n_jobs: int | None) -> Callable[[], T]:
     """Begin to compute something in a thread beside this one; call the result for what was found.
 
-    The linear algebra library uses one thread there. An error is raised where the result is asked for. If there
-    is to be one thread, it is computed then, too.
+    The linear algebra library uses one thread there. An error is raised where the result is asked for. With
+    ``n_jobs=1`` it is computed then, too.
     """
     if thread_count(n_jobs) == 1:
         return function
