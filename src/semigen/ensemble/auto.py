@@ -363,7 +363,7 @@ _ASSUMED = {
 MOST_NAMED = 10
 
 
-def _assumed(auto: AutoClassifier) -> str:
+def assumed_shares(auto: AutoClassifier) -> str:
     """The class shares that predictions assume, in words."""
     named = list(zip(auto.classes_.tolist(), auto.class_prior_.tolist(), strict=True))[:MOST_NAMED]
     shares = ", ".join(f"{name} {share:.1%}" for name, share in named)
@@ -374,7 +374,7 @@ def _assumed(auto: AutoClassifier) -> str:
 
 def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | None) -> str:
     """What a fit found, in words."""
-    lines = [f"Weights of the models: {shares_of_models(auto)}.", _assumed(auto)]
+    lines = [f"Weights of the models: {shares_of_models(auto)}.", assumed_shares(auto)]
     if about_source is not None:
         lines.append(about_source)
     if auto.schema_.notes:
