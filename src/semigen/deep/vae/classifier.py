@@ -333,7 +333,9 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         return np.asarray(np.exp(self.networks_.architecture.log_prior))
 
-    def _learn_first(self, X: Any, seed: int, progress: Progress | None) -> bool:
+    def _learn_first(
+        self, X: Any, labels: Labels, weight: Array, seed: int, progress: Progress | None
+    ) -> bool:
         """M1, which sees no labels."""
         if self.features is None:
             return False
