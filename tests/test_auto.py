@@ -16,7 +16,7 @@ from semigen.data import labels as labels_module
 from semigen.datasets import make_mixed
 from semigen.em import Engine
 from semigen.ensemble import auto as auto_module
-from semigen.ensemble import defaults
+from semigen.ensemble import defaults, training
 from semigen.ensemble.defaults import BOOSTING, EXTRA_TREES, LOGISTIC, SUPERVISED
 from semigen.ensemble.forms import seconds_to_predict
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
@@ -513,10 +513,10 @@ def test_bad_input_is_named(wine):
 
 
 def test_of_too_many_labeled_rows_each_class_keeps_its_share(monkeypatch):
-    monkeypatch.setattr(auto_module, "MAX_LABELED", 12)
-    monkeypatch.setattr(auto_module, "MAX_ROWS", 5)
+    monkeypatch.setattr(training, "MAX_LABELED", 12)
+    monkeypatch.setattr(training, "MAX_ROWS", 5)
     y = np.repeat([0, 1, 2, -1], [30, 10, 20, 20])
-    rows = auto_module._rows(labels_module.encode(y), np.ones(80), 0)
+    rows = training.rows_to_learn_from(labels_module.encode(y), np.ones(80), 0)
     assert np.bincount(y[rows] + 1).tolist() == [5, 6, 2, 4]
 
 

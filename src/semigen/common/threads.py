@@ -6,26 +6,63 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
 from semigen.common.checks import integer
 
+T = TypeVar("T")
+
 
 @cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
+def _blas() -> tuple[ThreadpoolController, ThreadpoolController]:
+    """Linear algebra libraries that have one number of threads in a process, and one in each thread."""
+    found = ThreadpoolController().select(user_api="blas")
+    files: tuple[list[str], list[str]] = [], []
+    for one in found.info():
+        files[one.get("threading_layer") == "openmp"].append(one["filepath"])
+    return found.select(filepath=files[0]), found.select(filepath=files[1])
+
+
+class _Limit:
+    """That of the process, and how many contexts need it."""
+
+    lock, users = threading.Lock(), 0
+    original: Any = None
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Context, or decorator of a function, in which the linear algebra library uses one thread."""
-    with _blas().limit(limits=1, user_api="blas"):
-        yield
+    """Context, or decorator of a function, in which the linear algebra library uses one thread.
+
+    Several threads may be in such contexts: the first limits the library, the last one lifts the limit.
+    """
+    of_process, of_thread = _blas()
+    with _Limit.lock:
+        if not _Limit.users:
+            _Limit.original = of_process.limit(limits=1)
+        _Limit.users += 1
+    try:
+        with of_thread.limit(limits=1):
+            yield
+    finally:
+        with _Limit.lock:
+            _Limit.users -= 1
+            if not _Limit.users:
+                _free(of_process)
+                _Limit.original.restore_original_limits()
+                _free(of_process)
+
+
+def _free(libraries: ThreadpoolController) -> None:
+    """Let any thread limit them; since 3.8 threadpoolctl ignores all but the one that was first."""
+    for one in libraries.lib_controllers:
+        if hasattr(one, "clear_controlling_thread"):
+            one.clear_controlling_thread(force=True)
 
 
 def available_cpus() -> int:
@@ -59,6 +96,29 @@ def map_threads(
             return
         with ThreadPoolExecutor(n_threads) as pool:
             yield from pool.map(function, *items)
+
+
+def begun(function: Callable[[], T], n_jobs: int | None) -> Callable[[], T]:
+    """Begin to compute something in a thread beside this one; call the result for what was found.
+
+    The linear algebra library uses one thread there. An error is raised where the result is asked for. With
+    ``n_jobs=1`` it is computed then, too.
+    """
+    if thread_count(n_jobs) == 1:
+        return function
+    found: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            with one_blas_thread():
+                result = function()
+        except BaseException as error:  # raised again where the result is asked for
+            found.set_exception(error)
+        else:
+            found.set_result(result)
+
+    threading.Thread(target=work, daemon=True, name="semigen-beside").start()  # an interrupt does not wait
+    return found.result
 
 
 def ahead(items: Iterable[Any], most: int) -> Iterator[Any]:

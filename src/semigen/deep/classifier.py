@@ -74,8 +74,8 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             )
         if not _is_auto(self.calibrate):
             power = checks.real("calibrate", self.calibrate, minimum=0.0, more="'auto' or ")
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, count_rows(X))
-        split = split_rows(len(weight), labels, weight, None, 1.0)
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
+        split = split_rows(labels, weight, 1.0)
         shares = class_prior(getattr(self, "class_prior", "labeled"), split)
 
         tried = to_try(lam, labels, weight)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -17,26 +19,26 @@ from semigen import columns
 from semigen.columns import ReadTable
 from semigen.common.checks import integer
 from semigen.common.progress import Clock, Progress
-from semigen.common.threads import one_blas_thread, thread_count
+from semigen.common.threads import begun, one_blas_thread, thread_count
 from semigen.comparison import Comparison, Verdict, explain
-from semigen.data.labels import Labels
 from semigen.data.weights import class_rows, class_shares, read_labels
 from semigen.em import Data, Engine
 from semigen.ensemble.deep_models import DEEP, check_deep, deep_to_try, explain_deep, settle_deep
 from semigen.ensemble.defaults import SUPERVISED, default_weights, models
 from semigen.ensemble.fitted import FittedEnsemble
 from semigen.ensemble.fitted import shares as shares_of_models
-from semigen.ensemble.forms import Forms, seconds_to_predict
+from semigen.ensemble.forms import Forms, graph_of, seconds_to_predict
 from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, settle
 from semigen.ensemble.sources import learn_from_all, of_few, sampled
+from semigen.ensemble.training import rows_to_learn_from
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
 from semigen.exceptions import DatasetShiftWarning
 from semigen.families import Family, as_modeled, choose
 from semigen.mixture.checkpoints import Kept, at_once
 from semigen.mixture.parameters import class_prior
-from semigen.representation import MixtureEnsembleFeatures
+from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PrincipalAxes
 
 Array = NDArray[np.float64]
 
@@ -46,10 +48,6 @@ MOST_CORRELATED = 2_000
 WIDE = f"of more than {MOST_CORRELATED:,} columns the mixture per class takes no correlations into account"
 SHARE_OF_MIXTURES = 0.4
 """Of a time budget."""
-MAX_ROWS = 100_000
-"""Unlabeled rows that the mixture per class is fitted on."""
-MAX_LABELED = 20_000
-"""Labeled rows that models are fitted on."""
 
 
 class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
@@ -81,8 +79,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
         The class shares that predictions assume. "shared": labeled rows were drawn as all rows are, so their
         counts say how frequent the classes are; a few uneven ones only a little. "unlabeled": the labeled
-        rows were chosen, so that their counts say nothing, and the shares are learned from the unlabeled
-        rows. "uniform": all classes are equally frequent. An array: known shares, in the order of
+        rows were chosen by their class, so that their counts say nothing, and the shares are learned from the
+        unlabeled rows. "uniform": all classes are equally frequent. An array: known shares, in the order of
         ``classes_``. See :class:`semigen.PoolClassifier`.
     time_budget : float or None, default=None
         Seconds for a fit and for predicting its rows, roughly: mixtures, folds and models that cannot be
@@ -247,7 +245,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         family = choose("auto", covariance, schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
         validate_data(self, X if source is None else source.example, skip_check_array=True)
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix.shape[0])
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
         prior = class_prior(self.class_prior, labels.classes)
         n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
         n_labeled = int((weight > 0).sum()) - n_unlabeled
@@ -267,12 +265,19 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             shared_scale=self.shared_scale,
         )
         counted, progress_of = table[weight > 0], clock.first(self.n_mixtures)
-        mixtures = run(lambda: mixtures.fit(counted, progress=progress_of))
-        rows = _rows(labels, weight, seed)
+        rows = rows_to_learn_from(labels, weight, seed)
         if len(rows) < len(weight):
             table, labels, weight = table[rows], labels.take(rows), weight[rows]
+        graphs: list[Callable[[], NeighborGraph]] = []
+
+        def begin_graph(views: tuple[PrincipalAxes, ...]) -> None:
+            graphs.append(begun(partial(graph_of, table, seed, views), self.n_jobs))
+
+        mixtures = run(lambda: mixtures.fit(counted, progress=progress_of, on_views=begin_graph))
+        if not graphs:  # the mixtures come from a checkpoint
+            begin_graph(mixtures.views_)
         self.classes_ = labels.classes
-        self.forms_ = run(lambda: Forms.learn(table, mixtures, seed, self.shared_scale))
+        self.forms_ = run(lambda: Forms.learn(table, mixtures, graphs[0], self.shared_scale))
         if clock.budget is not None:
             clock.reserve(seconds_to_predict(self.forms_, table, matrix.shape[0]))
         X_formed = self.forms_.of(table)
@@ -349,25 +354,6 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         return np.delete(first.transform(ReadTable(self.schema_, matrix)), of_text, axis=1)
 
 
-def _rows(labels: Labels, weight: Array, seed: int) -> NDArray[np.intp]:
-    """Rows that the models are fitted on: those of positive weight, of too many as many drawn at random."""
-    rng = np.random.default_rng(seed)
-    counted = weight > 0
-    labeled = np.flatnonzero(labels.is_labeled & counted)
-    rest = np.flatnonzero(~labels.is_labeled & counted)
-    if len(labeled) > MAX_LABELED:
-        order = rng.permutation(labeled)
-        rank = np.empty(len(order))
-        hard = labels.take(order).probabilities.argmax(axis=1)
-        for k in np.unique(hard):
-            mine = np.flatnonzero(hard == k)
-            rank[mine] = np.arange(len(mine)) / len(mine)
-        labeled = np.sort(order[np.argsort(rank, kind="stable")][:MAX_LABELED])
-    if len(rest) > MAX_ROWS:
-        rest = rng.choice(rest, MAX_ROWS, replace=False)
-    return np.sort(np.concatenate([labeled, rest]))
-
-
 _ASSUMED = {
     "shared": "labeled rows are taken for a random sample",
     "unlabeled": "learned from the unlabeled rows",
@@ -377,7 +363,7 @@ _ASSUMED = {
 MOST_NAMED = 10
 
 
-def _assumed(auto: AutoClassifier) -> str:
+def assumed_shares(auto: AutoClassifier) -> str:
     """The class shares that predictions assume, in words."""
     named = list(zip(auto.classes_.tolist(), auto.class_prior_.tolist(), strict=True))[:MOST_NAMED]
     shares = ", ".join(f"{name} {share:.1%}" for name, share in named)
@@ -388,7 +374,7 @@ def _assumed(auto: AutoClassifier) -> str:
 
 def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | None) -> str:
     """What a fit found, in words."""
-    lines = [f"Weights of the models: {shares_of_models(auto)}.", _assumed(auto)]
+    lines = [f"Weights of the models: {shares_of_models(auto)}.", assumed_shares(auto)]
     if about_source is not None:
         lines.append(about_source)
     if auto.schema_.notes:
@@ -406,10 +392,13 @@ def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | Non
         )
     else:
         score, alone = (auto.validation_.score(name) for name in (ALL_MODELS, SUPERVISED_MODELS))
+        beside = (
+            "; the same ensemble trained on the labeled rows alone: "
+            f"{alone.log_loss.value:.3f} and {alone.accuracy.value:.1%}"
+        )
         lines.append(
             f"On {len(auto.validation_.rows):,} held-out labeled rows: log-loss {score.log_loss.value:.3f} "
-            f"nats per row, accuracy {score.accuracy.value:.1%}; the same ensemble trained on the labeled "
-            f"rows alone: {alone.log_loss.value:.3f} and {alone.accuracy.value:.1%}."
+            f"nats per row, accuracy {score.accuracy.value:.1%}{beside if n_unlabeled else ''}."
         )
         lines.append(explain(auto.verdict_, n_unlabeled))
     if not auto.unlabeled_used_:

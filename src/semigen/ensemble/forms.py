@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from semigen.arrays.pieces import evenly
 from semigen.columns import ReadTable
+from semigen.representation.axes import PrincipalAxes
 from semigen.representation.graph import NeighborGraph, Neighbors
 from semigen.representation.mixtures import MixtureEnsembleFeatures
 from semigen.representation.plain import PlainColumns
@@ -41,18 +44,24 @@ class Forms:
 
     @classmethod
     def learn(
-        cls, table: ReadTable, mixtures: MixtureEnsembleFeatures, seed: int, shared_scale: bool
+        cls,
+        table: ReadTable,
+        mixtures: MixtureEnsembleFeatures,
+        graph: Callable[[], NeighborGraph],
+        shared_scale: bool,
     ) -> Forms:
-        """Learn plain columns and graph from all rows, beside mixtures that are fitted."""
-        plain = PlainColumns(shared_scale=shared_scale).fit(table)
-        graph = NeighborGraph(random_state=seed)
-        if not plain.sparse_:
-            graph.fit(mixtures.views_[-1].transform(table))
-        return cls(plain, mixtures, graph)
+        """Learn plain columns from all rows, beside fitted mixtures and what gives :func:`graph_of`."""
+        return cls(PlainColumns(shared_scale=shared_scale).fit(table), mixtures, graph())
 
     def of(self, table: ReadTable) -> FormedRows:
         """The rows of a table."""
         return FormedRows(self, table)
+
+
+def graph_of(table: ReadTable, seed: int, views: Sequence[PrincipalAxes]) -> NeighborGraph:
+    """The graph of all rows on the last view of the mixtures."""
+    graph = NeighborGraph(random_state=seed)
+    return graph if issparse(table.matrix) else graph.fit(views[-1].transform(table))
 
 
 class FormedRows:

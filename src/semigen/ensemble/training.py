@@ -17,6 +17,30 @@ from semigen.estimators.adapters import class_log_proba, fit_classifier, prior_o
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
+MAX_ROWS = 100_000
+"""Unlabeled rows that the mixture per class is fitted on."""
+MAX_LABELED = 20_000
+"""Labeled rows that models are fitted on."""
+
+
+def rows_to_learn_from(labels: Labels, weight: Array, seed: int) -> Rows:
+    """Rows that the models are fitted on: those of positive weight, of too many as many drawn at random."""
+    rng = np.random.default_rng(seed)
+    counted = weight > 0
+    labeled = np.flatnonzero(labels.is_labeled & counted)
+    rest = np.flatnonzero(~labels.is_labeled & counted)
+    if len(labeled) > MAX_LABELED:
+        order = rng.permutation(labeled)
+        rank = np.empty(len(order))
+        hard = labels.take(order).probabilities.argmax(axis=1)
+        for k in np.unique(hard):
+            mine = np.flatnonzero(hard == k)
+            rank[mine] = np.arange(len(mine)) / len(mine)
+        labeled = np.sort(order[np.argsort(rank, kind="stable")][:MAX_LABELED])
+    if len(rest) > MAX_ROWS:
+        rest = rng.choice(rest, MAX_ROWS, replace=False)
+    return np.sort(np.concatenate([labeled, rest]))
+
 
 class Training:
     """All rows of a fit. Forms of the labeled rows are computed once, for all models and folds."""

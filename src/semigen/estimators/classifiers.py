@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from semigen.common.checks import integer
 from semigen.common.prepared import prepared
+from semigen.common.threads import one_blas_thread
 from semigen.estimators.base import ProbabilityClassifier
 from semigen.estimators.boosting import LEARNING_RATE, MANY_ROWS, boosted, cuts_of
 from semigen.estimators.leaves import LeafTables, Walks
@@ -54,6 +55,7 @@ class RidgeLogistic(ProbabilityClassifier, BaseEstimator):
     def __init__(self, C: float = 1.0) -> None:
         self.C = C
 
+    @one_blas_thread()  # a second one spins longer than most products take
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit on rows (n, P) with one class each."""
         basis: Any = None

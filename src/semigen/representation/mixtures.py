@@ -109,7 +109,7 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
     random_state : int, RandomState or None, default=0
     engine : Engine or None, default=None
         Where the rows of mixtures are computed: by ``"torch"`` those of one type of covariance in one batch,
-        else one mixture after the other. None: each mixture in one of the ``n_jobs`` threads.
+        else one mixture after the other, as with None.
     shared_scale : bool, default=False
         As in :class:`PlainColumns`.
 
@@ -155,7 +155,14 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         self.engine = engine
         self.shared_scale = shared_scale
 
-    def fit(self, X: Any, y: Any = None, *, progress: Callable[[int, int], None] | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        on_views: Callable[[tuple[PrincipalAxes, ...]], None] | None = None,
+    ) -> Self:
         """Fit the mixtures on all rows; y is not used.
 
         Parameters
@@ -164,7 +171,9 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
             NaN, None and NA are missing values.
         y : None
         progress : callable, optional
-            Called as ``progress(mixtures done, all mixtures)`` after each, from the thread that fitted it.
+            Called as ``progress(mixtures done, all mixtures)`` after each.
+        on_views : callable, optional
+            Called with ``views_`` before the mixtures are fitted.
 
         Returns
         -------
@@ -194,6 +203,8 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
             for share in (GAUSSIAN_SHARES[:1] if issparse(matrix) else GAUSSIAN_SHARES)
         )
         axes = [view.fit_transform(columns.ReadTable(self.schema_, matrix)) for view in self.views_]
+        if on_views is not None:
+            on_views(self.views_)
         missing = columns.missing_columns(matrix)
         raw = issparse(matrix) or missing is not None or {*self.schema_.kinds} != {"number"}
 
@@ -218,7 +229,8 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         together = 1 if self.engine is None else self.n_mixtures if budget == np.inf else LEAST_MIXTURES
         numbers = range(self.n_mixtures)
         groups = [numbers[first : first + together] for first in numbers[::together]]
-        mixtures = [one for found in map_threads(learn, groups, n_jobs=self._n_threads) for one in found]
+        # not in threads: steps of so few rows take less time than passing on the interpreter lock
+        mixtures = [one for group in groups for one in learn(group)]
         self.stopped_early_ = len(mixtures) < self.n_mixtures
         self.mixtures_ = _weighted(mixtures, alike=issparse(matrix))
         return self

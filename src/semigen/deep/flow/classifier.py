@@ -218,7 +218,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         table, matrix = tables.learn(X, dict.fromkeys(kinds, "gaussian"))
         _refuse_categories(table.schema)
         columns.refuse_missing(table.schema, matrix, _CURE)
-        split = split_rows(len(matrix), labels, weight, None, lam)
+        split = split_rows(labels, weight, lam)
         labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
         unlabeled = training_rows(table, matrix, split.unlabeled, None, split.unlabeled_weight)
         # The start needs all rows at once.

@@ -208,7 +208,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         table, matrix = tables.learn(X, {})
         table, unit = self._with_unit_cells(table, matrix)
         validate_data(self, X, skip_check_array=True)
-        split = split_rows(len(matrix), labels, weight, None, lam)
+        split = split_rows(labels, weight, lam)
         architecture = self._architecture(table, unit, len(split.classes))
         labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
         real = np.concatenate([split.labeled, split.unlabeled])
