@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 
 import semigen
 from command_line import error_of, here, run
@@ -149,10 +153,20 @@ def test_the_verdict_follows_from_the_probability_of_harm():
 
 
 def test_an_average_is_recommended_as_an_ensemble_of_both_models():
-    what = recommend(clean_study(), [], True, 0.5)
+    of = replace(clean_study(), estimator=semigen.MixtureClassifier())
+    what = recommend(of, [], True, 0.5)
     assert what.kind == "generative"
     model = eval(what.estimator, {"semigen": semigen})
     assert [one.unlabeled_weight for _, one in model.estimators] == [1, 0]
+
+
+def test_the_densities_that_were_asked_about_are_recommended():
+    of = replace(clean_study(), estimator=semigen.MixtureClassifier(covariance="diag"))
+    for weight in (None, 0.0, 1.0):
+        model = eval(recommend(of, [], True, weight).estimator, {"semigen": semigen})
+        mixture = model if weight is not None else model.estimator
+        assert mixture.covariance == "diag"
+        assert weight in (None, mixture.unlabeled_weight)
 
 
 def test_the_learned_prior_knows_the_signs_of_a_study():
@@ -302,7 +316,7 @@ def test_other_class_shares_are_seen():
     found = label_shift(look(X, np.where(np.arange(360) < 60, y, -1)))
     assert found.severity == "caution"
     assert found.evidence["unlabeled"][0] == pytest.approx(0.9, abs=0.05)
-    assert "class_prior='unlabeled'" in found.sentence
+    assert "class_prior='unlabeled'; not if semigen.query" in found.sentence
     assert severity(label_shift, clean_study()) == "good"
 
 
@@ -398,7 +412,9 @@ def test_the_recommendation_follows_the_table():
     found = advised(harmed.X, harmed.y)
     assert found.recommendation.kind == "discriminative"
     assert rules(found)["misspecification"].strength > 0.4
-    assert found.recommendation.estimator.startswith("sklearn.")
+    model = eval(found.recommendation.estimator, {"semigen": semigen, "sklearn": sklearn})
+    frame = pd.DataFrame(harmed.X).rename(columns=str).assign(word=["yes", "no"] * (len(harmed.X) // 2))
+    assert isinstance(model.fit(frame, harmed.y).classifier_, RandomForestClassifier | LogisticRegression)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from semigen.evaluation.calibration import (
+    LEAST_AGREEMENT,
     POWER,
     SD,
+    TRUST,
     USUAL,
     Calibration,
     Fold,
@@ -87,7 +89,7 @@ def test_a_fold_that_is_unlike_the_fit_says_nothing_of_it(rng):
     strange = [Fold(held, np.arange(200) % 3, np.ones(200), -evidence)] * 3
     assert agreement(evidence, -evidence, ONES) == 0.0
     usual = calibrate(evidence, ONES, strange, SHARES)
-    assert usual.power * spread(evidence, ONES) == pytest.approx(USUAL)
+    assert usual.power * spread(evidence, ONES) == pytest.approx(USUAL * LEAST_AGREEMENT)
     variance = usual.chances @ (np.log(usual.powers) - np.log(usual.power)) ** 2
     assert variance == pytest.approx(SD**2, rel=0.05)
     same = Fold(held, np.arange(200) % 3, np.ones(200), evidence)
@@ -97,15 +99,17 @@ def test_a_fold_that_is_unlike_the_fit_says_nothing_of_it(rng):
     assert agreement(np.tile(evidence[:1], (500, 1)), np.tile(evidence[:1], (500, 1)), ONES) == 0.0
 
 
-def test_held_out_rows_count_by_the_squared_agreement(rng):
+def test_agreement_sets_the_usual_power_and_how_much_held_out_rows_count(rng):
     evidence, code = evidence_of(draw(rng, 500)[1], SHARES), np.arange(60) % 3
     other, held = evidence + rng.normal(size=(500, 3)), rng.normal(size=(60, 3)) + np.eye(3)[code]
     kappa = agreement(evidence, other, ONES)
     assert 0.2 < kappa < 0.8
-    one = calibrate(evidence, ONES, [Fold(held, code, np.ones(60), other)], SHARES)
-    same = held * spread(evidence, ONES) / spread(other, ONES)
-    two = calibrate(evidence, ONES, [Fold(same, code, np.full(60, kappa**2), evidence)], SHARES)
-    np.testing.assert_allclose(one.chances, two.chances, rtol=1e-9)
+    found = calibrate(evidence, ONES, [Fold(held, code, np.ones(60), other)], SHARES)
+    powers = found.powers * spread(evidence, ONES)
+    logits = np.log(SHARES) + powers[:, None, None] * held / spread(other, ONES)
+    of_class = log_softmax(logits, axis=2)[:, np.arange(60), code].sum(axis=1)
+    prior = -0.5 * (np.log(powers / (USUAL * kappa)) / SD) ** 2
+    np.testing.assert_allclose(found.chances, softmax(prior + kappa**TRUST * of_class), rtol=1e-9)
 
 
 def test_a_row_of_weight_2_is_two_rows(rng):

@@ -95,25 +95,19 @@ def test_kept_columns_beside_words(here):
     assert list(cells("p.csv")[0])[:3] == ["row", "pages", "id"]
 
 
-class Novel:
-    """A model that knows what is new."""
-
-    classes_ = np.array(["a", "b"])
-
-    def predict_proba(self, X):
-        return np.tile([0.25, 0.75], (len(X), 1))
-
-    def novelty(self, X):
-        return np.arange(len(X)) / 10
-
-
-def test_what_a_model_says_about_rows_is_a_column():
+@pytest.mark.parametrize("n_novel", [0, 1])
+def test_the_probability_of_novel_rows_is_a_column(n_novel):
     from semigen.cli.predictions import predict_table
     from semigen.cli.sources import Rows
 
-    found = predict_table(Novel(), Rows([0, 0], np.array([7, 8]), "row"))
-    assert found.column_names == ["row", "predicted", "probability", "p_a", "p_b", "novelty"]
-    assert found["novelty"].to_pylist() == [0.0, 0.1]
+    X = np.array([[0.0], [0.1], [5.0], [5.1], [50.0], [50.1]])
+    model = semigen.MixtureClassifier(n_novel_components=n_novel, random_state=0)
+    model.fit(X, [0, -1, 1, -1, -1, -1])
+    found = predict_table(model, Rows(X, np.arange(6), "row"))
+    about = ["log_density", "novel_probability"][: 1 + n_novel]
+    assert found.column_names == ["row", "predicted", "probability", "p_0", "p_1", *about]
+    if n_novel:
+        np.testing.assert_array_equal(found["novel_probability"].to_numpy().round(), [0, 0, 0, 0, 1, 1])
 
 
 # --- scores

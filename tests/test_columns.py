@@ -177,7 +177,9 @@ def test_long_text_is_text_however_often_it_repeats(frame):
 
 
 def test_text_that_reads_as_numbers_is_no_category(frame):
-    assert kind_of(frame, ["1", "2", "?"] * 9) == "text"
+    assert kind_of(frame, [*["1", "2"] * 9, "?", "?"]) == "text"
+    assert kind_of(frame, [*["1", "2"] * 9, "?", "?", "?"]) == "category"
+    assert kind_of(frame, ["2", "4", "more"] * 9) == "category"
     assert kind_of(frame, ["1,5", "2,5", "3,0"] * 9) == "text"
     assert kind_of(frame, ["1", "low", "high"] * 9) == "category"
 

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from semigen.data.weights import estimated_shares  # noqa: E402
+from semigen.data.weights import estimated_shares, read_labels  # noqa: E402
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures  # noqa: E402
 from semigen.deep.data.labels import class_prior, split_rows  # noqa: E402
 from semigen.deep.data.rows import Batch, hold_out, rows_to_predict  # noqa: E402
@@ -128,7 +128,7 @@ def test_the_class_prior_is_the_one_that_is_asked_for(handed_over, make):
 def test_rows_are_split_into_labeled_and_unlabeled_ones_that_count():
     soft = np.array([[0.9, 0.1], [np.nan, np.nan], [1.0, 1.0], [0.0, 1.0], [np.nan, np.nan], [1.0, 0.0]])
     weight = np.array([2.0, 3.0, 1.0, 0.0, 0.0, 4.0])
-    split = split_rows(6, soft, weight, None, 0.5)
+    split = split_rows(*read_labels(soft, None, weight, soft), 0.5)
     repeated = dict.fromkeys(zip(split.labeled.tolist(), split.code.tolist(), strict=True))
     for (row, k), own in zip(repeated, split.weight, strict=True):
         repeated[row, k] = own
@@ -136,7 +136,7 @@ def test_rows_are_split_into_labeled_and_unlabeled_ones_that_count():
     assert split.unlabeled.tolist() == [1, 2]
     assert split.unlabeled_weight.tolist() == [3.0, 1.0]
     assert split.labeled_share == pytest.approx(6 / (6 + 0.5 * 4))
-    assert split_rows(6, soft, weight, None, 0.0).labeled_share == 1
+    assert split_rows(*read_labels(soft, None, weight, soft), 0.0).labeled_share == 1
     prior = class_prior("labeled", split)
     np.testing.assert_allclose(prior, estimated_shares(np.array([1.8 + 4.0, 0.2])))
     np.testing.assert_array_equal(class_prior("uniform", split), [0.5, 0.5])
@@ -144,7 +144,7 @@ def test_rows_are_split_into_labeled_and_unlabeled_ones_that_count():
         with pytest.raises(ParameterError, match="class_prior"):
             class_prior(wrong, split)
     with pytest.raises(LabelError, match=r"no labeled row.*weight 0"):
-        split_rows(6, soft, np.array([0.0, 1, 1, 0, 1, 0]), None, 1.0)
+        split_rows(*read_labels(soft, None, np.array([0.0, 1, 1, 0, 1, 0]), soft), 1.0)
 
 
 def test_a_tenth_of_the_unlabeled_rows_is_held_out():

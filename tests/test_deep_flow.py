@@ -170,26 +170,46 @@ def test_of_many_rows_some_are_enough_to_grow_along(rng, monkeypatch):
     y = with_two_labels(truth, rng)
     monkeypatch.setattr(flow_start, "MOST_ROWS", 500)
     for labels in (y, truth):
-        found, start = flow_start.start_labels(X, labels, "density", 0)
-        np.testing.assert_array_equal(found, truth)
-        assert start == "density"
+        np.testing.assert_array_equal(flow_start.start_labels(X, labels, "density", 0), truth)
     many = np.where(np.arange(1500) < 700, truth, -1)
-    assert (flow_start.start_labels(X, many, "density", 0)[0] == truth).mean() > 0.98
+    assert (flow_start.start_labels(X, many, "density", 0) == truth).mean() > 0.98
 
 
 def test_held_out_labels_choose_how_labels_are_spread(rng):
     X, truth = moons(300, 0.05, 0)
     y = np.where(np.arange(300) < 20, truth, -1)
-    assert flow_start.start_labels(X, y, "auto", 0)[1] == "density"
+    assert flow_start.choose_start(X, y, 0) == "density"
     truth = np.arange(300) % 2
     X = rng.normal(size=(300, 12)) * np.where(truth, 1.0, 3.0)[:, None]  # one class within the other
     y = np.where(np.arange(300) < 20, truth, -1)
-    found, start = flow_start.start_labels(X, y, "auto", 0)
-    assert start == "mixture"
+    assert flow_start.choose_start(X, y, 0) == "mixture"
+    found = flow_start.start_labels(X, y, "mixture", 0)
     assert (found == truth).mean() > 0.9
     assert (flow_start.grow_labels(X, y) == truth).mean() < 0.7
     np.testing.assert_array_equal(found[:20], truth[:20])
-    assert flow_start.start_labels(X[:2], np.array([1, -1]), "auto", 0)[1] == "density"  # none to hold out
+    assert flow_start.choose_start(X[:2], np.array([1, -1]), 0) == "density"  # none to hold out
+
+
+def test_fits_without_some_labels_start_as_the_last_one_does(rng, monkeypatch):
+    X, truth = moons(90, 0.1, 0)
+    y = np.where(np.arange(90) < 12, truth, -1)
+    n_known, starts = [], []
+
+    def choose(x, code, seed):
+        n_known.append(int((code >= 0).sum()))
+        return "mixture"
+
+    def label(x, code, start, seed):
+        starts.append(start)
+        return start_labels(x, code, start, seed)
+
+    start_labels = flow_start.start_labels
+    monkeypatch.setattr("semigen.deep.flow.classifier.choose_start", choose)
+    monkeypatch.setattr("semigen.deep.flow.classifier.start_labels", label)
+    fitted = flow(n_steps=2, unlabeled_weight="auto", calibrate="auto").fit(X, y)
+    assert n_known == [12]
+    assert starts == ["mixture"] * 4  # three folds and the last fit; without unlabeled rows there is none
+    assert fitted.start_ == "mixture"
 
 
 def test_at_the_start_the_flow_is_the_identity_and_nothing_is_lost(rng):

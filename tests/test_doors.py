@@ -26,6 +26,7 @@ from semigen import (
 )
 from semigen.arrays.special import log_posterior
 from semigen.data.labels import encode
+from semigen.data.weights import warn_of_order
 from semigen.datasets import make_gaussian_classes
 from semigen.exceptions import ColumnWarning, LabelWarning
 from semigen.io.migrations import finish, parts_of
@@ -182,3 +183,26 @@ def test_rows_beyond_all_numbers_get_the_class_shares_and_a_warning():
     assert_allclose(found[:1], model.predict_proba(X[:1]), rtol=1e-12)
     with pytest.warns(ColumnWarning):
         assert model.predict(np.full((1, 3), 1e200)) == model.classes_[model.class_prior_.argmax()]
+
+
+@pytest.mark.filterwarnings("error::semigen.exceptions.LabelWarning")
+@pytest.mark.parametrize("name", MODELS)
+def test_labels_in_another_order_than_the_rows_are_told(name):
+    X, code = rows()
+    table, y = pd.DataFrame(X).add_prefix("x"), pd.Series(named(code, ["a", "b", "c"]))
+    with pytest.raises(LabelWarning, match=r"another order \(row 0 is 0 in X and \d+ in y\).*X.index"):
+        clone(MODELS[name]).fit(table, y.iloc[::-1])
+
+
+@pytest.mark.filterwarnings("error::semigen.exceptions.LabelWarning")
+@pytest.mark.parametrize("index", ["the same", "none", "others", "twice the same"])
+def test_labels_without_the_rows_index_go_by_position(index):
+    X, code = rows()
+    table, y = pd.DataFrame(X).add_prefix("x"), pd.Series(named(code, ["a", "b", "c"]))
+    if index == "none":
+        y = y.to_numpy()
+    elif index == "others":
+        y.index += 1
+    elif index == "twice the same":
+        table.index = y.index = [0] * len(y)
+    warn_of_order(table, y)

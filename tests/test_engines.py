@@ -130,7 +130,8 @@ def test_a_classifier_computes_with_its_engine(engine, rng):
     counting = Counting(ENGINES[engine]())
     found = MixtureClassifier(class_prior="unlabeled", engine=counting).fit(trial.x, y)
     wanted = MixtureClassifier(class_prior="unlabeled", engine=ThreadEngine(1)).fit(trial.x, y)
-    for name in ("predict", "predict_proba", "predict_log_proba", "score_samples", "log_joint", "novelty"):
+    every = ("predict", "predict_proba", "predict_log_proba", "score_samples", "log_joint")
+    for name in (*every, "novel_probability"):
         before = counting.calls
         one, other = (getattr(model, name)(trial.x) for model in (found, wanted))
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-10)

@@ -110,12 +110,12 @@ def test_models_learn_from_prefixes_of_the_labels_and_never_from_tested_rows():
 
 
 DATA = make_gaussian_classes(24, 60, distance=1.5, random_state=0)
+MODELS = {"bayes": GaussianNB(), "logistic": LogisticRegression()}
 
 
 @pytest.fixture(scope="module")
 def found():
-    models = {"bayes": GaussianNB(), "logistic": LogisticRegression()}
-    return forecast(DATA.X, DATA.y, models, n_repeats=2)
+    return forecast(DATA.X, DATA.y, estimators=MODELS, n_repeats=2)
 
 
 def test_a_forecast_is_a_record(found):
@@ -134,8 +134,7 @@ def test_a_forecast_is_a_record(found):
     assert f"With {found.n_labeled} labels the {found.best} model" in str(found)
     for one in (found.curves[0].error[0], found.curves[1].error[-1]):
         assert one.low <= one.value <= one.high
-    again = forecast(DATA.X, DATA.y, {"bayes": GaussianNB(), "logistic": LogisticRegression()}, n_repeats=2)
-    assert again.to_dict() == record
+    assert forecast(DATA.X, DATA.y, estimators=MODELS, n_repeats=2).to_dict() == record
 
 
 def test_when_curves_cross():
@@ -152,8 +151,10 @@ def test_when_curves_cross():
 def test_what_cannot_be_forecast(found):
     with pytest.raises(LabelError, match="4 labeled rows can be held out"):
         forecast([[0.0], [1.0], [0.0], [1.0], [2.0]], [0, 1, 0, 1, -1])
-    with pytest.raises(ParameterError, match="models is no dict"):
-        forecast(DATA.X, DATA.y, {})
+    with pytest.raises(ParameterError, match="estimators is no dict"):
+        forecast(DATA.X, DATA.y, estimators={})
+    with pytest.raises(TypeError, match="positional"):  # the order of compare
+        forecast(MODELS, DATA.X, DATA.y)
     with pytest.raises(ParameterError, match="no model 'x'"):
         found.at("x", 3)
     with pytest.raises(ParameterError, match="give 1 or more"):

@@ -279,15 +279,15 @@ def test_novel_components_take_rows_of_no_known_class(rng):
     y = np.full(300, -1)
     y[:5], y[100:105] = 0, 1
     model = MixtureClassifier(n_novel_components=1, random_state=0).fit(X, y)
-    novelty = model.novelty(X)
-    assert novelty[kind == 2].min() > 0.99
-    assert novelty[kind < 2].max() < 0.01
+    novel = model.novel_probability(X)
+    assert novel[kind == 2].min() > 0.99
+    assert novel[kind < 2].max() < 0.01
     proba = model.predict_proba(X)
     assert proba.shape == (300, 2)
     np.testing.assert_allclose(proba.sum(axis=1), 1)
     by_class = np.exp(model.log_joint(X)).sum(axis=1)
-    np.testing.assert_allclose(by_class / np.exp(model.score_samples(X)), 1 - novelty, atol=1e-9)
-    assert (MixtureClassifier().fit(X, y).novelty(X) == 0).all()
+    np.testing.assert_allclose(by_class / np.exp(model.score_samples(X)), 1 - novel, atol=1e-9)
+    assert (MixtureClassifier().fit(X, y).novel_probability(X) == 0).all()
     assert set(model.sample(500, random_state=0)[1]) == {0, 1}
 
 
@@ -644,7 +644,7 @@ def test_maximum_likelihood_keeps_eigenvalues_above_the_floor_and_no_others(cova
     np.testing.assert_allclose(least, 1e-6, rtol=1e-2)
 
 
-ANSWERS = ("predict_proba", "predict_log_proba", "log_joint", "score_samples", "novelty")
+ANSWERS = ("predict_proba", "predict_log_proba", "log_joint", "score_samples", "novel_probability")
 
 
 @pytest.mark.parametrize("answer", ANSWERS)

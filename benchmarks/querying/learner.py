@@ -89,15 +89,55 @@ def pool(name: str, seed: int) -> Pool:
     )
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What the models make of rows, for those of the pool and those to judge on; nothing from a single class.
+
+    Attributes
+    ----------
+    n_classes : int
+    classes : ndarray of shape (k,)
+        Those that have a label.
+    code : ndarray of shape (m,)
+        Of each label, its place in ``classes``.
+    evidence : tuple of two ndarray of shape (M, n, k)
+    weights : ndarray of shape (M,)
+    """
+
+    n_classes: int
+    classes: np.ndarray
+    code: np.ndarray
+    evidence: tuple[np.ndarray, np.ndarray]
+    weights: np.ndarray
+
+    @property
+    def count(self) -> np.ndarray:
+        """Labels of each class."""
+        return np.bincount(self.code).astype(float)
+
+    def probabilities(self, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of all classes, under class shares of those that have a label."""
+        found = []
+        for evidence in self.evidence:
+            probs = np.zeros((evidence.shape[1], self.n_classes))
+            probs[:, self.classes] = np.exp(pooled(np.log(shares), evidence, self.weights))
+            found.append(probs)
+        return found[0], found[1]
+
+
 def fit(one: Pool, labeled: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Class probabilities of all rows of the pool and of those to judge on, from the labels of some."""
+    found = learn(one, labeled, seed)
+    return found.probabilities(estimated_shares(found.count))
+
+
+def learn(one: Pool, labeled: np.ndarray, seed: int) -> Learned:
+    """Fit the models to the labels of some rows of the pool."""
     classes, code = np.unique(one.y[labeled], return_inverse=True)
-    count = np.bincount(code).astype(float)
-    result = [np.zeros((len(rows), one.n_classes)) for rows in (one.rows, one.test)]
     if len(classes) < 2:
-        for probs in result:
-            probs[:, classes] = 1.0
-        return result[0], result[1]
+        nothing = (np.zeros((0, len(one.rows), 1)), np.zeros((0, len(one.test), 1)))
+        return Learned(one.n_classes, classes, code, nothing, np.zeros(0))
+    count = np.bincount(code).astype(float)
     models = {
         name: (form, model.set_params(**({"random_state": seed} if name == EXTRA_TREES else {})))
         for name, (form, model) in MODELS.items()
@@ -109,6 +149,5 @@ def fit(one: Pool, labeled: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarr
             log_probs = class_log_proba(model, getattr(rows, form), np.arange(len(classes)))
             found.append(log_evidence(log_probs, count / count.sum()))
     weights = SHARE * np.array([DEFAULT_WEIGHTS[name] for name in models])
-    for probs, found in zip(result, evidence, strict=True):
-        probs[:, classes] = np.exp(pooled(np.log(estimated_shares(count)), np.stack(found), weights))
-    return result[0], result[1]
+    of_pool, of_test = (np.stack(found) for found in evidence)
+    return Learned(one.n_classes, classes, code, (of_pool, of_test), weights)

@@ -26,7 +26,7 @@ def predict_table(
     Columns are the ids, the columns to keep, the ``given`` labels if they are passed, the ``predicted``
     class, its ``probability``, the classes of its prediction set (``set``) if a ``coverage`` is passed, the
     probability of each class (``p_<class>``), and what the model says about rows themselves: ``log_density``
-    in nats where it has an exact one, and ``novelty``.
+    in nats where it has an exact one, and ``novelty`` or ``novel_probability``.
 
     Raises
     ------

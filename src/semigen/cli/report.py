@@ -18,7 +18,7 @@ from semigen.comparison import (
     explain,
     explain_standing,
 )
-from semigen.ensemble.auto import WIDE
+from semigen.ensemble.auto import WIDE, assumed_shares
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT
 from semigen.reporting.facts import WITH, WITHOUT
 
@@ -44,6 +44,7 @@ def say_result(
     output.say()
     if "models" in about:
         _say_ensemble(output, judged, about["models"])
+        output.say(assumed_shares(judged.model))
     elif judged.comparison is not None:
         _say_twins(output, judged.comparison)
     if judged.why_not is not None:

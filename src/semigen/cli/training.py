@@ -177,10 +177,7 @@ def _evidence(judged: Judged, source: Source, predictions: pa.Table) -> Evidence
     labeled = np.array([label is not None for label in given.tolist()], dtype=bool)
     code = np.full(len(given), -1, dtype=np.intp)
     code[labeled] = class_columns(given[labeled], classes)
-    of_rows = {
-        name: predictions[name].to_numpy() if "novelty" in predictions.column_names else None
-        for name in ("log_density", "novelty")
-    }
+    has_novelty = "novelty" in predictions.column_names
     return Evidence(
         judged.model,
         source.rows.features,
@@ -189,7 +186,7 @@ def _evidence(judged: Judged, source: Source, predictions: pa.Table) -> Evidence
         source.rows.ids.to_pylist(),
         source.rows.id_name,
         held_out_of(judged.model, judged.comparison, judged.saved_first),
-        **of_rows,
+        log_density=predictions["log_density"].to_numpy() if has_novelty else None,
         uses_unlabeled=judged.uses_unlabeled,
         cells=not isinstance(source, ImageSource),
     )

@@ -35,6 +35,7 @@ _LEAST_DISPERSION_OF_COUNTS = 0.75  # variance over mean; 1 for Poisson counts
 _MOST_LEVELS = 20
 _ROWS_A_LEVEL = 20  # of a column of text with more levels than that
 _LONGEST_LEVEL = 60  # characters
+_SHARE_OF_NUMBERS = 0.9  # of a column of text that is not one of levels such as 2, 4, more
 _MOST_WORDS_OF_ID = 2
 _LEAST_ROWS_FOR_ORDER = 10
 _LOOKS_LIKE_ID = re.compile(
@@ -112,7 +113,7 @@ def infer(series: Series) -> Kind:
       mean is below 10 and their variance is 0.75 times the mean or more. All other numbers are numbers.
     - Categoricals and enums are categories. So is text if no cell is longer than 60 characters, at least
       every third cell repeats another, and there are at most 20 values or one for every 20 filled rows; but
-      text of which half the cells or more read as numbers stays text: codes, or damaged numbers.
+      text of which nine cells in ten or more read as numbers stays text: codes, or damaged numbers.
     - Other text is a date if all its cells are written as one, such as 2024-12-31 or 12/31/2024 23:59.
     """
     kind = kind_by_type(series)
@@ -178,7 +179,7 @@ def _are_levels(cells: list[Any]) -> bool:
     if len(count) > max(_MOST_LEVELS, len(cells) / _ROWS_A_LEVEL) or 3 * len(count) > 2 * len(cells):
         return False
     n_numbers = sum(n for level, n in count.items() if plain_number(level.replace(",", ".", 1)) is not None)
-    return max(map(len, count)) <= _LONGEST_LEVEL and n_numbers < len(cells) / 2
+    return max(map(len, count)) <= _LONGEST_LEVEL and n_numbers < _SHARE_OF_NUMBERS * len(cells)
 
 
 def _describe(name: str, series: Series) -> Column:

@@ -6,10 +6,12 @@ import warnings
 from typing import Any
 
 import numpy as np
+from narwhals.dependencies import is_pandas_dataframe, is_pandas_series
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, gammaln
 
 from semigen.data.labels import Labels, encode, refuse_rows
+from semigen.data.rows import count_rows
 from semigen.exceptions import LabelError, LabelWarning
 
 Array = NDArray[np.float64]
@@ -48,16 +50,18 @@ def read_labels(
     y: Any,
     unlabeled: Any,
     sample_weight: ArrayLike | None,
-    n_rows: int,
+    X: Any,
     classes: NDArray[Any] | None = None,
 ) -> tuple[Labels, Array]:
-    """Labels and weights of ``n_rows`` rows; a weight of 1 is one row, and rows of weight 0 have no label.
+    """Labels and weights of the rows of X; a weight of 1 is one row, and rows of weight 0 have no label.
 
     Parameters
     ----------
     y, unlabeled, classes
         As :func:`semigen.data.labels.encode` takes them.
     sample_weight : array-like of shape (n,) or None
+    X : array, sparse matrix or data frame of shape (n, D)
+        Only counted, and its index compared with that of y.
 
     Raises
     ------
@@ -67,13 +71,32 @@ def read_labels(
     Warns
     -----
     LabelWarning
-        If a class that has a labeled row or more weighs less than one row.
+        If a class that has a labeled row or more weighs less than one row, or y has the index of X in another
+        order.
     """
-    weight = check_weights(sample_weight, n_rows)
+    warn_of_order(X, y)
+    weight = check_weights(sample_weight, count_rows(X))
     labels = encode(y, unlabeled, counted=weight > 0, classes=classes)
     if sample_weight is not None and not isinstance(y, Labels):
         _warn_light(labels, weight)
     return labels, weight
+
+
+def warn_of_order(X: Any, y: Any) -> None:
+    """Warn if X and y of pandas have the same index in another order: labels are taken by position."""
+    if not is_pandas_dataframe(X) or not (is_pandas_series(y) or is_pandas_dataframe(y)):
+        return
+    ours, theirs = X.index, y.index
+    if len(ours) != len(theirs) or ours.equals(theirs) or not ours.is_unique or not theirs.isin(ours).all():
+        return
+    row = int((ours != theirs).argmax())
+    warnings.warn(
+        f"y has the index of X in another order (row {row} is {ours[row]!s:.40} in X and {theirs[row]!s:.40} "
+        "in y), and labels are taken by position. Pass y.loc[X.index] if the index says which belong "
+        "together, and y.to_numpy() if it does not.",
+        LabelWarning,
+        stacklevel=4,
+    )
 
 
 def _warn_light(labels: Labels, weight: Array) -> None:

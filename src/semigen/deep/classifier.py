@@ -74,15 +74,17 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             )
         if not _is_auto(self.calibrate):
             power = checks.real("calibrate", self.calibrate, minimum=0.0, more="'auto' or ")
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, count_rows(X))
-        split = split_rows(len(weight), labels, weight, None, 1.0)
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
+        split = split_rows(labels, weight, 1.0)
         shares = class_prior(getattr(self, "class_prior", "labeled"), split)
 
         tried = to_try(lam, labels, weight)
         folds = to_hold_out(tried, power, labels, weight, training.seed)
         short = -(-training.n_steps // 2)
         of_folds = len(tried) * len(folds) * short
-        interrupted = self._learn_first(X, training.seed, part(progress, 0, of_folds + training.n_steps))
+        interrupted = self._learn_first(
+            X, labels, weight, training.seed, part(progress, 0, of_folds + training.n_steps)
+        )
         if interrupted:
             folds, of_folds, training = [], 0, replace(training, n_steps=0)
         done = self._steps_first
@@ -134,8 +136,10 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         """Steps of :meth:`_learn_first`."""
         return 0
 
-    def _learn_first(self, X: Any, seed: int, progress: Progress | None) -> bool:
-        """Learn what sees no labels, once for all fits; whether Ctrl-C ended it."""
+    def _learn_first(
+        self, X: Any, labels: Labels, weight: Array, seed: int, progress: Progress | None
+    ) -> bool:
+        """Learn what all fits have in common; whether Ctrl-C ended it."""
         return False
 
     def _alone(self) -> Any:

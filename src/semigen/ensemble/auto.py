@@ -79,8 +79,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
         The class shares that predictions assume. "shared": labeled rows were drawn as all rows are, so their
         counts say how frequent the classes are; a few uneven ones only a little. "unlabeled": the labeled
-        rows were chosen, so that their counts say nothing, and the shares are learned from the unlabeled
-        rows. "uniform": all classes are equally frequent. An array: known shares, in the order of
+        rows were chosen by their class, so that their counts say nothing, and the shares are learned from the
+        unlabeled rows. "uniform": all classes are equally frequent. An array: known shares, in the order of
         ``classes_``. See :class:`semigen.PoolClassifier`.
     time_budget : float or None, default=None
         Seconds for a fit and for predicting its rows, roughly: mixtures, folds and models that cannot be
@@ -245,7 +245,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         family = choose("auto", covariance, schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
         validate_data(self, X if source is None else source.example, skip_check_array=True)
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix.shape[0])
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
         prior = class_prior(self.class_prior, labels.classes)
         n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
         n_labeled = int((weight > 0).sum()) - n_unlabeled
@@ -363,7 +363,7 @@ _ASSUMED = {
 MOST_NAMED = 10
 
 
-def _assumed(auto: AutoClassifier) -> str:
+def assumed_shares(auto: AutoClassifier) -> str:
     """The class shares that predictions assume, in words."""
     named = list(zip(auto.classes_.tolist(), auto.class_prior_.tolist(), strict=True))[:MOST_NAMED]
     shares = ", ".join(f"{name} {share:.1%}" for name, share in named)
@@ -374,7 +374,7 @@ def _assumed(auto: AutoClassifier) -> str:
 
 def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | None) -> str:
     """What a fit found, in words."""
-    lines = [f"Weights of the models: {shares_of_models(auto)}.", _assumed(auto)]
+    lines = [f"Weights of the models: {shares_of_models(auto)}.", assumed_shares(auto)]
     if about_source is not None:
         lines.append(about_source)
     if auto.schema_.notes:
@@ -392,10 +392,13 @@ def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | Non
         )
     else:
         score, alone = (auto.validation_.score(name) for name in (ALL_MODELS, SUPERVISED_MODELS))
+        beside = (
+            "; the same ensemble trained on the labeled rows alone: "
+            f"{alone.log_loss.value:.3f} and {alone.accuracy.value:.1%}"
+        )
         lines.append(
             f"On {len(auto.validation_.rows):,} held-out labeled rows: log-loss {score.log_loss.value:.3f} "
-            f"nats per row, accuracy {score.accuracy.value:.1%}; the same ensemble trained on the labeled "
-            f"rows alone: {alone.log_loss.value:.3f} and {alone.accuracy.value:.1%}."
+            f"nats per row, accuracy {score.accuracy.value:.1%}{beside if n_unlabeled else ''}."
         )
         lines.append(explain(auto.verdict_, n_unlabeled))
     if not auto.unlabeled_used_:

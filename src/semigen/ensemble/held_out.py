@@ -20,6 +20,9 @@ LEAST_SHARE = 1e-12
 """Of a class without a labeled row, which no model can predict."""
 NEGLIGIBLE = 0.03
 """Weight over the largest one below which a model has none: it would take time and change nothing."""
+FEW = 100.0
+"""Held-out rows up to which the weights are held to the default ones with all of ``ridge``: what models are
+worth differs more from table to table than a few rows can tell."""
 
 PRIOR_WEIGHT = 0.1
 """Weight of the prior of class shares, in rows for each row: probabilities that are a little too sure would
@@ -135,9 +138,9 @@ def pooled(log_prior: Array, evidence: Array, weights: Array) -> Array:
 def pool_weights(
     log_prior: Array, evidence: Array, code: Rows, weight: Array, start: Array, ridge: float
 ) -> Array:
-    """Weights ≥ 0 that minimize the log-loss of the ensemble plus ``ridge |w - start|²``.
+    """Weights ≥ 0 that minimize the log-loss of the ensemble plus ``ridge FEW / max(FEW, n) |w - start|²``.
 
-    The problem is convex. Negligible weights (``NEGLIGIBLE``) are 0.
+    n is the sum of the row weights. The problem is convex. Negligible weights (``NEGLIGIBLE``) are 0.
 
     Parameters
     ----------
@@ -155,6 +158,7 @@ def pool_weights(
         return _without_negligible(start)
     rows = np.arange(len(code))
     true = evidence[:, rows, code]
+    ridge *= FEW / max(FEW, weight.sum())
 
     def loss(w: Array) -> tuple[float, Array]:
         log_pool = pooled(log_prior, evidence, w)

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from semigen.data.labels import Labels, labeled_examples
-from semigen.data.rows import count_rows, take_rows
+from semigen.data.rows import take_rows
 from semigen.data.weights import read_labels
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.metrics import align_probabilities
@@ -143,7 +143,7 @@ class PartlyLabeledClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator
         y : array-like of shape (n,) or (n, K), or Labels
         sample_weight : array-like of shape (n,) or None
         """
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, count_rows(X))
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
         self.classes_ = labels.classes
         model = clone(self.estimator)
         self.estimator_, last = model, _last_step(model)

@@ -14,9 +14,14 @@ Array = NDArray[np.float64]
 
 POWER = 0.1
 """Power of a network's evidence where no label can be held out."""
-USUAL, SD = 0.15, 1.3
-"""Before labels are held out, log a is normal around log USUAL, in units of how far the evidence spreads,
-with this standard deviation. Chosen on development tables, with ten labels per class."""
+USUAL, SD = 0.2, 1.3
+"""Before labels are held out, log a is normal around log(USUAL · mean agreement of the folds with the fit),
+in units of how far the evidence spreads, with this standard deviation. Chosen on development tables, with
+ten labels per class."""
+TRUST = 6
+"""Held-out rows of a fold count by this power of its agreement with the fit: half of .9, a sixth of .75."""
+LEAST_AGREEMENT = 0.05
+"""The mean agreement is not taken to be smaller."""
 DEVIATIONS = np.linspace(-3.0, 3.0, 21)
 """Possible log powers beside the usual one, in standard deviations."""
 LEAST_SPREAD = 0.1
@@ -100,9 +105,10 @@ def evidence_of(probs: Array, shares: Array) -> Array:
 def calibrate(shown: Array, weight: Array, folds: Sequence[Fold], shares: Array) -> Calibration:
     """How sure a fit may be, by labeled rows that similar fits have not seen.
 
-    A fold says as much about the fit as the two agree on the rows that all are shown: its held-out rows count
-    by the square of its :func:`agreement`, as a squared correlation is the share of what two have in common.
-    All powers are in units of the evidence's spread between classes in each fit.
+    Where the folds make something else of the rows that all are shown, the fit depends on which rows happen
+    to have a label: the usual power is proportional to their mean :func:`agreement` with it. A fold's
+    held-out rows count by its agreement to the power of TRUST. All powers are in units of the evidence's
+    spread between classes in each fit.
 
     Parameters
     ----------
@@ -116,14 +122,14 @@ def calibrate(shown: Array, weight: Array, folds: Sequence[Fold], shares: Array)
     """
     if not folds:
         return Calibration.at(POWER, shares)
-    log_power = np.log(USUAL) + SD * DEVIATIONS
+    agreements = [agreement(shown, fold.shown, weight) for fold in folds]
+    log_power = np.log(USUAL * max(float(np.mean(agreements)), LEAST_AGREEMENT)) + SD * DEVIATIONS
     score = -0.5 * DEVIATIONS**2
-    for fold in folds:
-        count = agreement(shown, fold.shown, weight) ** 2
+    for fold, agreed in zip(folds, agreements, strict=True):
         evidence, at = fold.evidence / spread(fold.shown, weight), np.arange(len(fold.code))
         for i, power in enumerate(np.exp(log_power)):
             of_class = log_softmax(np.log(shares) + power * evidence, axis=1)[at, fold.code]
-            score[i] += count * (of_class @ fold.weight)
+            score[i] += agreed**TRUST * (of_class @ fold.weight)
     return Calibration(np.exp(log_power) / spread(shown, weight), np.exp(score - logsumexp(score)), shares)
 
 

@@ -13,7 +13,6 @@ from semigen._version import __version__
 from semigen.common.checks import integer
 from semigen.common.progress import Progress, Steps
 from semigen.comparison import Comparison, lean
-from semigen.data.rows import count_rows
 from semigen.data.weights import read_labels
 from semigen.exceptions import LabelError
 from semigen.judgement.findings import LOOKS, SEVERITIES, Finding
@@ -197,7 +196,7 @@ def advise(
     'use'
     """
     seed = integer("random_state", random_state, minimum=0)
-    labels, weight = read_labels(y, unlabeled, sample_weight, count_rows(X))
+    labels, weight = read_labels(y, unlabeled, sample_weight, X)
     rest = ~labels.is_labeled & (weight > 0)
     if len(labels.classes) < 2:
         raise LabelError(

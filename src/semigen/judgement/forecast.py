@@ -192,8 +192,8 @@ class Forecast(Printed):
 def forecast(
     X: Any,
     y: Any,
-    models: Mapping[str, Any] | None = None,
     *,
+    estimators: Mapping[str, Any] | None = None,
     n_splits: int = 5,
     n_repeats: int = 1,
     unlabeled: Any = -1,
@@ -215,7 +215,7 @@ def forecast(
     X : array, sparse matrix or data frame of shape (n, D)
     y : array-like of shape (n,)
         Labels with markers. Rows with soft or candidate labels are not used.
-    models : mapping of str to classifier, optional
+    estimators : mapping of str to classifier, optional
         None: a mixture (generative), a logistic regression on the labeled rows (discriminative), and one on
         mixture features of all rows (hybrid).
     n_splits, n_repeats : int
@@ -237,7 +237,7 @@ def forecast(
     LabelError
         If fewer than 10 labeled rows can be held out.
     ParameterError
-        If ``models`` is no mapping of names to classifiers.
+        If ``estimators`` is no mapping of names to classifiers.
 
     Notes
     -----
@@ -267,11 +267,11 @@ def forecast(
         )
     rows, n_unlabeled = used_rows(labels, random_state)
     X, labels = take_rows(X, rows), labels.take(rows)
-    models = default_models(X) if models is None else models
-    if not isinstance(models, Mapping) or not models:
-        raise ParameterError("models is no dict from names to classifiers: give one, or None.")
+    estimators = default_models(X) if estimators is None else estimators
+    if not isinstance(estimators, Mapping) or not estimators:
+        raise ParameterError("estimators is no dict from names to classifiers: give one, or None.")
     names, sizes, errors = measured_curves(
-        X, labels, models, min(n_splits, n_tested), n_repeats, random_state, n_jobs, progress
+        X, labels, estimators, min(n_splits, n_tested), n_repeats, random_state, n_jobs, progress
     )
     n_labeled = len(rows) - int((~labels.is_labeled).sum())
     seed = stated_seed(random_state)
@@ -311,7 +311,9 @@ def measured_curves(
     ----------
     X, labels
         Rows with one certain class, and unlabeled ones.
-    models, n_splits, n_repeats, random_state, n_jobs, progress
+    models
+        By name.
+    n_splits, n_repeats, random_state, n_jobs, progress
         As in :func:`forecast`.
     """
     code = labels.hard

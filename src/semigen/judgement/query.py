@@ -177,10 +177,10 @@ def query(
 
     Notes
     -----
-    Labels that were asked for are no random sample: rare classes are more frequent among them. Give a model
-    that learns from them the class shares (``class_prior``) if you know them, and keep some labels drawn at
-    random to judge it by. Shares estimated from the unlabeled rows made predictions worse on most tables of
-    ``benchmarks/querying``.
+    Labels that were asked for are no random sample: rare classes are more frequent among them. Keep some
+    labels drawn at random to judge a model by. Leave its ``class_prior`` as it is: rows are asked for by
+    their columns, so among rows that are alike the classes are as frequent with a label as without. With
+    other shares, even the true ones, models missed rare classes on the tables of ``benchmarks/querying``.
 
     Examples
     --------

@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.base import clone
 
 from semigen.columns import missing_columns
 from semigen.judgement.findings import Finding
 from semigen.judgement.findings.records import counted, percent
 from semigen.judgement.study import FOREST, LOGISTIC, Study, name_of
+from semigen.mixture import MixtureClassifier
 
 Kind = Literal["generative", "discriminative", "hybrid"]
 KINDS: tuple[Kind, ...] = ("generative", "discriminative", "hybrid")
@@ -235,17 +237,20 @@ def _estimator(study: Study, kind: Kind, unlabeled_weight: float | None) -> str:
         return "semigen.AutoClassifier()"
     if kind == "generative":
         if unlabeled_weight is None:
-            return "semigen.SafeClassifier(semigen.MixtureClassifier())"
+            return f"semigen.SafeClassifier({_in_words(study.estimator)})"
+        without, with_rows = (
+            _in_words(clone(study.estimator).set_params(unlabeled_weight=one)) for one in (0, 1)
+        )
         if 0 < unlabeled_weight < 1:
-            return (
-                'semigen.PoolClassifier([("with", semigen.MixtureClassifier(unlabeled_weight=1)), '
-                '("without", semigen.MixtureClassifier(unlabeled_weight=0))])'
-            )
-        return f"semigen.MixtureClassifier(unlabeled_weight={unlabeled_weight:g})"
-    if study.held_out is None or FOREST not in study.held_out.probs:
-        return "sklearn.linear_model.LogisticRegression()"
-    score = study.held_out.comparison.score
-    forest = score(FOREST).log_loss.value < score(LOGISTIC).log_loss.value
-    return (
-        "sklearn.ensemble.RandomForestClassifier()" if forest else "sklearn.linear_model.LogisticRegression()"
-    )
+            return f'semigen.PoolClassifier([("with", {with_rows}), ("without", {without})])'
+        return with_rows if unlabeled_weight else without
+    classifier = "sklearn.linear_model.LogisticRegression(max_iter=1000)"
+    if study.held_out is not None and FOREST in study.held_out.probs:
+        score = study.held_out.comparison.score
+        if score(FOREST).log_loss.value < score(LOGISTIC).log_loss.value:
+            classifier = "sklearn.ensemble.RandomForestClassifier()"
+    return f"semigen.HybridClassifier(semigen.representation.PlainColumns(), {classifier})"
+
+
+def _in_words(model: MixtureClassifier) -> str:
+    return "semigen." + " ".join(repr(model).split())  # the parameters that are not the default, in one line

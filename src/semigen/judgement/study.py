@@ -55,6 +55,8 @@ class Study:
         Their numbers in the table that was given.
     to_plain : PlainColumns
         How columns become plain numbers.
+    estimator : MixtureClassifier
+        What advice is asked about.
     fits : dict {λ: MixtureClassifier}
     held_out : OutOfFold or None
         Of the mixture with each λ and of the discriminative models; None where no row could be held out.
@@ -65,6 +67,7 @@ class Study:
     labels: Labels
     rows: Rows
     to_plain: PlainColumns
+    estimator: MixtureClassifier
     fits: Mapping[float, MixtureClassifier]
     held_out: OutOfFold | None
     random_state: int
@@ -236,7 +239,8 @@ def study(
             models[FOREST] = ("plain", TreeEnsemble(100, random_state=random_state))
         forms = {"table": table, "plain": to_plain.transform(table)}
         held_out = cross_validated(models, forms, labels, weight, random_state, report)
-    return Study(table, labels, rows, to_plain, fits, held_out, random_state, tuple(schema.notes))
+    asked = MixtureClassifier() if estimator is None else estimator
+    return Study(table, labels, rows, to_plain, asked, fits, held_out, random_state, tuple(schema.notes))
 
 
 class _Report:

@@ -282,9 +282,8 @@ def _gain(pool: Pool, labels: Labels, seed: int) -> tuple[float, float, float] |
     """
     n_labeled = int((labels.hard >= 0).sum())
     try:
-        found = forecast(
-            pool.features, labels, {"quick": RidgeLogistic(RIDGE_C)}, random_state=seed, unlabeled=None
-        )
+        quick = {"quick": RidgeLogistic(RIDGE_C)}
+        found = forecast(pool.features, labels, estimators=quick, random_state=seed, unlabeled=None)
     except SemigenError:
         return None
     now, then = found.at("quick", n_labeled), found.at("quick", n_labeled + MORE)

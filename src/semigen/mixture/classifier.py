@@ -16,6 +16,7 @@ from semigen import columns
 from semigen.columns import Schema
 from semigen.columns.streams import ReadSource, refuse_missing_rows
 from semigen.common import checks
+from semigen.data.weights import warn_of_order
 from semigen.em import (
     Blocks,
     Engine,
@@ -81,8 +82,8 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         rows in cross-validation.
     n_novel_components : int, default=0
         Components that belong to no known class, for unlabeled rows of unknown classes. Predictions cover the
-        known classes only; :meth:`novelty` gives the probability that a row belongs to none of them. These
-        components start at random: use ``n_init`` of 5 or more.
+        known classes only; :meth:`novel_probability` says how probably a row belongs to none of them.
+        These components start at random: use ``n_init`` of 5 or more.
     class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
         p(y). "shared": learned from both parts. "unlabeled": the unlabeled rows have class proportions of
         their own, learned from them and used to predict; the labeled rows' proportions say nothing about
@@ -323,6 +324,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
             return X.schema, X.rows
         kinds = wanted_kinds(self.family, parameters.lower_shape(self.covariance))
         schema, matrix = columns.learn(X, kinds, sparse=True, words=True)
+        warn_of_order(X, y)
         return schema, self._with_labels(matrix, y, sample_weight)
 
     def _last_fit(self, schema: Schema, rows: Blocks) -> LastFit | None:

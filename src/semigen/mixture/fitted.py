@@ -98,9 +98,9 @@ class FittedMixture:
         """Log p(x), novel components included, nats, (n,)."""
         return columns.in_precision_of(X, self._by_block(X, _log_density))
 
-    def novelty(self, X: Any) -> Array:
+    def novel_probability(self, X: Any) -> Array:
         """p(row belongs to a novel component | x), (n,); 0 without novel components."""
-        return columns.in_precision_of(X, self._by_block(X, _novelty))
+        return columns.in_precision_of(X, self._by_block(X, _novel_probability))
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
         """Draw rows from the model.
@@ -258,7 +258,7 @@ class FittedMixture:
     def _with_labels(
         self, matrix: Any, y: Any, sample_weight: Any, classes: NDArray[Any] | None = None
     ) -> Data:
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix.shape[0], classes)
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix, classes)
         missing = columns.missing_columns(matrix)
         if missing is not None and missing.all():
             says_nothing = ~labels.is_labeled & np.isnan(matrix).all(axis=1)
@@ -324,7 +324,7 @@ def _log_density(joint: Array, *_: Any) -> Array:
     return np.asarray(log_sum_exp(joint.T))
 
 
-def _novelty(joint: Array, log_group: Array, n_classes: int) -> Array:
+def _novel_probability(joint: Array, log_group: Array, n_classes: int) -> Array:
     if joint.shape[1] == n_classes:
         return np.zeros(len(joint))
     return np.asarray(np.exp(log_posterior(joint, log_group)[:, -1]))

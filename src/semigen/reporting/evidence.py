@@ -67,8 +67,8 @@ class Evidence:
         What rows are called.
     id_name : str
     held_out : HeldOutRows or None
-    log_density, novelty : ndarray of shape (n,) or None
-        Log p(x) in nats, and the share of rows that are likelier.
+    log_density : ndarray of shape (n,) or None
+        Log p(x) in nats, of a model that says by it how novel a row is.
     uses_unlabeled : bool
         Whether the model is trained on the unlabeled rows, too.
     cells : bool
@@ -83,7 +83,6 @@ class Evidence:
     id_name: str
     held_out: HeldOutRows | None = None
     log_density: Array | None = None
-    novelty: Array | None = None
     uses_unlabeled: bool = True
     cells: bool = field(default=True)
 

@@ -107,8 +107,8 @@ def about_rows(model: Any, features: Any) -> dict[str, Array]:
         found["log_density"] = model.score_samples(features)
     if hasattr(model, "novelty_of"):  # by the density
         found["novelty"] = model.novelty_of(found["log_density"])
-    elif hasattr(model, "novelty") and getattr(model, "n_novel_components", None) != 0:
-        found["novelty"] = model.novelty(features)
+    if getattr(model, "n_novel_components", 0):
+        found["novel_probability"] = model.novel_probability(features)
     return found
 
 

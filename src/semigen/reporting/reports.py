@@ -188,7 +188,7 @@ def report(
     """
     check_is_fitted(estimator)
     begin, n_rows = time.perf_counter(), count_rows(X)
-    labels, weight = read_labels(y, unlabeled, sample_weight, n_rows)
+    labels, weight = read_labels(y, unlabeled, sample_weight, X)
     if ids is not None and len(ids) != n_rows:
         raise LabelError(f"ids has {len(ids)} values, but X has {n_rows} rows: give one per row.")
     n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
@@ -204,7 +204,6 @@ def report(
         "row" if ids is None else "id",
         held_out_of(estimator, comparison, pair),
         about["log_density"] if "novelty" in about else None,
-        about.get("novelty"),
         used,
     )
     found = sections(evidence, progress)

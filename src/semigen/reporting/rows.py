@@ -65,7 +65,7 @@ def novel_rows(evidence: Evidence, columns: list[Any]) -> list[dict[str, Any]] |
     median to the lower quartile: about 4 is rare in a bell curve, 10 and more is another kind of row.
     """
     density = evidence.log_density
-    if density is None or evidence.novelty is None:
+    if density is None:
         return None
     quartile, median = np.quantile(density, [0.25, 0.5])
     scale = max(float(median - quartile), 1e-9)

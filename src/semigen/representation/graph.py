@@ -9,11 +9,12 @@ from typing import Any, Self
 import numpy as np
 import sklearn
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh
 from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import eigsh
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from semigen.arrays.lanczos import largest_eigenpairs
 from semigen.columns import in_precision_of
 from semigen.common.checks import integer, real
 from semigen.common.prepared import prepared
@@ -23,6 +24,8 @@ from semigen.representation.neighbors import Search
 
 Array = NDArray[np.float64]
 
+DENSE = 4
+"""With fewer rows than this many times the eigenvectors wanted, a dense solver computes them."""
 CONVERGED = 1e-6
 """Label spreading stops when no label changes by more than this share of the largest."""
 
@@ -127,7 +130,7 @@ class NeighborGraph(KeepsPrecision, TransformerMixin, BaseEstimator, auto_wrap_o
         )
         self.neighbors_ = Neighbors(*search.kneighbors())
         similar, degree = self.similarity(self.n_neighbors)
-        value, vector = largest_eigenpairs(similar, min(self.n_components, n_rows))
+        value, vector = _largest(similar, min(self.n_components, n_rows))
         unscaled = vector * np.sqrt(degree.sum() / degree)[:, None]
         self.features_ = unscaled / (1 + np.maximum(1 - value, 0) / self.smoothness)
         return self
@@ -221,3 +224,14 @@ class GraphSpreading(ProbabilityClassifier, BaseEstimator):
         total = found.sum(axis=1, keepdims=True)
         reached = total > 1e-12 * self.spread_.max()
         return np.asarray(np.where(reached, found / np.where(total > 0, total, 1.0), self.share_))
+
+
+def _largest(matrix: csr_array, n_values: int) -> tuple[Array, Array]:
+    """The largest eigenvalues of a symmetric matrix, in falling order, and their eigenvectors."""
+    n_rows = matrix.shape[0]
+    if n_rows < DENSE * n_values + DENSE:
+        value, vector = eigh(matrix.toarray(), subset_by_index=[n_rows - n_values, n_rows - 1])
+    else:
+        value, vector = eigsh(matrix, k=n_values, which="LA", v0=np.ones(n_rows), tol=1e-4)
+    order = np.argsort(-value, kind="stable")
+    return value[order], vector[:, order]

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from semigen.data.rows import by_blocks, count_rows, take_rows
+from semigen.data.rows import by_blocks, take_rows
 from semigen.data.weights import read_labels
 from semigen.estimators.adapters import class_log_proba, class_proba, fit_classifier, takes_unlabeled, without
 from semigen.estimators.base import TableClassifier
@@ -87,7 +87,7 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         -------
         self
         """
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, count_rows(X))
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
         representation = MixtureEnsembleFeatures() if self.representation is None else self.representation
         learns_labels = _learns_labels(representation)
         if learns_labels:

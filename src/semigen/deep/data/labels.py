@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.data.labels import labeled_examples
-from semigen.data.weights import estimated_shares, read_labels
+from semigen.data.labels import Labels, labeled_examples
+from semigen.data.weights import estimated_shares
 from semigen.exceptions import ParameterError
 
 Array = NDArray[np.float64]
@@ -45,15 +45,8 @@ class Split:
     labeled_share: float
 
 
-def split_rows(n_rows: int, y: Any, sample_weight: Any, unlabeled: Any, lam: float) -> Split:
-    """Read labels and weights; ``lam`` is λ.
-
-    Raises
-    ------
-    LabelError
-        If labels or weights cannot be used.
-    """
-    labels, weight = read_labels(y, unlabeled, sample_weight, n_rows)
+def split_rows(labels: Labels, weight: Array, lam: float) -> Split:
+    """The labeled and the unlabeled rows; ``lam`` is λ."""
     rows, code, row_weight = labeled_examples(labels, weight)
     others = np.flatnonzero(~labels.is_labeled & (weight * lam > 0))
     labeled_share = row_weight.sum() / (row_weight.sum() + lam * weight[others].sum())

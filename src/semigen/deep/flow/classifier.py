@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
@@ -20,12 +20,12 @@ from semigen.common.progress import Progress
 from semigen.data.labels import Labels
 from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
-from semigen.deep.data.labels import class_prior, split_rows
-from semigen.deep.data.rows import TableRows, blocks, training_rows
+from semigen.deep.data.labels import Split, class_prior, split_rows
+from semigen.deep.data.rows import TableRows, TensorRows, blocks, training_rows
 from semigen.deep.draws import draw_classes, drawing
 from semigen.deep.estimator import Array
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
-from semigen.deep.flow.start import LABELERS, start_components, start_labels
+from semigen.deep.flow.start import LABELERS, choose_start, start_components, start_labels
 from semigen.deep.parameters import hidden_sizes
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import KeepsPrecision
@@ -81,18 +81,8 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         the column. It bounds the density at repeated rows.
     alpha : float, default=1.0
         Weight of the mean cross-entropy of the labeled rows, relative to the mean log-likelihood per row.
-    class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
-        p(y). "labeled": the class shares that the labeled rows suggest
-        (:func:`semigen.data.weights.estimated_shares`: nearly even ones where a few labels are uneven).
-    unlabeled_weight : "auto" or float in [0, 1], default="auto"
-        λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning. "auto": 1 or 0, as
-        labeled rows that are held out decide; 1 if none can be.
-    calibrate : "auto" or float, default="auto"
-        How sure predictions are: the power of what the network makes of the columns, beside the class shares
-        (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
-        after a few labels. "auto": the powers that the held-out rows ask for. Densities do not depend on it.
-    unlabeled : scalar or None, default=-1
-        Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
+    class_prior, unlabeled_weight, calibrate, unlabeled
+        As in :class:`VAEClassifier`.
     warmup_steps : int, default=200
         Optimizer steps over which t falls linearly from 1 to 0.
     n_steps : int, default=600
@@ -112,15 +102,8 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     ----------
     classes_ : ndarray of shape (K,)
     class_prior_ : ndarray of shape (K,)
-    unlabeled_weight_ : float
-        The λ of the fit.
-    calibration_ : Calibration
-        ``calibration_.power`` is the mean one of predictions.
-    comparison_ : Comparison or None
-        Log-loss and accuracy on held-out rows with the unlabeled rows (``"all rows"``), without them
-        (``"labeled rows only"``) and of the class shares; None where nothing could or had to be held out.
-    verdict_ : Verdict
-        Whether the unlabeled rows helped; with ``features``, once these are learned from all rows.
+    unlabeled_weight_, calibration_, comparison_, verdict_
+        As in :class:`VAEClassifier`.
     start_ : {"density", "mixture", "labels"}
         The start of the fit; "labels" also without unlabeled rows.
     history_ : dict {str: ndarray}
@@ -213,6 +196,34 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         tags.input_tags.allow_nan = False
         return tags
 
+    def _learn_first(
+        self, X: Any, labels: Labels, weight: Array, seed: int, progress: Progress | None
+    ) -> bool:
+        """Choose the start by all labels: without a third of them a fit would often choose another one."""
+        self.start_ = self.start
+        if self.start == "auto" and self.unlabeled_weight != 0:
+            *_, split, labeled, unlabeled = self._read(X, labels, weight, 1.0)
+            if len(split.unlabeled):
+                self.start_ = choose_start(*_together(split, labeled, unlabeled), seed)
+        return False
+
+    def _alone(self) -> Any:
+        return clone(self).set_params(start=self.start_)
+
+    def _read(
+        self, X: Any, labels: Labels, weight: Array, lam: float
+    ) -> tuple[tables.Table, Any, Split, TensorRows, TensorRows]:
+        """The table, its matrix, which rows have labels, and these and the others."""
+        kinds = ("number", "count", "flag")
+        table, matrix = tables.learn(X, dict.fromkeys(kinds, "gaussian"))
+        _refuse_categories(table.schema)
+        columns.refuse_missing(table.schema, matrix, _CURE)
+        split = split_rows(labels, weight, lam)
+        labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
+        unlabeled = training_rows(table, matrix, split.unlabeled, None, split.unlabeled_weight)
+        # The start needs all rows at once.
+        return table, matrix, split, labeled.take(slice(None)), unlabeled.take(slice(None))
+
     def _learn(
         self,
         X: Any,
@@ -226,22 +237,13 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         noise = checks.real("noise", self.noise, minimum=0.0)
         if self.start not in STARTS:
             raise ParameterError(f"start={self.start!r}: use {' or '.join(map(repr, STARTS))}.")
-        kinds = ("number", "count", "flag")
-        table, matrix = tables.learn(X, dict.fromkeys(kinds, "gaussian"))
-        _refuse_categories(table.schema)
-        columns.refuse_missing(table.schema, matrix, _CURE)
+        table, matrix, split, labeled, unlabeled = self._read(X, labels, weight, lam)
         validate_data(self, X, skip_check_array=True)
-        split = split_rows(len(matrix), labels, weight, None, lam)
-        start = self.start if len(split.unlabeled) else FROM_LABELS
-        labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
-        unlabeled = training_rows(table, matrix, split.unlabeled, None, split.unlabeled_weight)
-        # The start needs all rows at once.
-        labeled, unlabeled = labeled.take(slice(None)), unlabeled.take(slice(None))
+        start = self.start_ if len(split.unlabeled) else FROM_LABELS
         x, code = labeled.x.numpy().astype(np.float64), split.code
         if start != FROM_LABELS:
-            x = np.concatenate([x, unlabeled.x.numpy().astype(np.float64)])
-            unknown = np.full(len(unlabeled.x), -1)
-            code, start = start_labels(x, np.concatenate([code, unknown]), start, training.seed)
+            x, code = _together(split, labeled, unlabeled)
+            code = start_labels(x, code, start, training.seed)
             unlabeled = unlabeled._replace(y=torch.from_numpy(code[len(split.code) :]))
         is_whole = (matrix == np.rint(matrix)).all(axis=0)
         architecture = FlowArchitecture(
@@ -372,6 +374,12 @@ _CURE = (
     "a flow needs every value: impute them, drop the column, or use VAEClassifier, which leaves missing "
     "values out of the likelihood"
 )
+
+
+def _together(split: Split, labeled: TensorRows, unlabeled: TensorRows) -> tuple[Array, NDArray[np.int64]]:
+    """Labeled and unlabeled rows, and their classes, -1 where unlabeled."""
+    x = torch.cat([labeled.x, unlabeled.x]).numpy().astype(np.float64)
+    return x, np.concatenate([split.code, np.full(len(unlabeled.x), -1)])
 
 
 def _refuse_categories(schema: Schema) -> None:

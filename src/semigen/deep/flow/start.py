@@ -31,8 +31,8 @@ N_FOLDS = 3
 """Folds of labeled rows, at most, that choose between two ways of spreading labels."""
 
 
-def start_labels(x: Array, code: Codes, start: str, seed: int) -> tuple[Codes, str]:
-    """Labels of all rows, and how they were found.
+def choose_start(x: Array, code: Codes, seed: int) -> str:
+    """The way to label all rows that calls more labeled rows right that are held out of it.
 
     Parameters
     ----------
@@ -40,38 +40,49 @@ def start_labels(x: Array, code: Codes, start: str, seed: int) -> tuple[Codes, s
         Standardized rows.
     code : ndarray of int, shape (n,)
         Class, -1 where unlabeled.
-    start : {"auto", "density", "mixture"}
-        "density": :func:`grow_labels`. "mixture": :func:`mixture_labels`. "auto": the one that calls more
-        labeled rows right that are held out, and the first one if they are equal.
     seed : int
         Of the folds, and of the subsample where there are too many rows.
 
     Returns
     -------
-    code : ndarray of int, shape (n,)
-    start : {"density", "mixture"}
+    {"density", "mixture"}
+        The first one if they are equal, or if no row can be held out.
     """
-    if len(x) > MOST_ROWS:
-        known = np.flatnonzero(code >= 0)
-        drawn = np.random.default_rng(seed).permutation(np.flatnonzero(code < 0))
-        kept = np.sort(np.concatenate([known, drawn[: max(MOST_ROWS - len(known), 0)]]))
-        found = code.copy()
-        found[kept], start = _labeled_by(x[kept], code[kept], start, seed)
-        return _nearest(x, kept, found), start
-    return _labeled_by(x, code, start, seed)
+    kept = _kept(code, seed)
+    x, code = x[kept], code[kept]
+    right = dict.fromkeys(LABELERS, 0)
+    n_folds = min(N_FOLDS, count_testable(code)) if len(np.unique(code[code >= 0])) > 1 else 0
+    for _, test in stratified_folds(code, n_folds, 1, seed) if n_folds > 1 else ():
+        seen = code.copy()
+        seen[test] = -1
+        for name, labeler in LABELERS.items():
+            right[name] += int((labeler(x, seen)[test] == code[test]).sum())
+    return max(right, key=right.__getitem__)
 
 
-def _labeled_by(x: Array, code: Codes, start: str, seed: int) -> tuple[Codes, str]:
-    if start == "auto":
-        right = dict.fromkeys(LABELERS, 0)
-        n_folds = min(N_FOLDS, count_testable(code)) if len(np.unique(code[code >= 0])) > 1 else 0
-        for _, test in stratified_folds(code, n_folds, 1, seed) if n_folds > 1 else ():
-            seen = code.copy()
-            seen[test] = -1
-            for name, labeler in LABELERS.items():
-                right[name] += int((labeler(x, seen)[test] == code[test]).sum())
-        start = max(right, key=right.__getitem__)
-    return LABELERS[start](x, code), start
+def start_labels(x: Array, code: Codes, start: str, seed: int) -> Codes:
+    """Labels of all rows, (n,).
+
+    Parameters
+    ----------
+    x, code, seed
+        As in :func:`choose_start`.
+    start : {"density", "mixture"}
+        "density": :func:`grow_labels`. "mixture": :func:`mixture_labels`.
+    """
+    kept = _kept(code, seed)
+    found = code.copy()
+    found[kept] = LABELERS[start](x[kept], code[kept])
+    return _nearest(x, kept, found)
+
+
+def _kept(code: Codes, seed: int) -> Codes:
+    """The rows that labels are spread over: of too many, the labeled ones and a sample of the others."""
+    if len(code) <= MOST_ROWS:
+        return np.arange(len(code))
+    known = np.flatnonzero(code >= 0)
+    drawn = np.random.default_rng(seed).permutation(np.flatnonzero(code < 0))
+    return np.sort(np.concatenate([known, drawn[: max(MOST_ROWS - len(known), 0)]]))
 
 
 def mixture_labels(x: Array, code: Codes) -> Codes:

@@ -87,20 +87,11 @@ class GANClassifier(DeepClassifier, BaseEstimator):
     pull_away_weight : float, default=0.0
         Weight of the pull-away term in the generator's loss (Dai et al. 2017), which makes generated rows
         more diverse.
-    unlabeled_weight : "auto" or float in [0, 1], default="auto"
-        λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning. "auto": 1 or 0, as
-        labeled rows that are held out decide; 1 if none can be.
-    calibrate : "auto" or float, default="auto"
-        How sure predictions are: the power of what the network makes of the columns, beside the class shares
-        (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
-        after a few labels. "auto": the powers that the held-out rows ask for. Densities do not depend on it.
-    unlabeled : scalar or None, default=-1
-        Label that marks unlabeled rows. None, NaN and NA always do; with None, nothing else does.
+    unlabeled_weight, calibrate, unlabeled, balanced_batches, n_members
+        As in :class:`VAEClassifier`.
     n_steps : "auto" or int, default="auto"
         Optimizer steps, each of both networks. "auto": a hundred epochs, from 400 to 2,000 steps. The
         published model of MNIST takes 180,000.
-    balanced_batches : bool, default=False
-        As in :class:`VAEClassifier`.
     batch_size : int, default=100
         Real rows per step, and as many generated ones; and as many labeled ones, or all of them if there are
         fewer.
@@ -110,24 +101,14 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         Decay of the exponential moving average of the weights, which is the result; 0: the last weights. The
         average starts at the initial weights, so after t steps the decay is at most (1 + t) / (10 + t):
         otherwise they would dominate for thousands of steps.
-    n_members : int, default=1
-        Models of a deep ensemble, trained at once from different seeds. Predictions are the mean of their
-        probabilities, and :meth:`predict_uncertainty` measures their disagreement.
     n_jobs, device, precision, checkpoint, random_state, verbose
         As in :class:`VAEFeatures`.
 
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
-    unlabeled_weight_ : float
-        The λ of the fit.
-    calibration_ : Calibration
-        ``calibration_.power`` is the mean one of predictions.
-    comparison_ : Comparison or None
-        Log-loss and accuracy on held-out rows with the unlabeled rows (``"all rows"``), without them
-        (``"labeled rows only"``) and of the class shares; None where nothing could or had to be held out.
-    verdict_ : Verdict
-        Whether the unlabeled rows helped; with ``features``, once these are learned from all rows.
+    unlabeled_weight_, calibration_, comparison_, verdict_
+        As in :class:`VAEClassifier`.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one of "cross_entropy" of labeled rows, "real"
         (−log D) and "entropy" of all rows and "generated" (−log(1 − D)), nats per row, of "feature_matching"
@@ -227,7 +208,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         table, matrix = tables.learn(X, {})
         table, unit = self._with_unit_cells(table, matrix)
         validate_data(self, X, skip_check_array=True)
-        split = split_rows(len(matrix), labels, weight, None, lam)
+        split = split_rows(labels, weight, lam)
         architecture = self._architecture(table, unit, len(split.classes))
         labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
         real = np.concatenate([split.labeled, split.unlabeled])

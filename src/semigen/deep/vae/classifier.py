@@ -223,7 +223,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             checks.integer("top_k", self.top_k, minimum=1)
         table, matrix, sd = self._learn_columns(X)
         validate_data(self, X, skip_check_array=True)
-        split = split_rows(len(matrix), labels, weight, None, lam)
+        split = split_rows(labels, weight, lam)
         prior = class_prior(self.class_prior, split)
         architecture = self._architecture(
             table, np.log(prior), labeled_share=split.labeled_share, alpha=alpha, top_k=self.top_k
@@ -333,7 +333,9 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         return np.asarray(np.exp(self.networks_.architecture.log_prior))
 
-    def _learn_first(self, X: Any, seed: int, progress: Progress | None) -> bool:
+    def _learn_first(
+        self, X: Any, labels: Labels, weight: Array, seed: int, progress: Progress | None
+    ) -> bool:
         """M1, which sees no labels."""
         if self.features is None:
             return False

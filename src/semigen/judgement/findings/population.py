@@ -80,8 +80,8 @@ def label_shift(study: Study) -> Finding | None:
             "caution",
             evidence,
             f"Class shares differ: {percent(given[k])} of the labeled rows are {names[k]!r}, but about "
-            f"{percent(shares[k])} of the unlabeled ones seem to be. If rows were chosen for labeling, set "
-            "class_prior='unlabeled'.",
+            f"{percent(shares[k])} of the unlabeled ones seem to be. If labeled rows were chosen by their "
+            "class, set class_prior='unlabeled'; not if semigen.query chose them.",
         )
     return Finding(
         "class shares", "good", evidence, "The class shares of labeled and unlabeled rows can be the same."
