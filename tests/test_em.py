@@ -29,7 +29,7 @@ from semigen.em import (
 from semigen.em.kernel import entropy, hold
 from semigen.exceptions import ObjectiveDecreasedWarning, ParameterError
 from semigen.families import Gaussian
-from semigen.families.covariance.base import LocationShape
+from semigen.families.covariance.base import MOST_ROWS, LocationShape
 from semigen.families.covariance.full import DenseShape
 from twins import SHAPES, moments, naive_log_joint
 
@@ -346,12 +346,12 @@ def test_components_without_rows_have_no_weight(rng):
 
 def test_many_soft_labels_are_read_chunk_by_chunk(make_problem):
     """As many distinct label rows as rows: the same sums as from one table for all."""
-    problem = make_problem(Gaussian("full"), n=3000)
-    matrix = np.random.default_rng(4).dirichlet(np.ones(3), size=3000)
+    problem = make_problem(Gaussian("full"), n=MOST_ROWS + 1000)
+    matrix = np.random.default_rng(4).dirichlet(np.ones(3), size=MOST_ROWS + 1000)
     matrix[:500] = np.nan
     labels = encode(matrix)
     data = Data(problem.x, labels, problem.data.weight)
-    assert len(labels.log_table) > 2048
+    assert len(labels.log_table) > MOST_ROWS
     problem.data = data
     stats = e_step(problem.mixture, problem.params, data)
     wanted = logsumexp(naive_log_joint(problem, problem.params), axis=1)

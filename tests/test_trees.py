@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn.ensemble
 
-from semigen.estimators.classifiers import BoostedTrees, TreeEnsemble
+from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, TreeEnsemble
 from semigen.estimators.leaves import LeafTables, Walks
 
 
@@ -61,9 +61,10 @@ def test_trees_of_many_leaves_are_walked_down_as_scikit_learn_does(rng):
     np.testing.assert_allclose(found, peer.fit(x, y).predict_proba(x[:50]), atol=1e-12)
 
 
-def test_sums_of_few_values_skip_the_others(rng):
-    """Leaves of one class each of thirty: the same sums as over all values."""
-    model, _ = grown(120, 30, TreeEnsemble, rng)
+@pytest.mark.parametrize("kind", [TreeEnsemble, ExtraTrees])
+def test_sums_of_few_values_skip_the_others(kind, rng):
+    """Leaves of one class each of thirty; extra trees add shares of all: the same sums as over all values."""
+    model, _ = grown(120, 30, kind, rng)
     x = hostile(model, rng)
     _, add = model._prepared()
     assert not isinstance(add.args[0], np.ndarray)

@@ -96,7 +96,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabeled.
     n_jobs : int or None, default=None
-        Number of threads; None or -1: one for each processor. Results do not depend on it.
+        Number of threads of predictions; None or -1: one for each processor. A fit takes two at most, as more
+        would not make it faster. Results do not depend on it.
     random_state : int, RandomState or None, default=0
     engine : Engine or None, default=None
         Where the rows of mixtures are computed. None: threads. A cluster gets the rows of a source, not those

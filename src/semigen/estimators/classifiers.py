@@ -29,6 +29,9 @@ MOST_TREES = 500
 SUMMED_ROWS = 1024
 """Rows whose leaves are in memory at once."""
 
+ROUNDING = 1e-14
+"""Share of the largest value of a leaf below which a difference of values is none."""
+
 SPARSE = 0.1
 """Share of values that are not 0 below which sums over leaves skip the others."""
 
@@ -112,17 +115,36 @@ class _Trees(ProbabilityClassifier, BaseEstimator):
         first = np.searchsorted(trees.node, self.root_)
         changed = np.logical_or.reduceat(value != 0, first)  # classes that a tree adds something to
         if (changed.sum(axis=1) > 1).any():
-            few = np.count_nonzero(value) < SPARSE * value.size
-            return trees, partial(_sums, csr_array(value) if few else value)
+            times, rest = _apart(value, self.value_[self.root_[0]])
+            if np.count_nonzero(rest) >= SPARSE * rest.size:
+                return trees, partial(_sums, value)
+            return trees, partial(_sums_apart, csr_array(rest), times, self.value_[self.root_[0]])
         return trees, partial(_sums_of_classes, value.sum(axis=1), changed.astype(np.float64))
 
 
-def _sums(value: Any, leaf: NDArray[np.intp]) -> Array:
-    """Sums of values (leaves, K) over the leaves of each row (n, trees), (n, K)."""
+def _apart(value: Array, shares: Array) -> tuple[Array, Array]:
+    """Multiples (leaves,) of class shares (K,) in the values of leaves (leaves, K), and what is left.
+
+    A leaf of few rows has few classes; to the others :class:`ExtraTrees` adds class shares of all rows.
+    """
+    if not (shares > 0).all():
+        return np.zeros(len(value)), value
+    times = (value / shares).min(axis=1)
+    rest = value - times[:, None] * shares
+    rest[rest < ROUNDING * value.max(axis=1, keepdims=True)] = 0.0
+    return times, rest
+
+
+def _sums(value: Any, leaf: NDArray[np.intp]) -> Any:
+    """Sums of values (leaves, K) over the leaves of each row (n, trees), (n, K), sparse if they are."""
     ends = np.arange(0, leaf.size + 1, leaf.shape[1])
     shape = len(leaf), value.shape[0]
-    total: Any = csr_array((np.ones(leaf.size), leaf.ravel(), ends), shape=shape) @ value
-    return total.toarray() if issparse(value) else np.asarray(total)
+    return csr_array((np.ones(leaf.size), leaf.ravel(), ends), shape=shape) @ value
+
+
+def _sums_apart(rest: Any, times: Array, shares: Array, leaf: NDArray[np.intp]) -> Array:
+    """The same of sparse values to which multiples of class shares are added."""
+    return np.asarray(_sums(rest, leaf).toarray() + times.take(leaf).sum(axis=1)[:, None] * shares)
 
 
 def _sums_of_classes(value: Array, of_class: Array, leaf: NDArray[np.intp]) -> Array:

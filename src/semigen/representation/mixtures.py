@@ -105,7 +105,8 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
     kinds : str, dict {column: kind} or None, default=None
         How columns are read, where the inferred kind is wrong; see :func:`semigen.columns.learn`.
     n_jobs : int or None, default=None
-        Number of threads; None or -1: one for each processor. Results do not depend on it.
+        Number of threads of :meth:`transform`; None or -1: one for each processor. In a fit they would take
+        longer. Results do not depend on it.
     random_state : int, RandomState or None, default=0
     engine : Engine or None, default=None
         Where the rows of mixtures are computed: by ``"torch"`` those of one type of covariance in one batch,

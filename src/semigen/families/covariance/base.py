@@ -19,6 +19,9 @@ half as wide as all rows. With the whole variance, one component can absorb the 
 
 CACHE_BYTES = 2**21
 """Scratch memory of a chunk: about one core's second-level cache and its share of the third."""
+COMPLETE_BYTES, MOST_ROWS = 2 * CACHE_BYTES, 4096
+"""The same without missing values, and rows at most: of fewer rows operations end so soon that threads spend
+their time waiting for the interpreter lock."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ class CompleteWalk(ScatterWalk):
         self.n_observed = np.array([n_features])
         self.log_det = np.broadcast_to(log_det, n_components)[:, None]
         row_bytes = self.dtype.itemsize * (numbers_per_row + n_features + 4 * n_components)
-        self.chunk_rows = int(np.clip(CACHE_BYTES // row_bytes, 32, 2048))
+        self.chunk_rows = int(np.clip(COMPLETE_BYTES // row_bytes, 32, MOST_ROWS))
         self._center = params.center[:, None].astype(self.dtype)
         self._memory = np.empty(0, dtype=self.dtype)
         self._n_more = n_more

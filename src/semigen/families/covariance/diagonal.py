@@ -21,9 +21,6 @@ from semigen.families.covariance.base import (
 )
 from semigen.families.covariance.missing import DiagonalFilling
 
-MOST_ROWS = 1024
-"""Of a chunk: sums over more take twice as long, at least where OpenBLAS computes them."""
-
 
 @dataclass(frozen=True)
 class DiagonalShape:
@@ -200,7 +197,6 @@ class DiagonalWalk(CompleteWalk):
     def __init__(self, params: LocationShape, log_det: Array) -> None:
         n_features = params.mean.shape[1]
         super().__init__(params, log_det, np.float64, n_features, n_more=n_features)
-        self.chunk_rows = min(self.chunk_rows, MOST_ROWS)
         precision = 1.0 / params.shape.variance
         constant = (params.mean**2 * precision).sum(axis=1, keepdims=True)
         self._weights = np.hstack([constant, -2.0 * params.mean * precision, precision])
