@@ -289,7 +289,9 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         if criterion is not None:
             self.selection_ = search(self, criterion, rows, weights[0], (X, y, sample_weight), run)
             covariance, components = self.selection_[0].covariance, self.selection_[0].components_per_class
-        fits = {one: self._learn(rows, one, covariance, components, before, run) for one in weights}
+        fits = evidence.fit_each(
+            weights, lambda one: self._learn(rows, one, covariance, components, before, run)
+        )
         shape_open = before is None and parameters.leaves_shape_open(self.family, covariance)
         power = parameters.calibrate(self.calibrate)
         with as_engine(self.engine).open() as engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +82,17 @@ def candidate_weights(rows: Blocks) -> list[float]:
         return [1.0]
     balanced = labeled / unlabeled
     return [balanced, 1.0, 0.0] if _testable(rows.in_memory(0)).size else [balanced]
+
+
+def fit_each(
+    weights: Sequence[float], learn: Callable[[float], Sequence[Level]]
+) -> dict[float, Sequence[Level]]:
+    """The fit for each λ; without those but the first for which there are fewer rows than components."""
+    found = {weights[0]: learn(weights[0])}
+    for other in weights[1:]:
+        with suppress(ParameterError):
+            found[other] = learn(other)
+    return found
 
 
 def choose(
