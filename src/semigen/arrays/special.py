@@ -20,7 +20,7 @@ NO_NAT = -1e15
 def log_sum_exp(log_values: Floats) -> Floats:
     """``log Σ_c exp(log_values[c])`` over axis 0; -inf where every term is -inf."""
     if len(log_values) == 1:
-        return log_values[0].copy()
+        return np.array(log_values[0])
     largest = log_values.max(axis=0)
     shift = np.where(np.isfinite(largest), largest, 0.0).astype(log_values.dtype, copy=False)
     with np.errstate(divide="ignore"):
