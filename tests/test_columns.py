@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import narwhals as nw
 import numpy as np
@@ -12,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from frames import frame, library
-from semigen.columns import Column, describe, infer, learn
-from semigen.exceptions import ColumnError
+from semigen.columns import Column, describe, infer, learn, read, restore
+from semigen.exceptions import ColumnError, ColumnWarning
 
 __all__ = ["frame", "library"]  # fixtures
 
@@ -48,15 +49,12 @@ def test_text(frame):
     town = one(frame, "town", ["a", "b", "a", "c"])
     assert (town.kind, town.use, town.n_distinct) == ("text", True, 3)
     assert town.reason == "text with 3 distinct values becomes features of its letters"
-    numbers = one(frame, "x", ["1", " 2.5", "1e3", "1"])
-    assert (numbers.kind, numbers.use) == ("text", True)
-    assert "read as numbers" in numbers.reason
+    digits = one(frame, "x", ["1", "25", "103", "1"])
+    assert (digits.kind, digits.use) == ("text", True)
+    assert "read as numbers" in digits.reason
     nearly = one(frame, "x", ["1", "2", "?", "3"])
     assert nearly.kind == "text"
     assert "'?'" in nearly.reason
-    assert "'1,5' is 1.5; store numbers" in one(frame, "x", ["1,5", "2", "-0,25"]).reason
-    assert "'20,412' is 20,412; store numbers" in one(frame, "x", ["7", "20,412", "5", "6"]).reason
-    assert "'$1,250' is 1,250" in one(frame, "x", ["$1,250", "$3", "$4"]).reason
     assert one(frame, "who", ["ann lee", "bob", "cid"]).kind == "id"
     assert one(frame, "zip", ["94110", "10001", "60601"]).kind == "text"
     codes = [f"{j:05d}" for j in range(17, 40)]
@@ -66,6 +64,50 @@ def test_text(frame):
     assert one(frame, "code", [*codes[:5], "94110", *codes[3:0:-1], *codes[6:]]).kind == "text"
     note = one(frame, "note", ["it came late", "bob and ann came", "cid was not there"])
     assert (note.kind, note.reason) == ("text", "text with 3 distinct values becomes features of its words")
+
+
+@pytest.mark.parametrize(
+    ("cells", "said", "numbers"),
+    [
+        (["1", " 2.5", "1e3", "1"], "'1' is 1", [1, 2.5, 1000, 1]),
+        (["1,5", "2", "-0,25"], "'1,5' is 1.5", [1.5, 2, -0.25]),
+        (["7", "20,412", "5", "6"], "'20,412' is 20,412", [7, 20412, 5, 6]),
+        (["$1,250", "$3", "$4"], "'$1,250' is 1,250", [1250, 3, 4]),
+        (["51.3%", None, "", "7%"], "'51.3%' is 51.3", [51.3, np.nan, np.nan, 7]),
+    ],
+)
+def test_numbers_as_people_write_them_are_numbers(frame, cells, said, numbers):
+    found = one(frame, "x", cells)
+    assert (found.kind, found.use, found.reason) == ("number", True, f"becomes numbers ({said})")
+    with pytest.warns(ColumnWarning, match=re.escape(said)):
+        schema, matrix = learn(frame({"x": cells}))
+    assert schema.input_kinds == {"x": "number"}
+    np.testing.assert_array_equal(matrix[:, 0], numbers)
+    np.testing.assert_array_equal(read(schema, frame({"x": [1.5, 20412.0]}))[:, 0], [1.5, 20412])
+    np.testing.assert_array_equal(read(schema, frame({"x": ["2.5", "3"]}))[:, 0], [2.5, 3])
+    with pytest.raises(ColumnError, match=r"such as .*1 of its 3 cells are none: .*'lots' in row 1"):
+        read(schema, frame({"x": [cells[0], "lots", None]}))
+    filled = learn(restore(schema, np.nan_to_num(matrix, nan=9.0), like=frame({"x": cells})))[1]
+    np.testing.assert_array_equal(filled[:, 0], np.nan_to_num(np.array(numbers, dtype=float), nan=9.0))
+
+
+def test_digits_are_codes_unless_they_are_said_to_be_numbers(frame):
+    table = frame({"age": [str(18 + j * 7 % 40) for j in range(80)]})
+    with pytest.warns(ColumnWarning, match=r"as codes do; if they are numbers: kinds=\{'age': 'number'\}"):
+        learn(table)
+    matrix = learn(table, {"age": "number"})[1]
+    np.testing.assert_array_equal(matrix[:, 0], [18 + j * 7 % 40 for j in range(80)])
+    with pytest.raises(ColumnError, match="row 1 is 'x'"):
+        learn(frame({"age": ["18", "x", "20"]}), {"age": "number"})
+
+
+def test_intervals_of_pandas_are_levels():
+    ages = pd.Series([18.0, 35, 70, 71, 36, 19])
+    schema, matrix = learn(pd.DataFrame({"age": pd.cut(ages, [0, 30, 60, 90])}))
+    assert schema.levels == (("(0, 30]", "(30, 60]", "(60, 90]"),)
+    assert matrix[:, 0].tolist() == [0, 1, 2, 2, 1, 0]
+    assert read(schema, pd.DataFrame({"age": pd.cut(ages[2:3], [60, 90])})).tolist() == [[2]]
+    assert read(schema, pd.DataFrame({"age": ["(30, 60]"]})).tolist() == [[1]]
 
 
 def test_constant_and_empty(frame):
@@ -180,7 +222,7 @@ def test_text_that_reads_as_numbers_is_no_category(frame):
     assert kind_of(frame, [*["1", "2"] * 9, "?", "?"]) == "text"
     assert kind_of(frame, [*["1", "2"] * 9, "?", "?", "?"]) == "category"
     assert kind_of(frame, ["2", "4", "more"] * 9) == "category"
-    assert kind_of(frame, ["1,5", "2,5", "3,0"] * 9) == "text"
+    assert kind_of(frame, ["1,5", "2,5", "3,0"] * 9) == "number"
     assert kind_of(frame, ["1", "low", "high"] * 9) == "category"
 
 

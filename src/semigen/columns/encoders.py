@@ -1,4 +1,4 @@
-"""Columns that no density can model as they are become numbers: text by its words, dates by cycles.
+"""Columns that no density can model as they are become numbers: text by its words or value, dates by cycles.
 
 An encoder is learned from the cells of one column and keeps plain arrays, so that a model file holds no code.
 The formulas are scikit-learn's (:class:`~sklearn.feature_extraction.text.TfidfVectorizer`, ``TruncatedSVD``),
@@ -19,6 +19,7 @@ from scipy.sparse import csr_array
 
 from semigen.arrays.pieces import evenly
 from semigen.columns.dates import EPOCH_DAY, as_days, date_format
+from semigen.columns.numerals import Numerals, numerals_of, plain_number
 from semigen.columns.tables import is_missing
 from semigen.exceptions import ColumnError
 
@@ -168,6 +169,48 @@ class DateEncoder(Encoder):
 
 
 @dataclass(frozen=True, eq=False)
+class NumberEncoder(Encoder):
+    """Numbers as people write them.
+
+    Attributes
+    ----------
+    numerals : Numerals
+    example : str
+        One of the cells.
+    """
+
+    numerals: Numerals
+    example: str
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return ("number",)
+
+    def read(self, name: Any, cells: Sequence[Any]) -> Array:
+        numbers = np.array([self._number(cell) for cell in cells], dtype=object)
+        odd = [row for row, number in enumerate(numbers) if number is None]
+        if odd:
+            raise ColumnError(
+                f"column {name!r} is numbers in the model, such as {self.example!r}, and {len(odd)} of its "
+                f"{len(cells)} cells are none: the first is {cells[odd[0]]!r} in row {odd[0]}. Correct it, "
+                "or write None if the value is missing."
+            )
+        return numbers.astype(np.float64)[:, None]
+
+    def _number(self, cell: Any) -> float | None:
+        if is_missing(cell) or (isinstance(cell, str) and not cell.strip()):
+            return float("nan")
+        found = self.numerals.read(str(cell))
+        return plain_number(str(cell)) if found is None else found  # it may come plain the next time
+
+    def restore(self, features: Array) -> list[Any]:
+        return [None if number != number else number for number in features[:, 0].tolist()]
+
+    def __str__(self) -> str:
+        return f"numbers ({self.example!r} is {self.numerals.read(self.example):,g})"
+
+
+@dataclass(frozen=True, eq=False)
 class Encoded:
     """One column of a table that became several columns of the matrix.
 
@@ -176,7 +219,7 @@ class Encoded:
     name : object
         Its name.
     kind : str
-        "text" or "date".
+        "text", "date" or "number".
     first : int
         Its first column in the matrix.
     encoder : Encoder
@@ -262,6 +305,15 @@ def learn_date(name: Any, cells: Sequence[Any]) -> DateEncoder:
     if on_calendar and len(np.unique(days % 1)) > 1:
         cycles.append("day")
     return DateEncoder(tuple(cycles), form)
+
+
+def learn_numbers(cells: Sequence[Any]) -> NumberEncoder | None:
+    """The encoder of a column of text that is numbers, None if some cell is none."""
+    texts = [text for text in as_texts(cells) if text.strip()]
+    numerals = numerals_of(texts)
+    if numerals is None:
+        return None
+    return NumberEncoder(numerals, next((one for one in texts if plain_number(one) is None), texts[0]))
 
 
 _HALF_A_YEAR = 183

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.columns.dates import date_format, is_date
-from semigen.columns.encoders import is_prose
-from semigen.columns.numerals import numerals_of, plain_number
+from semigen.columns.encoders import is_prose, learn_numbers
+from semigen.columns.numerals import plain_number, written_numbers
 from semigen.columns.tables import Series, as_floats, as_frame, filled_cells
 from semigen.exceptions import ColumnError
 
@@ -53,15 +53,16 @@ class Column:
     name : str
         Its name.
     kind : str
-        ``"number"``; ``"count"`` (whole numbers from 0 that are spread as counts are); ``"flag"``
-        (true/false, or exactly the numbers 0 and 1); ``"category"`` (a few values that repeat); ``"text"``
-        (many values: sentences, names, ZIP codes); ``"date"`` (dates, times, durations, also as text);
-        ``"id"`` (every row has its own value, which tells rows apart and nothing else); ``"constant"``;
-        ``"empty"``; ``"other"`` (lists, records, bytes).
+        ``"number"`` (also written as $1,200 or 51.3%); ``"count"`` (whole numbers from 0 that are spread as
+        counts are); ``"flag"`` (true/false, or exactly the numbers 0 and 1); ``"category"`` (a few values
+        that repeat); ``"text"`` (many values: sentences, names, ZIP codes); ``"date"`` (dates, times,
+        durations, also as text); ``"id"`` (every row has its own value, which tells rows apart and nothing
+        else); ``"constant"``; ``"empty"``; ``"other"`` (lists, records, bytes).
     use : bool
         Whether a model uses it: true for numbers, counts, flags, categories, text and dates.
     reason : str
-        Why it is not used, or what it becomes if it is text or a date; empty if it is read as it is.
+        Why it is not used, or what it becomes if it is text, a date or numbers in text; empty if it is read
+        as it is.
     n_missing : int
         Values that are empty, null or NaN.
     n_distinct : int
@@ -114,7 +115,8 @@ def infer(series: Series) -> Kind:
     - Categoricals and enums are categories. So is text if no cell is longer than 60 characters, at least
       every third cell repeats another, and there are at most 20 values or one for every 20 filled rows; but
       text of which nine cells in ten or more read as numbers stays text: codes, or damaged numbers.
-    - Other text is a date if all its cells are written as one, such as 2024-12-31 or 12/31/2024 23:59.
+    - Other text is a date if all its cells are written as one, such as 2024-12-31 or 12/31/2024 23:59, and a
+      number if all are numbers as people write them, such as $1,200 or 51.3%; digits alone are codes.
     """
     kind = kind_by_type(series)
     if kind == "number":
@@ -122,7 +124,11 @@ def infer(series: Series) -> Kind:
     if kind != "text":
         return kind
     cells = filled_cells(series)
-    return "category" if _are_levels(cells) else "text" if date_format(cells) is None else "date"
+    if _are_levels(cells):
+        return "category"
+    if date_format(cells) is not None:
+        return "date"
+    return "text" if written_numbers(list(map(str, cells))) is None else "number"
 
 
 def kind_by_type(series: Series) -> Kind:
@@ -211,6 +217,8 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, n_rows: int) 
         return _judge_text(filled, n_distinct, n_rows)
     if kind == "date":
         return kind, "becomes its time and its place in the year, the week and the day"
+    if kind == "number" and not filled.dtype.is_numeric():
+        return kind, f"becomes {learn_numbers(filled_cells(filled))}"
     if kind in USED:
         return kind, ""
     return kind, f"cells of type {filled.dtype}, not numbers"
@@ -220,12 +228,6 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
     cells = list(map(str, filled.to_list()))
     odd = [cell for cell in cells if plain_number(cell) is None]
     becomes = f"text with {n_distinct:,} distinct values becomes features of its "
-    numerals = numerals_of(set(cells)) if odd else None
-    if numerals is not None:
-        return "text", (
-            f"{becomes}letters, though {odd[0][:20]!r} is {numerals.read(odd[0]):,g}; store numbers to use "
-            "them"
-        )
     if is_id_text(cells, n_distinct, n_rows):
         return "id", ID_TEXT
     if is_prose(cells):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from semigen.columns.checks import Matrix, check_sparse, checked, wish
-from semigen.columns.encoders import Encoded, Encoder, TextEncoder, learn_date, learn_text
+from semigen.columns.encoders import Encoded, Encoder, TextEncoder, learn_date, learn_numbers, learn_text
 from semigen.columns.kinds import (
     EMPTY,
     ENCODED,
@@ -27,7 +27,7 @@ from semigen.columns.levels import Levels, declared_levels, find_levels
 from semigen.columns.reading import as_table, read_array, read_columns, read_sparse
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.sparse import as_dense, as_words
-from semigen.columns.tables import Frame, Series, as_frame, hint, listing, plain_name, positions
+from semigen.columns.tables import Frame, Series, as_frame, filled_cells, hint, listing, plain_name, positions
 from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
 
 Kinds: TypeAlias = Kind | Mapping[Any, Kind] | None
@@ -140,9 +140,8 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     alone = sparse and set(used.values()) == {"text"}
     parts, notes = [], [_unused(name, kind, columns[name]) for name, kind in left_out.items()]
     for name, kind in used.items():
-        cells: Any = columns[name].to_list() if kind in ("category", *ENCODED) else []
         try:
-            parts.append(_learn_column(name, kind, columns[name], cells, words=words or alone, alone=alone))
+            parts.append(_learn_column(name, kind, columns[name], words=words or alone, alone=alone))
         except ColumnError as error:
             if asked[name] is not None:
                 raise
@@ -151,11 +150,11 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     if notes and not parts:
         raise ColumnError(f"X has no column that a model can use: {listing(notes)}")
     schema = _schema(parts, frame.implementation.name.lower(), tuple(notes))
-    told = [note for one in schema.encoded if asked[one.name] is None for note in (str(one),)]
+    told = [_told(one, columns[one.name]) for one in schema.encoded if asked[one.name] is None]
     told += [note for name, note in zip(left_out, notes, strict=True) if asked[name] is None]
     if told:
         cure = f"To read one in another way: {wish('COLUMN', 'category', 'categorical')}."
-        warnings.warn(f"{'; '.join(told)}. {cure}", ColumnWarning, stacklevel=4)
+        warnings.warn(f"{'; '.join(told).removesuffix('.')}. {cure}", ColumnWarning, stacklevel=4)
     return schema, read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
 
 
@@ -173,14 +172,23 @@ def _kind(asked: Kind | None, series: Series) -> Kind:
     return kind
 
 
-def _learn_column(name: Any, kind: Kind, series: Series, cells: Any, *, words: bool, alone: bool) -> Part:
+def _learn_column(name: Any, kind: Kind, series: Series, *, words: bool, alone: bool) -> Part:
     if kind == "category":
-        return name, kind, find_levels(name, cells, declared_levels(series)), None
+        return name, kind, find_levels(name, series.to_list(), declared_levels(series)), None
     if kind == "text":
-        return name, kind, None, learn_text(name, cells, words=words, alone=alone)
+        return name, kind, None, learn_text(name, series.to_list(), words=words, alone=alone)
     if kind == "date":
-        return name, kind, None, learn_date(name, cells)
+        return name, kind, None, learn_date(name, series.to_list())
+    if kind == "number" and kind_by_type(series) == "text":
+        return name, kind, None, learn_numbers(series.to_list())
     return name, kind, None, None
+
+
+def _told(one: Encoded, series: Series) -> str:
+    """What a column became, and if it is text of digits alone, how it is read as numbers."""
+    if one.kind == "text" and all(str(cell).strip().isdecimal() for cell in filled_cells(series)):
+        return f"{one}, as codes do; if they are numbers: {wish(one.name, 'number', 'gaussian')}"
+    return str(one)
 
 
 def _unused(name: Any, kind: Kind, series: Series) -> str:

@@ -51,10 +51,9 @@ def encode(name: Any, cells: Sequence[Any], levels: Levels) -> NDArray[np.float6
     ColumnError
         If all cells are text and all levels are not, or the reverse: then nothing would be known.
     """
-    strange = _distinct(name, cells).difference(levels)
-    unknown = [cell for cell in strange if not is_missing(cell)]
-    number = {level: float(code) for code, level in enumerate(levels)}
-    number |= {cell: np.nan if is_missing(cell) else float(len(levels)) for cell in strange}
+    distinct, known = _distinct(name, cells), {level: float(code) for code, level in enumerate(levels)}
+    number = {cell: np.nan if is_missing(cell) else known.get(_plain(cell), len(levels)) for cell in distinct}
+    unknown = [cell for cell, code in number.items() if code == len(levels)]
     codes = np.fromiter((number[cell] for cell in cells), dtype=np.float64, count=len(cells))
     if levels and unknown and not (codes < len(levels)).any():
         texts = {isinstance(cell, str) for cell in unknown}
@@ -84,4 +83,7 @@ def _distinct(name: Any, cells: Iterable[Any]) -> set[Any]:
 
 
 def _plain(cell: Any) -> Any:
-    return cell.item() if isinstance(cell, np.generic) else cell
+    """A level as it is kept: NumPy's scalars as Python's, pandas' intervals as text."""
+    if isinstance(cell, np.generic):
+        return cell.item()
+    return str(cell) if hasattr(cell, "closed_left") else cell

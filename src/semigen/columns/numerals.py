@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _SPACES = "  '’\u00a0\u202f\u2009"  # between groups of digits
@@ -63,6 +63,23 @@ def _pattern(decimal: str, group: str) -> re.Pattern[str]:
 
 
 _PATTERN = {".": _pattern(".", ","), ",": _pattern(",", ".")}
+
+
+_ENOUGH = 100
+"""Cells that show whether a column is words."""
+
+
+def written_numbers(cells: Sequence[str]) -> Numerals | None:
+    """How the numbers of a column of text are written, None if some cell is none or all are digits alone.
+
+    Digits alone are text on purpose, as codes are. Blank cells are missing.
+    """
+    for some in (cells[:_ENOUGH], cells):
+        filled = {cell for cell in some if cell.strip()}
+        numerals = numerals_of(filled)
+        if filled and numerals is None:
+            return None
+    return None if all(cell.strip().isdecimal() for cell in filled) else numerals
 
 
 def numerals_of(cells: Iterable[str], prefer: str = ".") -> Numerals | None:

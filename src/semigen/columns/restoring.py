@@ -26,6 +26,7 @@ def restore(schema: Schema, matrix: NDArray[Any], like: Any = None) -> Any:
     like : data frame or array, optional
         The table that ``matrix`` was read from, with missing values that ``matrix`` fills in. Everything else
         is kept: the other values, the library, the index, and the types where they can hold the new values.
+        Numbers that were text become numbers.
 
     Returns
     -------
@@ -71,6 +72,9 @@ def _filled_frame(schema: Schema, matrix: NDArray[Any], frame: Frame) -> Any:
         series = frame.get_column(frame.columns[place])
         if one.encoded is None:  # no text is made up
             series = _filled(series, _cells(schema, one, matrix), frame.implementation)
+        elif one.encoded.kind == "number":
+            numbers = _cells(schema, one, matrix)
+            series = nw.new_series(series.name, numbers, nw.Float64(), backend=frame.implementation)
         columns.append(series)
     table = frame.select(*(frame.columns[place] for place in places)).with_columns(*columns).to_native()
     return table if index is None else table.set_axis(index)

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 POWER = 0.1
 """Power of a network's evidence where no label can be held out."""
-USUAL, SD = 0.2, 1.3
+USUAL, SD = 0.25, 1.3
 """Before labels are held out, log a is normal around log(USUAL · mean agreement of the folds with the fit),
 in units of how far the evidence spreads, with this standard deviation. Chosen on development tables, with
 ten labels per class."""
