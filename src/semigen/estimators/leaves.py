@@ -27,7 +27,7 @@ MOST_LEAVES = 64
 MOST_BYTES = 2**26
 """Of all tables."""
 
-CHUNK_BYTES = 2**18
+CHUNK_BYTES = 2**20
 """Of the bits of some rows, which stay in the processor's cache from column to column."""
 
 WALKED_PAIRS = 2**14

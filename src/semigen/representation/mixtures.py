@@ -42,8 +42,8 @@ DOCUMENTS = 4000
 """Documents that a mixture of words is fitted on; of more, each mixture draws its own."""
 DOUBT = 0.05
 """A mixture that is worse than one component by this much, nats per row, counts e times less."""
-CHUNK_ROWS = 1024
-"""Rows whose responsibilities for one mixture fit the processor's cache."""
+CHUNK_ROWS = 4096
+"""Rows whose responsibilities for one mixture are computed at once: of fewer, threads wait for each other."""
 NEGLIGIBLE = 1e-3
 """Mixtures that count less than this fraction of the best one are dropped."""
 
