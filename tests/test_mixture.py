@@ -19,6 +19,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from semigen import MixtureClassifier, MixtureEnsembleFeatures
+from semigen.datasets import make_harm
 from semigen.exceptions import (
     ColumnError,
     ConvergenceWarning,
@@ -673,3 +674,16 @@ def test_features_of_an_array_in_float32_are_float32(features, rng):
         features.transform(X), features.transform(X.astype(float)), rtol=1e-6, atol=1e-30
     )
     assert get_tags(features).transformer_tags.preserves_dtype == ["float64", "float32"]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_unlabeled_rows_that_hurt_a_wrong_model_are_let_go_and_those_of_its_twin_are_not(seed):
+    """Correlated columns under a diagonal covariance."""
+    wrong, right = (
+        make_harm("correlated columns", 20, well_specified=twin, random_state=seed) for twin in (False, True)
+    )
+    model = MixtureClassifier(covariance=wrong.covariance, unlabeled=None).fit(wrong.X, wrong.y)
+    balanced = clone(model).set_params(unlabeled_weight=0.08).fit(wrong.X, wrong.y)
+    assert model.unlabeled_weight_ == 0
+    assert model.score(wrong.X_test, wrong.y_test) > balanced.score(wrong.X_test, wrong.y_test) + 0.05
+    assert clone(model).fit(right.X, right.y).unlabeled_weight_ > 0

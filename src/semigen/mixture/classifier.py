@@ -102,10 +102,10 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         of p(class | x), and its log likelihood is added to the objective (Ahfock & McLachlan 2020,
         *Statistics and Computing* 30:1779).
     unlabeled_weight : "auto" or float in [0, 1], default="auto"
-        λ: how much an unlabeled row counts. 0 is supervised learning. "auto": 1, or the λ with which all
-        unlabeled rows count as much as the labeled ones, whichever has the smaller log-loss on labeled rows
-        left out; the latter if none can be, and 1 where the question is about unlabeled rows
-        (``class_prior="unlabeled"``, novel components, a label mechanism, a criterion).
+        λ: how much an unlabeled row counts. 0 is supervised learning. "auto": the λ with which all unlabeled
+        rows count as much as the labeled ones, or 1 or 0 where labeled rows left out speak for it by two
+        nats; 1 where the question is about unlabeled rows (``class_prior="unlabeled"``, novel components, a
+        label mechanism, a criterion).
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabeled. None here turns the marker off.
     n_init : int, default=1

@@ -34,7 +34,7 @@ POWER_STRENGTH = 2.0
 POWER_RANGE = (0.02, 1.5)
 
 DOUBT = 2.0
-"""Nats by which λ = 1 has to be better than the balanced λ: prior odds of about 7 : 1 against it."""
+"""Nats by which λ = 1 or 0 has to be better than the balanced λ: prior odds of about 7 : 1 against each."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,13 @@ class Trial:
 
 
 def candidate_weights(rows: Blocks) -> list[float]:
-    """λ that lets all unlabeled rows count no more than the labeled ones, and 1 where labels can judge."""
+    """λ that lets all unlabeled rows count no more than the labeled ones; 1 and 0 where labels can judge."""
     is_label = rows.labels.pattern_labeled
     labeled, unlabeled = rows.where(is_label).total_weight, rows.where(~is_label).total_weight
     if unlabeled <= labeled:
         return [1.0]
     balanced = labeled / unlabeled
-    return [balanced, 1.0] if _testable(rows.in_memory(0)).size else [balanced]
+    return [balanced, 1.0, 0.0] if _testable(rows.in_memory(0)).size else [balanced]
 
 
 def choose(
