@@ -51,9 +51,10 @@ def learn(
     X : array-like or sparse matrix of shape (n, D), pandas, polars or pyarrow table, or ReadTable
         One that is read already stays as it is, unless ``kinds`` asks for other kinds.
     kinds : str, mapping or None, default=None
-        A kind for all columns, or for some by name (of an array by number): "number" (of dates, too), "count"
-        (whole numbers from 0), "flag" (booleans, or 0 and 1), "category" (any repeated text, numbers or
-        booleans); of a data frame also "text" (numbers, too: ZIP codes), "date" and "id" (not used).
+        A kind for all columns, or for some by name (of an array by number): "number" (of dates and of numbers
+        in text, too), "count" (whole numbers from 0), "flag" (booleans, or 0 and 1), "category" (any repeated
+        text, numbers or booleans); of a data frame also "text" (numbers, too: ZIP codes), "date" and "id"
+        (not used).
     sparse : bool or "words", default=False
         Whether rows may be sparse. A data frame of text only becomes sparse words then. "words": a sparse
         matrix becomes an array unless it has words of documents (:func:`semigen.columns.sparse.as_words`), or
