@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import sklearn
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array, issparse, vstack
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 MOST_ROWS_TO_ROTATE = 1500
 MOST_TREES = 500
 SUMMED_ROWS = 1024
-"""Rows whose leaves are in memory at once."""
+"""Rows whose leaves, and leaves whose values, are in memory at once."""
 
 ROUNDING = 1e-14
 """Share of the largest value of a leaf below which a difference of values is none."""
@@ -116,23 +116,27 @@ class _Trees(ProbabilityClassifier, BaseEstimator):
         changed = np.logical_or.reduceat(value != 0, first)  # classes that a tree adds something to
         if (changed.sum(axis=1) > 1).any():
             times, rest = _apart(value, self.value_[self.root_[0]])
-            if np.count_nonzero(rest) >= SPARSE * rest.size:
+            if rest.nnz >= SPARSE * value.size:
                 return trees, partial(_sums, value)
-            return trees, partial(_sums_apart, csr_array(rest), times, self.value_[self.root_[0]])
+            return trees, partial(_sums_apart, rest, times, self.value_[self.root_[0]])
         return trees, partial(_sums_of_classes, value.sum(axis=1), changed.astype(np.float64))
 
 
-def _apart(value: Array, shares: Array) -> tuple[Array, Array]:
-    """Multiples (leaves,) of class shares (K,) in the values of leaves (leaves, K), and what is left.
+def _apart(value: Array, shares: Array) -> tuple[Array, Any]:
+    """Multiples (leaves,) of class shares (K,) in the values of leaves (leaves, K), and what is left, sparse.
 
     A leaf of few rows has few classes; to the others :class:`ExtraTrees` adds class shares of all rows.
     """
-    if not (shares > 0).all():
-        return np.zeros(len(value)), value
-    times = (value / shares).min(axis=1)
-    rest = value - times[:, None] * shares
-    rest[rest < ROUNDING * value.max(axis=1, keepdims=True)] = 0.0
-    return times, rest
+    times, parts = np.zeros(len(value)), []
+    for begin in range(0, len(value), SUMMED_ROWS):
+        leaves = slice(begin, begin + SUMMED_ROWS)
+        rest = value[leaves].copy()
+        if (shares > 0).all():
+            times[leaves] = (rest / shares).min(axis=1)
+            rest -= times[leaves, None] * shares
+            rest[rest < ROUNDING * value[leaves].max(axis=1, keepdims=True)] = 0.0
+        parts.append(csr_array(rest))
+    return times, csr_array(vstack(parts))
 
 
 def _sums(value: Any, leaf: NDArray[np.intp]) -> Any:
