@@ -26,7 +26,7 @@ from semigen import (
 )
 from semigen.arrays.special import log_posterior
 from semigen.data.labels import encode
-from semigen.data.weights import warn_of_order
+from semigen.data.weights import read_labels
 from semigen.datasets import make_gaussian_classes
 from semigen.exceptions import ColumnWarning, LabelWarning
 from semigen.io.migrations import finish, parts_of
@@ -205,4 +205,4 @@ def test_labels_without_the_rows_index_go_by_position(index):
         y.index += 1
     elif index == "twice the same":
         table.index = y.index = [0] * len(y)
-    warn_of_order(table, y)
+    read_labels(y, None, None, table)

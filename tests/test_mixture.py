@@ -29,6 +29,7 @@ from semigen.exceptions import (
     SemigenError,
 )
 from semigen.families import LowRank
+from semigen.mixture import evidence
 from semigen.model_selection import SemiSupervisedSplit
 from semigen.representation import NeighborGraph
 from twins import SHAPES
@@ -687,3 +688,18 @@ def test_unlabeled_rows_that_hurt_a_wrong_model_are_let_go_and_those_of_its_twin
     assert model.unlabeled_weight_ == 0
     assert model.score(wrong.X_test, wrong.y_test) > balanced.score(wrong.X_test, wrong.y_test) + 0.05
     assert clone(model).fit(right.X, right.y).unlabeled_weight_ > 0
+
+
+def test_a_weight_that_cannot_be_judged_leaves_the_others_their_evidence(rng, monkeypatch):
+    """Two labels of each class: without one of them labeled rows alone are fewer than two components."""
+    y = rng.integers(2, size=200)
+    X = rng.normal(size=(200, 2)) + np.column_stack([5 * y, 6 * rng.integers(2, size=200)])
+    labels = np.full(200, -1)
+    for k in range(2):
+        labels[np.flatnonzero(y == k)[:2]] = k
+    model = MixtureClassifier(components_per_class=2).fit(X, labels)
+    candidates = evidence.candidate_weights
+    monkeypatch.setattr(evidence, "candidate_weights", lambda rows: [one for one in candidates(rows) if one])
+    without = clone(model).fit(X, labels)
+    assert model.posterior_power_ == without.posterior_power_ != evidence.POWER
+    assert model.unlabeled_weight_ == without.unlabeled_weight_

@@ -139,7 +139,7 @@ def test_no_parameters_guarantee_more_than_the_bound(name):
     safe = fitted(model, X, y)
     alone = clone(model).set_params(unlabeled_weight=0).fit(X, y)
     prior, mixture = prior_of(alone, X, y), alone.mixture_
-    data = alone._with_labels(alone._matrix(X), y, None, alone.classes_)
+    data = alone._with_labels(X, alone._matrix(X), y, None, alone.classes_)
     labels = safe.pessimistic_labels_
     np.testing.assert_allclose(labels.sum(axis=1), 1)
     stats = given_stats(mixture, alone.params_, replace(data, weight=np.ones(len(labels))), labels)
@@ -162,7 +162,7 @@ def test_no_parameters_guarantee_more_than_the_bound(name):
 def test_the_first_labeling_is_the_supervised_fits_a_little_undecided():
     X, y = gaussians()
     alone = MixtureClassifier(unlabeled_weight=0, calibrate=1.0).fit(X, y)
-    data = alone._with_labels(alone._matrix(X), y, None, alone.classes_)
+    data = alone._with_labels(X, alone._matrix(X), y, None, alone.classes_)
     data = replace(data, weight=np.ones(len(X)))
     contrast = _Contrast(alone.mixture_, prior_of(alone, X, y), data, alone.params_, ThreadEngine(1))
     wanted = (1 - EVEN) * alone.predict_proba(X[unlabeled(y)]) + EVEN / 3

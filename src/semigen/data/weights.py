@@ -74,7 +74,7 @@ def read_labels(
         If a class that has a labeled row or more weighs less than one row, or y has the index of X in another
         order.
     """
-    warn_of_order(X, y)
+    _warn_of_order(X, y)
     weight = check_weights(sample_weight, count_rows(X))
     labels = encode(y, unlabeled, counted=weight > 0, classes=classes)
     if sample_weight is not None and not isinstance(y, Labels):
@@ -82,7 +82,7 @@ def read_labels(
     return labels, weight
 
 
-def warn_of_order(X: Any, y: Any) -> None:
+def _warn_of_order(X: Any, y: Any) -> None:
     """Warn if X and y of pandas have the same index in another order: labels are taken by position."""
     if not is_pandas_dataframe(X) or not (is_pandas_series(y) or is_pandas_dataframe(y)):
         return

@@ -16,7 +16,6 @@ from semigen import columns
 from semigen.columns import Schema
 from semigen.columns.streams import ReadSource, refuse_missing_rows
 from semigen.common import checks
-from semigen.data.weights import warn_of_order
 from semigen.em import (
     Blocks,
     Engine,
@@ -289,7 +288,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         if criterion is not None:
             self.selection_ = search(self, criterion, rows, weights[0], (X, y, sample_weight), run)
             covariance, components = self.selection_[0].covariance, self.selection_[0].components_per_class
-        fits = evidence.fit_each(
+        fits = evidence.for_each(
             weights, lambda one: self._learn(rows, one, covariance, components, before, run)
         )
         shape_open = before is None and parameters.leaves_shape_open(self.family, covariance)
@@ -326,8 +325,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
             return X.schema, X.rows
         kinds = wanted_kinds(self.family, parameters.lower_shape(self.covariance))
         schema, matrix = columns.learn(X, kinds, sparse=True, words=True)
-        warn_of_order(X, y)
-        return schema, self._with_labels(matrix, y, sample_weight)
+        return schema, self._with_labels(X, matrix, y, sample_weight)
 
     def _last_fit(self, schema: Schema, rows: Blocks) -> LastFit | None:
         """The fit to go on from, if there is one; it must have been about the same things."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from semigen.evaluation.splits import testable_rows
 from semigen.exceptions import ParameterError
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
 N_FOLDS = 5
 """Folds at most: one labeled row of each class at a time where classes have no more than these."""
@@ -84,14 +86,13 @@ def candidate_weights(rows: Blocks) -> list[float]:
     return [balanced, 1.0, 0.0] if _testable(rows.in_memory(0)).size else [balanced]
 
 
-def fit_each(
-    weights: Sequence[float], learn: Callable[[float], Sequence[Level]]
-) -> dict[float, Sequence[Level]]:
-    """The fit for each λ; without those but the first for which there are fewer rows than components."""
-    found = {weights[0]: learn(weights[0])}
-    for other in weights[1:]:
+def for_each(weights: Iterable[float], fitted: Callable[[float], T]) -> dict[float, T]:
+    """What fits with each λ give; without those but the first for which rows are fewer than components."""
+    first, *others = weights
+    found = {first: fitted(first)}
+    for other in others:
         with suppress(ParameterError):
-            found[other] = learn(other)
+            found[other] = fitted(other)
     return found
 
 
@@ -124,10 +125,10 @@ def choose(
         with engine.for_few.open() as here:
             found = left_out(rows.in_memory(MOST_UNLABELED), fits, shrinkage, here)
     trials = [
-        Trial(one, level, level is not levels[-1], proof)
-        for one, levels in fits.items()
-        for level, proof in zip(levels[::-1], found[one][::-1], strict=True)
-        if shape_open or level is levels[-1]
+        Trial(one, level, level is not fits[one][-1], proof)
+        for one, proofs in found.items()
+        for level, proof in zip(fits[one][::-1], proofs[::-1], strict=True)
+        if shape_open or level is fits[one][-1]
     ]
     first = next(iter(fits))
     return min(trials, key=lambda one: one.evidence.loss + (DOUBT if one.unlabeled_weight != first else 0.0))
@@ -136,7 +137,7 @@ def choose(
 def left_out(
     rows: Data, fits: Mapping[float, Sequence[Level]], shrinkage: float | None, engine: Engine
 ) -> dict[float, list[Evidence]]:
-    """The evidence for each level of some fits by λ: labeled rows left out, the same folds for all."""
+    """The evidence for each level of the fits by λ that can be judged: the same labeled rows left out."""
     folds = deal(rows, next(iter(fits.values()))[-1])
     if not folds:
         return _no_evidence(fits)
@@ -149,7 +150,7 @@ def left_out(
         return [best_power(joint, truth, weight) for joint in joints]
 
     try:
-        return {one: judge(one, levels) for one, levels in fits.items()}
+        return for_each(fits, lambda one: judge(one, fits[one]))
     except ParameterError:  # without a fold a class has fewer rows than components
         return _no_evidence(fits)
 

@@ -252,13 +252,13 @@ class FittedMixture:
 
     def _scored(self, X: Any, y: Any, sample_weight: Any) -> Data:
         """Rows to compute a criterion on, with the classes of the fit."""
-        rows = self._with_labels(self._matrix(X), y, sample_weight, self.classes_)
+        rows = self._with_labels(X, self._matrix(X), y, sample_weight, self.classes_)
         return rows.weighted(self.unlabeled_weight_)
 
     def _with_labels(
-        self, matrix: Any, y: Any, sample_weight: Any, classes: NDArray[Any] | None = None
+        self, X: Any, matrix: Any, y: Any, sample_weight: Any, classes: NDArray[Any] | None = None
     ) -> Data:
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, matrix, classes)
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, X, classes)
         missing = columns.missing_columns(matrix)
         if missing is not None and missing.all():
             says_nothing = ~labels.is_labeled & np.isnan(matrix).all(axis=1)

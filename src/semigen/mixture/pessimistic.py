@@ -68,7 +68,7 @@ def fit_pessimistic(
     model = clone(estimator).set_params(unlabeled_weight=0.0, warm_start=False)
     level = model._fit(X, y, sample_weight)
     mixture, prior, classes = level.mixture, level.prior, model.classes_
-    everything = model._with_labels(model._matrix(X), y, sample_weight, classes)
+    everything = model._with_labels(X, model._matrix(X), y, sample_weight, classes)
     _check_rows(mixture, everything)
     with as_engine(model.engine).open() as engine:
         found = pessimistic.fit(
