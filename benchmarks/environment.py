@@ -18,8 +18,7 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "pomegranate", "tgmm")
 def describe() -> dict[str, str]:
     """Date, processor, versions and commit."""
     found = {
-        "date": today(),
-        "commit": commit(),
+        **stamp(),
         "processor": _processor(),
         "threads": str(available_cpus()),
         "load": _load(),
@@ -31,6 +30,11 @@ def describe() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def stamp() -> dict[str, str]:
+    """Date and commit, for a line of results."""
+    return {"date": today(), "commit": commit()}
 
 
 def today() -> str:

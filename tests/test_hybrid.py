@@ -189,7 +189,6 @@ def test_features_do_not_depend_on_threads_or_row_blocks_and_repeat(rng):
 def test_products_are_those_of_the_features_whatever_the_blocks(mixed, rng, monkeypatch):
     """With categories and missing values, too, whose mixtures come piece by piece."""
     monkeypatch.setattr(mixtures, "BLOCK_ROWS", 90)
-    monkeypatch.setattr(mixtures, "CHUNK_ROWS", 40)
     found = small().fit(mixed)
     schema, matrix = learn(mixed)
     views = found.axes(ReadTable(schema, matrix))

@@ -64,7 +64,7 @@ def run(suite: Suite, *, data: list[str], methods: Iterable[str], quick: bool, j
     print(f"{suite.name}: {len(done)} cells finished, {len(cells)} to run", flush=True)
     if not cells:
         return
-    stamp = {"date": environment.today(), "commit": environment.commit()}
+    stamp = environment.stamp()
     fresh = not path(suite.name).exists()
     RESULTS.mkdir(exist_ok=True)
     with path(suite.name).open("a", encoding="utf-8", newline="") as file:

@@ -69,7 +69,7 @@ class Study:
 
 def run(study: Study, seeds: int) -> Fits:
     """Run a study; its rows say when and at which commit."""
-    stamp = {"date": environment.today(), "commit": environment.commit()}
+    stamp = environment.stamp()
     rows = []
     for row in study.fits(seeds):
         rows.append({key: str(value) for key, value in {**row, **stamp}.items()})

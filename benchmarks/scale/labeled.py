@@ -49,7 +49,7 @@ def main() -> None:
     mixed.point_to(options.folder)
     methods = {**PEERS, options.name: Method(partial(AutoClassifier, n_jobs=1))}
     done = {(row["table"], int(row["seed"]), row["method"]) for row in records.read(FILE)}
-    stamp = {"date": environment.today(), "commit": environment.commit()}
+    stamp = environment.stamp()
     tables = [name for name in options.tables or mixed.TABLES if len(mixed.read(name)[1]) >= LEAST_ROWS]
     for seed, name in product(range(options.draws), tables):
         split = everyday(name, mixed.MOST_ROWS, seed)  # more labels than rows: all of them

@@ -28,7 +28,7 @@ ROUNDS = 5
 
 def fits(documents: Documents, n_seeds: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """A row for each model, number of labels and seed."""
-    stamp = {"date": environment.today(), "commit": environment.commit()}
+    stamp = environment.stamp()
     rows = []
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # not converged within the default iterations: part of the result

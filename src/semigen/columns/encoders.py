@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 
 from semigen.arrays.pieces import evenly
 from semigen.columns.dates import EPOCH_DAY, as_days, date_format
-from semigen.columns.numerals import Numerals, numerals_of, plain_number
+from semigen.columns.numerals import Numerals, is_filled, numerals_of_column, plain_number
 from semigen.columns.tables import is_missing
 from semigen.exceptions import ColumnError
 
@@ -200,8 +200,7 @@ class NumberEncoder(Encoder):
     def _number(self, cell: Any) -> float | None:
         if is_missing(cell) or (isinstance(cell, str) and not cell.strip()):
             return float("nan")
-        found = self.numerals.read(str(cell))
-        return plain_number(str(cell)) if found is None else found  # it may come plain the next time
+        return self.numerals.read_again(str(cell))
 
     def restore(self, features: Array) -> list[Any]:
         return [None if number != number else number for number in features[:, 0].tolist()]
@@ -309,8 +308,8 @@ def learn_date(name: Any, cells: Sequence[Any]) -> DateEncoder:
 
 def learn_numbers(cells: Sequence[Any]) -> NumberEncoder | None:
     """The encoder of a column of text that is numbers, None if some cell is none."""
-    texts = [text for text in as_texts(cells) if text.strip()]
-    numerals = numerals_of(texts)
+    texts = list(filter(is_filled, as_texts(cells)))
+    numerals = numerals_of_column(texts)
     if numerals is None:
         return None
     return NumberEncoder(numerals, next((one for one in texts if plain_number(one) is None), texts[0]))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from semigen.columns.dates import date_format, is_date
 from semigen.columns.encoders import is_prose, learn_numbers
-from semigen.columns.numerals import plain_number, written_numbers
+from semigen.columns.numerals import are_digits, is_filled, numerals_of_column, plain_number
 from semigen.columns.tables import Series, as_floats, as_frame, filled_cells
 from semigen.exceptions import ColumnError
 
@@ -128,7 +128,8 @@ def infer(series: Series) -> Kind:
         return "category"
     if date_format(cells) is not None:
         return "date"
-    return "text" if written_numbers(list(map(str, cells))) is None else "number"
+    texts = list(filter(is_filled, map(str, cells)))
+    return "text" if are_digits(texts) or numerals_of_column(texts) is None else "number"
 
 
 def kind_by_type(series: Series) -> Kind:

@@ -24,6 +24,7 @@ from semigen.columns.kinds import (
     kind_by_type,
 )
 from semigen.columns.levels import Levels, declared_levels, find_levels
+from semigen.columns.numerals import are_digits
 from semigen.columns.reading import as_table, read_array, read_columns, read_sparse
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.sparse import as_dense, as_words
@@ -187,7 +188,7 @@ def _learn_column(name: Any, kind: Kind, series: Series, *, words: bool, alone: 
 
 def _told(one: Encoded, series: Series) -> str:
     """What a column became, and if it is text of digits alone, how it is read as numbers."""
-    if one.kind == "text" and all(str(cell).strip().isdecimal() for cell in filled_cells(series)):
+    if one.kind == "text" and are_digits(map(str, filled_cells(series))):
         return f"{one}, as codes do; if they are numbers: {wish(one.name, 'number', 'gaussian')}"
     return str(one)
 

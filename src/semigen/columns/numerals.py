@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 _SPACES = "  '’\u00a0\u202f\u2009"  # between groups of digits
 _CURRENCIES = "$€£¥₹₽₩₺₴₫₪฿₦₱¢"
@@ -54,6 +55,11 @@ class Numerals:
         value = float(digits)
         return -value if negative or sign in ("-", "−") else value
 
+    def read_again(self, cell: str) -> float | None:
+        """The number in a cell of another table, where the column may come as a program writes it."""
+        number = self.read(cell)
+        return plain_number(cell) if number is None else number
+
 
 def _pattern(decimal: str, group: str) -> re.Pattern[str]:
     point = re.escape(decimal)
@@ -69,17 +75,25 @@ _ENOUGH = 100
 """Cells that show whether a column is words."""
 
 
-def written_numbers(cells: Sequence[str]) -> Numerals | None:
-    """How the numbers of a column of text are written, None if some cell is none or all are digits alone.
-
-    Digits alone are text on purpose, as codes are. Blank cells are missing.
-    """
+def numerals_of_column(cells: Sequence[str | None], prefer: str = ".") -> Numerals | None:
+    """As :func:`numerals_of`, of all cells of a column; words show soon, and blank cells are missing."""
+    numerals = None
     for some in (cells[:_ENOUGH], cells):
-        filled = {cell for cell in some if cell.strip()}
-        numerals = numerals_of(filled)
+        filled = set(filter(is_filled, some))
+        numerals = numerals_of(filled, prefer)
         if filled and numerals is None:
             return None
-    return None if all(cell.strip().isdecimal() for cell in filled) else numerals
+    return numerals
+
+
+def is_filled(cell: str | None) -> TypeGuard[str]:
+    """Whether a cell of a column of text is not blank."""
+    return cell is not None and bool(cell.strip())
+
+
+def are_digits(cells: Iterable[str]) -> bool:
+    """Whether all cells are digits alone, which are text on purpose, as codes are."""
+    return all(cell.strip().isdecimal() for cell in cells)
 
 
 def numerals_of(cells: Iterable[str], prefer: str = ".") -> Numerals | None:

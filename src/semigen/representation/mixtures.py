@@ -42,8 +42,6 @@ DOCUMENTS = 4000
 """Documents that a mixture of words is fitted on; of more, each mixture draws its own."""
 DOUBT = 0.05
 """A mixture that is worse than one component by this much, nats per row, counts e times less."""
-CHUNK_ROWS = 4096
-"""Rows whose responsibilities for one mixture are computed at once: of fewer, threads wait for each other."""
 NEGLIGIBLE = 1e-3
 """Mixtures that count less than this fraction of the best one are dropped."""
 
@@ -298,19 +296,17 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
 
         def block(begin: int) -> None:
             numbers = np.arange(begin, min(begin + BLOCK_ROWS, matrix.shape[0]))
-            table = matrix[begin : begin + BLOCK_ROWS]
+            rows = slice(begin, begin + len(numbers))
             for m, softmax in enumerate(softmaxes):
                 if softmax is None:
-                    for piece, resp in _own(self.mixtures_[m], table, missing):
+                    for piece, resp in _own(self.mixtures_[m], matrix[rows], missing):
                         function(m, numbers[piece], resp)
-            memory = np.empty(most * CHUNK_ROWS)
-            for first in numbers[::CHUNK_ROWS]:
-                rows = slice(first, min(first + CHUNK_ROWS, numbers[-1] + 1))
-                powers = [Powers.of(view[rows]) for view in axes]
-                for m, softmax in enumerate(softmaxes):
-                    if softmax is not None:
-                        view = self.mixtures_[m].view
-                        function(m, rows, softmax.exponentials(powers[view], memory))
+            memory = np.empty(most * len(numbers))
+            powers = [Powers.of(view[rows]) for view in axes]
+            for m, softmax in enumerate(softmaxes):
+                if softmax is not None:
+                    view = self.mixtures_[m].view
+                    function(m, rows, softmax.exponentials(powers[view], memory))
 
         blocks = range(0, matrix.shape[0], BLOCK_ROWS)
         list(map_threads(block, blocks, n_jobs=1 if len(blocks) == 1 else self._n_threads))

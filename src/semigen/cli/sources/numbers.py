@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import compute
 
-from semigen.columns.numerals import Numerals, numerals_of, plain_number
+from semigen.columns.numerals import Numerals, is_filled, numerals_of_column, plain_number
 from semigen.columns.tables import listing
 from semigen.exceptions import ColumnError
 from semigen.io.tables import is_text
-
-_FIRST = 100  # cells that are enough to see that a column is words
 
 
 def read_written_numbers(
@@ -46,17 +43,17 @@ def read_written_numbers(
         column = table.column(position)
         if name in as_text or not is_text(column.type) or pa.types.is_dictionary(column.type):
             continue
-        numerals = _numerals(column, prefer)
+        cells = column.to_pylist()
+        numerals = numerals_of_column(cells, prefer)
         if numerals is None:
             continue
-        cells = column.to_pylist()
-        odd = next((cell for cell in cells if _filled(cell) and plain_number(cell) is None), None)
+        odd = next((cell for cell in cells if is_filled(cell) and plain_number(cell) is None), None)
         if odd is not None:
             examples.append(f"{name} ({odd.strip()!r} is {numerals.read(odd):,g})")
         elif name not in as_numbers:  # digits that are text on purpose, such as codes
             continue
         found[name] = numerals
-        table = table.set_column(position, name, _as_numbers(column, numerals))
+        table = table.set_column(position, name, _as_numbers(cells, numerals))
     cure = "To read one as it is written, add --as COLUMN=category"
     notes = (f"read as numbers: {listing(examples)}. {cure}",) if examples else ()
     return table, found, notes
@@ -77,9 +74,9 @@ def read_numbers_again(
         if name not in names or not is_text(column.type):
             continue
         known = noted.get(name)
-        numerals = Numerals(**known) if known else (_numerals(column, prefer) or Numerals())
         cells = column.to_pylist()
-        bad = [row for row, cell in enumerate(cells) if _filled(cell) and _number(cell, numerals) is None]
+        numerals = Numerals(**known) if known else (numerals_of_column(cells, prefer) or Numerals())
+        bad = [row for row, cell in enumerate(cells) if is_filled(cell) and numerals.read_again(cell) is None]
         if bad:
             worst = cells[bad[0]]
             raise ColumnError(
@@ -87,30 +84,9 @@ def read_numbers_again(
                 f"{'is' if len(bad) == 1 else 'are'} not: the first is {worst!r} in row {bad[0]} (from 0). "
                 f"Correct it, or leave it empty; if it means 'missing', add --missing={shlex.quote(worst)}"
             )
-        table = table.set_column(position, name, _as_numbers(column, numerals))
+        table = table.set_column(position, name, _as_numbers(cells, numerals))
     return table
 
 
-def _numerals(column: pa.ChunkedArray, prefer: str) -> Numerals | None:
-    for cells in (column.slice(0, _FIRST), column):  # words show soon
-        distinct = filter(_filled, compute.unique(cells).to_pylist())
-        numerals = numerals_of(distinct, prefer)
-        if numerals is None and any(map(_filled, cells.to_pylist())):
-            return None
-    return numerals
-
-
-def _as_numbers(column: pa.ChunkedArray, numerals: Numerals) -> pa.Array:
-    return pa.array(
-        [_number(cell, numerals) if _filled(cell) else None for cell in column.to_pylist()], pa.float64()
-    )
-
-
-def _number(cell: str, numerals: Numerals) -> float | None:
-    """In the writing of the column, or as a program writes it: a column may come plain the next time."""
-    number = numerals.read(cell)
-    return plain_number(cell) if number is None else number
-
-
-def _filled(cell: str | None) -> bool:
-    return cell is not None and bool(cell.strip())
+def _as_numbers(cells: list[str | None], numerals: Numerals) -> pa.Array:
+    return pa.array([numerals.read_again(cell) if is_filled(cell) else None for cell in cells], pa.float64())
