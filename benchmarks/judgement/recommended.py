@@ -1,7 +1,7 @@
 """``python -m benchmarks.judgement.recommended``: is the ensemble better than a single model?
 
-The single model that ``advise`` names, on the splits of ``benchmarks.accuracy --mixed``, whose results have the
-scores of ``AutoClassifier`` and of the baselines. Finished cases are never run again.
+The single model that ``advise`` names, on the splits of ``benchmarks.accuracy --mixed``, whose results have
+the scores of ``AutoClassifier`` and of the baselines. Finished cases are never run again.
 """
 
 from __future__ import annotations

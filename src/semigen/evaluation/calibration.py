@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Self
 
 import numpy as np
@@ -68,6 +69,16 @@ class Calibration:
         is_model = len(self.powers) == 1 and self.powers[0] == 1.0
         return probs if is_model else self.of_evidence(evidence_of(probs, self.shares))
 
+    def log_of_evidence(self, evidence: Array) -> Array:
+        """Log of :meth:`of_evidence`, without ``exp`` of what is far from 0, (n, K)."""
+        with np.errstate(divide="ignore"):
+            log_shares, log_chances = np.log(self.shares), np.log(self.chances)
+        parts = (
+            chance + log_softmax(log_shares + power * evidence, axis=1)
+            for power, chance in zip(self.powers, log_chances, strict=True)
+        )
+        return np.asarray(reduce(np.logaddexp, parts))
+
     def of_evidence(self, evidence: Array) -> Array:
         """Calibrated probabilities of evidence (:func:`evidence_of`), (…, K)."""
         found = np.zeros(evidence.shape)
@@ -123,14 +134,48 @@ def calibrate(shown: Array, weight: Array, folds: Sequence[Fold], shares: Array)
     if not folds:
         return Calibration.at(POWER, shares)
     agreements = [agreement(shown, fold.shown, weight) for fold in folds]
-    log_power = np.log(USUAL * max(float(np.mean(agreements)), LEAST_AGREEMENT)) + SD * DEVIATIONS
-    score = -0.5 * DEVIATIONS**2
-    for fold, agreed in zip(folds, agreements, strict=True):
-        evidence, at = fold.evidence / spread(fold.shown, weight), np.arange(len(fold.code))
-        for i, power in enumerate(np.exp(log_power)):
-            of_class = log_softmax(np.log(shares) + power * evidence, axis=1)[at, fold.code]
-            score[i] += agreed**TRUST * (of_class @ fold.weight)
-    return Calibration(np.exp(log_power) / spread(shown, weight), np.exp(score - logsumexp(score)), shares)
+    usual = USUAL * max(float(np.mean(agreements)), LEAST_AGREEMENT)
+    seen = [
+        (fold.evidence / spread(fold.shown, weight), fold.code, agreed**TRUST * fold.weight)
+        for fold, agreed in zip(folds, agreements, strict=True)
+    ]
+    powers, chances, _ = power_posterior(usual, seen, shares)
+    return Calibration(powers / spread(shown, weight), chances, shares)
+
+
+def power_posterior(
+    usual: float,
+    seen: Iterable[tuple[Array, NDArray[np.intp], Array]],
+    shares: Array,
+    largest: float = np.inf,
+) -> tuple[Array, Array, float]:
+    """How probable each power is: log a is normal around log(``usual``) before labels left out speak.
+
+    Parameters
+    ----------
+    usual : float
+    seen : iterable of (evidence (m, K), code (m,), weight (m,))
+        Of rows that a fit has not seen: what it makes of them, and their true classes.
+    shares : ndarray of shape (K,)
+    largest : float, default=inf
+        No power is larger: this one is as probable as all beyond.
+
+    Returns
+    -------
+    powers, chances : ndarray of shape (m,)
+    loss : float
+        ``-log Σ_a P(a) Π p_a(y | x)^w``, nats: minus the log of the marginal likelihood.
+    """
+    powers, at = np.unique(np.minimum(usual * np.exp(SD * DEVIATIONS), largest), return_inverse=True)
+    score = np.log(np.bincount(at, softmax(-0.5 * DEVIATIONS**2)))
+    with np.errstate(divide="ignore"):
+        log_shares = np.log(shares)
+    for evidence, code, weight in seen:
+        rows = np.arange(len(code))
+        for i, power in enumerate(powers):
+            score[i] += log_softmax(log_shares + power * evidence, axis=1)[rows, code] @ weight
+    total = logsumexp(score)
+    return powers, np.exp(score - total), -float(total)
 
 
 def agreement(one: Array, other: Array, weight: Array) -> float:
