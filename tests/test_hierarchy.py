@@ -15,7 +15,7 @@ from semigen.data.blocks import Data
 from semigen.data.labels import encode
 from semigen.em import Mixture, ThreadEngine, fit, fit_levels, hierarchy, log_joint, start
 from semigen.em.hierarchy import FEW_STEPS, evidence_left_out
-from semigen.evaluation.calibration import DEVIATIONS, SD
+from semigen.evaluation.calibration import DEVIATIONS, MOST_POWERS, SD, few_values
 from semigen.exceptions import ParameterError
 from semigen.families import Gaussian, Product, StudentT, as_family
 from semigen.families.covariance.diagonal import TiedDiag
@@ -263,13 +263,26 @@ def test_the_powers_are_the_posterior_that_the_text_says(rng):
     found = judge(evidence, truth, weight, shares)
     chances = np.exp(score - logsumexp(score))
     mine = found.calibration
-    kept = np.array([chances[powers == one].sum() for one in mine.powers])
-    assert kept.sum() > 0.95
-    np.testing.assert_allclose(mine.chances, kept / kept.sum(), rtol=1e-6)
+    assert len(mine.powers) == MOST_POWERS
+    for order in range(2 * MOST_POWERS):
+        moment = mine.chances @ np.log(mine.powers) ** order
+        assert moment == pytest.approx(chances @ np.log(powers) ** order, rel=1e-8), "Gauss quadrature"
+    assert mine.powers.max() <= 1
     assert found.loss == pytest.approx(logsumexp(norm.logpdf(DEVIATIONS)) - logsumexp(score))
     once = judge(evidence, truth, np.ones(40), shares)
     twice = judge(np.tile(evidence, (2, 1)), np.tile(truth, 2), np.full(80, 0.5), shares)
     assert twice.loss == pytest.approx(once.loss), "a weight is a number of rows"
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_few_values_stay_as_they_are(n, rng):
+    values, chances = np.sort(rng.normal(size=n)), rng.dirichlet(np.ones(n))
+    for twice in (False, True):
+        given = np.concatenate([values, values]) if twice else values
+        weight = np.concatenate([0.3 * chances, 0.7 * chances]) if twice else chances
+        found, of_found = few_values(given, weight)
+        np.testing.assert_allclose(found, values, rtol=1e-9)
+        np.testing.assert_allclose(of_found, chances, rtol=1e-9)
 
 
 def test_far_classes_are_no_reason_to_be_sure_before_a_label_says_so(rng):
@@ -369,7 +382,7 @@ def test_a_class_with_as_many_rows_as_components_leaves_nothing_to_the_labels(rn
     x = np.concatenate([rng.normal(size=(3, 2)), 20 + rng.normal(size=(12, 2))])
     y = np.repeat(["few", "many"], [3, 12])
     model = MixtureClassifier(components_per_class={"few": 3}, random_state=0).fit(x, y)
-    assert max(model.calibration_.chances) < 0.2, "nothing speaks for one power"
+    assert np.ptp(np.log(model.calibration_.powers)) > 3, "nothing speaks for one power"
     assert model.unlabeled_weight_ == 1.0
 
 

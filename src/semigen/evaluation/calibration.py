@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh_tridiagonal
 from scipy.special import log_softmax, logsumexp, softmax
 
 Array = NDArray[np.float64]
@@ -25,6 +26,9 @@ LEAST_AGREEMENT = 0.05
 """The mean agreement is not taken to be smaller."""
 DEVIATIONS = np.linspace(-3.0, 3.0, 21)
 """Possible log powers beside the usual one, in standard deviations."""
+MOST_POWERS = 5
+"""Powers that predictions are averaged over."""
+ROUNDING = 1e-9
 LEAST_SPREAD = 0.1
 """Evidence is not taken to spread less, nats."""
 LEAST = 1e-12
@@ -81,10 +85,19 @@ class Calibration:
 
     def of_evidence(self, evidence: Array) -> Array:
         """Calibrated probabilities of evidence (:func:`evidence_of`), (…, K)."""
-        found = np.zeros(evidence.shape)
+        by_class = np.moveaxis(evidence, -1, 0)  # sums over the first axis are several times as fast
+        shares = self.shares.reshape(-1, *[1] * (evidence.ndim - 1))
+        if not shares.all():
+            by_class = np.where(shares > 0, by_class, -np.inf)
+        by_class = by_class - by_class.max(axis=0)
+        found = np.zeros(by_class.shape)
         for power, chance in zip(self.powers, self.chances, strict=True):
-            found += chance * softmax(np.log(self.shares) + power * evidence, axis=-1)
-        return found
+            each = power * by_class
+            np.exp(each, out=each)
+            each *= shares
+            each *= chance / each.sum(axis=0)
+            found += each
+        return np.ascontiguousarray(np.moveaxis(found, 0, -1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +176,7 @@ def power_posterior(
     Returns
     -------
     powers, chances : ndarray of shape (m,)
+        m is ``MOST_POWERS`` at most, by :func:`few_values` of log a.
     loss : float
         ``-log Σ_a P(a) Π p_a(y | x)^w``, nats: minus the log of the marginal likelihood.
     """
@@ -175,7 +189,30 @@ def power_posterior(
         for i, power in enumerate(powers):
             score[i] += log_softmax(log_shares + power * evidence, axis=1)[rows, code] @ weight
     total = logsumexp(score)
-    return powers, np.exp(score - total), -float(total)
+    log_powers, chances = few_values(np.log(powers), np.exp(score - total))
+    return np.exp(log_powers), chances, -float(total)
+
+
+def few_values(values: Array, chances: Array, most: int = MOST_POWERS) -> tuple[Array, Array]:
+    """The few values and chances with the same moments as many: Gauss quadrature by Lanczos' method.
+
+    Of ``most`` values 2 · ``most`` - 1 moments (Golub & Welsch 1969, *Math. Comp.* 23:221); all where there
+    are no more.
+    """
+    basis = np.sqrt(chances)[None] / np.linalg.norm(np.sqrt(chances))
+    diagonal, beside = [], []
+    while True:
+        next_one = values * basis[-1]
+        diagonal.append(float(basis[-1] @ next_one))
+        for _ in range(2):  # once leaves rounding behind
+            next_one = next_one - basis.T @ (basis @ next_one)
+        length = float(np.linalg.norm(next_one))
+        if len(diagonal) == most or length <= ROUNDING * np.abs(values).max():
+            break
+        beside.append(length)
+        basis = np.vstack([basis, next_one / length])
+    found, vectors = eigh_tridiagonal(diagonal, beside)
+    return np.asarray(found, dtype=np.float64), np.asarray(vectors[0] ** 2, dtype=np.float64)
 
 
 def agreement(one: Array, other: Array, weight: Array) -> float:

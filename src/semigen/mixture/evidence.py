@@ -36,9 +36,6 @@ tables."""
 SUREST = 1.0
 """No power is larger: predictions are not surer than the model is of itself."""
 
-LEAST_CHANCE = 0.005
-"""Powers that are less probable, beside the most probable one, are left out of predictions."""
-
 FARTHEST = 1e6
 """Nats by which a class is at most less probable than the best one, in spreads."""
 
@@ -251,8 +248,7 @@ def judge(
     if usual is None:
         usual = usual_power(evidence, weight)
     powers, chances, loss = power_posterior(usual, [(evidence, truth, weight)], shares, SUREST)
-    kept = chances >= LEAST_CHANCE * chances.max()
-    return Evidence(Calibration(powers[kept], chances[kept] / chances[kept].sum(), shares), loss)
+    return Evidence(Calibration(powers, chances, shares), loss)
 
 
 def report(unlabeled_weight: float) -> Callable[[int, float], None]:

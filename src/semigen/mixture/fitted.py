@@ -81,9 +81,10 @@ class FittedMixture:
         LabelError
             If the labels cannot be used, or name a class that the fit did not know.
         """
-        log_proba = self._log_proba(X)
         if labels is None:
-            return columns.in_precision_of(X, np.exp(log_proba))
+            check_is_fitted(self)
+            return columns.in_precision_of(X, self._by_block(X, partial(_proba, self.calibration_)))
+        log_proba = self._log_proba(X)
         every = np.ones(len(log_proba), dtype=bool)
         given = encode(labels, self.unlabeled, counted=every, classes=self.classes_)
         known = label_evidence(self.params_.noise, given.log_table, given.pattern_labeled)
@@ -327,16 +328,24 @@ def _known(joint: Array, _: Array, n_classes: int) -> Array:
     return joint[:, :n_classes]
 
 
+def _proba(calibration: Calibration, joint: Array, log_group: Array, n_classes: int) -> Array:
+    return calibration.of_evidence(_evidence(joint, log_group, n_classes))
+
+
 def _log_proba(calibration: Calibration, joint: Array, log_group: Array, n_classes: int) -> Array:
-    if beyond_numbers(joint).any():
-        warnings.warn(_BEYOND, ColumnWarning, stacklevel=2)
-    return calibration.log_of_evidence(class_evidence(joint[:, :n_classes], log_group[:n_classes]))
+    return calibration.log_of_evidence(_evidence(joint, log_group, n_classes))
 
 
 def _most_probable(
     calibration: Calibration, joint: Array, log_group: Array, n_classes: int
 ) -> NDArray[np.intp]:
-    return np.asarray(_log_proba(calibration, joint, log_group, n_classes).argmax(axis=1))
+    return np.asarray(_proba(calibration, joint, log_group, n_classes).argmax(axis=1))
+
+
+def _evidence(joint: Array, log_group: Array, n_classes: int) -> Array:
+    if beyond_numbers(joint).any():
+        warnings.warn(_BEYOND, ColumnWarning, stacklevel=2)
+    return class_evidence(joint[:, :n_classes], log_group[:n_classes])
 
 
 def _log_density(joint: Array, *_: Any) -> Array:
