@@ -202,7 +202,9 @@ def test_the_twin_is_kept_where_unlabeled_rows_hurt(here):
     data = semigen.datasets.make_misspecified(20, 1000, cluster_distance=8, random_state=1)
     pd.DataFrame(data.X).assign(y=data.y).to_csv("bad.csv", index=False)
     for name, outcome, weight in (("good", "helped", "auto"), ("bad", "hurt", 0)):
-        result = fit(f"{name}.csv", "--target", "y", "--covariance", "full", "--json")
+        result = fit(
+            f"{name}.csv", "--target", "y", "--covariance", "full", "--class-prior", "unlabeled", "--json"
+        )
         summary = json.loads(result.stdout)
         assert said_verdict(summary) == outcome_of(summary)
         assert summary["verdict"]["outcome"] == outcome

@@ -160,7 +160,7 @@ def power_posterior(
     usual: float,
     seen: Iterable[tuple[Array, NDArray[np.intp], Array]],
     shares: Array,
-    largest: float = np.inf,
+    largest: float | None = None,
 ) -> tuple[Array, Array, float]:
     """How probable each power is: log a is normal around log(``usual``) before labels left out speak.
 
@@ -170,7 +170,7 @@ def power_posterior(
     seen : iterable of (evidence (m, K), code (m,), weight (m,))
         Of rows that a fit has not seen: what it makes of them, and their true classes.
     shares : ndarray of shape (K,)
-    largest : float, default=inf
+    largest : float or None, default=None
         No power is larger: this one is as probable as all beyond.
 
     Returns
@@ -180,7 +180,10 @@ def power_posterior(
     loss : float
         ``-log Σ_a P(a) Π p_a(y | x)^w``, nats: minus the log of the marginal likelihood.
     """
-    powers, at = np.unique(np.minimum(usual * np.exp(SD * DEVIATIONS), largest), return_inverse=True)
+    possible = usual * np.exp(SD * DEVIATIONS)
+    powers, at = np.unique(
+        np.minimum(possible, possible.max() if largest is None else largest), return_inverse=True
+    )
     score = np.log(np.bincount(at, softmax(-0.5 * DEVIATIONS**2)))
     with np.errstate(divide="ignore"):
         log_shares = np.log(shares)
