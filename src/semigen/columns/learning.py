@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -29,6 +28,7 @@ from semigen.columns.reading import as_table, read_array, read_columns, read_spa
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.sparse import as_dense, as_words
 from semigen.columns.tables import Frame, Series, as_frame, filled_cells, hint, listing, plain_name, positions
+from semigen.common.notices import warn
 from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
 
 Kinds: TypeAlias = Kind | Mapping[Any, Kind] | None
@@ -156,7 +156,7 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     told += [note for name, note in zip(left_out, notes, strict=True) if asked[name] is None]
     if told:
         cure = f"To read one in another way: {wish('COLUMN', 'category', 'categorical')}."
-        warnings.warn(f"{'; '.join(told).removesuffix('.')}. {cure}", ColumnWarning, stacklevel=4)
+        warn(f"{'; '.join(told).removesuffix('.')}. {cure}", ColumnWarning)
     return schema, read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
 
 

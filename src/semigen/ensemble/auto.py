@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,6 +17,7 @@ from sklearn.utils.validation import validate_data
 from semigen import columns
 from semigen.columns import ReadTable
 from semigen.common.checks import integer
+from semigen.common.notices import warn
 from semigen.common.progress import Clock, Progress
 from semigen.common.threads import begun, one_blas_thread, thread_count
 from semigen.comparison import Comparison, Verdict, explain
@@ -304,7 +304,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             table.matrix, labels.is_labeled, self._numbers, seed
         )
         if self.dependence_shift_:
-            warnings.warn(DEPENDENCE_SHIFT, DatasetShiftWarning, stacklevel=3)
+            warn(DEPENDENCE_SHIFT, DatasetShiftWarning)
         pool = self.pool_
         deep_seconds = sum(one.seconds for one in pool.models_ if one.name in DEEP)
         self.deep_standing_ = settle_deep(pool)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ from semigen import columns
 from semigen.arrays.special import beyond_numbers, log_posterior, log_sum_exp
 from semigen.columns import Schema
 from semigen.common import checks
+from semigen.common.notices import warn
 from semigen.data.labels import encode
 from semigen.data.sources import classes, numbers, over_partitions, probabilities
 from semigen.data.weights import read_labels
@@ -316,7 +316,7 @@ def _of_classes(joint: Array, log_group: Array, n_classes: int) -> tuple[Array, 
     """Log p(class | x) over the known classes, and the rows whose numbers are too large for one."""
     beyond = beyond_numbers(joint)
     if beyond.any():
-        warnings.warn(_BEYOND, ColumnWarning, stacklevel=2)
+        warn(_BEYOND, ColumnWarning)
     return log_posterior(joint[:, :n_classes], log_group[:n_classes]), beyond
 
 
