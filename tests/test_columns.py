@@ -52,9 +52,9 @@ def test_text(frame):
     digits = one(frame, "x", ["1", "25", "103", "1"])
     assert (digits.kind, digits.use) == ("text", True)
     assert "read as numbers" in digits.reason
-    nearly = one(frame, "x", ["1", "2", "?", "3"])
+    nearly = one(frame, "x", ["1", "2", "x", "3"])
     assert nearly.kind == "text"
-    assert "'?'" in nearly.reason
+    assert "'x'" in nearly.reason
     assert one(frame, "who", ["ann lee", "bob", "cid"]).kind == "id"
     assert one(frame, "zip", ["94110", "10001", "60601"]).kind == "text"
     codes = [f"{j:05d}" for j in range(17, 40)]
@@ -74,6 +74,10 @@ def test_text(frame):
         (["7", "20,412", "5", "6"], "'20,412' is 20,412", [7, 20412, 5, 6]),
         (["$1,250", "$3", "$4"], "'$1,250' is 1,250", [1250, 3, 4]),
         (["51.3%", None, "", "7%"], "'51.3%' is 51.3", [51.3, np.nan, np.nan, 7]),
+        (["70 kg", "65.5 kg", "1,200 kg"], "'70 kg' is 70", [70, 65.5, 1200]),
+        (["5", "?", "1", "5", "?"], "'?' is missing", [5, np.nan, 1, 5, np.nan]),
+        (["1.5", "2", "N/A", "-"], "'N/A' is missing", [1.5, 2, np.nan, np.nan]),
+        (["$1,250", "unknown", "$3"], "'$1,250' is 1,250, 'unknown' is missing", [1250, np.nan, 3]),
     ],
 )
 def test_numbers_as_people_write_them_are_numbers(frame, cells, said, numbers):
@@ -219,8 +223,10 @@ def test_long_text_is_text_however_often_it_repeats(frame):
 
 
 def test_text_that_reads_as_numbers_is_no_category(frame):
-    assert kind_of(frame, [*["1", "2"] * 9, "?", "?"]) == "text"
-    assert kind_of(frame, [*["1", "2"] * 9, "?", "?", "?"]) == "category"
+    assert kind_of(frame, [*["1", "2"] * 9, "x", "x"]) == "text"
+    assert kind_of(frame, [*["1", "2"] * 9, "x", "x", "x"]) == "category"
+    assert kind_of(frame, [*["01", "02"] * 9, "?", "?", "?"]) == "category"
+    assert kind_of(frame, ["?", "N/A", "?"] * 9) == "category"
     assert kind_of(frame, ["2", "4", "more"] * 9) == "category"
     assert kind_of(frame, ["1,5", "2,5", "3,0"] * 9) == "number"
     assert kind_of(frame, ["1", "low", "high"] * 9) == "category"

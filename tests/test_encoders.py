@@ -111,13 +111,27 @@ def test_dates_are_days_and_cycles():
         (["04/01/2021", "31/12/2021"], "%d/%m/%Y"),
         (["4.1.2021", "31.12.2021"], "%d.%m.%Y"),
         (["04-Jan-2021 08:15", "31-Dec-2021 23:59"], "%d-%b-%Y %H:%M"),
+        (["01/04/2021 08:15 AM", "12/31/2021 11:59 pm"], "%m/%d/%Y %I:%M %p"),
+        (["Jan 4, 2021", "Dec 31, 2021"], "%b %d, %Y"),
+        (["4 January 2021", "31 May 2021"], "%d %B %Y"),
+        (["04.01.21", "31.12.99"], "%d.%m.%y"),
+        (["01/04/2021", "?", "12/31/2021", " "], "%m/%d/%Y"),
         (["2021-01-04", "soon"], None),
+        (["1.4.21", "12.10.3"], None),
+        (["?", ""], None),
         (["1.5", "2.5"], None),
         (["12/31/2021", "31/12/2021"], None),
     ],
 )
 def test_how_dates_are_written(texts, form):
     assert date_format(texts) == form
+
+
+def test_dates_with_gaps():
+    encoder = learn_date("when", ["12/31/2021", "N/A", None, "1/4/2021"])
+    found = encoder.read("when", ["12/31/2021", "?", "1/1/2022"])
+    assert_allclose(found[:, 0] - found[0, 0], [0, np.nan, 1])
+    assert "week" in encoder.cycles
 
 
 def test_a_cell_that_is_no_date_is_named():
