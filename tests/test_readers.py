@@ -163,7 +163,7 @@ def test_words_for_nothing_beside_numbers_of_a_file_are_missing():
     found, numerals, notes = read_written_numbers(pa.table(cells), [], [], ".")
     assert found.to_pydict() == {**cells, "age": [31, None, 45], "paid": [5, 1200, None]}
     assert notes[0].startswith(
-        "read as numbers: age ('?' is missing), paid ('$1,200' is 1,200, '-' is missing)."
+        "read as numbers: age ('?' is missing), paid ('$5' is 5, '-' is missing)."
     )
     noted = {name: asdict(one) for name, one in numerals.items()}
     new = pa.table({"age": ["N/A", "7"], "paid": ["$6", "?"]})
@@ -223,9 +223,8 @@ def test_an_encoding_that_cannot_be_guessed(tmp_path, monkeypatch):
         ("cp1252", "São Paulo"),
         ("cp1252", "5 €"),
         ("cp1252", "Straße à “Größe” – ¿qué?"),
-        ("cp1251", "да"),
+        ("cp1251", "хорошо плохо"),
         ("cp1250", "zażółć gęślą"),
-        ("gb18030", "不好"),
         ("cp1251", "Широкая электрификация южных губерний даст мощный толчок подъёму"),
         ("shift_jis", "こんにちは世界"),
     ],
