@@ -162,9 +162,7 @@ def test_words_for_nothing_beside_numbers_of_a_file_are_missing():
     cells = {"age": ["31", "?", "45"], "paid": ["$5", "$1,200", "-"], "zip": ["01067", "?", "94110"]}
     found, numerals, notes = read_written_numbers(pa.table(cells), [], [], ".")
     assert found.to_pydict() == {**cells, "age": [31, None, 45], "paid": [5, 1200, None]}
-    assert notes[0].startswith(
-        "read as numbers: age ('?' is missing), paid ('$5' is 5, '-' is missing)."
-    )
+    assert notes[0].startswith("read as numbers: age ('?' is missing), paid ('$5' is 5, '-' is missing).")
     noted = {name: asdict(one) for name, one in numerals.items()}
     new = pa.table({"age": ["N/A", "7"], "paid": ["$6", "?"]})
     again = read_numbers_again(new, ["age", "paid"], noted, ".", Path("new.csv"))
