@@ -21,7 +21,7 @@ from semigen.ensemble.defaults import BOOSTING, EXTRA_TREES, LOGISTIC, SUPERVISE
 from semigen.ensemble.forms import seconds_to_predict
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, RidgeLogistic
-from semigen.exceptions import DatasetShiftWarning, LabelError, ParameterError
+from semigen.exceptions import ColumnWarning, DatasetShiftWarning, LabelError, ParameterError
 from semigen.representation import PlainColumns, PrincipalAxes
 
 REDRAWN = "a row given twice is another draw of the random representation than a row of weight 2"
@@ -404,7 +404,11 @@ def test_it_says_which_class_shares_it_assumes(prior, why, rng):
     first = auto.class_prior_[0]
     wanted = {"unlabeled": 260 / 300, "shared": 0.5, "uniform": 0.5}.get(str(prior), 0.7)
     assert first == pytest.approx(wanted, abs=0.05)
-    assert f"Class shares assumed ({why}): 0 {first:.1%}, 1 {1 - first:.1%}." in auto.explanation_
+    each = "50.0% for each of the 2 classes" if wanted == 0.5 else f"0 {first:.1%}, 1 {1 - first:.1%}"
+    assert f"Class shares assumed ({why}): {each}." in auto.explanation_
+    X[7] = np.nan
+    np.testing.assert_allclose(auto.predict_proba(X[7:9])[0], auto.class_prior_)
+    assert not np.allclose(auto.predict_proba(X[8:9]), auto.class_prior_)
 
 
 def test_held_out_rows_are_numbered_as_in_the_table(wine):
@@ -456,7 +460,8 @@ def test_mixed_tables_with_missing_values_and_new_rows(rng):
     auto = small().fit(frame, y)
     assert auto.score(frame, truth) > 0.8
     moved = frame[frame.columns[::-1]].assign(extra="x", color="violet")
-    assert np.isfinite(auto.predict_proba(moved)).all()
+    with pytest.warns(ColumnWarning, match="most values of column 'color', such as 'violet'"):
+        assert np.isfinite(auto.predict_proba(moved)).all()
     np.testing.assert_allclose(auto.predict_proba(frame.head(7)), auto.predict_proba(frame)[:7], atol=1e-9)
 
 

@@ -362,6 +362,7 @@ _ASSUMED = {
 }
 """Where class shares come from."""
 MOST_NAMED = 10
+_SEEN = 1e-3  # a difference between shares that their digits show
 
 
 def assumed_shares(auto: AutoClassifier) -> str:
@@ -370,6 +371,8 @@ def assumed_shares(auto: AutoClassifier) -> str:
     shares = ", ".join(f"{name} {share:.1%}" for name, share in named)
     rest = len(auto.classes_) - len(named)
     why = _ASSUMED[auto.class_prior] if isinstance(auto.class_prior, str) else "given"
+    if np.ptp(auto.class_prior_) < _SEEN:
+        shares, rest = f"{named[0][1]:.1%} for each of the {len(auto.classes_)} classes", 0
     return f"Class shares assumed ({why}): {shares}{f' and {rest} more' if rest else ''}."
 
 
