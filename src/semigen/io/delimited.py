@@ -115,10 +115,10 @@ class DelimitedFile:
                 column_types=dict.fromkeys(text, pa.string()),
             )
         )
-        found = self._codes(table) if codes else []
+        found = self.codes(table) if codes else []
         return self.typed({*text, *found}, codes=False) if found else table
 
-    def _codes(self, table: pa.Table) -> list[str]:
+    def codes(self, table: pa.Table) -> list[str]:
         """Columns of whole numbers of three digits or more, all of one width, some with zeros in front."""
         whole = [one.name for one in table.schema if pa.types.is_integer(one.type)]
         written = self.written(whole)

@@ -159,6 +159,8 @@ class CsvPart(Part):
     decimal: str = "."
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    """Columns of whole numbers that look like codes, such as 01067."""
 
     def reading(self, *, as_text: Collection[str] = (), as_is: Collection[str] = ()) -> Self:
         """The file with types that hold all of its cells, not only those that told them.
@@ -270,9 +272,9 @@ def _csv_part(path: str, system: fs.FileSystem, state: tuple[Any, ...], reading:
         head = file.read(HEAD)
     ending = ".tsv" if ".tsv" in path.lower() else ".csv"
     opened = open_delimited(Path(path), head, ending, reading, whole=len(head) < HEAD)
-    typed = plain_types(opened.typed(codes=False))
+    typed = opened.typed(codes=False)
     written = (opened.separator, opened.encoding, reading.decimal, reading.missing, opened.notes)
-    return CsvPart(path, system, state, typed.schema, *written)
+    return CsvPart(path, system, state, plain_types(typed).schema, *written, tuple(opened.codes(typed)))
 
 
 def _state(system: fs.FileSystem, path: str) -> tuple[Any, ...]:
