@@ -411,6 +411,13 @@ def test_it_says_which_class_shares_it_assumes(prior, why, rng):
     assert not np.allclose(auto.predict_proba(X[8:9]), auto.class_prior_)
 
 
+def test_an_accuracy_is_said_beside_the_share_of_the_largest_class(rng):
+    truth = np.repeat([0, 1], [50, 10])
+    X = rng.normal(size=(60, 2)) + 3 * truth[:, None]
+    assert "% (83.3% of the labeled rows are 0)" in small().fit(X, truth).explanation_
+    assert "of the labeled rows are" not in small().fit(X[30:], truth[30:]).explanation_
+
+
 def test_held_out_rows_are_numbered_as_in_the_table(wine):
     X, y, _ = wine
     weight = np.ones(len(y))

@@ -362,6 +362,7 @@ _ASSUMED = {
 }
 """Where class shares come from."""
 MOST_NAMED = 10
+_MUCH = 0.6  # of all labeled rows in one class
 _SEEN = 1e-3  # a difference between shares that their digits show
 
 
@@ -374,6 +375,14 @@ def assumed_shares(auto: AutoClassifier) -> str:
     if np.ptp(auto.class_prior_) < _SEEN:
         shares, rest = f"{named[0][1]:.1%} for each of the {len(auto.classes_)} classes", 0
     return f"Class shares assumed ({why}): {shares}{f' and {rest} more' if rest else ''}."
+
+
+def _most(auto: AutoClassifier) -> str:
+    """The share of the largest class, where it is much: what an accuracy is worth."""
+    rows = auto.class_rows_
+    if rows is None or rows.max() <= _MUCH * rows.sum():
+        return ""
+    return f" ({rows.max() / rows.sum():.1%} of the labeled rows are {auto.classes_[rows.argmax()]})"
 
 
 def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | None) -> str:
@@ -402,7 +411,7 @@ def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | Non
         )
         lines.append(
             f"On {len(auto.validation_.rows):,} held-out labeled rows: log-loss {score.log_loss.value:.3f} "
-            f"nats per row, accuracy {score.accuracy.value:.1%}{beside if n_unlabeled else ''}."
+            f"nats per row, accuracy {score.accuracy.value:.1%}{_most(auto)}{beside if n_unlabeled else ''}."
         )
         lines.append(explain(auto.verdict_, n_unlabeled))
     if not auto.unlabeled_used_:
