@@ -14,6 +14,7 @@ import pytest
 
 from frames import frame, library
 from semigen.columns import Column, describe, infer, learn, read, restore
+from semigen.columns.standins import stand_in
 from semigen.exceptions import ColumnError, ColumnWarning
 
 __all__ = ["frame", "library"]  # fixtures
@@ -112,6 +113,33 @@ def test_intervals_of_pandas_are_levels():
     assert matrix[:, 0].tolist() == [0, 1, 2, 2, 1, 0]
     assert read(schema, pd.DataFrame({"age": pd.cut(ages[2:3], [60, 90])})).tolist() == [[2]]
     assert read(schema, pd.DataFrame({"age": ["(30, 60]"]})).tolist() == [[1]]
+
+
+AGES = [18.0, 25, 31, 47, 52, 60, 66, 71, 83, 90]
+
+
+@pytest.mark.parametrize(
+    ("cells", "value", "n_rows"),
+    [
+        ([*AGES, -999, -999], -999, 2),
+        ([*AGES, 999, np.nan, 999, 999], 999, 3),
+        ([*AGES, -9, -9], None, 0),  # near the others
+        ([*AGES, -999], None, 0),  # once
+        ([*AGES, 1e6, 1e6], None, 0),  # no nines
+        ([18, 25, -999, -999], None, 0),  # codes
+        ([np.nan, np.nan], None, 0),
+    ],
+)
+def test_numbers_that_may_stand_for_missing_values(cells, value, n_rows):
+    found = stand_in(np.array(cells))
+    assert (value, n_rows) == ((None, 0) if found is None else (found.value, found.n_rows))
+    if found is not None:
+        assert (found.lowest, found.highest) == (18, 90)
+        for X, kinds in ((pd.DataFrame({"age": cells}), {"age": "number"}), (np.array([cells]).T, "number")):
+            with pytest.warns(ColumnWarning, match=rf"{value} in {n_rows} rows is far.*18 to 90.*NaN"):
+                learn(X)
+            learn(X, kinds)
+        assert describe(pd.DataFrame({"age": cells}))[0].reason.startswith(f"{value} in {n_rows} rows")
 
 
 def test_constant_and_empty(frame):

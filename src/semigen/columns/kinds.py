@@ -23,6 +23,7 @@ from semigen.columns.numerals import (
     numerals_of_column,
     plain_number,
 )
+from semigen.columns.standins import stand_in
 from semigen.columns.tables import Series, as_floats, as_frame, filled_cells
 from semigen.exceptions import ColumnError
 
@@ -67,8 +68,8 @@ class Column:
     use : bool
         Whether a model uses it: true for numbers, counts, flags, categories, text and dates.
     reason : str
-        Why it is not used, or what it becomes if it is text, a date or numbers in text; empty if it is read
-        as it is.
+        Why it is not used, what it becomes if it is text, a date or numbers in text, or which of its numbers
+        may stand for missing values; empty if it is read as it is.
     n_missing : int
         Values that are empty, null or NaN.
     n_distinct : int
@@ -234,7 +235,8 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
     if kind == "number" and not filled.dtype.is_numeric():
         return kind, f"becomes {learn_numbers(filled_cells(series))}"
     if kind in USED:
-        return kind, ""
+        found = stand_in(as_floats(filled)) if kind == "number" else None
+        return kind, "" if found is None else str(found)
     return kind, f"cells of type {filled.dtype}, not numbers"
 
 

@@ -27,6 +27,7 @@ from semigen.columns.numerals import are_digits
 from semigen.columns.reading import as_table, read_array, read_columns, read_sparse
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.sparse import as_dense, as_words
+from semigen.columns.standins import stand_in
 from semigen.columns.tables import Frame, Series, as_frame, filled_cells, hint, listing, plain_name, positions
 from semigen.common.notices import warn
 from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
@@ -85,7 +86,8 @@ def learn(
     Warns
     -----
     ColumnWarning
-        If columns became features or are not used, and ``kinds`` did not say so.
+        If columns became features or are not used, or a number such as -999 may stand for missing values, and
+        ``kinds`` did not say so.
     """
     if isinstance(X, ReadTable):
         if X.schema.encoded:  # what its columns were cannot be told from the matrix
@@ -127,7 +129,9 @@ def _learn_array(table: NDArray[Any], kinds: Kinds, notes: tuple[str, ...] = ())
         find_levels(j, table[:, j].tolist()) if kind == "category" else None for j, kind in enumerate(asked)
     )
     schema = Schema(None, tuple(kind or "number" for kind in asked), levels, None, (), notes)
-    return schema, read_array(schema, table, fitting=True)
+    matrix = read_array(schema, table, fitting=True)
+    _warn_of_stand_ins({j: matrix[:, j] for j, kind in enumerate(asked) if kind is None})
+    return schema, matrix
 
 
 def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tuple[Schema, Any]:
@@ -157,7 +161,21 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     if told:
         cure = f"To read one in another way: {wish('COLUMN', 'category', 'categorical')}."
         warn(f"{'; '.join(told).removesuffix('.')}. {cure}", ColumnWarning)
-    return schema, read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
+    matrix = read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
+    numbers = [one for one in schema.inputs if schema.kinds[one.first] == "number" and not asked[one.name]]
+    _warn_of_stand_ins({one.name: matrix[:, one.first] for one in numbers if one.encoded is None})
+    return schema, matrix
+
+
+def _warn_of_stand_ins(numbers: Mapping[Any, NDArray[Any]]) -> None:
+    found = {name: one for name, values in numbers.items() if (one := stand_in(values)) is not None}
+    if found:
+        first, told = next(iter(found)), "; ".join(f"column {name!r}: {one}" for name, one in found.items())
+        warn(
+            f"{told}. If that means 'missing', write NaN instead; if not, say so: "
+            f"{wish(first, 'number', 'gaussian')}.",
+            ColumnWarning,
+        )
 
 
 def _kind(asked: Kind | None, series: Series) -> Kind:
