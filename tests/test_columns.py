@@ -14,7 +14,7 @@ import pytest
 
 from frames import frame, library
 from semigen.columns import Column, describe, infer, learn, read, restore
-from semigen.columns.standins import stand_in
+from semigen.columns.standins import stand_ins
 from semigen.exceptions import ColumnError, ColumnWarning
 
 __all__ = ["frame", "library"]  # fixtures
@@ -131,7 +131,7 @@ AGES = [18.0, 25, 31, 47, 52, 60, 66, 71, 83, 90]
     ],
 )
 def test_numbers_that_may_stand_for_missing_values(cells, value, n_rows):
-    found = stand_in(np.array(cells))
+    found = stand_ins(np.array([cells], dtype=float).T).get(0)
     assert (value, n_rows) == ((None, 0) if found is None else (found.value, found.n_rows))
     if found is not None:
         assert (found.lowest, found.highest) == (18, 90)

@@ -23,7 +23,7 @@ from semigen.columns.numerals import (
     numerals_of_column,
     plain_number,
 )
-from semigen.columns.standins import stand_in
+from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Series, as_floats, as_frame, filled_cells
 from semigen.exceptions import ColumnError
 
@@ -235,8 +235,8 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
     if kind == "number" and not filled.dtype.is_numeric():
         return kind, f"becomes {learn_numbers(filled_cells(series))}"
     if kind in USED:
-        found = stand_in(as_floats(filled)) if kind == "number" else None
-        return kind, "" if found is None else str(found)
+        found = stand_ins(as_floats(filled)[:, None]) if kind == "number" else {}
+        return kind, str(found[0]) if found else ""
     return kind, f"cells of type {filled.dtype}, not numbers"
 
 

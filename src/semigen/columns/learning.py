@@ -27,7 +27,7 @@ from semigen.columns.numerals import are_digits
 from semigen.columns.reading import as_table, read_array, read_columns, read_sparse
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.sparse import as_dense, as_words
-from semigen.columns.standins import stand_in
+from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Frame, Series, as_frame, filled_cells, hint, listing, plain_name, positions
 from semigen.common.notices import warn
 from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
@@ -130,7 +130,7 @@ def _learn_array(table: NDArray[Any], kinds: Kinds, notes: tuple[str, ...] = ())
     )
     schema = Schema(None, tuple(kind or "number" for kind in asked), levels, None, (), notes)
     matrix = read_array(schema, table, fitting=True)
-    _warn_of_stand_ins({j: matrix[:, j] for j, kind in enumerate(asked) if kind is None})
+    _warn_of_stand_ins(matrix, {j: j for j, kind in enumerate(asked) if kind is None})
     return schema, matrix
 
 
@@ -162,13 +162,16 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
         cure = f"To read one in another way: {wish('COLUMN', 'category', 'categorical')}."
         warn(f"{'; '.join(told).removesuffix('.')}. {cure}", ColumnWarning)
     matrix = read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
-    numbers = [one for one in schema.inputs if schema.kinds[one.first] == "number" and not asked[one.name]]
-    _warn_of_stand_ins({one.name: matrix[:, one.first] for one in numbers if one.encoded is None})
+    as_they_are = [one for one in schema.inputs if one.encoded is None and not asked[one.name]]
+    numbers = {one.first: one.name for one in as_they_are if schema.kinds[one.first] == "number"}
+    _warn_of_stand_ins(matrix, numbers)
     return schema, matrix
 
 
-def _warn_of_stand_ins(numbers: Mapping[Any, NDArray[Any]]) -> None:
-    found = {name: one for name, values in numbers.items() if (one := stand_in(values)) is not None}
+def _warn_of_stand_ins(matrix: Any, numbers: Mapping[int, Any]) -> None:
+    """Warn of numbers that may stand for missing values in some columns, by their place and name."""
+    found = {} if issparse(matrix) or not numbers else stand_ins(matrix)
+    found = {numbers[j]: one for j, one in found.items() if j in numbers}
     if found:
         first, told = next(iter(found)), "; ".join(f"column {name!r}: {one}" for name, one in found.items())
         warn(

@@ -29,18 +29,28 @@ class StandIn:
         )
 
 
-def stand_in(values: NDArray[Any]) -> StandIn | None:
-    """The number that may stand for missing values of a column, None if there is none."""
-    with np.errstate(invalid="ignore"):
-        ends = (np.nanmin(values), np.nanmax(values)) if np.isfinite(values).any() else ()
-    for value in ends:
-        if not np.isfinite(value) or set(f"{abs(value):.10g}") != {"9"}:
-            continue
+def stand_ins(matrix: NDArray[Any]) -> dict[int, StandIn]:
+    """The numbers that may stand for missing values, by column."""
+    if not len(matrix):
+        return {}
+    ends = np.column_stack([np.fmin.reduce(matrix, axis=0), np.fmax.reduce(matrix, axis=0)])  # without NaN
+    found = {
+        j: _stand_in(matrix[:, j], two) for j, two in enumerate(ends.tolist()) if any(map(_is_nines, two))
+    }
+    return {j: one for j, one in found.items() if one is not None}
+
+
+def _is_nines(value: float) -> bool:
+    return set(f"{abs(value):.10g}") == {"9"}
+
+
+def _stand_in(values: NDArray[Any], ends: list[float]) -> StandIn | None:
+    for value in filter(_is_nines, ends):
         n_rows = int((values == value).sum())
         others = values[(values != value) & ~np.isnan(values)]
         if n_rows < max(2, _LEAST_SHARE * len(values)) or len(np.unique(others)) < _LEAST_OTHERS:
             continue
         lowest, highest = float(others.min()), float(others.max())
         if max(lowest - value, value - highest) >= _LEAST_GAP * (highest - lowest):
-            return StandIn(float(value), n_rows, lowest, highest)
+            return StandIn(value, n_rows, lowest, highest)
     return None
