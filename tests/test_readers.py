@@ -24,6 +24,7 @@ from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
 from semigen.columns.numerals import Numerals, numerals_of
 from semigen.exceptions import MissingExtraError, TableError
 from semigen.io.delimited import Reading
+from semigen.io.scan import from_files
 from semigen.io.tables import open_table, read_table, spreadsheet_safe, write_table
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -176,6 +177,7 @@ def test_the_decimal_mark_in_doubt():
 
 
 HEADS = {
+    '"sep=|"\r\na|b\r\n1,5|2\r\n': "|",
     "a,b\n1,2\n": ",",
     "a;b\n1,5;2\n": ";",
     "size, cm;y\n1,5;2\n2,5;3\n": ";",
@@ -190,6 +192,15 @@ HEADS = {
 def test_separators_are_told_from_the_first_rows(tmp_path, head):
     (tmp_path / "t.csv").write_text(head)
     assert open_table(tmp_path / "t.csv").separator == HEADS[head]
+
+
+def test_the_line_in_which_excel_names_the_separator_is_no_row(tmp_path):
+    (tmp_path / "t.csv").write_text("sep=;\na;b\n1;x\n2;y\n")
+    assert open_table(tmp_path / "t.csv").typed().to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
+    source = from_files(tmp_path / "t.csv", "b")
+    assert [cell for one in source.tables(["a", "b"]) for cell in one["b"].to_pylist()] == ["x", "y"]
+    (tmp_path / "t.csv").write_text("sep=no,b\n1,2\n")
+    assert open_table(tmp_path / "t.csv").names == ("sep=no", "b")
 
 
 def test_an_encoding_that_is_named(tmp_path):

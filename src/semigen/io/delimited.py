@@ -23,6 +23,7 @@ from semigen.io.files import first_line
 MOST_BYTES = 2**31 - 1
 """Of text, which pyarrow reads as one block."""
 
+_SAID = re.compile(r'"?sep=([^\w\s"]|\t)"?[ ]*\r?\n')  # as Excel writes and reads it
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE = 2**16  # bytes from which the separator is told
 _ROWS_FOR_SEPARATOR = 20
@@ -90,6 +91,8 @@ class DelimitedFile:
     encoding : str
     notes : tuple of str
         What was guessed.
+    n_before : int
+        Lines before the names of the columns: Excel's ``sep=;``.
     """
 
     path: Path
@@ -97,6 +100,7 @@ class DelimitedFile:
     separator: str
     encoding: str
     notes: tuple[str, ...]
+    n_before: int
     _content: bytes = field(repr=False)
     _reading: Reading = field(repr=False)
 
@@ -188,11 +192,17 @@ def open_delimited(
         raise TableError(f"{path} is larger than 2 GiB as text: convert it to Parquet.")
     content = content if content.endswith(b"\n") else content + b"\n"
     head = content[:_SAMPLE].decode("utf-8", errors="ignore")
-    separator = reading.separator or (
-        "\t" if ending.startswith(".tsv") else _separator(head, whole=len(content) <= _SAMPLE)
+    said = _SAID.match(head)
+    if said is not None:
+        content, head = content[said.end() :], head[said.end() :]
+    separator = (
+        reading.separator
+        or (said and said[1])
+        or ("\t" if ending.startswith(".tsv") else _separator(head, whole=len(content) <= _SAMPLE))
     )
     _refuse_open_quote(path, content, separator)
-    return DelimitedFile(path, _names(content, separator), separator, encoding, notes, content, reading)
+    names, n_before = _names(content, separator), 0 if said is None else 1
+    return DelimitedFile(path, names, separator, encoding, notes, n_before, content, reading)
 
 
 def unzipped(path: Path, content: bytes) -> bytes:

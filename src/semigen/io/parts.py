@@ -161,6 +161,8 @@ class CsvPart(Part):
     notes: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     """Columns of whole numbers that look like codes, such as 01067."""
+    n_before: int = 0
+    """Lines before the names of the columns."""
 
     def reading(self, *, as_text: Collection[str] = (), as_is: Collection[str] = ()) -> Self:
         """The file with types that hold all of its cells, not only those that told them.
@@ -186,7 +188,7 @@ class CsvPart(Part):
                     block_size=CSV_BLOCK,
                     use_threads=False,
                     column_names=list(self.schema.names),
-                    skip_rows=1,
+                    skip_rows=1 + self.n_before,
                     encoding=self.encoding,
                 ),
                 parse_options=arrow_csv.ParseOptions(delimiter=self.separator),
@@ -274,7 +276,8 @@ def _csv_part(path: str, system: fs.FileSystem, state: tuple[Any, ...], reading:
     opened = open_delimited(Path(path), head, ending, reading, whole=len(head) < HEAD)
     typed = opened.typed(codes=False)
     written = (opened.separator, opened.encoding, reading.decimal, reading.missing, opened.notes)
-    return CsvPart(path, system, state, plain_types(typed).schema, *written, tuple(opened.codes(typed)))
+    told = tuple(opened.codes(typed)), opened.n_before
+    return CsvPart(path, system, state, plain_types(typed).schema, *written, *told)
 
 
 def _state(system: fs.FileSystem, path: str) -> tuple[Any, ...]:

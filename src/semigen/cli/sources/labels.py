@@ -32,6 +32,8 @@ def require_columns(names: Sequence[str], wanted: Sequence[str], path: Path, wan
     absent = [name for name in wanted if name not in names]
     if absent:
         only = " If cells are separated by another mark, name it with --separator." if len(names) == 1 else ""
+        if any(plain_number(name) is not None for name in names):
+            only = " The first row is taken for the names of the columns: write them there."
         raise TableError(
             f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): "
             f"{hint(absent[0], names)}{only}"
