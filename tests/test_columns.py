@@ -115,6 +115,16 @@ def test_intervals_of_pandas_are_levels():
     assert read(schema, pd.DataFrame({"age": ["(30, 60]"]})).tolist() == [[1]]
 
 
+@pytest.mark.parametrize("name", ["id", "Unnamed: 0", "customer_id"])
+def test_numbers_of_rows_that_are_called_so_are_no_features(frame, name):
+    table = {name: [1000 + 37 * j % 50 for j in range(50)], "age": [18 + 7 * j % 40 for j in range(50)]}
+    with pytest.warns(ColumnWarning, match=f"'{name}' is not used: every row has a different number"):
+        assert learn(frame(table))[0].input_names == ("age",)
+    assert learn(frame(table), {name: "number"})[0].input_names == (name, "age")
+    assert learn(frame({name: table[name]}))[0].input_names == (name,)
+    assert learn(frame({**table, name: [1, *range(49)]}))[0].input_names == (name, "age")
+
+
 AGES = [18.0, 25, 31, 47, 52, 60, 66, 71, 83, 90]
 
 

@@ -134,6 +134,22 @@ def test_dates_with_gaps():
     assert "week" in encoder.cycles
 
 
+def test_dates_in_iso_8601_are_read_whatever_the_fit_had():
+    encoder = learn_date("when", ["31/12/2021", "1/4/2021"])
+    assert_allclose(encoder.read("when", ["2021-12-31"]), encoder.read("when", ["31/12/2021"]))
+
+
+def test_codes_that_have_lost_their_zeros_are_told():
+    cells = ["01067", "20095", "01069"] * 9
+    encoder = learn_text("zip", cells, words=False, alone=False)
+    with pytest.warns(
+        ColumnWarning, match="'zip' has text such as 01067 in the fit, and here numbers such as 20095"
+    ):
+        encoder.read("zip", [None, 20095, 1067])
+    encoder.read("zip", ["20095", "1067"])
+    learn_text("zip", ["94110", "20095"] * 9, words=False, alone=False).read("zip", [94110])
+
+
 def test_a_cell_that_is_no_date_is_named():
     encoder = learn_date("when", ["12/31/2021", "1/4/2021"])
     with pytest.raises(ColumnError, match="dates such as 12/31/2024, and its cell in row 1 is 'soon'"):

@@ -63,7 +63,7 @@ def as_days(name: Any, cells: Sequence[Any], form: str | None) -> NDArray[np.flo
         Of the column.
     cells : sequence
     form : str or None
-        How dates are written where they are text.
+        How dates are written where they are text; ISO 8601 is understood, too.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def _is_gap(cell: Any) -> bool:
 
 
 def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
-    moment = _moment(cell, form or "") if isinstance(cell, str) else cell
+    moment = _moment(cell, form or "") or _moment(cell, "") if isinstance(cell, str) else cell
     if isinstance(moment, dt.timedelta):
         return moment / _DAY
     if isinstance(moment, dt.time):

@@ -7,6 +7,7 @@ as in skrub's StringEncoder and DatetimeEncoder.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,8 @@ from semigen.arrays.pieces import evenly
 from semigen.columns.dates import EPOCH_DAY, as_days, date_format
 from semigen.columns.numerals import Numerals, gap_of, is_filled, numerals_of_column, plain_number
 from semigen.columns.tables import is_missing
-from semigen.exceptions import ColumnError
+from semigen.common.notices import warn
+from semigen.exceptions import ColumnError, ColumnWarning
 
 Array = NDArray[np.float64]
 
@@ -34,6 +36,7 @@ SVD_ROWS = 20_000
 WORDS_OF_PROSE = 3
 """Words of a cell, in the mean, from which on a text column is read by its words and not by its letters."""
 _LEAST_CELLS = ((1000, 3), (100, 2), (0, 1))  # of so many filled cells, a word must be in so many
+_ZERO_IN_FRONT = re.compile(" 0[0-9]")  # a run of letters at the start of a word
 _WORD = r"(?u)\b[^\W\d_]{2,}\b"
 
 
@@ -103,6 +106,13 @@ class TextEncoder(Encoder):
         return csr_array(vectorizer.transform(as_texts(cells)))
 
     def read(self, name: Any, cells: Sequence[Any]) -> Any:
+        first = next((cell for cell in cells if not is_missing(cell)), None)
+        if isinstance(first, int | float) and any(map(_ZERO_IN_FRONT.fullmatch, self.vocabulary)):
+            warn(
+                f"column {name!r} has text such as 01067 in the fit, and here numbers such as {first:g}, "
+                "which have lost the zeros in front: read it as text.",
+                ColumnWarning,
+            )
         words = self.words(cells)
         if self.directions is None:
             return words

@@ -227,7 +227,7 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
         which = "every row" if len(filled) == n_rows else "every filled cell"
         return "constant", f"{which} has the value {filled.to_list()[0]!r}"
     if kind in ("number", "count") and _is_numeric_id(name, filled, n_distinct, n_rows):
-        return "id", "every row has a different number, like an identifier"
+        return "id", ID_NUMBER
     if kind == "text":
         return _judge_text(filled, n_distinct, n_rows)
     if kind == "date":
@@ -257,6 +257,7 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
 
 
 EMPTY = "no cell is filled"
+ID_NUMBER = "every row has a different number, like an identifier"
 ID_TEXT = "every row has a different text, like an identifier"
 
 
@@ -282,11 +283,22 @@ def _counts_rows(numbers: list[int]) -> bool:
     return numbers in (rising, rising[::-1]) or rising[-1] - rising[0] + 1 == len(numbers)
 
 
+def is_named_id(name: str, series: Series) -> bool:
+    """Whether numbers are whole, differ in every row, and are called id, customer_id or Unnamed: 0."""
+    if not _is_named_id(name) or series.null_count() or len(series) < _LEAST_ROWS_FOR_ORDER:
+        return False
+    return _is_numeric_id(name, series, int(series.n_unique()), len(series))
+
+
+def _is_named_id(name: str) -> bool:
+    return bool(_LOOKS_LIKE_ID.match(name) or _LOOKS_LIKE_ID.match(name.lower()))
+
+
 def _is_numeric_id(name: str, filled: Series, n_distinct: int, n_rows: int) -> bool:
     """Integers that differ in every row, with a name or an order that suggests that they number the rows."""
     if n_distinct < n_rows or not filled.dtype.is_numeric():
         return False
-    named = bool(_LOOKS_LIKE_ID.match(name) or _LOOKS_LIKE_ID.match(name.lower()))
+    named = _is_named_id(name)
     if not filled.dtype.is_integer():
         return named and bool((filled == filled.round(0)).all())
     if named:

@@ -14,12 +14,14 @@ from semigen.columns.encoders import Encoded, Encoder, TextEncoder, learn_date, 
 from semigen.columns.kinds import (
     EMPTY,
     ENCODED,
+    ID_NUMBER,
     ID_TEXT,
     USED,
     Kind,
     id_evidence,
     infer,
     is_id_text,
+    is_named_id,
     kind_by_type,
 )
 from semigen.columns.levels import Levels, declared_levels, find_levels
@@ -140,7 +142,10 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     names = tuple(map(plain_name, frame.columns))
     columns = dict(zip(names, (frame.get_column(name) for name in frame.columns), strict=True))
     asked = dict(zip(names, _asked(kinds, names, len(names)), strict=True))
-    found = {name: _kind(asked[name], series) for name, series in columns.items()}
+    found = {name: _kind(name, asked[name], series) for name, series in columns.items()}
+    if set(USED).isdisjoint(found.values()):  # rather a number of the row than nothing
+        numbers = {name for name, series in columns.items() if kind_by_type(series) == "number"}
+        found |= {name: infer(columns[name]) for name in numbers if asked[name] is None}
     left_out = {name: kind for name, kind in found.items() if kind not in USED}
     used = {name: kind for name, kind in found.items() if name not in left_out}
     alone = sparse and set(used.values()) == {"text"}
@@ -163,8 +168,8 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
         warn(f"{'; '.join(told).removesuffix('.')}. {cure}", ColumnWarning)
     matrix = read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
     as_they_are = [one for one in schema.inputs if one.encoded is None and not asked[one.name]]
-    numbers = {one.first: one.name for one in as_they_are if schema.kinds[one.first] == "number"}
-    _warn_of_stand_ins(matrix, numbers)
+    places = {one.first: one.name for one in as_they_are if schema.kinds[one.first] == "number"}
+    _warn_of_stand_ins(matrix, places)
     return schema, matrix
 
 
@@ -181,7 +186,7 @@ def _warn_of_stand_ins(matrix: Any, numbers: Mapping[int, Any]) -> None:
         )
 
 
-def _kind(asked: Kind | None, series: Series) -> Kind:
+def _kind(name: Any, asked: Kind | None, series: Series) -> Kind:
     """What a column is read as, or why it is not used."""
     if asked == "word":
         return "text" if kind_by_type(series) in ("text", "category", "empty") else "number"
@@ -192,7 +197,7 @@ def _kind(asked: Kind | None, series: Series) -> Kind:
     kind = infer(series)
     if kind == "text" and is_id_text(*id_evidence(series)):
         return "id"
-    return kind
+    return "id" if kind == "number" and is_named_id(str(name), series) else kind
 
 
 def _learn_column(name: Any, kind: Kind, series: Series, *, words: bool, alone: bool) -> Part:
@@ -215,7 +220,8 @@ def _told(one: Encoded, series: Series) -> str:
 
 
 def _unused(name: Any, kind: Kind, series: Series) -> str:
-    why = {"id": ID_TEXT, "empty": EMPTY, "other": f"its cells are of type {series.dtype}"}[kind]
+    id_why = ID_NUMBER if series.dtype.is_numeric() else ID_TEXT
+    why = {"id": id_why, "empty": EMPTY, "other": f"its cells are of type {series.dtype}"}[kind]
     return f"{name!r} is not used: {why}"
 
 
