@@ -362,13 +362,15 @@ def test_supervised_models_have_weights_that_add_up_to_those_of_all():
 
 def test_models_of_the_columns_themselves_count_less_the_more_columns_there_are():
     default = defaults.DEFAULT_WEIGHTS
-    assert defaults.default_weights(sparse=False, n_features=2) == default
-    wide = defaults.default_weights(sparse=False, n_features=160)
+    assert defaults.default_weights(sparse=False, n_features=2, n_classes=50) == default
+    wide = defaults.default_weights(sparse=False, n_features=160, n_classes=2)
     for name in (defaults.MIXTURES, defaults.SPREADING, defaults.GRAPH):
         assert wide[name] == default[name] > 0
     for name in (defaults.MIXTURE_PER_CLASS, *SUPERVISED):
         assert wide[name] == pytest.approx(default[name] / 10)
-    assert defaults.default_weights(sparse=True, n_features=9999) == defaults.DOCUMENT_WEIGHTS
+    assert defaults.default_weights(sparse=True, n_features=9999, n_classes=99) == defaults.DOCUMENT_WEIGHTS
+    del default[defaults.BOOSTING]
+    assert defaults.default_weights(sparse=False, n_features=2, n_classes=51) == default
 
 
 @pytest.mark.parametrize("share", [0.5, 0.02])

@@ -336,7 +336,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         """The ensemble before it is fitted."""
         forms, sparse = self.forms_, self.forms_.plain.sparse_
         plain = models(forms, family, seed, sparse=sparse, engine=of_few(self.engine))
-        default = default_weights(sparse=sparse, n_features=self.schema_.n_features)
+        n_features, n_classes = self.schema_.n_features, len(self.classes_)
+        default = default_weights(sparse=sparse, n_features=n_features, n_classes=n_classes)
         kept = [name for name in default if name not in self._left_out]
         return PoolClassifier(
             [*(one for one in plain if one[0] in kept), *deep],
