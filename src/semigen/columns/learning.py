@@ -165,7 +165,8 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     told += [note for name, note in zip(left_out, notes, strict=True) if asked[name] is None]
     if told:
         cure = f"To read one in another way: {wish('COLUMN', 'category', 'categorical')}."
-        warn(f"{'; '.join(told).removesuffix('.')}. {cure}", ColumnWarning)
+        said = f"{told[0].removesuffix('.')}. " if len(told) == 1 else "\n".join(["columns of X:", *told, ""])
+        warn(said + cure, ColumnWarning)
     matrix = read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
     as_they_are = [one for one in schema.inputs if one.encoded is None and not asked[one.name]]
     places = {one.first: one.name for one in as_they_are if schema.kinds[one.first] == "number"}
