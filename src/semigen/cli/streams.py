@@ -314,8 +314,8 @@ class StreamSource(TableSource):
         if found.reading["numerals"]:
             raise TableError(
                 f"{path}: {listing(list(found.reading['numerals']))} hold numbers as text, and the table is "
-                "read batch by batch: add '--decimal ,' if they have decimal commas; else store them as "
-                "numbers, or leave them out with --drop."
+                "read batch by batch: add --missing for cells such as '?' that mean 'missing', '--decimal ,' "
+                "if they have decimal commas; else store them as numbers, or leave them out with --drop."
             )
         unused = [name for name in whole.names if name not in found.rows.features.column_names]
         named = zip(rows.labels.classes.tolist(), rows.of_label[1:].astype(int).tolist(), strict=True)

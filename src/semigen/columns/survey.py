@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from semigen.columns.kinds import kind_by_type
 from semigen.columns.learning import Kinds, learn
 from semigen.columns.levels import find_levels
+from semigen.columns.numerals import is_filled
 from semigen.columns.reading import read
 from semigen.columns.schema import Schema
 from semigen.columns.streams import ReadSource, StreamedRows, says_nothing
@@ -251,9 +252,11 @@ class _Survey:
             self.with_missing.add(name)
         asked = self.kinds.get(name) if isinstance(self.kinds, dict) else self.kinds
         if asked == "category" or kind in ("text", "category"):
-            known = self.levels.setdefault(name, set())
+            known, distinct = self.levels.setdefault(name, set()), series.unique().to_list()
             if len(known) <= MOST_LEVELS:
-                known.update(series.unique().to_list())
+                known.update(distinct)
+            if kind == "text" and not all(map(is_filled, map(str, distinct))):
+                self.with_missing.add(name)  # where it is numbers or dates
 
     def result(self, source: RowSource, *, sparse: bool | Literal["words"], words: bool) -> ReadSource:
         """The source with the columns of its matrix."""

@@ -159,6 +159,10 @@ class CsvPart(Part):
     decimal: str = "."
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    """Columns of whole numbers that look like codes, such as 01067."""
+    n_before: int = 0
+    """Lines before the names of the columns."""
 
     def reading(self, *, as_text: Collection[str] = (), as_is: Collection[str] = ()) -> Self:
         """The file with types that hold all of its cells, not only those that told them.
@@ -184,7 +188,7 @@ class CsvPart(Part):
                     block_size=CSV_BLOCK,
                     use_threads=False,
                     column_names=list(self.schema.names),
-                    skip_rows=1,
+                    skip_rows=1 + self.n_before,
                     encoding=self.encoding,
                 ),
                 parse_options=arrow_csv.ParseOptions(delimiter=self.separator),
@@ -270,9 +274,10 @@ def _csv_part(path: str, system: fs.FileSystem, state: tuple[Any, ...], reading:
         head = file.read(HEAD)
     ending = ".tsv" if ".tsv" in path.lower() else ".csv"
     opened = open_delimited(Path(path), head, ending, reading, whole=len(head) < HEAD)
-    typed = plain_types(opened.typed(codes=False))
+    typed = opened.typed(codes=False)
     written = (opened.separator, opened.encoding, reading.decimal, reading.missing, opened.notes)
-    return CsvPart(path, system, state, typed.schema, *written)
+    told = tuple(opened.codes(typed)), opened.n_before
+    return CsvPart(path, system, state, plain_types(typed).schema, *written, *told)
 
 
 def _state(system: fs.FileSystem, path: str) -> tuple[Any, ...]:

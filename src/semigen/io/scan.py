@@ -66,8 +66,11 @@ class FileSource(RowSource):
                 "columns with the probabilities of a class each."
             )
         as_is = [target] if isinstance(target, str) else []
+        codes = {name for part in parts if isinstance(part, CsvPart) for name in part.codes}
         self.parts = tuple(
-            replace(part.reading(as_is=as_is) if isinstance(part, CsvPart) else part, number=number)
+            replace(
+                part.reading(as_text=codes, as_is=as_is) if isinstance(part, CsvPart) else part, number=number
+            )
             for number, part in enumerate(parts)
         )
         self.schema = _common_schema(self.parts)
@@ -201,7 +204,8 @@ def from_files(
     Notes
     -----
     A CSV file has no line breaks inside cells. Columns have the types of its first 8 MiB, whole numbers that
-    of decimals; a cell further down that has no such value is an error.
+    of decimals, but codes of one width with zeros in front (``01067``) are text; a cell further down that has
+    no such value is an error.
     """
     reading = Reading(encoding=encoding, separator=separator, missing=tuple(missing))
     parts = parts_of(path, reading, file_format)

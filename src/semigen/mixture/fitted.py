@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,6 +17,7 @@ from semigen import columns
 from semigen.arrays.special import beyond_numbers, class_evidence, log_posterior, log_sum_exp
 from semigen.columns import Schema
 from semigen.common import checks
+from semigen.common.notices import warn
 from semigen.data.labels import encode
 from semigen.data.sources import classes, numbers, over_partitions, probabilities
 from semigen.data.weights import read_labels
@@ -344,7 +344,7 @@ def _most_probable(
 
 def _evidence(joint: Array, log_group: Array, n_classes: int) -> Array:
     if beyond_numbers(joint).any():
-        warnings.warn(_BEYOND, ColumnWarning, stacklevel=2)
+        warn(_BEYOND, ColumnWarning)
     return class_evidence(joint[:, :n_classes], log_group[:n_classes])
 
 
