@@ -293,7 +293,9 @@ def test_an_ensemble_without_unlabeled_rows(here, small):
     assert "supervised models" not in text
     shares = json.loads(Path("data-semigen/summary.json").read_text())["class_shares"]
     said = ", ".join(f"{one['class']} {one['assumed']:.1%}" for one in shares)
-    assert f"Class shares assumed (labeled rows are taken for a random sample): {said}." in text
+
+
+PLACE
 
 
 def test_interrupting_the_ensemble_leaves_nothing(table, monkeypatch):
