@@ -184,10 +184,10 @@ def test_rows_beyond_all_numbers_get_the_class_shares_and_a_warning():
     model = MixtureClassifier(unlabeled=None).fit(X, named(code, ["a", "b", "c"]))
     with pytest.warns(ColumnWarning, match="class shares"):
         found = model.predict_proba(np.vstack([X[:1], np.full((1, 3), 1e200)]))
-    assert_allclose(found[1], model.class_prior_)
+    assert_allclose(found[1], model.calibration_.shares)
     assert_allclose(found[:1], model.predict_proba(X[:1]), rtol=1e-12)
     with pytest.warns(ColumnWarning):
-        assert model.predict(np.full((1, 3), 1e200)) == model.classes_[model.class_prior_.argmax()]
+        assert model.predict(np.full((1, 3), 1e200)) == model.classes_[model.calibration_.shares.argmax()]
 
 
 @pytest.mark.filterwarnings("error::semigen.exceptions.LabelWarning")

@@ -79,6 +79,7 @@ def fit_pessimistic(
             model.set_params(unlabeled_weight=1.0)
             model.unlabeled_weight_ = 1.0
             model._store(mixture, prior, Fit(found.params, at_end.path, found.converged), classes)
+            model._assume()
     labels = everything.labels.probabilities
     labels[everything.where(~everything.labels.pattern_labeled).rows] = found.labels
     model.set_params(warm_start=estimator.warm_start)
