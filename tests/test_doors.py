@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -242,3 +243,14 @@ def test_names_of_classes_that_may_mean_something_else(name, said):
     told = nullcontext() if said is None else pytest.warns(ClassNameWarning, match=said.replace("?'", "[?]'"))
     with told:
         assert encode(y).classes.tolist() == sorted({"yes", "no", name})
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_a_target_among_the_columns_is_told(library):
+    X, code = rows()
+    y = named(code, ["a", "b", "c"]).tolist()
+    table = library.DataFrame({"u": X[:, 0], "kind": y})
+    with pytest.warns(LabelWarning, match="X has a column 'kind', as y is called.*leave it out"):
+        MixtureClassifier(unlabeled=None).fit(table, table["kind"])
+    MixtureClassifier(unlabeled=None).fit(table, library.Series(y))
+    MixtureClassifier(unlabeled=None).fit(table[["u"]], table["kind"])

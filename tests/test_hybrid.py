@@ -203,7 +203,8 @@ def test_every_kind_of_table_is_represented(mixed, rng):
     table = small().fit(mixed).transform(mixed)
     assert np.isfinite(table).all()
     np.testing.assert_allclose(table.sum(axis=1), table.sum(axis=1)[0], atol=1e-9)
-    new = mixed.head(5).assign(color="violet", extra=1.0)
+    new = mixed.head(5).assign(extra=1.0)
+    new.loc[new.index[0], "color"] = "violet"
     assert np.isfinite(small().fit(mixed).transform(new)).all()
     words = csr_array(rng.poisson(0.5, size=(80, 60)).astype(float))
     documents = small().fit(words)

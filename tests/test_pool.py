@@ -366,6 +366,7 @@ def test_a_safe_classifier_can_be_a_model_of_the_ensemble(data):
         ({"ridge": -1}, "ridge=-1"),
         ({"class_prior": "even"}, "class_prior='even'"),
         ({"class_prior": [0.5, 0.5]}, "one positive probability for each"),
+        ({"class_prior": {"a": 0.5, "b": 0.5}}, "one positive probability for each"),
         ({"n_splits": 1}, "n_splits=1"),
         ({"time_budget": -1}, "time_budget=-1"),
     ],

@@ -22,6 +22,8 @@ _DAYS = (
     "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y",
     "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b %Y", "%b-%Y",
 )  # fmt: skip
+_ENOUGH = 100
+"""Cells that show whether a column is words."""
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _FORMS = tuple(day + clock for day in _DAYS for clock in _CLOCKS)
 _LOOKS_LIKE_DATE = re.compile(
@@ -45,10 +47,15 @@ def date_format(texts: Sequence[Any]) -> str | None:
     Of 03/04/2020 the first number is the month, unless another text has one above 12 there. Words such as ?
     are missing dates.
     """
-    texts = [text for text in texts if not _is_gap(text)]
-    if not texts or not all(isinstance(text, str) and _LOOKS_LIKE_DATE.fullmatch(text) for text in texts):
+    distinct: set[Any] = set()
+    for some in (texts[:_ENOUGH], texts):  # other words show soon
+        if not all(isinstance(text, str) for text in some):
+            return None
+        distinct = {text for text in set(some) if not _is_gap(text)}
+        if not all(map(_LOOKS_LIKE_DATE.fullmatch, distinct)):
+            return None
+    if not distinct:
         return None
-    distinct = set(texts)
     return next(
         (form for form in ("", *_FORMS) if all(_moment(text, form) is not None for text in distinct)), None
     )

@@ -113,14 +113,12 @@ def gap_of(cells: Iterable[str | None]) -> str | None:
 
 def are_numbers_with_gaps(cells: Sequence[str]) -> bool:
     """Whether cells are as a program writes numbers, but for words for missing ones; codes are none."""
-    distinct = set(cells)
-    filled = set(filter(is_filled, distinct))
-    return (
-        bool(filled)
-        and gap_of(distinct) is not None
-        and all(plain_number(cell) is not None for cell in filled)
-        and not (are_digits(filled) and any(len(cell) > 1 and cell.startswith("0") for cell in filled))
-    )
+    for some in (cells[:_ENOUGH], cells):  # other words show soon
+        filled = set(filter(is_filled, some))
+        if any(plain_number(cell) is None for cell in filled):
+            return False
+    in_front = any(len(cell) > 1 and cell.startswith("0") for cell in filled)
+    return bool(filled) and gap_of(cells) is not None and not (in_front and are_digits(filled))
 
 
 def are_digits(cells: Iterable[str]) -> bool:

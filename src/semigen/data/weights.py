@@ -71,15 +71,27 @@ def read_labels(
     Warns
     -----
     LabelWarning
-        If a class that has a labeled row or more weighs less than one row, or y has the index of X in another
-        order.
+        If a class that has a labeled row or more weighs less than one row, y has the index of X in another
+        order, or X has a column of the name of y.
     """
+    _warn_of_target(X, y)
     _warn_of_order(X, y)
     weight = check_weights(sample_weight, count_rows(X))
     labels = encode(y, unlabeled, counted=weight > 0, classes=classes)
     if sample_weight is not None and not isinstance(y, Labels):
         _warn_light(labels, weight)
     return labels, weight
+
+
+def _warn_of_target(X: Any, y: Any) -> None:
+    """Warn if the column that y is taken from seems to be in X, which gives the labels away."""
+    name, names = getattr(y, "name", None), getattr(X, "columns", ())
+    if isinstance(name, str) and name in [one for one in names if isinstance(one, str)]:
+        warn(
+            f"X has a column {name!r}, as y is called: if it holds the labels, leave it out, such as by "
+            f"X.drop(columns={name!r}), since new rows have none.",
+            LabelWarning,
+        )
 
 
 def _warn_of_order(X: Any, y: Any) -> None:

@@ -56,7 +56,10 @@ def class_prior(value: Any, classes: Classes) -> ClassPrior:
             f"class_prior={value!r} is not known: use 'shared', 'unlabeled', 'uniform' or an array of "
             f"{len(classes)} probabilities."
         )
-    values = np.asarray(value, dtype=np.float64)
+    try:
+        values = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):  # a dict, names
+        values = np.empty(0)
     good = values.shape == (len(classes),) and np.isfinite(values).all() and (values > 0).all()
     if not good or abs(values.sum() - 1) > 1e-6:
         raise ParameterError(
