@@ -157,7 +157,7 @@ def test_fits_without_some_labels_start_as_the_last_one_does(rng, monkeypatch):
 
     def choose(x, code, seed):
         n_known.append(int((code >= 0).sum()))
-        return "mixture"
+        return labelers.Choice("mixture", 1.0)
 
     def label(x, code, start, seed):
         starts.append(start)

@@ -73,13 +73,13 @@ def test_of_many_rows_some_are_enough_to_grow_along(rng, monkeypatch):
 def test_held_out_labels_choose_how_labels_are_spread(rng):
     X, truth = moons(300, 0.05, 0)
     y = np.where(np.arange(300) < 20, truth, -1)
-    assert labelers.choose_start(X, y, 0) == "density"
+    assert labelers.choose_start(X, y, 0).start == "density"
     truth = np.arange(300) % 2
     X = rng.normal(size=(300, 12)) * np.where(truth, 1.0, 3.0)[:, None]  # one class within the other
     y = np.where(np.arange(300) < 20, truth, -1)
-    assert labelers.choose_start(X, y, 0) == "mixture"
+    assert labelers.choose_start(X, y, 0).start == "mixture"
     found = labelers.start_labels(X, y, "mixture", 0)
     assert (found == truth).mean() > 0.9
     assert (labelers.grow_labels(X, y) == truth).mean() < 0.7
     np.testing.assert_array_equal(found[:20], truth[:20])
-    assert labelers.choose_start(X[:2], np.array([1, -1]), 0) == "density"  # none to hold out
+    assert labelers.choose_start(X[:2], np.array([1, -1]), 0).start == "density"  # none to hold out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +20,44 @@ from semigen.mixture import MixtureClassifier
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
+Near: TypeAlias = tuple[Array, Codes]
 
+FROM_LABELS = "labels"
+"""A start from the labeled rows alone."""
 DENSITY_NEIGHBORS = 20
 """Nearest rows whose distances measure the density around a row."""
-NEAREST, MAX_ITER, FROM_NEIGHBORS = 5, 50, 0.9
-"""Of label spreading: neighbors, iterations, and the share of a row's label that comes from its neighbors."""
 LINKS = 7
 """Nearest rows that a label can move to from a row."""
+NEAREST, MAX_ITER, FROM_NEIGHBORS = 5, 50, 0.9
+"""Of label spreading: neighbors, iterations, and the share of a row's label that comes from its neighbors."""
 MOST_ROWS = 20_000
-"""Rows that labels are spread over; the others take the label of the nearest of these."""
+"""Rows that labels are spread over."""
+MOST_COLUMNS = 100
+"""With more columns no Gaussian per class is tried."""
 N_FOLDS = 3
 """Folds of labeled rows, at most, that choose between ways of spreading labels."""
 
 
-def choose_start(x: Array, code: Codes, seed: int) -> str:
-    """The way to label all rows that calls more labeled rows right that are held out of it.
+@dataclass(frozen=True)
+class Choice:
+    """A way to label all rows.
+
+    Attributes
+    ----------
+    start : {"density", "spreading", "mixture"}
+    agreement : float
+        How much more often than chance it calls held-out labels right: 1 always, 0 as often as chance. NaN
+        where none can be held out.
+    """
+
+    start: str
+    agreement: float
+
+
+def choose_start(x: Array, code: Codes, seed: int) -> Choice:
+    """The way to label all rows that calls most labeled rows right that are held out of it.
+
+    The first one if they are equal, or if no row can be held out.
 
     Parameters
     ----------
@@ -42,26 +67,27 @@ def choose_start(x: Array, code: Codes, seed: int) -> str:
         Class, -1 where unlabeled.
     seed : int
         Of the folds, and of the subsample where there are too many rows.
-
-    Returns
-    -------
-    {"density", "spreading", "mixture"}
-        The first one if they are equal, or if no row can be held out.
     """
-    kept = _kept(code, seed)
+    kept = to_spread_over(code, seed)
     x, code = x[kept], code[kept]
-    right = dict.fromkeys(LABELERS, 0)
-    n_folds = min(N_FOLDS, count_testable(code)) if len(np.unique(code[code >= 0])) > 1 else 0
-    for _, test in stratified_folds(code, n_folds, 1, seed) if n_folds > 1 else ():
+    classes = np.unique(code[code >= 0])
+    n_folds = min(N_FOLDS, count_testable(code)) if len(classes) > 1 else 0
+    if n_folds < 2:
+        return Choice(next(iter(LABELERS)), np.nan)
+    near, n_held = nearest_rows(x), 0
+    right = {name: 0 for name in LABELERS if name != "mixture" or x.shape[1] <= MOST_COLUMNS}
+    for _, test in stratified_folds(code, n_folds, 1, seed):
         seen = code.copy()
         seen[test] = -1
-        for name, labeler in LABELERS.items():
-            right[name] += int((labeler(x, seen)[test] == code[test]).sum())
-    return max(right, key=right.__getitem__)
+        n_held += len(test)
+        for name in right:
+            right[name] += int((LABELERS[name](x, seen, near)[test] == code[test]).sum())
+    best = max(right, key=right.__getitem__)
+    return Choice(best, (right[best] / n_held - 1 / len(classes)) / (1 - 1 / len(classes)))
 
 
 def start_labels(x: Array, code: Codes, start: str, seed: int) -> Codes:
-    """Labels of all rows, (n,).
+    """Labels of all rows, (n,); of too many, some take the label of the nearest of the others.
 
     Parameters
     ----------
@@ -70,13 +96,13 @@ def start_labels(x: Array, code: Codes, start: str, seed: int) -> Codes:
     start : {"density", "spreading", "mixture"}
         :func:`grow_labels`, :func:`spread_labels` or :func:`mixture_labels`.
     """
-    kept = _kept(code, seed)
+    kept = to_spread_over(code, seed)
     found = code.copy()
-    found[kept] = LABELERS[start](x[kept], code[kept])
+    found[kept] = LABELERS[start](x[kept], code[kept], None)
     return _nearest(x, kept, found)
 
 
-def _kept(code: Codes, seed: int) -> Codes:
+def to_spread_over(code: Codes, seed: int) -> Codes:
     """The rows that labels are spread over: of too many, the labeled ones and a sample of the others."""
     if len(code) <= MOST_ROWS:
         return np.arange(len(code))
@@ -85,15 +111,28 @@ def _kept(code: Codes, seed: int) -> Codes:
     return np.sort(np.concatenate([known, drawn[: max(MOST_ROWS - len(known), 0)]]))
 
 
-def spread_labels(x: Array, code: Codes) -> Codes:
-    """Labels of unlabeled rows, spread over nearest rows (:func:`semigen.arrays.graphs.spread`), (n,)."""
-    n = len(x)
+def nearest_rows(x: Array) -> Near:
+    """Distances and numbers of the nearest other rows to each row, (n, k), the nearest first."""
+    k = min(DENSITY_NEIGHBORS, len(x) - 1)
+    found: Near = NearestNeighbors(n_neighbors=k).fit(x).kneighbors()
+    return found
+
+
+def spread_labels(x: Array, code: Codes, near: Near | None = None) -> Codes:
+    """Labels of unlabeled rows, spread over nearest rows (:func:`semigen.arrays.graphs.spread`), (n,).
+
+    Parameters
+    ----------
+    x, code
+        As in :func:`grow_labels`.
+    near : tuple of ndarray, optional
+        Of :func:`nearest_rows`.
+    """
     known = np.flatnonzero(code >= 0)
-    k = min(NEAREST, n - 1)
-    if not k or len(known) == n:
+    if len(x) < 2 or len(known) == len(x):
         return _nearest(x, known, code)
-    graph = graphs.similarities(*NearestNeighbors(n_neighbors=k).fit(x).kneighbors(), n)
-    similar, _ = graphs.symmetric(graph)
+    distance, index = nearest_rows(x) if near is None else near
+    similar, _ = graphs.symmetric(graphs.similarities(distance[:, :NEAREST], index[:, :NEAREST], len(x)))
     classes = np.unique(code[known])
     given = (code[:, None] == classes).astype(np.float64)
     found = graphs.spread(similar, given, alpha=FROM_NEIGHBORS, max_iter=MAX_ITER)
@@ -102,7 +141,7 @@ def spread_labels(x: Array, code: Codes) -> Codes:
     return _nearest(x, np.flatnonzero(reached >= 0), reached)
 
 
-def mixture_labels(x: Array, code: Codes) -> Codes:
+def mixture_labels(x: Array, code: Codes, near: Near | None = None) -> Codes:
     """Labels of unlabeled rows by a Gaussian per class, fitted to all rows, (n,)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not have converged
@@ -110,7 +149,7 @@ def mixture_labels(x: Array, code: Codes) -> Codes:
     return np.where(code >= 0, code, found)
 
 
-def grow_labels(x: Array, code: Codes) -> Codes:
+def grow_labels(x: Array, code: Codes, near: Near | None = None) -> Codes:
     """Labels of unlabeled rows, propagated from the labeled ones along dense regions.
 
     With c(i) the root mean square distance of row i to its nearest rows, a step between neighbors i and j
@@ -126,6 +165,8 @@ def grow_labels(x: Array, code: Codes) -> Codes:
         Standardized rows.
     code : ndarray of int, shape (n,)
         Class, -1 where unlabeled.
+    near : tuple of ndarray, optional
+        Of :func:`nearest_rows`.
 
     Returns
     -------
@@ -136,10 +177,10 @@ def grow_labels(x: Array, code: Codes) -> Codes:
     n = len(x)
     if n < 3 or len(known) == n:
         return _nearest(x, known, code)
-    distance, index = NearestNeighbors(n_neighbors=min(DENSITY_NEIGHBORS + 1, n)).fit(x).kneighbors(x)
-    core = np.sqrt(np.mean(distance[:, 1:] ** 2, axis=1))
+    distance, index = nearest_rows(x) if near is None else near
+    core = np.sqrt(np.mean(distance**2, axis=1))
     n_links = min(LINKS, n - 1)
-    links, length = index[:, 1 : n_links + 1], distance[:, 1 : n_links + 1].ravel()
+    links, length = index[:, :n_links], distance[:, :n_links].ravel()
     seeds = _uphill(core, links, code)
     rows, others = np.repeat(np.arange(n), n_links), links.ravel()
     # The cost's rank, ties by length, is the weight: distinct weights make the forest unique.
@@ -176,7 +217,7 @@ def grow_labels(x: Array, code: Codes) -> Codes:
     return found
 
 
-LABELERS: dict[str, Callable[[Array, Codes], Codes]] = {
+LABELERS: dict[str, Callable[[Array, Codes, Near | None], Codes]] = {
     "density": grow_labels,
     "spreading": spread_labels,
     "mixture": mixture_labels,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
@@ -18,7 +18,7 @@ from semigen.columns import Schema
 from semigen.common import checks
 from semigen.common.progress import Progress
 from semigen.data.labels import Labels
-from semigen.deep.classifier import DeepClassifier
+from semigen.deep.classifier import STARTS, DeepClassifier
 from semigen.deep.data import tables
 from semigen.deep.data.labels import Split, class_prior, split_rows
 from semigen.deep.data.rows import TableRows, TensorRows, blocks, training_rows
@@ -26,15 +26,13 @@ from semigen.deep.draws import draw_classes, drawing
 from semigen.deep.estimator import Array
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
 from semigen.deep.flow.start import start_components, whitening
-from semigen.deep.labelers import LABELERS, choose_start, start_labels
+from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, start_labels
 from semigen.deep.parameters import hidden_sizes
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import KeepsPrecision
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ColumnError, ParameterError
 
-FROM_LABELS = "labels"
-STARTS = ("auto", *LABELERS, FROM_LABELS)
 LEAST_SD = {**dict.fromkeys(LABELERS, 0.3), FROM_LABELS: 0.5}
 """The smallest sd of a component at each start, in standard deviations of a column, or of a direction within
 classes."""
@@ -210,11 +208,8 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         if self.start == "auto" and self.unlabeled_weight != 0:
             *_, split, labeled, unlabeled = self._read(X, labels, weight, 1.0)
             if len(split.unlabeled):
-                self.start_ = choose_start(*_together(split, labeled, unlabeled), seed)
+                self.start_ = choose_start(*_together(split, labeled, unlabeled), seed).start
         return False
-
-    def _alone(self) -> Any:
-        return clone(self).set_params(start=self.start_)
 
     def _read(
         self, X: Any, labels: Labels, weight: Array, lam: float

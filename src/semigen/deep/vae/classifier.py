@@ -161,6 +161,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         n_auxiliary: int = 0,
         skip: bool = False,
         augment: Any = None,
+        start: str = "auto",
         warmup_steps: int = 0,
         n_steps: int | str = "auto",
         balanced_batches: bool = False,
@@ -194,6 +195,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         self.n_auxiliary = n_auxiliary
         self.skip = skip
         self.augment = augment
+        self.start = start
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
         self.balanced_batches = balanced_batches
@@ -228,15 +230,17 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         architecture = self._architecture(
             table, np.log(prior), labeled_share=split.labeled_share, alpha=alpha, top_k=self.top_k
         )
+        seen = (table, matrix) if self.features is None else None
+        guess = self._guess(lambda: seen or self._guessed_from(X), split, training.seed)[len(split.code) :]
         labeled, unlabeled = (
             training_rows(table, matrix, rows, code, weight, sd)
             for rows, code, weight in (
                 (split.labeled, split.code, split.weight),
-                (split.unlabeled, None, split.unlabeled_weight),
+                (split.unlabeled, guess, split.unlabeled_weight),
             )
         )
         del matrix, sd  # rows hold what they need of them
-        self._train_from(architecture, training, labeled, unlabeled, progress)
+        self._train_from(architecture, training, labeled, unlabeled, progress, guidance=lam)
         self.classes_ = split.classes
 
     def predict_proba(self, X: Any) -> Array:
@@ -336,7 +340,18 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     def _learn_first(
         self, X: Any, labels: Labels, weight: Array, seed: int, progress: Progress | None
     ) -> bool:
-        """M1, which sees no labels."""
+        """M1, which sees no labels, and the start."""
+        interrupted = self._learn_features(X, seed, progress)
+        self._choose_start(lambda: self._guessed_from(X), labels, weight, seed)
+        return interrupted
+
+    def _guessed_from(self, X: Any) -> tuple[tables.Table, Any]:
+        """The rows along which labels are spread, and their columns: those that M1 sees, too."""
+        if self.features is None:
+            return tables.learn(X, self.likelihood)
+        return tables.learn(X if hasattr(self.features_, "posterior") else self.features_.transform(X))
+
+    def _learn_features(self, X: Any, seed: int, progress: Progress | None) -> bool:
         if self.features is None:
             return False
         features = clone(self.features)
@@ -353,9 +368,8 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         return int(self.features.n_steps) if isinstance(self.features, VAEFeatures) else 0
 
     def _alone(self) -> Any:
-        return (
-            clone(self) if self.features is None else clone(self).set_params(features=_frozen(self.features_))
-        )
+        alone = super()._alone()
+        return alone if self.features is None else alone.set_params(features=_frozen(self.features_))
 
     def _learn_columns(self, X: Any) -> tuple[tables.Table, Any, NDArray[Any] | None]:
         """Columns and rows to learn from, of X or of its features, and how uncertain those are."""

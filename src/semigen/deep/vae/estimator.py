@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from semigen.common import checks
 from semigen.common.progress import Progress
-from semigen.deep.data.rows import TensorRows, TrainingRows, spread_out
+from semigen.deep.data.rows import TrainingRows, spread_out
 from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.parameters import CONVOLUTIONAL, check_augment, check_network, hidden_sizes, image_sizes
@@ -74,17 +73,19 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
         labeled: TrainingRows,
         unlabeled: TrainingRows,
         progress: Progress | None = None,
+        guidance: float = 0.0,
     ) -> None:
         """Train from decoders that start at the columns of the unlabeled rows, or of the labeled ones."""
         rows = spread_out(unlabeled if unlabeled.n_rows else labeled, START_ROWS)
-        self._train(architecture, training, labeled, unlabeled, partial(_start, rows), progress)
+
+        def start(model: Any, seed: int) -> None:
+            start_decoder(model, rows)
+            model.guidance, model.guided_steps = guidance, training.n_steps
+
+        self._train(architecture, training, labeled, unlabeled, start, progress)
 
 
 def _sizes(hidden: Any, table: Table) -> tuple[int, ...]:
     if isinstance(hidden, str) and hidden == "auto":
         return (max(LEAST_UNITS, min(4 * Inputs(table).n_outputs, MOST_UNITS)),) * 2
     return hidden_sizes("hidden", hidden)
-
-
-def _start(rows: TensorRows, model: Any, seed: int) -> None:
-    start_decoder(model, rows)
