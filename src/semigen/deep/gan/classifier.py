@@ -82,6 +82,9 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         The same for its hidden layers, whose units have standard deviation 1 at the start.
     alpha : float, default=1.0
         Weight of the mean cross-entropy of the labeled rows.
+    start : {"auto", "density", "spreading", "mixture", "labels"}, default="auto"
+        As in :class:`VAEClassifier`: classes of unlabeled rows that count in the cross-entropy, with a weight
+        that falls linearly from 1 to 0.
     entropy_weight : float, default=0.0
         Weight in the discriminator's loss of the mean entropy of p(y | x, real) over all rows (Dai et al.
         2017), which keeps decision boundaries away from the data.
@@ -108,7 +111,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
-    unlabeled_weight_, calibration_, comparison_, verdict_
+    start_, unlabeled_weight_, calibration_, comparison_, verdict_
         As in :class:`VAEClassifier`.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one of "cross_entropy" of labeled rows, "real"

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
@@ -22,16 +21,17 @@ from semigen.deep.data import tables
 from semigen.deep.data.datasets import as_table
 from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.data.rows import FeatureRows, Rows, TensorRows, training_rows
-from semigen.deep.draws import class_index, draw_classes, drawing, random_seed
+from semigen.deep.draws import random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.training.trainer import Training
 from semigen.deep.vae.density import LogDensity, log_density
 from semigen.deep.vae.estimator import VAEEstimator
 from semigen.deep.vae.features import VAEFeatures, posterior_to_learn_from
+from semigen.deep.vae.generation import Generation
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 
 
-class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimator):
+class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, BaseEstimator):
     """M2: a variational autoencoder with the class as one of its latents (Kingma et al. 2014).
 
     The model is ``p(x, y) = p(y) ∫ p(x | y, z) N(z; 0, I) dz``: z describes how rows of one class differ. The
@@ -58,6 +58,12 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     image_shape : tuple of int or None, default=None
     alpha : float, default=10.0
         Weight of the mean cross-entropy of the labeled rows, relative to the mean bound per row.
+    start : {"auto", "density", "spreading", "mixture", "labels"}, default="auto"
+        How unlabeled rows get classes ŷ, as in :class:`FlowMixtureClassifier`. They count in the
+        cross-entropy, with a weight that falls linearly from λ to 0 over all steps, so that q(y | x) starts
+        where rows that are alike have one class, and ends where the bound wants it. With ``VAEFeatures``
+        beneath, rows are alike in the columns that these see. "auto": the way that calls most held-out labels
+        right; none where no label can be held out. "labels": none.
     class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
         p(y). "labeled": the class shares that the labeled rows suggest
         (:func:`semigen.data.weights.estimated_shares`: nearly even ones where a few labels are uneven).
@@ -105,6 +111,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     class_prior_ : ndarray of shape (K,)
     features_ : fitted transformer
         Only with ``features``.
+    start_ : {"density", "spreading", "mixture", "labels"}
     unlabeled_weight_ : float
         The λ of the fit.
     calibration_ : Calibration
@@ -264,51 +271,6 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
 
         return columns.in_precision_of(X, np.hstack(list(self.networks_.ask_each(self._rows(X), mean))))
 
-    def sample(
-        self, n: int = 1, y: Any = None, random_state: Any = None, *, expected: bool = False
-    ) -> tuple[Any, NDArray[Any]]:
-        """Draw rows from the model.
-
-        Parameters
-        ----------
-        n : int, default=1
-        y : class or None
-            Class of the rows; None: draw classes from ``class_prior_``.
-        random_state : int, RandomState or None
-        expected : bool, default=False
-            Draw the class and the latents only, and return the expected values given them: gray images
-            instead of black and white ones. Such rows vary less than those of the table.
-
-        Returns
-        -------
-        X : ndarray or data frame of shape (n, D)
-        y : ndarray of shape (n,)
-        """
-        check_is_fitted(self)
-        checks.integer("n", n, minimum=1)
-        with drawing(random_state):
-            code = draw_classes(n, y, self.classes_, self.class_prior_)
-            rows = self.networks_.draw(
-                n, lambda model, which: model.sample(len(which), code[which], expected=expected)
-            )
-            drawn = self._restored(rows, expected=expected)
-        return drawn, self.classes_[code.numpy()]
-
-    def reconstruct(self, X: Any) -> Any:
-        """Expected rows given their most probable class and the posterior mean of z: a table like X.
-
-        Of several members, the first is used.
-        """
-        return self._decoded(X, None)
-
-    def transfer(self, X: Any, y: Any) -> Any:
-        """Expected rows given class ``y`` and the posterior mean of z in their own class: a table like X.
-
-        Of several members, the first is used.
-        """
-        check_is_fitted(self)
-        return self._decoded(X, class_index(self.classes_, y))
-
     def score_samples(self, X: Any) -> Array:
         """Estimated log p(x), nats per unit of the columns, (n,); see :meth:`log_density`."""
         return self.log_density(X).value
@@ -394,34 +356,10 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             as_table(X)[0], lambda some: self._as_rows(columns.read(schema, self.features_.transform(some)))
         )
 
-    def _restored(self, x: Tensor, *, expected: bool = True) -> Any:
-        """A table like X from its tensors or, with ``features``, expected or drawn given those."""
-        matrix = self.networks_.architecture.table.matrix(x)
-        if self.features is None:
-            return columns.restore(self.schema_, matrix)
-        if not expected and hasattr(self.features_, "draw"):
-            return self.features_.draw(matrix, int(torch.randint(2**31, ())))
-        return self.features_.inverse_transform(matrix)
-
     def _member_proba(self, rows: Rows) -> Array:
         """Calibrated q(class | x) of each member, (members, n, K)."""
         found = self.networks_.ask_each(rows, lambda model, block: model.log_q(model.look(block)).exp())
         return self.calibration_(found)
-
-    def _decoded(self, X: Any, code: int | None) -> Any:
-        """Mean of p(x | y, z) of the first member, at the posterior mean of z given the row's own class."""
-        rows = self._rows(X)
-        model: Any = self.networks_.models[0]
-
-        def decoded(block: TensorRows) -> Tensor:
-            seen = model.look(block)
-            own = model.log_q(seen).argmax(dim=-1)
-            wanted = own if code is None else torch.full_like(own, code)
-            latents = model.to_decode(model.encoder(seen, own)[0], wanted)
-            mean: Tensor = model.likelihood.mean(model.decoder(latents, wanted))
-            return mean
-
-        return self._restored(self.networks_.ask(rows, decoded))
 
 
 def _frozen(features: Any) -> Any:
