@@ -30,8 +30,8 @@ from semigen.exceptions import ParameterError, TrainingWarning
 Read: TypeAlias = Callable[[], tuple[Table, Any]]
 """Gives columns and rows."""
 STARTS = ("auto", *LABELERS, FROM_LABELS)
-LEAST_AGREEMENT = 0.0
-"""With ``start="auto"``, labels ŷ that agree less with held-out labels are not used."""
+LEAST_AGREEMENT = 0.5
+"""With ``start="auto"`` guessed classes have to agree this far with held-out labels; 0 is as chance does."""
 
 
 class DeepClassifier(DeepEstimator, TableClassifier):

@@ -63,7 +63,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         cross-entropy, with a weight that falls linearly from λ to 0 over all steps, so that q(y | x) starts
         where rows that are alike have one class, and ends where the bound wants it. With ``VAEFeatures``
         beneath, rows are alike in the columns that these see. "auto": the way that calls most held-out labels
-        right; none where no label can be held out. "labels": none.
+        right, if that is more than half of what chance leaves. "labels": none.
     class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
         p(y). "labeled": the class shares that the labeled rows suggest
         (:func:`semigen.data.weights.estimated_shares`: nearly even ones where a few labels are uneven).
