@@ -212,10 +212,11 @@ def _to_spread_over(
 ) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
     """Rows as networks see them, their classes, -1 where unlabeled, and their places in the split."""
     code = np.concatenate([split.code, np.full(len(split.unlabeled), -1)])
-    kept = to_spread_over(code, seed)
     table, matrix = read()
+    see = Inputs(table).double()
+    kept = to_spread_over(code, seed, see.n_outputs)
     rows = np.concatenate([split.labeled, split.unlabeled])[kept]
-    x = Inputs(table).double()(*table.tensors(matrix[rows])).numpy()
+    x = see(*table.tensors(matrix[rows])).numpy()
     return x, code[kept], kept
 
 

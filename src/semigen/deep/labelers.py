@@ -30,8 +30,8 @@ LINKS = 7
 """Nearest rows that a label can move to from a row."""
 NEAREST, MAX_ITER, FROM_NEIGHBORS = 5, 50, 0.9
 """Of label spreading: neighbors, iterations, and the share of a row's label that comes from its neighbors."""
-MOST_ROWS = 20_000
-"""Rows that labels are spread over."""
+MOST_ROWS, MOST_VALUES = 20_000, 2**23
+"""Rows, and values of these, that labels are spread over."""
 MOST_COLUMNS = 100
 """With more columns no Gaussian per class is tried."""
 N_FOLDS = 3
@@ -102,13 +102,14 @@ def start_labels(x: Array, code: Codes, start: str, seed: int) -> Codes:
     return _nearest(x, kept, found)
 
 
-def to_spread_over(code: Codes, seed: int) -> Codes:
+def to_spread_over(code: Codes, seed: int, n_columns: int = 1) -> Codes:
     """The rows that labels are spread over: of too many, the labeled ones and a sample of the others."""
-    if len(code) <= MOST_ROWS:
+    most = min(MOST_ROWS, MOST_VALUES // n_columns)
+    if len(code) <= most:
         return np.arange(len(code))
     known = np.flatnonzero(code >= 0)
     drawn = np.random.default_rng(seed).permutation(np.flatnonzero(code < 0))
-    return np.sort(np.concatenate([known, drawn[: max(MOST_ROWS - len(known), 0)]]))
+    return np.sort(np.concatenate([known, drawn[: max(most - len(known), 0)]]))
 
 
 def nearest_rows(x: Array) -> Near:
