@@ -66,6 +66,8 @@ class Table:
         The same for the inputs of networks: of log(1 + x) for counts; columns from 0 to 1 share one scale.
     has_missing : bool
         Whether networks are told which values are missing.
+    dispersion : float
+        Variance of gray values that are drawn as black and white, over that of such draws; 1 for others.
     """
 
     schema: Schema
@@ -75,6 +77,7 @@ class Table:
     input_center: Array
     input_scale: Array
     has_missing: bool
+    dispersion: float = 1.0
 
     def tensors(self, matrix: Any) -> tuple[Tensor, Tensor]:
         """Values (n, D) and mask, float64, of rows as :func:`semigen.columns.read` returns them."""
@@ -143,8 +146,11 @@ def learn(X: Any, likelihood: Any = "auto", *, shared_scale: bool = False) -> tu
     names = tuple(_name_for(likelihood, schema, j) for j in range(schema.n_features))
     with np.errstate(over="ignore"):
         mean, sd = _moments(matrix)
-    if likelihood == "auto" and set(schema.kinds) == {"number"} and _is_black_and_white(matrix, mean, sd):
-        names = ("bernoulli",) * schema.n_features
+    dispersion = 1.0
+    if likelihood == "auto" and set(schema.kinds) == {"number"} and _is_from_0_to_1(matrix):
+        found = _dispersion(mean, sd)
+        if found > _BLACK_AND_WHITE:
+            names, dispersion = ("bernoulli",) * schema.n_features, found
     refuse_unbounded(schema, names, matrix)
     gaussian = np.array([name == "gaussian" for name in names])
     if shared_scale and gaussian.all() and _is_from_0_to_1(matrix):
@@ -159,7 +165,7 @@ def learn(X: Any, likelihood: Any = "auto", *, shared_scale: bool = False) -> tu
         seen_sd[bounded] = _common(sd[bounded])
     center, scale = np.where(gaussian, mean, 0.0), np.where(gaussian, sd, 1.0)
     has_missing = columns.missing_columns(matrix) is not None
-    return Table(schema, names, center, scale, seen_mean, seen_sd, has_missing), matrix
+    return Table(schema, names, center, scale, seen_mean, seen_sd, has_missing, dispersion), matrix
 
 
 class Inputs(nn.Module):
@@ -258,20 +264,17 @@ def _moments(matrix: Any) -> tuple[Array, Array]:
     return mean, np.where(sd > _LEAST_SCALE * size, sd, 1.0)
 
 
-def _is_black_and_white(matrix: Any, mean: Array, sd: Array) -> bool:
-    """Whether numbers are from 0 to 1 and near these.
-
-    Draws of black and white with the same means vary by m (1 − m). Gray values that vary .4 times as much
-    count as near; equally frequent ones do a third times as much.
-    """
-    if not _is_from_0_to_1(matrix):
-        return False
-    of_draws = mean * (1.0 - mean)
-    return bool(np.sum(np.where(sd < 1.0, sd, 0.0) ** 2) > _BLACK_AND_WHITE * np.sum(of_draws))
-
-
 def _is_from_0_to_1(matrix: Any) -> bool:
     return bool(np.fmin.reduce(matrix, axis=None) >= 0 and np.fmax.reduce(matrix, axis=None) <= 1)
+
+
+def _dispersion(mean: Array, sd: Array) -> float:
+    """Variance of numbers from 0 to 1 over that of draws of black and white with the same means, m (1 − m).
+
+    Gray values that vary .4 times as much count as black on white; equally frequent ones do a third times as
+    much.
+    """
+    return float(np.sum(np.where(sd < 1.0, sd, 0.0) ** 2) / max(np.sum(mean * (1.0 - mean)), 1e-300))
 
 
 def _common(sd: Array) -> float:

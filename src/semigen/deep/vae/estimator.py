@@ -29,7 +29,7 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
     hidden: Any
     network: Any
     image_shape: Any
-    beta: float
+    beta: Any
     free_bits: float
     n_pseudo_inputs: int
     n_auxiliary: int = 0  # this and the next two: of a model with classes
@@ -49,6 +49,7 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
             raise ParameterError(
                 f"n_auxiliary needs network='mlp' or a function, not network={self.network!r}."
             )
+        auto = isinstance(self.beta, str) and self.beta == "auto"
         return VAEArchitecture(
             table,
             n_latent=checks.integer("n_latent", self.n_latent, minimum=1),
@@ -57,7 +58,7 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
             image_shape=image_sizes(self.image_shape, self.network, table.schema.n_features),
             log_prior=log_prior,
             warmup_steps=self.warmup_steps,
-            beta=checks.real("beta", self.beta, minimum=0.0),
+            beta=table.dispersion if auto else checks.real("beta", self.beta, minimum=0.0, more="'auto' or "),
             free_bits=checks.real("free_bits", self.free_bits, minimum=0.0),
             n_pseudo_inputs=checks.integer("n_pseudo_inputs", self.n_pseudo_inputs, minimum=0),
             n_auxiliary=checks.integer("n_auxiliary", self.n_auxiliary, minimum=0),
