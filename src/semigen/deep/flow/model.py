@@ -199,12 +199,13 @@ class FlowArchitecture:
 
     @property
     def least_size(self) -> tuple[int, int]:
-        """Arrays, and numbers in them, that the weights have at least: layers, and the components' means."""
+        """Arrays, and numbers in them, that the weights have at least: layers, the components' means, the linear map."""
         n_features, n_outputs = self.table.schema.n_features, 3 * self.bins - 1
         widths = (n_features, *self.hidden, n_features * n_outputs) if n_features > 1 else (1, n_outputs)
         of_layers = sum(inner * outer for inner, outer in pairwise(widths))
         of_components = len(self.log_prior) * self.n_components * n_features
-        return self.n_transforms * (len(widths) - 1), self.n_transforms * of_layers + of_components
+        of_turn = self.turned * n_features**2
+        return self.n_transforms * (len(widths) - 1), self.n_transforms * of_layers + of_components + of_turn
 
     def build(self) -> ClassFlow:
         """A flow that is the identity, with all components standard normal."""
