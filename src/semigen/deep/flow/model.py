@@ -199,7 +199,7 @@ class FlowArchitecture:
 
     @property
     def least_size(self) -> tuple[int, int]:
-        """Arrays, and numbers in them, that the weights have at least: layers, the components' means, the linear map."""
+        """Arrays, and numbers in them, that the weights have at least: of layers, means and linear map."""
         n_features, n_outputs = self.table.schema.n_features, 3 * self.bins - 1
         widths = (n_features, *self.hidden, n_features * n_outputs) if n_features > 1 else (1, n_outputs)
         of_layers = sum(inner * outer for inner, outer in pairwise(widths))
