@@ -53,6 +53,21 @@ def test_beta_weighs_the_divergence_and_warms_up(table):
     assert loss_of(one, rows, 4).loss != loss_of(half, rows, 4).loss
 
 
+@pytest.mark.filterwarnings("ignore:all 2 latents have collapsed")
+def test_gray_values_weigh_the_divergence_by_their_dispersion(rng):
+    """Values that vary r times as much as draws of black and white are r times as noisy as these."""
+    X = (rng.random((400, 3)) < [0.2, 0.5, 0.7]) * rng.uniform(0.7, 1.0, size=(400, 3))
+    X[:, 2] = 0.0  # a constant column says nothing
+    wanted = X.var(axis=0).sum() / np.sum(X.mean(axis=0) * (1 - X.mean(axis=0)))
+    assert 0.4 < wanted < 0.95
+    model, named = (VAEFeatures(**FEW, likelihood=one).fit(X) for one in ("auto", "bernoulli"))
+    numbers = VAEFeatures(**FEW).fit(2 * X)
+    assert model.networks_.architecture.beta == pytest.approx(wanted)
+    assert named.networks_.architecture.beta == numbers.networks_.architecture.beta == 1.0
+    with pytest.raises(ParameterError, match=r"beta='much'.*'auto' or a number"):
+        VAEFeatures(beta="much").fit(X)
+
+
 def test_free_bits_cost_nothing_per_latent(table):
     """Divergences below count as this much: with none below nothing changes, with all they are constant."""
     learned, rows = table

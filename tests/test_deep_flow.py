@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch")
 
 import semigen  # noqa: E402
 from laws import DEEP_EXPECTED  # noqa: E402
-from semigen.deep import FlowMixtureClassifier  # noqa: E402
-from semigen.deep.flow import start as flow_start  # noqa: E402
+from semigen.deep import FlowMixtureClassifier, labelers  # noqa: E402
+from semigen.deep.flow import start  # noqa: E402
 from semigen.exceptions import ColumnError, LabelError, ParameterError  # noqa: E402
 
 GIVEN = {"unlabeled_weight": 1.0, "calibrate": 1.0}
@@ -150,46 +150,6 @@ def test_two_labels_per_class_are_enough(shape, rng):
     assert model.history_["log_density"][-1] > model.history_["log_density"][0]
 
 
-def test_labels_grow_along_dense_rows(rng):
-    for seed in range(3):
-        X, truth = moons(500, 0.05, seed)
-        y = with_two_labels(truth, rng)
-        np.testing.assert_array_equal(flow_start.grow_labels(X, y), truth)
-    # One island without a label, which no neighbor links to another: it takes the nearest one.
-    x = np.concatenate(
-        [rng.normal(size=(60, 1)), rng.normal(size=(60, 1)) + 40, rng.normal(size=(60, 1)) + 100]
-    )
-    y = np.full(180, -1)
-    y[3], y[150] = 0, 1
-    np.testing.assert_array_equal(flow_start.grow_labels(x, y), np.repeat([0, 0, 1], 60))
-    np.testing.assert_array_equal(flow_start.grow_labels(x[:2], np.array([1, -1])), [1, 1])
-
-
-def test_of_many_rows_some_are_enough_to_grow_along(rng, monkeypatch):
-    X, truth = moons(1500, 0.05, 0)
-    y = with_two_labels(truth, rng)
-    monkeypatch.setattr(flow_start, "MOST_ROWS", 500)
-    for labels in (y, truth):
-        np.testing.assert_array_equal(flow_start.start_labels(X, labels, "density", 0), truth)
-    many = np.where(np.arange(1500) < 700, truth, -1)
-    assert (flow_start.start_labels(X, many, "density", 0) == truth).mean() > 0.98
-
-
-def test_held_out_labels_choose_how_labels_are_spread(rng):
-    X, truth = moons(300, 0.05, 0)
-    y = np.where(np.arange(300) < 20, truth, -1)
-    assert flow_start.choose_start(X, y, 0) == "density"
-    truth = np.arange(300) % 2
-    X = rng.normal(size=(300, 12)) * np.where(truth, 1.0, 3.0)[:, None]  # one class within the other
-    y = np.where(np.arange(300) < 20, truth, -1)
-    assert flow_start.choose_start(X, y, 0) == "mixture"
-    found = flow_start.start_labels(X, y, "mixture", 0)
-    assert (found == truth).mean() > 0.9
-    assert (flow_start.grow_labels(X, y) == truth).mean() < 0.7
-    np.testing.assert_array_equal(found[:20], truth[:20])
-    assert flow_start.choose_start(X[:2], np.array([1, -1]), 0) == "density"  # none to hold out
-
-
 def test_fits_without_some_labels_start_as_the_last_one_does(rng, monkeypatch):
     X, truth = moons(90, 0.1, 0)
     y = np.where(np.arange(90) < 12, truth, -1)
@@ -197,19 +157,43 @@ def test_fits_without_some_labels_start_as_the_last_one_does(rng, monkeypatch):
 
     def choose(x, code, seed):
         n_known.append(int((code >= 0).sum()))
-        return "mixture"
+        return labelers.Choice("mixture", 1.0)
 
     def label(x, code, start, seed):
         starts.append(start)
         return start_labels(x, code, start, seed)
 
-    start_labels = flow_start.start_labels
+    start_labels = labelers.start_labels
     monkeypatch.setattr("semigen.deep.flow.classifier.choose_start", choose)
     monkeypatch.setattr("semigen.deep.flow.classifier.start_labels", label)
     fitted = flow(n_steps=2, unlabeled_weight="auto", calibrate="auto").fit(X, y)
     assert n_known == [12]
     assert starts == ["mixture"] * 4  # three folds and the last fit; without unlabeled rows there is none
     assert fitted.start_ == "mixture"
+
+
+def test_the_first_layer_makes_rows_vary_alike_within_classes(rng):
+    mix = rng.normal(size=(4, 4)) * [1, 5, 0.1, 3]
+    truth = np.arange(200) % 2
+    X = rng.normal(size=(200, 4)) @ mix + 30 * truth[:, None]
+    y = np.where(np.arange(200) < 20, truth, -1)
+    model = flow(n_steps=1, learning_rate=0.0, warmup_steps=0).fit(X, y)
+    centered = (X - X.mean(axis=0)) / X.std(axis=0)
+    centered -= np.stack([centered[truth == k].mean(axis=0) for k in (0, 1)])[truth]
+    within = centered.T @ centered / 200
+    shrunk = 0.9 * within + 0.1 * np.trace(within) / 4 * np.eye(4)
+    turn = model.networks_.models[0].turn.numpy()
+    np.testing.assert_allclose(turn.T @ shrunk @ turn, np.eye(4), atol=1e-5)
+    np.testing.assert_allclose(start.whitening(np.ones((5, 2)), np.zeros(5, dtype=int)), np.eye(2))
+
+
+def test_columns_from_0_to_1_share_one_scale(rng):
+    X = rng.random((60, 3)) * [1.0, 0.1, 0.0]
+    y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
+    shared = flow(n_steps=1).fit(X, y).networks_.architecture.table
+    np.testing.assert_allclose(shared.scale, np.sqrt(np.mean(X[:, :2].std(axis=0) ** 2)))
+    own = flow(n_steps=1).fit(X * [1.01, 1, 1] + [0.1, 0, 0], y).networks_.architecture.table
+    np.testing.assert_allclose(own.scale, [*(X[:, :2] * [1.01, 1]).std(axis=0), 1])
 
 
 def test_at_the_start_the_flow_is_the_identity_and_nothing_is_lost(rng):

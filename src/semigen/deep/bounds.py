@@ -115,6 +115,11 @@ def semi_supervised_loss(
     return alpha * cross_entropy - bound
 
 
+def guessed(log_q: Tensor, y: Tensor) -> Tensor:
+    """−log q(y | x) of rows with a guessed class, and 0 of those without one (y = −1), (K, n) → (n,)."""
+    return torch.where(y >= 0, -log_q.gather(0, y.clamp(min=0)[None])[0], 0.0)
+
+
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     """``Σ w v / Σ w`` over the last axis; 0 where there are no rows."""
     if not values.shape[-1]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from semigen.common import checks
@@ -16,13 +17,21 @@ from semigen.data.labels import Labels
 from semigen.data.rows import count_rows, take_rows
 from semigen.data.weights import read_labels
 from semigen.deep.data.datasets import as_table
-from semigen.deep.data.labels import class_prior, split_rows
+from semigen.deep.data.labels import Split, class_prior, split_rows
+from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.estimator import Array, DeepEstimator
+from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, start_labels, to_spread_over
 from semigen.deep.selection import Rows, select, to_hold_out, to_show, to_try
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.calibration import Calibration, calibrate, evidence_of
-from semigen.exceptions import TrainingWarning
+from semigen.exceptions import ParameterError, TrainingWarning
+
+Read: TypeAlias = Callable[[], tuple[Table, Any]]
+"""Gives columns and rows."""
+STARTS = ("auto", *LABELERS, FROM_LABELS)
+LEAST_AGREEMENT = 0.5
+"""With ``start="auto"`` guessed classes have to agree this far with held-out labels; 0 is as chance does."""
 
 
 class DeepClassifier(DeepEstimator, TableClassifier):
@@ -30,6 +39,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
 
     unlabeled_weight: Any
     calibrate: Any
+    start: Any
 
     def fit(
         self,
@@ -143,7 +153,28 @@ class DeepClassifier(DeepEstimator, TableClassifier):
 
     def _alone(self) -> Any:
         """The same classifier, not fitted, with what :meth:`_learn_first` learned."""
-        return clone(self)
+        return clone(self).set_params(start=self.start_)
+
+    def _choose_start(self, read: Read, labels: Labels, weight: Array, seed: int) -> None:
+        """Choose the start by all labels: without a third of them a fit would often choose another one."""
+        if self.start not in STARTS:
+            raise ParameterError(f"start={self.start!r}: use {' or '.join(map(repr, STARTS))}.")
+        split = split_rows(labels, weight, 1.0)
+        self.start_ = self.start
+        if not len(split.unlabeled) or self.unlabeled_weight == 0:
+            self.start_ = FROM_LABELS
+        elif self.start == "auto":
+            x, code, _ = _to_spread_over(read, split, seed)
+            found = choose_start(x, code, seed)
+            self.start_ = found.start if found.agreement >= LEAST_AGREEMENT else FROM_LABELS
+
+    def _guess(self, read: Read, split: Split, seed: int) -> NDArray[np.int64]:
+        """The classes that labeled and unlabeled rows start from, in this order; -1: none."""
+        guess = np.concatenate([split.code, np.full(len(split.unlabeled), -1)])
+        if self.start_ != FROM_LABELS and len(split.unlabeled):
+            x, code, kept = _to_spread_over(read, split, seed)
+            guess[kept] = start_labels(x, code, self.start_, seed)
+        return guess
 
     def _without(
         self,
@@ -173,6 +204,19 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         if fold.outcome_ == "interrupted":
             raise KeyboardInterrupt
         return fold
+
+
+def _to_spread_over(
+    read: Read, split: Split, seed: int
+) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+    """Rows as networks see them, their classes, -1 where unlabeled, and their places in the split."""
+    code = np.concatenate([split.code, np.full(len(split.unlabeled), -1)])
+    table, matrix = read()
+    see = Inputs(table).double()
+    kept = to_spread_over(code, seed, see.n_outputs)
+    rows = np.concatenate([split.labeled, split.unlabeled])[kept]
+    x = see(*table.tensors(matrix[rows])).numpy()
+    return x, code[kept], kept
 
 
 def _is_auto(value: Any) -> bool:

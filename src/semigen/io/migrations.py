@@ -275,6 +275,14 @@ def _flow(model: Any) -> None:
         model.start_ = model.start
 
 
+def _from_labels(model: Any) -> None:
+    """Nothing was guessed of unlabeled rows."""
+    _as_networks_say(model)
+    model.start = "labels"
+    if hasattr(model, "classes_"):
+        model.start_ = "labels"
+
+
 def _unscaled(model: Any) -> None:
     """Features were the posterior means as they are."""
     if hasattr(model, "active_"):
@@ -321,7 +329,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "Comparison": _scores_alone,
         "Diag": _no_floor,
         "FlowMixtureClassifier": _flow,
-        "GANClassifier": _as_networks_say,
+        "GANClassifier": _from_labels,
         "HeldOut": _uniform_evidence,
         "HybridClassifier": _coded_hybrid,
         "MixtureClassifier": _own_posterior,
@@ -332,7 +340,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "Schema": _all_as_they_are,
         "TiedDiag": _no_floor,
         "TreeEnsemble": _node_values,
-        "VAEClassifier": _as_networks_say,
+        "VAEClassifier": _from_labels,
         "VAEFeatures": _unscaled,
     },
     3: {"MixtureClassifier": _one_power},

@@ -10,11 +10,12 @@ import numpy as np
 import sklearn
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array
 from scipy.sparse.linalg import eigsh
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from semigen.arrays.graphs import similarities, spread, symmetric
 from semigen.columns import in_precision_of
 from semigen.common.checks import integer, real
 from semigen.common.prepared import prepared
@@ -26,8 +27,6 @@ Array = NDArray[np.float64]
 
 DENSE = 4
 """With fewer rows than this many times the eigenvectors wanted, a dense solver computes them."""
-CONVERGED = 1e-6
-"""Label spreading stops when no label changes by more than this share of the largest."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +56,7 @@ class Neighbors:
 
     def weights(self, n_neighbors: int, n_rows: int) -> csr_array:
         """Similarities ``exp(-(d / d_k)²)`` to the first k neighbors, (m, n_rows)."""
-        k = min(n_neighbors, self.row.shape[1])
-        distance, row = self.distance[:, :k], self.row[:, :k]
-        weight = np.exp(-((distance / np.maximum(distance[:, -1:], 1e-300)) ** 2))
-        return csr_array((weight.ravel(), row.ravel(), np.arange(0, row.size + 1, k)), (len(row), n_rows))
+        return similarities(self.distance[:, :n_neighbors], self.row[:, :n_neighbors], n_rows)
 
 
 class NeighborGraph(KeepsPrecision, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -140,11 +136,7 @@ class NeighborGraph(KeepsPrecision, TransformerMixin, BaseEstimator, auto_wrap_o
         n_rows = len(self.rows_)
         if n_rows < 2:
             return csr_array((n_rows, n_rows)), np.ones(n_rows)
-        graph = self.neighbors_.weights(n_neighbors, n_rows)
-        graph = graph.maximum(graph.T)
-        degree: Array = np.asarray(graph.sum(axis=1))
-        root = diags_array(1 / np.sqrt(degree))
-        return csr_array(root @ graph @ root), degree
+        return symmetric(self.neighbors_.weights(n_neighbors, n_rows))
 
     def nearest(self, X: Array) -> Neighbors:
         """Find the nearest rows of the graph to rows (m, D)."""
@@ -206,15 +198,7 @@ class GraphSpreading(ProbabilityClassifier, BaseEstimator):
         given = np.zeros((similar.shape[0], len(self.classes_)))
         np.add.at(given, (X.row[:, 0], code), weight)
         self.share_ = given.sum(axis=0) / given.sum()
-        spread, added = given, (1 - self.alpha) * given
-        for _ in range(self.max_iter):  # in place: memory anew takes as long as the product
-            spread, last = similar @ spread, spread
-            spread *= self.alpha
-            spread += added
-            last -= spread
-            if max(last.max(), -last.min()) < CONVERGED * spread.max():
-                break
-        self.spread_ = spread
+        self.spread_ = spread(similar, given, alpha=self.alpha, max_iter=self.max_iter)
         return self
 
     def predict_proba(self, X: Neighbors) -> Array:

@@ -66,6 +66,8 @@ class Table:
         The same for the inputs of networks: of log(1 + x) for counts; columns from 0 to 1 share one scale.
     has_missing : bool
         Whether networks are told which values are missing.
+    dispersion : float
+        Variance of gray values that are drawn as black and white, over that of such draws; 1 for others.
     """
 
     schema: Schema
@@ -75,6 +77,7 @@ class Table:
     input_center: Array
     input_scale: Array
     has_missing: bool
+    dispersion: float = 1.0
 
     def tensors(self, matrix: Any) -> tuple[Tensor, Tensor]:
         """Values (n, D) and mask, float64, of rows as :func:`semigen.columns.read` returns them."""
@@ -111,7 +114,7 @@ class Table:
         return made(len(block))
 
 
-def learn(X: Any, likelihood: Any = "auto") -> tuple[Table, Any]:
+def learn(X: Any, likelihood: Any = "auto", *, shared_scale: bool = False) -> tuple[Table, Any]:
     """Find out the kinds of the columns of ``X``, and read its rows.
 
     Parameters
@@ -120,6 +123,9 @@ def learn(X: Any, likelihood: Any = "auto") -> tuple[Table, Any]:
     likelihood : str or dict {column or kind: str}
         A likelihood for all columns, or for some. No entry: by the kind of the column. "auto": the same, but
         Bernoulli if all are numbers that are near 0 and 1, as the pixels of black on white are.
+    shared_scale : bool, default=False
+        Divide Gaussian columns by one number if all are from 0 to 1: they share a unit then, and standardized
+        ones would count alike, however little they vary.
 
     Returns
     -------
@@ -140,10 +146,15 @@ def learn(X: Any, likelihood: Any = "auto") -> tuple[Table, Any]:
     names = tuple(_name_for(likelihood, schema, j) for j in range(schema.n_features))
     with np.errstate(over="ignore"):
         mean, sd = _moments(matrix)
-    if likelihood == "auto" and set(schema.kinds) == {"number"} and _is_black_and_white(matrix, mean, sd):
-        names = ("bernoulli",) * schema.n_features
+    dispersion = 1.0
+    if likelihood == "auto" and set(schema.kinds) == {"number"} and _is_from_0_to_1(matrix):
+        found = _dispersion(mean, sd)
+        if found > _BLACK_AND_WHITE:
+            names, dispersion = ("bernoulli",) * schema.n_features, found
     refuse_unbounded(schema, names, matrix)
     gaussian = np.array([name == "gaussian" for name in names])
+    if shared_scale and gaussian.all() and _is_from_0_to_1(matrix):
+        sd = np.full(len(sd), _common(sd[sd != 1]))
     bounded = np.array([name in _BOUNDED for name in names])
     counts = np.array([name in ("poisson", "negative_binomial") for name in names])
     seen_mean, seen_sd = np.zeros(len(names)), np.ones(len(names))
@@ -151,10 +162,10 @@ def learn(X: Any, likelihood: Any = "auto") -> tuple[Table, Any]:
         seen_mean[counts], seen_sd[counts] = _moments(np.log1p(matrix[:, counts]))
     if bounded.any():
         seen_mean[bounded] = mean[bounded]
-        seen_sd[bounded] = np.sqrt(np.mean(sd[bounded] ** 2)) if (sd[bounded] != 1).any() else 1.0
+        seen_sd[bounded] = _common(sd[bounded])
     center, scale = np.where(gaussian, mean, 0.0), np.where(gaussian, sd, 1.0)
     has_missing = columns.missing_columns(matrix) is not None
-    return Table(schema, names, center, scale, seen_mean, seen_sd, has_missing), matrix
+    return Table(schema, names, center, scale, seen_mean, seen_sd, has_missing, dispersion), matrix
 
 
 class Inputs(nn.Module):
@@ -253,16 +264,22 @@ def _moments(matrix: Any) -> tuple[Array, Array]:
     return mean, np.where(sd > _LEAST_SCALE * size, sd, 1.0)
 
 
-def _is_black_and_white(matrix: Any, mean: Array, sd: Array) -> bool:
-    """Whether numbers are from 0 to 1 and near these.
+def _is_from_0_to_1(matrix: Any) -> bool:
+    return bool(np.fmin.reduce(matrix, axis=None) >= 0 and np.fmax.reduce(matrix, axis=None) <= 1)
 
-    Draws of black and white with the same means vary by m (1 − m). Gray values that vary .4 times as much
-    count as near; equally frequent ones do a third times as much.
+
+def _dispersion(mean: Array, sd: Array) -> float:
+    """Variance of numbers from 0 to 1 over that of draws of black and white with the same means, m (1 − m).
+
+    Gray values that vary .4 times as much count as black on white; equally frequent ones do a third times as
+    much.
     """
-    if not (np.fmin.reduce(matrix, axis=None) >= 0 and np.fmax.reduce(matrix, axis=None) <= 1):
-        return False
-    of_draws = mean * (1.0 - mean)
-    return bool(np.sum(np.where(sd < 1.0, sd, 0.0) ** 2) > _BLACK_AND_WHITE * np.sum(of_draws))
+    return float(np.sum(np.where(sd < 1.0, sd, 0.0) ** 2) / max(np.sum(mean * (1.0 - mean)), 1e-300))
+
+
+def _common(sd: Array) -> float:
+    """One scale for columns with these standard deviations; 1 is that of constant ones."""
+    return float(np.sqrt(np.mean(sd**2))) if (sd != 1).any() else 1.0
 
 
 def _wanted_kinds(likelihood: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
@@ -18,24 +18,24 @@ from semigen.columns import Schema
 from semigen.common import checks
 from semigen.common.progress import Progress
 from semigen.data.labels import Labels
-from semigen.deep.classifier import DeepClassifier
+from semigen.deep.classifier import STARTS, DeepClassifier
 from semigen.deep.data import tables
 from semigen.deep.data.labels import Split, class_prior, split_rows
 from semigen.deep.data.rows import TableRows, TensorRows, blocks, training_rows
 from semigen.deep.draws import draw_classes, drawing
 from semigen.deep.estimator import Array
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
-from semigen.deep.flow.start import LABELERS, choose_start, start_components, start_labels
+from semigen.deep.flow.start import start_components, whitening
+from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, start_labels
 from semigen.deep.parameters import hidden_sizes
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import KeepsPrecision
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ColumnError, ParameterError
 
-FROM_LABELS = "labels"
-STARTS = ("auto", *LABELERS, FROM_LABELS)
-LEAST_SD = {**dict.fromkeys(LABELERS, 0.05), FROM_LABELS: 0.5}
-"""The smallest sd of a component, in standard deviations of a column, at each start."""
+LEAST_SD = {**dict.fromkeys(LABELERS, 0.3), FROM_LABELS: 0.5}
+"""The smallest sd of a component at each start, in standard deviations of a column, or of a direction within
+classes."""
 
 
 class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, BaseEstimator):
@@ -51,17 +51,20 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     − α · mean_labeled [−log p(y | x)]``.
 
     This objective has many local maxima, most of which give dense regions the wrong class; which one is found
-    depends on the start. So the unlabeled rows first get labels ŷ, in one of two ways: from the labeled rows
+    depends on the start. So the unlabeled rows first get labels ŷ in one of three ways: from the labeled rows
     along dense regions, so that labels meet where rows are sparse
-    (:func:`semigen.deep.flow.start.grow_labels`), or from one Gaussian per class
-    (:func:`semigen.deep.flow.start.mixture_labels`). f starts as the identity, and the components as a
-    Gaussian mixture of the rows of each class. During the warm-up an unlabeled row contributes
+    (:func:`semigen.deep.labelers.grow_labels`), by label spreading over nearest rows
+    (:func:`semigen.deep.labelers.spread_labels`), or from one Gaussian per class
+    (:func:`semigen.deep.labelers.mixture_labels`). f starts as a linear map, after which rows vary alike in
+    all directions within these classes; it stays the first layer. The components start as a Gaussian mixture
+    of the rows of each class. During the warm-up an unlabeled row contributes
     ``(1 − t) log p(x) + t log p(x, ŷ) ≤ log p(x)``, where t falls from 1 to 0; afterwards only the likelihood
     counts, and a row may change its class.
 
     All columns must be numbers. Columns of whole numbers are dequantized: each step of training adds uniform
-    noise as wide as one unit, so that the density at a whole number stands for its probability. Missing
-    values and categories are refused, because the flow cannot transform them.
+    noise as wide as one unit, so that the density at a whole number stands for its probability. Columns that
+    are all from 0 to 1, as pixels are, share one scale; others are standardized. Missing values and
+    categories are refused, because the flow cannot transform them.
 
     Parameters
     ----------
@@ -73,9 +76,10 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         Bins of each spline.
     hidden : int or tuple of int, default=(64, 64)
         Number of units of each hidden layer of a coupling layer's network.
-    start : {"auto", "density", "mixture", "labels"}, default="auto"
-        How unlabeled rows get ŷ. "auto": the way of the two that calls more labeled rows right that are held
-        out of it. "labels": the components start from the labeled rows alone, and there is no warm-up.
+    start : {"auto", "density", "spreading", "mixture", "labels"}, default="auto"
+        How unlabeled rows get ŷ. "auto": the way of the three that calls most labeled rows right that are
+        held out of it. "labels": the components start from the labeled rows alone, f as the identity, and
+        there is no warm-up.
     noise : float, default=0.03
         Standard deviation of the Gaussian noise added to other columns in training, in standard deviations of
         the column. It bounds the density at repeated rows.
@@ -104,7 +108,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     class_prior_ : ndarray of shape (K,)
     unlabeled_weight_, calibration_, comparison_, verdict_
         As in :class:`VAEClassifier`.
-    start_ : {"density", "mixture", "labels"}
+    start_ : {"density", "spreading", "mixture", "labels"}
         The start of the fit; "labels" also without unlabeled rows.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one, nats per row of standardized columns, of
@@ -204,18 +208,15 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         if self.start == "auto" and self.unlabeled_weight != 0:
             *_, split, labeled, unlabeled = self._read(X, labels, weight, 1.0)
             if len(split.unlabeled):
-                self.start_ = choose_start(*_together(split, labeled, unlabeled), seed)
+                self.start_ = choose_start(*_together(split, labeled, unlabeled), seed).start
         return False
-
-    def _alone(self) -> Any:
-        return clone(self).set_params(start=self.start_)
 
     def _read(
         self, X: Any, labels: Labels, weight: Array, lam: float
     ) -> tuple[tables.Table, Any, Split, TensorRows, TensorRows]:
         """The table, its matrix, which rows have labels, and these and the others."""
         kinds = ("number", "count", "flag")
-        table, matrix = tables.learn(X, dict.fromkeys(kinds, "gaussian"))
+        table, matrix = tables.learn(X, dict.fromkeys(kinds, "gaussian"), shared_scale=True)
         _refuse_categories(table.schema)
         columns.refuse_missing(table.schema, matrix, _CURE)
         split = split_rows(labels, weight, lam)
@@ -240,11 +241,12 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         table, matrix, split, labeled, unlabeled = self._read(X, labels, weight, lam)
         validate_data(self, X, skip_check_array=True)
         start = self.start_ if len(split.unlabeled) else FROM_LABELS
-        x, code = labeled.x.numpy().astype(np.float64), split.code
+        x, code, turn = labeled.x.numpy().astype(np.float64), split.code, None
         if start != FROM_LABELS:
             x, code = _together(split, labeled, unlabeled)
             code = start_labels(x, code, start, training.seed)
             unlabeled = unlabeled._replace(y=torch.from_numpy(code[len(split.code) :]))
+            turn = whitening(x, code)
         is_whole = (matrix == np.rint(matrix)).all(axis=0)
         architecture = FlowArchitecture(
             table,
@@ -256,22 +258,19 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
             bins=checks.integer("bins", self.bins, minimum=2),
             hidden=hidden_sizes("hidden", self.hidden),
             least_sd=LEAST_SD[start],
+            turned=turn is not None,
             labeled_share=split.labeled_share,
             alpha=alpha,
             warmup_steps=0 if start == FROM_LABELS else self.warmup_steps,
         )
 
         def start_model(model: ClassFlow, seed: int) -> None:
-            model.start_at(
-                start_components(
-                    x,
-                    code,
-                    len(split.classes),
-                    architecture.n_components,
-                    least_sd=architecture.least_sd,
-                    seed=seed,
-                )
+            seen = x if turn is None else x @ turn
+            n_classes, n_components = len(split.classes), architecture.n_components
+            components = start_components(
+                seen, code, n_classes, n_components, least_sd=architecture.least_sd, seed=seed
             )
+            model.start_at(components, turn)
 
         self._train(architecture, training, labeled, unlabeled, start_model, progress)
         self.schema_ = table.schema

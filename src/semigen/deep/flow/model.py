@@ -30,7 +30,8 @@ class ClassFlow(Model):
     """z = f(x) and z | y = k ~ Σ_m π_km N(μ_km, diag σ_km²): p(x | k) = p(f(x) | k) |det ∂f/∂x|.
 
     f is a stack of coupling layers with rational-quadratic splines (Durkan, Bekasov, Murray & Papamakarios
-    2019, *NeurIPS* 32), which transform one half of the columns given the other. It starts as the identity.
+    2019, *NeurIPS* 32), which transform one half of the columns given the other. It starts as the
+    identity, after a linear map if there is one.
 
     Parameters
     ----------
@@ -49,9 +50,13 @@ class ClassFlow(Model):
         Weight of the mean cross-entropy.
     warmup_steps : int
         Steps over which the propagated labels of unlabeled rows lose their weight.
+    turned : bool
+        Whether the first layer is a linear map.
     """
 
     log_prior: Tensor
+    turn: Tensor
+    log_volume: Tensor
     spread: Tensor
     width: Tensor
 
@@ -69,6 +74,7 @@ class ClassFlow(Model):
         labeled_share: float,
         alpha: float,
         warmup_steps: int,
+        turned: bool = False,
     ) -> None:
         super().__init__()
         self.flow = _identity_flow(n_features, n_transforms, bins, hidden)
@@ -79,12 +85,19 @@ class ClassFlow(Model):
         self.register_buffer("log_prior", log_prior)
         self.register_buffer("spread", spread)
         self.register_buffer("width", width)
+        self.turned = turned
+        if turned:
+            self.register_buffer("turn", torch.eye(n_features))
+            self.register_buffer("log_volume", torch.zeros(()))
         self.labeled_share = labeled_share
         self.alpha = alpha
         self.warmup_steps = warmup_steps
 
-    def start_at(self, components: Components) -> None:
-        """Set the latent components."""
+    def start_at(self, components: Components, turn: NDArray[np.float64] | None = None) -> None:
+        """Set the latent components, and the linear map if there is one."""
+        if turn is not None:
+            self.turn.copy_(torch.from_numpy(turn))
+            self.log_volume.fill_(float(np.linalg.slogdet(turn)[1]))
         with torch.no_grad():
             self.share_logits.copy_(torch.from_numpy(components.log_share))
             self.mean.copy_(torch.from_numpy(components.mean))
@@ -92,13 +105,13 @@ class ClassFlow(Model):
 
     def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """f(x) (n, D) and log |det ∂f/∂x| (n,) of standardized rows (n, D)."""
-        found: tuple[Tensor, Tensor] = self.flow().call_and_ladj(x)
-        return found
+        found: tuple[Tensor, Tensor] = self.flow().call_and_ladj(x @ self.turn if self.turned else x)
+        return (found[0], found[1] + self.log_volume) if self.turned else found
 
     def rows(self, z: Tensor) -> Tensor:
         """f⁻¹(z), standardized rows (n, D)."""
         found: Tensor = self.flow().inv(z)
-        return found
+        return torch.linalg.solve(self.turn, found, left=False) if self.turned else found
 
     def log_joint(self, x: Tensor) -> Tensor:
         """Log p(x, k) of standardized rows, (K, n)."""
@@ -166,7 +179,7 @@ class FlowArchitecture:
     hidden : tuple of int
     least_sd : float
         Smallest sd of a component at the start, in standard deviations of a column.
-    labeled_share, alpha, warmup_steps
+    labeled_share, alpha, warmup_steps, turned
         As :class:`ClassFlow`.
     """
 
@@ -182,15 +195,17 @@ class FlowArchitecture:
     labeled_share: float
     alpha: float
     warmup_steps: int
+    turned: bool = False
 
     @property
     def least_size(self) -> tuple[int, int]:
-        """Arrays, and numbers in them, that the weights have at least: layers, and the components' means."""
+        """Arrays, and numbers in them, that the weights have at least: of layers, means and linear map."""
         n_features, n_outputs = self.table.schema.n_features, 3 * self.bins - 1
         widths = (n_features, *self.hidden, n_features * n_outputs) if n_features > 1 else (1, n_outputs)
         of_layers = sum(inner * outer for inner, outer in pairwise(widths))
         of_components = len(self.log_prior) * self.n_components * n_features
-        return self.n_transforms * (len(widths) - 1), self.n_transforms * of_layers + of_components
+        of_turn = self.turned * n_features**2
+        return self.n_transforms * (len(widths) - 1), self.n_transforms * of_layers + of_components + of_turn
 
     def build(self) -> ClassFlow:
         """A flow that is the identity, with all components standard normal."""
@@ -204,6 +219,7 @@ class FlowArchitecture:
             labeled_share=self.labeled_share,
             alpha=self.alpha,
             warmup_steps=self.warmup_steps,
+            turned=self.turned,
         )
 
 

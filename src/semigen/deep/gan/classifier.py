@@ -26,6 +26,7 @@ from semigen.deep.draws import class_index, drawing, forked, mix
 from semigen.deep.estimator import Array
 from semigen.deep.fitted import Networks
 from semigen.deep.gan.model import GAN, GANArchitecture
+from semigen.deep.labelers import FROM_LABELS
 from semigen.deep.parameters import CONVOLUTIONAL, check_augment, hidden_sizes, image_sizes
 from semigen.deep.training.trainer import Training
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
@@ -81,6 +82,9 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         The same for its hidden layers, whose units have standard deviation 1 at the start.
     alpha : float, default=1.0
         Weight of the mean cross-entropy of the labeled rows.
+    start : {"auto", "density", "spreading", "mixture", "labels"}, default="auto"
+        As in :class:`VAEClassifier`: classes of unlabeled rows that count in the cross-entropy, with a weight
+        that falls linearly from 1 to 0.
     entropy_weight : float, default=0.0
         Weight in the discriminator's loss of the mean entropy of p(y | x, real) over all rows (Dai et al.
         2017), which keeps decision boundaries away from the data.
@@ -107,7 +111,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
-    unlabeled_weight_, calibration_, comparison_, verdict_
+    start_, unlabeled_weight_, calibration_, comparison_, verdict_
         As in :class:`VAEClassifier`.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one of "cross_entropy" of labeled rows, "real"
@@ -144,6 +148,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         network: Any = "mlp",
         image_shape: Any = None,
         augment: Any = None,
+        start: str = "auto",
         hidden: Any = "auto",
         generator_hidden: Any = "auto",
         n_latent: int = 100,
@@ -172,6 +177,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         self.network = network
         self.image_shape = image_shape
         self.augment = augment
+        self.start = start
         self.hidden = hidden
         self.generator_hidden = generator_hidden
         self.n_latent = n_latent
@@ -196,6 +202,16 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    def _learn_first(
+        self, X: Any, labels: Labels, weight: Array, seed: int, progress: Progress | None
+    ) -> bool:
+        def read() -> tuple[Table, Any]:
+            table, matrix = tables.learn(X, {})
+            return self._with_unit_cells(table, matrix)[0], matrix
+
+        self._choose_start(read, labels, weight, seed)
+        return False
+
     def _learn(
         self,
         X: Any,
@@ -212,13 +228,17 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         architecture = self._architecture(table, unit, len(split.classes))
         labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
         real = np.concatenate([split.labeled, split.unlabeled])
+        guess = self._guess(lambda: (table, matrix), split, training.seed)
         real_weight = np.concatenate([split.weight, lam * split.unlabeled_weight])
-        rows = training_rows(table, matrix, real, None, real_weight)
+        rows = training_rows(table, matrix, real, guess, real_weight)
         self.schema_ = table.schema
         first = spread_out(rows, START_ROWS)
-        trained = self._train(
-            architecture, training, labeled, rows, lambda model, _: model.start(first.x, first.mask), progress
-        )
+
+        def start(model: GAN, seed: int) -> None:
+            model.start(first.x, first.mask)
+            model.guidance, model.guided_steps = float(self.start_ != FROM_LABELS), training.n_steps
+
+        trained = self._train(architecture, training, labeled, rows, start, progress)
         states = _calibrated(architecture, trained.states, mix(training.seed, 0))
         self.networks_ = Networks.of(architecture, states)
         self.classes_ = split.classes

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
@@ -22,16 +21,17 @@ from semigen.deep.data import tables
 from semigen.deep.data.datasets import as_table
 from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.data.rows import FeatureRows, Rows, TensorRows, training_rows
-from semigen.deep.draws import class_index, draw_classes, drawing, random_seed
+from semigen.deep.draws import random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.training.trainer import Training
 from semigen.deep.vae.density import LogDensity, log_density
 from semigen.deep.vae.estimator import VAEEstimator
 from semigen.deep.vae.features import VAEFeatures, posterior_to_learn_from
+from semigen.deep.vae.generation import Generation
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 
 
-class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimator):
+class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, BaseEstimator):
     """M2: a variational autoencoder with the class as one of its latents (Kingma et al. 2014).
 
     The model is ``p(x, y) = p(y) ∫ p(x | y, z) N(z; 0, I) dz``: z describes how rows of one class differ. The
@@ -58,6 +58,12 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     image_shape : tuple of int or None, default=None
     alpha : float, default=10.0
         Weight of the mean cross-entropy of the labeled rows, relative to the mean bound per row.
+    start : {"auto", "density", "spreading", "mixture", "labels"}, default="auto"
+        How unlabeled rows get classes ŷ, as in :class:`FlowMixtureClassifier`. They count in the
+        cross-entropy, with a weight that falls linearly from λ to 0 over all steps, so that q(y | x) starts
+        where rows that are alike have one class, and ends where the bound wants it. With ``VAEFeatures``
+        beneath, rows are alike in the columns that these see. "auto": the way that calls most held-out labels
+        right, if that is more than half of what chance leaves. "labels": none.
     class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
         p(y). "labeled": the class shares that the labeled rows suggest
         (:func:`semigen.data.weights.estimated_shares`: nearly even ones where a few labels are uneven).
@@ -105,6 +111,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     class_prior_ : ndarray of shape (K,)
     features_ : fitted transformer
         Only with ``features``.
+    start_ : {"density", "spreading", "mixture", "labels"}
     unlabeled_weight_ : float
         The λ of the fit.
     calibration_ : Calibration
@@ -161,6 +168,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         n_auxiliary: int = 0,
         skip: bool = False,
         augment: Any = None,
+        start: str = "auto",
         warmup_steps: int = 0,
         n_steps: int | str = "auto",
         balanced_batches: bool = False,
@@ -194,6 +202,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         self.n_auxiliary = n_auxiliary
         self.skip = skip
         self.augment = augment
+        self.start = start
         self.warmup_steps = warmup_steps
         self.n_steps = n_steps
         self.balanced_batches = balanced_batches
@@ -228,15 +237,17 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         architecture = self._architecture(
             table, np.log(prior), labeled_share=split.labeled_share, alpha=alpha, top_k=self.top_k
         )
+        seen = (table, matrix) if self.features is None else None
+        guess = self._guess(lambda: seen or self._guessed_from(X), split, training.seed)[len(split.code) :]
         labeled, unlabeled = (
             training_rows(table, matrix, rows, code, weight, sd)
             for rows, code, weight in (
                 (split.labeled, split.code, split.weight),
-                (split.unlabeled, None, split.unlabeled_weight),
+                (split.unlabeled, guess, split.unlabeled_weight),
             )
         )
         del matrix, sd  # rows hold what they need of them
-        self._train_from(architecture, training, labeled, unlabeled, progress)
+        self._train_from(architecture, training, labeled, unlabeled, progress, guidance=lam)
         self.classes_ = split.classes
 
     def predict_proba(self, X: Any) -> Array:
@@ -259,51 +270,6 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             return latent
 
         return columns.in_precision_of(X, np.hstack(list(self.networks_.ask_each(self._rows(X), mean))))
-
-    def sample(
-        self, n: int = 1, y: Any = None, random_state: Any = None, *, expected: bool = False
-    ) -> tuple[Any, NDArray[Any]]:
-        """Draw rows from the model.
-
-        Parameters
-        ----------
-        n : int, default=1
-        y : class or None
-            Class of the rows; None: draw classes from ``class_prior_``.
-        random_state : int, RandomState or None
-        expected : bool, default=False
-            Draw the class and the latents only, and return the expected values given them: gray images
-            instead of black and white ones. Such rows vary less than those of the table.
-
-        Returns
-        -------
-        X : ndarray or data frame of shape (n, D)
-        y : ndarray of shape (n,)
-        """
-        check_is_fitted(self)
-        checks.integer("n", n, minimum=1)
-        with drawing(random_state):
-            code = draw_classes(n, y, self.classes_, self.class_prior_)
-            rows = self.networks_.draw(
-                n, lambda model, which: model.sample(len(which), code[which], expected=expected)
-            )
-            drawn = self._restored(rows, expected=expected)
-        return drawn, self.classes_[code.numpy()]
-
-    def reconstruct(self, X: Any) -> Any:
-        """Expected rows given their most probable class and the posterior mean of z: a table like X.
-
-        Of several members, the first is used.
-        """
-        return self._decoded(X, None)
-
-    def transfer(self, X: Any, y: Any) -> Any:
-        """Expected rows given class ``y`` and the posterior mean of z in their own class: a table like X.
-
-        Of several members, the first is used.
-        """
-        check_is_fitted(self)
-        return self._decoded(X, class_index(self.classes_, y))
 
     def score_samples(self, X: Any) -> Array:
         """Estimated log p(x), nats per unit of the columns, (n,); see :meth:`log_density`."""
@@ -336,7 +302,18 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
     def _learn_first(
         self, X: Any, labels: Labels, weight: Array, seed: int, progress: Progress | None
     ) -> bool:
-        """M1, which sees no labels."""
+        """M1, which sees no labels, and the start."""
+        interrupted = self._learn_features(X, seed, progress)
+        self._choose_start(lambda: self._guessed_from(X), labels, weight, seed)
+        return interrupted
+
+    def _guessed_from(self, X: Any) -> tuple[tables.Table, Any]:
+        """The rows along which labels are spread, and their columns: those that M1 sees, too."""
+        if self.features is None:
+            return tables.learn(X, self.likelihood)
+        return tables.learn(X if hasattr(self.features_, "posterior") else self.features_.transform(X))
+
+    def _learn_features(self, X: Any, seed: int, progress: Progress | None) -> bool:
         if self.features is None:
             return False
         features = clone(self.features)
@@ -353,9 +330,8 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
         return int(self.features.n_steps) if isinstance(self.features, VAEFeatures) else 0
 
     def _alone(self) -> Any:
-        return (
-            clone(self) if self.features is None else clone(self).set_params(features=_frozen(self.features_))
-        )
+        alone = super()._alone()
+        return alone if self.features is None else alone.set_params(features=_frozen(self.features_))
 
     def _learn_columns(self, X: Any) -> tuple[tables.Table, Any, NDArray[Any] | None]:
         """Columns and rows to learn from, of X or of its features, and how uncertain those are."""
@@ -380,34 +356,10 @@ class VAEClassifier(VAEEstimator, DeepClassifier, TransformerMixin, BaseEstimato
             as_table(X)[0], lambda some: self._as_rows(columns.read(schema, self.features_.transform(some)))
         )
 
-    def _restored(self, x: Tensor, *, expected: bool = True) -> Any:
-        """A table like X from its tensors or, with ``features``, expected or drawn given those."""
-        matrix = self.networks_.architecture.table.matrix(x)
-        if self.features is None:
-            return columns.restore(self.schema_, matrix)
-        if not expected and hasattr(self.features_, "draw"):
-            return self.features_.draw(matrix, int(torch.randint(2**31, ())))
-        return self.features_.inverse_transform(matrix)
-
     def _member_proba(self, rows: Rows) -> Array:
         """Calibrated q(class | x) of each member, (members, n, K)."""
         found = self.networks_.ask_each(rows, lambda model, block: model.log_q(model.look(block)).exp())
         return self.calibration_(found)
-
-    def _decoded(self, X: Any, code: int | None) -> Any:
-        """Mean of p(x | y, z) of the first member, at the posterior mean of z given the row's own class."""
-        rows = self._rows(X)
-        model: Any = self.networks_.models[0]
-
-        def decoded(block: TensorRows) -> Tensor:
-            seen = model.look(block)
-            own = model.log_q(seen).argmax(dim=-1)
-            wanted = own if code is None else torch.full_like(own, code)
-            latents = model.to_decode(model.encoder(seen, own)[0], wanted)
-            mean: Tensor = model.likelihood.mean(model.decoder(latents, wanted))
-            return mean
-
-        return self._restored(self.networks_.ask(rows, decoded))
 
 
 def _frozen(features: Any) -> Any:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from semigen.common import checks
 from semigen.common.progress import Progress
-from semigen.deep.data.rows import TensorRows, TrainingRows, spread_out
+from semigen.deep.data.rows import TrainingRows, spread_out
 from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.parameters import CONVOLUTIONAL, check_augment, check_network, hidden_sizes, image_sizes
@@ -30,7 +29,7 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
     hidden: Any
     network: Any
     image_shape: Any
-    beta: float
+    beta: Any
     free_bits: float
     n_pseudo_inputs: int
     n_auxiliary: int = 0  # this and the next two: of a model with classes
@@ -50,6 +49,7 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
             raise ParameterError(
                 f"n_auxiliary needs network='mlp' or a function, not network={self.network!r}."
             )
+        auto = isinstance(self.beta, str) and self.beta == "auto"
         return VAEArchitecture(
             table,
             n_latent=checks.integer("n_latent", self.n_latent, minimum=1),
@@ -58,7 +58,7 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
             image_shape=image_sizes(self.image_shape, self.network, table.schema.n_features),
             log_prior=log_prior,
             warmup_steps=self.warmup_steps,
-            beta=checks.real("beta", self.beta, minimum=0.0),
+            beta=table.dispersion if auto else checks.real("beta", self.beta, minimum=0.0, more="'auto' or "),
             free_bits=checks.real("free_bits", self.free_bits, minimum=0.0),
             n_pseudo_inputs=checks.integer("n_pseudo_inputs", self.n_pseudo_inputs, minimum=0),
             n_auxiliary=checks.integer("n_auxiliary", self.n_auxiliary, minimum=0),
@@ -74,17 +74,19 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
         labeled: TrainingRows,
         unlabeled: TrainingRows,
         progress: Progress | None = None,
+        guidance: float = 0.0,
     ) -> None:
         """Train from decoders that start at the columns of the unlabeled rows, or of the labeled ones."""
         rows = spread_out(unlabeled if unlabeled.n_rows else labeled, START_ROWS)
-        self._train(architecture, training, labeled, unlabeled, partial(_start, rows), progress)
+
+        def start(model: Any, seed: int) -> None:
+            start_decoder(model, rows)
+            model.guidance, model.guided_steps = guidance, training.n_steps
+
+        self._train(architecture, training, labeled, unlabeled, start, progress)
 
 
 def _sizes(hidden: Any, table: Table) -> tuple[int, ...]:
     if isinstance(hidden, str) and hidden == "auto":
         return (max(LEAST_UNITS, min(4 * Inputs(table).n_outputs, MOST_UNITS)),) * 2
     return hidden_sizes("hidden", hidden)
-
-
-def _start(rows: TensorRows, model: Any, seed: int) -> None:
-    start_decoder(model, rows)

@@ -71,9 +71,10 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         inputs and outputs and returns a ``torch.nn.Module`` that maps (n, inputs) to (n, outputs).
     image_shape : (height, width) or (channels, height, width) or None, default=None
         Shape of the image that the columns form, in row-major order.
-    beta : float, default=1.0
+    beta : float or "auto", default="auto"
         Weight of the KL term. 1: the bound; more makes latents simpler and more independent (Higgins et al.
-        2017, *ICLR*), less keeps more of the row.
+        2017, *ICLR*), less keeps more of the row. "auto": 1; where ``likelihood="auto"`` draws gray values as
+        black and white, their variance over that of such draws, because these are noisier than the rows.
     free_bits : float, default=0.0
         Nats that each latent may carry without a cost (Kingma et al. 2016, *NeurIPS* 29): keeps latents from
         collapsing early. Not with ``n_pseudo_inputs``.
@@ -151,7 +152,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         hidden: Any = (300, 300),
         network: Any = "mlp",
         image_shape: Any = None,
-        beta: float = 1.0,
+        beta: Any = "auto",
         free_bits: float = 0.0,
         n_pseudo_inputs: int = 0,
         warmup_steps: int = 0,

@@ -1,0 +1,172 @@
+"""Labels for the unlabeled rows that deep models start from."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_moons
+
+torch = pytest.importorskip("torch")
+
+from semigen.deep import GANClassifier, VAEClassifier, VAEFeatures, labelers  # noqa: E402
+from semigen.deep.data.rows import Batch, TensorRows  # noqa: E402
+from semigen.exceptions import ParameterError  # noqa: E402
+
+GIVEN = {"unlabeled_weight": 1.0, "calibrate": 1.0, "device": "cpu", "random_state": 0}
+"""Nothing is left to held-out labels."""
+
+
+def m2(**options):
+    return VAEClassifier(**{"hidden": 8, "n_latent": 2, "n_steps": 4, **GIVEN, **options})
+
+
+def m1_m2(**options):
+    return m2(features=VAEFeatures(hidden=8, n_latent=2, n_steps=4, device="cpu"), **options)
+
+
+def gan(**options):
+    return GANClassifier(**{"hidden": 8, "generator_hidden": 8, "n_steps": 4, **GIVEN, **options})
+
+
+def moons(n, noise, seed):
+    return make_moons(n, noise=noise, random_state=seed)
+
+
+def with_two_labels(truth, rng):
+    y = np.full(len(truth), -1)
+    for k in (0, 1):
+        y[rng.choice(np.flatnonzero(truth == k), 2, replace=False)] = k
+    return y
+
+
+def test_spread_labels_solve_the_equations_of_label_spreading(rng):
+    x = rng.normal(size=(80, 3))
+    code = np.where(np.arange(80) < 15, np.arange(80) % 3, -1)
+    distance = np.linalg.norm(x[:, None] - x, axis=2)
+    np.fill_diagonal(distance, np.inf)
+    reach = np.sort(distance, axis=1)[:, 4:5]
+    weight = np.where(distance <= reach, np.exp(-((distance / reach) ** 2)), 0.0)
+    weight = np.maximum(weight, weight.T)
+    root = np.sqrt(weight.sum(axis=1))
+    given = (code[:, None] == np.arange(3)).astype(float)
+    exact = np.linalg.solve(np.eye(80) - 0.9 * weight / root / root[:, None], given)
+    found = labelers.spread_labels(x, code)
+    np.testing.assert_array_equal(found[15:], exact.argmax(axis=1)[15:])
+    np.testing.assert_array_equal(found[:15], code[:15])
+
+
+def test_rows_that_no_label_reaches_take_that_of_the_nearest(rng):
+    x = np.concatenate([rng.normal(size=(20, 2)) + far for far in (0, 100, 240)])
+    code = np.full(60, -1)
+    code[[0, 59]] = 0, 1
+    np.testing.assert_array_equal(labelers.spread_labels(x, code), np.repeat([0, 0, 1], 20))
+    np.testing.assert_array_equal(labelers.spread_labels(x[:1], code[:1]), [0])
+    np.testing.assert_array_equal(labelers.spread_labels(x[:20], np.zeros(20, dtype=int)), np.zeros(20))
+
+
+def test_labels_grow_along_dense_rows(rng):
+    for seed in range(3):
+        X, truth = moons(500, 0.05, seed)
+        y = with_two_labels(truth, rng)
+        np.testing.assert_array_equal(labelers.grow_labels(X, y), truth)
+    # One island without a label, which no neighbor links to another: it takes the nearest one.
+    x = np.concatenate(
+        [rng.normal(size=(60, 1)), rng.normal(size=(60, 1)) + 40, rng.normal(size=(60, 1)) + 100]
+    )
+    y = np.full(180, -1)
+    y[3], y[150] = 0, 1
+    np.testing.assert_array_equal(labelers.grow_labels(x, y), np.repeat([0, 0, 1], 60))
+    np.testing.assert_array_equal(labelers.grow_labels(x[:2], np.array([1, -1])), [1, 1])
+
+
+def test_of_many_rows_some_are_enough_to_grow_along(rng, monkeypatch):
+    X, truth = moons(1500, 0.05, 0)
+    y = with_two_labels(truth, rng)
+    monkeypatch.setattr(labelers, "MOST_ROWS", 500)
+    for labels in (y, truth):
+        np.testing.assert_array_equal(labelers.start_labels(X, labels, "density", 0), truth)
+    many = np.where(np.arange(1500) < 700, truth, -1)
+    assert (labelers.start_labels(X, many, "density", 0) == truth).mean() > 0.98
+
+
+def test_held_out_labels_choose_how_labels_are_spread(rng):
+    X, truth = moons(300, 0.05, 0)
+    y = np.where(np.arange(300) < 20, truth, -1)
+    assert labelers.choose_start(X, y, 0).start == "density"
+    truth = np.arange(300) % 2
+    X = rng.normal(size=(300, 12)) * np.where(truth, 1.0, 3.0)[:, None]  # one class within the other
+    y = np.where(np.arange(300) < 20, truth, -1)
+    assert labelers.choose_start(X, y, 0).start == "mixture"
+    found = labelers.start_labels(X, y, "mixture", 0)
+    assert (found == truth).mean() > 0.9
+    assert (labelers.grow_labels(X, y) == truth).mean() < 0.7
+    np.testing.assert_array_equal(found[:20], truth[:20])
+    assert labelers.choose_start(X[:2], np.array([1, -1]), 0).start == "density"  # none to hold out
+
+
+def rows_of(x, y):
+    one = torch.ones(len(x), dtype=torch.float64)
+    return TensorRows(x, one[:, None], torch.as_tensor(y), one, 0.0 * one[:, None])
+
+
+@pytest.mark.parametrize(("make", "objective"), [(m2, "bound"), (gan, "discriminator")])
+def test_guessed_classes_count_in_the_cross_entropy_less_and_less(make, objective, rng):
+    X = rng.normal(size=(40, 3))
+    fitted = make(alpha=3.0).fit(X, np.where(np.arange(40) < 10, np.arange(40) % 2, -1))
+    model = fitted.networks_.models[0]
+    x = torch.from_numpy(rng.normal(size=(7, 3)))
+    guess = [0, 1, -1, 1, -1]
+    batch = Batch(rows_of(x[:2], [0, 1]), rows_of(x[2:], guess))
+    table = fitted.networks_.architecture.table
+    log_p = np.log(fitted.predict_proba(table.matrix(x[2:])))
+    cross_entropy = -sum(log_p[i, y] for i, y in enumerate(guess) if y >= 0) / 5
+    for step, left in [(0, 1.0), (4, 0.6), (10, 0.0), (12, 0.0)]:
+        found = []
+        for model.guidance in (0.0, 0.5):
+            model.guided_steps = 10
+            torch.manual_seed(0)
+            found.append(float(model.loss(batch, step, objective).loss))
+        assert found[1] - found[0] == pytest.approx(3.0 * 0.5 * left * cross_entropy, abs=1e-6)
+
+
+@pytest.mark.parametrize("make", [m2, m1_m2, gan])
+def test_fits_without_some_labels_start_as_the_last_one_does(make, rng, monkeypatch):
+    X, truth = moons(90, 0.1, 0)
+    y = np.where(np.arange(90) < 12, truth, -1)
+    n_known, starts = [], []
+    start_labels = labelers.start_labels
+
+    def choose(x, code, seed):
+        n_known.append(int((code >= 0).sum()))
+        return labelers.Choice("spreading", 1.0)
+
+    def label(x, code, start, seed):
+        starts.append((start, len(code), int((code >= 0).sum())))
+        return start_labels(x, code, start, seed)
+
+    monkeypatch.setattr("semigen.deep.classifier.choose_start", choose)
+    monkeypatch.setattr("semigen.deep.classifier.start_labels", label)
+    fitted = make(unlabeled_weight="auto", calibrate="auto").fit(X, y)
+    assert n_known == [12]
+    assert starts == [("spreading", 86, 8)] * 3 + [("spreading", 90, 12)]
+    assert fitted.start_ == "spreading"
+
+
+@pytest.mark.parametrize("make", [m2, m1_m2, gan])
+def test_nothing_is_guessed_without_unlabeled_rows(make):
+    X, truth = moons(60, 0.1, 0)
+    y = np.where(np.arange(60) < 12, truth, -1)
+    alone = make(unlabeled_weight=0.0).fit(X, y)
+    assert alone.start_ == make().fit(X[:12], y[:12]).start_ == "labels"
+    again = make(unlabeled_weight=0.0, start="labels").fit(X, y)
+    np.testing.assert_array_equal(again.predict_proba(X), alone.predict_proba(X))
+    with pytest.raises(ParameterError, match=r"start='luck': use 'auto' or"):
+        make(start="luck").fit(X, y)
+
+
+def test_guessed_classes_teach_what_labels_alone_do_not():
+    X, truth = moons(300, 0.05, 0)
+    y = np.where(np.arange(300) < 12, truth, -1)
+    taught = m2(n_steps=150, hidden=(30, 30), learning_rate=0.01).fit(X, y)
+    alone = clone(taught).set_params(start="labels").fit(X, y)
+    assert taught.start_ == "density"
+    assert taught.score(X, truth) > 0.97 > 0.93 > alone.score(X, truth)
