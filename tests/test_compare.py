@@ -185,13 +185,17 @@ def test_warnings_of_all_folds_are_given_once():
     rng = np.random.default_rng(0)
     y = np.arange(40) % 2
     table = pd.DataFrame(
-        {"u": rng.normal(size=40), "day": [f"2024-{1 + j % 12:02d}-{1 + j % 28:02d}" for j in range(40)]}
+        {
+            "age": np.where(rng.random(40) < 0.2, -999, 20 + np.arange(40)),
+            "day": [f"2024-{1 + j % 12:02d}-{1 + j % 28:02d}" for j in range(40)],
+        }
     )
     for n_jobs in (1, 2):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             semigen.compare(["logistic", "mixture"], table, y, n_jobs=n_jobs)
-        assert len([one for one in caught if "'day' (date) became" in str(one.message)]) == 1
+        for said in ("'day' (date) became", "rows is far from all other values"):
+            assert len([one for one in caught if said in str(one.message)]) == 1
         assert {one.filename for one in caught} == {__file__} or n_jobs > 1
 
 
