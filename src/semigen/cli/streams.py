@@ -21,13 +21,14 @@ from semigen.cli.sources.columns import OpenTable, as_noted, known_target
 from semigen.cli.sources.labels import as_classes, given_labels, matching, require_columns
 from semigen.cli.sources.table import reads
 from semigen.columns.survey import learn_source
-from semigen.columns.tables import listing, plain_types
+from semigen.columns.tables import listing
 from semigen.common.threads import ahead
 from semigen.evaluation.scoring import PredictionScore, ScoreSums
 from semigen.exceptions import ColumnWarning, ParameterError, TableError
 from semigen.io.parts import AHEAD, CsvPart, Part
 from semigen.io.paths import parts_of
 from semigen.io.scan import BATCH_ROWS, FileSource
+from semigen.io.schemas import agreed, as_schema, common_schema
 from semigen.io.tables import STDIN, TypedFile, spreadsheet_safe
 from semigen.io.writing import KeptPieces, TableWriter
 
@@ -115,8 +116,10 @@ class Predicting:
 
     @property
     def target(self) -> list[str]:
-        """The column of the true classes, if the table has it."""
-        return known_target(parts_of(self.table, self.options.reading)[0].schema.names, self.notes)
+        """The column of the true classes, if every file has it."""
+        parts = parts_of(self.table, self.options.reading)
+        found = [known_target(part.schema.names, self.notes) for part in parts]
+        return found[0] if all(found) else []
 
     def write(self, out: Path, ending: str, kept: Path | None) -> Predicted:
         """Predict all rows into a file.
@@ -190,10 +193,9 @@ class Predicting:
         wanted = list(dict.fromkeys([*names, *ids, *keep]))
         missing, decimal = self.options.reading.missing, self.options.reading.decimal
         begin = 0
-        for _, place, batch in ahead(_pieces(parts, wanted, [*text, *ids, *keep]), AHEAD):
-            end = begin + batch.num_rows
+        for place, raw in ahead(_tables(parts, wanted, [*text, *ids, *keep]), AHEAD):
+            end = begin + raw.num_rows
             if end > done:
-                raw = plain_types(pa.Table.from_batches([batch]))
                 typed = TypedFile(Path(place), raw.select(names), missing).typed()
                 opened = OpenTable(typed, raw.select(keep), decimal, ())
                 numbers = raw[self.id_name] if self.id_name else pa.array(np.arange(begin, end))
@@ -206,9 +208,8 @@ class Predicting:
         if not target:
             yield from repeat(None)
         parts = parts_of(self.table, self.options.reading)
-        for _, place, batch in ahead(_pieces(parts, target, target), AHEAD):
-            column = plain_types(pa.Table.from_batches([batch]))[target[0]]
-            labels = given_labels(column, target[0], Path(place), self.options)
+        for place, table in ahead(_tables(parts, target, target), AHEAD):
+            labels = given_labels(table[target[0]], target[0], Path(place), self.options)
             yield as_classes(labels, self.model.classes_.tolist(), self.options)
 
     def _about(self) -> dict[str, Any]:
@@ -300,7 +301,8 @@ class StreamSource(TableSource):
             table = table.append_column(weight, pa.array(sample.weight))
         reading = options.reading
         guessed = (note for part in parts if isinstance(part, CsvPart) for note in part.notes)
-        file = TypedFile(path, table, reading.missing, (_said(rows), *guessed), reading.decimal)
+        said = [_said(rows)] if whole.note is None else [_said(rows), whole.note]
+        file = TypedFile(path, table, reading.missing, (*said, *guessed), reading.decimal)
         found = TableSource.read(
             path,
             target,
@@ -364,11 +366,15 @@ def checkpoint_folder(out: Path) -> Path:
     return out.with_name(f".{out.name}.checkpoint")
 
 
-def _pieces(parts: Sequence[Part], names: Sequence[str], text: Sequence[str]) -> Iterator[Any]:
+def _tables(
+    parts: Sequence[Part], names: Sequence[str], text: Sequence[str]
+) -> Iterator[tuple[str, pa.Table]]:
+    """Where rows are from, and the rows; text that looks like numbers stays as it is written."""
+    parts = agreed(parts, as_text=text)
+    schema = common_schema(parts, names)
     for part in parts:
-        if isinstance(part, CsvPart):  # text that looks like numbers stays as it is written
-            part = part.reading(as_text=text)
-        yield from part.pieces(names, BATCH_ROWS)
+        for _, place, batch in part.pieces(names, BATCH_ROWS):
+            yield place, as_schema(pa.Table.from_batches([batch]), schema, place)
 
 
 def _counts(column: pa.ChunkedArray) -> dict[Any, int]:

@@ -117,10 +117,15 @@ def open_table(path: Path, reading: Reading | None = None) -> TableFile:
     file = _opened(path, reading)
     if reading.embeddings is not None:
         file = WithEmbeddings(file, read_embeddings(reading.embeddings))
-    twice = [repr(name) for name, count in Counter(file.names).items() if count > 1]
+    refuse_repeated(path, file.names)
+    return file
+
+
+def refuse_repeated(path: Path | str, names: Sequence[str]) -> None:
+    """Raise a TableError if two columns have one name."""
+    twice = [repr(name) for name, count in Counter(names).items() if count > 1]
     if twice:
         raise TableError(f"{path} has more than one column named {', '.join(twice)}: give each its own name.")
-    return file
 
 
 def read_table(path: Path, text_columns: Sequence[str] = (), reading: Reading | None = None) -> pa.Table:
