@@ -179,3 +179,15 @@ def test_a_model_of_codes_reads_them_batch_by_batch(tmp_path):
     model.fit(source)
     assert set(model.schema_.levels[1]) == {"01234", "02345", "98765"}
     assert [len(model.predict(one)) for one in source.tables()] == [150, 150]
+
+
+def test_markers_are_missing_in_any_format(tmp_path):
+    rows = ROWS.append_column("t", pa.array(["x", "?", "NA", None])).append_column(
+        "n", pa.array([1, -9, 3, 4])
+    )
+    for ending in (".parquet", ".arrow", ".csv"):
+        write(rows, tmp_path / f"t{ending}")
+        source = semigen.data.from_files(tmp_path / f"t{ending}", "y", missing=["?", "-9"])
+        assert cells(source, "n") == [1, None, 3, 4]
+        assert cells(source, "t") == ["x", None, None if ending == ".csv" else "NA", None]
+    assert source.fingerprint != semigen.data.from_files(tmp_path / "t.csv", "y").fingerprint

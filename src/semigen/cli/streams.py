@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,21 @@ from numpy.typing import NDArray
 
 from semigen.cli.predictions import predict_table, probabilities_of
 from semigen.cli.sources import ReadOptions, Rows, Source, TableSource
-from semigen.cli.sources.columns import OpenTable, as_noted, known_target
-from semigen.cli.sources.labels import as_classes, given_labels, matching, require_columns
+from semigen.cli.sources.columns import OpenTable, as_noted, expand_kinds, known_target, named_kinds
+from semigen.cli.sources.labels import as_classes, classes_of, given_labels, matching, require_columns
 from semigen.cli.sources.table import reads
-from semigen.columns.survey import learn_source
-from semigen.columns.tables import listing
+from semigen.columns.numerals import Numerals
+from semigen.columns.survey import MOST_CLASSES, learn_source
 from semigen.common.threads import ahead
 from semigen.evaluation.scoring import PredictionScore, ScoreSums
 from semigen.exceptions import ColumnWarning, ParameterError, TableError
+from semigen.io.cells import Cells
+from semigen.io.delimited import WORDS_FOR_MISSING
 from semigen.io.parts import AHEAD, CsvPart, Part
 from semigen.io.paths import parts_of
 from semigen.io.scan import BATCH_ROWS, FileSource
 from semigen.io.schemas import agreed, as_schema, common_schema
-from semigen.io.tables import STDIN, TypedFile, spreadsheet_safe
+from semigen.io.tables import STDIN, TypedFile, is_text, spreadsheet_safe
 from semigen.io.writing import KeptPieces, TableWriter
 
 LARGE_CELLS = 50_000_000
@@ -192,8 +194,10 @@ class Predicting:
                 require_columns(part.schema.names, wanted, Path(part.path), option)
         wanted = list(dict.fromkeys([*names, *ids, *keep]))
         missing, decimal = self.options.reading.missing, self.options.reading.decimal
+        if isinstance(parts[0], CsvPart):
+            missing = (*missing, *WORDS_FOR_MISSING)  # of features that are kept as they are written
         begin = 0
-        for place, raw in ahead(_tables(parts, wanted, [*text, *ids, *keep]), AHEAD):
+        for place, raw in ahead(_tables(parts, wanted, text, [*ids, *keep]), AHEAD):
             end = begin + raw.num_rows
             if end > done:
                 typed = TypedFile(Path(place), raw.select(names), missing).typed()
@@ -208,7 +212,7 @@ class Predicting:
         if not target:
             yield from repeat(None)
         parts = parts_of(self.table, self.options.reading)
-        for place, table in ahead(_tables(parts, target, target), AHEAD):
+        for place, table in ahead(_tables(parts, target, (), target), AHEAD):
             labels = given_labels(table[target[0]], target[0], Path(place), self.options)
             yield as_classes(labels, self.model.classes_.tolist(), self.options)
 
@@ -284,19 +288,19 @@ class StreamSource(TableSource):
         SemigenError
             If the table, its labels or its columns cannot be used.
         """
-        if options.strip_labels or len(options.unlabeled) > 1:
-            raise TableError(
-                f"{path} is read batch by batch, where --strip-labels and several --unlabeled do not work: "
-                "write classes in one way, and leave cells without a label empty."
-            )
         parts = parts_of(path, options.reading)
-        whole = FileSource(parts, target, weight=weight)
+        roles = [name for name in (id_name, weight) if name is not None]
+        typed = TypedFile(path, parts[0].schema.empty_table())
+        kinds = named_kinds(expand_kinds(read_as, typed, {target, *roles, *drop}))
+        as_text = tuple(name for name, kind in kinds.items() if kind in ("category", "text"))
+        read = Cells(as_text, (target,) if id_name is None else (target, id_name))
+        read = replace(read, labels=_classes(FileSource(parts, target, cells=read), options))
+        whole = FileSource(parts, target, weight=weight, cells=read)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ColumnWarning)  # columns are sorted out below
-            read = learn_source(whole, None, options.unlabeled[0] if options.unlabeled else None)
-        rows, sample = read.rows, read.rows.sample
-        cells = pa.array(sample.labels.to_array().tolist(), whole.schema.field(target).type)
-        table = read.example.append_column(target, cells)
+            surveyed = learn_source(whole, None, None)
+        rows, sample = surveyed.rows, surveyed.rows.sample
+        table = surveyed.example.append_column(target, pa.array(sample.labels.to_array().tolist()))
         if weight is not None:
             table = table.append_column(weight, pa.array(sample.weight))
         reading = options.reading
@@ -310,15 +314,16 @@ class StreamSource(TableSource):
             drop=drop,
             read_as=read_as,
             weight=weight,
-            options=options,
+            options=replace(options, unlabeled=(), strip_labels=False),  # they are classes by now
             file=file,
         )
-        if found.reading["numerals"]:
-            raise TableError(
-                f"{path}: {listing(list(found.reading['numerals']))} hold numbers as text, and the table is "
-                "read batch by batch: add '--decimal ,' if they have decimal commas; else store them as "
-                "numbers, or leave them out with --drop."
-            )
+        features = found.rows.features.schema
+        numerals = {
+            one.name: Numerals(**found.reading["numerals"].get(one.name, {}))
+            for one in features
+            if is_text(whole.schema.field(one.name).type) and not is_text(one.type)
+        }
+        read = replace(read, missing=reading.missing, numerals=numerals)
         unused = [name for name in whole.names if name not in found.rows.features.column_names]
         named = zip(rows.labels.classes.tolist(), rows.of_label[1:].astype(int).tolist(), strict=True)
         return cls(
@@ -327,13 +332,25 @@ class StreamSource(TableSource):
             found.labels,
             found.columns,
             found.families,
-            found.reading,
+            {**found.reading, "unlabeled": list(options.unlabeled), "strip_labels": options.strip_labels},
             n_all=rows.n_rows,
             all_labeled=Counter(dict(named)),
-            files=FileSource(parts, target, weight=weight, drop=unused),
+            files=FileSource(parts, target, weight=weight, drop=unused, cells=read),
             id_name=id_name,
             options=options,
         )
+
+
+def _classes(source: FileSource, options: ReadOptions) -> dict[Any, Any]:
+    """The class of each distinct cell of the target, in a pass over it."""
+    count: Counter[Any] = Counter()
+    for batch in source.batches([]):
+        for cell, n_rows in zip(batch.cells, np.bincount(batch.code[batch.code >= 0]).tolist(), strict=True):
+            count[cell] += n_rows
+        if len(count) > MOST_CLASSES:
+            return {}  # the survey says so
+    kind = source.schema.field(source.target).type
+    return classes_of(count, kind, source.target, Path(source.parts[0].path), options)
 
 
 def _said(rows: Any) -> str:
@@ -367,10 +384,10 @@ def checkpoint_folder(out: Path) -> Path:
 
 
 def _tables(
-    parts: Sequence[Part], names: Sequence[str], text: Sequence[str]
+    parts: Sequence[Part], names: Sequence[str], text: Sequence[str], written: Sequence[str]
 ) -> Iterator[tuple[str, pa.Table]]:
-    """Where rows are from, and the rows; text that looks like numbers stays as it is written."""
-    parts = agreed(parts, as_text=text)
+    """Where rows are from, and the rows; text that looks like numbers, or like a missing value, stays."""
+    parts = agreed(parts, as_text=text, as_written=written)
     schema = common_schema(parts, names)
     for part in parts:
         for _, place, batch in part.pieces(names, BATCH_ROWS):

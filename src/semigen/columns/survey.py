@@ -218,7 +218,8 @@ class _Survey:
 
     def _numbers(self, cells: tuple[Any, ...]) -> NDArray[np.intp]:
         """The number of each label cell among all that were seen; -1: empty, as is the last one."""
-        new = [cell for cell in cells if not is_missing(cell) and cell not in self.number]
+        there = (cell for cell in cells if not is_missing(cell) and cell not in self.number)
+        new = list(dict.fromkeys(there))
         is_soft = self.classes is not None
         most = MOST_SOFT_LABELS if is_soft else MOST_CLASSES
         if len(self.number) + len(new) > most:

@@ -35,7 +35,8 @@ _MARKS = {  # the longest first: that of UTF-32 starts with that of UTF-16
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_WORDS_FOR_MISSING = tuple(arrow_csv.ConvertOptions().null_values)
+WORDS_FOR_MISSING = tuple(arrow_csv.ConvertOptions().null_values)
+"""Cells of text tables that are missing, the empty one among them."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class DelimitedFile:
         """Columns with types told from all of their cells; those of ``text`` stay text, and so do codes."""
         table = self._read(
             arrow_csv.ConvertOptions(
-                null_values=[*_WORDS_FOR_MISSING, *self._reading.missing],
+                null_values=[*WORDS_FOR_MISSING, *self._reading.missing],
                 strings_can_be_null=True,
                 decimal_point=self._reading.decimal,
                 column_types=dict.fromkeys(text, pa.string()),

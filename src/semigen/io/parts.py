@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
+from pyarrow import compute, fs, ipc, parquet
 from pyarrow import csv as arrow_csv
 from pyarrow import dataset as arrow_dataset
-from pyarrow import fs, ipc, parquet
 
 from semigen.columns.tables import plain_types
 from semigen.exceptions import TableError
-from semigen.io.delimited import Reading, Widths, open_delimited
+from semigen.io.delimited import WORDS_FOR_MISSING, Reading, Widths, open_delimited
 from semigen.io.files import first_line
 from semigen.io.tables import refuse_repeated, value_type
 
@@ -181,6 +181,8 @@ class CsvPart(Part):
         Empty lines before the names.
     widths : dict
         How columns of whole numbers are written, by name.
+    as_written : frozenset of str
+        Columns of text of which only empty cells are missing.
     """
 
     names: tuple[str, ...]
@@ -191,15 +193,18 @@ class CsvPart(Part):
     notes: tuple[str, ...] = ()
     n_blank: int = 0
     widths: Mapping[str, Widths] = field(default_factory=dict)
+    as_written: frozenset[str] = frozenset()
 
-    def typed(self, types: Mapping[str, pa.DataType]) -> Self:
-        """The file with other types of some columns."""
-        return replace(
-            self, schema=pa.schema([one.with_type(types.get(one.name, one.type)) for one in self.schema])
-        )
+    def typed(self, types: Mapping[str, pa.DataType], as_written: Collection[str] = ()) -> Self:
+        """The file with other types of some columns, and some as they are written."""
+        types = {**types, **dict.fromkeys(as_written, pa.string())}
+        schema = pa.schema([one.with_type(types.get(one.name, one.type)) for one in self.schema])
+        return replace(self, schema=schema, as_written=frozenset(as_written))
 
     def _pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]:
         place, row = self.path, 0
+        words = [*WORDS_FOR_MISSING, *self.missing]
+        written = self.as_written.intersection(names)
         types = {name: self.schema.field(name).type for name in names}
         read = types or {self.names[0]: pa.string()}  # of no column there would be no rows
         try:
@@ -216,12 +221,13 @@ class CsvPart(Part):
                 convert_options=arrow_csv.ConvertOptions(
                     column_types=read,
                     include_columns=list(read),
-                    strings_can_be_null=True,
+                    strings_can_be_null=not written,
                     decimal_point=self.decimal,
-                    null_values=[*arrow_csv.ConvertOptions().null_values, *self.missing],
+                    null_values=words,
                 ),
             ) as file:
                 for batch in file:
+                    batch = _with_missing(batch, written, words) if written else batch
                     for begin in range(0, batch.num_rows, most_rows):
                         yield 0, place, batch.slice(begin, most_rows)
                     row += batch.num_rows
@@ -233,6 +239,17 @@ class CsvPart(Part):
                     "mark is opened and never closed."
                 ) from error
             raise _unreadable(place, error) from error
+
+
+def _with_missing(batch: pa.RecordBatch, written: Collection[str], words: Sequence[str]) -> pa.RecordBatch:
+    """Rows with empty cells of text as missing ones, and with words for them but in ``written`` columns."""
+    for position, name in enumerate(batch.schema.names):
+        column = batch.column(position)
+        if pa.types.is_string(column.type):
+            marks = pa.array([""] if name in written else words, pa.string())
+            cells = compute.if_else(compute.is_in(column, marks), pa.scalar(None, pa.string()), column)
+            batch = batch.set_column(position, name, cells)
+    return batch
 
 
 @dataclass(frozen=True)

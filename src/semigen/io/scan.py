@@ -23,6 +23,7 @@ from semigen.common.checks import integer
 from semigen.common.threads import ahead
 from semigen.data.sources import Batch, RowSource, label_rows
 from semigen.exceptions import LabelError, LabelWarning, TableError
+from semigen.io.cells import Cells
 from semigen.io.delimited import Reading
 from semigen.io.files import first_line
 from semigen.io.parts import AHEAD, DatasetPart, Part
@@ -50,7 +51,10 @@ class FileSource(RowSource):
     schema : pyarrow schema
         The columns with the types that all files have room in.
     batch_rows : int
+    cells : Cells
     """
+
+    without_target: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -60,7 +64,9 @@ class FileSource(RowSource):
         weight: str | None = None,
         drop: Sequence[str] = (),
         batch_rows: int = BATCH_ROWS,
+        cells: Cells | None = None,
     ) -> None:
+        self.cells = cells or Cells()
         self.targets = (target,) if isinstance(target, str) else tuple(target)
         self.classes = None if isinstance(target, str) else self.targets
         if self.classes is not None and len(self.targets) < 2:
@@ -85,9 +91,13 @@ class FileSource(RowSource):
         self.names = tuple(name for name in first.schema.names if name not in taken)
         if not self.names:
             raise TableError(f"{first.path} has no column beside the target and those left out.")
-        parts = agreed(parts, as_is=[] if self.classes else self.targets)
+        as_is, read = [] if self.classes else self.targets, self.cells
+        parts = agreed(parts, as_text=read.as_text, as_written=read.as_written, as_is=as_is)
         self.parts = tuple(replace(part, number=number) for number, part in enumerate(parts))
-        self.schema = common_schema(self.parts, [name for name in first.schema.names if name not in drop])
+        self._stored = common_schema(self.parts, [name for name in first.schema.names if name not in drop])
+        self.schema = pa.schema(
+            [one.with_type(pa.float64()) if one.name in read.numerals else one for one in self._stored]
+        )
 
     def __repr__(self) -> str:
         files = f"{len(self.parts)} files" if len(self.parts) > 1 else self.parts[0].path
@@ -109,7 +119,9 @@ class FileSource(RowSource):
     def fingerprint(self) -> str:
         """A hash of the files' names, sizes and times of change, and of which columns are read as what."""
         state = [(one.path, one.state) for one in self.parts]
-        return hashlib.sha256(repr((state, self.target, self.weight, self.names)).encode()).hexdigest()
+        return hashlib.sha256(
+            repr((state, self.target, self.weight, self.names, self.cells)).encode()
+        ).hexdigest()
 
     def tables(self, names: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The rows in their order as tables of ``batch_rows`` rows or fewer, such as for ``predict_proba``.
@@ -150,19 +162,20 @@ class FileSource(RowSource):
         for part, place, table in self._read([*wanted, *more]):
             if self.classes is None:
                 cells, code = _factorized(table[self.target])
+                cells = self.cells.classes(cells)
             else:
                 cells, code = label_rows(_numbers(table.select(self.targets), place), place)
             weight = None if self.weight is None else _weights(table[self.weight], place)
             yield Batch(table.select(wanted), cells, code, weight, place, part)
 
     def _read(self, names: Sequence[str]) -> Iterator[tuple[tuple[int, int], str, pa.Table]]:
-        schema = pa.schema([self.schema.field(name) for name in names])
+        schema = pa.schema([self._stored.field(name) for name in names])
 
         def read() -> Iterator[tuple[tuple[int, int], str, pa.Table]]:
             for part in self.parts:
                 for group, place, batch in part.pieces(names, self.batch_rows):
                     table = as_schema(pa.Table.from_batches([batch]), schema, place)
-                    yield (part.number, group), place, table
+                    yield (part.number, group), place, self.cells.read(table, self.names, place)
 
         yield from ahead(read(), AHEAD)
 
@@ -201,7 +214,7 @@ def from_files(
     encoding : str, optional
         Of a CSV file; None: that of its byte order mark, else UTF-8, else guessed.
     missing : sequence of str
-        Cells of a CSV file that are missing, besides empty ones and the usual words (NA, NaN, null).
+        Cells that are missing, besides empty ones and, in CSV files, the usual words (NA, NaN, null).
     file_format : {"parquet", "csv", "ipc"}, optional
         Of the files; None: by their endings.
 
@@ -227,7 +240,8 @@ def from_files(
     """
     reading = Reading(encoding=encoding, separator=separator, missing=tuple(missing))
     parts = parts_of(path, reading, file_format)
-    source = FileSource(parts, target, weight=weight, drop=drop, batch_rows=batch_rows)
+    cells = Cells(missing=tuple(missing))
+    source = FileSource(parts, target, weight=weight, drop=drop, batch_rows=batch_rows, cells=cells)
     if note := source.note:
         warnings.warn(note, LabelWarning, stacklevel=2)
     return source

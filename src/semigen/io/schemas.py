@@ -19,7 +19,11 @@ _UNITS = ("s", "ms", "us", "ns")
 
 
 def agreed(
-    parts: Sequence[Part], *, as_text: Collection[str] = (), as_is: Collection[str] = ()
+    parts: Sequence[Part],
+    *,
+    as_text: Collection[str] = (),
+    as_written: Collection[str] = (),
+    as_is: Collection[str] = (),
 ) -> list[Part]:
     """Files whose columns have the types that the cells of all of them tell, where the files have none.
 
@@ -31,6 +35,8 @@ def agreed(
     parts : sequence of Part
     as_text : collection of str
         Columns of CSV files that are text.
+    as_written : collection of str
+        Those of them of which only empty cells are missing.
     as_is : collection of str
         Columns whose whole numbers are classes.
     """
@@ -43,7 +49,7 @@ def agreed(
         kind = pa.string() if name in as_text else _csv_type(name, having, name in as_is)
         if kind is not None:
             types[name] = kind
-    return [part.typed(types) if isinstance(part, CsvPart) else part for part in parts]
+    return [part.typed(types, as_written) if isinstance(part, CsvPart) else part for part in parts]
 
 
 def _csv_type(name: str, files: Sequence[CsvPart], is_class: bool) -> pa.DataType | None:
