@@ -31,6 +31,7 @@ def rows():
             "zip": np.array(["01234", "10115"])[(truth + (rng.random(N_ROWS) < 0.2)) % 2],
             "rank": rng.integers(1, 4, N_ROWS),
             "size": np.where(rng.random(N_ROWS) < 0.1, "?", np.array(["1.5", "2.5"])[truth]),
+            "color": np.array(["red", "NA"])[(truth + (rng.random(N_ROWS) < 0.4)) % 2],
             "y": pa.array(label, mask=label == ""),
         }
     )
@@ -51,7 +52,7 @@ def test_cells_mean_what_they_mean_in_memory(tmp_path, ending):
     for source in (f"whole{ending}", "parts"):
         out = tmp_path / f"out-{source}"
         run("fit", tmp_path / source, *given, "--out", out)
-        files = ["--out", out / "new.csv", "--id", "key", "--keep", "a"]
+        files = ["--out", out / "new.csv", "--id", "key", "--keep", "color"]
         run("predict", out / "model.semigen", tmp_path / source, *files)
         summary = json.loads((out / "summary.json").read_text())
         found.append((semigen.load(out / "model.semigen"), summary, read(out)))
@@ -66,7 +67,7 @@ def test_cells_mean_what_they_mean_in_memory(tmp_path, ending):
         assert one["key"] == other["key"]
         np.testing.assert_allclose(one["p_yes"], other["p_yes"], atol=1e-9)
     assert got[0]["key"][:2] == ["NA", "null"]
-    assert got[1]["a"] == wanted[1]["a"]
+    assert got[1]["color"] == wanted[1]["color"] == table["color"].to_pylist()
 
 
 def read(out):
@@ -99,7 +100,7 @@ def test_a_cell_that_is_no_number_after_all_is_placed(tmp_path, monkeypatch):
     price = [*table["price"].to_pylist()[:-1], "dear"]
     y = [None] * 500 + ["no", "yes"] * 49 + [None, None]
     (tmp_path / "parts").mkdir()
-    out = table.set_column(2, "price", pa.array(price)).set_column(6, "y", pa.array(y))
+    out = table.set_column(2, "price", pa.array(price)).set_column(7, "y", pa.array(y))
     parquet.write_table(out, tmp_path / "parts" / "a.parquet")
     given = ["--target", "y", "--model", "mixture", "--covariance", "full", "--id", "key"]
     done = run("fit", tmp_path / "parts", *given, "--out", tmp_path / "out", code=1)

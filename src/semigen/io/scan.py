@@ -94,10 +94,7 @@ class FileSource(RowSource):
         as_is, read = [] if self.classes else self.targets, self.cells
         parts = agreed(parts, as_text=read.as_text, as_written=read.as_written, as_is=as_is)
         self.parts = tuple(replace(part, number=number) for number, part in enumerate(parts))
-        self._stored = common_schema(self.parts, [name for name in first.schema.names if name not in drop])
-        self.schema = pa.schema(
-            [one.with_type(pa.float64()) if one.name in read.numerals else one for one in self._stored]
-        )
+        self.schema = common_schema(self.parts, [name for name in first.schema.names if name not in drop])
 
     def __repr__(self) -> str:
         files = f"{len(self.parts)} files" if len(self.parts) > 1 else self.parts[0].path
@@ -169,7 +166,7 @@ class FileSource(RowSource):
             yield Batch(table.select(wanted), cells, code, weight, place, part)
 
     def _read(self, names: Sequence[str]) -> Iterator[tuple[tuple[int, int], str, pa.Table]]:
-        schema = pa.schema([self._stored.field(name) for name in names])
+        schema = pa.schema([self.schema.field(name) for name in names])
 
         def read() -> Iterator[tuple[tuple[int, int], str, pa.Table]]:
             for part in self.parts:
