@@ -31,7 +31,7 @@ def rows():
             "zip": np.array(["01234", "10115"])[(truth + (rng.random(N_ROWS) < 0.2)) % 2],
             "rank": rng.integers(1, 4, N_ROWS),
             "size": np.where(rng.random(N_ROWS) < 0.1, "?", np.array(["1.5", "2.5"])[truth]),
-            "color": np.array(["red", "NA"])[(truth + (rng.random(N_ROWS) < 0.4)) % 2],
+            "color": np.array(["red", "NA", "blue"])[(truth + rng.integers(0, 2, N_ROWS)) % 3],
             "y": pa.array(label, mask=label == ""),
         }
     )
