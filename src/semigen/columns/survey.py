@@ -97,7 +97,8 @@ def learn_source(
 def _survey(kinds: Kinds, unlabeled: Any, seed: int, piece: RowSource) -> _Survey:
     survey = _Survey(piece.target, piece.classes, kinds, unlabeled, seed)
     for batch in piece.batches():
-        survey.add(batch)
+        if len(batch.code):
+            survey.add(batch)
     return survey
 
 
