@@ -76,6 +76,11 @@ class Part(ABC):
             yield group, place, self._completed(batch, names)
         self.check()
 
+    @property
+    def n_rows(self) -> int | None:
+        """Rows, where the file says so."""
+        return None
+
     def with_constants(self, constants: Mapping[str, Any], schema: pa.Schema) -> Self:
         """The file with columns that have one cell for all rows; ``schema`` has their types."""
         own = [one for one in self.schema if one.name not in constants]
@@ -123,6 +128,11 @@ class ParquetPart(Part):
 
     stored: pa.Schema = field(repr=False)
     groups: tuple[tuple[int, int], ...]
+
+    @property
+    def n_rows(self) -> int:
+        """Of the row groups that are read."""
+        return sum(n for _, n in self.groups)
 
     def split(self, most_rows: int) -> Sequence[Self]:
         """Consecutive row groups that have so many rows or fewer together."""

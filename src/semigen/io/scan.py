@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -55,6 +55,9 @@ class FileSource(RowSource):
     """
 
     without_target: tuple[str, ...] = ()
+    watch: Callable[[int, int], None] | None = None
+    """Called as rows are read: with the number of the pass, and the rows that it has read."""
+    _n_passes = 0
 
     def __init__(
         self,
@@ -143,7 +146,7 @@ class FileSource(RowSource):
     def _of(self, part: Part) -> FileSource:
         """The same columns of a part."""
         one = copy(self)
-        one.parts = (part,)
+        one.parts, one.watch = (part,), None
         return one
 
     def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
@@ -174,7 +177,13 @@ class FileSource(RowSource):
                     table = as_schema(pa.Table.from_batches([batch]), schema, place)
                     yield (part.number, group), place, self.cells.read(table, self.names, place)
 
-        yield from ahead(read(), AHEAD)
+        n_rows = 0
+        self._n_passes += 1
+        for part, place, table in ahead(read(), AHEAD):
+            n_rows += table.num_rows
+            if self.watch is not None:
+                self.watch(self._n_passes, n_rows)
+            yield part, place, table
 
 
 def from_files(
