@@ -13,7 +13,7 @@ from pyarrow import csv, feather, parquet
 import semigen
 import semigen.data
 from semigen.columns.survey import learn_source
-from semigen.exceptions import LabelWarning, TableError
+from semigen.exceptions import LabelError, LabelWarning, TableError
 from semigen.io import parts
 from semigen.io.tables import read_table
 
@@ -168,6 +168,21 @@ def test_what_is_no_path_and_what_is_no_weight(tmp_path):
     source = semigen.data.from_files(tmp_path, "y", weight="w")
     with pytest.raises(TableError, match=r"a\.parquet, row group 0: row weights must be numbers.*heavy"):
         learn_source(source, None, None)
+
+
+def test_targets_without_a_class_are_refused(tmp_path):
+    write(ROWS.set_column(1, "y", pa.array([[1], [2], None, None])), tmp_path / "list.parquet")
+    with pytest.raises(
+        LabelError, match=r"list\.parquet, row group 0: the target 'y' has cells of type list"
+    ):
+        learn_source(semigen.data.from_files(tmp_path / "list.parquet", "y"))
+    write(ROWS.set_column(1, "y", pa.array(["?", None, None, None])), tmp_path / "none.parquet")
+    for marker, weight in (("?", 1.0), (None, 0.0)):
+        rows = parquet.read_table(tmp_path / "none.parquet")
+        write(rows.append_column("w", pa.array([weight, 1.0, 1.0, 1.0])), tmp_path / "w.parquet")
+        source = semigen.data.from_files(tmp_path / "w.parquet", "y", weight="w")
+        with pytest.raises(LabelError, match="the target 'y' has no label in 4 rows"):
+            learn_source(source, None, marker)
 
 
 def test_a_model_of_codes_reads_them_batch_by_batch(tmp_path):

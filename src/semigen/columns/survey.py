@@ -265,6 +265,12 @@ class _Survey:
         found = [one for one in frames if one is not None]
         if not found:
             raise LabelError("the weights of all rows are zero: at least one row must count.")
+        is_labeled = np.array(self.labeled, dtype=bool)
+        if not self.totals[:, 0, is_labeled].any():
+            raise LabelError(
+                f"the target {self.target!r} has no label in {self.n_rows:,} rows (or only in rows of weight "
+                "0): label at least one row of each class."
+            )
         facts = np.concatenate(known)
         order = np.argsort(facts[:, 1], kind="stable")
         frame, facts = nw.concat(found, how="vertical")[order], facts[order]

@@ -161,7 +161,7 @@ class FileSource(RowSource):
         more = [*self.targets] if self.weight is None else [*self.targets, self.weight]
         for part, place, table in self._read([*wanted, *more]):
             if self.classes is None:
-                cells, code = _factorized(table[self.target])
+                cells, code = _factorized(table[self.target], f"{place}: the target {self.target!r}")
                 cells = self.cells.classes(cells)
             else:
                 cells, code = label_rows(_numbers(table.select(self.targets), place), place)
@@ -264,12 +264,17 @@ def _unlabeled(part: Part, targets: Sequence[str]) -> Part:
     return part.with_constants(dict.fromkeys(targets), empty)
 
 
-def _factorized(column: pa.ChunkedArray) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
+def _factorized(column: pa.ChunkedArray, what: str) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
     """Distinct cells of a column, and the number of each row's, -1 where it is empty."""
     array = column.combine_chunks()
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
-    coded = array.dictionary_encode()
+    try:
+        coded = array.dictionary_encode()
+    except pa.ArrowException as error:
+        raise LabelError(
+            f"{what} has cells of type {array.type}, and classes are text, integers or booleans."
+        ) from error
     code = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return tuple(coded.dictionary.to_pylist()), code.astype(np.intp)
 
