@@ -106,3 +106,15 @@ def test_a_cell_that_is_no_number_after_all_is_placed(tmp_path, monkeypatch):
     done = run("fit", tmp_path / "parts", *given, "--out", tmp_path / "out", code=1)
     said = " ".join(done.output.split())
     assert "a.parquet, row group 0: column 'price' is numbers, and the cell 'dear' is none" in said
+
+
+def test_options_are_called_by_their_names(tmp_path):
+    (tmp_path / "parts").mkdir()
+    parquet.write_table(rows(), tmp_path / "parts" / "a.parquet")
+    for given, said in (
+        (["--target", "yy"], "has no column 'yy' (--target): did you mean 'y'?"),
+        (["--target", "y", "--id", "keys"], "has no column 'keys' (--id): did you mean 'key'?"),
+        (["--target", "y", "--weight", "w"], "has no column 'w' (--weight)"),
+    ):
+        done = run("fit", tmp_path / "parts", *given, "--model", "mixture", "--out", tmp_path / "out", code=1)
+        assert said in " ".join(done.output.split())

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from semigen.cli.sources import ReadOptions, Source, TableSource
 from semigen.cli.sources.columns import as_noted, expand_kinds, named_kinds
-from semigen.cli.sources.labels import classes_of
+from semigen.cli.sources.labels import classes_of, require_columns
 from semigen.cli.streams import RULE, Predicting
 from semigen.columns.numerals import Numerals
 from semigen.columns.survey import MOST_CLASSES, learn_source
@@ -107,6 +107,9 @@ class StreamSource(TableSource):
         """
         parts = parts_of(path, options.reading)
         roles = [name for name in (id_name, weight) if name is not None]
+        there = list(dict.fromkeys(name for part in parts for name in part.schema.names))
+        for option, name in {"--target": target, "--id": id_name, "--weight": weight}.items():
+            require_columns(there, [] if name is None else [name], path, option)
         typed = TypedFile(path, parts[0].schema.empty_table())
         kinds = named_kinds(expand_kinds(read_as, typed, {target, *roles, *drop}))
         as_text = tuple(name for name, kind in kinds.items() if kind in ("category", "text"))
