@@ -412,9 +412,31 @@ def test_the_recommendation_follows_the_table():
     found = advised(harmed.X, harmed.y)
     assert found.recommendation.kind == "discriminative"
     assert rules(found)["misspecification"].strength > 0.4
-    model = eval(found.recommendation.estimator, {"semigen": semigen, "sklearn": sklearn})
+    model = eval(found.recommendation.single, {"semigen": semigen, "sklearn": sklearn})
     frame = pd.DataFrame(harmed.X).rename(columns=str).assign(word=["yes", "no"] * (len(harmed.X) // 2))
     assert isinstance(model.fit(frame, harmed.y).classifier_, RandomForestClassifier | LogisticRegression)
+
+
+def test_a_mixture_is_recommended_where_unlabeled_rows_help_it_and_else_the_ensemble():
+    few = make_gaussian_classes(6, 100, 2, distance=3, random_state=1)
+    helped = advised(few.X, few.y)
+    assert helped.recommendation.kind == "generative"
+    assert helped.verdict.startswith("use")
+    assert helped.recommendation.estimator == helped.recommendation.single
+    ensemble, of, found = "semigen.AutoClassifier()", clean_study(), advice().findings
+    for weight, wanted in ((1.0, ...), (0.5, ...), (0.0, ensemble), (None, ensemble)):
+        what = recommend(of, found, False, weight)
+        assert what.kind == "generative"
+        assert "MixtureClassifier" in what.single
+        assert what.estimator == (what.single if wanted is ... else wanted)
+        assert what.single in what.sentence
+        assert what.estimator in what.sentence
+        density = recommend(of, found, True, weight)
+        assert density.estimator == density.single
+    harmed = make_harm("skewed columns", 50, n_unlabeled=200, random_state=0)
+    what = advised(harmed.X, harmed.y).recommendation
+    assert (what.kind, what.estimator) == ("discriminative", ensemble)
+    assert what.sentence == what.to_dict()["sentence"]
 
 
 @pytest.mark.parametrize(

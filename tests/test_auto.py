@@ -21,7 +21,7 @@ from semigen.ensemble.defaults import BOOSTING, EXTRA_TREES, LOGISTIC, SUPERVISE
 from semigen.ensemble.forms import seconds_to_predict
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, RidgeLogistic
-from semigen.exceptions import DatasetShiftWarning, LabelError, ParameterError
+from semigen.exceptions import ColumnWarning, DatasetShiftWarning, LabelError, ParameterError
 from semigen.representation import PlainColumns, PrincipalAxes
 
 REDRAWN = "a row given twice is another draw of the random representation than a row of weight 2"
@@ -362,13 +362,15 @@ def test_supervised_models_have_weights_that_add_up_to_those_of_all():
 
 def test_models_of_the_columns_themselves_count_less_the_more_columns_there_are():
     default = defaults.DEFAULT_WEIGHTS
-    assert defaults.default_weights(sparse=False, n_features=2) == default
-    wide = defaults.default_weights(sparse=False, n_features=160)
+    assert defaults.default_weights(sparse=False, n_features=2, n_classes=50) == default
+    wide = defaults.default_weights(sparse=False, n_features=160, n_classes=2)
     for name in (defaults.MIXTURES, defaults.SPREADING, defaults.GRAPH):
         assert wide[name] == default[name] > 0
     for name in (defaults.MIXTURE_PER_CLASS, *SUPERVISED):
         assert wide[name] == pytest.approx(default[name] / 10)
-    assert defaults.default_weights(sparse=True, n_features=9999) == defaults.DOCUMENT_WEIGHTS
+    assert defaults.default_weights(sparse=True, n_features=9999, n_classes=99) == defaults.DOCUMENT_WEIGHTS
+    del default[defaults.BOOSTING]
+    assert defaults.default_weights(sparse=False, n_features=2, n_classes=51) == default
 
 
 @pytest.mark.parametrize("share", [0.5, 0.02])
@@ -404,7 +406,18 @@ def test_it_says_which_class_shares_it_assumes(prior, why, rng):
     first = auto.class_prior_[0]
     wanted = {"unlabeled": 260 / 300, "shared": 0.5, "uniform": 0.5}.get(str(prior), 0.7)
     assert first == pytest.approx(wanted, abs=0.05)
-    assert f"Class shares assumed ({why}): 0 {first:.1%}, 1 {1 - first:.1%}." in auto.explanation_
+    each = "50.0% for each of the 2 classes" if wanted == 0.5 else f"0 {first:.1%}, 1 {1 - first:.1%}"
+    assert f"Class shares assumed ({why}): {each}." in auto.explanation_
+    X[7] = np.nan
+    np.testing.assert_allclose(auto.predict_proba(X[7:9])[0], auto.class_prior_)
+    assert not np.allclose(auto.predict_proba(X[8:9]), auto.class_prior_)
+
+
+def test_an_accuracy_is_said_beside_the_share_of_the_largest_class(rng):
+    truth = np.repeat([0, 1], [50, 10])
+    X = rng.normal(size=(60, 2)) + 3 * truth[:, None]
+    assert "% (83.3% of the labeled rows are 0)" in small().fit(X, truth).explanation_
+    assert "of the labeled rows are" not in small().fit(X[40:], truth[40:]).explanation_
 
 
 def test_held_out_rows_are_numbered_as_in_the_table(wine):
@@ -456,7 +469,8 @@ def test_mixed_tables_with_missing_values_and_new_rows(rng):
     auto = small().fit(frame, y)
     assert auto.score(frame, truth) > 0.8
     moved = frame[frame.columns[::-1]].assign(extra="x", color="violet")
-    assert np.isfinite(auto.predict_proba(moved)).all()
+    with pytest.warns(ColumnWarning, match="most values of column 'color', such as 'violet'"):
+        assert np.isfinite(auto.predict_proba(moved)).all()
     np.testing.assert_allclose(auto.predict_proba(frame.head(7)), auto.predict_proba(frame)[:7], atol=1e-9)
 
 

@@ -5,7 +5,9 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from semigen.evaluation.calibration import (
+    DEVIATIONS,
     LEAST_AGREEMENT,
+    MOST_POWERS,
     POWER,
     SD,
     TRUST,
@@ -105,11 +107,13 @@ def test_agreement_sets_the_usual_power_and_how_much_held_out_rows_count(rng):
     kappa = agreement(evidence, other, ONES)
     assert 0.2 < kappa < 0.8
     found = calibrate(evidence, ONES, [Fold(held, code, np.ones(60), other)], SHARES)
-    powers = found.powers * spread(evidence, ONES)
+    powers = USUAL * kappa * np.exp(SD * DEVIATIONS)
     logits = np.log(SHARES) + powers[:, None, None] * held / spread(other, ONES)
     of_class = log_softmax(logits, axis=2)[:, np.arange(60), code].sum(axis=1)
-    prior = -0.5 * (np.log(powers / (USUAL * kappa)) / SD) ** 2
-    np.testing.assert_allclose(found.chances, softmax(prior + kappa**TRUST * of_class), rtol=1e-9)
+    chances = softmax(-0.5 * DEVIATIONS**2 + kappa**TRUST * of_class)
+    for order in range(2 * MOST_POWERS):
+        moment = found.chances @ np.log(found.powers * spread(evidence, ONES)) ** order
+        assert moment == pytest.approx(chances @ np.log(powers) ** order, rel=1e-8)
 
 
 def test_a_row_of_weight_2_is_two_rows(rng):
@@ -147,3 +151,17 @@ def test_a_few_rows_far_from_all_others_do_not_make_predictions_unsure(rng):
     far[:4] = [1.0 - 2e-12, 1e-12, 1e-12]
     spreads = [spread(evidence_of(one, SHARES), np.ones(100)) for one in (far, probs)]
     assert spreads[0] < 1.1 * spreads[1]
+
+
+def test_log_probabilities_are_those_of_the_probabilities_however_far_apart(rng):
+    evidence = rng.normal(size=(40, 3)) * np.array([1.0, 30.0])[np.arange(40) % 2, None]
+    for powers, shares in ((np.array([0.1, 0.7]), SHARES), (np.ones(1), np.array([0.6, 0.4, 0.0]))):
+        calibration = Calibration(powers, np.full(len(powers), 1 / len(powers)), shares)
+        probs = calibration.of_evidence(evidence)
+        parts = [shares * np.exp(a * evidence) for a in powers]
+        twin = np.mean([one / one.sum(axis=1, keepdims=True) for one in parts], axis=0)
+        np.testing.assert_allclose(probs, twin, atol=1e-12)
+        np.testing.assert_allclose(np.exp(calibration.log_of_evidence(evidence)), probs, rtol=1e-9)
+        np.testing.assert_allclose(calibration.of_evidence(np.stack([evidence] * 2))[1], probs)
+    far = Calibration(np.ones(1), np.ones(1), SHARES).log_of_evidence(np.array([[0.0, -5000.0, 1.0]]))
+    assert far[0, 1] == pytest.approx(-5001, abs=1)

@@ -196,7 +196,9 @@ def test_too_few_labels_to_cross_validate(here, monkeypatch):
     assert summary["verdict"]["outcome"] == "not compared"
 
 
-def test_the_twin_is_kept_where_unlabeled_rows_hurt(here):
+def test_the_twin_is_kept_where_unlabeled_rows_hurt(here, monkeypatch):
+    """At full weight; the balanced one hardly hurts."""
+    monkeypatch.setattr("semigen.mixture.evidence.candidate_weights", lambda rows: [1.0])
     data = semigen.datasets.make_gaussian_classes(60, 1000, 20, distance=3.0, random_state=1)
     pd.DataFrame(data.X).assign(y=data.y).to_csv("good.csv", index=False)
     data = semigen.datasets.make_misspecified(20, 1000, cluster_distance=8, random_state=1)

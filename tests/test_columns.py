@@ -14,6 +14,7 @@ import pytest
 
 from frames import frame, library
 from semigen.columns import Column, describe, infer, learn, read, restore
+from semigen.columns.standins import stand_ins
 from semigen.exceptions import ColumnError, ColumnWarning
 
 __all__ = ["frame", "library"]  # fixtures
@@ -52,9 +53,9 @@ def test_text(frame):
     digits = one(frame, "x", ["1", "25", "103", "1"])
     assert (digits.kind, digits.use) == ("text", True)
     assert "read as numbers" in digits.reason
-    nearly = one(frame, "x", ["1", "2", "?", "3"])
+    nearly = one(frame, "x", ["1", "2", "x", "3"])
     assert nearly.kind == "text"
-    assert "'?'" in nearly.reason
+    assert "'x'" in nearly.reason
     assert one(frame, "who", ["ann lee", "bob", "cid"]).kind == "id"
     assert one(frame, "zip", ["94110", "10001", "60601"]).kind == "text"
     codes = [f"{j:05d}" for j in range(17, 40)]
@@ -74,6 +75,10 @@ def test_text(frame):
         (["7", "20,412", "5", "6"], "'20,412' is 20,412", [7, 20412, 5, 6]),
         (["$1,250", "$3", "$4"], "'$1,250' is 1,250", [1250, 3, 4]),
         (["51.3%", None, "", "7%"], "'51.3%' is 51.3", [51.3, np.nan, np.nan, 7]),
+        (["70 kg", "65.5 kg", "1,200 kg"], "'70 kg' is 70", [70, 65.5, 1200]),
+        (["5", "?", "1", "5", "?"], "'?' is missing", [5, np.nan, 1, 5, np.nan]),
+        (["1.5", "2", "N/A", "-"], "'N/A' is missing", [1.5, 2, np.nan, np.nan]),
+        (["$1,250", "unknown", "$3"], "'$1,250' is 1,250, 'unknown' is missing", [1250, np.nan, 3]),
     ],
 )
 def test_numbers_as_people_write_them_are_numbers(frame, cells, said, numbers):
@@ -108,6 +113,43 @@ def test_intervals_of_pandas_are_levels():
     assert matrix[:, 0].tolist() == [0, 1, 2, 2, 1, 0]
     assert read(schema, pd.DataFrame({"age": pd.cut(ages[2:3], [60, 90])})).tolist() == [[2]]
     assert read(schema, pd.DataFrame({"age": ["(30, 60]"]})).tolist() == [[1]]
+
+
+@pytest.mark.parametrize("name", ["id", "Unnamed: 0", "customer_id"])
+def test_numbers_of_rows_that_are_called_so_are_no_features(frame, name):
+    table = {name: [1000 + 37 * j % 50 for j in range(50)], "age": [18 + 7 * j % 40 for j in range(50)]}
+    with pytest.warns(ColumnWarning, match=f"'{name}' is not used: every row has a different number"):
+        assert learn(frame(table))[0].input_names == ("age",)
+    assert learn(frame(table), {name: "number"})[0].input_names == (name, "age")
+    assert learn(frame({name: table[name]}))[0].input_names == (name,)
+    assert learn(frame({**table, name: [1, *range(49)]}))[0].input_names == (name, "age")
+
+
+AGES = [18.0, 25, 31, 47, 52, 60, 66, 71, 83, 90]
+
+
+@pytest.mark.parametrize(
+    ("cells", "value", "n_rows"),
+    [
+        ([*AGES, -999, -999], -999, 2),
+        ([*AGES, 999, np.nan, 999, 999], 999, 3),
+        ([*AGES, -9, -9], None, 0),  # near the others
+        ([*AGES, -999], None, 0),  # once
+        ([*AGES, 1e6, 1e6], None, 0),  # no nines
+        ([18, 25, -999, -999], None, 0),  # codes
+        ([np.nan, np.nan], None, 0),
+    ],
+)
+def test_numbers_that_may_stand_for_missing_values(cells, value, n_rows):
+    found = stand_ins(np.array([cells], dtype=float).T).get(0)
+    assert (value, n_rows) == ((None, 0) if found is None else (found.value, found.n_rows))
+    if found is not None:
+        assert (found.lowest, found.highest) == (18, 90)
+        for X, kinds in ((pd.DataFrame({"age": cells}), {"age": "number"}), (np.array([cells]).T, "number")):
+            with pytest.warns(ColumnWarning, match=rf"{value} in {n_rows} rows is far.*18 to 90.*NaN"):
+                learn(X)
+            learn(X, kinds)
+        assert describe(pd.DataFrame({"age": cells}))[0].reason.startswith(f"{value} in {n_rows} rows")
 
 
 def test_constant_and_empty(frame):
@@ -219,8 +261,10 @@ def test_long_text_is_text_however_often_it_repeats(frame):
 
 
 def test_text_that_reads_as_numbers_is_no_category(frame):
-    assert kind_of(frame, [*["1", "2"] * 9, "?", "?"]) == "text"
-    assert kind_of(frame, [*["1", "2"] * 9, "?", "?", "?"]) == "category"
+    assert kind_of(frame, [*["1", "2"] * 9, "x", "x"]) == "text"
+    assert kind_of(frame, [*["1", "2"] * 9, "x", "x", "x"]) == "category"
+    assert kind_of(frame, [*["01", "02"] * 9, "?", "?", "?"]) == "category"
+    assert kind_of(frame, ["?", "N/A", "?"] * 9) == "category"
     assert kind_of(frame, ["2", "4", "more"] * 9) == "category"
     assert kind_of(frame, ["1,5", "2,5", "3,0"] * 9) == "number"
     assert kind_of(frame, ["1", "low", "high"] * 9) == "category"

@@ -1,6 +1,7 @@
 """Any classifiers on the same folds: what each is given, and what is said of the result."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -178,3 +179,25 @@ def test_compare_on_the_command_line(tmp_path):
     assert weighted["scores"]["logistic"] == wanted.to_dict()["scores"]["logistic"]
     assert weighted["scores"]["logistic"] != record["scores"]["logistic"]
     assert "no model 'nothing'" in error_of(run(*arguments, "nothing", code=1))
+
+
+def test_warnings_of_all_folds_are_given_once():
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    table = pd.DataFrame(
+        {"u": rng.normal(size=40), "day": [f"2024-{1 + j % 12:02d}-{1 + j % 28:02d}" for j in range(40)]}
+    )
+    for n_jobs in (1, 2):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            semigen.compare(["logistic", "mixture"], table, y, n_jobs=n_jobs)
+        assert len([one for one in caught if "'day' (date) became" in str(one.message)]) == 1
+        assert {one.filename for one in caught} == {__file__} or n_jobs > 1
+
+
+def test_a_classifier_that_cannot_read_the_table_is_named():
+    table = pd.DataFrame({"color": ["red", "blue"] * 20})
+    with pytest.raises(
+        ParameterError, match=r"'naive' cannot be fitted .*(red|blue).*Put what encodes its columns before"
+    ):
+        semigen.compare({"naive": GaussianNB()}, table, np.arange(40) % 2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
+from contextlib import nullcontext
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
@@ -14,6 +16,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.semi_supervised import LabelSpreading
 
 from semigen import (
@@ -28,7 +31,7 @@ from semigen.arrays.special import log_posterior
 from semigen.data.labels import encode
 from semigen.data.weights import read_labels
 from semigen.datasets import make_gaussian_classes
-from semigen.exceptions import ColumnWarning, LabelWarning
+from semigen.exceptions import ClassNameWarning, ColumnWarning, LabelWarning
 from semigen.io.migrations import finish, parts_of
 from semigen.representation import PlainColumns
 
@@ -94,6 +97,7 @@ def with_models():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::semigen.exceptions.ClassNameWarning")
 @pytest.mark.parametrize(("names", "name"), with_models())
 def test_labels_of_every_type_give_what_their_numbers_give(names, name):
     X, code = rows()
@@ -179,10 +183,10 @@ def test_rows_beyond_all_numbers_get_the_class_shares_and_a_warning():
     model = MixtureClassifier(unlabeled=None).fit(X, named(code, ["a", "b", "c"]))
     with pytest.warns(ColumnWarning, match="class shares"):
         found = model.predict_proba(np.vstack([X[:1], np.full((1, 3), 1e200)]))
-    assert_allclose(found[1], model.class_prior_)
+    assert_allclose(found[1], model.calibration_.shares)
     assert_allclose(found[:1], model.predict_proba(X[:1]), rtol=1e-12)
     with pytest.warns(ColumnWarning):
-        assert model.predict(np.full((1, 3), 1e200)) == model.classes_[model.class_prior_.argmax()]
+        assert model.predict(np.full((1, 3), 1e200)) == model.classes_[model.calibration_.shares.argmax()]
 
 
 @pytest.mark.filterwarnings("error::semigen.exceptions.LabelWarning")
@@ -206,3 +210,35 @@ def test_labels_without_the_rows_index_go_by_position(index):
     elif index == "twice the same":
         table.index = y.index = [0] * len(y)
     read_labels(y, None, None, table)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in MODELS if name != "pool"]
+)  # whose logistic regression reads numbers only
+def test_warnings_point_at_the_line_that_fits(name):
+    X, code = rows()
+    table, y = pd.DataFrame(X).add_prefix("x"), pd.Series(named(code, ["a", "b", "c"]))
+    table["day"] = [f"2024-01-{1 + j % 28:02d}" for j in range(len(table))]
+    for model in (clone(MODELS[name]), make_pipeline(clone(MODELS[name]))):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.fit(table, y.iloc[::-1])
+        assert {ColumnWarning, LabelWarning} <= {one.category for one in caught}
+        assert {one.filename for one in caught} == {__file__}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nan", "class 'nan' .40 rows.*unlabeled='nan'"),
+        ("?", "class '?' .40 rows"),
+        ("N/A ", "class 'N/A ' .40 rows"),
+        ("Yes ", "'Yes ' .40 rows., 'yes' .10 rows.*one spelling"),
+        ("nano", None),
+    ],
+)
+def test_names_of_classes_that_may_mean_something_else(name, said):
+    y = pd.Series(["yes"] * 10 + ["no"] * 10 + [name] * 40, dtype=object)
+    told = nullcontext() if said is None else pytest.warns(ClassNameWarning, match=said.replace("?'", "[?]'"))
+    with told:
+        assert encode(y).classes.tolist() == sorted({"yes", "no", name})

@@ -111,13 +111,43 @@ def test_dates_are_days_and_cycles():
         (["04/01/2021", "31/12/2021"], "%d/%m/%Y"),
         (["4.1.2021", "31.12.2021"], "%d.%m.%Y"),
         (["04-Jan-2021 08:15", "31-Dec-2021 23:59"], "%d-%b-%Y %H:%M"),
+        (["01/04/2021 08:15 AM", "12/31/2021 11:59 pm"], "%m/%d/%Y %I:%M %p"),
+        (["Jan 4, 2021", "Dec 31, 2021"], "%b %d, %Y"),
+        (["4 January 2021", "31 May 2021"], "%d %B %Y"),
+        (["04.01.21", "31.12.99"], "%d.%m.%y"),
+        (["01/04/2021", "?", "12/31/2021", " "], "%m/%d/%Y"),
         (["2021-01-04", "soon"], None),
+        (["1.4.21", "12.10.3"], None),
+        (["?", ""], None),
         (["1.5", "2.5"], None),
         (["12/31/2021", "31/12/2021"], None),
     ],
 )
 def test_how_dates_are_written(texts, form):
     assert date_format(texts) == form
+
+
+def test_dates_with_gaps():
+    encoder = learn_date("when", ["12/31/2021", "N/A", None, "1/4/2021"])
+    found = encoder.read("when", ["12/31/2021", "?", "1/1/2022"])
+    assert_allclose(found[:, 0] - found[0, 0], [0, np.nan, 1])
+    assert "week" in encoder.cycles
+
+
+def test_dates_in_iso_8601_are_read_whatever_the_fit_had():
+    encoder = learn_date("when", ["31/12/2021", "1/4/2021"])
+    assert_allclose(encoder.read("when", ["2021-12-31"]), encoder.read("when", ["31/12/2021"]))
+
+
+def test_codes_that_have_lost_their_zeros_are_told():
+    cells = ["01067", "20095", "01069"] * 9
+    encoder = learn_text("zip", cells, words=False, alone=False)
+    with pytest.warns(
+        ColumnWarning, match="'zip' has text such as 01067 in the fit, and here numbers such as 20095"
+    ):
+        encoder.read("zip", [None, 20095, 1067])
+    encoder.read("zip", ["20095", "1067"])
+    learn_text("zip", ["94110", "20095"] * 9, words=False, alone=False).read("zip", [94110])
 
 
 def test_a_cell_that_is_no_date_is_named():

@@ -13,7 +13,7 @@ from pyarrow import csv, feather, parquet
 import semigen
 import semigen.data
 from semigen.columns.survey import learn_source
-from semigen.exceptions import LabelError, LabelWarning, TableError
+from semigen.exceptions import ClassNameWarning, LabelError, LabelWarning, TableError
 from semigen.io import parts
 from semigen.io.tables import read_table
 
@@ -206,3 +206,9 @@ def test_markers_are_missing_in_any_format(tmp_path):
         assert cells(source, "n") == [1, None, 3, 4]
         assert cells(source, "t") == ["x", None, None if ending == ".csv" else "NA", None]
     assert source.fingerprint != semigen.data.from_files(tmp_path / "t.csv", "y").fingerprint
+
+
+def test_classes_that_may_be_none_are_told_with_their_rows(tmp_path):
+    write(ROWS.set_column(1, "y", pa.array(["a", "none", "none", None])), tmp_path / "t.parquet")
+    with pytest.warns(ClassNameWarning, match=r"rows of the class 'none' \(2 rows\)"):
+        learn_source(semigen.data.from_files(tmp_path / "t.parquet", "y"))

@@ -5,7 +5,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.special import log_softmax
+from scipy.special import log_softmax, logsumexp
+from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
@@ -13,12 +14,18 @@ from semigen import MixtureClassifier
 from semigen.data.blocks import Data
 from semigen.data.labels import encode
 from semigen.em import Mixture, ThreadEngine, fit, fit_levels, hierarchy, log_joint, start
-from semigen.em.hierarchy import FEW_STEPS, joint_left_out
+from semigen.em.hierarchy import FEW_STEPS, evidence_left_out
+from semigen.evaluation.calibration import DEVIATIONS, MOST_POWERS, SD, few_values
 from semigen.exceptions import ParameterError
 from semigen.families import Gaussian, Product, StudentT, as_family
 from semigen.families.covariance.diagonal import TiedDiag
 from semigen.mixture import evidence
-from semigen.mixture.evidence import POWER, POWER_STRENGTH, best_power
+from semigen.mixture.evidence import (
+    LARGEST_POWER,
+    USUAL,
+    judge,
+    usual_power,
+)
 
 CORRELATED = ["full", "tied", "low_rank"]
 WEIGHTS = [0.0, 0.1, 1.0]
@@ -201,11 +208,11 @@ def test_rows_left_out_are_seen_by_no_level(rng):
     """What a fold's rows get does not depend on their labels, nor on what lies where they lie."""
     _, data, engine, levels = two_levels(Gaussian("full"), rng)
     folds = [np.array([0, 4, 7]), np.array([1, 2]), np.array([5])]
-    found = joint_left_out(levels, None, data, folds, engine)
+    found = evidence_left_out(levels, None, data, folds, engine)
     pattern = data.labels.pattern.copy()
     pattern[folds[0]] = np.roll(pattern[folds[0]], 1)
     wrong = replace(data, labels=replace(data.labels, pattern=pattern))
-    again = joint_left_out(levels, None, wrong, folds[:1], engine)
+    again = evidence_left_out(levels, None, wrong, folds[:1], engine)
     for one, other in zip(found, again, strict=True):
         np.testing.assert_allclose(other, one[:3], rtol=1e-12)
     weight = data.weight.copy()
@@ -213,16 +220,17 @@ def test_rows_left_out_are_seen_by_no_level(rng):
     kept = replace(data, weight=weight)
     begin = start(levels[0].mixture, levels[0].prior, kept, engine, rng)
     upper = fit(levels[0].mixture, levels[0].prior, kept, begin, engine, max_iter=FEW_STEPS)
-    wanted = log_joint(levels[0].mixture, upper.params, data.take(folds[1]))
-    np.testing.assert_allclose(found[0][3:5], wanted, rtol=1e-12)
+    joint = log_joint(levels[0].mixture, upper.params, data.take(folds[1]))
+    wanted = joint - upper.params.log_group[0]
+    np.testing.assert_allclose(found[0][3:5], wanted - wanted.max(axis=1, keepdims=True), atol=1e-12)
 
 
 def test_very_many_unlabeled_rows_are_thinned_to_the_same_weight(monkeypatch, rng):
     _, data, engine, levels = two_levels(Gaussian("full"), rng, n=600)
     folds = [np.array([0, 4, 7]), np.array([1, 2])]
-    whole = joint_left_out(levels, None, data, folds, engine)[1]
+    whole = evidence_left_out(levels, None, data, folds, engine)[1]
     monkeypatch.setattr(hierarchy, "MOST_UNLABELED", 285)
-    half = joint_left_out(levels, None, data, folds, engine)[1]
+    half = evidence_left_out(levels, None, data, folds, engine)[1]
     assert 0 < np.abs(half - whole).max() < 1.0
     seen = []
     monkeypatch.setattr(
@@ -230,24 +238,59 @@ def test_very_many_unlabeled_rows_are_thinned_to_the_same_weight(monkeypatch, rn
         "start",
         lambda mixture, prior, kept, *_: seen.append(kept) or start(mixture, prior, kept, engine, rng),
     )
-    joint_left_out(levels, None, data, folds, engine)
+    evidence_left_out(levels, None, data, folds, engine)
     for kept, fold in zip(seen, folds, strict=True):
         assert kept.total_weight == pytest.approx(data.total_weight - len(fold))
         assert (~kept.labels.is_labeled).sum() == 285
 
 
-def test_the_power_is_the_minimum_of_what_it_says(rng):
-    joint = 5.0 * rng.normal(size=(200, 3))
-    truth, weight = rng.integers(3, size=200), rng.uniform(0.5, 2.0, size=200)
+def test_the_powers_are_the_posterior_that_the_text_says(rng):
+    """Twin: Bayes' rule over powers, row by row."""
+    evidence = 15.0 * rng.normal(size=(40, 3))
+    truth, shares = rng.integers(3, size=40), np.array([0.2, 0.3, 0.5])
+    weight = rng.integers(1, 5, size=40) / 2
+    repeated = np.sort(evidence.std(axis=1).repeat((2 * weight).astype(int)))
+    usual = USUAL / repeated[(len(repeated) - 1) // 2]
+    powers = np.minimum(usual * np.exp(SD * DEVIATIONS), 1.0)
+    assert 0 < (powers == 1).sum() < len(powers) / 2
+    score = []
+    for power, deviation in zip(powers, DEVIATIONS, strict=True):
+        likelihood = 0.0
+        for row, k, w in zip(evidence, truth, weight, strict=True):
+            says = shares * np.exp(power * row)
+            likelihood += w * np.log(says[k] / says.sum())
+        score.append(norm.logpdf(deviation) + likelihood)
+    found = judge(evidence, truth, weight, shares)
+    chances = np.exp(score - logsumexp(score))
+    mine = found.calibration
+    assert len(mine.powers) == MOST_POWERS
+    for order in range(2 * MOST_POWERS):
+        moment = mine.chances @ np.log(mine.powers) ** order
+        assert moment == pytest.approx(chances @ np.log(powers) ** order, rel=1e-8), "Gauss quadrature"
+    assert mine.powers.max() <= 1
+    assert found.loss == pytest.approx(logsumexp(norm.logpdf(DEVIATIONS)) - logsumexp(score))
+    once = judge(evidence, truth, np.ones(40), shares)
+    twice = judge(np.tile(evidence, (2, 1)), np.tile(truth, 2), np.full(80, 0.5), shares)
+    assert twice.loss == pytest.approx(once.loss), "a weight is a number of rows"
 
-    def penalized(power):
-        loss = -(log_softmax(power * joint, axis=1)[np.arange(200), truth] @ weight)
-        return loss + POWER_STRENGTH * np.log(power / POWER) ** 2
 
-    found = best_power(joint, truth, weight)
-    assert all(penalized(found.power) <= penalized(found.power * factor) for factor in (0.99, 1.01))
-    loss = -(log_softmax(found.power * joint, axis=1)[np.arange(200), truth] @ weight)
-    assert found.loss == pytest.approx(loss)
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_few_values_stay_as_they_are(n, rng):
+    values, chances = np.sort(rng.normal(size=n)), rng.dirichlet(np.ones(n))
+    for twice in (False, True):
+        given = np.concatenate([values, values]) if twice else values
+        weight = np.concatenate([0.3 * chances, 0.7 * chances]) if twice else chances
+        found, of_found = few_values(given, weight)
+        np.testing.assert_allclose(found, values, rtol=1e-9)
+        np.testing.assert_allclose(of_found, chances, rtol=1e-9)
+
+
+def test_far_classes_are_no_reason_to_be_sure_before_a_label_says_so(rng):
+    near, far = (scale * rng.normal(size=(31, 2)) for scale in (0.1, 100.0))
+    assert usual_power(near, np.ones(31)) == LARGEST_POWER
+    assert usual_power(far, np.ones(31)) * np.median(far.std(axis=1)) == pytest.approx(USUAL)
+    far[0, 0] = -np.inf
+    assert usual_power(far, np.ones(31)) > 0
 
 
 def test_power_is_one_where_the_model_is_right_and_small_where_it_is_not():
@@ -262,7 +305,7 @@ def test_power_is_one_where_the_model_is_right_and_small_where_it_is_not():
     assert wrong.posterior_power_ < 0.2
 
 
-def test_predictions_and_densities_do_not_know_of_the_power():
+def test_a_given_power_leaves_predictions_and_densities_as_they_are():
     x, y, _ = overlapping(3)
     plain, sharp = (MixtureClassifier(calibrate=a, unlabeled_weight=1.0).fit(x, y) for a in (1.0, 0.25))
     np.testing.assert_array_equal(plain.predict(x), sharp.predict(x))
@@ -278,7 +321,8 @@ def test_lambda_is_balanced_or_one():
     one_each[[np.flatnonzero(y == k)[0] for k in (0, 1)]] = [0, 1]
     blind = MixtureClassifier().fit(x, one_each)
     assert blind.unlabeled_weight_ == pytest.approx(2 / 398), "no label can be left out"
-    assert blind.posterior_power_ == POWER
+    spread = np.median(np.log(blind.predict_proba(x) / blind.calibration_.shares).std(axis=1))
+    assert spread < 2 * USUAL, "so nobody can say how sure predictions may be"
     assert MixtureClassifier().fit(x[:16], y[:16]).unlabeled_weight_ == 1.0
 
 
@@ -338,7 +382,7 @@ def test_a_class_with_as_many_rows_as_components_leaves_nothing_to_the_labels(rn
     x = np.concatenate([rng.normal(size=(3, 2)), 20 + rng.normal(size=(12, 2))])
     y = np.repeat(["few", "many"], [3, 12])
     model = MixtureClassifier(components_per_class={"few": 3}, random_state=0).fit(x, y)
-    assert model.posterior_power_ == POWER
+    assert np.ptp(np.log(model.calibration_.powers)) > 3, "nothing speaks for one power"
     assert model.unlabeled_weight_ == 1.0
 
 

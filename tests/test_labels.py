@@ -127,6 +127,7 @@ def test_every_vector_of_labels_reads_alike(name):
     assert values.tolist() == [classes[k] for k in code if k >= 0]
 
 
+@pytest.mark.filterwarnings("ignore::semigen.exceptions.ClassNameWarning")
 @pytest.mark.parametrize(
     ("y", "classes"),
     [

@@ -19,6 +19,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from semigen import MixtureClassifier, MixtureEnsembleFeatures
+from semigen.data.weights import estimated_shares
 from semigen.datasets import make_harm
 from semigen.exceptions import (
     ColumnError,
@@ -298,10 +299,26 @@ def test_probabilities_and_densities_belong_together(iris):
     model = MixtureClassifier(components_per_class=2, random_state=0).fit(X, marked)
     joint = np.exp(model.log_joint(X))
     np.testing.assert_allclose(np.exp(model.score_samples(X)), joint.sum(axis=1), rtol=1e-10)
-    powers = joint**model.posterior_power_
-    np.testing.assert_allclose(model.predict_proba(X), powers / powers.sum(axis=1, keepdims=True), rtol=1e-9)
+    np.testing.assert_allclose(model.predict_proba(X), twin(model, X), rtol=1e-9)
     np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), model.predict_proba(X), rtol=1e-9)
-    np.testing.assert_array_equal(model.predict(X), model.classes_[joint.argmax(axis=1)])
+    np.testing.assert_array_equal(model.predict(X), model.classes_[twin(model, X).argmax(axis=1)])
+    shares = estimated_shares(np.bincount(marked[marked >= 0]).astype(float))
+    np.testing.assert_allclose(model.calibration_.shares, shares)
+    own = MixtureClassifier(components_per_class=2, class_prior="unlabeled", random_state=0).fit(X, marked)
+    np.testing.assert_allclose(own.calibration_.shares, own.class_prior_)
+    raised = MixtureClassifier(components_per_class=2, calibrate=0.7, random_state=0).fit(X, marked)
+    powers = np.exp(raised.log_joint(X)) ** 0.7
+    np.testing.assert_allclose(raised.predict_proba(X), powers / powers.sum(axis=1, keepdims=True), rtol=1e-9)
+
+
+def twin(model, X):
+    """Σ_a P(a) p_a(k | x), p_a(k | x) ∝ π_k p(x | k)^a, where p(x | k) is no denormal number."""
+    density = np.exp(model.log_joint(X)) / model.class_prior_
+    found = np.zeros(density.shape)
+    for power, chance in zip(model.calibration_.powers, model.calibration_.chances, strict=True):
+        says = model.calibration_.shares * density**power
+        found += chance * says / says.sum(axis=1, keepdims=True)
+    return found
 
 
 def test_the_density_integrates_to_one(rng):
@@ -701,5 +718,5 @@ def test_a_weight_that_cannot_be_judged_leaves_the_others_their_evidence(rng, mo
     candidates = evidence.candidate_weights
     monkeypatch.setattr(evidence, "candidate_weights", lambda rows: [one for one in candidates(rows) if one])
     without = clone(model).fit(X, labels)
-    assert model.posterior_power_ == without.posterior_power_ != evidence.POWER
+    assert model.posterior_power_ == without.posterior_power_
     assert model.unlabeled_weight_ == without.unlabeled_weight_

@@ -138,8 +138,7 @@ def test_the_ensemble_adds_the_weighted_evidence_of_its_models_to_the_class_shar
     for name, model in pool.estimators_.items():
         prior = count / count.sum()
         if name == "mixture":
-            prior = model.class_prior_**model.posterior_power_
-            prior /= prior.sum()
+            prior = model.calibration_.shares
         log_probs = np.log(0.999 * model.predict_proba(data.X_test) + 0.001 / 3)
         total = total + pool.weights_[name] * (log_probs - np.log(prior))
     wanted = np.exp(total) / np.exp(total).sum(axis=1, keepdims=True)

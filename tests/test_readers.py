@@ -7,6 +7,7 @@ import gzip
 import io
 import string
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -19,9 +20,11 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from semigen.cli.sources import TableSource
+from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
 from semigen.columns.numerals import Numerals, numerals_of
 from semigen.exceptions import MissingExtraError, TableError
 from semigen.io.delimited import Reading
+from semigen.io.scan import from_files
 from semigen.io.tables import open_table, read_table, spreadsheet_safe, write_table
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -132,6 +135,13 @@ def test_numbers_are_what_people_mean(value, group, symbol, before, swapped):
         (["(1,200)", "7"], [-1200, 7]),
         (["−5 %", "3%"], [-5, 3]),
         (["$-5", "-$5", "$ 5"], [-5, -5, 5]),
+        (["EUR 1.200,50", "EUR 3"], [1200.5, 3]),
+        (["R$ 5", "7"], [5, 7]),
+        (["-5 °C", "7.5°C"], [-5, 7.5]),
+        (["3 years", "10 years"], [3, 10]),
+        (["1 year", "2 years"], None),
+        (["5 kg", "7"], None),
+        (["70X", "80X"], None),
         (["0.5", "50%"], None),
         (["$5", "€5"], None),
         (["1.2.3"], None),
@@ -149,6 +159,17 @@ def test_numerals(cells, numbers):
     assert numbers == (None if found is None else list(map(found.read, cells)))
 
 
+def test_words_for_nothing_beside_numbers_of_a_file_are_missing():
+    cells = {"age": ["31", "?", "45"], "paid": ["$5", "$1,200", "-"], "zip": ["01067", "?", "94110"]}
+    found, numerals, notes = read_written_numbers(pa.table(cells), [], [], ".")
+    assert found.to_pydict() == {**cells, "age": [31, None, 45], "paid": [5, 1200, None]}
+    assert notes[0].startswith("read as numbers: age ('?' is missing), paid ('$5' is 5, '-' is missing).")
+    noted = {name: asdict(one) for name, one in numerals.items()}
+    new = pa.table({"age": ["N/A", "7"], "paid": ["$6", "?"]})
+    again = read_numbers_again(new, ["age", "paid"], noted, ".", Path("new.csv"))
+    assert again.to_pydict() == {"age": [None, 7], "paid": [6, None]}
+
+
 def test_the_decimal_mark_in_doubt():
     assert numerals_of(["1,234"]) == Numerals(".")
     assert numerals_of(["1,234"], ",") == Numerals(",")
@@ -156,6 +177,7 @@ def test_the_decimal_mark_in_doubt():
 
 
 HEADS = {
+    '"sep=|"\r\na|b\r\n1,5|2\r\n': "|",
     "a,b\n1,2\n": ",",
     "a;b\n1,5;2\n": ";",
     "size, cm;y\n1,5;2\n2,5;3\n": ";",
@@ -172,6 +194,15 @@ def test_separators_are_told_from_the_first_rows(tmp_path, head):
     assert open_table(tmp_path / "t.csv").separator == HEADS[head]
 
 
+def test_the_line_in_which_excel_names_the_separator_is_no_row(tmp_path):
+    (tmp_path / "t.csv").write_text("sep=;\na;b\n1;x\n2;y\n")
+    assert open_table(tmp_path / "t.csv").typed().to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
+    source = from_files(tmp_path / "t.csv", "b")
+    assert [cell for one in source.tables(["a", "b"]) for cell in one["b"].to_pylist()] == ["x", "y"]
+    (tmp_path / "t.csv").write_text("sep=no,b\n1,2\n")
+    assert open_table(tmp_path / "t.csv").names == ("sep=no", "b")
+
+
 def test_an_encoding_that_is_named(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes("größe,y\n1,é\n2,b\n".encode("latin-1"))
@@ -186,7 +217,9 @@ def test_an_encoding_that_is_named(tmp_path):
 
 def test_an_encoding_that_cannot_be_guessed(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "charset_normalizer", None)
-    (tmp_path / "t.csv").write_bytes("größe,y\n1,é\n".encode("latin-1"))
+    (tmp_path / "t.csv").write_bytes("größe,y\n1,très bon\n".encode("latin-1"))
+    assert open_table(tmp_path / "t.csv").encoding == "cp1252"
+    (tmp_path / "t.csv").write_bytes("u,y\n1,нет\n".encode("cp1251"))
     with pytest.raises(TableError, match=r"--encoding latin-1.*semigen\[tables\]"):
         read_table(tmp_path / "t.csv")
 
@@ -195,6 +228,12 @@ def test_an_encoding_that_cannot_be_guessed(tmp_path, monkeypatch):
     ("encoding", "word"),
     [
         ("cp1252", "crème brûlée"),
+        ("cp1252", "très bon"),
+        ("cp1252", "São Paulo"),
+        ("cp1252", "5 €"),
+        ("cp1252", "Straße à “Größe” – ¿qué?"),
+        ("cp1251", "хорошо плохо"),
+        ("cp1250", "zażółć gęślą"),
         ("cp1251", "Широкая электрификация южных губерний даст мощный толчок подъёму"),
         ("shift_jis", "こんにちは世界"),
     ],
@@ -205,6 +244,7 @@ def test_an_encoding_that_is_guessed(tmp_path, encoding, word):
     file = open_table(tmp_path / "t.csv")
     assert file.written(["y"])["y"].to_pylist() == [f"{word} {word}"] * 5
     assert "--encoding" in file.notes[0]
+    assert next(part for part in word.split() if not part.isascii())[:2] in file.notes[0]
 
 
 def test_spreadsheets(tmp_path, monkeypatch):

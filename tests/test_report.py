@@ -19,7 +19,7 @@ from semigen.exceptions import LabelError, MissingExtraError
 from semigen.reporting import columns, held_out, page, rows
 from semigen.reporting.evidence import Evidence, HeldOutRows, held_out_of
 from semigen.reporting.record import FORMAT, SECTIONS, SECTIONS_BY_COLUMN, sections
-from semigen.reporting.view import view
+from semigen.reporting.view import tiles, view
 
 __all__ = ["here"]  # fixtures
 
@@ -207,6 +207,15 @@ def test_records_survive_json_and_pages_are_made_of_them_alone(auto, text, tmp_p
     assert (tmp_path / "a.html").read_text(encoding="utf-8") == text
     with pytest.raises(FileExistsError, match="overwrite"):
         report.save(tmp_path / "a.html")
+
+
+@pytest.mark.parametrize(("n_ok", "note"), [(97, "95 to 99 %; 97.0 % are ok"), (60, "95 to 99 %")])
+def test_an_accuracy_is_shown_beside_the_share_of_the_largest_class(n_ok, note):
+    one = {"value": 0.97, "low": 0.95, "high": 0.99}
+    classes = [{"class": "fraud", "n_rows": 100 - n_ok}, {"class": "ok", "n_rows": n_ok}]
+    scored = {"n_rows": 100, "accuracy": one, "log_loss": one, "classes": classes}
+    record = {"n_rows": 100, "n_unlabeled": 0, "class_shares": classes, "held_out": scored}
+    assert tiles(record)[0] == ("right on held-out rows", "97.0 %", f"95 % interval {note}")
 
 
 def test_a_page_is_one_small_file_that_asks_for_nothing(text):

@@ -95,8 +95,8 @@ def test_arrays_of_objects_may_have_text_in_categories():
     assert restore(schema, matrix)[:2, 0].tolist() == ["a", "b"]
     filled = np.where(np.isnan(matrix), 1.0, matrix)
     assert restore(schema, filled, like=X).tolist() == [["a", 1.5, 1.0], ["b", 1.0, 2.0], ["b", 2.5, 3.0]]
-    new = np.array([["c", 1.0, 1.0]], dtype=object)
-    assert read(schema, new)[0, 0] == 2
+    new = np.array([["c", 1.0, 1.0], ["a", 1.0, 1.0]], dtype=object)
+    assert read(schema, new)[:, 0].tolist() == [2, 0]
     assert restore(schema, read(schema, new), like=new)[0, 0] == "c"
 
 
@@ -473,9 +473,14 @@ def test_levels_that_nothing_declares_are_sorted():
 
 def test_levels_that_the_fit_did_not_know_are_one_past_the_last(frame):
     schema, _ = learn(frame({"c": ["a", "b", "a"]}))
+    assert_array_equal(read(schema, frame({"c": ["b", "z", None]}))[:, 0], [1, 2, NAN])
     new = frame({"c": ["b", "z", None, "y"]})
-    assert_array_equal(read(schema, new)[:, 0], [1, 2, NAN, 2])
-    assert lists(restore(schema, read(schema, new)))["c"] == ["b", None, None, None]
+    with pytest.warns(
+        ColumnWarning, match=r"most values of column 'c', such as 'z', are none of the 2 .*'a'"
+    ):
+        found = read(schema, new)
+    assert_array_equal(found[:, 0], [1, 2, NAN, 2])
+    assert lists(restore(schema, found))["c"] == ["b", None, None, None]
     assert lists(restore(schema, np.array([[1.0], [2.0], [0.0], [2.0]]), like=new))["c"] == [
         "b",
         "z",

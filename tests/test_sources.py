@@ -149,6 +149,35 @@ def test_a_folder_of_csv_files_with_decimal_commas(tmp_path):
     assert [cell for one in source.tables() for cell in one["u"].to_pylist()] == [1.5, 2.0, 1.5, 2.0]
 
 
+def test_codes_with_zeros_in_front_are_text_in_all_files(tmp_path):
+    (tmp_path / "1.csv").write_text("zip,n,y\n01067,012,a\n20095,7,b\n")
+    (tmp_path / "2.csv").write_text("zip,n,y\n94110,5,a\n10001,6,b\n")
+    source = semigen.data.from_files(tmp_path, "y")
+    found = pa.concat_tables(source.tables()).to_pydict()
+    assert found == {"zip": ["01067", "20095", "94110", "10001"], "n": [12, 7, 5, 6]}
+
+
+@pytest.mark.filterwarnings("ignore::semigen.exceptions.ColumnWarning")
+def test_gaps_written_as_words_are_missing_in_a_source(tmp_path):
+    rng = np.random.default_rng(0)
+    cells = [("?" if rng.random() < 0.2 else str(age), f"{age}") for age in rng.integers(18, 80, 200)]
+    rows = pa.table(
+        {
+            "age": [age for age, _ in cells],
+            "size": rng.normal(size=200),
+            "y": [
+                ("young" if int(own) < 45 else "old") if j < 40 else None for j, (_, own) in enumerate(cells)
+            ],
+        }
+    )
+    csv.write_csv(rows, tmp_path / "t.csv")
+    model = semigen.MixtureClassifier(covariance="diag", unlabeled=None, unlabeled_weight=1, tol=0.1)
+    found = clone(model).fit(semigen.data.from_files(tmp_path / "t.csv", "y", batch_rows=64))
+    wanted = clone(model).fit(rows.drop_columns(["y"]), rows["y"].to_pylist())
+    assert found.schema_.input_kinds == {"age": "number", "size": "number"}
+    np.testing.assert_allclose(leaves(found.params_), leaves(wanted.params_), atol=1e-8, rtol=1e-8)
+
+
 def test_whole_numbers_of_a_csv_file_are_measurements_but_for_classes(tmp_path):
     path = tmp_path / "t.csv"
     cells = [

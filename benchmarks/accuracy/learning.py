@@ -22,7 +22,7 @@ from benchmarks.accuracy.bank import Entry
 from benchmarks.accuracy.splits import BOOK, SUITES, TABLES, Cell
 from benchmarks.markdown import table
 from semigen.ensemble.auto import RIDGE
-from semigen.ensemble.defaults import AXES, SUPERVISED, default_weights, for_columns
+from semigen.ensemble.defaults import AXES, DOCUMENT_WEIGHTS, SUPERVISED, for_columns
 from semigen.ensemble.held_out import pooled
 
 Array = NDArray[np.float64]
@@ -69,7 +69,7 @@ def judged(suite: str, cell: Cell) -> tuple[NDArray[np.intp], Array, float]:
     """Classes, probabilities of the test rows and seconds, with weights learned on other data sets."""
     found = bank.entry(suite, cell.data, cell.L, cell.seed)
     if AXES in found.names:
-        weights = default_weights(sparse=True, n_features=found.n_features)
+        weights = DOCUMENT_WEIGHTS
     else:
         weights = for_columns(_written()[group(cell.data)], found.n_features)
     return found.classes, found.probabilities(weights), found.seconds

@@ -7,6 +7,7 @@ and has one of the names below, so that programs can tell errors apart without p
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 __all__ = [
+    "ClassNameWarning",
     "ClassNotMadeError",
     "ColumnError",
     "ColumnWarning",
@@ -79,6 +80,10 @@ class ColumnWarning(UserWarning):
 
 class LabelWarning(UserWarning):
     """Labels or weights can be used, but look as if something else was meant."""
+
+
+class ClassNameWarning(LabelWarning):
+    """A class has a name that often means "no label", or that differs from another only by spaces or case."""
 
 
 class DatasetShiftWarning(UserWarning):

@@ -117,13 +117,13 @@ def test_a_cell_that_is_no_number_is_named_with_its_row(here):
     rows = [[f"{u:.2f}", f"{v:.2f}", label] for (u, v), label in zip(x, labels, strict=True)]
     Path("data.csv").write_bytes(as_csv(["u", "v", "y"], rows))
     fit("data.csv", "--target", "y")
-    rows[7][1] = "?"
+    rows[7][1] = "x"
     Path("new.csv").write_bytes(as_csv(["u", "v", "y"], rows))
     message = error_of(run("predict", "data-semigen/model.semigen", "new.csv", "--out", "o.csv", code=1))
-    assert "'v' is numbers in the model, and 1 of its 36 cells is not: the first is '?' in row 7" in message
-    assert "--missing='?'" in message
+    assert "'v' is numbers in the model, and 1 of its 36 cells is not: the first is 'x' in row 7" in message
+    assert "--missing=x" in message
     assert "family" not in message
-    run("predict", "data-semigen/model.semigen", "new.csv", "--out", "o.csv", "--missing", "?")
+    run("predict", "data-semigen/model.semigen", "new.csv", "--out", "o.csv", "--missing", "x")
     rows[7][1] = "1e300"
     Path("data.csv").write_bytes(as_csv(["u", "v", "y"], rows))
     message = error_of(fit("data.csv", "--target", "y", "--force", code=1))

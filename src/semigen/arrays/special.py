@@ -53,6 +53,18 @@ def log_posterior(log_joint: NDArray[np.float64], log_prior: NDArray[np.float64]
     return np.asarray(shifted - log_sum_exp(shifted.T)[:, None])
 
 
+def class_evidence(log_joint: NDArray[np.float64], log_prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log p(x | class) less the largest one of the row, (n, K), from log p(x, class) and log p(class) (K,).
+
+    0 where the row's numbers are too large for any class.
+    """
+    with np.errstate(invalid="ignore"):
+        density = np.where(np.isneginf(log_prior), -np.inf, log_joint - log_prior)
+        density = density - density.max(axis=1, keepdims=True)
+    density[beyond_numbers(log_joint)] = 0.0
+    return np.asarray(density)
+
+
 def normalize(log_joint: Floats) -> tuple[Floats, Floats]:
     """Turn log p(x, c) into responsibilities, in place.
 

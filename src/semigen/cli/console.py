@@ -67,10 +67,14 @@ class Output:
     def warnings_as_notes(self, *said: type[Warning]) -> Iterator[None]:
         """Print what semigen warns of as notes, once each, when the block ends; leave out all other warnings.
 
-        Those of other libraries are about their own code; ``said`` are kinds of which something else is said.
+        Those of other libraries are about their own code; ``said`` are kinds of which something else is said,
+        as it is of names of classes where a target is read.
         """
+        from semigen.exceptions import ClassNameWarning  # loads scikit-learn
+
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
+            warnings.simplefilter("ignore", ClassNameWarning)
             for category in said:
                 warnings.simplefilter("ignore", category)
             yield

@@ -45,7 +45,8 @@ Decimal = Annotated[
 Missing = Annotated[
     list[str] | None,
     typer.Option(
-        help="A cell of a feature that means 'missing', such as '?' or -999, besides empty ones; repeatable.",
+        help="A cell of a feature that means 'missing', such as -999, besides empty ones and, among numbers "
+        "and dates, words such as '?' or N/A; repeatable.",
         metavar="TEXT",
         rich_help_panel=_TABLES,
     ),

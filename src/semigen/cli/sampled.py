@@ -19,7 +19,7 @@ from semigen.cli.streams import RULE, Predicting
 from semigen.columns.numerals import Numerals
 from semigen.columns.survey import MOST_CLASSES, learn_source
 from semigen.common.progress import Progress
-from semigen.exceptions import ColumnWarning
+from semigen.exceptions import ClassNameWarning, ColumnWarning
 from semigen.io.cells import Cells
 from semigen.io.parts import CsvPart, Part
 from semigen.io.paths import parts_of
@@ -117,7 +117,8 @@ class StreamSource(TableSource):
         read = replace(read, labels=_classes(FileSource(parts, target, cells=read), options))
         whole = FileSource(parts, target, weight=weight, cells=read)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ColumnWarning)  # columns are sorted out below
+            for kind in (ColumnWarning, ClassNameWarning):  # columns and labels are sorted out below
+                warnings.simplefilter("ignore", kind)
             surveyed = learn_source(whole, None, None)
         rows, sample = surveyed.rows, surveyed.rows.sample
         table = surveyed.example.append_column(target, pa.array(sample.labels.to_array().tolist()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -15,6 +14,7 @@ from sklearn.utils import check_array
 from semigen.columns.kinds import Kind
 from semigen.columns.schema import Schema
 from semigen.columns.tables import listing
+from semigen.common.notices import warn
 from semigen.exceptions import ColumnError, ColumnWarning
 
 Matrix: TypeAlias = NDArray[np.float64] | NDArray[np.float32]
@@ -128,10 +128,9 @@ def _refuse_odd(schema: Schema, matrix: Matrix, column: int, kind: Kind) -> None
 
 def _warn_of_nearest(notes: list[str]) -> None:
     if notes:
-        warnings.warn(
+        warn(
             f"new values are read as the nearest that the model knows: {listing(notes)}.",
             ColumnWarning,
-            stacklevel=5,
         )
 
 

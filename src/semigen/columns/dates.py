@@ -11,18 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.columns.tables import is_missing
+from semigen.data.spelling import means_nothing
 from semigen.exceptions import ColumnError
 
 EPOCH_DAY = dt.datetime(1970, 1, 1)
 _DAY = dt.timedelta(days=1)
 _DATE_TYPES = (dt.date, dt.timedelta, dt.time)
-_CLOCKS = ("", " %H:%M", " %H:%M:%S")
-_FORMS = tuple(
-    day + clock
-    for day in ("%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d-%b-%Y")
-    for clock in _CLOCKS
+_DAYS = (
+    "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d-%b-%Y",
+    "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y",
+    "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b %Y", "%b-%Y",
+)  # fmt: skip
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_FORMS = tuple(day + clock for day in _DAYS for clock in _CLOCKS)
+_LOOKS_LIKE_DATE = re.compile(
+    r"""\s*(
+      \d{4}[-/.]\d{1,2}[-/.]\d{1,2} | \d{1,2}[-/.](\d{1,2}|[A-Za-z]{3})[-/.]\d{4}
+      | \d{2}[/.]\d{2}[/.]\d{2} | \d{1,2}-[A-Za-z]{3}-\d{2}
+      | [A-Za-z]{3,9}[ ]\d{1,2},[ ]\d{4} | \d{1,2}[ ][A-Za-z]{3,9}[ ]\d{4} | [A-Za-z]{3}[ -]\d{4}
+    )([ T]\d{1,2}:\d{2}.*)?\s*""",
+    re.VERBOSE,
 )
-_LOOKS_LIKE_DATE = re.compile(r"\s*\d{1,4}[-/.](\d{1,2}|[A-Za-z]{3})[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?\s*")
 
 
 def is_date(cell: Any) -> bool:
@@ -33,8 +42,10 @@ def is_date(cell: Any) -> bool:
 def date_format(texts: Sequence[Any]) -> str | None:
     """How dates are written in all texts, as for ``strptime``; "" for ISO 8601, None if they are no dates.
 
-    Of 03/04/2020 the first number is the month, unless another text has one above 12 there.
+    Of 03/04/2020 the first number is the month, unless another text has one above 12 there. Words such as ?
+    are missing dates.
     """
+    texts = [text for text in texts if not _is_gap(text)]
     if not texts or not all(isinstance(text, str) and _LOOKS_LIKE_DATE.fullmatch(text) for text in texts):
         return None
     distinct = set(texts)
@@ -52,7 +63,7 @@ def as_days(name: Any, cells: Sequence[Any], form: str | None) -> NDArray[np.flo
         Of the column.
     cells : sequence
     form : str or None
-        How dates are written where they are text.
+        How dates are written where they are text; ISO 8601 is understood, too.
 
     Raises
     ------
@@ -60,13 +71,20 @@ def as_days(name: Any, cells: Sequence[Any], form: str | None) -> NDArray[np.flo
         If a cell is no date.
     """
     return np.array(
-        [np.nan if is_missing(cell) else _days(name, row, cell, form) for row, cell in enumerate(cells)],
+        [
+            np.nan if is_missing(cell) or _is_gap(cell) else _days(name, row, cell, form)
+            for row, cell in enumerate(cells)
+        ],
         dtype=np.float64,
     )
 
 
+def _is_gap(cell: Any) -> bool:
+    return isinstance(cell, str) and (not cell.strip() or means_nothing(cell))
+
+
 def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
-    moment = _moment(cell, form or "") if isinstance(cell, str) else cell
+    moment = _moment(cell, form or "") or _moment(cell, "") if isinstance(cell, str) else cell
     if isinstance(moment, dt.timedelta):
         return moment / _DAY
     if isinstance(moment, dt.time):

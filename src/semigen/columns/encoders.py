@@ -7,6 +7,7 @@ as in skrub's StringEncoder and DatetimeEncoder.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,9 +20,10 @@ from scipy.sparse import csr_array
 
 from semigen.arrays.pieces import evenly
 from semigen.columns.dates import EPOCH_DAY, as_days, date_format
-from semigen.columns.numerals import Numerals, is_filled, numerals_of_column, plain_number
+from semigen.columns.numerals import Numerals, gap_of, is_filled, numerals_of_column, plain_number
 from semigen.columns.tables import is_missing
-from semigen.exceptions import ColumnError
+from semigen.common.notices import warn
+from semigen.exceptions import ColumnError, ColumnWarning
 
 Array = NDArray[np.float64]
 
@@ -34,6 +36,7 @@ SVD_ROWS = 20_000
 WORDS_OF_PROSE = 3
 """Words of a cell, in the mean, from which on a text column is read by its words and not by its letters."""
 _LEAST_CELLS = ((1000, 3), (100, 2), (0, 1))  # of so many filled cells, a word must be in so many
+_ZERO_IN_FRONT = re.compile(" 0[0-9]")  # a run of letters at the start of a word
 _WORD = r"(?u)\b[^\W\d_]{2,}\b"
 
 
@@ -103,6 +106,13 @@ class TextEncoder(Encoder):
         return csr_array(vectorizer.transform(as_texts(cells)))
 
     def read(self, name: Any, cells: Sequence[Any]) -> Any:
+        first = next((cell for cell in cells if not is_missing(cell)), None)
+        if isinstance(first, int | float) and any(map(_ZERO_IN_FRONT.fullmatch, self.vocabulary)):
+            warn(
+                f"column {name!r} has text such as 01067 in the fit, and here numbers such as {first:g}, "
+                "which have lost the zeros in front: read it as text.",
+                ColumnWarning,
+            )
         words = self.words(cells)
         if self.directions is None:
             return words
@@ -177,10 +187,13 @@ class NumberEncoder(Encoder):
     numerals : Numerals
     example : str
         One of the cells.
+    gap : str or None
+        A cell that is a word for a missing value.
     """
 
     numerals: Numerals
     example: str
+    gap: str | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -198,7 +211,7 @@ class NumberEncoder(Encoder):
         return numbers.astype(np.float64)[:, None]
 
     def _number(self, cell: Any) -> float | None:
-        if is_missing(cell) or (isinstance(cell, str) and not cell.strip()):
+        if is_missing(cell) or (isinstance(cell, str) and not is_filled(cell)):
             return float("nan")
         return self.numerals.read_again(str(cell))
 
@@ -206,7 +219,10 @@ class NumberEncoder(Encoder):
         return [None if number != number else number for number in features[:, 0].tolist()]
 
     def __str__(self) -> str:
-        return f"numbers ({self.example!r} is {self.numerals.read(self.example):,g})"
+        gap = "" if self.gap is None else f"{self.gap!r} is missing"
+        if gap and plain_number(self.example) is not None:
+            return f"numbers ({gap})"
+        return f"numbers ({self.example!r} is {self.numerals.read(self.example):,g}{gap and ', '}{gap})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,6 +311,7 @@ def learn_date(name: Any, cells: Sequence[Any]) -> DateEncoder:
     filled = [cell for cell in cells if not is_missing(cell)]
     form = date_format(filled) if any(isinstance(cell, str) for cell in filled) else None
     days = as_days(name, filled, form)
+    days = days[~np.isnan(days)]
     on_calendar = bool(filled) and (form is not None or hasattr(filled[0], "year"))
     cycles = []
     if on_calendar and np.ptp(days) > _HALF_A_YEAR:
@@ -308,11 +325,13 @@ def learn_date(name: Any, cells: Sequence[Any]) -> DateEncoder:
 
 def learn_numbers(cells: Sequence[Any]) -> NumberEncoder | None:
     """The encoder of a column of text that is numbers, None if some cell is none."""
-    texts = list(filter(is_filled, as_texts(cells)))
+    every = as_texts(cells)
+    texts = list(filter(is_filled, every))
     numerals = numerals_of_column(texts)
     if numerals is None:
         return None
-    return NumberEncoder(numerals, next((one for one in texts if plain_number(one) is None), texts[0]))
+    example = next((one for one in texts if plain_number(one) is None), texts[0])
+    return NumberEncoder(numerals, example, gap_of(every))
 
 
 _HALF_A_YEAR = 183

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from semigen.columns.dates import date_format, is_date
 from semigen.columns.encoders import is_prose, learn_numbers
-from semigen.columns.numerals import are_digits, is_filled, numerals_of_column, plain_number
+from semigen.columns.numerals import (
+    are_digits,
+    are_numbers_with_gaps,
+    is_filled,
+    numerals_of_column,
+    plain_number,
+)
+from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Series, as_floats, as_frame, filled_cells
 from semigen.exceptions import ColumnError
 
@@ -61,8 +68,8 @@ class Column:
     use : bool
         Whether a model uses it: true for numbers, counts, flags, categories, text and dates.
     reason : str
-        Why it is not used, or what it becomes if it is text, a date or numbers in text; empty if it is read
-        as it is.
+        Why it is not used, what it becomes if it is text, a date or numbers in text, or which of its numbers
+        may stand for missing values; empty if it is read as it is.
     n_missing : int
         Values that are empty, null or NaN.
     n_distinct : int
@@ -116,7 +123,8 @@ def infer(series: Series) -> Kind:
       every third cell repeats another, and there are at most 20 values or one for every 20 filled rows; but
       text of which nine cells in ten or more read as numbers stays text: codes, or damaged numbers.
     - Other text is a date if all its cells are written as one, such as 2024-12-31 or 12/31/2024 23:59, and a
-      number if all are numbers as people write them, such as $1,200 or 51.3%; digits alone are codes.
+      number if all are numbers as people write them, such as $1,200 or 51.3%; digits alone are codes. Beside
+      numbers, words such as ?, - and N/A are missing values.
     """
     kind = kind_by_type(series)
     if kind == "number":
@@ -124,11 +132,14 @@ def infer(series: Series) -> Kind:
     if kind != "text":
         return kind
     cells = filled_cells(series)
+    texts = list(map(str, cells))
+    if are_numbers_with_gaps(texts):
+        return "number"
     if _are_levels(cells):
         return "category"
     if date_format(cells) is not None:
         return "date"
-    texts = list(filter(is_filled, map(str, cells)))
+    texts = list(filter(is_filled, texts))
     return "text" if are_digits(texts) or numerals_of_column(texts) is None else "number"
 
 
@@ -194,6 +205,8 @@ def _describe(name: str, series: Series) -> Column:
     filled = series.drop_nulls()
     if filled.dtype.is_float():
         filled = filled.filter(~filled.is_nan())
+    if kind in ("number", "date") and filled.dtype == nw.String:
+        filled = filled.filter([is_filled(cell) for cell in filled.to_list()])
     n_missing = len(series) - len(filled)
     if kind == "other" or filled.dtype == nw.Object:
         cells = filled_cells(filled)
@@ -201,27 +214,29 @@ def _describe(name: str, series: Series) -> Column:
         n_distinct = len(set(map(repr, cells)))
     else:
         n_distinct = int(filled.n_unique()) if len(filled) else 0
-    kind, reason = _judge(name, kind, filled, n_distinct, len(series))
+    kind, reason = _judge(name, kind, filled, n_distinct, series)
     return Column(name, kind, kind in USED, reason, n_missing, n_distinct)
 
 
-def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:
+def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Series) -> tuple[Kind, str]:
     """Recognize constants and ids, and say why a column is not used."""
+    n_rows = len(series)
     if n_distinct == 0:
         return "empty", EMPTY
     if n_distinct == 1:
         which = "every row" if len(filled) == n_rows else "every filled cell"
         return "constant", f"{which} has the value {filled.to_list()[0]!r}"
     if kind in ("number", "count") and _is_numeric_id(name, filled, n_distinct, n_rows):
-        return "id", "every row has a different number, like an identifier"
+        return "id", ID_NUMBER
     if kind == "text":
         return _judge_text(filled, n_distinct, n_rows)
     if kind == "date":
         return kind, "becomes its time and its place in the year, the week and the day"
     if kind == "number" and not filled.dtype.is_numeric():
-        return kind, f"becomes {learn_numbers(filled_cells(filled))}"
+        return kind, f"becomes {learn_numbers(filled_cells(series))}"
     if kind in USED:
-        return kind, ""
+        found = stand_ins(as_floats(filled)[:, None]) if kind == "number" else {}
+        return kind, str(found[0]) if found else ""
     return kind, f"cells of type {filled.dtype}, not numbers"
 
 
@@ -231,7 +246,7 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
     becomes = f"text with {n_distinct:,} distinct values becomes features of its "
     if is_id_text(cells, n_distinct, n_rows):
         return "id", ID_TEXT
-    if is_prose(cells):
+    if is_prose(cells) and any(map(str.isalpha, "".join(cells))):
         return "text", f"{becomes}words"
     if odd and len(odd) < len(cells) / 2:
         return "text", (
@@ -242,6 +257,7 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
 
 
 EMPTY = "no cell is filled"
+ID_NUMBER = "every row has a different number, like an identifier"
 ID_TEXT = "every row has a different text, like an identifier"
 
 
@@ -267,11 +283,22 @@ def _counts_rows(numbers: list[int]) -> bool:
     return numbers in (rising, rising[::-1]) or rising[-1] - rising[0] + 1 == len(numbers)
 
 
+def is_named_id(name: str, series: Series) -> bool:
+    """Whether numbers are whole, differ in every row, and are called id, customer_id or Unnamed: 0."""
+    if not _is_named_id(name) or series.null_count() or len(series) < _LEAST_ROWS_FOR_ORDER:
+        return False
+    return _is_numeric_id(name, series, int(series.n_unique()), len(series))
+
+
+def _is_named_id(name: str) -> bool:
+    return bool(_LOOKS_LIKE_ID.match(name) or _LOOKS_LIKE_ID.match(name.lower()))
+
+
 def _is_numeric_id(name: str, filled: Series, n_distinct: int, n_rows: int) -> bool:
     """Integers that differ in every row, with a name or an order that suggests that they number the rows."""
     if n_distinct < n_rows or not filled.dtype.is_numeric():
         return False
-    named = bool(_LOOKS_LIKE_ID.match(name) or _LOOKS_LIKE_ID.match(name.lower()))
+    named = _is_named_id(name)
     if not filled.dtype.is_integer():
         return named and bool((filled == filled.round(0)).all())
     if named:

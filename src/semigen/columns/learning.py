@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -15,12 +14,14 @@ from semigen.columns.encoders import Encoded, Encoder, TextEncoder, learn_date, 
 from semigen.columns.kinds import (
     EMPTY,
     ENCODED,
+    ID_NUMBER,
     ID_TEXT,
     USED,
     Kind,
     id_evidence,
     infer,
     is_id_text,
+    is_named_id,
     kind_by_type,
 )
 from semigen.columns.levels import Levels, declared_levels, find_levels
@@ -28,7 +29,9 @@ from semigen.columns.numerals import are_digits
 from semigen.columns.reading import as_table, read_array, read_columns, read_sparse
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.sparse import as_dense, as_words
+from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Frame, Series, as_frame, filled_cells, hint, listing, plain_name, positions
+from semigen.common.notices import warn
 from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
 
 Kinds: TypeAlias = Kind | Mapping[Any, Kind] | None
@@ -85,7 +88,8 @@ def learn(
     Warns
     -----
     ColumnWarning
-        If columns became features or are not used, and ``kinds`` did not say so.
+        If columns became features or are not used, or a number such as -999 may stand for missing values, and
+        ``kinds`` did not say so.
     """
     if isinstance(X, ReadTable):
         if X.schema.encoded:  # what its columns were cannot be told from the matrix
@@ -127,7 +131,9 @@ def _learn_array(table: NDArray[Any], kinds: Kinds, notes: tuple[str, ...] = ())
         find_levels(j, table[:, j].tolist()) if kind == "category" else None for j, kind in enumerate(asked)
     )
     schema = Schema(None, tuple(kind or "number" for kind in asked), levels, None, (), notes)
-    return schema, read_array(schema, table, fitting=True)
+    matrix = read_array(schema, table, fitting=True)
+    _warn_of_stand_ins(matrix, {j: j for j, kind in enumerate(asked) if kind is None})
+    return schema, matrix
 
 
 def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tuple[Schema, Any]:
@@ -136,7 +142,10 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     names = tuple(map(plain_name, frame.columns))
     columns = dict(zip(names, (frame.get_column(name) for name in frame.columns), strict=True))
     asked = dict(zip(names, _asked(kinds, names, len(names)), strict=True))
-    found = {name: _kind(asked[name], series) for name, series in columns.items()}
+    found = {name: _kind(name, asked[name], series) for name, series in columns.items()}
+    if set(USED).isdisjoint(found.values()):  # rather a number of the row than nothing
+        numbers = {name for name, series in columns.items() if kind_by_type(series) == "number"}
+        found |= {name: infer(columns[name]) for name in numbers if asked[name] is None}
     left_out = {name: kind for name, kind in found.items() if kind not in USED}
     used = {name: kind for name, kind in found.items() if name not in left_out}
     alone = sparse and set(used.values()) == {"text"}
@@ -156,11 +165,29 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     told += [note for name, note in zip(left_out, notes, strict=True) if asked[name] is None]
     if told:
         cure = f"To read one in another way: {wish('COLUMN', 'category', 'categorical')}."
-        warnings.warn(f"{'; '.join(told).removesuffix('.')}. {cure}", ColumnWarning, stacklevel=4)
-    return schema, read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
+        said = f"{told[0].removesuffix('.')}. " if len(told) == 1 else "\n".join(["columns of X:", *told, ""])
+        warn(said + cure, ColumnWarning)
+    matrix = read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
+    as_they_are = [one for one in schema.inputs if one.encoded is None and not asked[one.name]]
+    places = {one.first: one.name for one in as_they_are if schema.kinds[one.first] == "number"}
+    _warn_of_stand_ins(matrix, places)
+    return schema, matrix
 
 
-def _kind(asked: Kind | None, series: Series) -> Kind:
+def _warn_of_stand_ins(matrix: Any, numbers: Mapping[int, Any]) -> None:
+    """Warn of numbers that may stand for missing values in some columns, by their place and name."""
+    found = {} if issparse(matrix) or not numbers else stand_ins(matrix)
+    found = {numbers[j]: one for j, one in found.items() if j in numbers}
+    if found:
+        first, told = next(iter(found)), "; ".join(f"column {name!r}: {one}" for name, one in found.items())
+        warn(
+            f"{told}. If that means 'missing', write NaN instead; if not, say so: "
+            f"{wish(first, 'number', 'gaussian')}.",
+            ColumnWarning,
+        )
+
+
+def _kind(name: Any, asked: Kind | None, series: Series) -> Kind:
     """What a column is read as, or why it is not used."""
     if asked == "word":
         return "text" if kind_by_type(series) in ("text", "category", "empty") else "number"
@@ -171,7 +198,7 @@ def _kind(asked: Kind | None, series: Series) -> Kind:
     kind = infer(series)
     if kind == "text" and is_id_text(*id_evidence(series)):
         return "id"
-    return kind
+    return "id" if kind == "number" and is_named_id(str(name), series) else kind
 
 
 def _learn_column(name: Any, kind: Kind, series: Series, *, words: bool, alone: bool) -> Part:
@@ -194,7 +221,8 @@ def _told(one: Encoded, series: Series) -> str:
 
 
 def _unused(name: Any, kind: Kind, series: Series) -> str:
-    why = {"id": ID_TEXT, "empty": EMPTY, "other": f"its cells are of type {series.dtype}"}[kind]
+    id_why = ID_NUMBER if series.dtype.is_numeric() else ID_TEXT
+    why = {"id": id_why, "empty": EMPTY, "other": f"its cells are of type {series.dtype}"}[kind]
     return f"{name!r} is not used: {why}"
 
 

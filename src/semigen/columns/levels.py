@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.columns.tables import Series, is_missing
-from semigen.exceptions import ColumnError
+from semigen.common.notices import warn
+from semigen.exceptions import ColumnError, ColumnWarning
 
 Levels = tuple[Any, ...]
 _PLAIN = (str, bool, int, float)
@@ -50,6 +51,11 @@ def encode(name: Any, cells: Sequence[Any], levels: Levels) -> NDArray[np.float6
     ------
     ColumnError
         If all cells are text and all levels are not, or the reverse: then nothing would be known.
+
+    Warns
+    -----
+    ColumnWarning
+        If most values are unknown.
     """
     distinct, known = _distinct(name, cells), {level: float(code) for code, level in enumerate(levels)}
     number = {cell: np.nan if is_missing(cell) else known.get(_plain(cell), len(levels)) for cell in distinct}
@@ -62,6 +68,13 @@ def encode(name: Any, cells: Sequence[Any], levels: Levels) -> NDArray[np.float6
                 f"column {name!r} holds cells such as {unknown[0]!r}, and the model knows it as "
                 f"{levels[0]!r} and the like: convert it to {type(levels[0]).__name__}."
             )
+    unseen = codes == len(levels)
+    if 2 * unseen.sum() > np.isfinite(codes).sum():
+        warn(
+            f"most values of column {name!r}, such as {cells[int(unseen.argmax())]!r}, are none of the "
+            f"{len(levels)} of the fit, such as {levels[0]!r}: they say next to nothing about the class.",
+            ColumnWarning,
+        )
     return codes
 
 

@@ -1,4 +1,4 @@
-"""Numbers as people write them: 20,412 · 1 234,5 · $50.20 · 51.3% · (1,200)."""
+"""Numbers as people write them: 20,412 · 1 234,5 · $50.20 · 51.3% · (1,200) · 70 kg."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from semigen.data.spelling import means_nothing
+
 _SPACES = "  '’\u00a0\u202f\u2009"  # between groups of digits
-_CURRENCIES = "$€£¥₹₽₩₺₴₫₪฿₦₱¢"
+_CURRENCIES = (
+    "USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "CZK", "BRL",
+    "R$", *"$€£¥₹₽₩₺₴₫₪฿₦₱¢",
+)  # fmt: skip
 _PARTS = "%‰"
+_WITH_UNIT = re.compile(
+    r"[^A-Za-z]*[0-9][.,]?(\s+(?:°|[^\W\d_])\D*|[a-zµ°]\D*)"
+)  # 70 kg, 70kg; but 70X is a code
 
 
 def plain_number(text: str) -> float | None:
@@ -30,8 +38,8 @@ class Numerals:
         The decimal mark, a point or a comma; the other one may stand between groups of digits, as spaces and
         apostrophes may.
     symbol : str
-        The currency or percent sign that stands before or after them, empty for none. It does not change the
-        number: 51.3% is 51.3.
+        The currency, percent sign or unit that stands before or after them, empty for none. It does not
+        change the number: 51.3% is 51.3.
     """
 
     decimal: str = "."
@@ -61,6 +69,13 @@ class Numerals:
         return plain_number(cell) if number is None else number
 
 
+def _unit(cells: Sequence[str]) -> str:
+    """What follows the number in every cell, empty if cells differ."""
+    found = _WITH_UNIT.fullmatch(cells[0].strip())
+    unit = found[1].strip() if found else ""
+    return unit if all(cell.rstrip().endswith(unit) for cell in cells) else ""
+
+
 def _pattern(decimal: str, group: str) -> re.Pattern[str]:
     point = re.escape(decimal)
     grouped = rf"[0-9]{{1,3}}(?P<group>[{re.escape(group + _SPACES)}])(?:[0-9]{{2,3}}(?P=group))*[0-9]{{3}}"
@@ -76,7 +91,7 @@ _ENOUGH = 100
 
 
 def numerals_of_column(cells: Sequence[str | None], prefer: str = ".") -> Numerals | None:
-    """As :func:`numerals_of`, of all cells of a column; words show soon, and blank cells are missing."""
+    """As :func:`numerals_of`, of all cells of a column; words show soon, and gaps are missing."""
     numerals = None
     for some in (cells[:_ENOUGH], cells):
         filled = set(filter(is_filled, some))
@@ -87,8 +102,25 @@ def numerals_of_column(cells: Sequence[str | None], prefer: str = ".") -> Numera
 
 
 def is_filled(cell: str | None) -> TypeGuard[str]:
-    """Whether a cell of a column of text is not blank."""
-    return cell is not None and bool(cell.strip())
+    """Whether a cell of a column of numbers in text is neither blank nor a word such as ``?`` or ``N/A``."""
+    return cell is not None and bool(cell.strip()) and not means_nothing(cell)
+
+
+def gap_of(cells: Iterable[str | None]) -> str | None:
+    """The first cell that is a word for a missing value, None if none is."""
+    return next((cell for cell in cells if cell is not None and means_nothing(cell)), None)
+
+
+def are_numbers_with_gaps(cells: Sequence[str]) -> bool:
+    """Whether cells are as a program writes numbers, but for words for missing ones; codes are none."""
+    distinct = set(cells)
+    filled = set(filter(is_filled, distinct))
+    return (
+        bool(filled)
+        and gap_of(distinct) is not None
+        and all(plain_number(cell) is not None for cell in filled)
+        and not (are_digits(filled) and any(len(cell) > 1 and cell.startswith("0") for cell in filled))
+    )
 
 
 def are_digits(cells: Iterable[str]) -> bool:
@@ -119,7 +151,8 @@ def numerals_of(cells: Iterable[str], prefer: str = ".") -> Numerals | None:
     if not cells:
         return None
     symbol = next((sign for sign in (*_CURRENCIES, *_PARTS) if sign in "".join(cells)), "")
-    if symbol in _PARTS and not all(symbol in cell for cell in cells):
+    symbol = symbol or _unit(cells)
+    if symbol not in _CURRENCIES and not all(symbol in cell for cell in cells):
         return None  # 0.5 beside 50%: one of them is a hundred times the other
     for decimal in (prefer, "," if prefer == "." else "."):
         numerals = Numerals(decimal, symbol)

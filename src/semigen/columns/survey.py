@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from semigen.columns.kinds import kind_by_type
 from semigen.columns.learning import Kinds, learn
 from semigen.columns.levels import find_levels
+from semigen.columns.numerals import is_filled
 from semigen.columns.reading import read
 from semigen.columns.schema import Schema
 from semigen.columns.streams import ReadSource, StreamedRows, says_nothing
@@ -21,7 +23,8 @@ from semigen.data.blocks import Data, Engine, Missing
 from semigen.data.containers import plain_dtype
 from semigen.data.labels import Labels, encode, is_unlabeled
 from semigen.data.sources import Batch, RowSource, as_source
-from semigen.exceptions import ColumnError, LabelError, TableError
+from semigen.data.spelling import warn_of_names
+from semigen.exceptions import ClassNameWarning, ColumnError, LabelError, TableError
 
 SAMPLE_ROWS = 100_000
 """Rows of each part, labeled and unlabeled, that are kept in memory; of more, as many drawn at random."""
@@ -253,9 +256,11 @@ class _Survey:
             self.with_missing.add(name)
         asked = self.kinds.get(name) if isinstance(self.kinds, dict) else self.kinds
         if asked == "category" or kind in ("text", "category"):
-            known = self.levels.setdefault(name, set())
+            known, distinct = self.levels.setdefault(name, set()), series.unique().to_list()
             if len(known) <= MOST_LEVELS:
-                known.update(series.unique().to_list())
+                known.update(distinct)
+            if kind == "text" and not all(map(is_filled, map(str, distinct))):
+                self.with_missing.add(name)  # where it is numbers or dates
 
     def result(self, source: RowSource, *, sparse: bool | Literal["words"], words: bool) -> ReadSource:
         """The source with the columns of its matrix."""
@@ -297,7 +302,12 @@ class _Survey:
         totals, empty = self.totals[:, 0].sum(axis=0), self.empty[:, 0].sum()
         counted = np.append(totals > 0, bool(empty))
         if self.classes is None:
-            found = encode([*self.number, None], self.unlabeled, counted=counted)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ClassNameWarning)  # of distinct cells, not of rows
+                found = encode([*self.number, None], self.unlabeled, counted=counted)
+            there = found.hard[:-1] >= 0
+            of_class = np.bincount(found.hard[:-1][there], totals[there], len(found.classes))
+            warn_of_names(found.classes, of_class)
         else:
             cells = np.array([*self.number, (np.nan,) * len(self.classes)])
             found = replace(

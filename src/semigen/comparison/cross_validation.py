@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from itertools import product
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 
+from semigen.common.notices import once_each
 from semigen.common.progress import Progress
 from semigen.common.threads import map_threads, thread_count
 from semigen.comparison.record import CLASS_SHARES, Comparison, stated_seed
@@ -21,7 +21,7 @@ from semigen.data.rows import take_rows
 from semigen.data.weights import check_weights, class_shares
 from semigen.evaluation.metrics import align_probabilities
 from semigen.evaluation.splits import SemiSupervisedSplit
-from semigen.exceptions import LabelError, ParameterError
+from semigen.exceptions import LabelError, ParameterError, SemigenError
 
 _Floats = NDArray[np.float64]
 _Rows = NDArray[np.intp]
@@ -110,7 +110,15 @@ def cross_validate(
         """What one fit predicts for the held-out rows, (m, K)."""
         train, test = fold
         weighted = {} if sample_weight is None else {"sample_weight": weight[train]}
-        fitted = clone(estimators[name]).fit(take_rows(X, train), take_rows(y, train), **weighted)
+        try:
+            fitted = clone(estimators[name]).fit(take_rows(X, train), take_rows(y, train), **weighted)
+        except ValueError as error:
+            if isinstance(error, SemigenError):
+                raise
+            raise ParameterError(
+                f"{name!r} cannot be fitted to these rows ({str(error).splitlines()[0]}): a classifier that "
+                "is not semigen's gets X as it is. Put what encodes its columns before it, in a pipeline."
+            ) from error
         given = fitted.predict_proba(take_rows(X, test))
         return align_probabilities(given, fitted.classes_, labels.classes)
 
@@ -119,10 +127,10 @@ def cross_validate(
         tally.add_shares(test, class_shares(labels.take(train), weight[train]))
     of_fold, names = zip(*product(folds, estimators), strict=True)
     with ExitStack() as stack:
+        stack.enter_context(once_each())  # which also restores filters that fits in threads leave changed
         if thread_count(n_jobs) == 1:
             found: Iterator[Any] = map(judged, of_fold, names)
         else:
-            stack.enter_context(warnings.catch_warnings())  # fits that overlap would leave filters changed
             found = stack.enter_context(closing(map_threads(judged, of_fold, names, n_jobs=n_jobs)))
         for done, ((_, test), name, said) in enumerate(zip(of_fold, names, found, strict=True), start=1):
             tally.add(name, test, said)

@@ -11,14 +11,15 @@ The matrix is stored as a table of distinct rows and one index per row: n hard l
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from semigen.common.notices import warn
 from semigen.data.containers import as_matrix, as_vector, plain_dtype
+from semigen.data.spelling import warn_of_names
 from semigen.exceptions import LabelError, LabelWarning
 
 UNLABELED_PATTERN = 0
@@ -122,6 +123,12 @@ def encode(
     LabelError
         If no row is labeled, there are fewer than two classes, a row of a matrix sums to 0, or the values
         cannot be labels.
+
+    Warns
+    -----
+    LabelWarning
+        If numbers look like probabilities; a ``ClassNameWarning`` if names of classes look like "no label"
+        (``"nan"``, ``"?"``), or differ only by spaces or case.
     """
     if y is None:
         raise LabelError("requires y to be passed, but the target y is None")
@@ -145,6 +152,7 @@ def encode(
         classes = found
         if classes.size < 2:
             raise LabelError(_too_few_classes(classes, mask.size, n_unlabeled, unlabeled))
+        warn_of_names(classes, np.bincount(code, minlength=len(classes)))
     elif found.size:
         code = _positions(found, classes)[code]
     log_table = np.full((classes.size + 1, classes.size), -np.inf)
@@ -236,11 +244,10 @@ def _refuse_unusable(labeled: NDArray[Any]) -> None:
             "Bin the values, or pass them as text."
         )
     if n_distinct > _FEW_FRACTIONS and fractional.any() and ((labeled >= 0) & (labeled <= 1)).all():
-        warnings.warn(
+        warn(
             f"y has {n_distinct} distinct numbers from 0 to 1, and each is taken for a class. If they are "
             "probabilities of a class, pass a matrix with one column per class.",
             LabelWarning,
-            stacklevel=4,
         )
 
 

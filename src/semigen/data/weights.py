@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from narwhals.dependencies import is_pandas_dataframe, is_pandas_series
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, gammaln
 
+from semigen.common.notices import warn
 from semigen.data.labels import Labels, encode, refuse_rows
 from semigen.data.rows import count_rows
 from semigen.exceptions import LabelError, LabelWarning
@@ -90,12 +90,11 @@ def _warn_of_order(X: Any, y: Any) -> None:
     if len(ours) != len(theirs) or ours.equals(theirs) or not ours.is_unique or not theirs.isin(ours).all():
         return
     row = int((ours != theirs).argmax())
-    warnings.warn(
+    warn(
         f"y has the index of X in another order (row {row} is {ours[row]!s:.40} in X and {theirs[row]!s:.40} "
         "in y), and labels are taken by position. Pass y.loc[X.index] if the index says which belong "
         "together, and y.to_numpy() if it does not.",
         LabelWarning,
-        stacklevel=4,
     )
 
 
@@ -104,12 +103,11 @@ def _warn_light(labels: Labels, weight: Array) -> None:
     light = np.flatnonzero((count >= 1) & (total < 1))
     if light.size:
         first = light[total[light].argmin()]
-        warnings.warn(
+        warn(
             f"the {count[first]:,.0f} labeled row(s) of class {labels.classes.tolist()[first]!r} weigh "
             f"{total[first]:.3g} in all, and a weight of 1 is one row: the class counts as less than one. "
             "Weights that sum to 1 (of a survey) are meant as shares: multiply them by the number of rows.",
             LabelWarning,
-            stacklevel=4,
         )
 
 

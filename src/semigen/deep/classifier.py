@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any, Self
 
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from semigen.common import checks
+from semigen.common.notices import warn
 from semigen.common.progress import Progress, part
 from semigen.data.labels import Labels
 from semigen.data.rows import count_rows, take_rows
@@ -102,10 +102,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         self._learn(X, labels, weight, training, found.unlabeled_weight, part(progress, done, 0))
         if interrupted:
             self.outcome_ = "interrupted"
-            warnings.warn(
+            warn(
                 "Ctrl-C ended the fit while its features were learned: the classifier itself is untrained.",
                 TrainingWarning,
-                stacklevel=2,
             )
         self.unlabeled_weight_, self.comparison_, self.verdict_ = (
             found.unlabeled_weight,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
 from semigen.common import checks
+from semigen.common.notices import warn
 from semigen.deep.draws import random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.vae.classifier import VAEClassifier
@@ -127,7 +127,7 @@ def class_grid(model: Any, n: int = 10, *, random_state: Any = None, **layout: A
             made.append(_made(model, rows, layout))
         except ClassNotMadeError:
             message = f"the generator makes too few rows of class {y!r}: its images are drawn gray."
-            warnings.warn(message, TrainingWarning, stacklevel=2)
+            warn(message, TrainingWarning)
             made.append(np.full((n, math.prod(layout["image_shape"])), np.nan))
     return image_grid(np.concatenate(made), n, **layout)
 

@@ -10,7 +10,7 @@ from semigen.em.acceleration import as_acceleration
 from semigen.em.engines import ThreadEngine, as_engine
 from semigen.em.hierarchy import Level, fit_levels, refined
 from semigen.em.initialize import alive, restart, start
-from semigen.em.kernel import e_step, impute, log_joint, m_step
+from semigen.em.kernel import e_step, evidence_of, impute, log_joint, m_step
 from semigen.em.loop import Climb, Fit, fit, fit_together, warn_unless_converged
 from semigen.em.mechanism import LabelMechanism
 from semigen.em.records import ClassPrior, LabelNoise, Mixture, Params, Stats
@@ -34,6 +34,7 @@ __all__ = [
     "as_acceleration",
     "as_engine",
     "e_step",
+    "evidence_of",
     "fit",
     "fit_levels",
     "fit_together",

@@ -18,7 +18,7 @@ import numpy as np
 from semigen.arrays.pieces import Indices, evenly
 from semigen.data.blocks import Blocks, Data, Engine
 from semigen.em.initialize import alive, restart, start
-from semigen.em.kernel import log_joint
+from semigen.em.kernel import evidence_of
 from semigen.em.loop import Fit, fit
 from semigen.em.records import Array, Mixture, Params
 
@@ -152,10 +152,10 @@ def _best(fits: Sequence[Fit]) -> Fit:
     return max(fits, key=lambda one: one.objective)
 
 
-def joint_left_out(
+def evidence_left_out(
     levels: Sequence[Level], shrinkage: float | None, data: Data, folds: Sequence[Indices], engine: Engine
 ) -> list[Array]:
-    """Log p(x, class) of labeled rows under short fits that did not see them.
+    """Evidence for each class of labeled rows, by short fits that did not see them.
 
     Each level starts anew without a fold and climbs for ``FEW_STEPS`` iterations under the prior of the whole
     fit, with at most ``MOST_UNLABELED`` unlabeled rows, weighted as if they were all. It would be cheaper to
@@ -188,7 +188,7 @@ def joint_left_out(
                 prior = level.mixture.family.prior_around(prior, params.family, shrinkage)
                 begin = replace(params, family=level.mixture.family.separate(prior, params.family))
             params = fit(level.mixture, prior, kept, begin, engine, max_iter=FEW_STEPS).params
-            rows.append(log_joint(level.mixture, params, out)[:, : level.mixture.n_classes])
+            rows.append(evidence_of(level.mixture, params, out))
     return [np.vstack(rows) for rows in found]
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from semigen.arrays.pieces import Indices, chunks
-from semigen.arrays.special import Floats, log_sum_exp, normalize
+from semigen.arrays.special import Floats, class_evidence, log_sum_exp, normalize
 from semigen.data.blocks import Block
 from semigen.data.labels import UNLABELED_PATTERN
 from semigen.em.records import LABELED, UNLABELED, Array, Mixture, Params, Stats
@@ -237,6 +237,12 @@ def log_joint(mixture: Mixture, params: Params, block: Block) -> Array:
         for group, mine in enumerate(members):
             result[here, group] = log_sum_exp(by_component[mine])
     return result
+
+
+def evidence_of(mixture: Mixture, params: Params, block: Block) -> Array:
+    """What the columns of the rows that count say of their class, (rows, K): :func:`class_evidence`."""
+    joint = log_joint(mixture, params, block)[:, : mixture.n_classes]
+    return class_evidence(joint, params.log_group[UNLABELED, : mixture.n_classes])
 
 
 def impute(mixture: Mixture, params: Params, block: Block, rng: np.random.Generator | None = None) -> Array:

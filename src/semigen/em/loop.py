@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.common.notices import warn
 from semigen.data.blocks import Block, Blocks, Engine
 from semigen.em.acceleration import as_acceleration
 from semigen.em.kernel import e_step, log_likelihood, log_prior, m_step, stats_by_label
@@ -81,12 +81,11 @@ def warn_unless_converged(found: Fit, tol: float) -> None:
     """Say that a fit ended before the objective stood still."""
     if not found.converged:
         steps = f"{found.n_iter} iteration{'' if found.n_iter == 1 else 's'}"
-        warnings.warn(
+        warn(
             f"EM stopped after {steps} while the objective still rose by "
             f"{found.path[-1] - found.path[-2]:.2g} nats per row (tol={tol:g}): raise max_iter, raise tol, "
             "or raise shrinkage.",
             ConvergenceWarning,
-            stacklevel=4,
         )
 
 
@@ -242,12 +241,11 @@ def _climb(
             path[-1], stats = yield from evaluate(params, dtype)
             continue
         if not rise >= -SLACK * (1.0 + abs(path[-1])):
-            warnings.warn(
+            warn(
                 f"the objective fell from {path[-1]:.10g} to {objective:.10g} nats per row in iteration "
                 f"{len(path)}, which EM cannot do: a bug in the family {mixture.family.name!r} or its "
                 "covariance shape. The fit keeps the parameters before the fall. Please report it.",
                 ObjectiveDecreasedWarning,
-                stacklevel=4,
             )
             break
         params, stats = candidate, found

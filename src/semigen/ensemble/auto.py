@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,6 +17,7 @@ from sklearn.utils.validation import validate_data
 from semigen import columns
 from semigen.columns import ReadTable
 from semigen.common.checks import integer
+from semigen.common.notices import warn
 from semigen.common.progress import Clock, Progress
 from semigen.common.threads import begun, one_blas_thread, thread_count
 from semigen.comparison import Comparison, Verdict, explain
@@ -304,7 +304,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             table.matrix, labels.is_labeled, self._numbers, seed
         )
         if self.dependence_shift_:
-            warnings.warn(DEPENDENCE_SHIFT, DatasetShiftWarning, stacklevel=3)
+            warn(DEPENDENCE_SHIFT, DatasetShiftWarning)
         pool = self.pool_
         deep_seconds = sum(one.seconds for one in pool.models_ if one.name in DEEP)
         self.deep_standing_ = settle_deep(pool)
@@ -336,7 +336,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         """The ensemble before it is fitted."""
         forms, sparse = self.forms_, self.forms_.plain.sparse_
         plain = models(forms, family, seed, sparse=sparse, engine=of_few(self.engine))
-        default = default_weights(sparse=sparse, n_features=self.schema_.n_features)
+        n_features, n_classes = self.schema_.n_features, len(self.classes_)
+        default = default_weights(sparse=sparse, n_features=n_features, n_classes=n_classes)
         kept = [name for name in default if name not in self._left_out]
         return PoolClassifier(
             [*(one for one in plain if one[0] in kept), *deep],
@@ -362,6 +363,8 @@ _ASSUMED = {
 }
 """Where class shares come from."""
 MOST_NAMED = 10
+_MUCH = 0.6  # of all labeled rows in one class
+_SEEN = 1e-3  # a difference between shares that their digits show
 
 
 def assumed_shares(auto: AutoClassifier) -> str:
@@ -370,7 +373,17 @@ def assumed_shares(auto: AutoClassifier) -> str:
     shares = ", ".join(f"{name} {share:.1%}" for name, share in named)
     rest = len(auto.classes_) - len(named)
     why = _ASSUMED[auto.class_prior] if isinstance(auto.class_prior, str) else "given"
+    if np.ptp(auto.class_prior_) < _SEEN:
+        shares, rest = f"{named[0][1]:.1%} for each of the {len(auto.classes_)} classes", 0
     return f"Class shares assumed ({why}): {shares}{f' and {rest} more' if rest else ''}."
+
+
+def _most(auto: AutoClassifier) -> str:
+    """The share of the largest class, where it is much: what an accuracy is worth."""
+    rows = auto.class_rows_
+    if rows is None or rows.max() <= _MUCH * rows.sum():
+        return ""
+    return f" ({rows.max() / rows.sum():.1%} of the labeled rows are {auto.classes_[rows.argmax()]})"
 
 
 def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | None) -> str:
@@ -399,7 +412,7 @@ def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | Non
         )
         lines.append(
             f"On {len(auto.validation_.rows):,} held-out labeled rows: log-loss {score.log_loss.value:.3f} "
-            f"nats per row, accuracy {score.accuracy.value:.1%}{beside if n_unlabeled else ''}."
+            f"nats per row, accuracy {score.accuracy.value:.1%}{_most(auto)}{beside if n_unlabeled else ''}."
         )
         lines.append(explain(auto.verdict_, n_unlabeled))
     if not auto.unlabeled_used_:

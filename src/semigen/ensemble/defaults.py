@@ -37,6 +37,8 @@ DEFAULT_WEIGHTS = {
 benchmarks (``python -m benchmarks.accuracy --learn-weights``)."""
 SUPERVISED_WEIGHTS = {LOGISTIC: 0.55, EXTRA_TREES: 0.3, BOOSTING: 0.05}
 """The same where there are only supervised models; their proportions count."""
+MOST_BOOSTED = 50
+"""Classes of which boosted trees are grown: more get fewer than ten rounds, which say little."""
 WIDE = 16
 """Columns from which models that learn classes from the columns themselves count less, in inverse proportion:
 the more there are, the less a handful of labels say which of them matter."""
@@ -90,9 +92,12 @@ def models(
     ]
 
 
-def default_weights(*, sparse: bool, n_features: int) -> dict[str, float]:
-    """Weights without any evidence."""
-    return DOCUMENT_WEIGHTS if sparse else for_columns(DEFAULT_WEIGHTS, n_features)
+def default_weights(*, sparse: bool, n_features: int, n_classes: int) -> dict[str, float]:
+    """Weights without any evidence, of the models that a table gets."""
+    if sparse:
+        return DOCUMENT_WEIGHTS
+    found = for_columns(DEFAULT_WEIGHTS, n_features)
+    return found if n_classes <= MOST_BOOSTED else {name: found[name] for name in found if name != BOOSTING}
 
 
 def for_columns(weights: Mapping[str, float], n_features: int) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -53,8 +54,15 @@ class FittedEnsemble(UncertainEnsemble):
 
     @over_partitions(probabilities)
     def predict_proba(self, X: Any) -> Array:
-        """Class probabilities, (n, K)."""
-        return self._by_blocks(lambda pool, rows: pool.predict_proba(rows), X)
+        """Class probabilities, (n, K); a row without any value has the class shares."""
+
+        def probabilities_of(pool: Any, rows: FormedRows) -> Array:
+            found: Array = pool.predict_proba(rows)
+            if not issparse(rows.table.matrix):
+                found[np.isnan(rows.table.matrix).all(axis=1)] = pool.class_prior_
+            return found
+
+        return self._by_blocks(probabilities_of, X)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Log class probabilities, (n, K)."""

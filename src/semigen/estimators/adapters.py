@@ -15,6 +15,7 @@ from semigen.data.labels import Labels, labeled_examples
 from semigen.data.rows import take_rows
 from semigen.data.weights import read_labels
 from semigen.estimators.base import TableClassifier
+from semigen.evaluation.calibration import Calibration
 from semigen.evaluation.metrics import align_probabilities
 from semigen.exceptions import ConvergenceWarning, ParameterError
 
@@ -96,15 +97,14 @@ def class_log_proba(model: Any, X: Any, classes: NDArray[Any]) -> Array:
 def prior_of(model: Any, classes: NDArray[Any], shares: Array) -> Array:
     """The class prior inside a fitted classifier's probabilities over ``classes``, (K,).
 
-    That of its attribute ``class_prior_`` (:class:`semigen.MixtureClassifier`, raised to the power of its
-    posterior; scikit-learn's Gaussian naive Bayes), else the class shares of the labeled rows that it was
-    fitted on.
+    That of its ``calibration_`` (ours) or of its attribute ``class_prior_`` (scikit-learn's Gaussian naive
+    Bayes), else the class shares of the labeled rows that it was fitted on.
     """
-    own = getattr(model, "class_prior_", None)
+    calibration = getattr(model, "calibration_", None)
+    own = calibration.shares if isinstance(calibration, Calibration) else getattr(model, "class_prior_", None)
     if own is None:
         return shares
-    raised = own ** getattr(model, "posterior_power_", 1.0)
-    return np.asarray(align_probabilities([raised / raised.sum()], known_classes(model, classes), classes)[0])
+    return np.asarray(align_probabilities([own], known_classes(model, classes), classes)[0])
 
 
 def without(X: Any, labels: Labels, weight: Array, rows: NDArray[np.intp]) -> tuple[Any, Labels, Array]:

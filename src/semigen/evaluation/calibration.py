@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh_tridiagonal
 from scipy.special import log_softmax, logsumexp, softmax
 
 Array = NDArray[np.float64]
@@ -24,6 +26,9 @@ LEAST_AGREEMENT = 0.05
 """The mean agreement is not taken to be smaller."""
 DEVIATIONS = np.linspace(-3.0, 3.0, 21)
 """Possible log powers beside the usual one, in standard deviations."""
+MOST_POWERS = 5
+"""Powers that predictions are averaged over."""
+ROUNDING = 1e-9
 LEAST_SPREAD = 0.1
 """Evidence is not taken to spread less, nats."""
 LEAST = 1e-12
@@ -68,12 +73,31 @@ class Calibration:
         is_model = len(self.powers) == 1 and self.powers[0] == 1.0
         return probs if is_model else self.of_evidence(evidence_of(probs, self.shares))
 
+    def log_of_evidence(self, evidence: Array) -> Array:
+        """Log of :meth:`of_evidence`, without ``exp`` of what is far from 0, (n, K)."""
+        with np.errstate(divide="ignore"):
+            log_shares, log_chances = np.log(self.shares), np.log(self.chances)
+        parts = (
+            chance + log_softmax(log_shares + power * evidence, axis=1)
+            for power, chance in zip(self.powers, log_chances, strict=True)
+        )
+        return np.asarray(reduce(np.logaddexp, parts))
+
     def of_evidence(self, evidence: Array) -> Array:
         """Calibrated probabilities of evidence (:func:`evidence_of`), (…, K)."""
-        found = np.zeros(evidence.shape)
+        by_class = np.moveaxis(evidence, -1, 0)  # sums over the first axis are several times as fast
+        shares = self.shares.reshape(-1, *[1] * (evidence.ndim - 1))
+        if not shares.all():
+            by_class = np.where(shares > 0, by_class, -np.inf)
+        by_class = by_class - by_class.max(axis=0)
+        found = np.zeros(by_class.shape)
         for power, chance in zip(self.powers, self.chances, strict=True):
-            found += chance * softmax(np.log(self.shares) + power * evidence, axis=-1)
-        return found
+            each = power * by_class
+            np.exp(each, out=each)
+            each *= shares
+            each *= chance / each.sum(axis=0)
+            found += each
+        return np.ascontiguousarray(np.moveaxis(found, 0, -1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,14 +147,75 @@ def calibrate(shown: Array, weight: Array, folds: Sequence[Fold], shares: Array)
     if not folds:
         return Calibration.at(POWER, shares)
     agreements = [agreement(shown, fold.shown, weight) for fold in folds]
-    log_power = np.log(USUAL * max(float(np.mean(agreements)), LEAST_AGREEMENT)) + SD * DEVIATIONS
-    score = -0.5 * DEVIATIONS**2
-    for fold, agreed in zip(folds, agreements, strict=True):
-        evidence, at = fold.evidence / spread(fold.shown, weight), np.arange(len(fold.code))
-        for i, power in enumerate(np.exp(log_power)):
-            of_class = log_softmax(np.log(shares) + power * evidence, axis=1)[at, fold.code]
-            score[i] += agreed**TRUST * (of_class @ fold.weight)
-    return Calibration(np.exp(log_power) / spread(shown, weight), np.exp(score - logsumexp(score)), shares)
+    usual = USUAL * max(float(np.mean(agreements)), LEAST_AGREEMENT)
+    seen = [
+        (fold.evidence / spread(fold.shown, weight), fold.code, agreed**TRUST * fold.weight)
+        for fold, agreed in zip(folds, agreements, strict=True)
+    ]
+    powers, chances, _ = power_posterior(usual, seen, shares)
+    return Calibration(powers / spread(shown, weight), chances, shares)
+
+
+def power_posterior(
+    usual: float,
+    seen: Iterable[tuple[Array, NDArray[np.intp], Array]],
+    shares: Array,
+    largest: float | None = None,
+) -> tuple[Array, Array, float]:
+    """How probable each power is: log a is normal around log(``usual``) before labels left out speak.
+
+    Parameters
+    ----------
+    usual : float
+    seen : iterable of (evidence (m, K), code (m,), weight (m,))
+        Of rows that a fit has not seen: what it makes of them, and their true classes.
+    shares : ndarray of shape (K,)
+    largest : float or None, default=None
+        No power is larger: this one is as probable as all beyond.
+
+    Returns
+    -------
+    powers, chances : ndarray of shape (m,)
+        m is ``MOST_POWERS`` at most, by :func:`few_values` of log a.
+    loss : float
+        ``-log Σ_a P(a) Π p_a(y | x)^w``, nats: minus the log of the marginal likelihood.
+    """
+    possible = usual * np.exp(SD * DEVIATIONS)
+    powers, at = np.unique(
+        np.minimum(possible, possible.max() if largest is None else largest), return_inverse=True
+    )
+    score = np.log(np.bincount(at, softmax(-0.5 * DEVIATIONS**2)))
+    with np.errstate(divide="ignore"):
+        log_shares = np.log(shares)
+    for evidence, code, weight in seen:
+        rows = np.arange(len(code))
+        for i, power in enumerate(powers):
+            score[i] += log_softmax(log_shares + power * evidence, axis=1)[rows, code] @ weight
+    total = logsumexp(score)
+    log_powers, chances = few_values(np.log(powers), np.exp(score - total))
+    return np.exp(log_powers), chances, -float(total)
+
+
+def few_values(values: Array, chances: Array, most: int = MOST_POWERS) -> tuple[Array, Array]:
+    """The few values and chances with the same moments as many: Gauss quadrature by Lanczos' method.
+
+    Of ``most`` values 2 · ``most`` - 1 moments (Golub & Welsch 1969, *Math. Comp.* 23:221); all where there
+    are no more.
+    """
+    basis = np.sqrt(chances)[None] / np.linalg.norm(np.sqrt(chances))
+    diagonal, beside = [], []
+    while True:
+        next_one = values * basis[-1]
+        diagonal.append(float(basis[-1] @ next_one))
+        for _ in range(2):  # once leaves rounding behind
+            next_one = next_one - basis.T @ (basis @ next_one)
+        length = float(np.linalg.norm(next_one))
+        if len(diagonal) == most or length <= ROUNDING * np.abs(values).max():
+            break
+        beside.append(length)
+        basis = np.vstack([basis, next_one / length])
+    found, vectors = eigh_tridiagonal(diagonal, beside)
+    return np.asarray(found, dtype=np.float64), np.asarray(vectors[0] ** 2, dtype=np.float64)
 
 
 def agreement(one: Array, other: Array, weight: Array) -> float:

@@ -6,7 +6,6 @@ every training part: they are what a semi-supervised model learns from.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.common.checks import integer
+from semigen.common.notices import warn
 from semigen.data.labels import Labels, encode
 from semigen.data.rows import count_rows
 from semigen.exceptions import LabelError
@@ -106,8 +106,9 @@ class SemiSupervisedSplit:
             If y cannot be read, its length is not that of X, or too few rows can be tested.
         """
         if groups is not None:
-            warnings.warn(
-                "groups is ignored: SemiSupervisedSplit may split a group.", UserWarning, stacklevel=2
+            warn(
+                "groups is ignored: SemiSupervisedSplit may split a group.",
+                UserWarning,
             )
         code = encode(y, self.unlabeled).hard
         n_rows = None if X is None else count_rows(X)

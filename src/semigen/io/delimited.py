@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -22,10 +23,24 @@ from semigen.io.files import first_line
 MOST_BYTES = 2**31 - 1
 """Of text, which pyarrow reads as one block."""
 
+_SAID = re.compile(r'"?sep=([^\w\s"]|\t)"?[ ]*\r?\n')  # as Excel writes and reads it
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE = 2**16  # bytes from which the separator is told
 _ROWS_FOR_SEPARATOR = 20
 _EVIDENCE = 2**18  # bytes from which an encoding is guessed
+_LIKELY = [f"cp125{number}" for number in range(9)] + [
+    "koi8_r",
+    "gb18030",
+    "big5",
+    "cp932",
+    "euc_jp",
+    "cp949",
+]
+_MARKED = ["utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be", "utf_7"]
+_WORDS = re.compile(r"[^\s\d!-/:-@[-`{-~]+")  # between spaces, digits and signs of ASCII
+_WESTERN = re.compile(
+    r"[«“‘„‚¿¡]?[A-Za-zÀ-ÖØ-öø-ÿŠšŽžŒœŸ’–]+[°²³ªº»”’™®…–—€]{0,2}|[€£¥§°±²³µ½¼¾«»“”‘’–—…•·©®™×]"
+)
 _LONGEST_CELL = 2**30
 _LEAST_WIDTH = 3  # of codes: hours and months have two digits
 _MARKS = {  # the longest first: that of UTF-32 starts with that of UTF-16
@@ -96,8 +111,8 @@ class DelimitedFile:
     encoding : str
     notes : tuple of str
         What was guessed.
-    n_blank : int
-        Empty lines before the names.
+    n_before : int
+        Lines before the names of the columns: empty ones, and Excel's ``sep=;``.
     """
 
     path: Path
@@ -105,7 +120,7 @@ class DelimitedFile:
     separator: str
     encoding: str
     notes: tuple[str, ...]
-    n_blank: int
+    n_before: int
     _content: bytes = field(repr=False)
     _reading: Reading = field(repr=False)
 
@@ -198,15 +213,20 @@ def open_delimited(
         raise TableError(f"{path} is larger than 2 GiB as text: convert it to Parquet.")
     content = content if content.endswith(b"\n") else content + b"\n"
     head = content[:_SAMPLE].decode("utf-8", errors="ignore")
-    separator = reading.separator or (
-        "\t" if ending.startswith(".tsv") else _separator(head, whole=len(content) <= _SAMPLE)
+    said = _SAID.match(head)
+    if said is not None:
+        content, head = content[said.end() :], head[said.end() :]
+    separator = (
+        reading.separator
+        or (said and said[1])
+        or ("\t" if ending.startswith(".tsv") else _separator(head, whole=len(content) <= _SAMPLE))
     )
     if whole:
         _refuse_open_quote(path, content, separator)
     else:
         content = _full_rows(content, separator)
-    names = _names(content, separator)
-    return DelimitedFile(path, names, separator, encoding, notes, n_blank, content, reading)
+    names, n_before = _names(content, separator), n_blank + (0 if said is None else 1)
+    return DelimitedFile(path, names, separator, encoding, notes, n_before, content, reading)
 
 
 def unzipped(path: Path, content: bytes) -> bytes:
@@ -252,28 +272,39 @@ def _as_utf8(
         if known is not None:
             raise TableError(f"{path} is not text in {known}: {first_line(error)}.") from error
     guess = _guessed(path, content)
-    note = f"{path.name} is not UTF-8 and is read as {guess}, by its bytes. --encoding names another."
-    return content.decode(guess, errors="replace").encode(), guess, (note,)
+    text = content.decode(guess, errors="replace")
+    word = next((word for word in _WORDS.findall(text) if not word.isascii()), "")
+    seen = f" (it has {word!r})" if word else ""
+    note = f"{path.name} is not UTF-8 and is read as {guess}, by its bytes{seen}. --encoding names another."
+    return text.encode(), guess, (note,)
 
 
 def _guessed(path: Path, content: bytes) -> str:
     """The encoding that a text in another one than UTF-8 is most likely in."""
     cure = "name its encoding, such as --encoding latin-1, or save it as UTF-8"
+    lines = b"\n".join(line for line in content.splitlines() if not line.isascii())[:_EVIDENCE]
+    if _is_western(lines):
+        return "cp1252"
     try:
         from charset_normalizer import from_bytes
     except ImportError:
         raise TableError(
             f"{path} is not text in UTF-8: {cure} (pip install 'semigen[tables]' guesses encodings)."
         ) from None
-    lines = b"\n".join(line for line in content.splitlines() if not line.isascii())[:_EVIDENCE]
-    unmarked = ["utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be", "utf_7"]
-    found = from_bytes(lines, cp_exclusion=unmarked)
-    best = found.best()
+    best = from_bytes(lines, cp_isolation=_LIKELY).best() or from_bytes(lines, cp_exclusion=_MARKED).best()
     if best is None:
         raise TableError(f"{path} is text in no encoding that can be guessed: {cure}.")
-    # Where little text speaks for several, it is the one of most such files.
-    western = any(one.encoding == "cp1252" and one.chaos <= best.chaos for one in found)
-    return "cp1252" if western else str(best.encoding)
+    return str(best.encoding)
+
+
+def _is_western(lines: bytes) -> bool:
+    """Whether bytes are words of Western Europe in cp1252: most have plain letters, none a sign within."""
+    try:
+        words = {word for word in _WORDS.findall(lines.decode("cp1252")) if not word.isascii()}
+    except UnicodeDecodeError:
+        return False
+    plain = sum(len(word) == 1 or any(map(str.isascii, word)) for word in words)
+    return 2 * plain >= len(words) and all(map(_WESTERN.fullmatch, words))
 
 
 def _refuse_open_quote(path: Path, content: bytes, separator: str) -> None:

@@ -22,10 +22,10 @@ from semigen.estimators.adapters import takes_unlabeled
 from semigen.evaluation.calibration import Calibration
 from semigen.io.former_names import FORMS, MODELS, OldForm
 
-FORMAT = 3
+FORMAT = 4
 """Format of the files that are written now. 1: semigen 0.1, before modules moved. 2: semigen 0.2, where
 models inside others knew classes by name, columns were all of the matrix, mixtures' posteriors had no power,
-and ensembles left class priors in their models' probabilities."""
+and ensembles left class priors in their models' probabilities. 3: mixtures' posteriors had one power."""
 
 
 def finish(model: Any, version: int) -> Any:
@@ -204,9 +204,18 @@ def _uniform_prior(model: Any) -> None:
 
 def _own_posterior(model: Any) -> None:
     """Probabilities are those of the model itself, λ is the parameter, and EM is not accelerated."""
-    model.calibrate = model.posterior_power_ = 1.0
+    model.calibrate = 1.0
+    vars(model)["posterior_power_"] = 1.0
     model.unlabeled_weight_ = float(model.unlabeled_weight)
     model.acceleration = model.checkpoint = None
+
+
+def _one_power(model: Any) -> None:
+    """The posterior of a mixture has one power, its class shares among them."""
+    power = vars(model).pop("posterior_power_", None)
+    if power is not None and hasattr(model, "params_"):
+        raised = model.class_prior_**power
+        model.calibration_ = Calibration.at(power, raised / raised.sum())
 
 
 def _coded_pool(model: Any) -> None:
@@ -326,6 +335,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "VAEClassifier": _as_networks_say,
         "VAEFeatures": _unscaled,
     },
+    3: {"MixtureClassifier": _one_power},
 }
 """What :func:`finish` does to objects of each older format, by the name of their class, to make them those of
 the next one."""

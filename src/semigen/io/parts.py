@@ -187,8 +187,8 @@ class CsvPart(Part):
         Of the columns in the file.
     separator, encoding, decimal : str
     missing, notes : tuple of str
-    n_blank : int
-        Empty lines before the names.
+    n_before : int
+        Lines before the names.
     widths : dict
         How columns of whole numbers are written, by name.
     as_written : frozenset of str
@@ -201,7 +201,7 @@ class CsvPart(Part):
     decimal: str = "."
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    n_blank: int = 0
+    n_before: int = 0
     widths: Mapping[str, Widths] = field(default_factory=dict)
     as_written: frozenset[str] = frozenset()
 
@@ -224,7 +224,7 @@ class CsvPart(Part):
                     block_size=CSV_BLOCK,
                     use_threads=False,
                     column_names=list(self.names),
-                    skip_rows_after_names=self.n_blank + 1,
+                    skip_rows_after_names=self.n_before + 1,
                     encoding=self.encoding,
                 ),
                 parse_options=arrow_csv.ParseOptions(delimiter=self.separator, newlines_in_values=True),
@@ -337,7 +337,7 @@ def _csv_part(path: str, system: fs.FileSystem, state: tuple[Any, ...], reading:
         reading.decimal,
         reading.missing,
         opened.notes,
-        opened.n_blank,
+        opened.n_before,
         opened.widths(typed),
     )
 

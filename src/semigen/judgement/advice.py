@@ -119,10 +119,9 @@ class Advice:
             f"<td style='text-align:left'>{escape(one.sentence)}</td></tr>"
             for one in self.findings
         )
-        what = self.recommendation
         return (
-            f"<p><strong>{escape(self.sentence)}</strong></p><p>Recommended: a {escape(what.kind)} model, "
-            f"<code>{escape(what.estimator)}</code>. {escape(what.reason)}</p><table>{rows}</table>"
+            f"<p><strong>{escape(self.sentence)}</strong></p><p>{escape(self.recommendation.sentence)}</p>"
+            f"<table>{rows}</table>"
         )
 
 

@@ -25,6 +25,9 @@ MODERATE_LABELS = 30
 DOUBT = {"warning": 1.0, "caution": 0.5}
 """How strongly a finding of each severity speaks against the model."""
 CLEAR_T = 2.0
+ENSEMBLE = "semigen.AutoClassifier()"
+"""What is better than a single model that gains nothing from unlabeled rows, or is discriminative
+(``python -m benchmarks.judgement.recommended``)."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,12 @@ class Recommendation:
     Attributes
     ----------
     kind : {"generative", "discriminative", "hybrid"}
+        Of a single model.
     estimator : str
-        As one writes it in Python.
+        What to use, as one writes it in Python: a mixture where that is the best kind and unlabeled rows help
+        it or densities are wanted; else the ensemble, which was better there on other tables.
+    single : str
+        The single model of that kind, which was judged; of a hybrid one the ensemble itself.
     reason : str
         The strongest rule that speaks for it.
     strengths : dict {kind: float}
@@ -72,6 +79,7 @@ class Recommendation:
 
     kind: Kind
     estimator: str
+    single: str
     reason: str
     strengths: Mapping[str, float]
     rules: tuple[Rule, ...]
@@ -79,11 +87,18 @@ class Recommendation:
     @property
     def sentence(self) -> str:
         """The recommendation with its reason."""
-        return f"Recommended: a {self.kind} model, {self.estimator}. {self.reason}"
+        if self.single == self.estimator:
+            return f"Recommended: a {self.kind} model, {self.estimator}. {self.reason}"
+        return (
+            f"Recommended: {self.estimator}, an ensemble of generative and discriminative models that leaves "
+            f"unlabeled rows out where they hurt. As a single model a {self.kind} one, {self.single}. "
+            f"{self.reason}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values that JSON can hold."""
-        return {**asdict(self), "rules": [one.to_dict() for one in self.rules]}
+        plain = {**asdict(self), "rules": [one.to_dict() for one in self.rules]}
+        return {**plain, "sentence": self.sentence}
 
 
 def few_labels(study: Study, findings: Mapping[str, Finding], uncertainty: bool) -> Rule:
@@ -221,8 +236,10 @@ def recommend(
     }
     kind = max(KINDS, key=lambda one: strengths[one])
     reason = next(one for one in rules if one.speaks_for == kind)
+    single = _single(study, kind, unlabeled_weight)
+    alone = kind == "generative" and (uncertainty or bool(unlabeled_weight))
     return Recommendation(
-        kind, _estimator(study, kind, unlabeled_weight), f"{reason.sentence}.", strengths, tuple(rules)
+        kind, single if alone else ENSEMBLE, single, f"{reason.sentence}.", strengths, tuple(rules)
     )
 
 
@@ -232,9 +249,9 @@ def _doubt(findings: Mapping[str, Finding]) -> float:
     return float(1 - np.prod([1 - 0.6 * one for one in each])) if each else 0.0
 
 
-def _estimator(study: Study, kind: Kind, unlabeled_weight: float | None) -> str:
+def _single(study: Study, kind: Kind, unlabeled_weight: float | None) -> str:
     if kind == "hybrid":
-        return "semigen.AutoClassifier()"
+        return ENSEMBLE
     if kind == "generative":
         if unlabeled_weight is None:
             return f"semigen.SafeClassifier({_in_words(study.estimator)})"

@@ -127,7 +127,7 @@ class Study:
     def probs(self) -> dict[float, Array]:
         """p(class | x) of all rows, calibrated, (n, K)."""
         return {
-            one: softmax(fit.posterior_power_ * np.log(np.maximum(self.posterior[one], 1e-300)), axis=1)
+            one: np.exp(fit.calibration_.log_of_evidence(self.joint[one] - np.log(fit.class_prior_)))
             for one, fit in self.fits.items()
         }
 

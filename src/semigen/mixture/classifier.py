@@ -88,9 +88,10 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         their own, learned from them and used to predict; the labeled rows' proportions say nothing about
         them. "uniform" or an array (in the order of ``classes_``): fixed.
     calibrate : "auto" or float, default="auto"
-        The power of the posterior that ``predict_proba`` gives, normalized; 1 is the model's own, which is
-        mostly too sure. "auto": the one that labeled rows left out ask for, with a prior around ⅓.
-        Predictions, ``log_joint`` and densities do not depend on it.
+        How sure ``predict_proba`` is. A number: the power of the model's posterior; 1 is its own, which is
+        mostly too sure. "auto": p(class | x) ∝ π p(x | class)^a, where π are the class shares that the labels
+        suggest (with ``class_prior`` other than "shared" the model's), averaged over powers a as probable as
+        labeled rows left out make them. ``log_joint`` and densities do not depend on it.
     label_noise : array of shape (K, K), "estimate" or None, default=None
         T[k, j] = p(label j | true class k) where labels may be wrong, in the order of ``classes_``; rows sum
         to 1. "estimate" learns T, from 0.9 on the diagonal, with a prior that counts as ten labels of each
@@ -164,8 +165,9 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         Pseudo-rows used; a tuple, one for each block of columns, where there are several.
     unlabeled_weight_ : float
         λ used.
+    calibration_ : Calibration
+        What ``predict_proba`` makes of p(x | class), by ``powers``, their ``chances`` and class ``shares``.
     posterior_power_ : float
-        The power of the posterior in ``predict_proba``.
     component_parameters_ : dict
         All parameters of p(x | component) by name.
     mixture_ : semigen.em.Mixture
@@ -306,10 +308,10 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
             if best.is_upper:
                 level = refined(level, data, engine, run=run, **self._stopping)
         self.unlabeled_weight_ = best.unlabeled_weight
-        self.posterior_power_ = best.evidence.power if power is None else power
         self.schema_ = as_modeled(level.mixture.family, self.schema_)
         found = self._explain(level.mixture, level.prior, data, level.fit)
         self._store(level.mixture, level.prior, found, data.labels.classes)
+        self._assume(best.evidence.calibration)
         warn_unless_converged(found, self.tol)
         if kept is not None:
             kept.forget()

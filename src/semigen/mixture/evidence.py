@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 from semigen.data.blocks import Blocks, Data, Engine
-from semigen.em import Level, log_joint
-from semigen.em.hierarchy import MOST_UNLABELED, joint_left_out
+from semigen.data.weights import class_rows, estimated_shares
+from semigen.em import Level, Mixture, Params, evidence_of, log_joint
+from semigen.em.hierarchy import MOST_UNLABELED, evidence_left_out
+from semigen.evaluation.calibration import Calibration, power_posterior, spread
 from semigen.evaluation.splits import testable_rows
 from semigen.exceptions import ParameterError
 
@@ -27,14 +27,17 @@ N_FOLDS = 5
 SAME_DECIMALS = 8
 """Rows of a class with the same log p(x, y) to so many decimals are the same row."""
 
-POWER = 1 / 3
-"""Power of the posterior before any evidence. Densities of many columns are overconfident, because no class
-is quite what the model says. Chosen on the development tables."""
+LARGEST_POWER, USUAL = 1 / 3, 2.0
+"""Before any label is left out the power of the evidence is such that it spreads by ``USUAL`` nats between
+classes, and ``LARGEST_POWER`` at most. Densities of many columns are overconfident, because no class is quite
+what the model says, and the more so the farther apart they put the classes. Chosen on the development
+tables."""
 
-POWER_STRENGTH = 2.0
-"""The prior of log a is normal around log ``POWER`` with variance 1 / (2 · ``POWER_STRENGTH``)."""
+SUREST = 1.0
+"""No power is larger: predictions are not surer than the model is of itself."""
 
-POWER_RANGE = (0.02, 1.5)
+FARTHEST = 1e6
+"""Nats by which a class is at most less probable than the best one, in spreads."""
 
 DOUBT = 2.0
 """Nats by which λ = 1 or 0 has to be better than the balanced λ: prior odds of about 7 : 1 against each."""
@@ -46,13 +49,13 @@ class Evidence:
 
     Attributes
     ----------
-    power : float
-        a: p(class | x)ᵃ, normalized, is as sure as it may be.
+    calibration : Calibration or None
+        How sure probabilities of classes may be; None where nothing was left to the labels.
     loss : float
-        ``-Σ w log p(y | x)`` of held-out rows with that power, nats; 0 if no row could be held out.
+        Minus the log of the marginal likelihood of held-out rows, nats; 0 if no row could be held out.
     """
 
-    power: float = POWER
+    calibration: Calibration | None = None
     loss: float = 0.0
 
 
@@ -120,7 +123,7 @@ def choose(
     judged : bool
         Whether anything is left to the labels.
     """
-    found = _no_evidence(fits)
+    found = {one: [Evidence()] * len(levels) for one, levels in fits.items()}
     if judged:
         with engine.for_few.open() as here:
             found = left_out(rows.in_memory(MOST_UNLABELED), fits, shrinkage, here)
@@ -140,23 +143,58 @@ def left_out(
     """The evidence for each level of the fits by λ that can be judged: the same labeled rows left out."""
     folds = deal(rows, next(iter(fits.values()))[-1])
     if not folds:
-        return _no_evidence(fits)
+        return _no_evidence(rows, fits)
     held_out = np.concatenate(folds)
     truth, weight = rows.labels.hard[held_out], rows.weight[held_out]
 
-    def judge(unlabeled_weight: float, levels: Sequence[Level]) -> list[Evidence]:
-        data = rows.weighted(unlabeled_weight)
-        joints = joint_left_out(levels, shrinkage, data, folds, engine)
-        return [best_power(joint, truth, weight) for joint in joints]
+    def of_levels(unlabeled_weight: float) -> list[Evidence]:
+        levels = fits[unlabeled_weight]
+        found = evidence_left_out(levels, shrinkage, rows.weighted(unlabeled_weight), folds, engine)
+        return [
+            judge(each, truth, weight, assumed_shares(rows, level))
+            for each, level in zip(found, levels, strict=True)
+        ]
 
     try:
-        return for_each(fits, lambda one: judge(one, fits[one]))
+        return for_each(fits, of_levels)
     except ParameterError:  # without a fold a class has fewer rows than components
-        return _no_evidence(fits)
+        return _no_evidence(rows, fits)
 
 
-def _no_evidence(fits: Mapping[float, Sequence[Level]]) -> dict[float, list[Evidence]]:
-    return {one: [Evidence()] * len(levels) for one, levels in fits.items()}
+def _no_evidence(rows: Data, fits: Mapping[float, Sequence[Level]]) -> dict[float, list[Evidence]]:
+    """How far apart the densities put the classes of the labeled rows themselves is all that is known."""
+    labeled = np.flatnonzero(rows.labels.is_labeled & (rows.weight > 0))
+    nobody, weight = np.zeros(0, dtype=np.intp), rows.weight[labeled]
+
+    def usual(level: Level) -> Evidence:
+        evidence = evidence_of(level.mixture, level.fit.params, rows.at(labeled))
+        power = usual_power(evidence, weight)
+        return judge(evidence[:0], nobody, weight[:0], assumed_shares(rows, level), power)
+
+    return {one: [usual(level) for level in levels] for one, levels in fits.items()}
+
+
+def assumed_shares(rows: Data, level: Level) -> Array:
+    """The class shares that predictions assume, (K,)."""
+    return shares_of(level.mixture, level.fit.params, class_rows(rows.labels, rows.weight))
+
+
+def shares_of(mixture: Mixture, params: Params, count: Array | None) -> Array:
+    """What the labels of each class (K,) suggest, where labeled rows are a sample of all; or the model's.
+
+    :func:`semigen.data.weights.estimated_shares` finds the former; the latter come from the unlabeled rows or
+    are given.
+    """
+    if mixture.class_prior.kind == "shared" and count is not None:
+        return estimated_shares(count)
+    known = np.exp(params.log_group[0, : mixture.n_classes])
+    return np.asarray(known / known.sum())
+
+
+def given(power: float, shares: Array) -> Calibration:
+    """The power of the model's posterior, whose class shares (K,) are raised to it, too."""
+    raised = shares**power
+    return Calibration.at(power, raised / raised.sum())
 
 
 def deal(rows: Data, level: Level) -> list[NDArray[np.intp]]:
@@ -185,29 +223,32 @@ def _testable(rows: Data) -> NDArray[np.intp]:
     return testable_rows(np.where(rows.weight > 0, rows.labels.hard, -1))
 
 
-def best_power(joint: Array, truth: NDArray[np.intp], weight: Array) -> Evidence:
-    """The power a that minimizes ``-Σ w log p_a(y | x) + 2 (log a - log ⅓)²``, ``p_a(k | x) ∝ p(x, k)ᵃ``.
+def usual_power(evidence: Array, weight: Array) -> float:
+    """The power to expect of p(x | class), before labels speak, from evidence (n, K) of some rows."""
+    return min(LARGEST_POWER, USUAL / spread(np.maximum(evidence, -FARTHEST), weight))
+
+
+def judge(
+    evidence: Array, truth: NDArray[np.intp], weight: Array, shares: Array, usual: float | None = None
+) -> Evidence:
+    """How sure ``p_a(k | x) ∝ π_k p(x | k)^a`` may be: the posterior of the power a.
 
     Parameters
     ----------
-    joint : ndarray of shape (n, K)
-        Log p(x, class), nats.
+    evidence : ndarray of shape (n, K)
+        Log p(x | class) of rows that a fit has not seen, nats, but for a constant of each row.
     truth : ndarray of shape (n,)
         Index of the class of each row.
     weight : ndarray of shape (n,)
+    shares : ndarray of shape (K,)
+        π.
+    usual : float or None, default=None
+        The usual power, if not that of these rows.
     """
-
-    def loss(power: float) -> float:
-        of_class = log_softmax(power * joint, axis=1)[np.arange(len(truth)), truth]
-        return float(-(of_class @ weight))
-
-    def penalized(log_power: float) -> float:
-        return loss(float(np.exp(log_power))) + POWER_STRENGTH * float(log_power - np.log(POWER)) ** 2
-
-    low, high = np.log(POWER_RANGE)
-    found = minimize_scalar(penalized, bounds=(float(low), float(high)), method="bounded")
-    power = float(np.exp(found.x))
-    return Evidence(power, loss(power))
+    if usual is None:
+        usual = usual_power(evidence, weight)
+    powers, chances, loss = power_posterior(usual, [(evidence, truth, weight)], shares, SUREST)
+    return Evidence(Calibration(powers, chances, shares), loss)
 
 
 def report(unlabeled_weight: float) -> Callable[[int, float], None]:

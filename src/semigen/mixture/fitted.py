@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
-from semigen.arrays.special import beyond_numbers, log_posterior, log_sum_exp
+from semigen.arrays.special import beyond_numbers, class_evidence, log_posterior, log_sum_exp
 from semigen.columns import Schema
 from semigen.common import checks
+from semigen.common.notices import warn
 from semigen.data.labels import encode
 from semigen.data.sources import classes, numbers, over_partitions, probabilities
 from semigen.data.weights import read_labels
 from semigen.em import Block, Data, Engine, Mixture, Params, as_engine, impute, log_joint
 from semigen.em.kernel import label_evidence
+from semigen.evaluation.calibration import Calibration
 from semigen.exceptions import ColumnWarning, ParameterError
 from semigen.families import Family
-from semigen.mixture import criteria
+from semigen.mixture import criteria, evidence, parameters
 
 Array = NDArray[np.float64]
 
@@ -46,18 +48,20 @@ class FittedMixture:
     schema_: Schema
     unlabeled: Any
     unlabeled_weight_: float
-    posterior_power_: float
+    calibrate: Any
+    calibration_: Calibration
     engine: Engine | str | None
 
     @over_partitions(classes)
     def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable known class of each row, (n,)."""
-        best = self._by_block(X, _most_probable)
+        """Most probable known class of each row, (n,): that of :meth:`predict_proba`."""
+        check_is_fitted(self)
+        best = self._by_block(X, partial(_most_probable, self.calibration_))
         return np.asarray(self.classes_[best])
 
     @over_partitions(probabilities)
     def predict_proba(self, X: Any, labels: Any = None) -> Array:
-        """p(class | x) over the known classes, to the power ``posterior_power_``.
+        """p(class | x) over the known classes, as sure as ``calibration_`` lets them be.
 
         Times p(label | class) where something is known of the rows, normalized.
 
@@ -77,9 +81,10 @@ class FittedMixture:
         LabelError
             If the labels cannot be used, or name a class that the fit did not know.
         """
-        log_proba = self._log_proba(X)
         if labels is None:
-            return columns.in_precision_of(X, np.exp(log_proba))
+            check_is_fitted(self)
+            return columns.in_precision_of(X, self._by_block(X, partial(_proba, self.calibration_)))
+        log_proba = self._log_proba(X)
         every = np.ones(len(log_proba), dtype=bool)
         given = encode(labels, self.unlabeled, counted=every, classes=self.classes_)
         known = label_evidence(self.params_.noise, given.log_table, given.pattern_labeled)
@@ -202,8 +207,14 @@ class FittedMixture:
         return self.params_.noise
 
     @property
+    def posterior_power_(self) -> float:
+        """The geometric mean of the powers of ``calibration_``."""
+        check_is_fitted(self)
+        return self.calibration_.power
+
+    @property
     def class_prior_(self) -> Array:
-        """p(class) among known classes, (K,), used to predict."""
+        """p(class) among known classes, (K,)."""
         check_is_fitted(self)
         known = np.exp(self.params_.log_group[0, : self.mixture_.n_classes])
         return np.asarray(known / known.sum())
@@ -275,7 +286,22 @@ class FittedMixture:
 
     def _log_proba(self, X: Any) -> Array:
         check_is_fitted(self)
-        return self._by_block(X, partial(_log_posterior, self.posterior_power_))
+        return self._by_block(X, partial(_log_proba, self.calibration_))
+
+    def _assume(self, calibration: Calibration | None = None, count: Array | None = None) -> None:
+        """How sure predictions are and the class shares that they assume, after parameters have changed.
+
+        ``calibration`` is what labels left out say, by default that of before; ``count``, (K,), the labels of
+        each class, if there are others.
+        """
+        power = parameters.calibrate(self.calibrate)
+        if power is not None:
+            self.calibration_ = evidence.given(power, self.class_prior_)
+            return
+        known = self.calibration_ if calibration is None else calibration
+        if count is not None or self.mixture_.class_prior.kind != "shared":
+            known = replace(known, shares=evidence.shares_of(self.mixture_, self.params_, count))
+        self.calibration_ = known
 
     def _by_block(self, X: Any, answer: Answer) -> NDArray[Any]:
         """``answer`` of log p(x, group), block by block: no more memory than its result."""
@@ -302,22 +328,24 @@ def _known(joint: Array, _: Array, n_classes: int) -> Array:
     return joint[:, :n_classes]
 
 
-def _log_posterior(power: float, joint: Array, log_group: Array, n_classes: int) -> Array:
-    posterior, beyond = _of_classes(joint, log_group, n_classes)
-    return np.where(beyond[:, None], posterior, log_softmax(power * posterior, axis=1))
+def _proba(calibration: Calibration, joint: Array, log_group: Array, n_classes: int) -> Array:
+    return calibration.of_evidence(_evidence(joint, log_group, n_classes))
 
 
-def _most_probable(joint: Array, log_group: Array, n_classes: int) -> NDArray[np.intp]:
-    posterior, _ = _of_classes(joint, log_group, n_classes)
-    return np.asarray(posterior.argmax(axis=1))
+def _log_proba(calibration: Calibration, joint: Array, log_group: Array, n_classes: int) -> Array:
+    return calibration.log_of_evidence(_evidence(joint, log_group, n_classes))
 
 
-def _of_classes(joint: Array, log_group: Array, n_classes: int) -> tuple[Array, NDArray[np.bool_]]:
-    """Log p(class | x) over the known classes, and the rows whose numbers are too large for one."""
-    beyond = beyond_numbers(joint)
-    if beyond.any():
-        warnings.warn(_BEYOND, ColumnWarning, stacklevel=2)
-    return log_posterior(joint[:, :n_classes], log_group[:n_classes]), beyond
+def _most_probable(
+    calibration: Calibration, joint: Array, log_group: Array, n_classes: int
+) -> NDArray[np.intp]:
+    return np.asarray(_proba(calibration, joint, log_group, n_classes).argmax(axis=1))
+
+
+def _evidence(joint: Array, log_group: Array, n_classes: int) -> Array:
+    if beyond_numbers(joint).any():
+        warn(_BEYOND, ColumnWarning)
+    return class_evidence(joint[:, :n_classes], log_group[:n_classes])
 
 
 def _log_density(joint: Array, *_: Any) -> Array:

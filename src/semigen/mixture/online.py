@@ -15,7 +15,7 @@ from semigen.common import checks
 from semigen.data.labels import encode
 from semigen.data.rows import count_rows
 from semigen.em import Data, Engine, Mixture, Params, Stats, as_engine, e_step, log_joint, m_step
-from semigen.em.records import UNLABELED
+from semigen.em.records import LABELED, UNLABELED
 
 Array = NDArray[np.float64]
 
@@ -165,6 +165,8 @@ class OnlineMixture:
             total = max(total - self.unlabeled_weight_ * again, 0.0)
         self.params_ = m_step(self.mixture_, stream.prior, known.merge(mean.scaled(total)), self.params_)
         self.stream_ = Stream(stream.prior, known, mean, total, (*stream.reports, report))
+        by_group = np.bincount(self.mixture_.group, known.weight[LABELED], self.mixture_.n_groups)
+        self._assume(count=by_group[: self.mixture_.n_classes])  # type: ignore[attr-defined]
         return self
 
     def _first_batch(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Self:

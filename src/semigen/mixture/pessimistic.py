@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
+from semigen.common.notices import warn
 from semigen.data.blocks import Missing, among
 from semigen.em import Data, Fit, Mixture, as_engine, pessimistic
 from semigen.em import fit as climb
@@ -79,15 +79,15 @@ def fit_pessimistic(
             model.set_params(unlabeled_weight=1.0)
             model.unlabeled_weight_ = 1.0
             model._store(mixture, prior, Fit(found.params, at_end.path, found.converged), classes)
+            model._assume()
     labels = everything.labels.probabilities
     labels[everything.where(~everything.labels.pattern_labeled).rows] = found.labels
     model.set_params(warm_start=estimator.warm_start)
     if not found.converged:
-        warnings.warn(
+        warn(
             f"after {found.n_iter} labelings the fit guarantees a gain of {found.gain:.3g} nats per row, "
             f"and parameters may exist that guarantee {found.gap:.2g} more: raise max_iter or shrinkage.",
             ConvergenceWarning,
-            stacklevel=3,
         )
     return model, replace(found, labels=labels)
 

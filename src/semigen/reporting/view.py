@@ -23,6 +23,7 @@ _LEANINGS = {
 }
 _COLORS = {"helped": "good", "hurt": "bad"}
 _SURE = 0.9
+_MUCH = 0.6  # of all rows in one class
 _FAR = 10.0
 MOST_COLUMN_ROWS = 400
 KINDS = {"number": "number", "flag": "true/false", "category": "category"}
@@ -56,6 +57,13 @@ def source_name(record: Record) -> str:
     return str(path).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or record["model"]["estimator"]
 
 
+def _largest(scored: Record) -> str:
+    """What a model would score that calls every row the same, where that is much."""
+    most = max(scored["classes"], key=lambda one: one["n_rows"])
+    share = most["n_rows"] / scored["n_rows"]
+    return f"; {100 * share:.1f} % are {visible(str(most['class']))}" if share > _MUCH else ""
+
+
 def tiles(record: Record) -> list[tuple[str, str, str]]:
     """The most important numbers: what, the number, and a note on it."""
     n_labeled = record["n_rows"] - record["n_unlabeled"]
@@ -67,7 +75,7 @@ def tiles(record: Record) -> list[tuple[str, str, str]]:
             (
                 "right on held-out rows",
                 f"{100 * one['value']:.1f} %",
-                f"95 % interval {100 * one['low']:.0f} to {100 * one['high']:.0f} %",
+                f"95 % interval {100 * one['low']:.0f} to {100 * one['high']:.0f} %{_largest(scored)}",
             )
         )
         loss = scored["log_loss"]

@@ -19,14 +19,9 @@ from semigen.cli.sources.records import ReadOptions
 from semigen.cli.wording import cell_text, counted
 from semigen.columns.numerals import plain_number
 from semigen.columns.tables import hint, listing
+from semigen.data.spelling import means_nothing, spelled_alike
 from semigen.exceptions import TableError
 from semigen.io.tables import is_text, value_type
-
-_NO_LABEL = {
-    "-1", "?", "-", "--", ".", "na", "n/a", "#n/a", "nan", "<na>", "null", "nil", "none", "missing",
-    "unknown", "unlabeled", "unlabelled", "not labeled", "no label", "undefined", "tbd",
-}  # fmt: skip
-"""Classes that may be meant as "no label", in lower case."""
 
 _WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0")  # 1.00 is another text, and must not become the same class
 _MANY_CLASSES = 20
@@ -37,6 +32,8 @@ def require_columns(names: Sequence[str], wanted: Sequence[str], path: Path, wan
     absent = [name for name in wanted if name not in names]
     if absent:
         only = " If cells are separated by another mark, name it with --separator." if len(names) == 1 else ""
+        if any(plain_number(name) is not None for name in names):
+            only = " The first row is taken for the names of the columns: write them there."
         raise TableError(
             f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): "
             f"{hint(absent[0], names)}{only}"
@@ -229,7 +226,7 @@ def _notes(
             f"in {name!r}, {listing(single)} {have} one label, which cannot be held out, so the scores are "
             "of the other classes."
         )
-    suspects = [label for label in found if cell_text(label).strip().lower() in _NO_LABEL]
+    suspects = [label for label in found if cell_text(label) == "-1" or means_nothing(cell_text(label))]
     if suspects:
         which = listing([f"{label!r} ({counted(found[label], 'row')})" for label in suspects])
         cure = " ".join(f"--unlabeled={shlex.quote(cell_text(label))}" for label in suspects)
@@ -238,16 +235,12 @@ def _notes(
             f"in {name!r}, {which} {'is' if one else 'are'} taken as {'a class' if one else 'classes'}. "
             f"If {'it means' if one else 'they mean'} 'no label', add {cure}"
         )
-    alike: dict[str, list[str]] = {}
-    for label in found:
-        if isinstance(label, str):
-            alike.setdefault(label.strip().casefold(), []).append(f"{label!r} ({found[label]:,})")
-    for same in alike.values():
-        if len(same) > 1:
-            yield (
-                f"classes of {name!r} differ only by spaces or case: {listing(same)}. If they are one class, "
-                "add --strip-labels"
-            )
+    for same in spelled_alike(found):
+        which = listing([f"{label!r} ({found[label]:,})" for label in same])
+        yield (
+            f"classes of {name!r} differ only by spaces or case: {which}. If they are one class, add "
+            "--strip-labels"
+        )
     if is_text(column.type) and any(
         _WHOLE_FLOAT.fullmatch(str(cell)) for cell in column.unique().to_pylist()
     ):

@@ -9,7 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from semigen.columns.numerals import Numerals, is_filled, numerals_of_column, plain_number
+from semigen.columns.numerals import (
+    Numerals,
+    are_numbers_with_gaps,
+    gap_of,
+    is_filled,
+    numerals_of_column,
+    plain_number,
+)
 from semigen.columns.tables import listing
 from semigen.exceptions import ColumnError
 from semigen.io.tables import is_text
@@ -48,8 +55,11 @@ def read_written_numbers(
         if numerals is None:
             continue
         odd = next((cell for cell in cells if is_filled(cell) and plain_number(cell) is None), None)
-        if odd is not None:
-            examples.append(f"{name} ({odd.strip()!r} is {numerals.read(odd):,g})")
+        told = [] if odd is None else [f"{odd.strip()!r} is {numerals.read(odd):,g}"]
+        if odd is not None or are_numbers_with_gaps(cells):
+            told += [f"{gap.strip()!r} is missing" for gap in [gap_of(cells)] if gap is not None]
+        if told:
+            examples.append(f"{name} ({', '.join(told)})")
         elif name not in as_numbers:  # digits that are text on purpose, such as codes
             continue
         found[name] = numerals

@@ -208,6 +208,9 @@ def _sorted_out(
         return replace(column, kind=kinds[name], use=True, reason="")
     if " do not (such as " in column.reason:
         return replace(column, reason=f"{column.reason}; --missing names cells that mean 'missing'")
+    if " is far from all other values" in column.reason:
+        value = shlex.quote(column.reason.split()[0])
+        return replace(column, reason=f"{column.reason}; if it means 'missing', add --missing={value}")
     if column.kind == "id" and pa.types.is_integer(table.schema.field(name).type):
         return replace(column, reason=f"{column.reason} (--as {shlex.quote(f'{name}=number')} uses it)")
     return column

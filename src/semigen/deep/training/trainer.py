@@ -8,7 +8,6 @@ gives the same weights, and after a NaN the weights of the last good round are k
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from semigen.common.notices import warn
 from semigen.common.progress import Progress
 from semigen.deep.data.rows import Batch
 from semigen.deep.draws import forked, mix
@@ -335,7 +335,7 @@ class _Loop:
             )
 
     def _warn(self, message: str) -> None:
-        warnings.warn(f"{message}.", TrainingWarning, stacklevel=6)
+        warn(f"{message}.", TrainingWarning)
 
 
 def learning_rate_factor(step: int, n_steps: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from semigen import columns
 from semigen.common import checks
+from semigen.common.notices import warn
 from semigen.common.progress import Progress
 from semigen.data.rows import count_rows, take_rows
 from semigen.deep.bounds import gaussian_kl
@@ -340,11 +340,10 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.kl_ = kl.numpy() / rows.n_rows
         self.active_ = self.kl_ >= COLLAPSED
         if not self.active_.any():
-            warnings.warn(
+            warn(
                 f"all {self.n_latent} latents have collapsed to the prior: the decoder ignores them. Raise "
                 "n_steps or warmup_steps.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
             self.active_[np.unravel_index(self.kl_.argmax(), self.kl_.shape)] = True
         self.scale_ = np.sqrt(np.maximum(self.kl_, LEAST_INFORMATION))
