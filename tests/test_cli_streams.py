@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from pyarrow import csv, feather, parquet
 
 import semigen
 from command_line import run
-from semigen.cli import predictions, streams
+from semigen.cli import console, predictions, streams
 from semigen.io import writing
 from semigen.mixture import checkpoints
 from test_sources import damaged
@@ -54,10 +55,10 @@ def read(path):
     return table.to_pydict()
 
 
-def predict(home, table, out, *more, code=0):
+def predict(home, table, out, *more, model=None, code=0):
     given = [
         "predict",
-        home / "m.semigen",
+        model or home / "m.semigen",
         home / table,
         "--out",
         out,
@@ -352,6 +353,43 @@ def test_a_fit_goes_on_after_an_interruption(partly, monkeypatch, model):
     assert files[0] == files[1]
     assert semigen.load(partly / "out" / "model.semigen").checkpoint is None
     assert not streams.checkpoint_folder(partly / "out").exists()
+
+
+def test_a_file_that_disappears_before_the_predictions_is_named(partly, monkeypatch):
+    from semigen.cli import training
+
+    saved = training.save
+
+    def save(*given, **named):
+        (partly / "parts" / "b.parquet").unlink()
+        saved(*given, **named)
+
+    monkeypatch.setattr(training, "save", save)
+    given = ["--target", "y", "--id", "key", "--model", "mixture", "--covariance", "full", "--no-report"]
+    done = run("fit", partly / "parts", *given, "--out", partly / "out", code=1)
+    assert "b.parquet has disappeared since it was first read" in " ".join(done.output.split())
+    assert not (partly / "out").exists()
+
+
+def test_passes_and_predictions_say_how_far_they_are(partly, monkeypatch):
+    steps = []
+
+    @contextmanager
+    def progress(self, title):
+        yield lambda done, total, name="": steps.append((title, done, total, name))
+
+    monkeypatch.setattr(console.Output, "progress", progress)
+    monkeypatch.setattr(streams, "BATCH_ROWS", 200)
+    given = ["--target", "y", "--id", "key", "--model", "mixture", "--covariance", "full", "--no-report"]
+    run("fit", partly / "parts", *given, "--out", partly / "out")
+    predict(partly, "parts", partly / "new.csv", model=partly / "out" / "model.semigen")
+    learning = [one for one in steps if one[0] == "learning" and "pass" in one[3]]
+    assert (learning[1][1], learning[1][3]) == (0, "pass 1, 900 of 900 rows")
+    assert learning[-1][3].startswith(f"pass {len(learning) // 2}, 900")
+    for title in ("writing", "predicting"):
+        assert [one[1:] for one in steps if one[0] == title and "rows" in one[3]] == [
+            (n, 900, f"{n} of 900 rows") for n in (200, 400, 500, 700, 900)
+        ]
 
 
 def test_models_that_need_all_rows_say_so(partly):

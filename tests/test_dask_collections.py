@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 from semigen import AutoClassifier, MixtureClassifier
 from semigen.em.records import as_vector
@@ -53,6 +54,20 @@ def test_an_array_is_fitted_as_in_memory(dtype, client):
     )
     wanted = MixtureClassifier(Gaussian("full"), **BRIEF).fit(x, y)
     assert_same_fit(found, wanted)
+    assert not hasattr(found, "feature_names_in_")
+    np.testing.assert_allclose(found.predict_proba(x), wanted.predict_proba(x), atol=1e-6)  # no warning
+
+
+def test_partitions_may_be_empty(client):
+    """As a filter leaves them."""
+    table = frame()
+    parts = [table[:0], table[:300], table[:0], table[300:]]
+    empty = dask.dataframe.from_map(lambda number: parts[number], range(4), meta=table[:0])
+    model = MixtureClassifier(covariance="full", **BRIEF)
+    found = clone(model).set_params(engine=DaskEngine(client)).fit(empty, "kind")
+    assert_same_fit(found, clone(model).fit(table.drop(columns="kind"), table["kind"]))
+    np.testing.assert_allclose(found.predict_proba(empty).compute(), found.predict_proba(table), atol=1e-12)
+    np.testing.assert_array_equal(found.predict(empty).compute(), found.predict(table))
 
 
 def test_a_data_frame_is_fitted_as_in_memory_and_predicted_where_it_is(client):

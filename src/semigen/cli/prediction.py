@@ -25,6 +25,7 @@ from semigen.evaluation.scoring import PredictionScore, score_predictions
 from semigen.exceptions import ColumnError, ModelFileError, SemigenError, TableError
 from semigen.io.files import first_line
 from semigen.io.models import load, read_notes
+from semigen.io.paths import parts_of
 from semigen.io.tables import spreadsheet_safe, table_format, write_table
 from semigen.reporting.facts import class_rows
 
@@ -162,13 +163,15 @@ def _predict_stream(
         if not is_streamable(source) or notes.get("text") or noted_form(notes, model_path) is not None:
             raise TableError(f"{source} cannot be predicted batch by batch ({why}).")
         output.note(f"{source.name} is predicted batch by batch: {why}.")
+        noted = as_noted(options or ReadOptions(), notes)
         stream = Predicting(
             model,
             model_path,
             source,
+            parts_of(source, noted.reading),
             id_name,
             notes,
-            as_noted(options or ReadOptions(), notes),
+            noted,
             coverage,
             csv_safe,
             scheduler,
@@ -176,9 +179,13 @@ def _predict_stream(
         )
         if of_score and not stream.target:
             raise _nothing_to_score(source, notes)
-        with output.warnings_as_notes(), output.progress("predicting"), _parts_fit(model_path, source):
+        with (
+            output.warnings_as_notes(),
+            output.progress("predicting") as progress,
+            _parts_fit(model_path, source),
+        ):
             kept = pieces_folder(out) if resume else None
-            done = stream.write(unfinished, table_format(out), kept)
+            done = stream.write(unfinished, table_format(out), kept, progress)
         _write_score(done.score, of_score, model_path, source, notes)
     return {
         **_about(model_path, source, out, notes),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -16,18 +15,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from semigen.cli.predictions import predict_table, probabilities_of
-from semigen.cli.sources import ReadOptions, Rows, Source, TableSource
-from semigen.cli.sources.columns import OpenTable, as_noted, known_target
+from semigen.cli.sources import ReadOptions, Rows
+from semigen.cli.sources.columns import OpenTable, known_target
 from semigen.cli.sources.labels import as_classes, given_labels, matching, require_columns
 from semigen.cli.sources.table import reads
-from semigen.columns.survey import learn_source
-from semigen.columns.tables import listing, plain_types
 from semigen.common.threads import ahead
 from semigen.evaluation.scoring import PredictionScore, ScoreSums
-from semigen.exceptions import ColumnWarning, ParameterError, TableError
+from semigen.exceptions import ParameterError, TableError
+from semigen.io.delimited import WORDS_FOR_MISSING
 from semigen.io.parts import AHEAD, CsvPart, Part
-from semigen.io.paths import parts_of
-from semigen.io.scan import BATCH_ROWS, FileSource
+from semigen.io.scan import BATCH_ROWS
+from semigen.io.schemas import agreed, as_schema, common_schema
 from semigen.io.tables import STDIN, TypedFile, spreadsheet_safe
 from semigen.io.writing import KeptPieces, TableWriter
 
@@ -90,6 +88,8 @@ class Predicting:
     model : classifier
     model_path : Path
     table : Path
+    parts : sequence of Part
+        Its files.
     id_name : str or None
     notes : dict
         Of the model file.
@@ -105,6 +105,7 @@ class Predicting:
     model: Any
     model_path: Path
     table: Path
+    parts: Sequence[Part]
     id_name: str | None
     notes: dict[str, Any]
     options: ReadOptions
@@ -115,10 +116,11 @@ class Predicting:
 
     @property
     def target(self) -> list[str]:
-        """The column of the true classes, if the table has it."""
-        return known_target(parts_of(self.table, self.options.reading)[0].schema.names, self.notes)
+        """The column of the true classes, if every file has it."""
+        found = [known_target(part.schema.names, self.notes) for part in self.parts]
+        return found[0] if all(found) else []
 
-    def write(self, out: Path, ending: str, kept: Path | None) -> Predicted:
+    def write(self, out: Path, ending: str, kept: Path | None, progress: Callable[..., None]) -> Predicted:
         """Predict all rows into a file.
 
         Parameters
@@ -129,6 +131,8 @@ class Predicting:
             That tells its format.
         kept : path or None
             A folder for finished pieces, from which an interrupted run goes on; removed when all are written.
+        progress : callable
+            Called with the rows that are written, their number in all or None, and both in words.
 
         Raises
         ------
@@ -141,7 +145,8 @@ class Predicting:
         classes = self.model.classes_
         count: Counter[Any] = Counter()
         sums = ScoreSums(classes)
-        n_rows = 0
+        n_rows, of_parts = 0, [part.n_rows for part in self.parts]
+        n_all = None if None in of_parts else sum(n for n in of_parts if n is not None)
         with TableWriter(out, ending) as writer:
             for table, truth in zip(self._tables(pieces), self._truth(), strict=False):
                 n_rows += table.num_rows
@@ -149,6 +154,8 @@ class Predicting:
                 if truth is not None:
                     sums.add(truth, probabilities_of(table, classes))
                 writer.write(spreadsheet_safe(table) if self.csv_safe else table)
+                of_all = "" if n_all is None else f"of {n_all:,} "
+                progress(n_rows, n_all, f"{n_rows:,} {of_all}rows")
         if not n_rows:
             raise TableError(f"{self.table} has column names but no rows.")
         if pieces is not None:
@@ -178,7 +185,7 @@ class Predicting:
 
     def _rows(self, done: int) -> Iterator[Rows]:
         """The rows of the table in batches, after those that are done."""
-        parts = parts_of(self.table, self.options.reading)
+        parts = self.parts
         names, text, features = reads(self.model, self.model_path, self.notes, self.table)
         there = parts[0].schema.names
         ids = [self.id_name] if self.id_name else []
@@ -189,11 +196,12 @@ class Predicting:
                 require_columns(part.schema.names, wanted, Path(part.path), option)
         wanted = list(dict.fromkeys([*names, *ids, *keep]))
         missing, decimal = self.options.reading.missing, self.options.reading.decimal
+        if isinstance(parts[0], CsvPart):
+            missing = (*missing, *WORDS_FOR_MISSING)  # of features that are kept as they are written
         begin = 0
-        for _, place, batch in ahead(_pieces(parts, wanted, [*text, *ids, *keep]), AHEAD):
-            end = begin + batch.num_rows
+        for place, raw in ahead(_tables(parts, wanted, text, [*ids, *keep]), AHEAD):
+            end = begin + raw.num_rows
             if end > done:
-                raw = plain_types(pa.Table.from_batches([batch]))
                 typed = TypedFile(Path(place), raw.select(names), missing).typed()
                 opened = OpenTable(typed, raw.select(keep), decimal, ())
                 numbers = raw[self.id_name] if self.id_name else pa.array(np.arange(begin, end))
@@ -205,153 +213,18 @@ class Predicting:
         target = self.target if self.scored else []
         if not target:
             yield from repeat(None)
-        parts = parts_of(self.table, self.options.reading)
-        for _, place, batch in ahead(_pieces(parts, target, target), AHEAD):
-            column = plain_types(pa.Table.from_batches([batch]))[target[0]]
-            labels = given_labels(column, target[0], Path(place), self.options)
+        for place, table in ahead(_tables(self.parts, target, (), target), AHEAD):
+            labels = given_labels(table[target[0]], target[0], Path(place), self.options)
             yield as_classes(labels, self.model.classes_.tolist(), self.options)
 
     def _about(self) -> dict[str, Any]:
         """What the predictions are of."""
-        parts = parts_of(self.table, self.options.reading)
-        state = [(part.path, part.state) for part in parts]
+        state = [(part.path, part.state) for part in self.parts]
         return {
             "model": hashlib.sha256(self.model_path.read_bytes()).hexdigest(),
             "table": hashlib.sha256(repr(state).encode()).hexdigest(),
             "options": repr((self.id_name, self.options, self.coverage, BATCH_ROWS)),
         }
-
-
-@dataclass(frozen=True, eq=False)
-class StreamSource(TableSource):
-    """A table larger than memory; rows and labels are its labeled rows and a sample of the others.
-
-    Attributes
-    ----------
-    n_all : int
-        Rows in all.
-    all_labeled : Counter
-        Labeled rows of each class.
-    files : FileSource
-        All rows.
-    id_name : str or None
-    options : ReadOptions
-    """
-
-    n_all: int
-    all_labeled: Counter[Any]
-    files: FileSource
-    id_name: str | None
-    options: ReadOptions
-
-    @property
-    def n_rows(self) -> int:
-        """Rows in all."""
-        return self.n_all
-
-    @property
-    def labeled(self) -> Counter[Any]:
-        """Labeled rows of each class."""
-        return self.all_labeled
-
-    @property
-    def n_learned_unlabeled(self) -> int:
-        """Rows without a label."""
-        return self.n_all - self.all_labeled.total()
-
-    @property
-    def stream(self) -> FileSource:
-        """All rows."""
-        return self.files
-
-    @classmethod
-    def sampled(
-        cls,
-        path: Path,
-        target: str,
-        *,
-        id_name: str | None,
-        drop: Sequence[str],
-        read_as: Mapping[str, str],
-        weight: str | None,
-        options: ReadOptions,
-    ) -> StreamSource:
-        """Survey a table in a pass, and sort its columns out by a sample.
-
-        Raises
-        ------
-        SemigenError
-            If the table, its labels or its columns cannot be used.
-        """
-        if options.strip_labels or len(options.unlabeled) > 1:
-            raise TableError(
-                f"{path} is read batch by batch, where --strip-labels and several --unlabeled do not work: "
-                "write classes in one way, and leave cells without a label empty."
-            )
-        parts = parts_of(path, options.reading)
-        whole = FileSource(parts, target, weight=weight)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ColumnWarning)  # columns are sorted out below
-            read = learn_source(whole, None, options.unlabeled[0] if options.unlabeled else None)
-        rows, sample = read.rows, read.rows.sample
-        cells = pa.array(sample.labels.to_array().tolist(), whole.schema.field(target).type)
-        table = read.example.append_column(target, cells)
-        if weight is not None:
-            table = table.append_column(weight, pa.array(sample.weight))
-        reading = options.reading
-        guessed = (note for part in parts if isinstance(part, CsvPart) for note in part.notes)
-        file = TypedFile(path, table, reading.missing, (_said(rows), *guessed), reading.decimal)
-        found = TableSource.read(
-            path,
-            target,
-            id_name=id_name,
-            drop=drop,
-            read_as=read_as,
-            weight=weight,
-            options=options,
-            file=file,
-        )
-        if found.reading["numerals"]:
-            raise TableError(
-                f"{path}: {listing(list(found.reading['numerals']))} hold numbers as text, and the table is "
-                "read batch by batch: add --missing for cells such as '?' that mean 'missing', '--decimal ,' "
-                "if they have decimal commas; else store them as numbers, or leave them out with --drop."
-            )
-        unused = [name for name in whole.names if name not in found.rows.features.column_names]
-        named = zip(rows.labels.classes.tolist(), rows.of_label[1:].astype(int).tolist(), strict=True)
-        return cls(
-            path,
-            found.rows,
-            found.labels,
-            found.columns,
-            found.families,
-            found.reading,
-            n_all=rows.n_rows,
-            all_labeled=Counter(dict(named)),
-            files=FileSource(parts, target, weight=weight, drop=unused),
-            id_name=id_name,
-            options=options,
-        )
-
-
-def _said(rows: Any) -> str:
-    return (
-        f"{RULE}; the report and the kinds of the columns are of {rows.sample.n_rows:,} rows: "
-        f"{'all' if rows.holds_all_labeled else 'some'} labeled ones, and others drawn at random."
-    )
-
-
-def stream_of(source: Source, facts: dict[str, Any]) -> Callable[[Any, Path], None] | None:
-    """What writes the predictions of all rows of a stream; None for a source in memory."""
-    if not isinstance(source, StreamSource):
-        return None
-
-    def write(model: Any, out: Path) -> None:
-        saved = out.with_name("model.semigen")
-        stream = Predicting(model, saved, source.path, source.id_name, facts, as_noted(source.options, facts))
-        stream.write(out, ".csv", None)
-
-    return write
 
 
 def pieces_folder(out: Path) -> Path:
@@ -364,11 +237,15 @@ def checkpoint_folder(out: Path) -> Path:
     return out.with_name(f".{out.name}.checkpoint")
 
 
-def _pieces(parts: Sequence[Part], names: Sequence[str], text: Sequence[str]) -> Iterator[Any]:
+def _tables(
+    parts: Sequence[Part], names: Sequence[str], text: Sequence[str], written: Sequence[str]
+) -> Iterator[tuple[str, pa.Table]]:
+    """Where rows are from, and the rows; text that looks like numbers, or like a missing value, stays."""
+    parts = agreed(parts, as_text=text, as_written=written)
+    schema = common_schema(parts, names)
     for part in parts:
-        if isinstance(part, CsvPart):  # text that looks like numbers stays as it is written
-            part = part.reading(as_text=text)
-        yield from part.pieces(names, BATCH_ROWS)
+        for _, place, batch in part.pieces(names, BATCH_ROWS):
+            yield place, as_schema(pa.Table.from_batches([batch]), schema, place)
 
 
 def _counts(column: pa.ChunkedArray) -> dict[Any, int]:

@@ -25,8 +25,8 @@ from semigen.cli.predictions import count_predictions, predict_table, probabilit
 from semigen.cli.reading import say_source
 from semigen.cli.recipes import DEEP, Judged, Options, Recipe, learn_model
 from semigen.cli.report import say_result, training_notes, verdict_text
+from semigen.cli.sampled import stream_of
 from semigen.cli.sources import ImageSource, Source
-from semigen.cli.streams import stream_of
 from semigen.common.progress import Progress
 from semigen.data.labels import class_columns
 from semigen.exceptions import (
@@ -61,7 +61,7 @@ class Learned:
     facts: dict[str, Any]
     summary: dict[str, Any]
     samples: NDArray[Any] | None
-    stream: Callable[[Any, Path], None] | None = None
+    stream: Callable[[Any, Path, Progress], None] | None = None
     """Writes the predictions of all rows, where ``predictions`` are those of a sample."""
 
 
@@ -108,7 +108,7 @@ def learn(
         output.progress("learning") as progress,
         _ctrl_c_ends_everything(),
     ):
-        judged = learn_model(recipe, source, options, progress)
+        judged = learn_model(recipe, source, options, source.watched(progress))
     about = _about_model(recipe, judged, source, options)
     text = verdict_text(judged, source.n_learned_unlabeled, with_covariance="covariance" in about)
     names = [one["name"] for one in about.get("models", ())]
@@ -150,14 +150,16 @@ def learn(
     return Learned(judged.model, predictions, known, summary, samples, stream_of(source, known))
 
 
-def write(learned: Learned, folder: Path, *, csv_safe: bool = False, report: bool = True) -> None:
+def write(
+    learned: Learned, folder: Path, progress: Progress, *, csv_safe: bool = False, report: bool = True
+) -> None:
     """Write model, predictions, summary, rows to label, report and samples into a folder."""
     save(learned.model, folder / MODEL, notes=learned.facts)
     tables = [(_to_label(learned), LABEL_NEXT)]
     if learned.stream is None:
         tables.append((learned.predictions, PREDICTIONS))
     else:
-        learned.stream(learned.model, folder / PREDICTIONS)
+        learned.stream(learned.model, folder / PREDICTIONS, progress)
     for table, name in tables:
         write_table(spreadsheet_safe(table) if csv_safe else table, folder / name, ".csv")
     text = json.dumps(learned.summary, indent=2, ensure_ascii=False, allow_nan=False)

@@ -15,7 +15,7 @@ from semigen.arrays.pieces import Indices, evenly
 from semigen.columns.checks import refuse_missing
 from semigen.columns.reading import read
 from semigen.columns.schema import ReadTable, Schema
-from semigen.columns.tables import is_missing, listing
+from semigen.columns.tables import as_frame, is_missing, listing
 from semigen.data.blocks import Block, Blocks, Data, Missing, among
 from semigen.data.labels import Labels
 from semigen.data.sources import Batch, RowSource
@@ -129,7 +129,8 @@ class StreamedRows:
     def whole(self) -> Iterator[Data]:
         """The rows batch by batch, those that do not count, too."""
         for batch in self.source.batches(self._names):
-            yield self._block(batch)
+            if len(batch.code):
+                yield self._block(batch)
 
     def where(self, patterns: NDArray[np.bool_]) -> StreamedRows | Data:
         """The rows whose label is one of these label rows, (P,)."""
@@ -250,6 +251,12 @@ class ReadSource:
     schema: Schema
     rows: StreamedRows
     example: Any
+
+    @property
+    def shown(self) -> Any:
+        """What tells scikit-learn the columns: the sample as it is stored."""
+        frame = as_frame(self.example)
+        return self.example if self.rows.source.is_named or frame is None else frame.to_numpy()
 
     @property
     def table(self) -> ReadTable:

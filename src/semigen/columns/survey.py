@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -22,7 +23,8 @@ from semigen.data.blocks import Data, Engine, Missing
 from semigen.data.containers import plain_dtype
 from semigen.data.labels import Labels, encode, is_unlabeled
 from semigen.data.sources import Batch, RowSource, as_source
-from semigen.exceptions import ColumnError, LabelError, TableError
+from semigen.data.spelling import warn_of_names
+from semigen.exceptions import ClassNameWarning, ColumnError, LabelError, TableError
 
 SAMPLE_ROWS = 100_000
 """Rows of each part, labeled and unlabeled, that are kept in memory; of more, as many drawn at random."""
@@ -98,7 +100,8 @@ def learn_source(
 def _survey(kinds: Kinds, unlabeled: Any, seed: int, piece: RowSource) -> _Survey:
     survey = _Survey(piece.target, piece.classes, kinds, unlabeled, seed)
     for batch in piece.batches():
-        survey.add(batch)
+        if len(batch.code):
+            survey.add(batch)
     return survey
 
 
@@ -219,7 +222,8 @@ class _Survey:
 
     def _numbers(self, cells: tuple[Any, ...]) -> NDArray[np.intp]:
         """The number of each label cell among all that were seen; -1: empty, as is the last one."""
-        new = [cell for cell in cells if not is_missing(cell) and cell not in self.number]
+        there = (cell for cell in cells if not is_missing(cell) and cell not in self.number)
+        new = list(dict.fromkeys(there))
         is_soft = self.classes is not None
         most = MOST_SOFT_LABELS if is_soft else MOST_CLASSES
         if len(self.number) + len(new) > most:
@@ -266,6 +270,12 @@ class _Survey:
         found = [one for one in frames if one is not None]
         if not found:
             raise LabelError("the weights of all rows are zero: at least one row must count.")
+        is_labeled = np.array(self.labeled, dtype=bool)
+        if not self.totals[:, 0, is_labeled].any():
+            raise LabelError(
+                f"the target {self.target!r} has no label in {self.n_rows:,} rows (or only in rows of weight "
+                "0): label at least one row of each class."
+            )
         facts = np.concatenate(known)
         order = np.argsort(facts[:, 1], kind="stable")
         frame, facts = nw.concat(found, how="vertical")[order], facts[order]
@@ -292,7 +302,12 @@ class _Survey:
         totals, empty = self.totals[:, 0].sum(axis=0), self.empty[:, 0].sum()
         counted = np.append(totals > 0, bool(empty))
         if self.classes is None:
-            found = encode([*self.number, None], self.unlabeled, counted=counted)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ClassNameWarning)  # of distinct cells, not of rows
+                found = encode([*self.number, None], self.unlabeled, counted=counted)
+            there = found.hard[:-1] >= 0
+            of_class = np.bincount(found.hard[:-1][there], totals[there], len(found.classes))
+            warn_of_names(found.classes, of_class)
         else:
             cells = np.array([*self.number, (np.nan,) * len(self.classes)])
             found = replace(

@@ -152,7 +152,7 @@ def encode(
         classes = found
         if classes.size < 2:
             raise LabelError(_too_few_classes(classes, mask.size, n_unlabeled, unlabeled))
-        warn_of_names(classes, code)
+        warn_of_names(classes, np.bincount(code, minlength=len(classes)))
     elif found.size:
         code = _positions(found, classes)[code]
     log_table = np.full((classes.size + 1, classes.size), -np.inf)

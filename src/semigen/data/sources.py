@@ -61,6 +61,8 @@ class RowSource(ABC):
     target: str
     names: tuple[str, ...]
     classes: tuple[Any, ...] | None = None
+    is_named = True
+    """Whether the columns have names of their own; those of an array go by number."""
     n_pieces = 1
     """Pieces that are read each by itself, maybe elsewhere; here the whole table is one."""
 
@@ -140,7 +142,8 @@ def over_partitions(
         def wrapped(self: Any, X: Any, *given: Any, **named: Any) -> Any:
             if not is_partitioned(X):
                 return method(self, X, *given, **named)
-            return _by_partitions(_Call(self, method.__name__, given, named), X, meta(self))
+            empty = meta(self)
+            return _by_partitions(_Call(self, method.__name__, given, named, empty), X, empty)
 
         return wrapped
 
@@ -155,8 +158,11 @@ class _Call:
     method: str
     given: tuple[Any, ...]
     named: dict[str, Any]
+    empty: NDArray[Any]
 
     def __call__(self, rows: Any) -> Any:
+        if len(rows) == 0:  # such as after a filter
+            return self.empty
         return getattr(self.model, self.method)(rows, *self.given, **self.named)
 
 

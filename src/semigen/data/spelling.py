@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from semigen.common.notices import warn
@@ -32,18 +31,18 @@ def spelled_alike(names: Iterable[Any]) -> list[list[str]]:
     return [same for same in alike.values() if len(same) > 1]
 
 
-def warn_of_names(classes: NDArray[Any], code: NDArray[np.intp]) -> None:
+def warn_of_names(classes: NDArray[Any], count: NDArray[Any]) -> None:
     """Warn of classes whose names may mean "no label", or another class.
 
     Parameters
     ----------
     classes : ndarray of shape (K,)
-    code : ndarray of shape (n_labeled,)
-        The class of each labeled row.
+    count : ndarray of shape (K,)
+        Labeled rows of each.
     """
     if classes.dtype.kind != "U":
         return
-    rows = dict(zip(classes.tolist(), np.bincount(code, minlength=len(classes)).tolist(), strict=True))
+    rows = dict(zip(classes.tolist(), count.astype(int).tolist(), strict=True))
 
     def shown(names: list[str]) -> str:
         some = ", ".join(

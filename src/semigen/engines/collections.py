@@ -208,7 +208,9 @@ def from_dask(X: Any, y: Any, sample_weight: Any = None) -> DaskSource:
         delayed(partial(Partition, number, target, names, classes), pure=False)(*parts)
         for number, parts in enumerate(rows)
     ]
-    return DaskSource(pieces, target, names, classes=classes)
+    source = DaskSource(pieces, target, names, classes=classes)
+    source.is_named = not is_array
+    return source
 
 
 def _by_rows(collection: Any) -> Any:

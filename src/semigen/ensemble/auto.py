@@ -245,7 +245,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             schema = replace(schema, notes=(*schema.notes, WIDE))
         family = choose("auto", covariance, schema, sparse=issparse(matrix))
         self.schema_ = as_modeled(family, schema)
-        validate_data(self, X if source is None else source.example, skip_check_array=True)
+        validate_data(self, X if source is None else source.shown, skip_check_array=True)
         labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
         prior = class_prior(self.class_prior, labels.classes)
         n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())

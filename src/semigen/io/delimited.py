@@ -50,7 +50,8 @@ _MARKS = {  # the longest first: that of UTF-32 starts with that of UTF-16
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_WORDS_FOR_MISSING = tuple(arrow_csv.ConvertOptions().null_values)
+WORDS_FOR_MISSING = tuple(arrow_csv.ConvertOptions().null_values)
+"""Cells of text tables that are missing, the empty one among them."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,25 @@ class Reading:
     embeddings: Path | None = None
 
 
+@dataclass(frozen=True)
+class Widths:
+    """How the whole numbers of a column are written: how many characters, and if any starts with 0."""
+
+    least: int
+    most: int
+    padded: bool
+
+    @property
+    def are_codes(self) -> bool:
+        """Three digits or more, in all cells as many, some with zeros in front: text, such as ZIP codes."""
+        return self.padded and _LEAST_WIDTH <= self.least == self.most
+
+    def merge(self, other: Widths) -> Widths:
+        """Of the cells of both."""
+        padded = self.padded or other.padded
+        return Widths(min(self.least, other.least), max(self.most, other.most), padded)
+
+
 @dataclass(frozen=True, eq=False)
 class DelimitedFile:
     """An open text table.
@@ -92,7 +112,7 @@ class DelimitedFile:
     notes : tuple of str
         What was guessed.
     n_before : int
-        Lines before the names of the columns: Excel's ``sep=;``.
+        Lines before the names of the columns: empty ones, and Excel's ``sep=;``.
     """
 
     path: Path
@@ -113,29 +133,28 @@ class DelimitedFile:
         """Columns with types told from all of their cells; those of ``text`` stay text, and so do codes."""
         table = self._read(
             arrow_csv.ConvertOptions(
-                null_values=[*_WORDS_FOR_MISSING, *self._reading.missing],
+                null_values=[*WORDS_FOR_MISSING, *self._reading.missing],
                 strings_can_be_null=True,
                 decimal_point=self._reading.decimal,
                 column_types=dict.fromkeys(text, pa.string()),
             )
         )
-        found = self.codes(table) if codes else []
+        found = self._codes(table) if codes else []
         return self.typed({*text, *found}, codes=False) if found else table
 
-    def codes(self, table: pa.Table) -> list[str]:
-        """Columns of whole numbers of three digits or more, all of one width, some with zeros in front."""
+    def _codes(self, table: pa.Table) -> list[str]:
+        return [name for name, widths in self.widths(table).items() if widths.are_codes]
+
+    def widths(self, table: pa.Table) -> dict[str, Widths]:
+        """How the columns are written that are whole numbers in a table of this file."""
         whole = [one.name for one in table.schema if pa.types.is_integer(one.type)]
         written = self.written(whole)
-        found = []
+        found = {}
         for name in whole:
             cells = written[name].filter(compute.is_valid(table[name]))
-            widths = compute.unique(compute.utf8_length(cells)).to_pylist()
-            if (
-                len(widths) == 1
-                and widths[0] >= _LEAST_WIDTH
-                and compute.any(compute.starts_with(cells, "0")).as_py()
-            ):
-                found.append(name)
+            lengths = compute.min_max(compute.utf8_length(cells)).as_py()
+            padded = compute.any(compute.starts_with(cells, "0")).as_py()
+            found[name] = Widths(lengths["min"], lengths["max"], padded)
         return found
 
     def written(self, names: Sequence[str]) -> pa.Table:
@@ -185,7 +204,9 @@ def open_delimited(
         If it is empty, no text, or not in the encoding that is given or can be guessed.
     """
     content, encoding, notes = _as_utf8(path, content, reading.encoding, whole=whole)
-    content = (content if whole else content[: content.rfind(b"\n") + 1]).lstrip(b"\r\n")
+    full = content if whole else content[: content.rfind(b"\n") + 1]
+    content = full.lstrip(b"\r\n")
+    n_blank = len(full[: len(full) - len(content)].splitlines())
     if not content or content.isspace():
         raise TableError(f"{path} is empty.")
     if len(content) >= MOST_BYTES:
@@ -200,8 +221,11 @@ def open_delimited(
         or (said and said[1])
         or ("\t" if ending.startswith(".tsv") else _separator(head, whole=len(content) <= _SAMPLE))
     )
-    _refuse_open_quote(path, content, separator)
-    names, n_before = _names(content, separator), 0 if said is None else 1
+    if whole:
+        _refuse_open_quote(path, content, separator)
+    else:
+        content = _full_rows(content, separator)
+    names, n_before = _names(content, separator), n_blank + (0 if said is None else 1)
     return DelimitedFile(path, names, separator, encoding, notes, n_before, content, reading)
 
 
@@ -298,6 +322,17 @@ def _refuse_open_quote(path: Path, content: bytes, separator: str) -> None:
                 f'{path}: a quotation mark (") is opened in line {line} and never closed: close it, or write '
                 '"" for a mark that is meant.'
             ) from error
+
+
+def _full_rows(content: bytes, separator: str) -> bytes:
+    """The start of a table without its last row, where that may end inside a cell with line breaks."""
+    if content.count(b'"') % 2 == 0:
+        return content
+    rows = csv.reader(_lines(content), delimiter=separator)
+    before = done = 0
+    for _ in rows:
+        before, done = done, rows.line_num
+    return b"".join(content.splitlines(keepends=True)[:before]) or content
 
 
 def _lines(content: bytes) -> io.TextIOWrapper:

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
+from pyarrow import compute, fs, ipc, parquet
 from pyarrow import csv as arrow_csv
 from pyarrow import dataset as arrow_dataset
-from pyarrow import fs, ipc, parquet
 
 from semigen.columns.tables import plain_types
 from semigen.exceptions import TableError
-from semigen.io.delimited import Reading, open_delimited
+from semigen.io.delimited import WORDS_FOR_MISSING, Reading, Widths, open_delimited
 from semigen.io.files import first_line
-from semigen.io.tables import value_type
+from semigen.io.tables import refuse_repeated, value_type
 
 AHEAD = 2
 """Batches that are read before they are asked for."""
@@ -48,9 +48,11 @@ class Part(ABC):
     state : tuple
         Size in bytes and time of the last change.
     schema : pyarrow schema
-        Its columns and those that its folder's name says.
+        Its columns and the constant ones.
     number : int
         Of the file in its table.
+    constants : dict
+        Cells of the columns that have one for all of its rows, by name.
     """
 
     path: str
@@ -58,6 +60,7 @@ class Part(ABC):
     state: tuple[Any, ...]
     schema: pa.Schema = field(repr=False)
     number: int = field(default=0, kw_only=True)
+    constants: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
     def pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]:
         """The rows, at most so many at once.
@@ -68,8 +71,21 @@ class Part(ABC):
             If the file is not what it was, or cannot be read; the error names the part of it.
         """
         self.check()
-        yield from self._pieces(names, most_rows)
+        stored = [name for name in names if name not in self.constants]
+        for group, place, batch in self._pieces(stored, most_rows):
+            yield group, place, self._completed(batch, names)
         self.check()
+
+    @property
+    def n_rows(self) -> int | None:
+        """Rows, where the file says so."""
+        return None
+
+    def with_constants(self, constants: Mapping[str, Any], schema: pa.Schema) -> Self:
+        """The file with columns that have one cell for all rows; ``schema`` has their types."""
+        own = [one for one in self.schema if one.name not in constants]
+        whole = pa.schema([*own, *(schema.field(name) for name in constants)], self.schema.metadata)
+        return replace(self, schema=whole, constants={**self.constants, **constants})
 
     def check(self) -> None:
         """Raise a TableError if the file is not what it was."""
@@ -87,7 +103,15 @@ class Part(ABC):
         return [replace(self, path=os.path.abspath(self.path)) if local else self]
 
     @abstractmethod
-    def _pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]: ...
+    def _pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]:
+        """The rows with some columns of the file itself."""
+
+    def _completed(self, batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+        for name in names:
+            if name in self.constants:
+                cell = pa.scalar(self.constants[name], value_type(self.schema.field(name).type))
+                batch = batch.append_column(name, pa.repeat(cell, batch.num_rows))
+        return batch.select(list(names))
 
 
 @dataclass(frozen=True)
@@ -96,14 +120,19 @@ class ParquetPart(Part):
 
     Attributes
     ----------
+    stored : pyarrow schema
+        The columns of the file.
     groups : tuple of (int, int)
         Number and rows of each row group that is read.
-    constants : tuple of (str, object)
-        Columns that its folder's name says.
     """
 
+    stored: pa.Schema = field(repr=False)
     groups: tuple[tuple[int, int], ...]
-    constants: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def n_rows(self) -> int:
+        """Of the row groups that are read."""
+        return sum(n for _, n in self.groups)
 
     def split(self, most_rows: int) -> Sequence[Self]:
         """Consecutive row groups that have so many rows or fewer together."""
@@ -116,19 +145,17 @@ class ParquetPart(Part):
         return [replace(whole, groups=tuple(groups)) for groups in found]
 
     def _pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]:
-        constants = dict(self.constants)
-        stored = [name for name in names if name not in constants]
         place = self.path
         try:
             with parquet.ParquetFile(
                 self.system.open_input_file(self.path), buffer_size=BUFFER, pre_buffer=False
             ) as file:
-                if not file.schema_arrow.equals(_without_columns(self.schema, constants)):
+                if not file.schema_arrow.equals(self.stored):
                     raise TableError(f"{self.path} has other columns than before: start again.")
                 for group, _ in self.groups:
                     place = f"{self.path}, row group {group}"
-                    for batch in file.iter_batches(most_rows, row_groups=[group], columns=stored):
-                        yield group, place, _with_constants(batch, constants, self.schema, names)
+                    for batch in file.iter_batches(most_rows, row_groups=[group], columns=list(names)):
+                        yield group, place, batch
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(place, error) from error
 
@@ -152,61 +179,87 @@ class ArrowPart(Part):
 
 @dataclass(frozen=True)
 class CsvPart(Part):
-    """A CSV file, which is read block by block as columns of the types that its start has."""
+    """A CSV file, which is read block by block as columns of the types that its start has.
 
+    Attributes
+    ----------
+    names : tuple of str
+        Of the columns in the file.
+    separator, encoding, decimal : str
+    missing, notes : tuple of str
+    n_before : int
+        Lines before the names.
+    widths : dict
+        How columns of whole numbers are written, by name.
+    as_written : frozenset of str
+        Columns of text of which only empty cells are missing.
+    """
+
+    names: tuple[str, ...]
     separator: str = ","
     encoding: str = "utf-8"
     decimal: str = "."
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    codes: tuple[str, ...] = ()
-    """Columns of whole numbers that look like codes, such as 01067."""
     n_before: int = 0
-    """Lines before the names of the columns."""
+    widths: Mapping[str, Widths] = field(default_factory=dict)
+    as_written: frozenset[str] = frozenset()
 
-    def reading(self, *, as_text: Collection[str] = (), as_is: Collection[str] = ()) -> Self:
-        """The file with types that hold all of its cells, not only those that told them.
-
-        ``as_text`` are columns of text, ``as_is`` those whose whole numbers are classes.
-        """
-
-        def kind(one: pa.Field) -> pa.DataType:
-            if one.name in as_text or (one.name in as_is and pa.types.is_null(one.type)):
-                return pa.string()
-            is_open = pa.types.is_integer(one.type) or pa.types.is_null(one.type)
-            return pa.float64() if is_open and one.name not in as_is else one.type
-
-        return replace(self, schema=pa.schema([one.with_type(kind(one)) for one in self.schema]))
+    def typed(self, types: Mapping[str, pa.DataType], as_written: Collection[str] = ()) -> Self:
+        """The file with other types of some columns, and some as they are written."""
+        types = {**types, **dict.fromkeys(as_written, pa.string())}
+        schema = pa.schema([one.with_type(types.get(one.name, one.type)) for one in self.schema])
+        return replace(self, schema=schema, as_written=frozenset(as_written))
 
     def _pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]:
         place, row = self.path, 0
+        words = [*WORDS_FOR_MISSING, *self.missing]
+        written = self.as_written.intersection(names)
         types = {name: self.schema.field(name).type for name in names}
+        read = types or {self.names[0]: pa.string()}  # of no column there would be no rows
         try:
             with arrow_csv.open_csv(
                 self.system.open_input_stream(self.path),
                 read_options=arrow_csv.ReadOptions(
                     block_size=CSV_BLOCK,
                     use_threads=False,
-                    column_names=list(self.schema.names),
-                    skip_rows=1 + self.n_before,
+                    column_names=list(self.names),
+                    skip_rows_after_names=self.n_before + 1,
                     encoding=self.encoding,
                 ),
-                parse_options=arrow_csv.ParseOptions(delimiter=self.separator),
+                parse_options=arrow_csv.ParseOptions(delimiter=self.separator, newlines_in_values=True),
                 convert_options=arrow_csv.ConvertOptions(
-                    column_types=types,
-                    include_columns=list(names),
-                    strings_can_be_null=True,
+                    column_types=read,
+                    include_columns=list(read),
+                    strings_can_be_null=not written,
                     decimal_point=self.decimal,
-                    null_values=[*arrow_csv.ConvertOptions().null_values, *self.missing],
+                    null_values=words,
                 ),
             ) as file:
                 for batch in file:
+                    batch = _with_missing(batch, written, words) if written else batch
                     for begin in range(0, batch.num_rows, most_rows):
                         yield 0, place, batch.slice(begin, most_rows)
                     row += batch.num_rows
                     place = f"{self.path}, after row {row:,}"
         except (pa.ArrowException, OSError) as error:
+            if "straddl" in str(error):  # more than a block
+                raise TableError(
+                    f"{place} cannot be read: a row is longer than {CSV_BLOCK >> 20} MiB, or a quotation "
+                    "mark is opened and never closed."
+                ) from error
             raise _unreadable(place, error) from error
+
+
+def _with_missing(batch: pa.RecordBatch, written: Collection[str], words: Sequence[str]) -> pa.RecordBatch:
+    """Rows with empty cells of text as missing ones, and with words for them but in ``written`` columns."""
+    for position, name in enumerate(batch.schema.names):
+        column = batch.column(position)
+        if pa.types.is_string(column.type):
+            marks = pa.array([""] if name in written else words, pa.string())
+            cells = compute.if_else(compute.is_in(column, marks), pa.scalar(None, pa.string()), column)
+            batch = batch.set_column(position, name, cells)
+    return batch
 
 
 @dataclass(frozen=True)
@@ -242,8 +295,8 @@ class DatasetPart(Part):
                 )
 
 
-def part_of(fragment: Any, common: pa.Schema, reading: Reading) -> Part:
-    """The file of a fragment of a dataset; ``common`` has the types of columns in folder names.
+def part_of(fragment: Any, reading: Reading) -> Part:
+    """The file of a fragment of a dataset.
 
     Raises
     ------
@@ -258,11 +311,8 @@ def part_of(fragment: Any, common: pa.Schema, reading: Reading) -> Part:
         if isinstance(fragment.format, arrow_dataset.ParquetFileFormat):
             with parquet.ParquetFile(system.open_input_file(path)) as file:
                 schema, metadata = file.schema_arrow, file.metadata
-            keys = arrow_dataset.get_partition_keys(fragment.partition_expression)
-            for name in keys:
-                schema = schema.append(common.field(name))
-            groups = enumerate(metadata.row_group(j).num_rows for j in range(metadata.num_row_groups))
-            return ParquetPart(path, system, state, schema, tuple(groups), tuple(keys.items()))
+            groups = tuple((j, metadata.row_group(j).num_rows) for j in range(metadata.num_row_groups))
+            return ParquetPart(path, system, state, schema, schema, groups)
         with ipc.open_file(system.open_input_file(path)) as file:
             return ArrowPart(path, system, state, file.schema)
     except (pa.ArrowException, OSError) as error:
@@ -274,10 +324,22 @@ def _csv_part(path: str, system: fs.FileSystem, state: tuple[Any, ...], reading:
         head = file.read(HEAD)
     ending = ".tsv" if ".tsv" in path.lower() else ".csv"
     opened = open_delimited(Path(path), head, ending, reading, whole=len(head) < HEAD)
+    refuse_repeated(path, opened.names)
     typed = opened.typed(codes=False)
-    written = (opened.separator, opened.encoding, reading.decimal, reading.missing, opened.notes)
-    told = tuple(opened.codes(typed)), opened.n_before
-    return CsvPart(path, system, state, plain_types(typed).schema, *written, *told)
+    return CsvPart(
+        path,
+        system,
+        state,
+        plain_types(typed).schema,
+        opened.names,
+        opened.separator,
+        opened.encoding,
+        reading.decimal,
+        reading.missing,
+        opened.notes,
+        opened.n_before,
+        opened.widths(typed),
+    )
 
 
 def _state(system: fs.FileSystem, path: str) -> tuple[Any, ...]:
@@ -297,18 +359,3 @@ def _told(state: tuple[Any, ...]) -> str:
 
 def _unreadable(place: str, error: Exception) -> TableError:
     return TableError(f"{place} cannot be read: {first_line(error)}. Write this file again, or leave it out.")
-
-
-def _without_columns(schema: pa.Schema, names: Iterable[str]) -> pa.Schema:
-    return pa.schema([one for one in schema if one.name not in set(names)], schema.metadata)
-
-
-def _with_constants(
-    batch: pa.RecordBatch, constants: dict[str, Any], schema: pa.Schema, names: Sequence[str]
-) -> pa.RecordBatch:
-    """The batch with the columns that the folder's name says."""
-    for name in names:
-        if name in constants:
-            cells = pa.repeat(pa.scalar(constants[name], value_type(schema.field(name).type)), batch.num_rows)
-            batch = batch.append_column(name, cells)
-    return batch.select(list(names))

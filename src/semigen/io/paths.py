@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ _FORMATS = {
     ".feather": "ipc",
     ".arrow": "ipc",
 }
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_EMPTY = "__HIVE_DEFAULT_PARTITION__"
 
 
 def parts_of(path: Any, reading: Reading, file_format: str | None = None) -> list[Part]:
@@ -38,7 +41,13 @@ def parts_of(path: Any, reading: Reading, file_format: str | None = None) -> lis
     if isinstance(path, arrow_dataset.Dataset):
         return [DatasetPart(repr(path), fs.LocalFileSystem(), dataset_state(path), path.schema, path)]
     found = _dataset(path, file_format)
-    parts = [part_of(one, found.schema, reading) for one in found.get_fragments()]
+    fragments = list(found.get_fragments())
+    keys = [arrow_dataset.get_partition_keys(one.partition_expression) for one in fragments]
+    constant = {name: None for name in found.schema.names if any(name in one for one in keys)}
+    parts = [
+        part_of(one, reading).with_constants({**constant, **own}, found.schema)
+        for one, own in zip(fragments, keys, strict=True)
+    ]
     if not parts:
         raise TableError(f"{path} has no file: check the path.")
     return parts
@@ -47,7 +56,12 @@ def parts_of(path: Any, reading: Reading, file_format: str | None = None) -> lis
 def _dataset(path: Any, kind: str | None) -> arrow_dataset.Dataset:
     """The files as a dataset, which knows their order, their file system and the columns in folder names."""
     many = isinstance(path, list | tuple)
-    texts = [fspath(one) if isinstance(one, PathLike) else str(one) for one in (path if many else [path])]
+    if not all(isinstance(one, str | PathLike) for one in (path if many else [path])):
+        raise TableError(
+            f"a {type(path).__name__} is no path: give paths of files, or a pyarrow.dataset.Dataset; a table "
+            "in memory is X itself."
+        )
+    texts = [fspath(one) for one in (path if many else [path])]
     if not many and "://" not in texts[0] and not Path(texts[0]).exists():
         texts = sorted(glob.glob(texts[0], recursive=True))
         many = True
@@ -59,11 +73,15 @@ def _dataset(path: Any, kind: str | None) -> arrow_dataset.Dataset:
     try:
         folder = not many and Path(texts[0]).is_dir()
         kind = kind or (_format_in(Path(texts[0])) if folder else _format_of(texts[0]))
-        return arrow_dataset.dataset(
+        if kind != "csv":
+            given = "hive" if folder else None
+            return arrow_dataset.dataset(texts if many else texts[0], format=kind, partitioning=given)
+        schema = _in_names(Path(texts[0])) if folder else pa.schema([])
+        return arrow_dataset.dataset(  # CsvPart reads the other columns, whatever their separator
             texts if many else texts[0],
-            format=kind,
-            partitioning="hive" if folder else None,
-            schema=pa.schema([]) if kind == "csv" else None,  # CsvPart reads them, whatever their separator
+            format="csv",
+            partitioning=arrow_dataset.partitioning(schema, flavor="hive"),
+            schema=schema,
         )
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{path} cannot be read: {first_line(error)}") from error
@@ -77,7 +95,31 @@ def _format_of(name: str) -> str:
 
 
 def _format_in(folder: Path) -> str:
-    for one in sorted(folder.rglob("*")):
-        if one.is_file() and not any(piece.startswith(("_", ".")) for piece in one.relative_to(folder).parts):
-            return _format_of(one.name)
+    for one in _files_in(folder):
+        return _format_of(str(one))
     raise TableError(f"{folder} has no file: check the path.")
+
+
+def _in_names(folder: Path) -> pa.Schema:
+    """The columns that the names of its subfolders say, whole numbers or text."""
+    cells: dict[str, set[str]] = {}
+    for one in _files_in(folder):
+        for piece in one.relative_to(folder).parts[:-1]:
+            name, is_column, cell = piece.partition("=")
+            if is_column:
+                cells.setdefault(name, set()).add(cell)
+    return pa.schema(
+        [
+            (name, pa.int64() if all(map(_WHOLE.fullmatch, known - {_EMPTY})) else pa.string())
+            for name, known in cells.items()
+        ]
+    )
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """The files of a folder and its subfolders, but hidden ones."""
+    return [
+        one
+        for one in sorted(folder.rglob("*"))
+        if one.is_file() and not any(piece.startswith(("_", ".")) for piece in one.relative_to(folder).parts)
+    ]

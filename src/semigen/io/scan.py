@@ -7,7 +7,8 @@ files and row groups. A thread reads ahead. Every pass checks that the files are
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -17,16 +18,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from semigen.columns.tables import hint, listing, plain_types
+from semigen.columns.tables import hint, listing
 from semigen.common.checks import integer
 from semigen.common.threads import ahead
 from semigen.data.sources import Batch, RowSource, label_rows
-from semigen.exceptions import LabelError, TableError
+from semigen.exceptions import LabelError, LabelWarning, TableError
+from semigen.io.cells import Cells
 from semigen.io.delimited import Reading
 from semigen.io.files import first_line
-from semigen.io.parts import AHEAD, CsvPart, DatasetPart, Part
+from semigen.io.parts import AHEAD, DatasetPart, Part
 from semigen.io.paths import parts_of
-from semigen.io.tables import value_type
+from semigen.io.schemas import agreed, as_schema, common_schema
 
 BATCH_ROWS = 65_536
 
@@ -44,10 +46,18 @@ class FileSource(RowSource):
     names : tuple of str
         The other columns that models read.
     parts : tuple of Part
+    without_target : tuple of str
+        Files that lack the target: their rows are unlabeled.
     schema : pyarrow schema
         The columns with the types that all files have room in.
     batch_rows : int
+    cells : Cells
     """
+
+    without_target: tuple[str, ...] = ()
+    watch: Callable[[int, int], None] | None = None
+    """Called as rows are read: with the number of the pass, and the rows that it has read."""
+    _n_passes = 0
 
     def __init__(
         self,
@@ -57,7 +67,9 @@ class FileSource(RowSource):
         weight: str | None = None,
         drop: Sequence[str] = (),
         batch_rows: int = BATCH_ROWS,
+        cells: Cells | None = None,
     ) -> None:
+        self.cells = cells or Cells()
         self.targets = (target,) if isinstance(target, str) else tuple(target)
         self.classes = None if isinstance(target, str) else self.targets
         if self.classes is not None and len(self.targets) < 2:
@@ -65,38 +77,51 @@ class FileSource(RowSource):
                 f"target={list(target)!r}: give one column of classes by its name, or a list of two or more "
                 "columns with the probabilities of a class each."
             )
-        as_is = [target] if isinstance(target, str) else []
-        codes = {name for part in parts if isinstance(part, CsvPart) for name in part.codes}
-        self.parts = tuple(
-            replace(
-                part.reading(as_text=codes, as_is=as_is) if isinstance(part, CsvPart) else part, number=number
-            )
-            for number, part in enumerate(parts)
-        )
-        self.schema = _common_schema(self.parts)
         self.target, self.weight = ", ".join(self.targets), weight
         self.batch_rows = integer("batch_rows", batch_rows, minimum=1)
+        lacking = [part for part in parts if not {*self.targets} & {*part.schema.names}]
+        if len(lacking) < len(parts):  # where no file has the target, its name is wrong
+            parts = [_unlabeled(part, self.targets) if part in lacking else part for part in parts]
+            self.without_target = tuple(part.path for part in lacking)
+        first = parts[0]
         named = {"target": self.targets, "weight": (weight,), "drop": drop}
         for option, name in [(option, name) for option, names in named.items() for name in names]:
-            if name is not None and name not in self.schema.names:
+            if name is not None and name not in first.schema.names:
                 raise TableError(
-                    f"{self.parts[0].path} has no column {name!r} ({option}=): "
-                    f"{hint(name, self.schema.names)}"
+                    f"{first.path} has no column {name!r} ({option}=): {hint(name, first.schema.names)}"
                 )
         taken = {*self.targets, weight, *drop}
-        self.names = tuple(name for name in self.schema.names if name not in taken)
+        self.names = tuple(name for name in first.schema.names if name not in taken)
         if not self.names:
-            raise TableError(f"{self.parts[0].path} has no column beside the target and those left out.")
+            raise TableError(f"{first.path} has no column beside the target and those left out.")
+        as_is, read = [] if self.classes else self.targets, self.cells
+        parts = agreed(parts, as_text=read.as_text, as_written=read.as_written, as_is=as_is)
+        self.parts = tuple(replace(part, number=number) for number, part in enumerate(parts))
+        self.schema = common_schema(self.parts, [name for name in first.schema.names if name not in drop])
 
     def __repr__(self) -> str:
         files = f"{len(self.parts)} files" if len(self.parts) > 1 else self.parts[0].path
         return f"FileSource({files}, target={self.target!r}, {len(self.names)} columns)"
 
+    @property
+    def note(self) -> str | None:
+        """What to know of the target, if anything."""
+        n_lacking = len(self.without_target)
+        if not n_lacking:
+            return None
+        which = self.without_target[0] if n_lacking == 1 else f"such as {self.without_target[0]}"
+        return (
+            f"{n_lacking:,} of {len(self.parts):,} files ({which}) lack the column {self.target!r}: all of "
+            "their rows are unlabeled."
+        )
+
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the files' names, sizes and times of change, and of which columns are read as what."""
         state = [(one.path, one.state) for one in self.parts]
-        return hashlib.sha256(repr((state, self.target, self.weight, self.names)).encode()).hexdigest()
+        return hashlib.sha256(
+            repr((state, self.target, self.weight, self.names, self.cells)).encode()
+        ).hexdigest()
 
     def tables(self, names: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The rows in their order as tables of ``batch_rows`` rows or fewer, such as for ``predict_proba``.
@@ -121,7 +146,7 @@ class FileSource(RowSource):
     def _of(self, part: Part) -> FileSource:
         """The same columns of a part."""
         one = copy(self)
-        one.parts = (part,)
+        one.parts, one.watch = (part,), None
         return one
 
     def batches(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
@@ -136,7 +161,8 @@ class FileSource(RowSource):
         more = [*self.targets] if self.weight is None else [*self.targets, self.weight]
         for part, place, table in self._read([*wanted, *more]):
             if self.classes is None:
-                cells, code = _factorized(table[self.target])
+                cells, code = _factorized(table[self.target], f"{place}: the target {self.target!r}")
+                cells = self.cells.classes(cells)
             else:
                 cells, code = label_rows(_numbers(table.select(self.targets), place), place)
             weight = None if self.weight is None else _weights(table[self.weight], place)
@@ -148,10 +174,16 @@ class FileSource(RowSource):
         def read() -> Iterator[tuple[tuple[int, int], str, pa.Table]]:
             for part in self.parts:
                 for group, place, batch in part.pieces(names, self.batch_rows):
-                    table = _as_schema(pa.Table.from_batches([batch]), schema, place)
-                    yield (part.number, group), place, table
+                    table = as_schema(pa.Table.from_batches([batch]), schema, place)
+                    yield (part.number, group), place, self.cells.read(table, self.names, place)
 
-        yield from ahead(read(), AHEAD)
+        n_rows = 0
+        self._n_passes += 1
+        for part, place, table in ahead(read(), AHEAD):
+            n_rows += table.num_rows
+            if self.watch is not None:
+                self.watch(self._n_passes, n_rows)
+            yield part, place, table
 
 
 def from_files(
@@ -188,7 +220,7 @@ def from_files(
     encoding : str, optional
         Of a CSV file; None: that of its byte order mark, else UTF-8, else guessed.
     missing : sequence of str
-        Cells of a CSV file that are missing, besides empty ones and the usual words (NA, NaN, null).
+        Cells that are missing, besides empty ones and, in CSV files, the usual words (NA, NaN, null).
     file_format : {"parquet", "csv", "ipc"}, optional
         Of the files; None: by their endings.
 
@@ -201,15 +233,24 @@ def from_files(
     TableError
         If there is no such file, files differ in their columns or the types of these, or a column is absent.
 
+    Warns
+    -----
+    LabelWarning
+        If some of the files lack the target.
+
     Notes
     -----
-    A CSV file has no line breaks inside cells. Columns have the types of its first 8 MiB, whole numbers that
-    of decimals, but codes of one width with zeros in front (``01067``) are text; a cell further down that has
-    no such value is an error.
+    Columns of CSV files have the types that the first 8 MiB of each file tell, whole numbers that of
+    decimals; those of one width from three digits with zeros in front, as ZIP codes have, are text. A cell
+    further down that has no such value is an error. Files without the target are unlabeled.
     """
     reading = Reading(encoding=encoding, separator=separator, missing=tuple(missing))
     parts = parts_of(path, reading, file_format)
-    return FileSource(parts, target, weight=weight, drop=drop, batch_rows=batch_rows)
+    cells = Cells(missing=tuple(missing))
+    source = FileSource(parts, target, weight=weight, drop=drop, batch_rows=batch_rows, cells=cells)
+    if note := source.note:
+        warnings.warn(note, LabelWarning, stacklevel=2)
+    return source
 
 
 def from_parquet(path: Any, target: str | Sequence[str], **options: Any) -> FileSource:
@@ -217,64 +258,23 @@ def from_parquet(path: Any, target: str | Sequence[str], **options: Any) -> File
     return from_files(path, target, file_format="parquet", **options)
 
 
-def _common_schema(parts: Sequence[Part]) -> pa.Schema:
-    """The columns of all files, with types that all have room in.
-
-    Raises
-    ------
-    TableError
-        If a file lacks a column, or has text where the others have numbers.
-    """
-    first = parts[0]
-    common = {one.name: value_type(one.type) for one in first.schema}
-    for part in parts[1:]:
-        own = {one.name: value_type(one.type) for one in part.schema}
-        absent = [repr(name) for name in common if name not in own]
-        if absent:
-            raise TableError(
-                f"{part.path} lacks {listing(absent)}, which {first.path} has: every file needs it."
-            )
-        for name, kind in common.items():
-            common[name] = _common_type(kind, own[name])
-            if common[name] is None:
-                raise TableError(
-                    f"{part.path}: column {name!r} is {own[name]}, and in {first.path} it is {kind}: write "
-                    "all files with one type."
-                )
-    return plain_types(pa.schema(list(common.items())).empty_table()).schema
+def _unlabeled(part: Part, targets: Sequence[str]) -> Part:
+    """A file without the target, with empty cells in its place."""
+    empty = pa.schema([(name, pa.null()) for name in targets])
+    return part.with_constants(dict.fromkeys(targets), empty)
 
 
-def _common_type(one: pa.DataType, other: pa.DataType) -> Any:
-    """A type for the values of both, None if there is none."""
-    if one == other or pa.types.is_null(other):
-        return one
-    if pa.types.is_null(one):
-        return other
-    both = (one, other)
-    if all(map(pa.types.is_integer, both)):
-        return pa.int64()
-    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in both):
-        return pa.float64()
-    if all(pa.types.is_string(kind) or pa.types.is_large_string(kind) for kind in both):
-        return pa.large_string()
-    return None
-
-
-def _as_schema(table: pa.Table, schema: pa.Schema, place: str) -> pa.Table:
-    if table.schema.equals(schema):
-        return table
-    try:
-        return plain_types(table).cast(schema)
-    except (pa.ArrowException, ValueError) as error:
-        raise TableError(f"{place} has other columns than before: {first_line(error)}.") from error
-
-
-def _factorized(column: pa.ChunkedArray) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
+def _factorized(column: pa.ChunkedArray, what: str) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
     """Distinct cells of a column, and the number of each row's, -1 where it is empty."""
     array = column.combine_chunks()
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
-    coded = array.dictionary_encode()
+    try:
+        coded = array.dictionary_encode()
+    except pa.ArrowException as error:
+        raise LabelError(
+            f"{what} has cells of type {array.type}, and classes are text, integers or booleans."
+        ) from error
     code = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return tuple(coded.dictionary.to_pylist()), code.astype(np.intp)
 
@@ -292,7 +292,10 @@ def _numbers(table: pa.Table, place: str) -> NDArray[np.float64]:
 
 
 def _weights(column: pa.ChunkedArray, place: str) -> NDArray[np.float64]:
-    weight: NDArray[np.float64] = column.to_numpy().astype(np.float64)
+    try:
+        weight: NDArray[np.float64] = column.cast(pa.float64()).to_numpy()
+    except pa.ArrowException as error:
+        raise TableError(f"{place}: row weights must be numbers: {first_line(error)}.") from error
     if not np.isfinite(weight).all() or (weight < 0).any():
         raise TableError(f"{place}: row weights must be numbers of 0 or more, without empty cells.")
     return weight

@@ -79,7 +79,9 @@ class TypedFile:
 
     def typed(self, text: Collection[str] = ()) -> pa.Table:
         """The columns, with the markers of missing cells as missing."""
-        columns = [_without(column, self.missing) for column in self.table.columns]
+        columns = [
+            _as_numbers(without_markers(column, self.missing), column) for column in self.table.columns
+        ]
         return pa.table(columns, names=self.table.column_names)
 
     def written(self, names: Sequence[str]) -> pa.Table:
@@ -117,10 +119,15 @@ def open_table(path: Path, reading: Reading | None = None) -> TableFile:
     file = _opened(path, reading)
     if reading.embeddings is not None:
         file = WithEmbeddings(file, read_embeddings(reading.embeddings))
-    twice = [repr(name) for name, count in Counter(file.names).items() if count > 1]
+    refuse_repeated(path, file.names)
+    return file
+
+
+def refuse_repeated(path: Path | str, names: Sequence[str]) -> None:
+    """Raise a TableError if two columns have one name."""
+    twice = [repr(name) for name, count in Counter(names).items() if count > 1]
     if twice:
         raise TableError(f"{path} has more than one column named {', '.join(twice)}: give each its own name.")
-    return file
 
 
 def read_table(path: Path, text_columns: Sequence[str] = (), reading: Reading | None = None) -> pa.Table:
@@ -341,8 +348,8 @@ def _column(path: Path, name: str, cells: list[Any], *, mixed: bool = False) -> 
         ) from error
 
 
-def _without(column: pa.ChunkedArray, markers: Sequence[str]) -> pa.ChunkedArray:
-    """A column in which the cells that equal a marker are missing, as numbers if only numbers are left."""
+def without_markers(column: pa.ChunkedArray, markers: Sequence[str]) -> pa.ChunkedArray:
+    """A column in which the cells that equal a marker are missing."""
     from pyarrow import compute
 
     if not markers:
@@ -357,10 +364,14 @@ def _without(column: pa.ChunkedArray, markers: Sequence[str]) -> pa.ChunkedArray
     else:
         return column
     same = compute.is_in(column if is_text(kind) else column.cast(pa.float64(), safe=False), marks)
-    if not compute.any(same).as_py():
-        return column
-    rest = compute.if_else(same, pa.scalar(None, kind), column)
+    return compute.if_else(same, pa.scalar(None, kind), column) if compute.any(same).as_py() else column
+
+
+def _as_numbers(rest: pa.ChunkedArray, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What is left of a column of text without its markers, as numbers if only numbers are."""
+    if not is_text(rest.type) or rest.null_count == column.null_count:
+        return rest
     try:
-        return rest.cast(pa.float64()) if is_text(kind) else rest
+        return rest.cast(pa.float64())
     except pa.ArrowException:
         return rest

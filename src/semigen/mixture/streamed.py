@@ -42,7 +42,7 @@ def surveyed(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
 
 def shown(X: Any) -> Any:
     """What tells scikit-learn the columns of X."""
-    return X.example if isinstance(X, ReadSource) else X
+    return X.shown if isinstance(X, ReadSource) else X
 
 
 def _is_seed(estimator: Any) -> bool:

@@ -73,7 +73,8 @@ def demo(
             for about in (learned.facts, learned.summary):
                 about["table"] = str(out / known)
             (unfinished / "results").mkdir()
-            write(learned, unfinished / "results", report=with_page)
+            with output.progress("writing") as progress:
+                write(learned, unfinished / "results", progress, report=with_page)
             paths = (unfinished / "results" / MODEL, unfinished / new, unfinished / predicted)
             predict_file(*paths, output, images=False, id_name=_ID, force=False)
             true = read_table(unfinished / truth)[target].to_pylist()

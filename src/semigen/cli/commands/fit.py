@@ -246,9 +246,10 @@ def fit(
             )
             from semigen.cli.outputs import complete_folder
             from semigen.cli.recipes import Options, recipe_of, refuse_families
+            from semigen.cli.sampled import StreamSource
             from semigen.cli.sources import ImageSource, Source, TableSource
             from semigen.cli.sources.journal import with_journal
-            from semigen.cli.streams import RULE, StreamSource, checkpoint_folder, is_large
+            from semigen.cli.streams import RULE, checkpoint_folder, is_large
             from semigen.cli.training import (
                 CONFIG,
                 LABEL_NEXT,
@@ -310,8 +311,8 @@ def fit(
                 recipe = recipe_of(model.value)  # what is not installed is told before anything is read
             refuse_families(model.value, recipe, read_as)
             learned = learn(recipe, options, read, output, command_line(context), study=study)
-            with output.progress("writing"):
-                write(learned, unfinished, csv_safe=csv_safe, report=with_page)
+            with output.progress("writing") as progress:
+                write(learned, unfinished, progress, csv_safe=csv_safe, report=with_page)
                 (unfinished / CONFIG).write_text(config_text(context, out=folder), encoding="utf-8")
         output.say()
         output.say(f"Results are in {folder}: {', '.join(results)}", wrap=False)

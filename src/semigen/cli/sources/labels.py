@@ -6,7 +6,7 @@ import math
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -161,11 +161,32 @@ def _whole(cells: list[Any]) -> list[Any]:
     return cells
 
 
-def _most_frequent_spelling(labels: NDArray[Any]) -> NDArray[Any]:
+def classes_of(
+    count: Mapping[Any, int], kind: pa.DataType, name: str, path: Path, options: ReadOptions
+) -> dict[Any, Any]:
+    """The class of each distinct cell of a target, None for no label, by how often each is there.
+
+    Raises
+    ------
+    TableError
+        If the cells are neither text nor numbers nor booleans.
+    """
+    cells = list(count)
+    labels = given_labels(pa.chunked_array([pa.array(cells, kind)]), name, path, options)
+    if options.strip_labels:
+        labels = _most_frequent_spelling(labels, list(count.values()))
+    return dict(zip(cells, labels.tolist(), strict=True))
+
+
+def _most_frequent_spelling(labels: NDArray[Any], count: Sequence[int] | None = None) -> NDArray[Any]:
     """Labels without spaces around them; of those that differ only in case the most frequent spelling."""
     stripped = [label.strip() if isinstance(label, str) else label for label in labels]
+    seen: Counter[str] = Counter()
+    for label, n in zip(stripped, count or [1] * len(stripped), strict=True):
+        if isinstance(label, str):
+            seen[label] += n
     spelled: dict[str, str] = {}
-    for label, _ in Counter(label for label in stripped if isinstance(label, str)).most_common():
+    for label, _ in seen.most_common():
         spelled.setdefault(label.casefold(), label)
     found = np.empty(len(labels), dtype=object)
     found[:] = [spelled[label.casefold()] if isinstance(label, str) else label for label in stripped]

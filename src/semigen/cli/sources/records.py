@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from semigen.cli.wording import Lines, label_lines
 from semigen.columns import Column, Kind
+from semigen.common.progress import Progress
 from semigen.data.labels import Labels as Evidence
 from semigen.io.delimited import Reading
 
@@ -167,6 +168,10 @@ class Source(ABC):
             return family if isinstance(family, str) else family.get(column.name)
 
         return [{**asdict(column), "family": of(column)} for column in self.columns]
+
+    def watched(self, progress: Progress) -> Progress:
+        """The progress of what learns from it, which may say more."""
+        return progress
 
     @property
     @abstractmethod
