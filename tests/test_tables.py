@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from semigen import MixtureClassifier, load, save
-from semigen.exceptions import ColumnError
+from semigen.exceptions import ColumnError, ColumnWarning
 from semigen.io.tables import read_table
 
 FAMILY = {"visits": "poisson"}
@@ -75,7 +75,8 @@ def test_columns_go_by_name(table, model):
 def test_a_level_that_training_did_not_know_is_no_error(table, model):
     frame, _, _ = table
     new = frame.head(3).assign(town="Aachen")
-    assert np.isfinite(model.predict_log_proba(new)).all()
+    with pytest.warns(ColumnWarning, match="'town', such as 'Aachen', are none of the"):
+        assert np.isfinite(model.predict_log_proba(new)).all()
 
 
 def test_missing_cells_are_filled_in_the_caller_s_types(table, model):

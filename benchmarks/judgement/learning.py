@@ -27,7 +27,7 @@ BLIND = (
     "surprise", "surprise in points",
 )  # fmt: skip
 """Signs that need held-out labels."""
-N_TREES, N_BLIND_TREES, DEPTH, LEAST_OF_LEAF = 40, 20, 8, 5
+N_TREES, N_BLIND_TREES, DEPTH, LEAST_OF_LEAF = 60, 30, 10, 3
 DIGITS = 3
 
 
