@@ -13,10 +13,11 @@ import semigen
 import semigen.data
 from semigen import load
 from semigen.columns import survey
+from semigen.data.weights import estimated_shares
 from semigen.em import Data
 from semigen.em.records import as_vector
 from semigen.ensemble.defaults import SUPERVISED
-from semigen.exceptions import ParameterError, TableError
+from semigen.exceptions import LabelError, ParameterError, TableError
 from semigen.families import Gaussian, Product
 from semigen.mixture import checkpoints
 
@@ -338,6 +339,23 @@ def test_drift_is_reported_and_followed():
         model.partial_fit(x, y, forget=0.3)
     assert model.stream_.labeled.weight.sum() < 300  # the labels of about three batches
     assert np.abs(model.means_ - before).mean() > 0.8
+
+
+def test_a_first_batch_without_a_label_is_told():
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    with pytest.raises(LabelError, match="no row of the first batch has a label"):
+        semigen.MixtureClassifier(**STREAM).partial_fit(x, None, classes=[0, 1])
+
+
+def test_predictions_of_a_stream_know_the_shares_and_the_power_of_all_its_labels():
+    x, y, _ = rows(3000, 0)
+    for calibrate in ("auto", 1.0):
+        model = semigen.MixtureClassifier(**{**STREAM, "calibrate": calibrate})
+        for part in (slice(0, 1000), slice(1000, 3000)):
+            model.partial_fit(x[part], y[part])
+        count = np.bincount(np.asarray(y[y >= 0], dtype=int)).astype(float)
+        wanted = estimated_shares(count) if calibrate == "auto" else model.class_prior_
+        np.testing.assert_allclose(model.calibration_.shares, wanted, rtol=1e-9)
 
 
 def test_classes_can_be_named_before_they_are_seen_and_labels_left_out():

@@ -16,6 +16,7 @@ from semigen.data.labels import encode
 from semigen.data.rows import count_rows
 from semigen.em import Data, Engine, Mixture, Params, Stats, as_engine, e_step, log_joint, m_step
 from semigen.em.records import LABELED, UNLABELED
+from semigen.exceptions import LabelError
 
 Array = NDArray[np.float64]
 
@@ -173,6 +174,11 @@ class OnlineMixture:
         if classes is not None:
             every = np.ones(count_rows(X), dtype=bool)
             y = encode(y, self.unlabeled, counted=every, classes=np.unique(np.asarray(classes)))
+            if not y.is_labeled.any():
+                raise LabelError(
+                    "no row of the first batch has a label, and prior and start come from labeled rows: "
+                    "begin with a batch that has some, of as many classes as there are."
+                )
         level = self._fit(X, y, sample_weight)  # type: ignore[attr-defined]
         data: Data = self._scored(X, y, sample_weight)  # type: ignore[attr-defined]
         labeled, unlabeled, weight = self._sums(data)
