@@ -125,7 +125,8 @@ def _warn_light(labels: Labels, weight: Array) -> None:
 
 def class_rows(labels: Labels, weight: Array) -> Array:
     """Weight of the labeled rows of each class, (K,); a soft label counts in proportion."""
-    return np.asarray((weight * labels.is_labeled) @ labels.probabilities)
+    labeled = np.flatnonzero(labels.is_labeled)  # of millions of rows a matrix (n, K) would be large
+    return np.asarray(weight[labeled] @ labels.take(labeled).probabilities)
 
 
 def class_shares(labels: Labels, weight: Array) -> Array:
