@@ -30,7 +30,7 @@ def frame():
     table = pd.DataFrame(x, columns=list("abc"))
     table["color"] = pd.array(np.array(["red", "green", "blue"])[np.arange(len(x)) % 3], dtype="str")
     table.loc[599, "color"] = "violet"  # a level of the last partition
-    table["kind"] = pd.array(np.where(y >= 0, y.astype(str), None), dtype="str")
+    table["kind"] = np.where(y >= 0, y.astype(str).astype(object), None)
     return table
 
 
