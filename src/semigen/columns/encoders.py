@@ -200,20 +200,15 @@ class NumberEncoder(Encoder):
         return ("number",)
 
     def read(self, name: Any, cells: Sequence[Any]) -> Array:
-        numbers = np.array([self._number(cell) for cell in cells], dtype=object)
-        odd = [row for row, number in enumerate(numbers) if number is None]
+        texts = [None if is_missing(cell) else str(cell) for cell in cells]
+        numbers, odd = self.numerals.read_column(texts)
         if odd:
             raise ColumnError(
                 f"column {name!r} is numbers in the model, such as {self.example!r}, and {len(odd)} of its "
                 f"{len(cells)} cells are none: the first is {cells[odd[0]]!r} in row {odd[0]}. Correct it, "
                 "or write None if the value is missing."
             )
-        return numbers.astype(np.float64)[:, None]
-
-    def _number(self, cell: Any) -> float | None:
-        if is_missing(cell) or (isinstance(cell, str) and not is_filled(cell)):
-            return float("nan")
-        return self.numerals.read_again(str(cell))
+        return np.array(numbers, dtype=np.float64)[:, None]
 
     def restore(self, features: Array) -> list[Any]:
         return [None if number != number else number for number in features[:, 0].tolist()]

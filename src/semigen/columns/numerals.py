@@ -68,6 +68,12 @@ class Numerals:
         number = self.read(cell)
         return plain_number(cell) if number is None else number
 
+    def read_column(self, cells: Sequence[str | None]) -> tuple[list[float | None], list[int]]:
+        """The numbers of a column, None where a cell is missing, and the places of cells that are neither."""
+        numbers = [self.read_again(cell) if is_filled(cell) else None for cell in cells]
+        odd = [row for row, number in enumerate(numbers) if number is None and is_filled(cells[row])]
+        return numbers, odd
+
 
 def _unit(cells: Sequence[str]) -> str:
     """What follows the number in every cell, empty if cells differ."""

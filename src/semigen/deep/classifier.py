@@ -155,10 +155,13 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         """The same classifier, not fitted, with what :meth:`_learn_first` learned."""
         return clone(self).set_params(start=self.start_)
 
-    def _choose_start(self, read: Read, labels: Labels, weight: Array, seed: int) -> None:
-        """Choose the start by all labels: without a third of them a fit would often choose another one."""
+    def _check_start(self) -> None:
         if self.start not in STARTS:
             raise ParameterError(f"start={self.start!r}: use {' or '.join(map(repr, STARTS))}.")
+
+    def _choose_start(self, read: Read, labels: Labels, weight: Array, seed: int) -> None:
+        """Choose the start by all labels: without a third of them a fit would often choose another one."""
+        self._check_start()
         split = split_rows(labels, weight, 1.0)
         self.start_ = self.start
         if not len(split.unlabeled) or self.unlabeled_weight == 0:

@@ -62,6 +62,12 @@ class Calibration:
         """With one power."""
         return cls(np.array([power]), np.ones(1), shares)
 
+    @classmethod
+    def of_posterior(cls, power: float, shares: Array) -> Self:
+        """The power of a whole posterior, whose class shares (K,) are raised to it, too."""
+        raised = shares**power
+        return cls.at(power, raised / raised.sum())
+
     @property
     def power(self) -> float:
         """The geometric mean of the powers."""

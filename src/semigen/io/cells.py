@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from semigen.columns.numerals import Numerals, is_filled
+from semigen.columns.numerals import Numerals
 from semigen.exceptions import ColumnError
 from semigen.io.tables import is_text, without_markers
 
@@ -61,11 +61,10 @@ class Cells:
 
 def _numbers(column: pa.ChunkedArray, numerals: Numerals, place: str) -> pa.ChunkedArray:
     coded = column.combine_chunks().dictionary_encode()
-    values = []
-    for cell in coded.dictionary.to_pylist():
-        values.append(numerals.read_again(cell) if is_filled(cell) else None)
-        if values[-1] is None and is_filled(cell):
-            raise ColumnError(
-                f"{place} is numbers, and the cell {cell!r} is none: correct it, or leave it empty."
-            )
-    return pa.chunked_array([pa.array(values, pa.float64()).take(coded.indices)])
+    cells = coded.dictionary.to_pylist()
+    numbers, odd = numerals.read_column(cells)
+    if odd:
+        raise ColumnError(
+            f"{place} is numbers, and the cell {cells[odd[0]]!r} is none: correct it, or leave it empty."
+        )
+    return pa.chunked_array([pa.array(numbers, pa.float64()).take(coded.indices)])

@@ -214,8 +214,7 @@ def _one_power(model: Any) -> None:
     """The posterior of a mixture has one power, its class shares among them."""
     power = vars(model).pop("posterior_power_", None)
     if power is not None and hasattr(model, "params_"):
-        raised = model.class_prior_**power
-        model.calibration_ = Calibration.at(power, raised / raised.sum())
+        model.calibration_ = Calibration.of_posterior(power, model.class_prior_)
 
 
 def _coded_pool(model: Any) -> None:

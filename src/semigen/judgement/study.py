@@ -127,7 +127,7 @@ class Study:
     def probs(self) -> dict[float, Array]:
         """p(class | x) of all rows, calibrated, (n, K)."""
         return {
-            one: np.exp(fit.calibration_.log_of_evidence(self.joint[one] - np.log(fit.class_prior_)))
+            one: fit.calibration_.of_evidence(self.joint[one] - np.log(fit.class_prior_))
             for one, fit in self.fits.items()
         }
 

@@ -191,12 +191,6 @@ def shares_of(mixture: Mixture, params: Params, count: Array | None) -> Array:
     return np.asarray(known / known.sum())
 
 
-def given(power: float, shares: Array) -> Calibration:
-    """The power of the model's posterior, whose class shares (K,) are raised to it, too."""
-    raised = shares**power
-    return Calibration.at(power, raised / raised.sum())
-
-
 def deal(rows: Data, level: Level) -> list[NDArray[np.intp]]:
     """Folds of the labeled rows that can be left out without losing their class, stratified by class.
 

@@ -296,7 +296,7 @@ class FittedMixture:
         """
         power = parameters.calibrate(self.calibrate)
         if power is not None:
-            self.calibration_ = evidence.given(power, self.class_prior_)
+            self.calibration_ = Calibration.of_posterior(power, self.class_prior_)
             return
         known = self.calibration_ if calibration is None else calibration
         if count is not None or self.mixture_.class_prior.kind != "shared":

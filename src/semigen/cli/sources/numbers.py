@@ -63,7 +63,7 @@ def read_written_numbers(
         elif name not in as_numbers:  # digits that are text on purpose, such as codes
             continue
         found[name] = numerals
-        table = table.set_column(position, name, _as_numbers(cells, numerals))
+        table = table.set_column(position, name, pa.array(numerals.read_column(cells)[0], pa.float64()))
     cure = "To read one as it is written, add --as COLUMN=category"
     notes = (f"read as numbers: {listing(examples)}. {cure}",) if examples else ()
     return table, found, notes
@@ -86,7 +86,7 @@ def read_numbers_again(
         known = noted.get(name)
         cells = column.to_pylist()
         numerals = Numerals(**known) if known else (numerals_of_column(cells, prefer) or Numerals())
-        bad = [row for row, cell in enumerate(cells) if is_filled(cell) and numerals.read_again(cell) is None]
+        numbers, bad = numerals.read_column(cells)
         if bad:
             worst = cells[bad[0]]
             raise ColumnError(
@@ -94,9 +94,5 @@ def read_numbers_again(
                 f"{'is' if len(bad) == 1 else 'are'} not: the first is {worst!r} in row {bad[0]} (from 0). "
                 f"Correct it, or leave it empty; if it means 'missing', add --missing={shlex.quote(worst)}"
             )
-        table = table.set_column(position, name, _as_numbers(cells, numerals))
+        table = table.set_column(position, name, pa.array(numbers, pa.float64()))
     return table
-
-
-def _as_numbers(cells: list[str | None], numerals: Numerals) -> pa.Array:
-    return pa.array([numerals.read_again(cell) if is_filled(cell) else None for cell in cells], pa.float64())

@@ -18,7 +18,7 @@ from semigen.columns import Schema
 from semigen.common import checks
 from semigen.common.progress import Progress
 from semigen.data.labels import Labels
-from semigen.deep.classifier import STARTS, DeepClassifier
+from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
 from semigen.deep.data.labels import Split, class_prior, split_rows
 from semigen.deep.data.rows import TableRows, TensorRows, blocks, training_rows
@@ -31,7 +31,7 @@ from semigen.deep.parameters import hidden_sizes
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import KeepsPrecision
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
-from semigen.exceptions import ColumnError, ParameterError
+from semigen.exceptions import ColumnError
 
 LEAST_SD = {**dict.fromkeys(LABELERS, 0.3), FROM_LABELS: 0.5}
 """The smallest sd of a component at each start, in standard deviations of a column, or of a direction within
@@ -236,8 +236,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     ) -> None:
         alpha = checks.real("alpha", self.alpha, minimum=0.0)
         noise = checks.real("noise", self.noise, minimum=0.0)
-        if self.start not in STARTS:
-            raise ParameterError(f"start={self.start!r}: use {' or '.join(map(repr, STARTS))}.")
+        self._check_start()
         table, matrix, split, labeled, unlabeled = self._read(X, labels, weight, lam)
         validate_data(self, X, skip_check_array=True)
         start = self.start_ if len(split.unlabeled) else FROM_LABELS
