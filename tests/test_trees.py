@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sklearn.ensemble
 
+from semigen.estimators import leaves
 from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, TreeEnsemble
 from semigen.estimators.leaves import LeafTables, Walks
 
@@ -43,9 +44,20 @@ def test_tables_and_walks_find_the_leaves(kind, n, bits, rng):
     model, _ = grown(n, 3, kind, rng)
     x = hostile(model, rng)
     tables = LeafTables.of(*nodes_of(model))
-    assert kind is BoostedTrees or tables.left[0].itemsize * 8 == bits
-    np.testing.assert_array_equal(tables.node[tables.find(x)], walked(model, x))
+    assert kind is BoostedTrees or [first.itemsize * 8 for first, *_ in tables.left] == [bits]
+    np.testing.assert_array_equal(tables.node[tables.find(x)], walked(model, x)[:, tables.tree])
     np.testing.assert_array_equal(Walks.of(*nodes_of(model)).find(x), walked(model, x))
+
+
+def test_trees_of_several_sizes_have_tables_of_their_own(rng, monkeypatch):
+    monkeypatch.setattr(leaves, "FEW_TREES", 3)
+    model, _ = grown(60, 3, BoostedTrees, rng)
+    x = hostile(model, rng)
+    tables = LeafTables.of(*nodes_of(model))
+    assert [first.itemsize for first, *_ in tables.left] == [1, 2]
+    assert (np.diff(tables.tree) < 0).any()
+    np.testing.assert_array_equal(tables.node[tables.find(x)], walked(model, x)[:, tables.tree])
+    np.testing.assert_allclose(model._sum(x), model.value_[walked(model, x)].sum(axis=1), atol=1e-12)
 
 
 def test_trees_of_many_leaves_are_walked_down_as_scikit_learn_does(rng):

@@ -87,10 +87,9 @@ def normalize(log_joint: Floats) -> tuple[Floats, Floats]:
     cut = log_joint.dtype.type(-44.0)
     largest = log_joint.max(axis=0)
     log_joint -= largest
-    counts = log_joint >= cut
-    np.maximum(log_joint, cut, out=log_joint)
+    np.clip(log_joint, cut, 0.0, out=log_joint)  # in a third of the time of np.maximum
     np.exp(log_joint, out=log_joint)
-    log_joint *= counts  # faster than setting some entries, and than dividing all of them below
+    log_joint -= np.exp(cut)  # of what was cut off nothing is left
     total = log_joint.sum(axis=0)
     log_joint *= 1.0 / total
     return log_joint, largest + np.log(total)

@@ -119,7 +119,7 @@ class _Trees(ProbabilityClassifier, BaseEstimator):
             if rest.nnz >= SPARSE * value.size:
                 return trees, partial(_sums, value)
             return trees, partial(_sums_apart, rest, times, self.value_[self.root_[0]])
-        return trees, partial(_sums_of_classes, value.sum(axis=1), changed.astype(np.float64))
+        return trees, partial(_sums_of_classes, value.sum(axis=1), changed[trees.tree].astype(np.float64))
 
 
 def _apart(value: Array, shares: Array) -> tuple[Array, Any]:

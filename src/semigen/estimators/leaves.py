@@ -10,7 +10,6 @@ Large ones are (:class:`Walks`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,9 @@ MOST_LEAVES = 64
 
 MOST_BYTES = 2**26
 """Of all tables."""
+
+FEW_TREES = 32
+"""Of one size, which are not worth tables of their own."""
 
 CHUNK_BYTES = 2**20
 """Of the bits of some rows, which stay in the processor's cache from column to column."""
@@ -46,17 +48,21 @@ class LeafTables:
         Columns that a node splits on.
     thresholds : tuple of ndarray of shape (m,)
         Of each, rising.
-    left : tuple of ndarray of shape (m + 1, trees)
-        The leaves of each tree that are left where so many of these are below the value.
+    left : tuple of tuple of ndarray of shape (m + 1, some trees)
+        The leaves of each tree that are left where so many of these are below the value; for trees of up to
+        8, 16, 32 and 64 leaves, as far as there are any, of each column.
+    tree : ndarray of shape (trees,), intp
+        Numbers of the trees, by these sizes.
     first : ndarray of shape (trees,), intp
-        The number of each tree's first leaf among all leaves.
+        The number of the first leaf of each of ``tree`` among all leaves.
     node : ndarray of shape (leaves,), intp
         Node of each leaf.
     """
 
     columns: tuple[int, ...]
     thresholds: tuple[Array, ...]
-    left: tuple[Bits, ...]
+    left: tuple[tuple[Bits, ...], ...]
+    tree: Indices
     first: Indices
     node: Indices
 
@@ -73,31 +79,35 @@ class LeafTables:
         before: Indices = np.cumsum(is_leaf) - is_leaf  # leaves with smaller numbers
         first: Indices = before[root]
         n_leaves = np.diff([*first.tolist(), int(is_leaf.sum())])
-        kinds = (
-            kind for kind in (np.uint8, np.uint16, np.uint32, np.uint64) if n_leaves.max() <= _n_bits(kind)
-        )
-        kind: Any = next(kinds, None)
-        if kind is None or (left != inner + 1).any():
+        if n_leaves.max() > MOST_LEAVES or (left != inner + 1).any():
             return None
-        if (len(inner) + len(np.unique(feature))) * len(root) * np.dtype(kind).itemsize > MOST_BYTES:
+        size = _sizes(n_leaves)
+        columns = np.unique(feature[inner])
+        if (len(inner) + len(columns)) * size.sum() > MOST_BYTES:
             return None
         tree = np.searchsorted(root, inner, side="right") - 1
         one = np.uint64(1)
         gone = (one << (before[right] - first[tree]).astype(np.uint64)) - one
         gone &= ~((one << (before[left] - first[tree]).astype(np.uint64)) - one)
-        kept = (~gone).astype(kind)
-        columns, thresholds, tables = np.unique(feature[inner]), [], []
+        order = np.argsort(size, kind="stable")
+        place = np.argsort(order)[tree]
+        bits = [np.dtype(f"u{n}") for n in np.unique(size)]
+        ends = np.cumsum([0, *((size == kind.itemsize).sum() for kind in bits)])
+        thresholds, tables = [], []
         for column in columns:
             mine = np.flatnonzero(feature[inner] == column)
             mine = mine[np.argsort(threshold[inner[mine]], kind="stable")]
-            table = np.full((len(mine) + 1, len(root)), np.iinfo(kind).max, dtype=kind)
-            table[np.arange(1, len(mine) + 1), tree[mine]] = kept[mine]
+            table = np.full((len(mine) + 1, len(root)), ~np.uint64(0))
+            table[np.arange(1, len(mine) + 1), place[mine]] = ~gone[mine]
+            table = np.bitwise_and.accumulate(table, axis=0)
             thresholds.append(threshold[inner[mine]])
-            tables.append(np.bitwise_and.accumulate(table, axis=0))
-        return cls(tuple(columns.tolist()), tuple(thresholds), tuple(tables), first, np.flatnonzero(is_leaf))
+            parts = zip(bits, ends[:-1], ends[1:], strict=True)
+            tables.append([table[:, begin:end].astype(kind) for kind, begin, end in parts])
+        node, by_size = np.flatnonzero(is_leaf), tuple(zip(*tables, strict=True))
+        return cls(tuple(columns.tolist()), tuple(thresholds), by_size, order, first[order], node)
 
     def find(self, x: NDArray[np.float32]) -> Indices:
-        """The leaf in which each row of x (n, D) ends in each tree, (n, trees) numbers; NaN goes right."""
+        """The leaf in which each row of x (n, D) ends, by ``tree``, numbers (n, trees); NaN goes right."""
         result = np.empty((len(x), len(self.first)), dtype=np.intp)
         if not self.columns:  # every tree is one leaf
             result[:] = self.first
@@ -106,16 +116,19 @@ class LeafTables:
             count_below(threshold, x[:, column])
             for column, threshold in zip(self.columns, self.thresholds, strict=True)
         ]
-        size = max(1, CHUNK_BYTES // self.left[0][0].nbytes)
-        bits, more = np.empty((2, min(size, len(x)), len(self.first)), dtype=self.left[0].dtype)
-        for begin in range(0, len(x), size):
-            rows = slice(begin, begin + size)
-            n_rows = len(result[rows])
-            self.left[0].take(places[0][rows], axis=0, out=bits[:n_rows], mode="clip")
-            for table, place in zip(self.left[1:], places[1:], strict=True):
-                table.take(place[rows], axis=0, out=more[:n_rows], mode="clip")  # else it would be buffered
-                bits &= more
-            np.add(_first_bit(bits[:n_rows]), self.first, out=result[rows])
+        size = max(1, CHUNK_BYTES // sum(first[0].nbytes for first, *_ in self.left))
+        end = 0
+        for tables in self.left:
+            begin, end = end, end + tables[0].shape[1]
+            bits, more = np.empty((2, min(size, len(x)), end - begin), dtype=tables[0].dtype)
+            for start in range(0, len(x), size):
+                rows = slice(start, start + size)
+                n_rows = len(result[rows])
+                tables[0].take(places[0][rows], axis=0, out=bits[:n_rows], mode="clip")
+                for table, place in zip(tables[1:], places[1:], strict=True):
+                    table.take(place[rows], axis=0, out=more[:n_rows], mode="clip")  # else it is buffered
+                    bits[:n_rows] &= more[:n_rows]
+                np.add(_first_bit(bits[:n_rows]), self.first[begin:end], out=result[rows, begin:end])
         return result
 
 
@@ -130,6 +143,8 @@ class Walks:
     child : ndarray of shape (2 nodes,), intp
         For numbers above the threshold, and for others.
     root : ndarray of shape (trees,), intp
+    tree : ndarray of shape (trees,), intp
+        Numbers of the trees.
     node : ndarray of shape (nodes,), intp
         Node of each number that :meth:`find` gives: itself.
     """
@@ -138,6 +153,10 @@ class Walks:
     threshold: NDArray[np.float32]
     child: Indices
     root: Indices
+
+    @property
+    def tree(self) -> Indices:
+        return np.arange(len(self.root))
 
     @property
     def node(self) -> Indices:
@@ -173,8 +192,13 @@ class Walks:
         return result
 
 
-def _n_bits(kind: Any) -> int:
-    return int(np.iinfo(kind).bits)
+def _sizes(n_leaves: Indices) -> Indices:
+    """Bytes for the bits of each tree's leaves; few trees take those of larger ones."""
+    size = np.array([1, 2, 4, 8])[np.searchsorted([8, 16, 32], n_leaves)]
+    for smaller, larger in ((1, 2), (2, 4), (4, 8)):
+        if (size == smaller).sum() < FEW_TREES and (size > smaller).any():
+            size[size == smaller] = larger
+    return size
 
 
 def _first_bit(bits: Bits) -> NDArray[np.integer]:

@@ -276,7 +276,8 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
 
         def add(m: int, rows: Any, values: Array) -> None:
             total, *_ = sums = weights[m] @ values
-            result[:, rows] += sums[1:] / total
+            sums *= 1.0 / total
+            result[:, rows] += sums[1:]
 
         self._visit(matrix, axes, add)
         return result.T

@@ -38,9 +38,9 @@ class Search:
         The rows less their mean.
     length : ndarray of shape (n,)
         Squared lengths of these.
-    table : ndarray of shape (D + 1, m), float32
-        ``[-2 points, length]`` column by column: what a product with ``[x, 1]`` turns into squared distances
-        less the length of x. Columns beyond n are infinitely far away.
+    table : ndarray of shape (D + 2, m), float32
+        ``[-2 points, length, 1]`` column by column: what a product with ``[x, 1, length of x]`` turns into
+        squared distances. Columns beyond n are infinitely far away.
     """
 
     rows: Array
@@ -55,9 +55,10 @@ class Search:
         center = rows.mean(axis=0)
         points = rows - center
         length = (points**2).sum(axis=1)
-        table = np.zeros((rows.shape[1] + 1, GROUP**2 * -(-len(rows) // GROUP**2)), dtype=np.float32)
+        table = np.ones((rows.shape[1] + 2, GROUP**2 * -(-len(rows) // GROUP**2)), dtype=np.float32)
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number is searched in float64
-            table[:-1, : len(rows)], table[-1], table[-1, : len(rows)] = -2.0 * points.T, np.inf, length
+            table[:-2, : len(rows)], table[-2, : len(rows)] = -2.0 * points.T, length
+        table[:-2, len(rows) :], table[-2, len(rows) :] = 0.0, np.inf
         return cls(rows, center, points, length, table)
 
     def nearest(self, x: Array, n_neighbors: int) -> tuple[Array, Indices]:
@@ -93,17 +94,16 @@ class Search:
         size = max(1, CHUNK_BYTES // self.table[0].nbytes)
         memory = np.empty((size, self.table.shape[1]), dtype=np.float32)  # anew for each chunk it is slow
         found, beyond = np.empty((len(asked), k), dtype=np.intp), np.empty(len(asked))
+        length = (asked**2).sum(axis=1)
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number is searched in float64
-            single = np.column_stack([asked, np.ones(len(asked))]).astype(np.float32)
+            single = np.column_stack([asked, np.ones(len(asked)), length]).astype(np.float32)
             for begin in range(0, len(asked), size):
                 rows = slice(begin, begin + size)
                 values = np.matmul(single[rows], self.table, out=memory[: len(single[rows])])
-                found[rows] = _smallest(values, k)
-                beyond[rows] = _taken(values, found[rows]).max(axis=1)
+                found[rows], beyond[rows] = _smallest(values, k)
         found.sort(axis=1)
-        length = (asked**2).sum(axis=1)
-        rounding = (asked.shape[1] + 4) * np.finfo(np.float32).eps * (length + self.length.max())
-        return found, np.where(np.isfinite(beyond), beyond + length - rounding, np.nan)
+        rounding = (asked.shape[1] + 5) * np.finfo(np.float32).eps * (length + self.length.max())
+        return found, np.where(np.isfinite(beyond), beyond - rounding, np.nan)
 
 
 def _searched(there: Array, x: Array, k: int) -> tuple[Array, Indices]:
@@ -111,17 +111,31 @@ def _searched(there: Array, x: Array, k: int) -> tuple[Array, Indices]:
     return distance, row
 
 
-def _smallest(values: Singles, k: int) -> Indices:
-    """Columns of the k smallest values (m, n) of each row, in no order.
+def _smallest(values: Singles, k: int) -> tuple[Indices, Singles]:
+    """Columns (m, k) of the k smallest values (m, n) of each row, in no order, and the largest of them (m,).
 
     Each of them lies in one of the k groups of columns whose least values are the smallest.
     """
     n_groups, rest = divmod(values.shape[1], GROUP)
     if rest or n_groups < 2 * k:
-        return np.argpartition(values, k - 1, axis=1)[:, :k]
-    groups = _smallest(values.reshape(len(values), GROUP, n_groups).min(axis=1), k)
+        return _least(values, np.arange(values.shape[1]), k)
+    groups, _ = _smallest(values.reshape(len(values), GROUP, n_groups).min(axis=1), k)
     columns = (groups[:, None, :] + n_groups * np.arange(GROUP)[:, None]).reshape(len(values), -1)
-    return _taken(columns, np.argpartition(_taken(values, columns), k - 1, axis=1)[:, :k])
+    return _least(_taken(values, columns), columns, k)
+
+
+def _least(values: Singles, columns: Indices, k: int) -> tuple[Indices, Singles]:
+    """The same of values (m, n) in columns (m, n) or (n,).
+
+    A value and its column are one whole number: numbers are parted in a quarter of the time of their places.
+    Where values are 0 or more, so are the bits of floats, and in the same order; others come first.
+    """
+    both = values.view(np.int32).astype(np.int64)
+    both <<= 32
+    both |= columns
+    both.partition(k - 1, axis=1)
+    largest = (both[:, k - 1] >> 32).astype(np.int32).view(np.float32)
+    return both[:, :k] & 0xFFFFFFFF, largest
 
 
 def _taken(values: NDArray[Number], columns: Indices) -> NDArray[Number]:

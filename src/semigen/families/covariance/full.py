@@ -283,7 +283,7 @@ class TiedWalk(CompleteWalk):
         cross *= -2.0
         cross += self._norm
         cross += np.einsum("dn,dn->n", white, white)
-        return np.asarray(np.maximum(cross, 0.0, out=cross))
+        return np.asarray(np.clip(cross, 0.0, np.inf, out=cross))
 
     def add_second(self, resp: Floats) -> None:
         self._second += (self.y * resp.sum(axis=0)) @ self.y.T

@@ -96,7 +96,7 @@ class DiagonalFilling(FillingWalk):
         total = self._quadratic @ self._squares.T
         total += self._linear @ self._y.T
         total += self._constant @ observed
-        return np.asarray(np.maximum(total, 0.0, out=total))
+        return np.asarray(np.clip(total, 0.0, np.inf, out=total))
 
     def add(self, resp: Floats, spread: Floats | None = None) -> None:
         missing = self._missing.astype(np.float64)
