@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import sklearn.ensemble
+import sklearn.tree
 
-from semigen.estimators import leaves
+from semigen.estimators import binned, classifiers, leaves
 from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, TreeEnsemble
 from semigen.estimators.leaves import LeafTables, Walks
 
@@ -106,3 +107,40 @@ def test_sums_of_boosted_trees_are_those_of_their_classes(n_classes, rng):
     model, _ = grown(60, n_classes, BoostedTrees, rng)
     x = hostile(model, rng)
     np.testing.assert_allclose(model._sum(x), model.value_[walked(model, x)].sum(axis=1), atol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_trees_grown_from_bins_are_those_of_sorted_rows(weighted, gaps, rng, monkeypatch):
+    """Each node sees all columns here, so nothing is drawn: scikit-learn's tree of the same rows."""
+    monkeypatch.setattr(binned, "SEEN_COLUMNS", 1.0)
+    bins = rng.integers(12, size=(300, 5)) * (3 if gaps else 1)
+    bins[:, 3] = 7
+    target, weight = rng.normal(size=300) + bins[:, 0] % 5, rng.uniform(0.5, 2, size=300)
+    if not weighted:
+        weight[:] = 1.0
+    seen = np.sort(rng.permutation(300)[:200])
+    tree, leaf = binned._Bins.of(bins).grow(target, weight, seen, np.random.RandomState(0))
+    peer = sklearn.tree.DecisionTreeRegressor(max_depth=4, min_samples_leaf=3)
+    peer.fit(bins[seen], target[seen], sample_weight=weight[seen])
+    mean = np.bincount(leaf[seen], (weight * target)[seen]) / np.bincount(leaf[seen], weight[seen]).clip(1e-9)
+    np.testing.assert_allclose(mean[leaf], peer.predict(bins), atol=1e-12)
+    assert tree.node_count == peer.tree_.node_count
+    inner = tree.feature >= 0
+    np.testing.assert_array_equal(tree.children_left[inner], np.flatnonzero(inner) + 1)
+    np.testing.assert_array_equal(tree.threshold[inner], np.floor(peer.tree_.threshold[inner]))
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_trees_of_many_rows_predict_what_their_scores_were(n_classes, rng, monkeypatch):
+    """Thresholds between bins part the values as the bins did."""
+    monkeypatch.setattr(classifiers, "MANY_ROWS", 100)
+    x = np.round(rng.normal(size=(400, 4)), 1).astype(np.float32)
+    y = (x[:, 0] > 0) + (n_classes > 2) * 2 * (x[:, 1] > 0.3)
+    model = BoostedTrees(30, random_state=0).fit(x, y)
+    assert (model.predict_proba(x).argmax(axis=1) == y).mean() > 0.97
+    again = BoostedTrees(30, random_state=0).fit(x, y, sample_weight=np.full(400, 3.0))
+    np.testing.assert_allclose(model.predict_proba(x), again.predict_proba(x), atol=1e-9)
+    x[:, 2] = 1.0
+    flat = BoostedTrees(5).fit(x[:, 2:3], y).predict_proba(x[:, 2:3])
+    np.testing.assert_allclose(flat, np.tile(flat[0], (400, 1)), atol=1e-12)

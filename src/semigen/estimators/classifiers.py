@@ -19,6 +19,7 @@ from semigen.common.checks import integer
 from semigen.common.prepared import prepared
 from semigen.common.threads import one_blas_thread
 from semigen.estimators.base import ProbabilityClassifier
+from semigen.estimators.binned import boosted_in_bins
 from semigen.estimators.boosting import LEARNING_RATE, MANY_ROWS, boosted, cuts_of
 from semigen.estimators.leaves import LeafTables, Walks
 
@@ -268,13 +269,14 @@ class BoostedTrees(_Trees):
         n_classes = len(self.classes_)
         cells: NDArray[np.float32] = np.asarray(X, dtype=np.float32)
         cuts = [cuts_of(column) for column in cells.T] if len(cells) > MANY_ROWS else []
+        grow: Callable[..., Any] = boosted
         if cuts:
             places = [np.searchsorted(cut, column) for cut, column in zip(cuts, cells.T, strict=True)]
-            cells = np.column_stack(places).astype(np.float32)
+            cells, grow = np.column_stack(places), boosted_in_bins
         of_tree = np.arange(n_classes) if n_classes > 2 else np.ones(1, dtype=np.intp)
         n_rounds = min(self.n_trees, max(1, MOST_TREES // n_classes))
         with sklearn.config_context(skip_parameter_validation=True):  # which each tree would do anew
-            trees, steps = boosted(
+            trees, steps = grow(
                 cells,
                 (code == of_tree[:, None]).astype(np.float64),
                 None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64),
