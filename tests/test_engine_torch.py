@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from semigen import MixtureClassifier
 from semigen.data.labels import Labels
-from semigen.em import Engine, ThreadEngine, fit, fit_together, start
+from semigen.em import Engine, Stats, ThreadEngine, e_step, fit, fit_together, start
 from semigen.exceptions import ParameterError
 from semigen.families import Gaussian
 from semigen.representation import MixtureEnsembleFeatures
@@ -68,6 +69,59 @@ def test_float32_rows_give_six_digits_and_end_in_float64(shape, rng):
     np.testing.assert_allclose(rough[0].params.family.mean, rough[1].params.family.mean, rtol=1e-5, atol=1e-5)
 
 
+@pytest.fixture
+def single(monkeypatch):
+    """The processor taken for a device without float64, of which no tensor may have it."""
+    from semigen.engines import tensors
+
+    monkeypatch.setattr(tensors, "_has_float64", lambda device: False)
+    monkeypatch.setitem(tensors.CHUNK_NUMBERS, "cpu", 2**9)  # several chunks
+    seen, of, add = [], tensors._Rows.of, tensors.TensorWalk.add
+
+    def added(walk, resp):
+        seen.extend((resp.dtype, walk.y.dtype, walk.whiten.dtype, walk.center.dtype))
+        assert {walk.weight.dtype, walk.first.dtype, walk.second.dtype} == {torch.float64}
+        add(walk, resp)
+
+    def copied(*given):
+        rows = of(*given)
+        seen.extend((rows.x.dtype, rows.weight.dtype))
+        return rows
+
+    monkeypatch.setattr(tensors._Rows, "of", copied)
+    monkeypatch.setattr(tensors.TensorWalk, "add", added)
+    return seen
+
+
+@pytest.mark.parametrize("options", ENGINES.values(), ids=ENGINES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_device_without_float64_adds_up_on_the_processor(shape, options, rng, single):
+    mixture, data, plain = problem(shape, rng, dtype=np.float32)
+    data = replace(data, weight=data.weight * rng.uniform(0.3, 1.7, size=len(data.weight)))
+    begin = learned(mixture.family, mixture, data, plain)
+    e_step_of = partial(e_step, mixture, begin[1], dtype=np.float32)
+    ((found,), (wanted,)) = (
+        one.reduce_blocks(e_step_of, Stats.merge, data) for one in (engine(**options), plain)
+    )
+    assert set(single) == {torch.float32}
+    assert_same_record(found, wanted, rtol=2e-5, atol=1e-4)
+    ends = [
+        fit(mixture, begin[0], data, begin[1], one, max_iter=500, tol=1e-9)
+        for one in (engine(**options), plain)
+    ]
+    assert ends[0].objective == pytest.approx(ends[1].objective, abs=1e-7)
+
+
+def test_what_needs_float64_is_computed_by_threads_where_the_device_has_none(rng, single):
+    mixture, data, plain = problem("full", rng)
+    wanted = learned(mixture.family, mixture, data, plain)
+    assert_same_record(learned(mixture.family, mixture, data, engine()), wanted, rtol=1e-12, atol=1e-12)
+    x = clusters(rng)
+    for one, other in zip(features(x, engine=engine()).mixtures_, features(x).mixtures_, strict=True):
+        assert_same_record(one.params, other.params, rtol=1e-8, atol=1e-8)
+    assert not single
+
+
 def test_rows_of_weight_0_and_far_away_are_as_on_threads(rng):
     mixture, data, plain = problem("full", rng)
     weight = np.where(np.arange(N_ROWS) % 3 == 1, 0.0, data.weight)
@@ -113,6 +167,9 @@ def test_what_it_cannot_compute_is_refused_with_a_cure(rng):
 
     with pytest.raises(ParameterError, match="device='nowhere' cannot be used"):
         TorchEngine("nowhere")
+    if not torch.backends.mps.is_available():
+        with pytest.raises(ParameterError, match=r"device='mps' cannot be used.*mps\.is_available"):
+            TorchEngine("mps")
 
 
 def features(x, **options):

@@ -18,11 +18,11 @@ from semigen.data.blocks import Block, Blocks, Engine
 from semigen.em import Mixture, Params, Stats, ThreadEngine, e_step
 from semigen.em.kernel import label_counts, log_offsets, no_label_counts
 from semigen.engines.banks import Bank, is_banked
-from semigen.engines.walks import TensorWalk, normalized
+from semigen.engines.walks import TensorWalk, adds_up, normalized
 from semigen.exceptions import ParameterError
 from semigen.families.covariance import Diag
 
-CHUNK_NUMBERS = {"cpu": 2**18, "cuda": 2**27}
+CHUNK_NUMBERS = {"cpu": 2**18, "cuda": 2**27, "mps": 2**24}
 """Numbers in the largest scratch array: on the processor they fit its cache."""
 
 
@@ -36,10 +36,14 @@ class TorchEngine(Engine):
     initialized, every process calls the same fit on the same rows (an array may be memory-mapped), computes
     its share of the blocks, and learns the sums of the others.
 
+    A device without float64 (Apple's "mps") computes what is asked for in float32, which are all but the last
+    iterations of float32 rows: its sums over chunks of rows are added up in float64 on the processor, where
+    threads do the rest.
+
     Parameters
     ----------
     device : str or None, default=None
-        A device that has float64: "cpu", "cuda", "cuda:1", not "mps". None: a GPU where there is one.
+        "cpu", "cuda", "cuda:1" or "mps". None: a GPU of CUDA where there is one, else the processor.
     block_rows : int, default=262144
         Rows that are copied and computed together.
     keep : bool, default=True
@@ -48,8 +52,8 @@ class TorchEngine(Engine):
     Raises
     ------
     ParameterError
-        If the device is not there or has no float64, or ``block_rows`` is below 1; in a fit, if the family is
-        not Gaussian or values are missing.
+        If the device is not there, or ``block_rows`` is below 1; in a fit, if the family is not Gaussian or
+        values are missing.
     """
 
     device: str | None = None
@@ -59,11 +63,11 @@ class TorchEngine(Engine):
     def __post_init__(self) -> None:
         integer("block_rows", self.block_rows, minimum=1)
         try:
-            torch.zeros(1, dtype=torch.float64, device=self._there)
+            torch.zeros(1, dtype=torch.float32, device=self._there)
         except (RuntimeError, TypeError, AssertionError) as error:
             raise ParameterError(
-                f"device={self.device!r} cannot be used with float64 here ({error!s:.60}…): use "
-                "'cpu', or 'cuda' where PyTorch finds a GPU."
+                f"device={self.device!r} cannot be used here ({error!s:.60}…): use 'cpu', 'cuda' where "
+                "PyTorch finds a GPU, or 'mps' where torch.backends.mps.is_available()."
             ) from error
 
     @property
@@ -73,7 +77,8 @@ class TorchEngine(Engine):
     @contextmanager
     def open(self) -> Iterator[Engine]:
         with ThreadEngine(block_rows=self.block_rows).open() as threads:
-            yield _Device(torch.device(self._there), self.block_rows, self.keep, threads)
+            device = torch.device(self._there)
+            yield _Device(device, self.block_rows, self.keep, threads, has_float64=_has_float64(device))
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
         with self.open() as running:
@@ -88,12 +93,13 @@ class _Device(Engine):
     block_rows: int
     keep: bool
     threads: Engine
+    has_float64: bool
     _kept: dict[int, list[_Rows]] = field(default_factory=dict, repr=False)
     _banks: dict[tuple[bool, int], Bank] = field(default_factory=dict, repr=False)
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
         share: Any = _Share(source)
-        if not _is_e_step(function):
+        if not self._computes(function):
             mine = [[one for j, one in enumerate(items) if _is_mine(j)] for items in states]
             return _in_turn(self.threads.map_blocks(function, share, *mine))
         return _in_turn([self._e_step(function, rows) for rows in self._rows(share, source)])
@@ -102,7 +108,7 @@ class _Device(Engine):
         self, function: Callable[..., Any], merge: Callable[[Any, Any], Any], source: Blocks
     ) -> list[Any]:
         share: Any = _Share(source)
-        if _is_e_step(function):
+        if self._computes(function):
             parts = [self._e_step(function, rows) for rows in self._rows(share, source)]
         else:
             parts = self.threads.map_blocks(function, share)
@@ -114,12 +120,16 @@ class _Device(Engine):
         self, functions: Sequence[Any], merge: Callable[[Any, Any], Any], sources: Sequence[Blocks]
     ) -> list[list[Any]]:
         found: dict[int, list[Any]] = {}
-        if self.keep and _n_processes() == 1:
+        if self.keep and self.has_float64 and _n_processes() == 1:
             for kind, numbers in _alike(functions, sources).items():
                 stats = self._bank(kind, [functions[j].args for j in numbers], [sources[j] for j in numbers])
                 found |= {j: [one] for j, one in zip(numbers, stats, strict=True)}
         pairs = enumerate(zip(functions, sources, strict=True))
         return [found.get(j) or self.reduce_blocks(one, merge, source) for j, (one, source) in pairs]
+
+    def _computes(self, function: Any) -> bool:
+        """Whether the device computes a pass, and not threads."""
+        return _is_e_step(function) and (self.has_float64 or _precision(function) == torch.float32)
 
     def _bank(
         self, kind: tuple[bool, int], each: list[tuple[Mixture, Params]], sources: list[Any]
@@ -134,7 +144,7 @@ class _Device(Engine):
 
     def _rows(self, share: _Share, source: Blocks) -> Iterable[_Rows]:
         """The blocks of this process as tensors."""
-        copied = (_Rows.of(block, self.device) for block in share.blocks(self.block_rows))
+        copied = (_Rows.of(block, self.device, self.has_float64) for block in share.blocks(self.block_rows))
         if not self.keep:
             return copied
         if id(source) not in self._kept:
@@ -144,8 +154,7 @@ class _Device(Engine):
 
     def _e_step(self, function: Any, rows: _Rows) -> Stats:
         mixture, params = function.args
-        dtype = torch.float32 if function.keywords.get("dtype") == np.float32 else torch.float64
-        return tensor_e_step(mixture, params, rows, dtype)
+        return tensor_e_step(mixture, params, rows, _precision(function))
 
 
 def _alike(functions: Sequence[Any], sources: Sequence[Blocks]) -> dict[tuple[bool, int], list[int]]:
@@ -160,6 +169,19 @@ def _alike(functions: Sequence[Any], sources: Sequence[Blocks]) -> dict[tuple[bo
 
 def _is_e_step(function: Any) -> bool:
     return isinstance(function, partial) and function.func is e_step
+
+
+def _precision(function: Any) -> torch.dtype:
+    """What an E-step is to be computed in."""
+    return torch.float32 if function.keywords.get("dtype") == np.float32 else torch.float64
+
+
+def _has_float64(device: torch.device) -> bool:
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device)
+    except (RuntimeError, TypeError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,9 +234,10 @@ class _Rows:
     ----------
     x : tensor of shape (n, D)
     pattern : tensor of shape (n,), int64
-    weight : tensor of shape (n,), float64
-    block : Block
-        Where they are from, without its rows: the labels, and whether values may be missing.
+    weight : tensor of shape (n,), float64, or float32 where the device has no float64
+    labels : Labels
+    missing : ndarray of shape (D,), bool, or None
+        Columns in which values may be missing.
     """
 
     x: torch.Tensor
@@ -224,7 +247,7 @@ class _Rows:
     missing: Any
 
     @classmethod
-    def of(cls, block: Block, device: torch.device) -> _Rows:
+    def of(cls, block: Block, device: torch.device, has_float64: bool = True) -> _Rows:
         """Copy a block."""
         if not isinstance(block.x, np.ndarray):
             raise ParameterError("engine='torch' takes no sparse matrix: use engine=None (threads).")
@@ -234,6 +257,8 @@ class _Rows:
 
         def copied(values: Any) -> torch.Tensor:
             tensor = torch.from_numpy(np.array(values, order="C"))
+            if tensor.dtype == torch.float64 and not has_float64:
+                tensor = tensor.float()
             if device.type == "cuda":
                 tensor = tensor.pin_memory()
             return tensor.to(device, non_blocking=True)
@@ -249,26 +274,28 @@ def tensor_e_step(mixture: Mixture, params: Params, rows: _Rows, dtype: torch.dt
             "engine='torch' has no walk over rows with missing values: use engine=None (threads), or fill "
             "them in."
         )
-    device = rows.x.device
-    walk = TensorWalk.of(mixture.family, params.family, dtype, device)
+    device, exact = rows.x.device, rows.weight.dtype
+    sums = adds_up(device, exact)
+    walk = TensorWalk.of(mixture.family, params.family, dtype, device, exact)
     table = log_offsets(mixture, params, rows.labels.log_table, rows.labels.pattern_labeled)
-    offsets = torch.from_numpy(np.ascontiguousarray(table.T)).to(device)
+    offsets = torch.from_numpy(np.ascontiguousarray(table.T)).to(dtype).to(device)
     noise = no_label_counts(mixture)
-    parts = torch.zeros((mixture.n_components, 2), dtype=torch.float64, device=device)
-    log_lik = torch.zeros((), dtype=torch.float64, device=device)
+    parts = torch.zeros((mixture.n_components, 2), dtype=torch.float64, device=sums)
+    log_lik = torch.zeros((), dtype=torch.float64, device=sums)
     size = max(32, CHUNK_NUMBERS.get(device.type, 2**27) // walk.numbers_per_row)
     for begin in range(0, len(rows.x), size):
         here = slice(begin, begin + size)
         pattern, weight = rows.pattern[here], rows.weight[here]
         log_joint = walk.log_prob(rows.x[here])
-        log_joint += offsets.to(dtype)[:, pattern]
+        log_joint += offsets[:, pattern]
         resp, log_prob = normalized(log_joint)
-        log_lik += weight @ log_prob.double()
+        log_lik += weight.to(sums).double() @ log_prob.to(sums).double()
         resp *= weight.to(dtype)
         walk.add(resp)
         labeled = pattern != 0
-        parts += resp.double() @ torch.stack([~labeled, labeled], dim=1).double()
+        which = torch.stack([~labeled, labeled], dim=1)
+        parts += (resp.to(exact) @ which.to(exact)).to(sums)
         if noise is not None:
-            found = resp.double().cpu().numpy()
+            found = resp.cpu().double().numpy()
             noise += label_counts(mixture, params, rows.labels.log_table, pattern.cpu().numpy(), found)
     return Stats(parts.T.cpu().numpy().copy(), float(log_lik), walk.stats(), noise)

@@ -34,6 +34,8 @@ class TensorWalk:
     log_det : ndarray of shape (C or 1,)
     dtype : torch dtype
     device : torch device
+    exact : torch dtype
+        What the device has for sums: float64, or float32, and then the processor adds up those of chunks.
     """
 
     def __init__(
@@ -44,14 +46,16 @@ class TensorWalk:
         log_det: Any,
         dtype: torch.dtype,
         device: torch.device,
+        exact: torch.dtype,
     ) -> None:
         self.n_components, self.n_features = params.mean.shape
 
-        def tensor(values: Any, kind: torch.dtype = dtype) -> torch.Tensor:
-            return torch.from_numpy(np.ascontiguousarray(values)).to(device=device, dtype=kind)
+        def tensor(values: Any) -> torch.Tensor:
+            return torch.from_numpy(np.ascontiguousarray(values)).to(dtype).to(device)
 
         self.is_diagonal, self.is_tied = whiten.ndim == 2, isinstance(covariance, Tied)
-        self.center = tensor(params.center, torch.float64)
+        self.exact = exact
+        self.center = torch.from_numpy(np.ascontiguousarray(params.center)).to(exact).to(device)
         self.whiten = tensor(whiten)
         white = (
             params.mean * whiten if self.is_diagonal else np.matmul(whiten, params.mean[:, :, None])[:, :, 0]
@@ -63,13 +67,15 @@ class TensorWalk:
         self.linear = tensor(linear_weights(params)) if isinstance(covariance, TiedLinear) else None
         self.farthest = float(np.sqrt(torch.finfo(dtype).max))
         second = self.whiten.shape if not self.is_tied else (self.n_features, self.n_features)
-        sums = (self.n_components,), (self.n_components, self.n_features), second
+        shapes = (self.n_components,), (self.n_components, self.n_features), second
         self.weight, self.first, self.second = (
-            torch.zeros(shape, dtype=torch.float64, device=device) for shape in sums
+            torch.zeros(shape, dtype=torch.float64, device=adds_up(device, exact)) for shape in shapes
         )
 
     @classmethod
-    def of(cls, family: Family, params: Any, dtype: torch.dtype, device: torch.device) -> TensorWalk:
+    def of(
+        cls, family: Family, params: Any, dtype: torch.dtype, device: torch.device, exact: torch.dtype
+    ) -> TensorWalk:
         """Start a walk.
 
         Raises
@@ -79,10 +85,10 @@ class TensorWalk:
         """
         shape = family.covariance if type(family) is Gaussian else None
         if isinstance(shape, Full | Tied):
-            return cls(shape, params, params.shape.whiten, params.shape.log_det, dtype, device)
+            return cls(shape, params, params.shape.whiten, params.shape.log_det, dtype, device, exact)
         if isinstance(shape, Diag):
             root = params.shape.variance**-0.5
-            return cls(shape, params, root, shape.log_det(params.shape), dtype, device)
+            return cls(shape, params, root, shape.log_det(params.shape), dtype, device, exact)
         raise ParameterError(
             f"engine='torch' has no walk for the family {family.name!r}: it computes Gaussian components "
             "of any covariance. Use engine=None (threads)."
@@ -106,17 +112,18 @@ class TensorWalk:
 
     def add(self, resp: torch.Tensor) -> None:
         """Add the rows of the last :meth:`log_prob`, weighted by ``resp`` (C, n)."""
-        y = self.y
-        self.weight += resp.sum(dim=1, dtype=torch.float64)
-        self.first += resp @ y.T
+        y, sums = self.y, self.weight.device
+        self.weight += resp.sum(dim=1, dtype=self.exact).to(sums)
+        self.first += (resp @ y.T).to(sums)
         if self.linear is not None:
             return
         if self.is_diagonal:
-            self.second += resp @ (y * y).T
+            second = resp @ (y * y).T
         elif self.is_tied:
-            self.second += (y * resp.sum(dim=0)) @ y.T
+            second = (y * resp.sum(dim=0)) @ y.T
         else:
-            self.second += (resp[:, None, :] * y) @ y.T
+            second = (resp[:, None, :] * y) @ y.T
+        self.second += second.to(sums)
 
     def stats(self) -> Moments:
         """All sums of what was added."""
@@ -124,6 +131,11 @@ class TensorWalk:
         if not self.is_diagonal:
             second = 0.5 * (second + np.swapaxes(second, -1, -2))
         return Moments(weight, first, (second[None] if self.is_tied else second,))
+
+
+def adds_up(device: torch.device, exact: torch.dtype) -> torch.device:
+    """Where sums over chunks are added up in float64."""
+    return device if exact == torch.float64 else torch.device("cpu")
 
 
 def normalized(log_joint: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
