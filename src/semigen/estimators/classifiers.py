@@ -240,8 +240,8 @@ class BoostedTrees(_Trees):
 
     Each tree has at most sixteen leaves and sees seven tenths of the rows and, at each split, half of the
     columns. With no more than ``MANY_ROWS`` rows the trees are those of scikit-learn's
-    ``GradientBoostingClassifier``, grown in a third of the time; of more rows they see which of ``BINS`` bins
-    a value is in.
+    ``GradientBoostingClassifier``, grown in a third of the time; those of more rows are grown in the same way
+    from the sums of ``BINS`` bins of each column (:mod:`semigen.estimators.binned`).
 
     Parameters
     ----------
