@@ -25,11 +25,11 @@ AXES = "logistic regression on principal components"
 SUPERVISED = (LOGISTIC, EXTRA_TREES, BOOSTING)
 """Models that use labeled rows only."""
 DEFAULT_WEIGHTS = {
-    MIXTURES: 0.41,
-    SPREADING: 0.005,
-    MIXTURE_PER_CLASS: 0.15,
+    MIXTURES: 0.39,
+    SPREADING: 0.0,
+    MIXTURE_PER_CLASS: 0.23,
     LOGISTIC: 0.0,
-    GRAPH: 0.07,
+    GRAPH: 0.075,
     EXTRA_TREES: 0.0,
     BOOSTING: 0.065,
 }
