@@ -8,12 +8,19 @@ from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from semigen import AutoClassifier, HybridClassifier, MixtureEnsembleFeatures, PoolClassifier, load, save
+from semigen import (
+    AutoClassifier,
+    HybridClassifier,
+    MixtureClassifier,
+    MixtureEnsembleFeatures,
+    PoolClassifier,
+    load,
+    save,
+)
 from semigen.columns import ReadTable, learning, reading
 from semigen.common.progress import Clock
 from semigen.comparison import CLASS_SHARES, Verdict, explain
 from semigen.data import labels as labels_module
-from semigen.datasets import make_mixed
 from semigen.em import Engine
 from semigen.ensemble import auto as auto_module
 from semigen.ensemble import defaults, training
@@ -128,23 +135,6 @@ def test_unlabeled_rows_with_shuffled_columns_are_told_of_and_not_used():
     start = np.array([alone[name] for name in np.array([*auto.pool_.estimators_])[mine]])
     found = auto.pool_.held_out_.only(mine).pool_weights(start, 20.0)
     assert [auto.weights_[name] for name in np.array([*auto.pool_.estimators_])[mine]] == pytest.approx(found)
-
-
-def test_shuffled_columns_that_help_all_the_same_are_used(all_trees):
-    """Columns far enough apart that each alone says where the classes are."""
-    table = make_mixed(400, 20, random_state=0)
-    unlabeled = np.array([label is None for label in table.y])
-    frame = table.frame.copy()
-    for seed, name in enumerate(frame):
-        cells = frame[name].to_numpy(copy=True)
-        cells[unlabeled] = np.random.default_rng(seed).permutation(cells[unlabeled])
-        frame[name] = cells
-    with pytest.warns(DatasetShiftWarning):
-        auto = small(unlabeled=None).fit(frame, table.y)
-    assert auto.dependence_shift_
-    assert auto.unlabeled_used_
-    assert auto.verdict_.helped
-    assert "Unlabeled rows helped" in auto.explanation_
 
 
 class Counting(Engine):
@@ -307,6 +297,7 @@ def supervised_ensemble(auto, X, y):
         (LOGISTIC, RidgeLogistic(1.0)),
         (EXTRA_TREES, ExtraTrees(random_state=auto.pool_.random_state)),
         (BOOSTING, BoostedTrees(random_state=auto.pool_.random_state)),
+        (defaults.SUPERVISED_MIXTURE, MixtureClassifier(unlabeled_weight=0, max_iter=50, tol=1e-4)),
     ]
     weights = defaults.supervised_weights(defaults.DEFAULT_WEIGHTS)
     pool = PoolClassifier(models, weights=weights, ridge=20.0, random_state=auto.pool_.random_state)
@@ -352,7 +343,7 @@ def test_labels_and_rows_are_read_once(wine, monkeypatch):
 
 def test_supervised_models_have_weights_that_add_up_to_those_of_all():
     alone = defaults.supervised_weights(defaults.DEFAULT_WEIGHTS)
-    assert alone.keys() == {LOGISTIC, EXTRA_TREES, BOOSTING}
+    assert alone.keys() == {LOGISTIC, EXTRA_TREES, BOOSTING, defaults.SUPERVISED_MIXTURE}
     assert sum(alone.values()) == pytest.approx(sum(defaults.DEFAULT_WEIGHTS.values()))
     assert alone[LOGISTIC] / alone[EXTRA_TREES] == pytest.approx(
         defaults.SUPERVISED_WEIGHTS[LOGISTIC] / defaults.SUPERVISED_WEIGHTS[EXTRA_TREES]
@@ -364,7 +355,7 @@ def test_models_of_the_columns_themselves_count_less_the_more_columns_there_are(
     default = defaults.DEFAULT_WEIGHTS
     assert defaults.default_weights(sparse=False, n_features=2, n_classes=50) == default
     wide = defaults.default_weights(sparse=False, n_features=160, n_classes=2)
-    for name in (defaults.MIXTURES, defaults.SPREADING, defaults.GRAPH):
+    for name in (defaults.MIXTURES, defaults.GRAPH):
         assert wide[name] == default[name] > 0
     for name in (defaults.MIXTURE_PER_CLASS, *SUPERVISED):
         assert wide[name] == pytest.approx(default[name] / 10)

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.special import log_softmax, logsumexp
+from scipy.special import log_softmax, logsumexp, softmax
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -253,7 +253,7 @@ def test_the_powers_are_the_posterior_that_the_text_says(rng):
     usual = USUAL / repeated[(len(repeated) - 1) // 2]
     powers = np.minimum(usual * np.exp(SD * DEVIATIONS), 1.0)
     assert 0 < (powers == 1).sum() < len(powers) / 2
-    score = []
+    prior, score = norm.logpdf(DEVIATIONS), []
     for power, deviation in zip(powers, DEVIATIONS, strict=True):
         likelihood = 0.0
         for row, k, w in zip(evidence, truth, weight, strict=True):
@@ -261,14 +261,14 @@ def test_the_powers_are_the_posterior_that_the_text_says(rng):
             likelihood += w * np.log(says[k] / says.sum())
         score.append(norm.logpdf(deviation) + likelihood)
     found = judge(evidence, truth, weight, shares)
-    chances = np.exp(score - logsumexp(score))
+    chances = softmax(prior + 0.5 * (np.array(score) - prior))
     mine = found.calibration
     assert len(mine.powers) == MOST_POWERS
     for order in range(2 * MOST_POWERS):
         moment = mine.chances @ np.log(mine.powers) ** order
         assert moment == pytest.approx(chances @ np.log(powers) ** order, rel=1e-8), "Gauss quadrature"
     assert mine.powers.max() <= 1
-    assert found.loss == pytest.approx(logsumexp(norm.logpdf(DEVIATIONS)) - logsumexp(score))
+    assert found.loss == pytest.approx(logsumexp(prior) - logsumexp(score))
     once = judge(evidence, truth, np.ones(40), shares)
     twice = judge(np.tile(evidence, (2, 1)), np.tile(truth, 2), np.full(80, 0.5), shares)
     assert twice.loss == pytest.approx(once.loss), "a weight is a number of rows"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 SEED = 0
+WEIGHTS = "SEMIGEN_TABICL"
+"""The environment variable with TabICL's file of weights, which it would download."""
 
 
 class CatBoost(ClassifierMixin, BaseEstimator):
@@ -65,3 +68,12 @@ def tab_m() -> Any:
     from pytabkit import TabM_D_Classifier
 
     return Filled(TabM_D_Classifier(device="cpu", random_state=SEED, n_threads=1, verbosity=0))
+
+
+def tab_icl() -> Any:
+    """TabICL, pretrained on simulated tables (Qu, Holzmüller, Varoquaux & Le Morvan 2025)."""
+    from tabicl import TabICLClassifier
+
+    return TabICLClassifier(
+        model_path=os.environ[WEIGHTS], allow_auto_download=False, device="cpu", n_jobs=1, random_state=SEED
+    )

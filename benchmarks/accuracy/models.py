@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from scipy.sparse import issparse
@@ -61,6 +64,8 @@ class Method:
         Whether it holds matrices of columns × columns.
     needs : str
         A package that it needs; where that is not installed it is skipped and named.
+    file : str
+        An environment variable with a file that it needs; where there is none it is skipped and named.
     kept : callable or None
         Its fits are kept in files: from a suite and a cell its classes, probabilities and seconds.
     change : callable or None
@@ -74,8 +79,18 @@ class Method:
     sparse: bool | None = True
     few_columns: bool = False
     needs: str = ""
+    file: str = ""
     kept: Callable[[str, Cell], tuple[Any, Any, float]] | None = None
     change: Callable[[Any], None] | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot run here; empty if it can."""
+        if self.needs and find_spec(self.needs) is None:
+            return f"the package {self.needs} is not installed"
+        if self.file and not Path(os.environ.get(self.file, "")).is_file():
+            return f"the variable {self.file} names no file"
+        return ""
 
     def rows(self, split: Split) -> tuple[Any, Any] | None:
         """What it is fitted on and judged on; None if it cannot run on these data."""
@@ -157,6 +172,7 @@ HEAVY: dict[str, Method] = {
     "CatBoost": _mixed(heavy.CatBoost, form=mixed.NATIVE, needs="catboost"),
     "RealMLP": _mixed(heavy.real_mlp, form=mixed.NATIVE, needs="pytabkit"),
     "TabM": _mixed(heavy.tab_m, form=mixed.NATIVE, needs="pytabkit"),
+    "TabICL": _mixed(heavy.tab_icl, form=mixed.NATIVE, needs="tabicl", file=heavy.WEIGHTS),
 }
 """Of mixed tables, with categories and gaps as they are."""
 SINGLE: dict[str, Method] = {

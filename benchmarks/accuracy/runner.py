@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -82,11 +81,11 @@ def _writer(file: Any, suite: Suite) -> csv.DictWriter[str]:
 
 
 def _installed(cells: list[Cell]) -> list[Cell]:
-    wanted = dict.fromkeys(cell.method for cell in cells)
-    absent = [name for name in wanted if (needs := models.METHODS[name].needs) and find_spec(needs) is None]
-    for name in absent:
-        print(f"{name} is left out: the package {models.METHODS[name].needs} is not installed", flush=True)
-    return [cell for cell in cells if cell.method not in absent]
+    problems = {name: models.METHODS[name].problem for name in dict.fromkeys(cell.method for cell in cells)}
+    for name, problem in problems.items():
+        if problem:
+            print(f"{name} is left out: {problem}", flush=True)
+    return [cell for cell in cells if not problems[cell.method]]
 
 
 def _readable(suite: Suite, cells: list[Cell]) -> list[Cell]:

@@ -24,7 +24,7 @@ from semigen.comparison import Comparison, Verdict, explain
 from semigen.data.weights import class_rows, class_shares, read_labels
 from semigen.em import Data, Engine
 from semigen.ensemble.deep_models import DEEP, check_deep, deep_to_try, explain_deep, settle_deep
-from semigen.ensemble.defaults import SUPERVISED, default_weights, models
+from semigen.ensemble.defaults import MOST_CORRELATED, SUPERVISED, default_weights, models
 from semigen.ensemble.fitted import FittedEnsemble
 from semigen.ensemble.fitted import shares as shares_of_models
 from semigen.ensemble.forms import Forms, graph_of, seconds_to_predict
@@ -35,7 +35,7 @@ from semigen.ensemble.training import rows_to_learn_from
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
 from semigen.exceptions import DatasetShiftWarning
-from semigen.families import Family, as_modeled, choose
+from semigen.families import as_modeled, choose
 from semigen.mixture.checkpoints import Kept, at_once
 from semigen.mixture.parameters import class_prior
 from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PrincipalAxes
@@ -43,8 +43,6 @@ from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, Princ
 Array = NDArray[np.float64]
 
 RIDGE = 20.0
-MOST_CORRELATED = 2_000
-"""Columns of which the mixture per class knows the correlations, in time that grows with their cube."""
 WIDE = f"of more than {MOST_CORRELATED:,} columns the mixture per class takes no correlations into account"
 SHARE_OF_MIXTURES = 0.4
 """Of a time budget."""
@@ -58,13 +56,14 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     (:class:`semigen.MixtureEnsembleFeatures`), and on graph features
     (:class:`semigen.representation.NeighborGraph`); label spreading over the same graph
     (:class:`semigen.representation.GraphSpreading`); a mixture per class, fitted by EM with unlabeled rows at
-    a tenth of the weight; logistic regression, extra trees and boosted trees on the labeled rows. For
-    documents (sparse rows) there are the mixture features, the mixture per class with unlabeled rows at three
-    tenths of the weight, and logistic regression on the words and on their principal components. The ensemble
-    adds what the models make of the columns to the class shares that are assumed (``class_prior``), so that
-    these count once. The weights of the models, and how confident the ensemble is, are learned on held-out
-    labels. Where these show that the unlabeled rows hurt (:class:`semigen.comparison.Verdict`), the models
-    that use them are left out, and ``explanation_`` says so.
+    a tenth of the weight; logistic regression, extra trees, boosted trees and another mixture per class on
+    the labeled rows alone. For documents (sparse rows) there are the mixture features, the mixture per class
+    with unlabeled rows at three tenths of the weight, and logistic regression on the words and on their
+    principal components. The ensemble adds what the models make of the columns to the class shares that are
+    assumed (``class_prior``), so that these count once. The weights of the models, and how confident the
+    ensemble is, are learned on held-out labels. Where these show that the unlabeled rows hurt
+    (:class:`semigen.comparison.Verdict`), the models that use them are left out, and ``explanation_`` says
+    so.
 
     Parameters
     ----------
@@ -153,10 +152,10 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
 
     Notes
     -----
-    Of more than 2,000 columns the mixture per class takes no correlations into account. Of more than 10,000
-    rows the mixture features are fitted on as many drawn at random, of more than 16,000 the graph, of more
-    than 100,000 the mixture per class; of more than 20,000 labeled rows the models learn from as many, drawn
-    class by class.
+    Of more than 64 columns the mixtures per class have one covariance for all classes, of more than 2,000
+    they take no correlations into account. Of more than 10,000 rows the mixture features are fitted on as
+    many drawn at random, of more than 16,000 the graph, of more than 100,000 the mixture per class; of more
+    than 20,000 labeled rows the models learn from as many, drawn class by class.
 
     Examples
     --------
@@ -240,11 +239,9 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             X, y, sample_weight, self.kinds, self.unlabeled, seed, self.engine
         )
         schema, matrix = columns.learn(X, self.kinds, sparse="words")
-        covariance = "tied" if schema.n_features <= MOST_CORRELATED else "diag"
-        if covariance == "diag" and not issparse(matrix):
+        if schema.n_features > MOST_CORRELATED and not issparse(matrix):
             schema = replace(schema, notes=(*schema.notes, WIDE))
-        family = choose("auto", covariance, schema, sparse=issparse(matrix))
-        self.schema_ = as_modeled(family, schema)
+        self.schema_ = as_modeled(choose("auto", "diag", schema, sparse=issparse(matrix)), schema)
         validate_data(self, X if source is None else source.shown, skip_check_array=True)
         labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
         prior = class_prior(self.class_prior, labels.classes)
@@ -283,7 +280,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             clock.reserve(seconds_to_predict(self.forms_, table, matrix.shape[0]))
         X_formed = self.forms_.of(table)
         deep = deep_to_try(self.deep, clock.left(), seed, X_formed, labels, weight)
-        self.pool_ = self._pool(family, clock, seed, deep).fit_in_runs(
+        self.pool_ = self._pool(clock, seed, deep).fit_in_runs(
             X_formed,
             labels,
             None if (weight == 1).all() else weight,
@@ -332,11 +329,11 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             kept.forget()
         return self
 
-    def _pool(self, family: Family, clock: Clock, seed: int, deep: list[Any]) -> PoolClassifier:
+    def _pool(self, clock: Clock, seed: int, deep: list[Any]) -> PoolClassifier:
         """The ensemble before it is fitted."""
         forms, sparse = self.forms_, self.forms_.plain.sparse_
-        plain = models(forms, family, seed, sparse=sparse, engine=of_few(self.engine))
         n_features, n_classes = self.schema_.n_features, len(self.classes_)
+        plain = models(forms, n_features, seed, sparse=sparse, engine=of_few(self.engine))
         default = default_weights(sparse=sparse, n_features=n_features, n_classes=n_classes)
         kept = [name for name in default if name not in self._left_out]
         return PoolClassifier(

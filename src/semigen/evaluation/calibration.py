@@ -167,6 +167,7 @@ def power_posterior(
     seen: Iterable[tuple[Array, NDArray[np.intp], Array]],
     shares: Array,
     largest: float | None = None,
+    trust: float = 1.0,
 ) -> tuple[Array, Array, float]:
     """How probable each power is: log a is normal around log(``usual``) before labels left out speak.
 
@@ -178,6 +179,9 @@ def power_posterior(
     shares : ndarray of shape (K,)
     largest : float or None, default=None
         No power is larger: this one is as probable as all beyond.
+    trust : float, default=1.0
+        For the chances of the powers a row counts as so many: below 1 where rows left out are easier than new
+        ones, or fits without them too much alike.
 
     Returns
     -------
@@ -190,16 +194,16 @@ def power_posterior(
     powers, at = np.unique(
         np.minimum(possible, possible.max() if largest is None else largest), return_inverse=True
     )
-    score = np.log(np.bincount(at, softmax(-0.5 * DEVIATIONS**2)))
+    prior = np.log(np.bincount(at, softmax(-0.5 * DEVIATIONS**2)))
+    likelihood = np.zeros(len(powers))
     with np.errstate(divide="ignore"):
         log_shares = np.log(shares)
     for evidence, code, weight in seen:
         rows = np.arange(len(code))
         for i, power in enumerate(powers):
-            score[i] += log_softmax(log_shares + power * evidence, axis=1)[rows, code] @ weight
-    total = logsumexp(score)
-    log_powers, chances = few_values(np.log(powers), np.exp(score - total))
-    return np.exp(log_powers), chances, -float(total)
+            likelihood[i] += log_softmax(log_shares + power * evidence, axis=1)[rows, code] @ weight
+    log_powers, chances = few_values(np.log(powers), softmax(prior + trust * likelihood))
+    return np.exp(log_powers), chances, -float(logsumexp(prior + likelihood))
 
 
 def few_values(values: Array, chances: Array, most: int = MOST_POWERS) -> tuple[Array, Array]:

@@ -36,6 +36,10 @@ tables."""
 SUREST = 1.0
 """No power is larger: predictions are not surer than the model is of itself."""
 
+TRUST = 0.5
+"""A row left out counts as half of one for the power: its fold was still a part of the start and of the
+prior, and one power has to hold in all of the space."""
+
 FARTHEST = 1e6
 """Nats by which a class is at most less probable than the best one, in spreads."""
 
@@ -241,7 +245,7 @@ def judge(
     """
     if usual is None:
         usual = usual_power(evidence, weight)
-    powers, chances, loss = power_posterior(usual, [(evidence, truth, weight)], shares, SUREST)
+    powers, chances, loss = power_posterior(usual, [(evidence, truth, weight)], shares, SUREST, TRUST)
     return Evidence(Calibration(powers, chances, shares), loss)
 
 
