@@ -7,6 +7,7 @@ from typing import Any
 
 from semigen.common.text import visible
 from semigen.comparison import lean
+from semigen.judgement.giveaway import sentence
 
 Record = Mapping[str, Any]
 
@@ -95,6 +96,9 @@ def tiles(record: Record) -> list[tuple[str, str, str]]:
 def todo(record: Record) -> list[tuple[str, str, str]]:
     """What to do next: a sentence, and the part of the page that has more, with what to call it."""
     found = []
+    if record.get("telling_columns"):
+        said = sentence([visible(str(one)) for one in record["telling_columns"]])
+        found.append((said, "data", "data and labels"))
     if record["n_unlabeled"]:
         if record.get("label_next"):
             found.append(("Label the rows that teach the model most.", "label-next", "rows to label next"))
