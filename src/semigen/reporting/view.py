@@ -23,7 +23,6 @@ _LEANINGS = {
     "unclear": "Too few labels to tell whether the unlabeled rows helped.",
 }
 _COLORS = {"helped": "good", "hurt": "bad"}
-_SURE = 0.9
 _MUCH = 0.6  # of all rows in one class
 _FAR = 10.0
 MOST_COLUMN_ROWS = 400
@@ -106,7 +105,7 @@ def todo(record: Record) -> list[tuple[str, str, str]]:
             found.append(
                 ("Label the rows that the model is least sure of.", "uncertain", "least certain rows")
             )
-    wrong = [one for one in record.get("suspicious_labels") or () if one["probability"] >= _SURE]
+    wrong = record.get("suspicious_labels")
     if wrong:
         n = f"{len(wrong)} label{'s' if len(wrong) > 1 else ''}"
         found.append((f"Check {n} that the model would bet against.", "suspicious", "labels that look wrong"))
