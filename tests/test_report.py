@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 
 import semigen
@@ -259,6 +260,18 @@ class Given:
 
     def __init__(self, **record):
         self.to_dict = lambda: record
+
+
+def test_a_page_comes_from_documents_and_from_counts_in_a_sparse_matrix():
+    rng = np.random.default_rng(0)
+    truth = np.arange(80) % 2
+    X = csr_array(rng.poisson(np.where(truth[:, None] == np.arange(12) % 2, 2.0, 0.5)))
+    y = np.where(np.arange(80) < 20, truth, -1)
+    model = semigen.AutoClassifier(n_mixtures=2, n_jobs=1).fit(X, y)
+    record = semigen.report(model, X, y).to_dict()
+    assert record["columns"] == []
+    assert record["n_unlabeled"] == 60
+    assert sum(one["rows"] for one in record["predicted"]) == 80
 
 
 def test_advice_and_forecast_are_parts_of_their_own(auto):
