@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -269,6 +270,13 @@ def test_columns_that_a_density_misses_are_named():
     assert found.evidence["columns"][0]["column"] == "skewed"
     assert "skewed" in found.sentence
     assert severity(density_fit, clean_study()) == "good"
+
+
+def test_a_column_that_a_model_sees_as_several_is_named_once():
+    date = [diagnostics.ColumnFit("when", one, 0.0) for one in (0.4, 0.3)]
+    worst = [date[0], diagnostics.ColumnFit("paid", 0.35, 0.0), date[1]]
+    seen = SimpleNamespace(table=SimpleNamespace(matrix=np.zeros((1, 1))), worst_columns=worst, freer={})
+    assert density_fit(seen).sentence.endswith("described worst: when (40 %), paid (35 %).")
 
 
 @pytest.mark.parametrize(("distance", "worth"), [(1, 0.00833), (2, 0.127), (3, 0.385), (4, 0.675)])

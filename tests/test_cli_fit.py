@@ -124,7 +124,10 @@ def test_columns_without_a_use_for_the_same_reason_share_a_line(here):
         frame[f"c{j}"] = [j] * 60
     frame.to_csv("data.csv", index=False)
     text = " ".join(fit("data.csv", "--target", "y").stdout.split())
-    assert "id0, id1, id2, id3, id4, id5, id6, id7 and 12 more: every row has a different text" in text
+    assert (
+        "id0, id1, id2, id3, id4, id5, id6, id7 and 12 more: every row has a different text, like an " in text
+    )
+    assert "identifier (--id COLUMN names rows by it)" in text
     assert "c11: every row has the value 11" not in text
     assert "and 9 more columns (all are in summary.json)" in text
 

@@ -309,12 +309,20 @@ def test_sparse_indicators_and_numbers_are_columns_and_words_are_words():
     notes = [note or "parcel" for note in shop()[0]["note"]]
     counts = csr_array(CountVectorizer().fit_transform(notes)).astype(float)
     numbers = csr_array(rng.poisson(0.3, (60, 9)) * rng.random((60, 9)))
+    genes = csr_array(rng.poisson([60.0] + 59 * [1.5], (60, 60)))  # few are active in every cell
     wide = csr_array((rng.random((60, 1200)) < 0.01).astype(float))
     for matrix, words, said in (
         (one_hot, False, "20 columns of indicators, since all cells are 0 or 1"),
         (numbers, False, "9 columns of numbers"),
         (hstack([one_hot, csr_array(rng.normal(size=(60, 2)))]), False, "numbers, since some are negative"),
         (hstack([one_hot, csr_array(rng.integers(20, 80, (60, 1)))]), False, "some are large in most rows"),
+        (
+            hstack([csr_array(wide.toarray()[:, :60] + 0.0), genes[:, :1]]),
+            False,
+            "some are large in most rows",
+        ),
+        (genes, True, "counts of words"),
+        (genes[:, :10], False, "some are large in most rows"),
         (counts, True, "counts of words"),
         (csr_array(TfidfVectorizer().fit_transform(notes)), True, "weighted words"),
         (wide, True, "words that occur or not"),

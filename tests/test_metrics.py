@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_validate
 
+from semigen import MixtureClassifier
 from semigen.data.rows import take_rows
 from semigen.evaluation.metrics import CLIP, align_probabilities, row_log_loss
 from semigen.exceptions import LabelError, ParameterError
 from semigen.metrics import accuracy_score, brier_score, get_scorer, least_cost, log_loss
+from semigen.model_selection import SemiSupervisedSplit
 
 
 class Fixed(ClassifierMixin, BaseEstimator):
@@ -248,6 +250,28 @@ def test_other_markers():
     model = Fixed((-1, 1)).fit(X, None)
     assert get_scorer("accuracy", None)(model, X[:2], [-1, -1]) == 0.5
     assert_allclose(get_scorer("neg_log_loss", None)(model, X[:2], [-1, -1]), np.log(0.36) / 2, rtol=1e-5)
+
+
+def test_row_weights_are_routed_to_a_scorer_that_asks_for_them():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 2))
+    y = np.where(np.arange(60) < 30, (rows[:, 0] + rng.normal(size=60) > 0).astype(int), -1)
+    weight = rng.uniform(0.1, 9.0, 60)
+    model, cv = MixtureClassifier(), SemiSupervisedSplit(n_splits=2, random_state=0)
+    with pytest.raises(ParameterError, match="enable_metadata_routing=True"):
+        get_scorer("accuracy").set_score_request(sample_weight=True)
+    expected = []
+    for train, test in cv.split(rows, y):
+        fitted = clone(model).fit(rows[train], y[train])
+        expected.append(get_scorer("neg_log_loss")(fitted, rows[test], y[test], sample_weight=weight[test]))
+    with sklearn.config_context(enable_metadata_routing=True):
+        scorer = get_scorer("neg_log_loss").set_score_request(sample_weight="w")
+        assert scorer == get_scorer("neg_log_loss")
+        model.set_fit_request(sample_weight=False)
+        found = cross_validate(model, rows, y, cv=cv, scoring=scorer, params={"w": weight})
+        assert_allclose(found["test_score"], expected)
+        found = cross_validate(model, rows, y, cv=cv, scoring=get_scorer("neg_log_loss"))
+        assert not np.allclose(found["test_score"], expected)
 
 
 def test_a_scorer_can_be_copied_saved_and_read():

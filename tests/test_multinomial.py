@@ -11,7 +11,7 @@ from laws import fit_prior, stats_of
 from semigen import MixtureClassifier, load, save
 from semigen.data.labels import encode
 from semigen.em import Data, Mixture, ThreadEngine, fit, start
-from semigen.exceptions import ColumnError, ParameterError
+from semigen.exceptions import ColumnError, ConvergenceWarning, ParameterError
 from semigen.families import Multinomial
 from semigen.families.multinomial import EQUAL_LENGTH
 
@@ -254,6 +254,20 @@ def test_rows_that_are_no_documents_are_refused(sparse, row, message):
 def test_rows_without_any_word_are_refused():
     with pytest.raises(ColumnError, match="add up to 0: give rows with words"):
         fit_prior(Multinomial(), csr_array((3, 4)), np.ones(3), None)
+
+
+def test_rows_that_are_too_short_to_tell_a_novel_class_are_warned_of(rng):
+    truth = np.arange(400) % 4
+    activity = rng.lognormal(0, 1, 120) * np.where(rng.random((4, 120)) < 0.1, 4.0, 1.0)
+    rate = 1500 * activity / activity.sum(axis=1, keepdims=True)
+    x = csr_array(rng.poisson(rate[truth] * rng.gamma(3, 1 / 3, (400, 120))).astype(float))
+    y = np.where((np.arange(400) < 40) & (truth < 3), truth, -1)
+    with pytest.warns(
+        ConvergenceWarning, match=r"tells nothing: it is .*Multinomial\(50\)\) and raise n_init"
+    ):
+        MixtureClassifier(n_novel_components=1, max_iter=2000).fit(x, y)
+    found = MixtureClassifier(Multinomial(50), n_novel_components=1, n_init=5, random_state=0).fit(x, y)
+    np.testing.assert_array_equal(found.novel_probability(x) > 0.5, truth == 3)
 
 
 def test_a_length_may_be_less_than_a_word():

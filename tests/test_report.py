@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +18,7 @@ from semigen.datasets import bundled_table
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.metrics import row_log_loss
 from semigen.exceptions import LabelError, MissingExtraError
-from semigen.reporting import columns, held_out, page, rows
+from semigen.reporting import columns, figures, held_out, page, rows
 from semigen.reporting.evidence import Evidence, HeldOutRows, held_out_of
 from semigen.reporting.record import FORMAT, SECTIONS, SECTIONS_BY_COLUMN, sections
 from semigen.reporting.view import tiles, view
@@ -297,6 +298,17 @@ def test_advice_and_forecast_are_parts_of_their_own(auto):
 
 
 # --- names of strangers
+
+
+def test_titles_of_axes_do_not_meet_where_names_of_models_are_long(auto):
+    text = json.dumps(auto[1].to_dict())
+    record = json.loads(text.replace('"extra trees"', '"logistic regression on principal components"'))
+    with matplotlib.rc_context(figures._STYLE):
+        figure, _ = figures._scores(record)
+        figure.draw_without_rendering()
+        left, right = (panel.xaxis.label.get_window_extent() for panel in figure.axes)
+    assert left.x1 < right.x0
+    assert right.x1 < figure.bbox.x1
 
 
 def test_hostile_names_are_shown_and_not_run():

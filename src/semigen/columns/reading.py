@@ -198,8 +198,8 @@ def read_sparse(X: Any, allowed: bool) -> csr_array:
 
 def _refuse_sparse() -> NoReturn:
     raise ColumnError(
-        "X is sparse, and this model needs every cell: pass X.toarray(), or take a family for sparse "
-        "rows such as family='multinomial'."
+        "X is sparse, and this model needs every cell: pass X.toarray(), or take one for sparse rows such as "
+        "AutoClassifier or MixtureClassifier."
     )
 
 

@@ -15,14 +15,14 @@ MOST_CELLS = 2**28
 """2 GiB as float64."""
 _UNIT = 1e-3  # by which the lengths of weighted documents may differ from 1
 _OFTEN, _LARGE = 0.5, 20.0  # a column that is filled so often with numbers so large counts no word
+_FEW = 0.05  # of many columns: the commonest words of long documents, the most active genes of cells
 
 
 def as_words(matrix: csr_array) -> tuple[bool, str]:
     """Whether rows are words of documents, and what is assumed of them, in words.
 
     - Whole numbers from 0 are counts of words, unless a column is filled in more than half of the rows with
-      numbers
-      of more than 20 in the mean.
+      numbers of more than 20 in the mean. One of twenty columns may be so where the others are counts, too.
     - Numbers from 0 of which each row has the length 1 or the sum 1 are weighted words (tf-idf).
     - 0 and 1 are indicators (one-hot) if each row has as many ones as the others or there are at most 1,000
       columns; otherwise they say which words occur.
@@ -41,7 +41,10 @@ def as_words(matrix: csr_array) -> tuple[bool, str]:
     if (cells == np.floor(cells)).all():
         often = np.bincount(matrix.indices, minlength=matrix.shape[1]) > _OFTEN * matrix.shape[0]
         mean = np.bincount(matrix.indices, cells, matrix.shape[1]) / matrix.shape[0]
-        if (often & (mean > _LARGE)).any():
+        large = often & (mean > _LARGE)
+        of_others = cells[~large[matrix.indices]]
+        others_count = of_others.size and (of_others > 1).mean() > _FEW
+        if large.any() and not (others_count and large.mean() <= _FEW):
             return False, f"{of_columns}numbers, since some are large in most rows."
         return True, f"{of_words}counts of words."
     if any(_all_one(matrix, power) for power in (1, 2)):

@@ -6,13 +6,14 @@ that is right in 95 % of the rows. The functions and scorers here drop unlabeled
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.metadata_routing import MetadataRequest
 
 from semigen.data.labels import class_columns, labeled_values
 from semigen.data.rows import take_rows
@@ -263,6 +264,40 @@ class LabeledScorer:
 
     name: str
     unlabeled: Any = -1
+    _requested: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def set_score_request(self, *, sample_weight: bool | str | None) -> Self:
+        """Ask for row weights, or not, where scikit-learn routes metadata.
+
+        Parameters
+        ----------
+        sample_weight : bool, str or None
+            True, or the name under which the weights are passed to ``fit`` of a search or a cross-validation;
+            False leaves them out, and None makes weights that are passed an error.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ParameterError
+            If metadata routing is not enabled.
+        """
+        if not sklearn.get_config()["enable_metadata_routing"]:
+            raise ParameterError(
+                "set_score_request needs metadata routing: call "
+                "sklearn.set_config(enable_metadata_routing=True) first."
+            )
+        self._requested["sample_weight"] = sample_weight
+        return self
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """What :meth:`set_score_request` asked for, as scikit-learn reads it."""
+        request = MetadataRequest(owner=self)
+        for param, alias in self._requested.items():
+            request.score.add_request(param=param, alias=alias)
+        return request
 
     def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Score ``estimator`` on the rows of ``X`` that ``y`` labels; higher is better, losses are negated.

@@ -294,7 +294,6 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
             weights, lambda one: self._learn(rows, one, covariance, components, before, run)
         )
         shape_open = before is None and parameters.leaves_shape_open(self.family, covariance)
-        power = parameters.calibrate(self.calibrate)
         with as_engine(self.engine).open() as engine:
             best = evidence.choose(
                 rows,
@@ -302,7 +301,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
                 parameters.shrinkage(self.shrinkage),
                 engine,
                 shape_open=shape_open,
-                judged=len(fits) > 1 or shape_open or power is None,
+                judged=len(fits) > 1 or shape_open or parameters.calibrate(self.calibrate) is None,
             )
             data, level = rows.weighted(best.unlabeled_weight), best.level
             if best.is_upper:
@@ -313,6 +312,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         self._store(level.mixture, level.prior, found, data.labels.classes)
         self._assume(best.evidence.calibration)
         warn_unless_converged(found, self.tol)
+        evidence.warn_if_novelty_is_silent(level.mixture, found.params, rows)
         if kept is not None:
             kept.forget()
         return replace(level, fit=found)

@@ -10,13 +10,17 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.pieces import evenly
+from semigen.arrays.special import log_posterior
+from semigen.common.notices import warn
 from semigen.data.blocks import Blocks, Data, Engine
 from semigen.data.weights import class_rows, estimated_shares
 from semigen.em import Level, Mixture, Params, evidence_of, log_joint
 from semigen.em.hierarchy import MOST_UNLABELED, evidence_left_out
 from semigen.evaluation.calibration import Calibration, power_posterior, spread
 from semigen.evaluation.splits import testable_rows
-from semigen.exceptions import ParameterError
+from semigen.exceptions import ConvergenceWarning, ParameterError
+from semigen.families import Multinomial
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -42,6 +46,9 @@ prior, and one power has to hold in all of the space."""
 
 FARTHEST = 1e6
 """Nats by which a class is at most less probable than the best one, in spreads."""
+
+ROWS_THAT_TELL, ALIKE = 1_000, 0.2
+"""Unlabeled rows that show whether some are more novel than others, and by how much at least."""
 
 DOUBT = 2.0
 """Nats by which λ = 1 or 0 has to be better than the balanced λ: prior odds of about 7 : 1 against each."""
@@ -247,6 +254,27 @@ def judge(
         usual = usual_power(evidence, weight)
     powers, chances, loss = power_posterior(usual, [(evidence, truth, weight)], shares, SUREST, TRUST)
     return Evidence(Calibration(powers, chances, shares), loss)
+
+
+def warn_if_novelty_is_silent(mixture: Mixture, params: Params, rows: Blocks) -> None:
+    """Say that all unlabeled rows are equally novel, where they are."""
+    novel = mixture.n_classes
+    if mixture.n_groups == novel:
+        return
+    here = rows.in_memory(ROWS_THAT_TELL)
+    unlabeled = np.flatnonzero(~here.labels.is_labeled & (here.weight > 0))
+    some = here.at(unlabeled[evenly(len(unlabeled), ROWS_THAT_TELL)])
+    probability = np.exp(log_posterior(log_joint(mixture, params, some), params.log_group[0])[:, novel:])
+    if len(probability) >= ROWS_THAT_TELL // 10 and np.ptp(probability) < ALIKE < 2 * probability.mean():
+        text = f"{probability.min():.0%} to {probability.max():.0%}"
+        cure = "raise n_init, or take another family or components_per_class"
+        if isinstance(mixture.family, Multinomial):
+            cure = "let a row count as more words (family=semigen.families.Multinomial(50)) and raise n_init"
+        warn(
+            f"novel_probability tells nothing: it is {text} for every unlabeled row. To find rows of a class "
+            f"that nobody labeled, {cure}.",
+            ConvergenceWarning,
+        )
 
 
 def report(unlabeled_weight: float) -> Callable[[int, float], None]:

@@ -86,11 +86,11 @@ def _scores(record: Record) -> tuple[Any, str] | None:
         return None
     names = _shown_names(record)
     scores = compared["scores"]
-    figure = _figure(7.4, 0.9 + 0.34 * len(names))
+    figure = _figure(7.4, 1.1 + 0.34 * len(names))
     panels = figure.subplots(1, 2, sharey=True)
     for panel, measure, title, scale in (
-        (panels[0], "accuracy", "accuracy, %  (right is better)", 100),
-        (panels[1], "log_loss", "log-loss, nats per row  (left is better)", 1),
+        (panels[0], "accuracy", "accuracy, %\n(right is better)", 100),
+        (panels[1], "log_loss", "log-loss, nats per row\n(left is better)", 1),
     ):
         for i, (name, text) in enumerate(names):
             one = scores[name][measure]

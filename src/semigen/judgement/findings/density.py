@@ -53,7 +53,9 @@ def density_fit(study: Study) -> Finding | None:
             f"{gains[best].mean:.2f} nats per row"
         )
     if bad:
-        which = ", ".join(f"{one.column} ({percent(one.distance)})" for one in bad[:3])
+        farthest = {one.column: one.distance for one in reversed(bad)}  # a date is several columns
+        worst = sorted(farthest, key=lambda name: -farthest[name])[:3]
+        which = ", ".join(f"{name} ({percent(farthest[name])})" for name in worst)
         said.append(f"these columns are described worst: {which}")
     return Finding(
         "fit of the densities",
