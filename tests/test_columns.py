@@ -184,7 +184,8 @@ def test_dates_and_categories():
 
 
 @pytest.mark.parametrize(
-    "name", ["id", "ID", "patient_id", "customerId", "PatientID", "id_patient", "Unnamed: 0"]
+    "name",
+    ["id", "ID", "patient_id", "customerId", "PatientID", "id_patient", "Unnamed: 0"],
 )
 def test_distinct_integers_with_the_name_of_an_id(name, frame):
     assert one(frame, name, [17, 3, 99, 45]).kind == "id"
@@ -192,7 +193,17 @@ def test_distinct_integers_with_the_name_of_an_id(name, frame):
     assert one(frame, name, [17, 3, 99, 17]).kind == "number"
 
 
-@pytest.mark.parametrize("name", ["width", "grid", "acid", "humid", "bid", "paid", "Arid"])
+@pytest.mark.parametrize("name", ["customer no.", "Policy Number", "konto_nr"])
+def test_long_distinct_integers_that_are_called_numbers(name, frame):
+    assert one(frame, name, [91_734_051, 20_000_417, 55_018_332]).kind == "id"
+    assert one(frame, name, [91_734_051, 20_000_417, 91_734_051]).kind == "number"
+    assert one(frame, name, [91_734_051, 17, 55_018_332]).kind == "number"
+    assert one(frame, name, [91_734_051.5, 20_000_417, 55_018_332]).kind == "number"
+
+
+@pytest.mark.parametrize(
+    "name", ["width", "grid", "acid", "humid", "bid", "paid", "Arid", "piano", "atomic number"]
+)
 def test_names_that_only_end_like_an_id(name):
     assert one(pd.DataFrame, name, [17, 3, 99, 45]).kind == "number"
 

@@ -8,6 +8,7 @@ import io
 import string
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from semigen.cli.sources import TableSource
 from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
 from semigen.columns.numerals import Numerals, numerals_of
-from semigen.exceptions import MissingExtraError, TableError
+from semigen.exceptions import ColumnError, MissingExtraError, TableError
 from semigen.io.delimited import Reading
 from semigen.io.scan import from_files
 from semigen.io.tables import open_table, read_table, spreadsheet_safe, write_table
@@ -168,6 +169,21 @@ def test_words_for_nothing_beside_numbers_of_a_file_are_missing():
     new = pa.table({"age": ["N/A", "7"], "paid": ["$6", "?"]})
     again = read_numbers_again(new, ["age", "paid"], noted, ".", Path("new.csv"))
     assert again.to_pydict() == {"age": [None, 7], "paid": [6, None]}
+
+
+def test_another_decimal_mark_than_that_of_the_fit_is_read_where_asked_for():
+    noted = {"paid": asdict(Numerals(".", "$"))}
+    there = pa.table({"paid": ["$3.120,21", "$4.000", "-"], "age": ["44,5", "21,0", "7"]})
+    read = partial(read_numbers_again, there, ["paid", "age"], noted, ".", Path("new.csv"))
+    assert read(",").to_pydict() == {"paid": [3120.21, 4000, None], "age": [44.5, 21, 7]}
+    with pytest.raises(ColumnError, match=r"'\$3.120,21' in row 0 .* a comma, add --decimal ,$"):
+        read()
+    odd = there.set_column(0, "paid", pa.array(["$3.120,21", "twelve", "$1"]))
+    with pytest.raises(ColumnError, match=r"--missing='\$3.120,21'$"):
+        read_numbers_again(odd, ["paid"], noted, ".", Path("new.csv"))
+    noted = {"age": asdict(Numerals(","))}
+    with pytest.raises(ColumnError, match="was a comma in the table of the fit"):
+        read_numbers_again(pa.table({"age": ["1,200.50"]}), ["age"], noted, ".", Path("new.csv"))
 
 
 def test_the_decimal_mark_in_doubt():

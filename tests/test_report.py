@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 
 import semigen
@@ -109,10 +110,22 @@ def test_suspicious_labels_are_the_surest_contradictions(evidence):
     given = [one["probability_of_given"] for one in found]
     assert given == sorted(given)
     probs = evidence.held_out.probabilities
+    own = probs[np.arange(90), evidence.code[:90]]
+    unlikely = own * 19 < (1 - own) / 2  # one label in twenty is wrong, two other classes
+    assert 0 < unlikely.sum() < (probs.argmax(axis=1) != evidence.code[:90]).sum() / 2
+    assert {one["row"] for one in found} == set(np.flatnonzero(unlikely).tolist())
     for one in found:
         assert one["given"] != one["predicted"]
         assert one["given"] == evidence.code[one["row"]]
         assert one["probability_of_given"] == pytest.approx(probs[one["row"], one["given"]], abs=1e-6)
+
+
+def test_labels_between_two_classes_are_merely_uncertain(evidence):
+    probs = np.full((90, 3), 0.05)
+    probs[np.arange(90), evidence.code[:90]] = 0.2
+    probs[np.arange(90), (evidence.code[:90] + 1) % 3] = 0.75
+    known = replace(evidence, held_out=replace(evidence.held_out, probabilities=probs))
+    assert held_out.suspicious_labels(known) == []
 
 
 def test_shuffling_a_column_that_is_not_used_changes_nothing(evidence):
@@ -184,7 +197,7 @@ def test_the_record_of_an_ensemble_says_what_the_ensemble_says(auto):
         np.testing.assert_allclose(losses, model.validation_.row_losses[name], rtol=1e-9)
     of_twin = sum(one["recall"]["value"] * 8 for one in record["held_out"]["twin"]) / 24
     assert of_twin == pytest.approx(model.validation_.score(other).accuracy.value, abs=1e-5)
-    assert set(SECTIONS) | set(SECTIONS_BY_COLUMN) <= set(record)
+    assert set(SECTIONS) | set(SECTIONS_BY_COLUMN) <= set(record) | {"telling_columns"}
     sizes = record["prediction_sets"]["sizes"]
     assert sum(one["n_rows"] for one in sizes) == 126
     asked = record["label_next"]
@@ -247,6 +260,18 @@ class Given:
 
     def __init__(self, **record):
         self.to_dict = lambda: record
+
+
+def test_a_page_comes_from_documents_and_from_counts_in_a_sparse_matrix():
+    rng = np.random.default_rng(0)
+    truth = np.arange(80) % 2
+    X = csr_array(rng.poisson(np.where(truth[:, None] == np.arange(12) % 2, 2.0, 0.5)))
+    y = np.where(np.arange(80) < 20, truth, -1)
+    model = semigen.AutoClassifier(n_mixtures=2, n_jobs=1).fit(X, y)
+    record = semigen.report(model, X, y).to_dict()
+    assert record["columns"] == []
+    assert record["n_unlabeled"] == 60
+    assert sum(one["rows"] for one in record["predicted"]) == 80
 
 
 def test_advice_and_forecast_are_parts_of_their_own(auto):

@@ -29,7 +29,7 @@ from benchmarks.judgement.learning import Lines, outcomes
 from benchmarks.markdown import table
 from semigen.comparison import decide, lean
 from semigen.ensemble.auto import RIDGE
-from semigen.ensemble.defaults import DEFAULT_WEIGHTS, EXTRA_TREES, for_columns, supervised_weights
+from semigen.ensemble.defaults import for_columns, supervised_weights
 from semigen.ensemble.harm import SIGNS, harm_signs
 from semigen.ensemble.held_out import pooled
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, crossfitted_pair
@@ -41,8 +41,6 @@ SUITES = ("mixed", "tables", "sslbook")
 DIGITS = 5
 BINS = (0.0, 0.1, 0.25, 0.4, 0.6, 0.75, 1.0)
 DAMAGE = 0.05
-TREES = (EXTRA_TREES, "random forest")
-"""The supervised trees of an ensemble: those of today and those that they replaced, whose cases are kept."""
 
 
 def measured(suite: str, data: str, n_labeled: int, seed: int) -> dict[str, object] | None:
@@ -52,7 +50,7 @@ def measured(suite: str, data: str, n_labeled: int, seed: int) -> dict[str, obje
     if not held_out.n_unlabeled:
         return None
     learned = _default_weights()[default_weights.group(data)]
-    weights = for_columns(DEFAULT_WEIGHTS | learned, one.n_features)  # a model that is newer has its default
+    weights = for_columns(learned, one.n_features)
     start = {name: weights[name] for name in names}
     alone = supervised_weights(start)
     pair = crossfitted_pair(held_out, start, RIDGE)
@@ -76,7 +74,6 @@ def measured(suite: str, data: str, n_labeled: int, seed: int) -> dict[str, obje
         "name": data,
         "labels": n_labeled,
         "seed": seed,
-        "trees": next(name for name in names if name in TREES),
         "log_loss_change": round(float(change.mean()), DIGITS),
         "log_loss_error": round(float(change.std() / np.sqrt(len(change))), DIGITS),
         "error_change": round(float(error_with.mean() - error_without.mean()), DIGITS),
@@ -152,8 +149,7 @@ def page(rows: Sequence[dict[str, str]]) -> str:
     harm = left_out(data)
     leaning = np.array([lean(one) for one in harm.tolist()])
     suite, labels = data.column("suite"), data.numbers("labels")
-    today = data.column("trees") == EXTRA_TREES
-    groups = {"all": np.full(len(rows), True), "all of today's models": today}
+    groups = {"all": np.full(len(rows), True)}
     groups |= {"damage above 5 points": data.numbers("error_change") > DAMAGE}
     groups |= {
         f"mixed tables, {n} labels per class": (suite == "mixed") & (labels == n) for n in (5, 20, 100)
@@ -197,7 +193,7 @@ def page(rows: Sequence[dict[str, str]]) -> str:
         [
             "# Does the default ensemble gain by unlabeled rows?",
             "",
-            _INTRODUCTION.format(n=len(rows), tables=len(set(data.group)), before=int((~today).sum())),
+            _INTRODUCTION.format(n=len(rows), tables=len(set(data.group))),
             "",
             table(head, verdicts),
             "",
@@ -221,11 +217,10 @@ def _judged(data: Lines, said: NDArray[np.str_], mine: NDArray[np.bool_]) -> lis
 
 _INTRODUCTION = """\
 Log-loss on test rows of `AutoClassifier` and of the same ensemble of supervised models: {n} fits of {tables}
-tables (relatives count as one) from the bank of `benchmarks.accuracy`, {before} of them with a random forest
-in place of the extra trees; n counts those whose test rows decide beyond two standard errors. *Decided* is
-the share in which the probability of harm in `verdict_` has odds of 4 : 1 for help or 3 : 1 for harm or
-more, for coefficients and default weights that were learned without the table; beside it the 95 % interval of
-the held-out difference and its sign alone."""
+tables (relatives count as one) from the bank of `benchmarks.accuracy`; n counts those whose test rows decide
+beyond two standard errors. *Decided* is the share in which the probability of harm in `verdict_` has odds of
+4 : 1 for help or 3 : 1 for harm or more, for coefficients and default weights that were learned without the
+table; beside it the 95 % interval of the held-out difference and its sign alone."""
 
 
 def main() -> None:
@@ -235,7 +230,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.bank is not None:
         bank.point_to(options.bank)
-        found = measure() + [row for row in read() if row["trees"] != EXTRA_TREES]
+        found = measure()
         with CASES.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(found[0]))
             writer.writeheader()

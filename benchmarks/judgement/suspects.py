@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
@@ -15,16 +17,18 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import records
 from benchmarks.accuracy import mixed
-from benchmarks.judgement.cases import Case, draw
+from benchmarks.judgement.cases import Case, Rows, draw
 from benchmarks.markdown import table
 from semigen import MixtureClassifier
 from semigen.em import ThreadEngine
+from semigen.evaluation.doubt import Doubts
 from semigen.judgement.findings.labels import doubtful
 from semigen.judgement.study import WEIGHTS, study
 
 LABELS, FLIPPED, SEEDS, N_TABLES = 30, 0.1, 2, 12
 OURS = "advise"
 LOGISTIC, FOREST = "cleanlab, logistic regression", "cleanlab, random forest"
+_COUNTED = ("labels", "flipped", "listed", "listed and flipped", "listed of right labels")
 RESULTS = Path(__file__).resolve().parent / "results" / "suspects.csv"
 
 
@@ -49,7 +53,8 @@ def read(path: Path = RESULTS) -> list[dict[str, str]]:
 
 
 def one(name: str, seed: int) -> dict[str, object] | None:
-    """Average precision of each ranking; None where the table has too few rows for so many labels."""
+    """Average precision of each ranking, and how many labels advice lists with a tenth of the labels flipped
+    and with none; None where the table has too few rows for so many labels."""
     from cleanlab.rank import get_label_quality_scores
 
     rows = draw(Case("table", name, False, LABELS, seed))
@@ -64,13 +69,12 @@ def one(name: str, seed: int) -> dict[str, object] | None:
         y[row] = (y[row] + rng.integers(1, n_classes)) % n_classes
     truth = np.isin(labeled, flipped)
     given = y[labeled].astype(int)
-    model = MixtureClassifier(max_iter=100, tol=1e-5, engine=ThreadEngine(n_threads=1))
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = study(rows.X, y, estimator=model, kinds=rows.kinds, weights=WEIGHTS, random_state=seed)
-        if found.held_out is None:
+        found, clean = _doubts(rows, y, seed), _doubts(rows, rows.y, seed)
+        if found is None or clean is None:
             return None
-        tested, doubts = doubtful(found.held_out, found)
+        tested, doubts = found
         ours = np.zeros(len(labeled))
         ours[np.searchsorted(labeled, tested)] = doubts.wrong
         numbers, _ = mixed.numbers(rows.X, rows.X_test)
@@ -84,7 +88,22 @@ def one(name: str, seed: int) -> dict[str, object] | None:
             probs = cross_val_predict(classifier, numbers[labeled], given, cv=folds, method="predict_proba")
             scores[peer] = -get_label_quality_scores(given, probs)
     precision = {peer: float(average_precision_score(truth, score)) for peer, score in scores.items()}
-    return {"table": name, "seed": seed, "flipped": len(flipped), **precision}
+    return {
+        "table": name,
+        "seed": seed,
+        "labels": len(labeled),
+        "flipped": len(flipped),
+        "listed": len(doubts.listed),
+        "listed and flipped": int(np.isin(tested[doubts.listed], flipped).sum()),
+        "listed of right labels": len(clean[1].listed),
+        **precision,
+    }
+
+
+def _doubts(rows: Rows, y: NDArray[Any], seed: int) -> tuple[NDArray[np.intp], Doubts] | None:
+    model = MixtureClassifier(max_iter=100, tol=1e-5, engine=ThreadEngine(n_threads=1))
+    found = study(rows.X, y, estimator=model, kinds=rows.kinds, weights=WEIGHTS, random_state=seed)
+    return None if found.held_out is None else doubtful(found.held_out, found)
 
 
 def page(rows: Sequence[dict[str, str]]) -> str:
@@ -100,4 +119,15 @@ def page(rows: Sequence[dict[str, str]]) -> str:
     total = np.mean(list(mean.values()), axis=0)
     body.append(["mean", *(f"{value:.3f}" for value in total)])
     said = "; ".join(f"at least that of {peer} on {won} of {len(names)}" for peer, won in wins.items())
-    return "\n".join([table(["table", *peers], body), "", f"Average precision of `{OURS}` is {said} tables."])
+    count = {name: sum(int(row[name]) for row in rows) for name in _COUNTED}
+    listed = (
+        f"Of {count['labels']} labels {count['flipped']} are flipped; `{OURS}` lists {count['listed']} as "
+        f"more likely wrong than right, {count['listed and flipped']} of them flipped, and "
+        f"{count['listed of right labels']} where none is flipped."
+    )
+    return "\n".join(
+        [
+            *(table(["table", *peers], body), ""),
+            *(f"Average precision of `{OURS}` is {said} tables.", "", listed),
+        ]
+    )

@@ -186,7 +186,8 @@ class Predicting:
     def _rows(self, done: int) -> Iterator[Rows]:
         """The rows of the table in batches, after those that are done."""
         parts = self.parts
-        names, text, features = reads(self.model, self.model_path, self.notes, self.table)
+        missing, decimal = self.options.reading.missing, self.options.reading.decimal
+        names, text, features = reads(self.model, self.model_path, self.notes, self.table, decimal)
         there = parts[0].schema.names
         ids = [self.id_name] if self.id_name else []
         every = "all" in self.options.keep and "all" not in there
@@ -195,7 +196,6 @@ class Predicting:
             for option, wanted in {"needed by the model": names, "--id": ids, "--keep": keep}.items():
                 require_columns(part.schema.names, wanted, Path(part.path), option)
         wanted = list(dict.fromkeys([*names, *ids, *keep]))
-        missing, decimal = self.options.reading.missing, self.options.reading.decimal
         if isinstance(parts[0], CsvPart):
             missing = (*missing, *WORDS_FOR_MISSING)  # of features that are kept as they are written
         begin = 0

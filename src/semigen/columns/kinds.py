@@ -49,6 +49,8 @@ _LOOKS_LIKE_ID = re.compile(
     r"(^|.*[\W_])(ids?|uuid|guid|key|index|idx|rowid)$|^(ids?|uuid|guid)[\W_]|.*[a-z](Id|ID)$"
     r"|^(no|nr|row|unnamed: 0|__index_level_\d+__)\.?$"
 )
+_IS_CALLED_NUMBER = re.compile(r".+[\W_](no|nr|num|number)\.?$")
+_LEAST_NUMBER = 10_000  # of customers, policies, accounts; an atomic number says something
 
 
 @dataclass(frozen=True)
@@ -285,20 +287,23 @@ def _counts_rows(numbers: list[int]) -> bool:
 
 def is_named_id(name: str, series: Series) -> bool:
     """Whether numbers are whole, differ in every row, and are called id, customer_id or Unnamed: 0."""
-    if not _is_named_id(name) or series.null_count() or len(series) < _LEAST_ROWS_FOR_ORDER:
+    if series.null_count() or len(series) < _LEAST_ROWS_FOR_ORDER or not _is_named_id(name, series):
         return False
     return _is_numeric_id(name, series, int(series.n_unique()), len(series))
 
 
-def _is_named_id(name: str) -> bool:
-    return bool(_LOOKS_LIKE_ID.match(name) or _LOOKS_LIKE_ID.match(name.lower()))
+def _is_named_id(name: str, filled: Series) -> bool:
+    if _LOOKS_LIKE_ID.match(name) or _LOOKS_LIKE_ID.match(name.lower()):
+        return True
+    called = _IS_CALLED_NUMBER.match(name.lower()) and filled.dtype.is_numeric()
+    return bool(called and filled.min() >= _LEAST_NUMBER)
 
 
 def _is_numeric_id(name: str, filled: Series, n_distinct: int, n_rows: int) -> bool:
     """Integers that differ in every row, with a name or an order that suggests that they number the rows."""
     if n_distinct < n_rows or not filled.dtype.is_numeric():
         return False
-    named = _is_named_id(name)
+    named = _is_named_id(name, filled)
     if not filled.dtype.is_integer():
         return named and bool((filled == filled.round(0)).all())
     if named:

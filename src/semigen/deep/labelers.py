@@ -36,6 +36,8 @@ MOST_COLUMNS = 100
 """With more columns no Gaussian per class is tried."""
 N_FOLDS = 3
 """Folds of labeled rows, at most, that choose between ways of spreading labels."""
+LUCK = 0.03
+"""Share of the held-out rows, rounded down, by which others have to be right more often than spreading."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class Choice:
 def choose_start(x: Array, code: Codes, seed: int) -> Choice:
     """The way to label all rows that calls most labeled rows right that are held out of it.
 
-    The first one if they are equal, or if no row can be held out.
+    Label spreading if it is as good but for LUCK; the first one if they are equal otherwise, or if no row can
+    be held out.
 
     Parameters
     ----------
@@ -83,6 +86,8 @@ def choose_start(x: Array, code: Codes, seed: int) -> Choice:
         for name in right:
             right[name] += int((LABELERS[name](x, seen, near)[test] == code[test]).sum())
     best = max(right, key=right.__getitem__)
+    if right[best] - right["spreading"] <= int(LUCK * n_held) > 0:
+        best = "spreading"
     return Choice(best, (right[best] / n_held - 1 / len(classes)) / (1 - 1 / len(classes)))
 
 

@@ -25,7 +25,8 @@ class Doubts:
     alternative : ndarray of shape (m,), intp
         The most probable other class.
     disputed : ndarray of shape (m,), bool
-        Whether that is more probable than the label.
+        Whether that is more probable than the label by the probabilities alone: many rows between two classes
+        are that are labeled correctly.
     order : ndarray of shape (m,), intp
         The labels, the most doubtful first.
     """
@@ -34,6 +35,11 @@ class Doubts:
     alternative: Rows
     disputed: NDArray[np.bool_]
     order: Rows
+
+    @property
+    def listed(self) -> list[int]:
+        """The labels that are more likely wrong than right, the most doubtful first."""
+        return [int(i) for i in self.order if self.wrong[i] > 0.5]
 
 
 def label_doubts(probabilities: Array, code: Rows) -> Doubts:

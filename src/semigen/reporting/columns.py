@@ -13,6 +13,7 @@ from semigen.columns import ReadTable
 from semigen.columns.tables import as_frame
 from semigen.common.plain import plain
 from semigen.evaluation.metrics import row_log_loss
+from semigen.judgement.giveaway import telling_columns
 from semigen.reporting.evidence import Array, Evidence, Rows, rounded
 
 MOST_COLUMNS, LEAST_COLUMNS = 60, 10
@@ -67,6 +68,13 @@ def importance(evidence: Evidence) -> dict[str, Any] | None:
         )
     found.sort(key=lambda one: -one["change"])
     return {"n_rows": len(rows), "n_labeled": int(labeled.sum()), "n_columns": n_all, "columns": found}
+
+
+def telling(evidence: Evidence) -> list[Any] | None:
+    """The columns of which each alone tells the class of every labeled row; None where there are none."""
+    if evidence.table is None or not evidence.cells:
+        return None
+    return [plain(one) for one in telling_columns(evidence.table, evidence.code)] or None
 
 
 def columns_by_class(evidence: Evidence, names: list[Any]) -> list[dict[str, Any]] | None:

@@ -113,14 +113,12 @@ def thresholds(evidence: Evidence) -> dict[str, Any] | None:
 
 
 def suspicious_labels(evidence: Evidence) -> list[dict[str, Any]] | None:
-    """Labeled rows that models which did not see their label take for another class, the surest first."""
+    """Labels that are more likely wrong than right by models that did not see them, the surest first."""
     if evidence.held_out is None:
         return None
     rows = evidence.held_out
     code, probs = evidence.code[rows.rows], rows.probabilities
     given, best = probs[np.arange(len(code)), code], probs.argmax(axis=1)
-    doubts = label_doubts(probs, code)
-    order = [int(i) for i in doubts.order if doubts.disputed[i]]
     return [
         {
             **evidence.row(int(rows.rows[i])),
@@ -129,7 +127,7 @@ def suspicious_labels(evidence: Evidence) -> list[dict[str, Any]] | None:
             "predicted": evidence.classes[best[i]],
             "probability": rounded(probs[i, best[i]]),
         }
-        for i in order[:MOST_SUSPICIOUS]
+        for i in label_doubts(probs, code).listed[:MOST_SUSPICIOUS]
     ]
 
 

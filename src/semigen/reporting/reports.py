@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -300,16 +301,17 @@ def _columns(evidence: Evidence) -> list[dict[str, Any]]:
             {**one, "kind": used.get(one["name"], one["kind"]), "use": one["name"] in used or schema is None}
             for one in described
         ]
-    if schema is None or schema.is_sparse:
-        return []
-    missing = np.isnan(evidence.table.matrix).sum(axis=0) if evidence.table is not None else None
+    table = evidence.table
+    if schema is None or table is None or issparse(table.matrix):
+        return []  # words have no page of their own
+    missing = np.isnan(table.matrix).sum(axis=0)
     return [
         {
             "name": str(one.name),
             "kind": used[str(one.name)],
             "use": True,
             "reason": "",
-            "n_missing": 0 if missing is None else int(missing[one.first]),
+            "n_missing": int(missing[one.first]),
             "n_distinct": None,
         }
         for one in schema.inputs

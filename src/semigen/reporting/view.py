@@ -7,6 +7,7 @@ from typing import Any
 
 from semigen.common.text import visible
 from semigen.comparison import lean
+from semigen.judgement.giveaway import sentence
 
 Record = Mapping[str, Any]
 
@@ -22,7 +23,6 @@ _LEANINGS = {
     "unclear": "Too few labels to tell whether the unlabeled rows helped.",
 }
 _COLORS = {"helped": "good", "hurt": "bad"}
-_SURE = 0.9
 _MUCH = 0.6  # of all rows in one class
 _FAR = 10.0
 MOST_COLUMN_ROWS = 400
@@ -95,6 +95,9 @@ def tiles(record: Record) -> list[tuple[str, str, str]]:
 def todo(record: Record) -> list[tuple[str, str, str]]:
     """What to do next: a sentence, and the part of the page that has more, with what to call it."""
     found = []
+    if record.get("telling_columns"):
+        said = sentence([visible(str(one)) for one in record["telling_columns"]])
+        found.append((said, "data", "data and labels"))
     if record["n_unlabeled"]:
         if record.get("label_next"):
             found.append(("Label the rows that teach the model most.", "label-next", "rows to label next"))
@@ -102,7 +105,7 @@ def todo(record: Record) -> list[tuple[str, str, str]]:
             found.append(
                 ("Label the rows that the model is least sure of.", "uncertain", "least certain rows")
             )
-    wrong = [one for one in record.get("suspicious_labels") or () if one["probability"] >= _SURE]
+    wrong = record.get("suspicious_labels")
     if wrong:
         n = f"{len(wrong)} label{'s' if len(wrong) > 1 else ''}"
         found.append((f"Check {n} that the model would bet against.", "suspicious", "labels that look wrong"))

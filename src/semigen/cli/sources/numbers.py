@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,16 @@ def read_written_numbers(
 
 
 def read_numbers_again(
-    table: pa.Table, names: Collection[str], noted: Mapping[str, Any], prefer: str, path: Path
+    table: pa.Table,
+    names: Collection[str],
+    noted: Mapping[str, Any],
+    prefer: str,
+    path: Path,
+    asked: str = "",
 ) -> pa.Table:
     """Read the text columns of another table that are numbers to a model, written as they were in the fit.
+
+    Where ``asked`` is a comma, it is the decimal mark of this table, whatever that of the fit was.
 
     Raises
     ------
@@ -86,13 +94,25 @@ def read_numbers_again(
         known = noted.get(name)
         cells = column.to_pylist()
         numerals = Numerals(**known) if known else (numerals_of_column(cells, prefer) or Numerals())
+        if asked == ",":
+            numerals = replace(numerals, decimal=asked)
         numbers, bad = numerals.read_column(cells)
         if bad:
             worst = cells[bad[0]]
             raise ColumnError(
                 f"{path}: column {name!r} is numbers in the model, and {len(bad)} of its {len(cells)} cells "
                 f"{'is' if len(bad) == 1 else 'are'} not: the first is {worst!r} in row {bad[0]} (from 0). "
-                f"Correct it, or leave it empty; if it means 'missing', add --missing={shlex.quote(worst)}"
+                f"{_cure(numerals, [cells[row] for row in bad])}"
             )
         table = table.set_column(position, name, pa.array(numbers, pa.float64()))
     return table
+
+
+def _cure(numerals: Numerals, bad: Sequence[str]) -> str:
+    """What to do about cells that are no numbers as they are written in a column."""
+    other = replace(numerals, decimal="." if numerals.decimal == "," else ",")
+    if any(other.read(cell) is None for cell in bad):
+        return f"Correct it, or leave it empty; if it means 'missing', add --missing={shlex.quote(bad[0])}"
+    if other.decimal == ",":
+        return "If the decimal mark of this table is a comma, add --decimal ,"
+    return "The decimal mark was a comma in the table of the fit: write numbers as there"

@@ -148,7 +148,7 @@ class TableSource(Source):
         SemigenError
             If the model does not know its columns by name, or the table cannot be used.
         """
-        names, text_levels, features = reads(model, model_path, noted, path)
+        names, text_levels, features = reads(model, model_path, noted, path, options.reading.decimal)
         return read_rows(path, names, id_name, noted, options, features, text=text_levels)
 
     @property
@@ -173,7 +173,7 @@ class TableSource(Source):
 
 
 def reads(
-    model: Any, model_path: Path, noted: Mapping[str, Any], path: Path
+    model: Any, model_path: Path, noted: Mapping[str, Any], path: Path, decimal: str
 ) -> tuple[list[str], list[str], Callable[[OpenTable], pa.Table]]:
     """What a model reads of a table: its columns, those that are text, and how they become its features.
 
@@ -192,7 +192,7 @@ def reads(
 
     def features(opened: OpenTable) -> pa.Table:
         table, numbers = opened.table.select(names), set(names) - set(_not_numbers(model))
-        return read_numbers_again(table, numbers, numerals, opened.decimal, path)
+        return read_numbers_again(table, numbers, numerals, opened.decimal, path, decimal)
 
     return names, text_levels, features
 

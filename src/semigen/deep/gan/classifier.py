@@ -83,8 +83,8 @@ class GANClassifier(DeepClassifier, BaseEstimator):
     alpha : float, default=1.0
         Weight of the mean cross-entropy of the labeled rows.
     start : {"auto", "density", "spreading", "mixture", "labels"}, default="auto"
-        As in :class:`VAEClassifier`: classes of unlabeled rows that count in the cross-entropy, with a weight
-        that falls linearly from 1 to 0.
+        As in :class:`VAEClassifier`: classes of unlabeled rows, whose mean cross-entropy counts as that of
+        the labeled ones.
     entropy_weight : float, default=0.0
         Weight in the discriminator's loss of the mean entropy of p(y | x, real) over all rows (Dai et al.
         2017), which keeps decision boundaries away from the data.
@@ -236,7 +236,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
 
         def start(model: GAN, seed: int) -> None:
             model.start(first.x, first.mask)
-            model.guidance, model.guided_steps = float(self.start_ != FROM_LABELS), training.n_steps
+            model.guidance = float(self.start_ != FROM_LABELS)
 
         trained = self._train(architecture, training, labeled, rows, start, progress)
         states = _calibrated(architecture, trained.states, mix(training.seed, 0))

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from semigen.deep.bounds import guessed, warm_up, weighted_mean
+from semigen.deep.bounds import guessed, weighted_mean
 from semigen.deep.data.likelihoods import is_level
 from semigen.deep.data.rows import Batch, TensorRows
 from semigen.deep.data.tables import Inputs, Table
@@ -173,7 +173,7 @@ class GAN(Model):
         self.alpha = architecture.alpha
         self.entropy_weight = architecture.entropy_weight
         self.pull_away_weight = architecture.pull_away_weight
-        self.guidance, self.guided_steps = 0.0, 1
+        self.guidance = 0.0
 
     def optimizer(
         self, objective: str, parameters: list[nn.Parameter], learning_rate: float
@@ -204,10 +204,9 @@ class GAN(Model):
         }
         loss = self.alpha * weighted_mean(parts["cross_entropy"], labeled.weight)
         loss = loss + 0.5 * (weighted_mean(parts["real"], unlabeled.weight) + parts["generated"].mean())
-        guidance = self.guidance * (1.0 - warm_up(step, self.guided_steps))
-        if guidance:
+        if self.guidance:
             of_guessed = guessed(of_real.log_softmax(dim=-1).T, unlabeled.y)
-            loss = loss + self.alpha * guidance * weighted_mean(of_guessed, unlabeled.weight)
+            loss = loss + self.alpha * self.guidance * weighted_mean(of_guessed, unlabeled.weight)
         if self.entropy_weight:
             loss = loss + self.entropy_weight * weighted_mean(parts["entropy"], unlabeled.weight)
         return LossTerms(loss, parts)

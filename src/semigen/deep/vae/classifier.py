@@ -59,11 +59,10 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
     alpha : float, default=10.0
         Weight of the mean cross-entropy of the labeled rows, relative to the mean bound per row.
     start : {"auto", "density", "spreading", "mixture", "labels"}, default="auto"
-        How unlabeled rows get classes ŷ, as in :class:`FlowMixtureClassifier`. They count in the
-        cross-entropy, with a weight that falls linearly from λ to 0 over all steps, so that q(y | x) starts
-        where rows that are alike have one class, and ends where the bound wants it. With ``VAEFeatures``
-        beneath, rows are alike in the columns that these see. "auto": the way that calls most held-out labels
-        right, if that is more than half of what chance leaves. "labels": none.
+        How unlabeled rows get classes ŷ, as in :class:`FlowMixtureClassifier`. Their mean cross-entropy
+        counts λ times that of the labeled rows, so that rows that are alike have one class. With
+        ``VAEFeatures`` beneath, rows are alike in the columns that these see. "auto": the way that calls most
+        held-out labels right, if that is more than half of what chance leaves. "labels": none.
     class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
         p(y). "labeled": the class shares that the labeled rows suggest
         (:func:`semigen.data.weights.estimated_shares`: nearly even ones where a few labels are uneven).

@@ -81,7 +81,7 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
 
         def start(model: Any, seed: int) -> None:
             start_decoder(model, rows)
-            model.guidance, model.guided_steps = guidance, training.n_steps
+            model.guidance = guidance
 
         self._train(architecture, training, labeled, unlabeled, start, progress)
 

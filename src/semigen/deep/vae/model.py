@@ -183,10 +183,8 @@ class ClassVAE(VAE):
     Attributes
     ----------
     guidance : float
-        Weight at the start of the mean cross-entropy of unlabeled rows whose class is guessed, beside that of
-        the labeled rows.
-    guided_steps : int
-        Steps over which it falls to 0.
+        Weight of the mean cross-entropy of unlabeled rows whose class is guessed, beside that of the labeled
+        rows.
     """
 
     log_prior: Tensor
@@ -213,7 +211,7 @@ class ClassVAE(VAE):
         self.labeled_share = labeled_share
         self.alpha = alpha
         self.change = change
-        self.guidance, self.guided_steps = 0.0, 1
+        self.guidance = 0.0
         self.top_k = top_k if top_k is not None and top_k < len(log_prior) else None
 
     def loss(self, batch: Batch, step: int, objective: str) -> LossTerms:
@@ -238,12 +236,11 @@ class ClassVAE(VAE):
         log_px, kl = self.bound_parts(unlabeled, x, seen, classes)
         each = bounds.labeled_bound(log_px, self.log_prior[classes], kl, weight)
         mixed = bounds.unlabeled_bound(log_q, each)
-        guidance = self.guidance * (1.0 - bounds.warm_up(step, self.guided_steps))
         loss = bounds.semi_supervised_loss(
             bounds.weighted_mean(bound, labeled.weight),
             bounds.weighted_mean(mixed, unlabeled.weight),
             bounds.weighted_mean(cross_entropy, labeled.weight)
-            + guidance * bounds.weighted_mean(guessed, unlabeled.weight),
+            + self.guidance * bounds.weighted_mean(guessed, unlabeled.weight),
             labeled_share=self.labeled_share,
             alpha=self.alpha,
         )

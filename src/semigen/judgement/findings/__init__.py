@@ -1,6 +1,7 @@
 """Findings: small functions that look at a study; add one to ``LOOKS`` and advice has it."""
 
 from semigen.judgement.findings.clusters import clusters_are_classes, label_equivalents
+from semigen.judgement.findings.columns import telling
 from semigen.judgement.findings.density import density_fit
 from semigen.judgement.findings.drift import drift
 from semigen.judgement.findings.labels import classes_like_two, rare_classes, suspicious_labels, twins
@@ -18,6 +19,7 @@ LOOKS: tuple[Look, ...] = (
     covariate_shift,
     label_shift,
     shuffled_columns,
+    telling,
     suspicious_labels,
     classes_like_two,
     twins,

@@ -40,8 +40,7 @@ def suspicious_labels(study: Study) -> Finding | None:
             "alternative": plain(names[doubts.alternative[i]]),
             "probability_wrong": float(doubts.wrong[i]),
         }
-        for i in doubts.order
-        if doubts.wrong[i] > 0.5
+        for i in doubts.listed
     ]
     n, expected = len(rows), float(doubts.wrong.sum())
     evidence = {

@@ -1,0 +1,118 @@
+"""Columns that give the label away are named, and good ones are not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+
+import semigen
+from semigen import columns
+from semigen.columns import ReadTable
+from semigen.datasets import bundled_table
+from semigen.judgement.findings.columns import telling
+from semigen.judgement.giveaway import LEAST_TOLD, sentence, telling_columns
+from semigen.judgement.study import study
+from semigen.reporting import columns as sections
+from semigen.reporting.evidence import Evidence
+from semigen.reporting.view import view
+
+pytestmark = pytest.mark.filterwarnings("ignore::semigen.exceptions.ColumnWarning")  # a date becomes time
+N = 160
+
+
+@pytest.fixture
+def table():
+    """Two classes in random order, and columns that know them, nearly know them, or do not."""
+    rng = np.random.default_rng(0)
+    code = rng.permutation(np.repeat([0, 1], N // 2))
+    wrong = code.copy()
+    wrong[rng.choice(N, 3, replace=False)] ^= 1
+    frame = pd.DataFrame(
+        {
+            "noise": rng.normal(size=N),
+            "good": wrong + rng.uniform(0, 0.9, N),
+            "status": np.where(code == 0, "open", rng.choice(["paid", "late"], N)),
+            "amount": np.where(code == 0, rng.uniform(0, 10, N), rng.uniform(20, 30, N)),
+            "closed": np.where(code == 0, np.nan, rng.normal(size=N)),
+            "day": pd.to_datetime(np.where(code == 0, "NaT", "2024-01-03")),
+            "near": np.where(wrong == 0, "a", "b"),
+        }
+    )
+    return frame, code
+
+
+def read(frame, code):
+    return telling_columns(ReadTable(*columns.learn(frame)), code)
+
+
+def test_columns_that_know_every_label_are_named_and_others_are_not(table):
+    frame, code = table
+    assert read(frame, code) == ["status", "amount", "closed", "day"]
+
+
+def test_rows_without_a_label_do_not_matter(table):
+    frame, code = table
+    more = pd.concat([frame, frame.sample(frac=1, random_state=0)], ignore_index=True)
+    assert read(more, np.concatenate([code, np.full(N, -1)])) == read(frame, code)
+
+
+def test_few_labels_outside_of_the_largest_class_say_nothing(table):
+    frame, code = table
+    minor = np.flatnonzero(code == 1)
+    for n, found in ((LEAST_TOLD, False), (LEAST_TOLD + 2, True)):  # each level is learned from a row
+        rows = np.concatenate([np.flatnonzero(code == 0), minor[:n]])
+        assert ("status" in read(frame.iloc[rows], code[rows])) == found
+
+
+def test_codes_of_single_rows_tell_nothing(table):
+    _, code = table
+    ids = np.random.default_rng(1).permutation(N)
+    frame = pd.DataFrame({"id": [f"k{i}" for i in ids], "number": ids + 0.5})
+    schema, matrix = columns.learn(frame, {"id": "category", "number": "number"})
+    assert telling_columns(ReadTable(schema, matrix), code) == []
+
+
+def test_the_best_column_of_iris_is_merely_good():
+    X, y = load_iris(return_X_y=True)
+    schema, matrix = columns.learn(X)
+    rng = np.random.default_rng(0)
+    for n in (20, 30, 60, 90, 150) * 10:
+        rows = rng.permutation(150)[:n]
+        assert telling_columns(ReadTable(schema, matrix[rows]), y[rows]) == []
+
+
+@pytest.mark.parametrize("name", ["wine", "breast_cancer", "digits"])
+def test_tables_without_such_a_column_are_left_alone(name):
+    made = bundled_table(name, 45, 0)
+    labels = semigen.data.labels.encode(made.y)
+    assert telling_columns(ReadTable(*columns.learn(made.X)), labels.hard) == []
+
+
+def test_advice_asks_about_such_a_column(table):
+    frame, code = table
+    shown = np.where(np.arange(N) < 130, code, -1)
+    found = telling(study(frame[["noise", "amount"]], shown, weights=(0.0, 1.0), with_forest=False))
+    assert found.severity == "caution"
+    assert found.evidence == {"columns": ["amount"]}
+    assert found.sentence == (
+        "Column 'amount' alone tells the class of every labeled row: is it known when predictions are made?"
+    )
+    assert telling(study(frame[["noise", "good"]], shown, weights=(0.0, 1.0), with_forest=False)) is None
+
+
+def test_the_report_asks_first_of_all(table):
+    frame, code = table
+    model = semigen.MixtureClassifier().fit(frame[["noise", "amount"]], code)
+    known = Evidence(model, frame[["noise", "amount"]], code, np.full((N, 2), 0.5), range(N), "row")
+    assert sections.telling(known) == ["amount"]
+    report = semigen.report(model, frame[["noise", "amount"]], code, target="paid")
+    assert view(report.record)["todo"][0][0] == sentence(["amount"])
+    assert "Column amount alone tells the class" in report.to_html()
+
+
+def test_several_columns_are_one_sentence():
+    assert sentence(["a", "b"]) == (
+        "Column a alone tells the class of every labeled row, and so does b: are they known when predictions "
+        "are made?"
+    )
+    assert "and so do b, c: are" in sentence(["a", "b", "c"])
