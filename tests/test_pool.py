@@ -17,11 +17,13 @@ from sklearn.semi_supervised import LabelSpreading
 
 from semigen import MixtureClassifier, PoolClassifier, SafeClassifier
 from semigen.comparison import CLASS_SHARES
+from semigen.data.labels import encode
 from semigen.data.weights import estimated_shares
 from semigen.datasets import make_gaussian_classes
 from semigen.ensemble.defaults import LOGISTIC, MIXTURES, supervised_weights
 from semigen.ensemble.held_out import HeldOut, pool_weights, pooled, shares_of_rows
 from semigen.ensemble.settle import settle
+from semigen.ensemble.training import Training
 from semigen.exceptions import LabelError, NotFittedError, ParameterError
 
 
@@ -495,3 +497,26 @@ def test_a_class_of_rows_without_weight_does_not_exist(data, models):
 def test_an_ensemble_that_is_not_fitted_says_so():
     with pytest.raises(NotFittedError):
         PoolClassifier([("bayes", GaussianNB())]).predict_proba(np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("most", [None, 20])
+def test_folds_have_an_even_share_of_many_unlabeled_rows_with_their_weight(most, rng):
+    X, y = np.arange(130.0)[:, None], np.full(130, -1)
+    y[::13] = np.arange(10) % 2
+    weight = rng.uniform(0.5, 2, size=130)
+    weight[[5, 60]] = 0.0
+    labels = encode(y)
+    train = Training(X, labels, weight, most)
+    assert len(train.without(np.empty(0, dtype=np.intp)).rows) == 130
+    part = train.without(np.array([13, 39]))
+    labeled = np.setdiff1d(np.flatnonzero(y >= 0), [13, 39])
+    np.testing.assert_array_equal(part.rows[part.labels.is_labeled], labeled)
+    np.testing.assert_array_equal(part.weight[part.labels.is_labeled], weight[labeled])
+    rest = part.rows[~part.labels.is_labeled]
+    assert len(rest) == (120 if most is None else most)
+    assert part.weight[~part.labels.is_labeled].sum() == pytest.approx(weight[y < 0].sum())
+    shares = part.weight[~part.labels.is_labeled][weight[rest] > 0] / weight[rest][weight[rest] > 0]
+    np.testing.assert_allclose(shares, shares[0])
+    assert (shares[0] > 1) == (most is not None)
+    if most is not None:
+        assert np.diff(rest).max() <= 9

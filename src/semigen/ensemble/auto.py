@@ -31,7 +31,7 @@ from semigen.ensemble.forms import Forms, graph_of, seconds_to_predict
 from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, settle
 from semigen.ensemble.sources import learn_from_all, of_few, sampled
-from semigen.ensemble.training import rows_to_learn_from
+from semigen.ensemble.training import JUDGED_UNLABELED, rows_to_learn_from
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
 from semigen.exceptions import DatasetShiftWarning
@@ -286,6 +286,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             None if (weight == 1).all() else weight,
             progress=clock.after(self.n_mixtures),
             run=run,
+            most_unlabeled=JUDGED_UNLABELED,
         )
         self.class_rows_ = class_rows(labels, weight)
         about_source = None

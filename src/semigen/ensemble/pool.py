@@ -192,8 +192,12 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
         *,
         progress: Progress | None = None,
         run: Callable[[Callable[[], Any]], Any] = at_once,
+        most_unlabeled: int | None = None,
     ) -> Self:
-        """Fit as :meth:`fit` does; ``run`` calls what fits all models on all rows, and then fold by fold."""
+        """Fit as :meth:`fit` does; ``run`` calls what fits all models on all rows, and then fold by fold.
+
+        Of more unlabeled rows than ``most_unlabeled`` folds have an even share with larger weights.
+        """
         begin = time.perf_counter()
         entries = self._entries()
         start = self._start([name for name, _, _ in entries])
@@ -206,7 +210,7 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
             together = [(folds[0][::2], folds[0][1::2])]
         elif folds:
             together = together[: max(2, -(-ENOUGH_HELD_OUT // len(folds[0])))]
-        train = Training(X, labels, weight)
+        train = Training(X, labels, weight, most_unlabeled)
         n_fits, done = len(entries) * (len(together) + 1), 0
 
         def fitted(part: Part, until: float = np.inf) -> tuple[dict[str, Any], dict[str, float]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.pieces import evenly
 from semigen.data.labels import Labels
 from semigen.data.rows import take_rows
 from semigen.data.weights import class_rows, class_shares, estimated_shares
@@ -21,6 +22,8 @@ MAX_ROWS = 100_000
 """Unlabeled rows that the mixture per class is fitted on."""
 MAX_LABELED = 20_000
 """Labeled rows that models are fitted on."""
+JUDGED_UNLABELED = 10_000
+"""Unlabeled rows that the models of a fold, whose predictions are only compared, are fitted on."""
 
 
 def rows_to_learn_from(labels: Labels, weight: Array, seed: int) -> Rows:
@@ -43,10 +46,14 @@ def rows_to_learn_from(labels: Labels, weight: Array, seed: int) -> Rows:
 
 
 class Training:
-    """All rows of a fit. Forms of the labeled rows are computed once, for all models and folds."""
+    """All rows of a fit. Forms of the labeled rows are computed once, for all models and folds.
 
-    def __init__(self, X: Any, labels: Labels, weight: Array) -> None:
+    Of more unlabeled rows than ``most_unlabeled`` folds have an even share with larger weights.
+    """
+
+    def __init__(self, X: Any, labels: Labels, weight: Array, most_unlabeled: int | None = None) -> None:
         self.X, self.labels, self.weight = X, labels, weight
+        self.most_unlabeled = most_unlabeled
         self.labeled_rows = np.flatnonzero(labels.is_labeled & (weight > 0))
         self.X_labeled = take_rows(X, self.labeled_rows)
 
@@ -56,8 +63,16 @@ class Training:
 
     def without(self, rows: Rows) -> Part:
         """The rows that are not held out."""
-        rest = np.delete(np.arange(len(self.weight)), rows)
-        return Part(self, rest, self.labels.take(rest), self.weight[rest])
+        kept, weight = np.ones(len(self.weight), dtype=bool), self.weight
+        kept[rows] = False
+        unlabeled = np.flatnonzero(~self.labels.is_labeled & (weight > 0))
+        if len(rows) and self.most_unlabeled is not None and len(unlabeled) > self.most_unlabeled:
+            some, weight = unlabeled[evenly(len(unlabeled), self.most_unlabeled)], weight.copy()
+            kept[~self.labels.is_labeled] = False
+            kept[some] = True
+            weight[some] *= weight[unlabeled].sum() / weight[some].sum()
+        rest = np.flatnonzero(kept)
+        return Part(self, rest, self.labels.take(rest), weight[rest])
 
 
 @dataclass(frozen=True)
