@@ -170,6 +170,14 @@ def test_the_densities_that_were_asked_about_are_recommended():
         assert weight in (None, mixture.unlabeled_weight)
 
 
+def test_each_model_expects_to_be_better_than_the_other():
+    found = signs(clean_study())
+    assert found["change expected by itself"] < 0 < found["change expected by before"]
+    assert found["entropy"] < found["entropy before"] < np.log(2)
+    assert found["labels kept"] == pytest.approx(0.9)  # 36 of the 40
+    assert 0 < found["iterations before"] <= found["iterations"] <= np.log(100)
+
+
 def test_the_learned_prior_knows_the_signs_of_a_study():
     found = signs(clean_study())
     for name, harm in learned().items():

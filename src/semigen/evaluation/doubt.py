@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-MISTAKES = 0.05
-"""Share of labels that are wrong before anything is seen."""
+MISTAKES = 1 / 11
+"""Share of labels that are wrong before anything is seen: a label is as likely wrong as right where one other
+class is ten times as probable."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def label_doubts(probabilities: Array, code: Rows) -> Doubts:
     >>> from semigen.evaluation.doubt import label_doubts
     >>> found = label_doubts(np.array([[0.9, 0.1], [0.02, 0.98], [0.6, 0.4]]), np.array([0, 0, 1]))
     >>> found.order.tolist(), found.wrong.round(2).tolist(), found.disputed.tolist()
-    ([1, 2, 0], [0.01, 0.72, 0.07], [False, True, True])
+    ([1, 2, 0], [0.01, 0.83, 0.13], [False, True, True])
     """
     rows = np.arange(len(code))
     given = probabilities[rows, code]

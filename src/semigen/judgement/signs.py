@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 LARGEST_T = 8.0
 FULL = 1.0
 """The λ in question."""
+MOST_STEPS = 100
+"""EM iterations that are told apart: as many as advice lets its fits make."""
 
 
 def signs(study: Study) -> dict[str, float]:
@@ -79,6 +81,8 @@ def _of_rows(study: Study) -> dict[str, float]:
         "log classes": float(np.log(n_classes)),
         "evenness": float(-(shares * np.log(shares)).sum() / np.log(n_classes)),
         **of_densities(study),
+        **_of_fits(study),
+        **_of_beliefs(study),
     }
 
 
@@ -97,6 +101,38 @@ def of_densities(study: Study) -> dict[str, float]:
         "worst column": worst[0].distance if worst else 0.0,
         "worth": float(np.log(0.01 + study.labels_each * len(study.unlabeled) / study.count.sum())),
     }
+
+
+def _of_fits(study: Study) -> dict[str, float]:
+    """How long EM climbed, and how many labeled rows keep their label, which both have seen."""
+    found = {}
+    for name, one in (("", FULL), (" before", 0.0)):
+        kept = study.joint[one][study.labeled].argmax(axis=1) == study.code
+        found[f"iterations{name}"] = float(np.log(min(study.fits[one].n_iter_, MOST_STEPS)))
+        found[f"labels kept{name}"] = float(kept.mean())
+    return found
+
+
+def _of_beliefs(study: Study) -> dict[str, float]:
+    """What λ = 1 would change in the log-loss of the unlabeled rows if one of the models were right."""
+    rest = study.unlabeled
+    probs, probs_before, logistic = (
+        np.maximum(one[rest], 1e-9) for one in (study.probs[FULL], study.probs[0.0], study.logistic)
+    )
+    change = np.log(probs_before) - np.log(probs)
+    believers = {"itself": probs, "before": probs_before, "logistic": logistic}
+    return {
+        **{
+            f"change expected by {name}": float(np.arcsinh(5 * (one * change).sum(axis=1).mean()))
+            for name, one in believers.items()
+        },
+        "entropy": _entropy(probs),
+        "entropy before": _entropy(probs_before),
+    }
+
+
+def _entropy(probs: Array) -> float:
+    return float(-(probs * np.log(probs)).sum(axis=1).mean())
 
 
 def _gain(study: Study, name: str) -> Gain:
