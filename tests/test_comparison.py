@@ -9,7 +9,16 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from semigen.comparison import CLASS_SHARES, Comparison, Verdict, cross_validate, explain, judge
+from semigen.comparison import (
+    CLASS_SHARES,
+    Comparison,
+    Verdict,
+    best_of,
+    cross_validate,
+    explain,
+    judge,
+    stand,
+)
 from semigen.comparison.one_standard_error import Excess, excess_losses, first_close
 from semigen.evaluation import intervals
 from semigen.exceptions import ParameterError
@@ -201,6 +210,21 @@ def test_intervals_of_weighted_rows_are_those_of_the_effective_number_of_rows(rn
     half = scipy.stats.t.ppf(0.975, n - 1) * error
     found = intervals.of_mean(values, weight, -9, 9)
     assert (found.value, found.low, found.high) == pytest.approx((mean, mean - half, mean + half))
+    wide = scipy.stats.t.ppf(1 - 0.025 / 8, n - 1) * error
+    found = intervals.of_mean(values, weight, -9, 9, 8)
+    assert (found.low, found.high) == pytest.approx((mean - wide, mean + wide))
+
+
+def test_a_model_is_rarely_called_worse_than_the_best_of_several_that_are_no_better(rng):
+    names, worse = tuple("mabcdefgh"), np.zeros(2)
+    for _ in range(300):
+        losses = dict(zip((*names, CLASS_SHARES), rng.normal(1, 0.5, (10, 40)), strict=True))
+        one = losses["m"] = np.ones(40)
+        found = Comparison(names, 5, 1, np.arange(40), one, dict.fromkeys(losses, one), losses)
+        best = best_of(found, names[1:])
+        worse += [stand(found, "m", best, n).outcome == "worse" for n in (8, 1)]
+    assert worse[0] / 300 < 0.06
+    assert worse[1] / 300 > 0.1, "luck of the best: the test shows nothing"
 
 
 def test_reference_values_of_wilsons_interval():

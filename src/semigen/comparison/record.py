@@ -112,12 +112,14 @@ class Comparison(Printed):
             intervals.of_mean(row_losses, self.weight, 0.0, _MAX_LOSS),
         )
 
-    def difference(self, name_a: str, name_b: str) -> Score:
+    def difference(self, name_a: str, name_b: str, n_intervals: int = 1) -> Score:
         """Score of ``name_a`` minus that of ``name_b``, paired by row.
 
         Below 0 the log-loss of ``name_a`` is better, above 0 its accuracy is. The log-loss has a Student t
         interval over rows. The accuracy has the interval of Agresti and Min (half a row added to each of the
         four outcomes), which stays honest when both are right or wrong together in every row.
+        Where ``name_b`` is chosen among ``n_intervals`` by these rows, intervals are so wide that those for
+        all of them would hold together (Bonferroni's inequality).
 
         Raises
         ------
@@ -131,8 +133,8 @@ class Comparison(Printed):
         correct_a, losses_a = self._rows_of(name_a)
         correct_b, losses_b = self._rows_of(name_b)
         return Score(
-            intervals.of_paired_shares(correct_a - correct_b, self.weight),
-            intervals.of_mean(losses_a - losses_b, self.weight, -_MAX_LOSS, _MAX_LOSS),
+            intervals.of_paired_shares(correct_a - correct_b, self.weight, n_intervals),
+            intervals.of_mean(losses_a - losses_b, self.weight, -_MAX_LOSS, _MAX_LOSS, n_intervals),
         )
 
     def brier(self, name: str, beside: str | None = None) -> Estimate | None:

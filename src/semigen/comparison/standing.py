@@ -20,7 +20,8 @@ class Standing:
 
     The rule is that of :class:`Verdict`: the log-loss of the model minus that of the other, paired row by
     row; ``"better"`` if the 95 % interval of the mean lies below 0, ``"worse"`` if it lies above,
-    ``"unclear"`` if it contains 0.
+    ``"unclear"`` if it contains 0. Where the other is the best of several on these rows, the interval is that
+    of the largest of so many differences.
 
     Attributes
     ----------
@@ -32,32 +33,35 @@ class Standing:
     change : Score
         Log-loss in nats per row (below 0 is better) and accuracy (above 0 is better) of the model minus those
         of the other.
+    n_candidates : int
+        Of how many the other is the best on these rows.
     """
 
     beside: str
     outcome: Outcome
     n_rows: int
     change: Score
+    n_candidates: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values that JSON can hold."""
         return asdict(self)
 
 
-def stand(comparison: Comparison, name: str, beside: str) -> Standing:
-    """How one fit of a comparison stands beside another, or beside the class shares.
+def stand(comparison: Comparison, name: str, beside: str, n_candidates: int = 1) -> Standing:
+    """How one fit of a comparison stands beside another, the best of so many, or beside the class shares.
 
     Raises
     ------
     ParameterError
         If a name is none of the comparison.
     """
-    change = comparison.difference(name, beside)
-    return Standing(beside, _OUTCOMES[decide(change)], comparison.rows.size, change)
+    change = comparison.difference(name, beside, n_candidates)
+    return Standing(beside, _OUTCOMES[decide(change)], comparison.rows.size, change, n_candidates)
 
 
 def best_of(comparison: Comparison, names: Sequence[str]) -> str:
-    """The name with the lowest log-loss on the held-out rows, which flatters it a little."""
+    """The name with the lowest log-loss on the held-out rows, which flatters it."""
     return min(names, key=lambda name: comparison.score(name).log_loss.value)
 
 
@@ -65,7 +69,9 @@ def explain_standing(standing: Standing) -> str:
     """A standing in a sentence for a person."""
     zero = standing.beside == CLASS_SHARES
     other = "the class shares alone" if zero else f"the best of its models ({standing.beside})"
-    change = f"log-loss {signed_interval(standing.change.log_loss, 1, '.3f')} nats per row (95 % interval)"
+    of_several = f" for the best of {standing.n_candidates}" if standing.n_candidates > 1 else ""
+    found = signed_interval(standing.change.log_loss, 1, ".3f")
+    change = f"log-loss {found} nats per row (95 % interval{of_several})"
     if standing.outcome == "unclear" and zero and standing.change.log_loss.value > 0:
         return f"On the held-out rows the saved model is worse than {other}, which may be chance: {change}."
     if standing.outcome == "unclear":

@@ -20,7 +20,7 @@ from semigen.ensemble.held_out import HeldOut
 Array = NDArray[np.float64]
 
 SIGNS = ("t", "agreement", "distance")
-INTERCEPT, WEIGHTS = -0.622, (0.485, -0.572, -0.318)
+INTERCEPT, WEIGHTS = -1.09, (0.499, -0.61, -0.472)
 """Log odds of harm for signs of 0, and for each of the signs."""
 PRIOR_ROWS = 20.0
 """Rows for which the expected variance counts beside that of the held-out rows."""

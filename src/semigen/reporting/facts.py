@@ -46,8 +46,10 @@ def standings(comparison: Comparison | None, saved: str, models: Sequence[str]) 
     """A model beside the class shares alone and, if it is an ensemble of models, beside its best one."""
     if comparison is None:
         return []
-    others = [CLASS_SHARES, *([best_of(comparison, models)] if models else [])]
-    return [stand(comparison, saved, other) for other in others]
+    found = [stand(comparison, saved, CLASS_SHARES)]
+    if models:
+        found.append(stand(comparison, saved, best_of(comparison, models), len(models)))
+    return found
 
 
 def about_standings(found: Sequence[Standing]) -> list[dict[str, Any]]:
