@@ -6,6 +6,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 import semigen
+from command_line import fit
 from semigen import columns
 from semigen.columns import ReadTable
 from semigen.datasets import bundled_table
@@ -108,6 +109,15 @@ def test_the_report_asks_first_of_all(table):
     report = semigen.report(model, frame[["noise", "amount"]], code, target="paid")
     assert view(report.record)["todo"][0][0] == sentence(["amount"])
     assert "Column amount alone tells the class" in report.to_html()
+
+
+def test_the_command_line_asks_too(table, tmp_path, monkeypatch):
+    frame, code = table
+    monkeypatch.chdir(tmp_path)
+    frame[["noise", "amount"]].assign(paid=code).to_csv("bills.csv", index=False)
+    assert sentence(["amount"]) in fit("bills.csv", "--target", "paid").stderr
+    frame[["noise", "near"]].assign(paid=code).to_csv("bills.csv", index=False)
+    assert "alone tells" not in fit("bills.csv", "--target", "paid", "--force").stderr
 
 
 def test_several_columns_are_one_sentence():
