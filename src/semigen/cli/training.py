@@ -28,7 +28,6 @@ from semigen.cli.report import say_result, training_notes, verdict_text
 from semigen.cli.sampled import stream_of
 from semigen.cli.sources import ImageSource, Source
 from semigen.common.progress import Progress
-from semigen.common.text import visible
 from semigen.data.labels import class_columns
 from semigen.exceptions import (
     ColumnWarning,
@@ -39,13 +38,13 @@ from semigen.exceptions import (
 )
 from semigen.io.models import save
 from semigen.io.tables import spreadsheet_safe, write_table
-from semigen.judgement import giveaway
 from semigen.judgement.advice import advise
 from semigen.judgement.forecast import forecast
 from semigen.reporting.evidence import Evidence, held_out_of
 from semigen.reporting.facts import class_rows, standings
 from semigen.reporting.page import html_page
 from semigen.reporting.record import facts, sections
+from semigen.reporting.view import about_telling
 
 MODEL, PREDICTIONS, SUMMARY, SAMPLES = "model.semigen", "predictions.csv", "summary.json", "samples.png"
 CONFIG, LABEL_NEXT, REPORT = "config.toml", "label_next.csv", "report.html"
@@ -141,8 +140,8 @@ def learn(
     evidence = _evidence(judged, source, predictions)
     with output.warnings_as_notes(), output.progress("reporting") as progress:
         found = sections(evidence, progress)
-    if telling := found.get("telling_columns"):
-        output.note(giveaway.sentence([visible(str(one)) for one in telling]))
+    if asked := about_telling(found):
+        output.note(asked)
     if study:
         found |= _studied(source, options, output)
     found["model_card"] |= {

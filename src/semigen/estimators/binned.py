@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.estimators.boosting import FLAT, LARGEST_SCORE, LEARNING_RATE, SEEN_ROWS
+from semigen.estimators.boosting import FLAT, LEARNING_RATE, SEEN_ROWS, residuals
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -62,7 +62,7 @@ def boosted_in_bins(
     trees, steps = [], []
     for _ in range(n_rounds):
         seen = np.sort(random.permutation(n_rows)[: max(1, int(SEEN_ROWS * n_rows))])
-        residual = is_class - _probabilities(score)
+        residual = residuals(is_class, score, np.exp)
         for k, of_class in enumerate(is_class):
             tree, leaf = table.grow(residual[k], own, seen, random)
             probability = of_class[seen] - residual[k, seen]
@@ -77,14 +77,6 @@ def boosted_in_bins(
             trees.append(tree)
             steps.append(step)
     return trees, steps
-
-
-def _probabilities(score: Array) -> Array:
-    """Of the classes, (K, n); of two classes that of the second, (1, n)."""
-    if len(score) == 1:
-        return np.asarray(1.0 / (1.0 + np.exp(-np.maximum(score, -LARGEST_SCORE))))
-    odds = np.exp(score - score.max(axis=0))
-    return np.asarray(odds / odds.sum(axis=0))
 
 
 @dataclass(frozen=True)

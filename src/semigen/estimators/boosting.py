@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def boosted(
     for _ in range(n_rounds):
         rows = _drawn(n_rows, max(1, int(SEEN_ROWS * n_rows)), random)
         seen, own = cells[rows], None if weight is None else weight[rows]
-        residual = _residuals(is_class, score)
+        residual = residuals(is_class, score, _exp)
         for k, of_class in enumerate(is_class):
             grown = sklearn.tree.DecisionTreeRegressor(
                 max_depth=4, max_features=0.5, min_samples_leaf=3, random_state=random
@@ -75,12 +76,12 @@ def _drawn(n_rows: int, n_drawn: int, random: Any) -> NDArray[np.intp]:
     return np.array(drawn)
 
 
-def _residuals(is_class: Array, score: Array) -> Array:
-    """Indicators of the classes less their probabilities, (K, n)."""
+def residuals(is_class: Array, score: Array, exp: Callable[[Array], Array]) -> Array:
+    """Indicators of the classes less their probabilities, (K, n); of two classes of the second, (1, n)."""
     if len(score) == 1:
-        odds = _exp(-np.maximum(score, -LARGEST_SCORE))
+        odds = exp(-np.maximum(score, -LARGEST_SCORE))
         return np.asarray(-((1.0 - is_class) - is_class * odds) / (1.0 + odds))
-    odds = _exp(score - score.max(axis=0))
+    odds = exp(score - score.max(axis=0))
     return np.asarray(is_class - odds / odds.sum(axis=0))
 
 

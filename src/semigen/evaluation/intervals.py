@@ -46,10 +46,7 @@ def share_of(mean: float, n_rows: float) -> Estimate:
 
 
 def of_mean(value: Array, weight: Array, least: float, most: float, n_intervals: int = 1) -> Estimate:
-    """Mean of numbers that lie between ``least`` and ``most``, with Student's t interval.
-
-    It is so wide that 95 % of the times ``n_intervals`` of them all hold (Bonferroni's inequality).
-    """
+    """Mean of numbers that lie between ``least`` and ``most``, with Student's t interval; see ``_tail``."""
     mean, _, n = _moments(value, weight)
     error = np.linalg.norm(weight / weight.sum() * (value - mean))
     return mean_of(mean, float(error), n, least, most, n_intervals)
@@ -61,7 +58,7 @@ def mean_of(
     """A mean of so many rows, as :func:`of_mean` has it; ``error``: its standard error but for n - 1."""
     if n_rows < 1.01:  # about one row: its spread is unknown
         return Estimate(mean, least, most)
-    half = float(stdtrit(n_rows - 1, 1 - (1 - TAIL) / n_intervals) * error * np.sqrt(n_rows / (n_rows - 1)))
+    half = float(stdtrit(n_rows - 1, _tail(n_intervals)) * error * np.sqrt(n_rows / (n_rows - 1)))
     return _estimate(mean, max(mean - half, least), min(mean + half, most))
 
 
@@ -74,8 +71,13 @@ def of_paired_shares(value: Array, weight: Array, n_intervals: int = 1) -> Estim
     mean, square, n = _moments(value, weight)
     center = mean * n / (n + 2)
     spread = (square * n + 1) / (n + 2) - center**2
-    half = float(ndtri(1 - (1 - TAIL) / n_intervals) * np.sqrt(spread / (n + 2)))
+    half = float(ndtri(_tail(n_intervals)) * np.sqrt(spread / (n + 2)))
     return _estimate(mean, max(center - half, -1.0), min(center + half, 1.0))
+
+
+def _tail(n_intervals: int) -> float:
+    """Quantile of the upper end, so that 95 % of the times so many intervals all hold (Bonferroni)."""
+    return 1 - (1 - TAIL) / n_intervals
 
 
 def _moments(value: Array, weight: Array) -> tuple[float, float, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.evaluation.uncertainty import entropy
 from semigen.judgement.diagnostics import COMPONENTS, SHAPE, TAILS, Gain
 from semigen.judgement.held_out import OutOfFold
 from semigen.judgement.study import LOGISTIC, Study, name_of
@@ -126,13 +127,9 @@ def _of_beliefs(study: Study) -> dict[str, float]:
             f"change expected by {name}": float(np.arcsinh(5 * (one * change).sum(axis=1).mean()))
             for name, one in believers.items()
         },
-        "entropy": _entropy(probs),
-        "entropy before": _entropy(probs_before),
+        "entropy": float(entropy(probs).mean()),
+        "entropy before": float(entropy(probs_before).mean()),
     }
-
-
-def _entropy(probs: Array) -> float:
-    return float(-(probs * np.log(probs)).sum(axis=1).mean())
 
 
 def _gain(study: Study, name: str) -> Gain:

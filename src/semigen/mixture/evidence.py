@@ -256,15 +256,21 @@ def judge(
     return Evidence(Calibration(powers, chances, shares), loss)
 
 
+def novel_probability(joint: Array, log_group: Array, n_classes: int) -> Array:
+    """p(row belongs to a novel component | x), (n,), from log p(x, group); 0 without novel components."""
+    if joint.shape[1] == n_classes:
+        return np.zeros(len(joint))
+    return np.asarray(np.exp(log_posterior(joint, log_group)[:, -1]))
+
+
 def warn_if_novelty_is_silent(mixture: Mixture, params: Params, rows: Blocks) -> None:
     """Say that all unlabeled rows are equally novel, where they are."""
-    novel = mixture.n_classes
-    if mixture.n_groups == novel:
+    if mixture.n_groups == mixture.n_classes:
         return
     here = rows.in_memory(ROWS_THAT_TELL)
     unlabeled = np.flatnonzero(~here.labels.is_labeled & (here.weight > 0))
     some = here.at(unlabeled[evenly(len(unlabeled), ROWS_THAT_TELL)])
-    probability = np.exp(log_posterior(log_joint(mixture, params, some), params.log_group[0])[:, novel:])
+    probability = novel_probability(log_joint(mixture, params, some), params.log_group[0], mixture.n_classes)
     if len(probability) >= ROWS_THAT_TELL // 10 and np.ptp(probability) < ALIKE < 2 * probability.mean():
         text = f"{probability.min():.0%} to {probability.max():.0%}"
         cure = "raise n_init, or take another family or components_per_class"

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
-from semigen.arrays.special import beyond_numbers, class_evidence, log_posterior, log_sum_exp
+from semigen.arrays.special import beyond_numbers, class_evidence, log_sum_exp
 from semigen.columns import Schema
 from semigen.common import checks
 from semigen.common.notices import warn
@@ -105,7 +105,7 @@ class FittedMixture:
 
     def novel_probability(self, X: Any) -> Array:
         """p(row belongs to a novel component | x), (n,); 0 without novel components."""
-        return columns.in_precision_of(X, self._by_block(X, _novel_probability))
+        return columns.in_precision_of(X, self._by_block(X, evidence.novel_probability))
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
         """Draw rows from the model.
@@ -350,9 +350,3 @@ def _evidence(joint: Array, log_group: Array, n_classes: int) -> Array:
 
 def _log_density(joint: Array, *_: Any) -> Array:
     return np.asarray(log_sum_exp(joint.T))
-
-
-def _novel_probability(joint: Array, log_group: Array, n_classes: int) -> Array:
-    if joint.shape[1] == n_classes:
-        return np.zeros(len(joint))
-    return np.asarray(np.exp(log_posterior(joint, log_group)[:, -1]))

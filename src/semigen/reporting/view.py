@@ -92,12 +92,17 @@ def tiles(record: Record) -> list[tuple[str, str, str]]:
     return found
 
 
+def about_telling(record: Record) -> str | None:
+    """What to ask about columns that alone tell the class of every labeled row; None without them."""
+    names = record.get("telling_columns")
+    return sentence([visible(str(one)) for one in names]) if names else None
+
+
 def todo(record: Record) -> list[tuple[str, str, str]]:
     """What to do next: a sentence, and the part of the page that has more, with what to call it."""
     found = []
-    if record.get("telling_columns"):
-        said = sentence([visible(str(one)) for one in record["telling_columns"]])
-        found.append((said, "data", "data and labels"))
+    if asked := about_telling(record):
+        found.append((asked, "data", "data and labels"))
     if record["n_unlabeled"]:
         if record.get("label_next"):
             found.append(("Label the rows that teach the model most.", "label-next", "rows to label next"))
