@@ -32,7 +32,6 @@ from command_line import (
     table,
 )
 from semigen.comparison import judge
-from semigen.ensemble.auto import WIDE
 from semigen.representation import PlainColumns
 
 __all__ = ["here", "small", "table"]  # fixtures
@@ -141,15 +140,6 @@ def test_results_depend_on_the_seed_and_not_on_the_threads(table, small):
     given = semigen.load("b/model.semigen").get_params()
     assert (given["n_jobs"], given["random_state"]) == (2, 0)
     assert 500 < given["time_budget"] < 600  # what is left when the table is read
-
-
-def test_what_a_wide_table_cannot_have_is_said(table, small, monkeypatch):
-    for most, said in ((3, False), (2, True)):  # of three columns
-        monkeypatch.setattr("semigen.ensemble.auto.MOST_CORRELATED", most)
-        result = run("fit", "data.csv", "--target", "y", "--force")
-        assert ("takes no correlations into account" in " ".join(result.stderr.split())) == said
-        assert bool(json.loads(Path("data-semigen/summary.json").read_text())["model"]["assumed"]) == said
-        assert (WIDE in semigen.load("data-semigen/model.semigen").explanation_) == said
 
 
 def test_options_of_one_model_are_refused_for_others(table):

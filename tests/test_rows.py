@@ -30,10 +30,9 @@ def test_blocks_in_threads_are_the_whole_in_the_order_of_the_rows(rng):
 def test_estimated_shares_weigh_equal_shares_against_any_by_their_evidence():
     count = np.array([2.0, 7.0])
     grid = (np.arange(20_000) + 0.5) / 20_000
-    jeffreys = 1 / (np.pi * np.sqrt(grid * (1 - grid)))
     likelihood = grid**2 * (1 - grid) ** 7
-    uneven, even = (likelihood * jeffreys).mean(), 0.5**9
-    mean = (likelihood * jeffreys * grid).mean() / uneven
+    uneven, even = 0.8 * likelihood.mean(), 0.2 * 0.5**9
+    mean = 0.8 * (likelihood * grid).mean() / uneven
     wanted = (even * 0.5 + uneven * mean) / (even + uneven)
     np.testing.assert_allclose(estimated_shares(count), [wanted, 1 - wanted], atol=2e-3)
 

@@ -44,6 +44,9 @@ def _options() -> argparse.Namespace:
         "--permuted", action="store_true", help="only tables whose unlabeled rows are permuted"
     )
     parser.add_argument("--mixed", action="store_true", help="only mixed tables with labels drawn at random")
+    parser.add_argument(
+        "--packages", action="store_true", help="only tables of R packages, labels drawn at random"
+    )
     parser.add_argument("--folder", type=Path, help="of the mixed tables; or the variable SEMIGEN_TABLES")
     parser.add_argument(
         "--learn-weights",

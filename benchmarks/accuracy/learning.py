@@ -12,12 +12,13 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from benchmarks.accuracy import bank, mixed
+from benchmarks.accuracy import bank, mixed, packages
 from benchmarks.accuracy.bank import Entry
 from benchmarks.accuracy.splits import BOOK, SUITES, TABLES, Cell
 from benchmarks.markdown import table
@@ -51,8 +52,15 @@ SHUFFLED = tuple(
     mixed.SHUFFLED + name for name in ("australian", "german", "segment", "titanic", "tae", "page-blocks0")
 )
 DENSE = tuple(name for name in BOOK if name not in DOCUMENTS)
-FITS = {"mixed": (*mixed.TABLES, *SHUFFLED), "tables": tuple(TABLES), "sslbook": DENSE}
+FITS = {
+    "mixed": (*mixed.TABLES, *SHUFFLED),
+    "packages": tuple(packages.LEARNED_FROM),
+    "tables": tuple(TABLES),
+    "sslbook": DENSE,
+}
 """By suite the data sets that weights are learned from, one seed of each."""
+COUNTED = {"tables": 3.0, "sslbook": 3.0}
+"""How often a fit counts: of data with strong clusters there are few."""
 RELATIVES = {
     "crx": "australian",
     "abalone9-18": "abalone19",
@@ -61,9 +69,12 @@ RELATIVES = {
     "cleveland-0_vs_4": "heart",
     "g241d": "g241c",
     "digits": "optdigits",
+    "dslabs brca": "wdbc",
+    "carData TitanicSurvival": "titanic",
+    "openintro births14": "openintro ncbirths",
 }
 """Data sets of the same source or kind."""
-SOURCES = (*mixed.TABLES, *TABLES, *BOOK)
+SOURCES = (*mixed.TABLES, *TABLES, *BOOK, *packages.TABLES)
 N_GROUPS = 8
 """Of data sets; weights for a group are learned on the others."""
 
@@ -80,33 +91,48 @@ def judged(suite: str, cell: Cell) -> tuple[NDArray[np.intp], Array, float]:
     if AXES in found.names:
         weights = DOCUMENT_WEIGHTS
     else:
-        weights = for_columns(_written()[group(cell.data)], found.n_features)
+        weights = for_columns(learned_without(cell.data), found.n_features)
     return found.classes, found.probabilities(weights), found.seconds
 
 
+def learned_without(data: str) -> Weights:
+    """Default weights that were learned on other data sets than this one and its relatives."""
+    weights: Weights = _written()["all"]
+    if data not in packages.JUDGED_ONLY:
+        weights = _written()["without group"][group(data)]
+    return weights
+
+
 @cache
-def _written() -> list[Weights]:
-    found: list[Weights] = json.loads(FILE.read_text(encoding="utf-8"))["without group"]
+def _written() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
     return found
 
 
-def learn(entries: Iterable[Entry], models: Collection[str] | None = None) -> Weights:
-    """Weights ≥ 0 of some models that minimize the mean over the fits of the test log-loss over log K."""
+def learn(
+    entries: Iterable[Entry], models: Collection[str] | None = None, counted: Iterable[float] | None = None
+) -> Weights:
+    """Weights ≥ 0 of some models that minimize the mean over the fits of the test log-loss over log K.
+
+    A fit counts as often as ``counted`` says, once if that is None. A model that a fit lacks says nothing.
+    """
     entries = list(entries)
-    names = [name for name in entries[0].names.tolist() if models is None or name in models]
-    used = np.isin(entries[0].names, names)
+    times = np.ones(len(entries)) if counted is None else np.array(list(counted))
+    known = dict.fromkeys(name for one in entries for name in one.names.tolist())
+    names = [name for name in known if models is None or name in models]
     shares = [
         np.array(list(for_columns(dict.fromkeys(names, 1.0), one.n_features).values())) for one in entries
     ]
+    said = [_of(one, names) for one in entries]
 
     def loss(weights: Array) -> tuple[float, Array]:
         total, gradient = 0.0, np.zeros(len(weights))
-        for one, share in zip(entries, shares, strict=True):
-            evidence, code = one.evidence[used, :LEARNED_FROM], one.code[:LEARNED_FROM]
+        for one, share, evidence, count in zip(entries, shares, said, times, strict=True):
+            code = one.code[:LEARNED_FROM]
             rows = np.arange(len(code))
             log_probs = pooled(one.log_prior, evidence, share * weights)
             expected = (np.exp(log_probs) * evidence).sum(axis=2)
-            scale = 1 / (len(code) * np.log(len(one.log_prior)) * len(entries))
+            scale = count / (len(code) * np.log(len(one.log_prior)) * times.sum())
             total -= scale * log_probs[rows, code].sum()
             gradient += scale * share * (expected - evidence[:, rows, code]).sum(axis=1)
         return total, gradient
@@ -114,6 +140,14 @@ def learn(entries: Iterable[Entry], models: Collection[str] | None = None) -> We
     start = np.full(len(names), 1 / len(names))
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(names)).x
     return dict(zip(names, found.tolist(), strict=True))
+
+
+def _of(one: Entry, names: Sequence[str]) -> Array:
+    """Evidence of some models for the rows that weights are learned from, (M, n, K)."""
+    places = {name: place for place, name in enumerate(one.names.tolist())}
+    evidence = one.evidence[:, :LEARNED_FROM].astype(np.float64)
+    none = np.zeros(evidence.shape[1:])
+    return np.stack([evidence[places[name]] if name in places else none for name in names])
 
 
 def page(data: Collection[str]) -> str:
@@ -128,9 +162,9 @@ def page(data: Collection[str]) -> str:
     if not places:
         return f"No table of the suite is in {mixed.VARIABLE} or beside the project: nothing to learn from."
     entries = {place: bank.entry(*place, seed=0) for place in places}
-    weights, alone = _cautious(entries.values()), learn(entries.values(), SUPERVISED)
+    weights, alone = _cautious(entries), learn(entries.values(), SUPERVISED)
     others = [
-        _cautious(one for place, one in entries.items() if group(place[1]) != left_out)
+        _cautious({place: one for place, one in entries.items() if group(place[1]) != left_out})
         for left_out in range(N_GROUPS)
     ]
     FILE.write_text(json.dumps({"all": weights, "without group": others}, indent=1) + "\n", encoding="utf-8")
@@ -157,8 +191,9 @@ def page(data: Collection[str]) -> str:
     )
 
 
-def _cautious(entries: Iterable[Entry]) -> Weights:
-    learned = learn(entries, LEARNED)
+def _cautious(entries: Mapping[Place, Entry]) -> Weights:
+    counted = [COUNTED.get(suite, 1.0) for suite, *_ in entries]
+    learned = learn(entries.values(), LEARNED, counted)
     return {name: CAUTION * learned.get(name, 0.0) for name in DEFAULT_WEIGHTS}
 
 

@@ -16,6 +16,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from benchmarks.accuracy import packages
+
 VARIABLE = "SEMIGEN_TABLES"
 """The environment variable that names the folder of the tables."""
 DEFAULT = Path(__file__).resolve().parents[3] / "shared" / "data" / "tables"
@@ -53,7 +55,10 @@ def folder() -> Path:
 @cache
 def read(name: str) -> tuple[pd.DataFrame, Labels]:
     """Columns and classes 0 … K-1 of a table."""
-    frame = pd.read_csv(folder() / f"{name}.csv.gz")
+    if name in packages.TABLES:
+        frame = packages.read(name).copy()
+    else:
+        frame = pd.read_csv(folder() / f"{name}.csv.gz")
     _, y = np.unique(frame.pop("target").astype(str), return_inverse=True)
     return frame, y.astype(np.intp)
 

@@ -39,7 +39,9 @@ FEW_COLUMNS = 1000
 """Methods that hold matrices of columns × columns run up to here."""
 
 ALL = ("tables", "sslbook", "newsgroups", "permuted")
-EVERYWHERE = (*ALL, "mixed")
+EVERYDAY = ("mixed", "packages")
+"""Suites of tables as people have them."""
+EVERYWHERE = (*ALL, *EVERYDAY)
 NUMERIC = ("tables", "sslbook", "permuted")
 DEVELOPMENT = ("tables", "sslbook", "newsgroups")
 
@@ -109,7 +111,7 @@ class Method:
 
 _regression = partial(LogisticRegression, max_iter=1000)
 _labeled = partial(Method, form=NUMBERS, labeled_only=True)
-_mixed = partial(Method, suites=("mixed",), labeled_only=True)
+_mixed = partial(Method, suites=EVERYDAY, labeled_only=True)
 
 OURS: dict[str, Method] = {
     AUTO: Method(AutoClassifier, EVERYWHERE, kept=learning.judged),
@@ -143,7 +145,7 @@ BASELINES: dict[str, Method] = {
     "LogReg": _labeled(_regression, EVERYWHERE),
     "LDA-shrink": _labeled(
         partial(LinearDiscriminantAnalysis, solver="lsqr", shrinkage="auto"),
-        (*NUMERIC, "mixed"),
+        (*NUMERIC, *EVERYDAY),
         few_columns=True,
     ),
     "1NN": Method(partial(KNeighborsClassifier, 1), form="unit", labeled_only=True),

@@ -43,7 +43,7 @@ class Results:
             key: {seed: one for seed, one in fits.items() if seed in found.get((*key[:2], models.AUTO), fits)}
             for key, fits in found.items()
         }
-        return cls(suite, paired if suite.name == "mixed" else dict(found), dict(commits))
+        return cls(suite, paired if suite.name in models.EVERYDAY else dict(found), dict(commits))
 
     @property
     def cells(self) -> list[Cell]:

@@ -27,6 +27,7 @@ TITLES = {
     "newsgroups": "20 Newsgroups by date",
     "permuted": "bundled tables with useless unlabeled rows",
     "mixed": "mixed tables, labels drawn at random",
+    "packages": "tables of R packages, labels drawn at random",
 }
 Given = dict[tuple[str, int, str], dict[str, str]]
 
@@ -34,7 +35,7 @@ Given = dict[tuple[str, int, str], dict[str, str]]
 def page(suite: Suite) -> str:
     """All tables of a suite."""
     results = Results.read(suite)
-    if suite.name == "mixed":
+    if suite.name in models.EVERYDAY:
         title = f"# Accuracy: {TITLES[suite.name]}"
         written = "Written by `python -m benchmarks.accuracy`; [what it means](../../README.md)."
         return "\n".join(

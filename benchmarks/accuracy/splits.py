@@ -18,7 +18,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wi
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.accuracy import mixed
+from benchmarks.accuracy import mixed, packages
 from benchmarks.text import newsgroups
 
 UNLABELED = -1
@@ -212,4 +212,7 @@ SUITES = {
     "newsgroups": Suite("newsgroups", documents, ("newsgroups",), NEWSGROUPS_LABELS, NEWSGROUPS_SEEDS),
     "permuted": Suite("permuted", permuted, tuple(TABLES), TABLE_LABELS, PERMUTED_SEEDS),
     "mixed": Suite("mixed", everyday, mixed.TABLES, mixed.LABELS, mixed.SEEDS, (*MEASURES, *UNEVEN)),
+    "packages": Suite(
+        "packages", everyday, tuple(packages.TABLES), mixed.LABELS, mixed.SEEDS, (*MEASURES, *UNEVEN)
+    ),
 }

@@ -51,6 +51,7 @@ def lines(results: Results) -> Lines:
         "newsgroups": _newsgroups,
         "permuted": _permuted,
         "mixed": everyday.targets,
+        "packages": everyday.targets,
     }
     return of_suite[results.suite.name](results)
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 from collections.abc import Sequence
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -37,7 +35,7 @@ from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, crossfitted_p
 Array = NDArray[np.float64]
 
 CASES, PAGE = RESULTS / "ensembles.csv", RESULTS / "ensembles.md"
-SUITES = ("mixed", "tables", "sslbook")
+SUITES = ("mixed", "packages", "tables", "sslbook")
 DIGITS = 5
 BINS = (0.0, 0.1, 0.25, 0.4, 0.6, 0.75, 1.0)
 DAMAGE = 0.05
@@ -49,8 +47,7 @@ def measured(suite: str, data: str, n_labeled: int, seed: int) -> dict[str, obje
     held_out, names = one.held_out, one.names.tolist()
     if not held_out.n_unlabeled:
         return None
-    learned = _default_weights()[default_weights.group(data)]
-    weights = for_columns(learned, one.n_features)
+    weights = for_columns(default_weights.learned_without(data), one.n_features)
     start = {name: weights[name] for name in names}
     alone = supervised_weights(start)
     pair = crossfitted_pair(held_out, start, RIDGE)
@@ -81,15 +78,6 @@ def measured(suite: str, data: str, n_labeled: int, seed: int) -> dict[str, obje
         "held_out_change": round(difference.log_loss.value, DIGITS),
         **{name: round(float(sign), DIGITS) for name, sign in zip(SIGNS, signs, strict=True)},
     }
-
-
-@cache
-def _default_weights() -> list[dict[str, float]]:
-    """Weights of the models, learned without each group of tables."""
-    found: list[dict[str, float]] = json.loads(default_weights.FILE.read_text(encoding="utf-8"))[
-        "without group"
-    ]
-    return found
 
 
 def measure() -> list[dict[str, str]]:

@@ -22,7 +22,7 @@ from benchmarks.accuracy import mixed
 from benchmarks.querying import learner
 from benchmarks.querying.__main__ import CLIP, RESULTS, STEPS
 from benchmarks.querying.strategies import CONTENDERS, OURS, RANDOM
-from semigen.data.weights import JEFFREYS, estimated_shares
+from semigen.data.weights import estimated_shares
 
 LINES = RESULTS / "shares.csv"
 TABLES = (
@@ -53,7 +53,7 @@ def _mean(one: learner.Pool, labeled: np.ndarray, found: learner.Learned) -> np.
 
 
 def _counts(one: learner.Pool, labeled: np.ndarray, found: learner.Learned) -> np.ndarray:
-    return (found.count + JEFFREYS) / (found.count + JEFFREYS).sum()
+    return (found.count + 0.5) / (found.count + 0.5).sum()
 
 
 SHARES: dict[str, Callable[[learner.Pool, np.ndarray, learner.Learned], np.ndarray]] = {

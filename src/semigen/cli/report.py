@@ -18,7 +18,7 @@ from semigen.comparison import (
     explain,
     explain_standing,
 )
-from semigen.ensemble.auto import WIDE, assumed_shares
+from semigen.ensemble.auto import assumed_shares
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT
 from semigen.reporting.facts import WITH, WITHOUT
 
@@ -87,8 +87,6 @@ def training_notes(about: dict[str, Any]) -> Iterator[str]:
         yield f"EM stopped after {about['n_iter']} iterations, before it converged."
     if about.get("dependence_shift"):
         yield DEPENDENCE_SHIFT
-    if WIDE in about.get("assumed", ()):
-        yield f"{WIDE}."
     if about.get("stopped_early"):
         yield "the time budget ended the fit early: some mixtures, folds or models may be missing."
     if "not finite" in (about.get("outcome"), about.get("features", {}).get("outcome")):

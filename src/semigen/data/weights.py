@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from narwhals.dependencies import is_pandas_dataframe, is_pandas_series
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, gammaln
+from scipy.special import expit, gammaln, logit
 
 from semigen.common.notices import warn
 from semigen.data.labels import Labels, encode, refuse_rows
@@ -16,7 +16,8 @@ from semigen.exceptions import LabelError, LabelWarning
 
 Array = NDArray[np.float64]
 
-JEFFREYS = 0.5
+EVEN = 0.2
+"""Prior probability that all classes are equally frequent: about one table in five."""
 
 
 def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]:
@@ -138,10 +139,10 @@ def class_shares(labels: Labels, weight: Array) -> Array:
 def estimated_shares(count: Array) -> Array:
     """Class shares that the labels of each class suggest, (K,), positive, sum 1.
 
-    The posterior mean of the shares under two hypotheses of equal prior probability: all classes are equally
-    frequent; or the shares are anything, with Jeffreys' prior, a Dirichlet distribution with parameters 1/2
-    (Kass & Raftery 1995, *JASA* 90:773, on weighing hypotheses by their evidence). So a few uneven labels are
-    no reason to believe in uneven classes, and many are.
+    The posterior mean of the shares under two hypotheses: all classes are equally frequent (prior probability
+    ``EVEN``); or all shares are equally likely, a Dirichlet distribution with parameters 1 (Kass & Raftery
+    1995, *JASA* 90:773, on weighing hypotheses by their evidence). So a few uneven labels are no reason to
+    believe in very uneven classes, and many are.
 
     Parameters
     ----------
@@ -153,14 +154,13 @@ def estimated_shares(count: Array) -> Array:
     >>> import numpy as np
     >>> from semigen.data.weights import estimated_shares
     >>> estimated_shares(np.array([3.0, 5.0])).round(2)
-    array([0.47, 0.53])
-    >>> estimated_shares(np.array([30.0, 50.0])).round(2)
     array([0.43, 0.57])
+    >>> estimated_shares(np.array([30.0, 50.0])).round(2)
+    array([0.39, 0.61])
     """
     n, n_classes = count.sum(axis=-1, keepdims=True), count.shape[-1]
     even = -n[..., 0] * np.log(n_classes)
-    total = JEFFREYS * n_classes
-    uneven = gammaln(total) - gammaln(n[..., 0] + total)
-    uneven = uneven + (gammaln(count + JEFFREYS) - gammaln(JEFFREYS)).sum(axis=-1)
-    belief = expit(even - uneven)[..., None]
-    return np.asarray(belief / n_classes + (1 - belief) * (count + JEFFREYS) / (n + total))
+    total = float(n_classes)
+    uneven = gammaln(total) - gammaln(n[..., 0] + total) + gammaln(count + 1.0).sum(axis=-1)
+    belief = expit(logit(EVEN) + even - uneven)[..., None]
+    return np.asarray(belief / n_classes + (1 - belief) * (count + 1.0) / (n + total))

@@ -24,7 +24,7 @@ from semigen.comparison import Comparison, Verdict, explain
 from semigen.data.weights import class_rows, class_shares, read_labels
 from semigen.em import Data, Engine
 from semigen.ensemble.deep_models import DEEP, check_deep, deep_to_try, explain_deep, settle_deep
-from semigen.ensemble.defaults import MOST_CORRELATED, SUPERVISED, default_weights, models
+from semigen.ensemble.defaults import SUPERVISED, default_weights, models
 from semigen.ensemble.fitted import FittedEnsemble
 from semigen.ensemble.fitted import shares as shares_of_models
 from semigen.ensemble.forms import Forms, graph_of, seconds_to_predict
@@ -43,7 +43,6 @@ from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, Princ
 Array = NDArray[np.float64]
 
 RIDGE = 20.0
-WIDE = f"of more than {MOST_CORRELATED:,} columns the mixture per class takes no correlations into account"
 SHARE_OF_MIXTURES = 0.4
 """Of a time budget."""
 
@@ -152,10 +151,10 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
 
     Notes
     -----
-    Of more than 64 columns the mixtures per class have one covariance for all classes, of more than 2,000
-    they take no correlations into account. Of more than 10,000 rows the mixture features are fitted on as
-    many drawn at random, of more than 16,000 the graph, of more than 100,000 the mixture per class; of more
-    than 20,000 labeled rows the models learn from as many, drawn class by class.
+    Of more than 64 columns the mixtures per class read the principal axes and the distance from them (of a
+    table larger than memory: of more than 2,000). Of more than 10,000 rows the mixture features are fitted on
+    as many drawn at random, of more than 16,000 the graph, of more than 100,000 the mixture per class; of
+    more than 20,000 labeled rows the models learn from as many, drawn class by class.
 
     Examples
     --------
@@ -239,8 +238,6 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             X, y, sample_weight, self.kinds, self.unlabeled, seed, self.engine
         )
         schema, matrix = columns.learn(X, self.kinds, sparse="words")
-        if schema.n_features > MOST_CORRELATED and not issparse(matrix):
-            schema = replace(schema, notes=(*schema.notes, WIDE))
         self.schema_ = as_modeled(choose("auto", "diag", schema, sparse=issparse(matrix)), schema)
         validate_data(self, X if source is None else source.shown, skip_check_array=True)
         labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
@@ -280,7 +277,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             clock.reserve(seconds_to_predict(self.forms_, table, matrix.shape[0]))
         X_formed = self.forms_.of(table)
         deep = deep_to_try(self.deep, clock.left(), seed, X_formed, labels, weight)
-        self.pool_ = self._pool(clock, seed, deep).fit_in_runs(
+        self.pool_ = self._pool(len(table), clock, seed, deep, source is not None).fit_in_runs(
             X_formed,
             labels,
             None if (weight == 1).all() else weight,
@@ -330,11 +327,12 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             kept.forget()
         return self
 
-    def _pool(self, clock: Clock, seed: int, deep: list[Any]) -> PoolClassifier:
+    def _pool(self, n_rows: int, clock: Clock, seed: int, deep: list[Any], streamed: bool) -> PoolClassifier:
         """The ensemble before it is fitted."""
         forms, sparse = self.forms_, self.forms_.plain.sparse_
         n_features, n_classes = self.schema_.n_features, len(self.classes_)
-        plain = models(forms, n_features, seed, sparse=sparse, engine=of_few(self.engine))
+        engine = of_few(self.engine)
+        plain = models(forms, n_rows, n_features, seed, sparse=sparse, streamed=streamed, engine=engine)
         default = default_weights(sparse=sparse, n_features=n_features, n_classes=n_classes)
         kept = [name for name in default if name not in self._left_out]
         return PoolClassifier(

@@ -40,43 +40,51 @@ SUPERVISED_WEIGHTS = {LOGISTIC: 0.3, EXTRA_TREES: 0.35, BOOSTING: 0.05, SUPERVIS
 """The same where there are only supervised models; their proportions count."""
 MOST_BOOSTED = 50
 """Classes of which boosted trees are grown: more get fewer than ten rounds, which say little."""
-MOST_SHAPES, MOST_CORRELATED = 64, 2_000
-"""Columns of which labels left out choose the covariance of a mixture per class, full or tied, and columns of
-which its correlations are known at all: the time grows with their cube."""
+MOST_COLUMNS, MOST_STREAMED = 64, 2_000
+"""Columns up to which the mixtures per class read the table itself, and those of a table larger than memory:
+the time grows with their cube. Of more they read its principal axes and the distance from these."""
+FEW_ROWS = 300
+"""With fewer the distance is not read: rows of the fit are nearer to their axes than new rows are."""
 WIDE = 16
 """Columns from which models that learn classes from the columns themselves count less, in inverse proportion:
 the more there are, the less a handful of labels say which of them matter."""
+GROWTH = 0.15
+"""Power of the number of columns over ``WIDE`` with which the others count more: clusters stand out."""
 DOCUMENT_WEIGHTS = {MIXTURES: 0.4, MIXTURE_PER_CLASS: 0.8, LOGISTIC: 0.05, AXES: 0.1}
 """The same for sparse rows, where the mixture per class is the strong model. Chosen on the training documents
 of 20 Newsgroups and half of the splits of the SSL book's Text."""
 
 
-def covariance_of(n_features: int) -> str:
-    """The covariance of the mixtures per class for so many columns."""
-    if n_features > MOST_CORRELATED:
-        return "diag"
-    return "auto" if n_features <= MOST_SHAPES else "tied"
-
-
 def models(
-    forms: Forms, n_features: int, seed: int, *, sparse: bool, engine: Engine | None = None
+    forms: Forms,
+    n_rows: int,
+    n_features: int,
+    seed: int,
+    *,
+    sparse: bool,
+    streamed: bool = False,
+    engine: Engine | None = None,
 ) -> list[tuple[str, str, Any]]:
     """Name, form of the rows (:class:`semigen.ensemble.forms.FormedRows`) and classifier of each model.
 
     Parameters
     ----------
     forms : Forms
-    n_features : int
-        Columns of the table.
+    n_rows, n_features : int
+        Rows to learn from, and columns of the table.
     seed : int
     sparse : bool
         Whether the rows are documents.
+    streamed : bool
+        Whether the rows are a sample, and the mixture per class goes on to all rows of a source.
     engine : Engine or None
         Of the mixtures per class.
     """
+    as_given = n_features <= (MOST_STREAMED if streamed else MOST_COLUMNS)
+    density = "table" if as_given else "principal_axes" if n_rows < FEW_ROWS else "axes_and_distance"
     mixture = partial(
         MixtureClassifier,
-        covariance=covariance_of(n_features),
+        covariance="tied" if as_given and n_features > MOST_COLUMNS else "auto",
         max_iter=50,
         tol=1e-4,
         unlabeled=None,
@@ -97,12 +105,12 @@ def models(
     return [
         (MIXTURES, "responsibilities", RidgeLogistic(25.0)),
         (SPREADING, "neighbors", GraphSpreading(FrozenEstimator(forms.graph))),
-        (MIXTURE_PER_CLASS, "table", mixture(unlabeled_weight=0.1)),
+        (MIXTURE_PER_CLASS, density, mixture(unlabeled_weight=0.1)),
         (LOGISTIC, "plain", RidgeLogistic(1.0)),
         (GRAPH, "graph_features", RidgeLogistic(10.0)),
         (EXTRA_TREES, "plain", ExtraTrees(random_state=seed)),
         (BOOSTING, "plain", BoostedTrees(random_state=seed)),
-        (SUPERVISED_MIXTURE, "table", mixture(unlabeled_weight=0.0)),
+        (SUPERVISED_MIXTURE, density, mixture(unlabeled_weight=0.0)),
     ]
 
 
@@ -116,9 +124,9 @@ def default_weights(*, sparse: bool, n_features: int, n_classes: int) -> dict[st
 
 def for_columns(weights: Mapping[str, float], n_features: int) -> dict[str, float]:
     """Default weights for a table of so many columns; see ``WIDE``."""
-    share = min(1.0, WIDE / n_features)
+    times = max(1.0, n_features / WIDE)
     wide = (MIXTURE_PER_CLASS, *SUPERVISED)
-    return {name: weight * (share if name in wide else 1.0) for name, weight in weights.items()}
+    return {name: weight * (1 / times if name in wide else times**GROWTH) for name, weight in weights.items()}
 
 
 def supervised_weights(weights: Mapping[str, float]) -> dict[str, float]:

@@ -24,6 +24,7 @@ from semigen.data.sources import over_partitions, probabilities
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS
 from semigen.ensemble.forms import FormedRows, Forms
 from semigen.ensemble.pool import PoolClassifier
+from semigen.ensemble.training import read_form
 from semigen.ensemble.uncertainty import Ensemble, UncertainEnsemble
 
 Array = NDArray[np.float64]
@@ -71,6 +72,9 @@ class FittedEnsemble(UncertainEnsemble):
     @available_if(_has_density)  # type: ignore[untyped-decorator]
     def score_samples(self, X: Any) -> Array:
         """Log p(x) under the mixture per class, nats, (n,); of documents, of their words in their order.
+
+        Of a table of more than 64 columns (larger than memory: of more than 2,000) it is the density of the
+        principal axes and, from 300 rows on, of the logarithm of the distance from them.
 
         Rows of which fewer values are missing have more values to be unlikely in: compare rows that lack the
         same.
@@ -150,8 +154,8 @@ class FittedEnsemble(UncertainEnsemble):
 
     def _densities(self, rows: FormedRows) -> Array:
         """Log p(x) of rows under the mixture per class, (n,)."""
-        mixture = self.pool_.estimators_[MIXTURE_PER_CLASS]
-        return np.asarray(mixture.score_samples(rows.words if self.forms_.plain.sparse_ else rows.table))
+        form = self.pool_.forms_[MIXTURE_PER_CLASS]
+        return np.asarray(self.pool_.estimators_[MIXTURE_PER_CLASS].score_samples(read_form(rows, form)))
 
     def _densities_of_some(self, table: ReadTable) -> Array | None:
         """Sorted log p(x) of rows of the fit, evenly spaced; None without the mixture per class."""

@@ -21,6 +21,8 @@ from semigen.representation.plain import PlainColumns
 
 Array = NDArray[np.float64]
 
+LEAST_DISTANCE = 1e-3
+"""Added to the squared distance from the axes, per column of variance 1, before its logarithm is taken."""
 TIMED_ROWS = 1_000
 """Rows whose forms are timed under a time budget."""
 
@@ -102,6 +104,12 @@ class FormedRows:
     def principal_axes(self) -> Array:
         """Principal axes of the last view, (n, q)."""
         return self.views[-1]
+
+    @cached_property
+    def axes_and_distance(self) -> Array:
+        """Principal axes of the last view, and the logarithm of the distance from them, (n, q + 1)."""
+        distance = self.forms.mixtures.views_[-1].distance(self.table, self.principal_axes)
+        return np.column_stack([self.principal_axes, np.log(distance + LEAST_DISTANCE)])
 
     @cached_property
     def responsibilities(self) -> Responsibilities:

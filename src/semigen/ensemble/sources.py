@@ -65,8 +65,9 @@ def learn_from_all(
         f"{'all' if rows.holds_all_labeled else 'some'} labeled ones among them)"
     )
     mixture = pool.estimators_.get(MIXTURE_PER_CLASS)
-    if mixture is None or rows.is_sparse or not in_time:
-        why = "documents" if rows.is_sparse else "the time budget"
+    as_given = pool.forms_.get(MIXTURE_PER_CLASS) == "table"
+    if mixture is None or not as_given or not in_time:
+        why = "the time budget" if not in_time else "documents" if rows.is_sparse else "many columns"
         return f"{about}, the mixture per class, too ({why})."
     is_label = rows.labels.pattern_labeled
     of_sample, of_all = (one.where(~is_label).total_weight for one in (rows.sample, rows))

@@ -101,13 +101,22 @@ class PrincipalAxes(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def with_scores(self, X: Any, scores: Array | None) -> Array:
         """What :meth:`transform` gives; ``scores`` as :meth:`PlainColumns.with_scores` takes them."""
-        check_is_fitted(self)
-        table: Any = self.plain_.with_scores(X, scores)
+        table = self._table(X, scores)
         if self.svd_ is not None:
             return np.asarray(sklearn.preprocessing.normalize(self.svd_.transform(table)))
-        if self.filler_ is not None:
-            table = self._filled(table, self.plain_.missing_after(X))
         return np.asarray((table - self.mean_) @ self.axes_)
+
+    def distance(self, X: Any, found: Array) -> Array:
+        """Squared distance of dense rows from their places (n, q) on the axes, mean over columns, (n,)."""
+        centered = self._table(X, None) - self.mean_
+        apart = np.einsum("ij,ij->i", centered, centered) - np.einsum("ij,ij->i", found, found)
+        return np.asarray(np.maximum(apart, 0.0) / centered.shape[1])
+
+    def _table(self, X: Any, scores: Array | None) -> Any:
+        """Rows as numbers, (n, P), without missing values; sparse if the rows are."""
+        check_is_fitted(self)
+        table: Any = self.plain_.with_scores(X, scores)
+        return table if self.filler_ is None else self._filled(table, self.plain_.missing_after(X))
 
     def _most_axes(self, table: Any) -> int:
         return int(max(1, min(self.n_axes, min(table.shape) - 1)))
