@@ -45,6 +45,8 @@ class Entry:
         Classes of the test rows.
     held_out : HeldOut
     dependence_shift : bool
+    agreement : float
+        Of two generative models on the unlabeled rows (:func:`semigen.ensemble.harm.agreement`), or NaN.
     n_features : int
         Columns of the table.
     seconds : float
@@ -58,13 +60,20 @@ class Entry:
     code: NDArray[np.intp]
     held_out: HeldOut
     dependence_shift: bool
+    agreement: float
     n_features: int
     seconds: float
+
+    @property
+    def agreed(self) -> float | None:
+        """``agreement``, None where there is none."""
+        return None if np.isnan(self.agreement) else self.agreement
 
     def probabilities(self, weights: Mapping[str, float], ridge: float = RIDGE) -> Array:
         """Class probabilities of the test rows, (n, K), by AutoClassifier with these default weights."""
         start = {name: weights[name] for name in self.names.tolist()}
-        found = settle(self.held_out, start, ridge, self.dependence_shift).weights
+        shift = self.dependence_shift
+        found = settle(self.held_out, start, ridge, shift, self.agreed, self.n_features).weights
         return np.exp(pooled(self.log_prior, self.evidence, np.array(list(found.values()))))
 
     def losses(self, probs: Array) -> tuple[float, float]:
@@ -90,6 +99,7 @@ def entry(suite: str, data: str, n_labeled: int, seed: int) -> Entry:
         **simple,
         held_out=held_out,
         dependence_shift=bool(found["dependence_shift"]),
+        agreement=float(found["agreement"]),
         n_features=int(found["n_features"]),
         seconds=float(found["seconds"]),
     )
@@ -130,6 +140,7 @@ def _fitted(split: Split) -> Entry:
         np.searchsorted(auto.classes_, split.y_test),
         pool.held_out_,
         auto.dependence_shift_,
+        np.nan if auto.agreement_ is None else auto.agreement_,
         auto.schema_.n_features,
         seconds,
     )

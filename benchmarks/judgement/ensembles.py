@@ -45,13 +45,13 @@ def measured(suite: str, data: str, n_labeled: int, seed: int) -> dict[str, obje
     """Signs of one fit and what its test rows say; None where nothing is unlabeled or held out."""
     one = bank.entry(suite, data, n_labeled, seed)
     held_out, names = one.held_out, one.names.tolist()
-    if not held_out.n_unlabeled:
+    if not held_out.n_unlabeled or one.agreed is None:
         return None
     weights = for_columns(default_weights.learned_without(data), one.n_features)
     start = {name: weights[name] for name in names}
     alone = supervised_weights(start)
     pair = crossfitted_pair(held_out, start, RIDGE)
-    signs = harm_signs(held_out, names, pair[ALL_MODELS], pair[SUPERVISED_MODELS])
+    signs = harm_signs(held_out, pair[ALL_MODELS], pair[SUPERVISED_MODELS], one.agreed, one.n_features)
     validation = held_out.validation(pair)
     if signs is None or validation is None:
         return None

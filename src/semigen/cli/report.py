@@ -18,7 +18,7 @@ from semigen.comparison import (
     explain,
     explain_standing,
 )
-from semigen.ensemble.auto import assumed_shares
+from semigen.ensemble.explained import assumed_shares
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT
 from semigen.reporting.facts import WITH, WITHOUT
 

@@ -20,16 +20,17 @@ from semigen.common.checks import integer
 from semigen.common.notices import warn
 from semigen.common.progress import Clock, Progress
 from semigen.common.threads import begun, one_blas_thread, thread_count
-from semigen.comparison import Comparison, Verdict, explain
+from semigen.comparison import Comparison, Verdict
 from semigen.data.weights import class_rows, class_shares, read_labels
 from semigen.em import Data, Engine
 from semigen.ensemble.deep_models import DEEP, check_deep, deep_to_try, explain_deep, settle_deep
 from semigen.ensemble.defaults import SUPERVISED, default_weights, models
+from semigen.ensemble.explained import explanation
 from semigen.ensemble.fitted import FittedEnsemble
-from semigen.ensemble.fitted import shares as shares_of_models
 from semigen.ensemble.forms import Forms, graph_of, seconds_to_predict
+from semigen.ensemble.harm import agreement
 from semigen.ensemble.pool import PoolClassifier
-from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, settle
+from semigen.ensemble.settle import settle
 from semigen.ensemble.sources import learn_from_all, of_few, sampled
 from semigen.ensemble.training import JUDGED_UNLABELED, rows_to_learn_from
 from semigen.estimators.base import TableClassifier
@@ -122,8 +123,15 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     verdict_ : Verdict
         Whether the unlabeled rows helped, from ``validation_``, and how likely they did harm.
     unlabeled_used_ : bool
-        False where models that use unlabeled rows are left out: they made predictions worse, or with
+        False where models that use unlabeled rows are left out: they probably make predictions worse, or with
         ``dependence_shift_`` could not be shown to make them better.
+    agreement_ : float or None
+        Correlation over unlabeled rows of what the mixture features and the mixture per class say of classes:
+        where there are such clusters, both find them. None without unlabeled rows.
+    supervised_share_ : float
+        Share of the weights that the ensemble trained on the labeled rows alone has: from 0, where the
+        probability of harm in ``verdict_`` is a quarter or less, to 1, where it is three quarters or more or
+        held-out labels show harm.
     dependence_shift_ : bool
         Whether columns are correlated in the labeled rows but not in the unlabeled ones, as if each column
         had been shuffled on its own, by tests at the 5 % level; a warning says so, too. Not tested for sparse
@@ -310,17 +318,20 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             n_unlabeled=n_unlabeled,
         )
         start = {name: (pool.weights or {})[name] for name in pool.estimators_}
-        settled = settle(held_out, start, pool.ridge, self.dependence_shift_)
+        self.agreement_ = agreement(pool, X_formed, labels, weight)
+        shift, n_features = self.dependence_shift_, self.schema_.n_features
+        settled = settle(held_out, start, pool.ridge, shift, self.agreement_, n_features)
         self.validation_: Comparison | None = settled.validation
         self.verdict_: Verdict = settled.verdict
         self.unlabeled_used_ = settled.unlabeled_used
+        self.supervised_share_ = pool.supervised_share_ = settled.supervised_share
         pool.reweight(settled.weights)
         pool.assume_prior(prior, X_formed, labels, weight)
         self.class_prior_ = pool.class_prior_
         self.weights_ = pool.weights_
         self.models_ = tuple(replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in pool.models_)
         self.stopped_early_ = mixtures.stopped_early_ or self.pool_.stopped_early_
-        self.explanation_ = _explanation(self, n_unlabeled, about_source)
+        self.explanation_ = explanation(self, n_unlabeled, about_source)
         if self.deep_standing_ is not None:
             self.explanation_ += f"\n{explain_deep(self.deep_standing_, deep_seconds)}"
         if kept is not None:
@@ -350,67 +361,3 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         texts = [j for one in self.schema_.encoded if one.kind == "text" for j in one.columns]
         of_text = np.flatnonzero(np.isin(first.numbers_, texts))
         return np.delete(first.transform(ReadTable(self.schema_, matrix)), of_text, axis=1)
-
-
-_ASSUMED = {
-    "shared": "labeled rows are taken for a random sample",
-    "unlabeled": "learned from the unlabeled rows",
-    "uniform": "given",
-}
-"""Where class shares come from."""
-MOST_NAMED = 10
-_MUCH = 0.6  # of all labeled rows in one class
-_SEEN = 1e-3  # a difference between shares that their digits show
-
-
-def assumed_shares(auto: AutoClassifier) -> str:
-    """The class shares that predictions assume, in words."""
-    named = list(zip(auto.classes_.tolist(), auto.class_prior_.tolist(), strict=True))[:MOST_NAMED]
-    shares = ", ".join(f"{name} {share:.1%}" for name, share in named)
-    rest = len(auto.classes_) - len(named)
-    why = _ASSUMED[auto.class_prior] if isinstance(auto.class_prior, str) else "given"
-    if np.ptp(auto.class_prior_) < _SEEN:
-        shares, rest = f"{named[0][1]:.1%} for each of the {len(auto.classes_)} classes", 0
-    return f"Class shares assumed ({why}): {shares}{f' and {rest} more' if rest else ''}."
-
-
-def _most(auto: AutoClassifier) -> str:
-    """The share of the largest class, where it is much: what an accuracy is worth."""
-    rows = auto.class_rows_
-    if rows is None or rows.max() <= _MUCH * rows.sum():
-        return ""
-    return f" ({rows.max() / rows.sum():.1%} of the labeled rows are {auto.classes_[rows.argmax()]})"
-
-
-def _explanation(auto: AutoClassifier, n_unlabeled: int, about_source: str | None) -> str:
-    """What a fit found, in words."""
-    lines = [f"Weights of the models: {shares_of_models(auto)}.", assumed_shares(auto)]
-    if about_source is not None:
-        lines.append(about_source)
-    if auto.schema_.notes:
-        lines.append(f"Columns: {'; '.join(auto.schema_.notes).removesuffix('.')}.")
-    if auto.dependence_shift_:
-        lines.append(DEPENDENCE_SHIFT)
-    if auto.stopped_early_:
-        lines.append("The time budget ended the fit: mixtures, folds or models may be missing.")
-    if auto.validation_ is None:
-        why, cure = "No labeled row could be held out", "give two rows of each class a single label"
-        if auto.stopped_early_:
-            why, cure = "No labeled row was held out in time", "allow more time"
-        lines.append(
-            f"{why}, so the weights are the defaults and it is unknown how good the predictions are: {cure}."
-        )
-    else:
-        score, alone = (auto.validation_.score(name) for name in (ALL_MODELS, SUPERVISED_MODELS))
-        beside = (
-            "; the same ensemble trained on the labeled rows alone: "
-            f"{alone.log_loss.value:.3f} and {alone.accuracy.value:.1%}"
-        )
-        lines.append(
-            f"On {len(auto.validation_.rows):,} held-out labeled rows: log-loss {score.log_loss.value:.3f} "
-            f"nats per row, accuracy {score.accuracy.value:.1%}{_most(auto)}{beside if n_unlabeled else ''}."
-        )
-        lines.append(explain(auto.verdict_, n_unlabeled))
-    if not auto.unlabeled_used_:
-        lines.append("Models that use unlabeled rows are left out.")
-    return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.base import clone
 from semigen.comparison import Standing, stand
 from semigen.data.labels import Labels
 from semigen.ensemble.forms import FormedRows
+from semigen.ensemble.held_out import HeldOut
 from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import ALL_MODELS
 from semigen.exceptions import MissingExtraError, ParameterError
@@ -93,8 +95,10 @@ def settle_deep(pool: PoolClassifier) -> Standing | None:
     start = np.array([(pool.weights or {})[name] for name in pool.estimators_])
     comparison = held_out.validation(
         {
-            ALL_MODELS: held_out.crossfitted(start, pool.ridge),
-            WITHOUT_DEEP: held_out.only(kept).crossfitted(start[kept], pool.ridge),
+            ALL_MODELS: held_out.crossfitted(partial(HeldOut.pool_weights, start=start, ridge=pool.ridge)),
+            WITHOUT_DEEP: held_out.only(kept).crossfitted(
+                partial(HeldOut.pool_weights, start=start[kept], ridge=pool.ridge)
+            ),
         }
     )
     standing = None if comparison is None else stand(comparison, ALL_MODELS, WITHOUT_DEEP)

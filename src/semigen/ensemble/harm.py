@@ -1,54 +1,98 @@
 """How likely it is that the models that use unlabeled rows make the default ensemble worse.
 
-A handful of held-out labels rarely decides it. What the models say of the held-out rows, their labels aside,
-tells more: whether two models that find the classes in different ways agree, and how far the ensemble is from
-its supervised models. What that is worth was learned over tables whose test rows know the outcome
-(``python -m benchmarks.judgement.ensembles``).
+A handful of held-out labels rarely decides it. What two generative models say of the unlabeled rows tells
+more: they find classes in different ways, and where there are such classes they agree. What that is worth was
+learned over tables whose test rows know the outcome (``python -m benchmarks.judgement.ensembles``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 
+from semigen.arrays.pieces import evenly
+from semigen.data.labels import Labels
+from semigen.data.rows import take_rows
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS, MIXTURES
 from semigen.ensemble.held_out import HeldOut
+from semigen.ensemble.training import read_form
+from semigen.estimators.adapters import class_log_proba
 
 Array = NDArray[np.float64]
 
-SIGNS = ("t", "agreement", "distance")
-INTERCEPT, WEIGHTS = -1.09, (0.499, -0.61, -0.472)
+SIGNS = ("t", "agreement", "columns")
+INTERCEPT, WEIGHTS = 0.4, (0.24, -1.4, -0.42)
 """Log odds of harm for signs of 0, and for each of the signs."""
+LITTLE, MUCH = 0.25, 0.75
+"""Probabilities of harm up to which supervised models have no share of their own, and from which on all."""
 PRIOR_ROWS = 20.0
 """Rows for which the expected variance counts beside that of the held-out rows."""
 LARGEST_T = 5.0
-LEAST_DISTANCE = 1e-3
+MOST_ROWS = 1_000
+"""Unlabeled rows that agreement is measured on."""
 
 
-def harm_signs(held_out: HeldOut, names: Sequence[str], log_with: Array, log_without: Array) -> Array | None:
-    """What harm is told from, (3,); None without held-out rows or one of the two generative models.
+def agreement(pool: Any, X: Any, labels: Labels, weight: Array) -> float | None:
+    """Correlation over unlabeled rows of what the mixture features and the mixture per class say of classes.
+
+    Parameters
+    ----------
+    pool : PoolClassifier
+        Fitted.
+    X : FormedRows
+        The rows of the fit, with ``labels`` and ``weight``.
+
+    Returns
+    -------
+    float or None
+        None without unlabeled rows or one of the two models.
+    """
+    rows = np.flatnonzero(~labels.is_labeled & (weight > 0))
+    if not len(rows) or not {MIXTURES, MIXTURE_PER_CLASS} <= pool.estimators_.keys():
+        return None
+    some = take_rows(X, rows[evenly(len(rows), MOST_ROWS)])
+    return correlation(
+        *(
+            class_log_proba(pool.estimators_[name], read_form(some, pool.forms_[name]), pool.classes_)
+            - np.log(pool.priors_[name])
+            for name in (MIXTURES, MIXTURE_PER_CLASS)
+        )
+    )
+
+
+def correlation(first: Array, second: Array) -> float:
+    """Correlation of two log evidences (n, K), less the mean over the classes of each row."""
+    first, second = (one - one.mean(axis=1, keepdims=True) for one in (first, second))
+    size = float((first**2).sum() * (second**2).sum())
+    return float((first * second).sum() / np.sqrt(size)) if size > 0 else 0.0
+
+
+def harm_signs(
+    held_out: HeldOut, log_with: Array, log_without: Array, agreement: float, n_columns: int
+) -> Array | None:
+    """What harm is told from, (3,); None without held-out rows.
 
     Parameters
     ----------
     held_out : HeldOut
-    names : sequence of str
-        Its models.
     log_with, log_without : ndarrays of shape (m, K)
         Log probabilities of the ensemble and of its supervised models, cross-fitted.
+    agreement : float
+        See :func:`agreement`.
+    n_columns : int
 
     Returns
     -------
     ndarray or None
         ``t``: mean of the paired difference of the log-loss in standard errors, from -5 to 5; the variance of
-        few rows is drawn towards the one that the predictions lead to expect. ``agreement``: log odds that
-        the mixture features and the mixture per class name the same class. ``distance``: log of the mean
-        squared log ratio of the two ensembles' probabilities.
+        few rows is drawn towards the one that the predictions lead to expect. ``agreement``, and ``columns``:
+        log of their number.
     """
     total = held_out.weight.sum()
-    if total == 0 or MIXTURES not in names or MIXTURE_PER_CLASS not in names:
+    if total == 0:
         return None
     share = held_out.weight / total
     n = 1 / float(share @ share)
@@ -59,20 +103,14 @@ def harm_signs(held_out: HeldOut, names: Sequence[str], log_with: Array, log_wit
     seen = float(share @ (change - mean) ** 2) * n / max(n - 1, 1.0)
     variance = (n * seen + PRIOR_ROWS * expected) / (n + PRIOR_ROWS)
     t = mean / np.sqrt(max(variance, 1e-18) / n)
-    first, second = (held_out.log_probs[names.index(one)] for one in (MIXTURES, MIXTURE_PER_CLASS))
-    same = float(share @ (first.argmax(axis=1) == second.argmax(axis=1)))
-    return np.array(
-        [
-            np.clip(t, -LARGEST_T, LARGEST_T),
-            logit((n * same + 1) / (n + 2)),
-            np.log(expected + LEAST_DISTANCE),
-        ]
-    )
+    return np.array([np.clip(t, -LARGEST_T, LARGEST_T), agreement, np.log(n_columns)])
 
 
-def harm_probability(
-    held_out: HeldOut, names: Sequence[str], log_with: Array, log_without: Array
-) -> float | None:
+def harm_probability(signs: Array | None) -> float | None:
     """Probability that the log-loss on new rows is higher with the unlabeled rows; see :func:`harm_signs`."""
-    signs = harm_signs(held_out, names, log_with, log_without)
     return None if signs is None else float(expit(INTERCEPT + signs @ np.array(WEIGHTS)))
+
+
+def supervised_share(harm: float | None) -> float:
+    """Share of the weights that the ensemble of supervised models has, by the probability of harm."""
+    return 0.0 if harm is None else float(np.clip((harm - LITTLE) / (MUCH - LITTLE), 0.0, 1.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,20 +74,26 @@ class HeldOut:
         """The predictions of some models (M,)."""
         return replace(self, log_probs=self.log_probs[models], evidence=self.evidence[models])
 
+    def at(self, rows: NDArray[np.bool_]) -> HeldOut:
+        """Some of the rows (m,)."""
+        by_row = ("rows", "code", "weight", "fold", "class_shares", "log_prior")
+        return replace(
+            self,
+            log_probs=self.log_probs[:, rows],
+            evidence=self.evidence[:, rows],
+            **{name: getattr(self, name)[rows] for name in by_row},
+        )
+
     def pool_weights(self, start: Array, ridge: float) -> Array:
         """Weights of the models, (M,): see :func:`pool_weights`."""
         return pool_weights(self.log_prior, self.evidence, self.code, self.weight, start, ridge)
 
-    def crossfitted(self, start: Array, ridge: float) -> Array:
+    def crossfitted(self, learn: Callable[[HeldOut], Array]) -> Array:
         """Log probabilities of the ensemble, (m, K), with weights for each fold learned on the others."""
         result = np.empty(self.log_prior.shape)
         for fold in np.unique(self.fold):
             mine = self.fold == fold
-            rest = ~mine
-            found = pool_weights(
-                self.log_prior[rest], self.evidence[:, rest], self.code[rest], self.weight[rest], start, ridge
-            )
-            result[mine] = pooled(self.log_prior[mine], self.evidence[:, mine], found)
+            result[mine] = pooled(self.log_prior[mine], self.evidence[:, mine], learn(self.at(~mine)))
         return result
 
     def validation(self, log_probs: Mapping[str, Array]) -> Comparison | None:

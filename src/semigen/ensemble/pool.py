@@ -260,7 +260,9 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
         found = self.held_out_.pool_weights(start[: len(entries)], self.ridge)
         self.validation_ = self.held_out_.validation(
             {
-                _ENSEMBLE: self.held_out_.crossfitted(start[: len(entries)], self.ridge),
+                _ENSEMBLE: self.held_out_.crossfitted(
+                    partial(HeldOut.pool_weights, start=start[: len(entries)], ridge=self.ridge)
+                ),
                 **dict(zip(self.estimators_, self.held_out_.log_probs, strict=True)),
             }
         )

@@ -1,8 +1,8 @@
-"""Which models an ensemble keeps, and with which weights, by what held-out rows show."""
+"""Which weights the models of an ensemble get, by what held-out labels and unlabeled rows show."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from semigen.comparison import Comparison, Verdict, decide, judge
 from semigen.ensemble.defaults import supervised_weights
-from semigen.ensemble.harm import harm_probability
+from semigen.ensemble.harm import harm_probability, harm_signs, supervised_share
 from semigen.ensemble.held_out import HeldOut
 
 Array = NDArray[np.float64]
@@ -28,20 +28,34 @@ class Settled:
     weights : dict {name: float}
     validation : Comparison or None
         Of the ensemble, the same ensemble of supervised models, and each model; None without held-out rows.
+        Where models that use unlabeled rows are left out, the first is what it would be with them in full.
     verdict : Verdict
         Whether the unlabeled rows helped.
-    unlabeled_used : bool
-        Whether models that use unlabeled rows have been kept.
+    supervised_share : float
+        Share of the weights that the ensemble of supervised models has, from 0 to 1: all of them where models
+        that use unlabeled rows are left out.
     """
 
     weights: dict[str, float]
     validation: Comparison | None
     verdict: Verdict
-    unlabeled_used: bool
+    supervised_share: float
+
+    @property
+    def unlabeled_used(self) -> bool:
+        """Whether models that use unlabeled rows have been kept."""
+        return self.supervised_share < 1
 
 
-def settle(held_out: HeldOut, start: Mapping[str, float], ridge: float, dependence_shift: bool) -> Settled:
-    """Compare the ensemble with its supervised models; keep only these where that is better or safer.
+def settle(
+    held_out: HeldOut,
+    start: Mapping[str, float],
+    ridge: float,
+    dependence_shift: bool,
+    agreement: float | None,
+    n_columns: int,
+) -> Settled:
+    """Compare the ensemble with its supervised models, and give these the share that is likely to be best.
 
     Parameters
     ----------
@@ -53,21 +67,28 @@ def settle(held_out: HeldOut, start: Mapping[str, float], ridge: float, dependen
         As :func:`semigen.ensemble.held_out.pool_weights` takes it.
     dependence_shift : bool
         Whether the unlabeled rows seem to carry nothing: then they must be shown to help.
+    agreement : float or None
+        Of two generative models on the unlabeled rows (:func:`semigen.ensemble.harm.agreement`).
+    n_columns : int
+        Columns of the table.
     """
-    given, alone = np.array(list(start.values())), supervised_weights(start)
-    weights = held_out.pool_weights(given, ridge)
-    validation, decided, used, harm = None, None, True, None
-    if alone:  # else the time budget left none
+    validation, harm, share = None, None, 0.0
+    if supervised_weights(start):  # else the time budget left none
         each = dict(zip(start, held_out.log_probs, strict=True))
         pair = crossfitted_pair(held_out, start, ridge)
-        validation = held_out.validation({**pair, **each})
-        harm = harm_probability(held_out, list(start), *pair.values())
+        if agreement is not None:
+            log_probs = pair[ALL_MODELS], pair[SUPERVISED_MODELS]
+            harm = harm_probability(harm_signs(held_out, *log_probs, agreement, n_columns))
+            share = supervised_share(harm)
+        validation, decided = held_out.validation({**pair, **each}), None
         if validation is not None:
             decided = decide(validation.difference(ALL_MODELS, SUPERVISED_MODELS))
         if decided == "hurt" or (dependence_shift and decided != "helped"):
-            kept = np.array([name in alone for name in start])
-            used, weights = False, np.zeros(len(given))
-            weights[kept] = held_out.only(kept).pool_weights(np.array(list(alone.values())), ridge)
+            share = 1.0
+        if 0 < share < 1:
+            pair = crossfitted_pair(held_out, start, ridge, share)
+            validation = held_out.validation({**pair, **each})
+    weights = shared_weights(start, ridge, share)(held_out)
     verdict = judge(
         validation,
         ALL_MODELS,
@@ -75,14 +96,35 @@ def settle(held_out: HeldOut, start: Mapping[str, float], ridge: float, dependen
         n_unlabeled=held_out.n_unlabeled or 0,
         harm_probability=harm,
     )
-    return Settled(dict(zip(start, weights.tolist(), strict=True)), validation, verdict, used)
+    return Settled(dict(zip(start, weights.tolist(), strict=True)), validation, verdict, share)
 
 
-def crossfitted_pair(held_out: HeldOut, start: Mapping[str, float], ridge: float) -> dict[str, Array]:
+def shared_weights(start: Mapping[str, float], ridge: float, share: float) -> Callable[[HeldOut], Array]:
+    """How weights (M,) are learned from held-out rows, if supervised models have a share of their own.
+
+    ``(1 - share) w + share w'`` with the weights w of all models and the weights w' of the supervised ones,
+    each learned as if there were no others.
+    """
+    given, alone = np.array(list(start.values())), supervised_weights(start)
+    kept = np.array([name in alone for name in start])
+
+    def learn(held_out: HeldOut) -> Array:
+        weights = np.zeros(len(given))
+        if share < 1:
+            weights = (1 - share) * held_out.pool_weights(given, ridge)
+        if share > 0:
+            supervised = held_out.only(kept).pool_weights(np.array(list(alone.values())), ridge)
+            weights[kept] += share * supervised
+        return weights
+
+    return learn
+
+
+def crossfitted_pair(
+    held_out: HeldOut, start: Mapping[str, float], ridge: float, share: float = 0.0
+) -> dict[str, Array]:
     """Log probabilities (m, K) of the ensemble and of its supervised models, with cross-fitted weights."""
-    alone = supervised_weights(start)
-    without = held_out.only(np.array([name in alone for name in start]))
     return {
-        ALL_MODELS: held_out.crossfitted(np.array(list(start.values())), ridge),
-        SUPERVISED_MODELS: without.crossfitted(np.array(list(alone.values())), ridge),
+        ALL_MODELS: held_out.crossfitted(shared_weights(start, ridge, share)),
+        SUPERVISED_MODELS: held_out.crossfitted(shared_weights(start, ridge, 1.0)),
     }

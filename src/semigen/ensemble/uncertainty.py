@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.special import log_softmax
 from sklearn.utils.validation import check_is_fitted
 
 from semigen.ensemble.held_out import LEAST_SHARE, HeldOut
+from semigen.ensemble.settle import shared_weights
 from semigen.evaluation.conformal import HeldOutProbabilities, SetRule, set_rule
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ParameterError
@@ -151,9 +153,15 @@ def held_out_probabilities(ensemble: Ensemble, shared: bool) -> HeldOutProbabili
         )
     names = list(ensemble.estimators_)
     default = np.array([(ensemble.weights or {}).get(name, 1 / len(names)) for name in names])
-    kept = np.array([ensemble.weights_[name] > 0 for name in names])
-    start = default[kept] * default.sum() / max(default[kept].sum(), 1e-300)
-    log_probs = held_out.only(kept).crossfitted(start, ensemble.ridge)
+    share = getattr(ensemble, "supervised_share_", None)
+    if share is None:
+        kept = np.array([ensemble.weights_[name] > 0 for name in names])
+        start = default[kept] * default.sum() / max(default[kept].sum(), 1e-300)
+        learn = partial(HeldOut.pool_weights, start=start, ridge=ensemble.ridge)
+        log_probs = held_out.only(kept).crossfitted(learn)
+    else:
+        start = dict(zip(names, default.tolist(), strict=True))
+        log_probs = held_out.crossfitted(shared_weights(start, ensemble.ridge, share))
     weight = held_out.weight
     if not shared:
         prior = ensemble.class_prior_

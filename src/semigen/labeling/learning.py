@@ -20,7 +20,7 @@ from semigen.data.labels import UNLABELED_PATTERN, Labels
 from semigen.ensemble.auto import AutoClassifier
 from semigen.ensemble.defaults import BOOSTING, EXTRA_TREES
 from semigen.ensemble.held_out import pooled
-from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, crossfitted_pair
+from semigen.ensemble.settle import shared_weights
 from semigen.ensemble.training import Training, held_out_fold
 from semigen.estimators.classifiers import RidgeLogistic
 from semigen.exceptions import SemigenError, TableError
@@ -234,8 +234,8 @@ def _held_out(model: AutoClassifier) -> tuple[NDArray[np.intp], Array]:
     start = {name: (pool.weights or {})[name] for name in pool.estimators_}
     if not len(held_out.rows):
         return held_out.rows, np.empty((0, len(model.classes_)))
-    both = crossfitted_pair(held_out, start, pool.ridge)
-    return held_out.rows, np.exp(both[ALL_MODELS if model.unlabeled_used_ else SUPERVISED_MODELS])
+    learn = shared_weights(start, pool.ridge, model.supervised_share_)
+    return held_out.rows, np.exp(held_out.crossfitted(learn))
 
 
 def predicted_without(

@@ -199,5 +199,6 @@ def _ensembles(auto: AutoClassifier) -> dict[str, Array]:
     pool, held_out = auto.pool_, auto.pool_.held_out_
     order = np.argsort(held_out.rows)
     start = {name: dict(pool.weights or {})[name] for name in pool.estimators_}
-    found = crossfitted_pair(held_out, start, pool.ridge)
+    share = auto.supervised_share_ if auto.unlabeled_used_ else 0.0
+    found = crossfitted_pair(held_out, start, pool.ridge, share)
     return {name: np.exp(log_probs[order]) for name, log_probs in found.items()}

@@ -1,0 +1,80 @@
+"""What a fit of AutoClassifier found, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from semigen.comparison import explain
+from semigen.ensemble.fitted import shares as shares_of_models
+from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
+from semigen.evaluation.dependence import DEPENDENCE_SHIFT
+
+_ASSUMED = {
+    "shared": "labeled rows are taken for a random sample",
+    "unlabeled": "learned from the unlabeled rows",
+    "uniform": "given",
+}
+"""Where class shares come from."""
+MOST_NAMED = 10
+_MUCH = 0.6  # of all labeled rows in one class
+_SEEN = 1e-3  # a difference between shares that their digits show
+
+
+def assumed_shares(auto: Any) -> str:
+    """The class shares that predictions assume, in words."""
+    named = list(zip(auto.classes_.tolist(), auto.class_prior_.tolist(), strict=True))[:MOST_NAMED]
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in named)
+    rest = len(auto.classes_) - len(named)
+    why = _ASSUMED[auto.class_prior] if isinstance(auto.class_prior, str) else "given"
+    if np.ptp(auto.class_prior_) < _SEEN:
+        shares, rest = f"{named[0][1]:.1%} for each of the {len(auto.classes_)} classes", 0
+    return f"Class shares assumed ({why}): {shares}{f' and {rest} more' if rest else ''}."
+
+
+def _most(auto: Any) -> str:
+    """The share of the largest class, where it is much: what an accuracy is worth."""
+    rows = auto.class_rows_
+    if rows is None or rows.max() <= _MUCH * rows.sum():
+        return ""
+    return f" ({rows.max() / rows.sum():.1%} of the labeled rows are {auto.classes_[rows.argmax()]})"
+
+
+def explanation(auto: Any, n_unlabeled: int, about_source: str | None) -> str:
+    """What a fit found, in words."""
+    lines = [f"Weights of the models: {shares_of_models(auto)}.", assumed_shares(auto)]
+    if about_source is not None:
+        lines.append(about_source)
+    if auto.schema_.notes:
+        lines.append(f"Columns: {'; '.join(auto.schema_.notes).removesuffix('.')}.")
+    if auto.dependence_shift_:
+        lines.append(DEPENDENCE_SHIFT)
+    if auto.stopped_early_:
+        lines.append("The time budget ended the fit: mixtures, folds or models may be missing.")
+    if auto.validation_ is None:
+        why, cure = "No labeled row could be held out", "give two rows of each class a single label"
+        if auto.stopped_early_:
+            why, cure = "No labeled row was held out in time", "allow more time"
+        lines.append(
+            f"{why}, so the weights are the defaults and it is unknown how good the predictions are: {cure}."
+        )
+    else:
+        score, alone = (auto.validation_.score(name) for name in (ALL_MODELS, SUPERVISED_MODELS))
+        beside = (
+            "; the same ensemble trained on the labeled rows alone: "
+            f"{alone.log_loss.value:.3f} and {alone.accuracy.value:.1%}"
+        )
+        lines.append(
+            f"On {len(auto.validation_.rows):,} held-out labeled rows: log-loss {score.log_loss.value:.3f} "
+            f"nats per row, accuracy {score.accuracy.value:.1%}{_most(auto)}{beside if n_unlabeled else ''}."
+        )
+        lines.append(explain(auto.verdict_, n_unlabeled))
+    if not auto.unlabeled_used_:
+        lines.append("Models that use unlabeled rows are left out.")
+    elif auto.supervised_share_ > 0:
+        lines.append(
+            "So the ensemble trained on the labeled rows alone has "
+            f"{auto.supervised_share_:.0%} of the weights."
+        )
+    return "\n".join(lines)
