@@ -6,11 +6,20 @@ import numpy as np
 import pytest
 from scipy.special import expit, log_softmax
 
-from semigen.ensemble.defaults import BOOSTING, LOGISTIC, MIXTURE_PER_CLASS, MIXTURES
-from semigen.ensemble.harm import INTERCEPT, WEIGHTS, harm_probability, harm_signs
+from semigen import AutoClassifier
+from semigen.data.weights import read_labels
+from semigen.datasets import make_gaussian_classes
+from semigen.ensemble.defaults import MIXTURE_PER_CLASS, MIXTURES
+from semigen.ensemble.harm import (
+    INTERCEPT,
+    WEIGHTS,
+    agreement,
+    correlation,
+    harm_probability,
+    harm_signs,
+    supervised_share,
+)
 from semigen.ensemble.held_out import HeldOut
-
-NAMES = [MIXTURES, BOOSTING, MIXTURE_PER_CLASS]
 
 
 @pytest.fixture
@@ -36,47 +45,75 @@ def pair(rng):
 
 def test_the_signs_are_those_of_their_description(held_out, pair):
     log_with, log_without = pair
-    change, squares, same = [], [], 0
+    change, squares = [], []
     for i in range(9):
         change.append(log_without[i, held_out.code[i]] - log_with[i, held_out.code[i]])
         both = (np.exp(log_with[i]) + np.exp(log_without[i])) / 2
         squares.append(sum(both[k] * (log_with[i, k] - log_without[i, k]) ** 2 for k in range(3)))
-        same += held_out.log_probs[0, i].argmax() == held_out.log_probs[2, i].argmax()
     variance = (9 * np.var(change, ddof=1) + 20 * np.mean(squares)) / 29
-    expected = [
-        np.mean(change) / np.sqrt(variance / 9),
-        np.log((same + 1) / (9 - same + 1)),
-        np.log(np.mean(squares) + 1e-3),
-    ]
-    np.testing.assert_allclose(harm_signs(held_out, NAMES, *pair), expected, rtol=1e-12)
-    assert harm_probability(held_out, NAMES, *pair) == pytest.approx(
-        expit(INTERCEPT + np.dot(WEIGHTS, expected))
-    )
+    expected = [np.mean(change) / np.sqrt(variance / 9), 0.3, np.log(7)]
+    found = harm_signs(held_out, *pair, 0.3, 7)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert harm_probability(found) == pytest.approx(expit(INTERCEPT + np.dot(WEIGHTS, expected)))
 
 
 def test_weights_count_by_their_ratios_and_rows_of_weight_0_do_not(held_out, pair):
-    once = harm_signs(held_out, NAMES, *pair)
-    np.testing.assert_allclose(harm_signs(replace(held_out, weight=np.full(9, 2.5)), NAMES, *pair), once)
+    once = harm_signs(held_out, *pair, 0.3, 7)
+    np.testing.assert_allclose(harm_signs(replace(held_out, weight=np.full(9, 2.5)), *pair, 0.3, 7), once)
     some = np.arange(9) < 6
-    fewer = replace(held_out, weight=np.ones(6), code=held_out.code[:6], log_probs=held_out.log_probs[:, :6])
     np.testing.assert_allclose(
-        harm_signs(replace(held_out, weight=some * 1.0), NAMES, *pair),
-        harm_signs(fewer, NAMES, *pair[:, :6]),
+        harm_signs(replace(held_out, weight=some * 1.0), *pair, 0.3, 7),
+        harm_signs(held_out.at(some), *pair[:, :6], 0.3, 7),
     )
 
 
-def test_harm_is_likelier_where_the_supervised_models_are_better_on_held_out_rows(held_out, pair):
-    rows = np.arange(9)
+def test_harm_is_likelier_where_supervised_models_are_better_and_generative_ones_disagree(held_out, pair):
     better = pair[0].copy()
-    better[rows, held_out.code] += 1.0
+    better[np.arange(9), held_out.code] += 1.0
     better = log_softmax(better, axis=1)
-    assert harm_probability(held_out, NAMES, better, pair[0]) < harm_probability(
-        held_out, NAMES, pair[0], better
+    good, bad = ((better, pair[0]), (pair[0], better))
+    assert harm_probability(harm_signs(held_out, *good, 0.3, 7)) < harm_probability(
+        harm_signs(held_out, *bad, 0.3, 7)
     )
+    harm = [harm_probability(harm_signs(held_out, *good, agreed, 7)) for agreed in (0.9, 0.3, -0.2)]
+    assert harm == sorted(harm)
+    assert 0 < harm_probability(harm_signs(held_out, pair[0], pair[0], 0.3, 7)) < 1
+    assert harm_signs(replace(held_out, weight=np.zeros(9)), *pair, 0.3, 7) is None
+    assert harm_probability(None) is None
 
 
-def test_equal_predictions_and_missing_models(held_out, pair):
-    same = harm_probability(held_out, NAMES, pair[0], pair[0])
-    assert 0 < same < 1
-    assert harm_probability(held_out, [MIXTURES, BOOSTING, LOGISTIC], *pair) is None
-    assert harm_probability(replace(held_out, weight=np.zeros(9)), NAMES, *pair) is None
+def test_the_share_of_the_supervised_models_grows_from_a_quarter_to_three_quarters():
+    shares = [supervised_share(harm) for harm in (None, 0.0, 0.25, 0.5, 0.6, 0.75, 1.0)]
+    assert shares == pytest.approx([0, 0, 0, 0.5, 0.7, 1, 1])
+
+
+def test_agreement_is_the_correlation_of_evidence_over_unlabeled_rows(rng):
+    first, second = rng.normal(size=(2, 50, 2))
+    wanted = np.corrcoef(first[:, 0] - first[:, 1], second[:, 0] - second[:, 1])[0, 1]
+    apart = [one - (one[:, 0] - one[:, 1]).mean() * np.array([0.5, -0.5]) for one in (first, second)]
+    assert correlation(*apart) == pytest.approx(wanted)
+    assert correlation(first + rng.normal(size=(50, 1)), first) == pytest.approx(1)
+    assert correlation(first, np.ones((50, 2))) == 0
+
+
+def test_two_generative_models_agree_on_classes_that_are_clusters_and_not_on_noise(rng):
+    agreed = {}
+    for name, distance in (("clusters", 6), ("noise", 0)):
+        data = make_gaussian_classes(10, 300, distance=distance, n_features=6, random_state=1)
+        auto = AutoClassifier(n_mixtures=8).fit(data.X, data.y)
+        labels, weight = read_labels(data.y, -1, None, data.X)
+        agreed[name] = auto.agreement_
+        rows = auto.forms_.of(auto.read(data.X))
+        assert agreement(auto.pool_, rows, labels, weight) == auto.agreement_
+        few = replace_labels(labels)
+        assert agreement(auto.pool_, rows, few, weight) is None
+    assert agreed["clusters"] > agreed["noise"] + 0.2, agreed
+    assert auto.supervised_share_ == pytest.approx(
+        supervised_share(auto.verdict_.harm_probability) if auto.unlabeled_used_ else 1.0
+    )
+    assert {MIXTURES, MIXTURE_PER_CLASS} <= auto.pool_.estimators_.keys()
+
+
+def replace_labels(labels):
+    """Labels of which every row has one."""
+    return labels.take(np.flatnonzero(labels.is_labeled)[np.zeros(len(labels.is_labeled), dtype=int)])

@@ -1,7 +1,7 @@
 """The ensemble: its weights against a direct search, what is held out, which rows each model gets."""
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,7 +22,7 @@ from semigen.data.weights import estimated_shares
 from semigen.datasets import make_gaussian_classes
 from semigen.ensemble.defaults import LOGISTIC, MIXTURES, supervised_weights
 from semigen.ensemble.held_out import HeldOut, pool_weights, pooled, shares_of_rows
-from semigen.ensemble.settle import settle
+from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, crossfitted_pair, settle
 from semigen.ensemble.training import Training
 from semigen.exceptions import LabelError, NotFittedError, ParameterError
 
@@ -68,11 +68,40 @@ def test_models_that_use_unlabeled_rows_are_kept_unless_they_hurt_or_rows_that_c
     logits = np.stack([mixtures, logistic])
     held_out = held_out_rows(log_softmax(logits, axis=2), code, np.arange(90) % 5)
     start = {MIXTURES: 0.6, LOGISTIC: 0.5}
-    found = settle(replace(held_out, n_unlabeled=100), start, 1e6, shift)
+    found = settle(replace(held_out, n_unlabeled=100), start, 1e6, shift, None, 5)
     assert found.unlabeled_used == used
     assert found.verdict.outcome == {-1.5: "hurt", 1.5: "helped", 0.0: "unclear"}[signal]
     alone = {MIXTURES: 0.0, **supervised_weights(start)}
     assert found.weights == pytest.approx(start if used else alone, abs=1e-4)
+
+
+@pytest.mark.parametrize(("agreement", "n_columns"), [(1.0, 50), (-1.0, 1), (0.2, 3), (0.5, 5)])
+def test_supervised_models_have_the_share_that_the_probability_of_harm_gives_them(agreement, n_columns, rng):
+    log_probs, code = some_log_probs(rng, models=2)
+    held_out = replace(held_out_rows(log_probs, code, np.arange(len(code)) % 4), n_unlabeled=100)
+    start = {MIXTURES: 0.6, LOGISTIC: 0.5}
+    found = settle(held_out, start, 20.0, False, agreement, n_columns)
+    harm = found.verdict.harm_probability
+    share = min(max(2 * harm - 0.5, 0.0), 1.0)
+    assert found.supervised_share == pytest.approx(share)
+    every = held_out.pool_weights(np.array([0.6, 0.5]), 20.0)
+    alone = held_out.only(np.array([False, True])).pool_weights(np.array([1.1]), 20.0)
+    wanted = (1 - share) * every + share * np.array([0.0, alone[0]])
+    np.testing.assert_allclose(list(found.weights.values()), wanted)
+    pair = crossfitted_pair(held_out, start, 20.0, share if share < 1 else 0.0)
+    assert found.validation.difference(ALL_MODELS, SUPERVISED_MODELS) == found.verdict.change
+    kept = np.array([False, True])
+    for fold in range(4):
+        rest, mine = held_out.at(held_out.fold != fold), held_out.fold == fold
+        here = share if share < 1 else 0.0
+        weights = (1 - here) * rest.pool_weights(np.array([0.6, 0.5]), 20.0)
+        weights[kept] += here * rest.only(kept).pool_weights(np.array([1.1]), 20.0)
+        expected = pooled(held_out.log_prior[mine], held_out.evidence[:, mine], weights)
+        np.testing.assert_allclose(pair[ALL_MODELS][mine], expected, atol=1e-12)
+
+
+def learned(start, ridge):
+    return partial(HeldOut.pool_weights, start=start, ridge=ridge)
 
 
 def some_log_probs(rng, m=40, models=3, classes=3):
@@ -272,15 +301,15 @@ def test_a_fold_is_scored_with_weights_of_the_other_folds(rng):
     fold = np.arange(len(code)) % 4
     held_out = held_out_rows(log_probs, code, fold)
     start = np.array([0.5, 0.3, 0.2])
-    found = held_out.crossfitted(start, 3.0)
+    found = held_out.crossfitted(learned(start, 3.0))
     np.testing.assert_allclose(np.exp(found).sum(axis=1), 1, atol=1e-12)
     mine = fold == 2
     weights = pool_weights(EVEN, log_probs[:, ~mine], code[~mine], np.ones((~mine).sum()), start, 3.0)
     wanted = pooled(EVEN, log_probs[:, mine], weights)
     np.testing.assert_allclose(found[mine], wanted, atol=1e-12)
     changed = replace(held_out, code=np.where(mine, (code + 1) % 3, code))
-    np.testing.assert_array_equal(changed.crossfitted(start, 3.0)[mine], found[mine])
-    assert not np.allclose(changed.crossfitted(start, 3.0)[~mine], found[~mine])
+    np.testing.assert_array_equal(changed.crossfitted(learned(start, 3.0))[mine], found[mine])
+    assert not np.allclose(changed.crossfitted(learned(start, 3.0))[~mine], found[~mine])
 
 
 def test_an_ensemble_of_some_models_is_that_of_a_fit_without_the_others(data, models):
@@ -388,7 +417,7 @@ def test_the_held_out_scores_of_the_ensemble_do_not_leak_the_labels_of_the_fold(
     held_out = held_out_rows(np.log(probs), code, np.arange(60) % 5)
     start = np.full(40, 1 / 40)
     leaky = log_softmax(np.tensordot(held_out.pool_weights(start, 0.1), held_out.log_probs, 1), axis=1)
-    honest = held_out.validation({"pool": held_out.crossfitted(start, 0.1), "leaky": leaky})
+    honest = held_out.validation({"pool": held_out.crossfitted(learned(start, 0.1)), "leaky": leaky})
     assert honest.score("pool").log_loss.value > np.log(3) > honest.score("leaky").log_loss.value + 0.1
     assert honest.difference("pool", "leaky").log_loss.low > 0
 

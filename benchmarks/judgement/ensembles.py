@@ -19,7 +19,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks import records
-from benchmarks.accuracy import bank
+from benchmarks.accuracy import bank, packages
 from benchmarks.accuracy import learning as default_weights
 from benchmarks.judgement import learning
 from benchmarks.judgement.bank import RESULTS
@@ -112,7 +112,11 @@ def lines(rows: Sequence[dict[str, str]]) -> Lines:
 
 
 def learn(data: Lines) -> Array:
-    """Intercept and weights of the signs, by logistic regression on signs of unit variance."""
+    """Intercept and weights of the signs, by logistic regression on signs of unit variance.
+
+    Tables that no choice may see are left out.
+    """
+    data = data.take(~np.isin(data.group, list(packages.JUDGED_ONLY)))
     mean, scale = data.x.mean(axis=0), data.x.std(axis=0)
     model = LogisticRegression().fit(
         (data.x - mean) / scale, data.harmful, sample_weight=learning.weights(data)
@@ -142,6 +146,11 @@ def page(rows: Sequence[dict[str, str]]) -> str:
     groups |= {
         f"mixed tables, {n} labels per class": (suite == "mixed") & (labels == n) for n in (5, 20, 100)
     }
+    unseen = np.isin(data.group, list(packages.JUDGED_ONLY))
+    groups |= {
+        f"R packages, {n} labels per class": (suite == "packages") & (labels == n) for n in (5, 20, 100)
+    }
+    groups |= {"of these, seen by no choice": unseen}
     groups |= {"bundled tables": suite == "tables", "SSL book": suite == "sslbook"}
     interval, sign = data.column("interval"), np.where(data.numbers("held_out_change") > 0, "hurt", "helped")
     verdicts = [

@@ -22,10 +22,11 @@ from semigen.estimators.adapters import takes_unlabeled
 from semigen.evaluation.calibration import Calibration
 from semigen.io.former_names import FORMS, MODELS, OldForm
 
-FORMAT = 4
+FORMAT = 5
 """Format of the files that are written now. 1: semigen 0.1, before modules moved. 2: semigen 0.2, where
 models inside others knew classes by name, columns were all of the matrix, mixtures' posteriors had no power,
-and ensembles left class priors in their models' probabilities. 3: mixtures' posteriors had one power."""
+and ensembles left class priors in their models' probabilities. 3: mixtures' posteriors had one power. 4: the
+supervised models of an ensemble had no share of their own."""
 
 
 def finish(model: Any, version: int) -> Any:
@@ -295,6 +296,13 @@ def _older_ensemble(model: Any) -> None:
     _uniform_prior(model)
 
 
+def _no_share(model: Any) -> None:
+    """Models that use unlabeled rows were in the ensemble, or not."""
+    if hasattr(model, "unlabeled_used_"):
+        model.supervised_share_ = model.pool_.supervised_share_ = 0.0 if model.unlabeled_used_ else 1.0
+        model.agreement_ = None
+
+
 def _all_there(model: Any) -> None:
     """The file does not say whether a time budget left anything out."""
     if any(name.endswith("_") for name in vars(model)):  # it is fitted
@@ -343,6 +351,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "VAEFeatures": _unscaled,
     },
     3: {"MixtureClassifier": _one_power},
+    4: {"AutoClassifier": _no_share},
 }
 """What :func:`finish` does to objects of each older format, by the name of their class, to make them those of
 the next one."""
