@@ -11,8 +11,7 @@ from semigen.data.weights import read_labels
 from semigen.datasets import make_gaussian_classes
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS, MIXTURES
 from semigen.ensemble.harm import (
-    INTERCEPT,
-    WEIGHTS,
+    COEFFICIENTS,
     agreement,
     correlation,
     harm_probability,
@@ -54,7 +53,7 @@ def test_the_signs_are_those_of_their_description(held_out, pair):
     expected = [np.mean(change) / np.sqrt(variance / 9), 0.3, np.log(7)]
     found = harm_signs(held_out, *pair, 0.3, 7)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
-    assert harm_probability(found) == pytest.approx(expit(INTERCEPT + np.dot(WEIGHTS, expected)))
+    assert harm_probability(found) == pytest.approx(expit(np.dot(COEFFICIENTS, [1, *expected])))
 
 
 def test_weights_count_by_their_ratios_and_rows_of_weight_0_do_not(held_out, pair):

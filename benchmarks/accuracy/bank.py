@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from benchmarks.accuracy.splits import GIVEN, SUITES, Split
 from semigen import columns
 from semigen.columns import ReadTable
 from semigen.ensemble.auto import RIDGE, AutoClassifier
+from semigen.ensemble.harm import COEFFICIENTS
 from semigen.ensemble.held_out import HeldOut, log_evidence, pooled
 from semigen.ensemble.settle import settle
 from semigen.estimators.adapters import class_log_proba
@@ -69,11 +70,16 @@ class Entry:
         """``agreement``, None where there is none."""
         return None if np.isnan(self.agreement) else self.agreement
 
-    def probabilities(self, weights: Mapping[str, float], ridge: float = RIDGE) -> Array:
-        """Class probabilities of the test rows, (n, K), by AutoClassifier with these default weights."""
+    def probabilities(
+        self, weights: Mapping[str, float], ridge: float = RIDGE, harm: Sequence[float] = COEFFICIENTS
+    ) -> Array:
+        """Class probabilities of the test rows, (n, K), by AutoClassifier with these default weights.
+
+        ``harm``: coefficients of the probability that unlabeled rows hurt.
+        """
         start = {name: weights[name] for name in self.names.tolist()}
-        shift = self.dependence_shift
-        found = settle(self.held_out, start, ridge, shift, self.agreed, self.n_features).weights
+        about = self.dependence_shift, self.agreed, self.n_features
+        found = settle(self.held_out, start, ridge, *about, harm).weights
         return np.exp(pooled(self.log_prior, self.evidence, np.array(list(found.values()))))
 
     def losses(self, probs: Array) -> tuple[float, float]:

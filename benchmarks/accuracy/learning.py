@@ -39,6 +39,8 @@ Place = tuple[str, str, int]
 """Suite, data set and labels."""
 
 FILE = Path(__file__).resolve().parent / "results" / "weights.json"
+HARM = Path(__file__).resolve().parents[1] / "judgement" / "results" / "harm.json"
+"""Coefficients of the probability that unlabeled rows hurt (``python -m benchmarks.judgement.ensembles``)."""
 LEARNED = tuple(name for name in DEFAULT_WEIGHTS if name != SUPERVISED_MIXTURE)
 """Models whose weights are learned. The other one has none until held-out labels give it one."""
 LEARNED_FROM = 300
@@ -54,13 +56,10 @@ SHUFFLED = tuple(
 DENSE = tuple(name for name in BOOK if name not in DOCUMENTS)
 FITS = {
     "mixed": (*mixed.TABLES, *SHUFFLED),
-    "packages": tuple(packages.LEARNED_FROM),
     "tables": tuple(TABLES),
     "sslbook": DENSE,
 }
 """By suite the data sets that weights are learned from, one seed of each."""
-COUNTED = {"tables": 3.0, "sslbook": 3.0}
-"""How often a fit counts: of data with strong clusters there are few."""
 RELATIVES = {
     "crx": "australian",
     "abalone9-18": "abalone19",
@@ -92,32 +91,33 @@ def judged(suite: str, cell: Cell) -> tuple[NDArray[np.intp], Array, float]:
         weights = DOCUMENT_WEIGHTS
     else:
         weights = for_columns(learned_without(cell.data), found.n_features)
-    return found.classes, found.probabilities(weights), found.seconds
+    harm = learned_without(cell.data, HARM)
+    return found.classes, found.probabilities(weights, harm=harm), found.seconds
 
 
-def learned_without(data: str) -> Weights:
-    """Default weights that were learned on other data sets than this one and its relatives."""
-    weights: Weights = _written()["all"]
-    if data not in packages.JUDGED_ONLY:
-        weights = _written()["without group"][group(data)]
-    return weights
+def learned_without(data: str, file: Path = FILE) -> Any:
+    """What was learned on other data sets than this one and its relatives: default weights, or ``HARM``."""
+    found = _written(file)
+    return found["all"] if data in packages.JUDGED_ONLY else found["without group"][group(data)]
 
 
 @cache
-def _written() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-    return found
+def _written(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
-def learn(
-    entries: Iterable[Entry], models: Collection[str] | None = None, counted: Iterable[float] | None = None
-) -> Weights:
+def write(file: Path, learned: Any, without: Sequence[Any]) -> None:
+    """Write what was learned on all data sets, and without each group of them."""
+    found = {"all": learned, "without group": list(without)}
+    file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def learn(entries: Iterable[Entry], models: Collection[str] | None = None) -> Weights:
     """Weights ≥ 0 of some models that minimize the mean over the fits of the test log-loss over log K.
 
-    A fit counts as often as ``counted`` says, once if that is None. A model that a fit lacks says nothing.
+    A model that a fit lacks says nothing.
     """
     entries = list(entries)
-    times = np.ones(len(entries)) if counted is None else np.array(list(counted))
     known = dict.fromkeys(name for one in entries for name in one.names.tolist())
     names = [name for name in known if models is None or name in models]
     shares = [
@@ -127,12 +127,12 @@ def learn(
 
     def loss(weights: Array) -> tuple[float, Array]:
         total, gradient = 0.0, np.zeros(len(weights))
-        for one, share, evidence, count in zip(entries, shares, said, times, strict=True):
+        for one, share, evidence in zip(entries, shares, said, strict=True):
             code = one.code[:LEARNED_FROM]
             rows = np.arange(len(code))
             log_probs = pooled(one.log_prior, evidence, share * weights)
             expected = (np.exp(log_probs) * evidence).sum(axis=2)
-            scale = count / (len(code) * np.log(len(one.log_prior)) * times.sum())
+            scale = 1 / (len(code) * np.log(len(one.log_prior)) * len(entries))
             total -= scale * log_probs[rows, code].sum()
             gradient += scale * share * (expected - evidence[:, rows, code]).sum(axis=1)
         return total, gradient
@@ -162,12 +162,12 @@ def page(data: Collection[str]) -> str:
     if not places:
         return f"No table of the suite is in {mixed.VARIABLE} or beside the project: nothing to learn from."
     entries = {place: bank.entry(*place, seed=0) for place in places}
-    weights, alone = _cautious(entries), learn(entries.values(), SUPERVISED)
+    weights, alone = _cautious(entries.values()), learn(entries.values(), SUPERVISED)
     others = [
-        _cautious({place: one for place, one in entries.items() if group(place[1]) != left_out})
+        _cautious(one for place, one in entries.items() if group(place[1]) != left_out)
         for left_out in range(N_GROUPS)
     ]
-    FILE.write_text(json.dumps({"all": weights, "without group": others}, indent=1) + "\n", encoding="utf-8")
+    write(FILE, weights, others)
     cells = sorted({(suite, n_labeled) for suite, _, n_labeled in entries})
     return "\n".join(
         [
@@ -191,9 +191,8 @@ def page(data: Collection[str]) -> str:
     )
 
 
-def _cautious(entries: Mapping[Place, Entry]) -> Weights:
-    counted = [COUNTED.get(suite, 1.0) for suite, *_ in entries]
-    learned = learn(entries.values(), LEARNED, counted)
+def _cautious(entries: Iterable[Entry]) -> Weights:
+    learned = learn(entries, LEARNED)
     return {name: CAUTION * learned.get(name, 0.0) for name in DEFAULT_WEIGHTS}
 
 

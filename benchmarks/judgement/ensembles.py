@@ -232,6 +232,10 @@ def main() -> None:
             writer = csv.DictWriter(file, list(found[0]))
             writer.writeheader()
             writer.writerows(found)
+    data = lines(read())
+    group = np.array([default_weights.group(name) for name in data.column("name")])
+    without = [learn(data.take(group != one)).tolist() for one in range(default_weights.N_GROUPS)]
+    default_weights.write(default_weights.HARM, learn(data).tolist(), without)
     text = page(read())
     print(text)
     PAGE.write_text(text, encoding="utf-8")

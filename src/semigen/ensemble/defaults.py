@@ -25,13 +25,13 @@ AXES = "logistic regression on principal components"
 SUPERVISED = (LOGISTIC, EXTRA_TREES, BOOSTING, SUPERVISED_MIXTURE)
 """Models that use labeled rows only."""
 DEFAULT_WEIGHTS = {
-    MIXTURES: 0.37,
-    SPREADING: 0.0,
-    MIXTURE_PER_CLASS: 0.23,
+    MIXTURES: 0.34,
+    SPREADING: 0.01,
+    MIXTURE_PER_CLASS: 0.24,
     LOGISTIC: 0.0,
-    GRAPH: 0.085,
-    EXTRA_TREES: 0.0,
-    BOOSTING: 0.065,
+    GRAPH: 0.07,
+    EXTRA_TREES: 0.02,
+    BOOSTING: 0.06,
     SUPERVISED_MIXTURE: 0.0,
 }
 """Weights without any evidence; with few labels the ensemble stays near them. Learned over tables of the

@@ -7,6 +7,7 @@ learned over tables whose test rows know the outcome (``python -m benchmarks.jud
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from semigen.estimators.adapters import class_log_proba
 Array = NDArray[np.float64]
 
 SIGNS = ("t", "agreement", "columns")
-INTERCEPT, WEIGHTS = 0.4, (0.24, -1.4, -0.42)
+COEFFICIENTS = (2.57, 0.295, -2.39, -0.433)
 """Log odds of harm for signs of 0, and for each of the signs."""
 LITTLE, MUCH = 0.25, 0.75
 """Probabilities of harm up to which supervised models have no share of their own, and from which on all."""
@@ -106,9 +107,9 @@ def harm_signs(
     return np.array([np.clip(t, -LARGEST_T, LARGEST_T), agreement, np.log(n_columns)])
 
 
-def harm_probability(signs: Array | None) -> float | None:
+def harm_probability(signs: Array | None, coefficients: Sequence[float] = COEFFICIENTS) -> float | None:
     """Probability that the log-loss on new rows is higher with the unlabeled rows; see :func:`harm_signs`."""
-    return None if signs is None else float(expit(INTERCEPT + signs @ np.array(WEIGHTS)))
+    return None if signs is None else float(expit(coefficients[0] + signs @ np.array(coefficients[1:])))
 
 
 def supervised_share(harm: float | None) -> float:

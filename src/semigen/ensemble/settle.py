@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from semigen.comparison import Comparison, Verdict, decide, judge
 from semigen.ensemble.defaults import supervised_weights
-from semigen.ensemble.harm import harm_probability, harm_signs, supervised_share
+from semigen.ensemble.harm import COEFFICIENTS, harm_probability, harm_signs, supervised_share
 from semigen.ensemble.held_out import HeldOut
 
 Array = NDArray[np.float64]
@@ -54,6 +54,7 @@ def settle(
     dependence_shift: bool,
     agreement: float | None,
     n_columns: int,
+    coefficients: Sequence[float] = COEFFICIENTS,
 ) -> Settled:
     """Compare the ensemble with its supervised models, and give these the share that is likely to be best.
 
@@ -71,6 +72,8 @@ def settle(
         Of two generative models on the unlabeled rows (:func:`semigen.ensemble.harm.agreement`).
     n_columns : int
         Columns of the table.
+    coefficients : sequence of float
+        Of :func:`semigen.ensemble.harm.harm_probability`.
     """
     validation, harm, share = None, None, 0.0
     if supervised_weights(start):  # else the time budget left none
@@ -78,7 +81,8 @@ def settle(
         pair = crossfitted_pair(held_out, start, ridge)
         if agreement is not None:
             log_probs = pair[ALL_MODELS], pair[SUPERVISED_MODELS]
-            harm = harm_probability(harm_signs(held_out, *log_probs, agreement, n_columns))
+            signs = harm_signs(held_out, *log_probs, agreement, n_columns)
+            harm = harm_probability(signs, coefficients)
             share = supervised_share(harm)
         validation, decided = held_out.validation({**pair, **each}), None
         if validation is not None:
