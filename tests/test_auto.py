@@ -356,7 +356,8 @@ def test_models_of_the_columns_themselves_count_less_the_more_columns_there_are(
     assert defaults.default_weights(sparse=False, n_features=2, n_classes=50) == default
     wide = defaults.default_weights(sparse=False, n_features=160, n_classes=2)
     for name in (defaults.MIXTURES, defaults.GRAPH):
-        assert wide[name] == pytest.approx(default[name] * 10**0.15) > 0
+        assert wide[name] == pytest.approx(default[name] * 10**0.15)
+        assert default[name] > 0
     for name in (defaults.MIXTURE_PER_CLASS, *SUPERVISED):
         assert wide[name] == pytest.approx(default[name] / 10)
     assert defaults.default_weights(sparse=True, n_features=9999, n_classes=99) == defaults.DOCUMENT_WEIGHTS

