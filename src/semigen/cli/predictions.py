@@ -112,3 +112,8 @@ def free_name(name: str, taken: Container[str]) -> str:
     while name in taken:
         name = f"table.{name}"
     return name
+
+
+def readable(cell: Any) -> Any:
+    """A number in four digits, for files that people fill in; anything else as it is."""
+    return float(f"{cell:.4g}") if isinstance(cell, float) else cell
