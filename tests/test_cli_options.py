@@ -7,7 +7,8 @@ import json
 import os
 import tomllib
 import warnings
-from dataclasses import replace
+from collections import Counter
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from command_line import (
     here,
     make_notes,
     make_table,
+    model,
     run,
     shown,
     small,
@@ -33,11 +35,14 @@ from semigen.cli import app
 from semigen.cli.console import Output
 from semigen.common.text import visible
 from semigen.comparison import CLASS_SHARES, Comparison, best_of, explain_standing, stand
+from semigen.evaluation.decisions import least_cost
 from semigen.evaluation.metrics import log_loss
 from semigen.evaluation.scoring import ScoreSums, score_predictions
 from semigen.exceptions import DatasetShiftWarning, TrainingWarning
 
-__all__ = ["here", "small", "table"]  # fixtures
+COSTS = ("mean_cost", "of_most_probable")
+
+__all__ = ["here", "model", "small", "table"]  # fixtures
 
 
 def cells(path):
@@ -158,10 +163,10 @@ def test_labels_of_another_type_are_the_same_classes(here):
     frame.assign(y=truth.astype(int)).to_csv("whole.csv", index=False)
     frame.assign(y=truth.astype(float)).to_csv("floats.csv", index=False)
     frame.assign(y=truth.astype(float)).to_parquet("floats.parquet", index=False)
-    for model in ("typed", "written"):
+    for fitted in ("typed", "written"):
         for new in ("whole.csv", "floats.csv", "floats.parquet"):
             out = run(
-                "predict", f"{model}-semigen/model.semigen", new, "--out", "p.csv", "--json", "--force"
+                "predict", f"{fitted}-semigen/model.semigen", new, "--out", "p.csv", "--json", "--force"
             ).stdout
             score = json.loads(out)["score"]
             assert (score["n_rows"], score["unknown"]) == (60, {})
@@ -178,6 +183,57 @@ def test_the_markers_of_a_fit_hold_for_its_predictions(here):
     out = run("predict", "data-semigen/model.semigen", "new.csv", "--out", "p.csv", "--json").stdout
     score = json.loads(out)["score"]
     assert (score["n_rows"], score["classes"], score["unknown"]) == (20, ["Yes", "no"], {})
+
+
+@pytest.mark.parametrize("more", [(), ("--resume",)], ids=["at once", "in batches"])
+def test_what_a_later_table_has_that_the_fit_had_not_is_told(here, more):
+    frame, _ = make_table()
+    frame = frame.assign(shop=np.tile(["a", "b"], 30), who=[f"r{j}" for j in range(60)], heavy=1.0)
+    frame.to_csv("data.csv", index=False)
+    fit("data.csv", "--target", "y", "--weight", "heavy", "--id", "who")
+    given = ("data-semigen/model.semigen", "--out", "p.csv", "--force", *more)
+    said = run("predict", *given, "data.csv").stderr
+    assert "fit" not in said
+    frame.assign(region="north", size=1, shop=["c", *frame["shop"][1:]]).to_csv("later.csv", index=False)
+    said = run("predict", *given, "later.csv", "--keep", "size").stderr
+    assert "later.csv has 1 column that the fit had not, and it is not used: 'region'." in said
+    assert "no row of the fit had, which" in said
+    assert "about the class: 'shop' 1 of 60 (such as 'c')." in said
+    assert "outside the range" not in said
+    assert "which had some in the fit" not in said
+    frame.assign(u=100 * frame["u"], v=None).to_csv("units.csv", index=False)
+    said = run("predict", *given, "units.csv").stderr
+    assert "most numbers of units.csv are outside the range of the fit: 'u' " in said
+    assert f"of 60 (fit: {frame['u'].min():.6g} to {frame['u'].max():.6g})" in said
+    assert "units.csv has no value of 'v', which had some in the fit." in said
+    frame.head(9).assign(u=1e4, v=None).to_csv("few.csv", index=False)
+    assert "fit" not in run("predict", *given, "few.csv").stderr.replace("--resume", "")
+
+
+@pytest.mark.parametrize("more", [(), ("--resume",)], ids=["at once", "in batches"])
+def test_classes_of_least_cost(here, model, more):
+    frame, truth = make_table(n=80, seed=3)
+    frame.assign(y=truth).to_csv("new.csv", index=False)
+    arguments = ("predict", model, "new.csv", "--out", "p.csv", "--cost", "yes=50", *more)
+    summary = json.loads(run(*arguments, "--json").stdout)
+    written = pd.read_csv("p.csv")
+    names = written.columns.tolist()
+    assert names[names.index("probability") + 1] == "least_cost"
+    decided = least_cost(written[["p_no", "p_yes"]], [1, 50], classes=["no", "yes"])
+    assert (written["least_cost"] == decided).all()
+    assert (decided != written["predicted"]).any()
+    assert {one["class"]: one["rows"] for one in summary["least_cost"]} == dict(Counter(decided.tolist()))
+    found, cost = summary["score"]["decided"], np.where(truth == "yes", 50, 1)
+    assert found["cost"] == summary["cost"] == [1, 50]
+    assert found["mean_cost"]["value"] == pytest.approx(np.mean(cost * (decided != truth)))
+    wrong = written["predicted"] != truth
+    assert found["of_most_probable"]["value"] == pytest.approx(np.mean(cost * wrong))
+    assert found["confusion"] == pd.crosstab(truth, decided).to_numpy().tolist()
+    text = shown(run(*arguments, "--force"))
+    assert "where missing a row costs no 1, yes 50" in text
+    assert "knows no such class" in error_of(run(*arguments, "--cost", "maybe=2", "--force", code=1))
+    for wrong in ("yes", "yes=-1", "yes=many", "=3"):
+        assert "CLASS=NUMBER" in run(*arguments, "--cost", wrong, "--force", code=2).stderr
 
 
 def test_nothing_to_score(table):
@@ -210,14 +266,17 @@ def test_scores_of_batches_are_those_of_all_rows():
     truth = np.array(["a", "b", "z", None], dtype=object)[rng.integers(4, size=300)]
     probs = rng.dirichlet([0.3, 0.3], size=300)
     classes = np.array(["a", "b"])
-    wanted = score_predictions(truth, probs, classes)
-    sums = ScoreSums(classes)
+    wanted = score_predictions(truth, probs, classes, [1, 5])
+    sums = ScoreSums(classes, [1, 5])
     for part in (slice(0, 1), slice(1, 7), slice(7, 7), slice(7, 250), slice(250, 300)):
         sums.add(truth[part], probs[part])
     found = sums.result()
     assert found.log_loss.value == pytest.approx(wanted.log_loss.value, rel=1e-12)
     assert found.log_loss.low == pytest.approx(wanted.log_loss.low, rel=1e-12)
-    assert replace(found, log_loss=wanted.log_loss) == wanted
+    costs = (found.decided.mean_cost, wanted.decided.mean_cost)
+    assert astuple(costs[0]) == pytest.approx(astuple(costs[1]), rel=1e-12)
+    decided = replace(found.decided, **{name: getattr(wanted.decided, name) for name in COSTS})
+    assert replace(found, log_loss=wanted.log_loss, decided=decided) == wanted
     plain = np.where(truth == "b", 1, 0)
     known = np.isin(truth, classes)
     losses = np.where(known, -np.log(np.clip(probs, 1e-6, None)[np.arange(300), plain]), -np.log(1e-6))

@@ -227,7 +227,7 @@ def test_other_cells():
     column = one(pl.DataFrame, "x", [[1], [2, 3]])
     assert (column.kind, column.use, column.n_distinct) == ("other", False, 2)
     assert one(pd.DataFrame, "x", [{"a": 1}, {"a": 2}]).kind == "other"
-    with pytest.raises(ColumnError, match="a model can use: 'x' is not used: its cells are of type List"):
+    with pytest.raises(ColumnError, match="'x' is not used: its cells are lists, and not all"):
         learn(pl.DataFrame({"x": [[1], [2, 3]]}))
 
 

@@ -19,6 +19,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 
 from semigen import MixtureClassifier
 from semigen.data.rows import take_rows
+from semigen.evaluation.doubt import label_doubts
 from semigen.evaluation.metrics import CLIP, align_probabilities, row_log_loss
 from semigen.exceptions import LabelError, ParameterError
 from semigen.metrics import accuracy_score, brier_score, get_scorer, least_cost, log_loss
@@ -329,3 +330,16 @@ def test_balanced_costs_find_the_rare_class_that_predict_never_says(rng):
 def test_costs_that_cannot_be_are_named(cost, message):
     with pytest.raises(ParameterError, match=message):
         least_cost([[0.5, 0.5]], cost, classes=[0, 1])
+
+
+def test_labels_of_a_rare_class_are_not_in_doubt_because_it_is_rare():
+    rng = np.random.default_rng(0)
+    truth = (rng.random(4000) < 0.03).astype(int)
+    x = rng.normal(size=4000) + 1.5 * truth
+    positive = 1 / (1 + np.exp(-1.5 * x + 1.5**2 / 2) * 0.97 / 0.03)  # as probable as it is
+    found = label_doubts(np.column_stack([1 - positive, positive]), truth)
+    assert (positive[truth == 1] < 0.05).mean() > 0.3, "many positives look like negatives"
+    assert (found.wrong[truth == 1] > 0.5).mean() < 0.1, "and yet their labels are right"
+    truth[x < -2] = 1  # but far from all others
+    found = label_doubts(np.column_stack([1 - positive, positive]), truth)
+    assert set(np.flatnonzero(x < -2)) <= set(found.listed)

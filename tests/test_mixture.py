@@ -25,6 +25,7 @@ from semigen.exceptions import (
     ColumnError,
     ConvergenceWarning,
     LabelError,
+    LabelWarning,
     NotFittedError,
     ParameterError,
     SemigenError,
@@ -533,7 +534,8 @@ def test_verbose_reports_the_objective(iris, capsys):
         ({"covariance": "fool"}, "covariance='fool'"),
         ({"shrinkage": -1}, "shrinkage=-1.*'auto' or a number of at least 0"),
         ({"shrinkage": "much"}, "shrinkage='much'"),
-        ({"components_per_class": 0}, "components_per_class for class 0=0.*at least 1"),
+        ({"components_per_class": {1: 0}}, "components_per_class of class 1=0: it must be an integer"),
+        ({"components_per_class": 0}, "components_per_class=0: it must be an integer of at least 1"),
         ({"components_per_class": {0: 2, "x": 3}}, r"names \['x'\].*classes \[0, 1, 2\]"),
         ({"components_per_class": 60}, "asks for 60 components of class 0"),
         ({"n_novel_components": -1}, "n_novel_components=-1"),
@@ -550,6 +552,14 @@ def test_a_bad_parameter_is_named(options, message, iris):
     X, marked, _ = iris
     with pytest.raises(ParameterError, match=message):
         MixtureClassifier(**options).fit(X, marked)
+
+
+def test_a_score_tells_of_classes_that_the_fit_has_not_seen(iris):
+    X, _, y = iris  # sorted by class, as folds without shuffling find it
+    model = MixtureClassifier().fit(X[:100], y[:100])
+    assert model.score(X[:100], y[:100]) > 0.9
+    with pytest.warns(LabelWarning, match=r"50 of 150 labeled rows .* \(such as 2\).*SemiSupervisedSplit"):
+        assert model.score(X, y) < 0.7
 
 
 def test_bad_rows_and_labels_are_named(iris):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,6 +50,15 @@ Missing = Annotated[
         "and dates, words such as '?' or N/A; repeatable.",
         metavar="TEXT",
         rich_help_panel=_TABLES,
+    ),
+]
+Cost = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What it costs to miss a row of a class, such as yes=20; 1 for other classes. Adds a column "
+        "'least_cost', the class of least expected cost; repeatable.",
+        metavar="CLASS=NUMBER",
+        rich_help_panel=_RESULTS,
     ),
 ]
 Embeddings = Annotated[
@@ -174,6 +184,18 @@ def refuse_for_images(given: Mapping[str, Any]) -> None:
 def is_stdin(path: Path | None) -> bool:
     """Whether a table is standard input."""
     return path == Path("-")
+
+
+def class_and_cost(word: str) -> tuple[str, float]:
+    """Class and cost of ``class=cost``; the name of the class may contain ``=``."""
+    name, _, number = word.rpartition("=")
+    try:
+        cost = float(number)
+    except ValueError:
+        cost = math.nan
+    if not (name and 0 <= cost < math.inf):
+        raise typer.BadParameter(f"--cost {word}: write CLASS=NUMBER, 0 or more, such as --cost yes=20.")
+    return name, cost
 
 
 def column_and_kind(word: str) -> tuple[str, str]:

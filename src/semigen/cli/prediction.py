@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow as pa
 from semigen._version import __version__
 from semigen.cli.console import Output
 from semigen.cli.outputs import complete_files
-from semigen.cli.predictions import count_predictions, predict_table, probabilities_of
+from semigen.cli.predictions import costs_of, count_predictions, predict_table, probabilities_of
 from semigen.cli.sources import ImageSource, ReadOptions, Rows, TableSource
 from semigen.cli.sources.columns import as_noted
 from semigen.cli.sources.images import noted_form
@@ -43,6 +43,7 @@ def predict_file(
     csv_safe: bool = False,
     score_out: Path | None = None,
     coverage: float | None = None,
+    costs: Mapping[str, float] | None = None,
     resume: bool = False,
     scheduler: str | None = None,
 ) -> tuple[dict[str, Any], PredictionScore | None]:
@@ -76,6 +77,7 @@ def predict_file(
             csv_safe=csv_safe,
             score_out=score_out,
             coverage=coverage,
+            costs=costs or {},
             resume=resume,
             scheduler=scheduler,
             why=asked or RULE,
@@ -92,16 +94,19 @@ def predict_file(
         for note in rows.notes:
             output.note(note)
         with output.warnings_as_notes(), output.progress("predicting"), _parts_fit(model_path, source):
-            predictions = predict_table(model, rows, coverage=coverage)
+            cost = costs_of(model.classes_, costs or {})
+            predictions = predict_table(model, rows, coverage=coverage, cost=cost)
         if coverage is not None and (caution := model.set_rule(coverage).caution):
             output.note(caution)
-        score = _score(model, rows, predictions, options)
+        score = _score(model, rows, predictions, options, cost)
         write_table(spreadsheet_safe(predictions) if csv_safe else predictions, unfinished, ending)
         _write_score(score, of_score, model_path, source, notes)
     return {
         **_about(model_path, source, out, notes, images=images),
         "n_rows": predictions.num_rows,
         "predicted": count_predictions(predictions),
+        "cost": cost,
+        "least_cost": None if cost is None else count_predictions(predictions, "least_cost"),
         "coverage": coverage,
         "score": None if score is None else score.to_dict(),
     }, score
@@ -150,6 +155,7 @@ def _predict_stream(
     csv_safe: bool,
     score_out: Path | None,
     coverage: float | None,
+    costs: Mapping[str, float],
     resume: bool,
     scheduler: str | None,
     why: str,
@@ -164,6 +170,7 @@ def _predict_stream(
             raise TableError(f"{source} cannot be predicted batch by batch ({why}).")
         output.note(f"{source.name} is predicted batch by batch: {why}.")
         noted = as_noted(options or ReadOptions(), notes)
+        cost = costs_of(model.classes_, costs)
         stream = Predicting(
             model,
             model_path,
@@ -173,12 +180,15 @@ def _predict_stream(
             notes,
             noted,
             coverage,
+            cost,
             csv_safe,
             scheduler,
             scored=True,
         )
         if of_score and not stream.target:
             raise _nothing_to_score(source, notes)
+        for note in stream.added():
+            output.note(note)
         with (
             output.warnings_as_notes(),
             output.progress("predicting") as progress,
@@ -186,11 +196,15 @@ def _predict_stream(
         ):
             kept = pieces_folder(out) if resume else None
             done = stream.write(unfinished, table_format(out), kept, progress)
+        for note in done.notes:
+            output.note(note)
         _write_score(done.score, of_score, model_path, source, notes)
     return {
         **_about(model_path, source, out, notes),
         "n_rows": done.n_rows,
         "predicted": class_rows(done.count),
+        "cost": cost,
+        "least_cost": None if cost is None else class_rows(done.decided),
         "coverage": coverage,
         "score": None if done.score is None else done.score.to_dict(),
     }, done.score
@@ -243,10 +257,12 @@ def _read(
     return TableSource.read_new(source, model, model_path, id_name, notes, options)
 
 
-def _score(model: Any, rows: Rows, predictions: pa.Table, options: ReadOptions) -> PredictionScore | None:
+def _score(
+    model: Any, rows: Rows, predictions: pa.Table, options: ReadOptions, cost: list[float] | None
+) -> PredictionScore | None:
     """The scores of predictions; None where no true class is known."""
     if rows.truth is None or not any(label is not None for label in rows.truth.tolist()):
         return None
     classes = model.classes_
     truth = as_classes(rows.truth, classes.tolist(), options)
-    return score_predictions(truth, probabilities_of(predictions, classes), classes)
+    return score_predictions(truth, probabilities_of(predictions, classes), classes, cost)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from semigen._version import __version__
 from semigen.cli.console import Output
 from semigen.cli.outputs import complete_files
-from semigen.cli.predictions import free_name
+from semigen.cli.predictions import free_name, readable
 from semigen.cli.sources import ReadOptions, Rows, TableSource
 from semigen.cli.sources.columns import as_noted
 from semigen.cli.sources.images import noted_form
@@ -228,7 +228,7 @@ def rows_to_fill_in(asking: Asking, found: Query) -> pa.Table:
         columns[free_name("given", columns)] = pa.array(asking.labels[found.rows].tolist())
     lines = found.to_dict()["rows"]
     for name in ("reason", "predicted", "probability", "score"):
-        columns[free_name(name, columns)] = pa.array([line[name] for line in lines])
+        columns[free_name(name, columns)] = pa.array([readable(line[name]) for line in lines])
     for name in rows.kept.column_names:
         if name != asking.target:
             columns[free_name(name, columns)] = rows.kept[name].take(which)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from rich.table import Table
 
 from semigen.cli.console import Output
 from semigen.cli.wording import cell_text, counted, interval, percent, plain_table
 from semigen.columns.tables import listing
-from semigen.evaluation.scoring import PredictionScore
+from semigen.evaluation.scoring import DecisionScore, PredictionScore
 
 _MOST_CLASSES = 12  # that a table in a terminal has room for
 
@@ -31,23 +34,41 @@ def say_score(output: Output, score: PredictionScore, target: str) -> None:
         which = listing([f"{label!r} ({counted(n, 'row')})" for label, n in score.unknown.items()])
         output.say(f"no class of the model, so wrong in any case: {which}")
     output.say()
-    output.say(_confusion(score) if len(score.classes) <= _MOST_CLASSES else _recalls(score))
+    output.say(_table(score.classes, score, "predicted"))
     output.say()
+    if score.decided is not None:
+        _say_decided(output, score.classes, score.decided)
     output.say("Rows that the model was fitted on are predicted better than new ones.")
     output.say()
 
 
-def _confusion(score: PredictionScore) -> Table:
-    names = list(map(cell_text, score.classes))
-    table = plain_table(["true class", *names, "predicted right, %"])
+def _say_decided(output: Output, classes: Sequence[Any], decided: DecisionScore) -> None:
+    """Say what the classes of least expected cost cost, and which are mixed up."""
+    costs = listing([f"{cell_text(one)} {cost:g}" for one, cost in zip(classes, decided.cost, strict=True)])
+    cost, otherwise = (interval(one, ".3g") for one in (decided.mean_cost, decided.of_most_probable))
+    output.say(f"Classes of least expected cost, where missing a row costs {costs}", style="bold")
+    output.say(f"cost {cost} per row; of the most probable classes {otherwise}")
+    output.say()
+    output.say(_table(classes, decided, "decided"))
+    output.say()
+
+
+def _table(classes: Sequence[Any], score: PredictionScore | DecisionScore, verb: str) -> Table:
+    """Rows of each true class by what was said, or only how many are right where there are many classes."""
+    return (_confusion if len(classes) <= _MOST_CLASSES else _recalls)(classes, score, verb)
+
+
+def _confusion(classes: Sequence[Any], score: PredictionScore | DecisionScore, verb: str) -> Table:
+    names = list(map(cell_text, classes))
+    table = plain_table(["true class", *names, f"{verb} right, %"])
     for name, counts, recall in zip(names, score.confusion, score.recall, strict=True):
         table.add_row(name, *map(str, counts), "" if recall is None else percent(recall))
     return table
 
 
-def _recalls(score: PredictionScore) -> Table:
-    table = plain_table(["true class", "rows", "predicted right, %"])
-    for label, counts, recall in zip(score.classes, score.confusion, score.recall, strict=True):
+def _recalls(classes: Sequence[Any], score: PredictionScore | DecisionScore, verb: str) -> Table:
+    table = plain_table(["true class", "rows", f"{verb} right, %"])
+    for label, counts, recall in zip(classes, score.confusion, score.recall, strict=True):
         if recall is not None:
             table.add_row(cell_text(label), str(sum(counts)), percent(recall))
     return table

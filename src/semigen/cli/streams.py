@@ -18,6 +18,7 @@ from semigen.cli.predictions import predict_table, probabilities_of
 from semigen.cli.sources import ReadOptions, Rows
 from semigen.cli.sources.columns import OpenTable, known_target
 from semigen.cli.sources.labels import as_classes, given_labels, matching, require_columns
+from semigen.cli.sources.later import Later, about_added_columns
 from semigen.cli.sources.table import reads
 from semigen.common.threads import ahead
 from semigen.evaluation.scoring import PredictionScore, ScoreSums
@@ -64,19 +65,24 @@ def is_large(path: Path) -> bool:
     return path.stat().st_size > LARGE_BYTES
 
 
-def predict(given: tuple[Any, float | None], rows: Rows) -> pa.Table:
-    """Predictions of some rows, by a model and with the coverage of prediction sets."""
-    model, coverage = given
-    return predict_table(model, rows, coverage=coverage)
+def predict(given: tuple[Any, float | None, Sequence[float] | None], rows: Rows) -> pa.Table:
+    """Predictions of some rows, by a model, with the coverage of prediction sets and the costs of classes."""
+    model, coverage, cost = given
+    return predict_table(model, rows, coverage=coverage, cost=cost)
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What is known of predictions that are written: rows, those of each predicted class, and the scores."""
+    """What is known of predictions that are written.
+
+    Rows, those of each predicted class and of each class of least cost, scores and notes.
+    """
 
     n_rows: int
     count: Counter[Any]
+    decided: Counter[Any]
     score: PredictionScore | None
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class Predicting:
         Of the model file.
     options : ReadOptions
     coverage : float or None
+    cost : sequence of float, or None
     csv_safe : bool
     scheduler : str or None
         Address of a Dask scheduler, whose workers predict; None: this process does.
@@ -110,6 +117,7 @@ class Predicting:
     notes: dict[str, Any]
     options: ReadOptions
     coverage: float | None = None
+    cost: Sequence[float] | None = None
     csv_safe: bool = False
     scheduler: str | None = None
     scored: bool = False
@@ -144,13 +152,17 @@ class Predicting:
         pieces = None if kept is None else KeptPieces(kept, self._about())
         classes = self.model.classes_
         count: Counter[Any] = Counter()
-        sums = ScoreSums(classes)
+        decided: Counter[Any] = Counter()
+        sums = ScoreSums(classes, self.cost)
         n_rows, of_parts = 0, [part.n_rows for part in self.parts]
         n_all = None if None in of_parts else sum(n for n in of_parts if n is not None)
+        later = Later(self.model, self.notes)
         with TableWriter(out, ending) as writer:
-            for table, truth in zip(self._tables(pieces), self._truth(), strict=False):
+            for table, truth in zip(self._tables(pieces, later), self._truth(), strict=False):
                 n_rows += table.num_rows
                 count.update(_counts(table["predicted"]))
+                if self.cost is not None:
+                    decided.update(_counts(table["least_cost"]))
                 if truth is not None:
                     sums.add(truth, probabilities_of(table, classes))
                 writer.write(spreadsheet_safe(table) if self.csv_safe else table)
@@ -160,19 +172,20 @@ class Predicting:
             raise TableError(f"{self.table} has column names but no rows.")
         if pieces is not None:
             pieces.remove()
-        return Predicted(n_rows, count, sums.result() if sums.n_rows else None)
+        score = sums.result() if sums.n_rows else None
+        return Predicted(n_rows, count, decided, score, later.notes(self.table))
 
-    def _tables(self, pieces: KeptPieces | None) -> Iterator[pa.Table]:
+    def _tables(self, pieces: KeptPieces | None, later: Later) -> Iterator[pa.Table]:
         if pieces is not None:
             yield from pieces.tables()
         done = 0 if pieces is None else sum(pieces.rows)
-        for table in self._predicted(self._rows(done)):
+        for table in self._predicted(later.counted(self._rows(done))):
             if pieces is not None:
                 pieces.add(table)
             yield table
 
     def _predicted(self, batches: Iterator[Rows]) -> Iterator[pa.Table]:
-        given = (self.model, self.coverage)
+        given = (self.model, self.coverage, self.cost)
         if self.scheduler is None:
             return (predict(given, rows) for rows in batches)
         try:
@@ -190,8 +203,7 @@ class Predicting:
         names, text, features = reads(self.model, self.model_path, self.notes, self.table, decimal)
         there = parts[0].schema.names
         ids = [self.id_name] if self.id_name else []
-        every = "all" in self.options.keep and "all" not in there
-        keep = [name for name in there if name not in ids] if every else matching(there, self.options.keep)
+        keep = self._kept(there)
         for part in parts:
             for option, wanted in {"needed by the model": names, "--id": ids, "--keep": keep}.items():
                 require_columns(part.schema.names, wanted, Path(part.path), option)
@@ -208,6 +220,20 @@ class Predicting:
                 yield Rows(features(opened), numbers, self.id_name or "row", (), opened.kept)
             begin = end
 
+    def _kept(self, there: list[str]) -> list[str]:
+        """The columns to copy to the predictions."""
+        every = "all" in self.options.keep and "all" not in there
+        return (
+            [name for name in there if name != self.id_name] if every else matching(there, self.options.keep)
+        )
+
+    def added(self) -> list[str]:
+        """A note on columns that the table of the fit had not."""
+        there = list(dict.fromkeys(name for part in self.parts for name in part.schema.names))
+        names, _, _ = reads(self.model, self.model_path, self.notes, self.table, self.options.reading.decimal)
+        known = {*names, self.id_name or "", *self._kept(there)}
+        return about_added_columns(self.table, there, known, self.notes)
+
     def _truth(self) -> Iterator[NDArray[Any] | None]:
         """The true classes of each batch, read beside the rows; None where there is nothing to score."""
         target = self.target if self.scored else []
@@ -223,7 +249,7 @@ class Predicting:
         return {
             "model": hashlib.sha256(self.model_path.read_bytes()).hexdigest(),
             "table": hashlib.sha256(repr(state).encode()).hexdigest(),
-            "options": repr((self.id_name, self.options, self.coverage, BATCH_ROWS)),
+            "options": repr((self.id_name, self.options, self.coverage, self.cost, BATCH_ROWS)),
         }
 
 

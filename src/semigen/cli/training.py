@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from semigen.cli.console import Output
-from semigen.cli.predictions import count_predictions, predict_table, probabilities_of
+from semigen.cli.predictions import count_predictions, predict_table, probabilities_of, readable
 from semigen.cli.reading import say_source
 from semigen.cli.recipes import DEEP, Judged, Options, Recipe, learn_model
 from semigen.cli.report import say_result, training_notes, verdict_text
@@ -228,7 +228,7 @@ def _to_label(learned: Learned) -> pa.Table:
     columns = {
         id_name: learned.predictions[id_name].take(pa.array([row["row"] for row in rows], pa.int64())),
         target: pa.nulls(len(rows), pa.string()),
-        **{name: pa.array([row[name] for row in rows]) for name in ("predicted", "probability")},
+        **{name: pa.array([readable(row[name]) for row in rows]) for name in ("predicted", "probability")},
     }
     return pa.table(columns)
 

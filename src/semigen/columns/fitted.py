@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from semigen.columns.reading import read
 from semigen.columns.schema import ReadTable
 from semigen.columns.tables import as_frame
+from semigen.columns.vectors import refuse_one_column
 
 
 def read_like(estimator: Any, X: Any, *, sparse: bool | Literal["dense"] = True) -> Any:
@@ -24,6 +25,7 @@ def read_like(estimator: Any, X: Any, *, sparse: bool | Literal["dense"] = True)
         As :func:`semigen.columns.read`.
     """
     check_is_fitted(estimator)
+    refuse_one_column(X)
     if not isinstance(X, ReadTable) and as_frame(X) is None and getattr(X, "ndim", 2) != 1:
         validate_data(estimator, X, skip_check_array=True, reset=False)
     return read(estimator.schema_, X, sparse=sparse)

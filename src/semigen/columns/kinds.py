@@ -24,7 +24,8 @@ from semigen.columns.numerals import (
     plain_number,
 )
 from semigen.columns.standins import stand_ins
-from semigen.columns.tables import Series, as_floats, as_frame, filled_cells
+from semigen.columns.tables import Series, as_floats, filled_cells
+from semigen.columns.vectors import wide_frame
 from semigen.exceptions import ColumnError
 
 Kind = Literal[
@@ -106,7 +107,7 @@ def describe(frame: Any) -> tuple[Column, ...]:
     ColumnError
         If ``frame`` is no table, or two columns have one name.
     """
-    table = as_frame(frame)
+    table = wide_frame(frame)
     if table is None:
         raise ColumnError(
             "columns can be described for a data frame (pandas, polars, pyarrow), not for "

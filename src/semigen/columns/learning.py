@@ -30,7 +30,8 @@ from semigen.columns.reading import as_table, read_array, read_columns, read_spa
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.sparse import as_dense, as_words
 from semigen.columns.standins import stand_ins
-from semigen.columns.tables import Frame, Series, as_frame, filled_cells, hint, listing, plain_name, positions
+from semigen.columns.tables import Frame, Series, filled_cells, hint, listing, plain_name, positions
+from semigen.columns.vectors import LISTS, refuse_one_column, wide_frame
 from semigen.common.notices import warn
 from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
 
@@ -113,7 +114,8 @@ def learn(
             None, tuple(kind or "number" for kind in asked), (None,) * len(asked), None, (), notes
         )
         return schema, check_sparse(schema, matrix, fitting=True)
-    frame = as_frame(X)
+    refuse_one_column(X)
+    frame = wide_frame(X)
     if frame is None:
         return _learn_array(as_table(X), kinds)
     return _learn_frame(frame, kinds, words=words, sparse=bool(sparse))
@@ -223,6 +225,8 @@ def _told(one: Encoded, series: Series) -> str:
 def _unused(name: Any, kind: Kind, series: Series) -> str:
     id_why = ID_NUMBER if series.dtype.is_numeric() else ID_TEXT
     why = {"id": id_why, "empty": EMPTY, "other": f"its cells are of type {series.dtype}"}[kind]
+    if kind == "other" and any(isinstance(cell, LISTS) for cell in filled_cells(series)[:1]):
+        why = "its cells are lists, and not all of numbers and of one length"
     return f"{name!r} is not used: {why}"
 
 

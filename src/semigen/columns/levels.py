@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -76,6 +77,16 @@ def encode(name: Any, cells: Sequence[Any], levels: Levels) -> NDArray[np.float6
             ColumnWarning,
         )
     return codes
+
+
+def unseen(counts: Mapping[Any, int], levels: Levels) -> Counter[Any]:
+    """Of values and how often each occurs, those that are neither a level nor missing."""
+    known = set(levels)
+    new: Counter[Any] = Counter()
+    for cell, number in counts.items():
+        if not is_missing(cell) and _plain(cell) not in known:
+            new[_plain(cell)] += number
+    return new
 
 
 def decode(codes: NDArray[Any], levels: Levels) -> list[Any]:

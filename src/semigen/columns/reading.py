@@ -16,7 +16,8 @@ from semigen.columns.levels import encode
 from semigen.columns.numerals import numerals_of
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.sparse import as_dense
-from semigen.columns.tables import Series, as_floats, as_frame, hint, is_missing, listing, positions
+from semigen.columns.tables import Series, as_floats, hint, is_missing, listing, positions
+from semigen.columns.vectors import refuse_one_column, wide_frame
 from semigen.exceptions import ColumnError
 
 
@@ -66,7 +67,8 @@ def read(
         if sparse == "dense":
             return read_array(schema, as_dense(matrix), fitting=False)
         return check_sparse(schema, matrix, fitting=False)
-    frame = as_frame(X)
+    refuse_one_column(X)
+    frame = wide_frame(X)
     if frame is None:
         return read_array(schema, as_table(X), fitting=False)
     names = schema.input_names

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from semigen.columns.levels import decode
 from semigen.columns.reading import as_table
 from semigen.columns.schema import Input, Schema
-from semigen.columns.tables import Frame, Series, as_frame, is_missing, positions
+from semigen.columns.tables import Frame, Series, is_missing, positions
+from semigen.columns.vectors import wide_frame
 
 
 def restore(schema: Schema, matrix: NDArray[Any], like: Any = None) -> Any:
@@ -34,7 +35,7 @@ def restore(schema: Schema, matrix: NDArray[Any], like: Any = None) -> Any:
         As ``like``, otherwise as in the fit. Categories are levels, flags of a data frame booleans, and its
         counts integers where they are whole.
     """
-    frame = None if like is None else as_frame(like)
+    frame = None if like is None else wide_frame(like)
     if frame is not None:
         return _filled_frame(schema, matrix, frame)
     if schema.names is None or like is not None:

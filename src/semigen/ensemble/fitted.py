@@ -99,8 +99,8 @@ class FittedEnsemble(UncertainEnsemble):
     @available_if(_has_densities)  # type: ignore[untyped-decorator]
     def novelty_of(self, log_density: Array) -> Array:
         """The :meth:`novelty` of rows by what :meth:`score_samples` says of them, (n,)."""
-        likelier = np.searchsorted(self.log_densities_, log_density, "right")
-        return np.asarray(1 - likelier / len(self.log_densities_))
+        n = len(self.log_densities_)
+        return np.asarray((n - np.searchsorted(self.log_densities_, log_density, "right")) / n)
 
     def read(self, X: Any) -> ReadTable:
         """Rows that all methods take and do not read again."""

@@ -101,8 +101,13 @@ class UncertainEnsemble:
         """How uncertain the class of each row is, and which part of that more labels would reduce, nats.
 
         Of the models with a weight, each as sure as the ensemble is: it is given the weights of all. The
-        total is the entropy of their mean probabilities, a little more than that of :meth:`predict_proba`,
-        which is their geometric mean; the epistemic part is their disagreement.
+        total is the entropy of their mean probabilities, the aleatoric part their mean entropy, and the
+        epistemic part the rest, their disagreement.
+
+        :meth:`predict_proba` is the geometric mean of the same models, which the sure ones lead, and so has
+        less entropy than their mean: a little where the models are alike, a half or a third where one of them
+        is much less sure than the others, as on counts and documents. Take the parts to compare rows, and the
+        entropy of :meth:`predict_proba` for how sure a prediction is.
 
         Parameters
         ----------

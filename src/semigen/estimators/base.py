@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
+from semigen.common.notices import warn
+from semigen.data.labels import labeled_values
 from semigen.data.sources import classes, over_partitions
 from semigen.evaluation.metrics import accuracy_score
+from semigen.exceptions import LabelWarning
 
 Array = NDArray[np.float64]
 
@@ -55,5 +58,22 @@ class TableClassifier(TableInput, ProbabilityClassifier):
     unlabeled: Any
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy on the labeled rows of (X, y)."""
-        return accuracy_score(y, self.predict(X), sample_weight=sample_weight, unlabeled=self.unlabeled)
+        """Accuracy on the labeled rows of (X, y); a class that the fit has not seen counts as wrong.
+
+        Warns
+        -----
+        LabelWarning
+            If there is such a class.
+        """
+        predicted = self.predict(X)
+        accuracy = accuracy_score(y, predicted, sample_weight=sample_weight, unlabeled=self.unlabeled)
+        truth, _ = labeled_values(y, self.unlabeled)
+        unseen = ~np.isin(truth, self.classes_)
+        if unseen.any():
+            warn(
+                f"{int(unseen.sum())} of {len(truth)} labeled rows are of a class without a label in the fit "
+                f"(such as {truth[unseen][0]!s}), and count as wrong: if this is cross-validation, pass "
+                "cv=semigen.model_selection.SemiSupervisedSplit(), which has every class in every fit.",
+                LabelWarning,
+            )
+        return accuracy

@@ -52,11 +52,22 @@ def least_cost(
     """
     names = np.asarray(classes)
     values = align_probabilities(probabilities, names, names)
-    n_classes = len(names)
     if isinstance(cost, str):
         if cost != "balanced":
             raise ParameterError(f"cost={cost!r} is not known: use 'balanced' or an array of costs.")
         cost = 1.0 / np.maximum(values.mean(axis=0), CLIP)
+    return np.asarray(names[(values @ cost_matrix(cost, names)).argmin(axis=1)])
+
+
+def cost_matrix(cost: ArrayLike, names: NDArray[Any]) -> NDArray[np.float64]:
+    """What it costs to predict each class (column) where each (row) is true, (K, K), from that or a vector.
+
+    Raises
+    ------
+    ParameterError
+        If ``cost`` has another shape or is not finite.
+    """
+    n_classes = len(names)
     matrix = np.asarray(cost, dtype=np.float64)
     if matrix.shape == (n_classes,):
         matrix = np.where(np.eye(n_classes, dtype=bool), 0.0, matrix[:, None])
@@ -65,4 +76,4 @@ def least_cost(
             f"cost has shape {matrix.shape}: give a finite number for each of the {n_classes} classes, or "
             f"for each true class (row) and predicted class (column), in the order {names.tolist()!r}."
         )
-    return np.asarray(names[(values @ matrix).argmin(axis=1)])
+    return matrix

@@ -46,9 +46,11 @@ class Doubts:
 def label_doubts(probabilities: Array, code: Rows) -> Doubts:
     """Doubts about labels, from class probabilities without these labels.
 
-    A label is wrong with probability ``MISTAKES`` before, and then any other class is as probable: with the
-    probability p of the given class among K, the odds of a wrong label are
-    ``(1 - p) MISTAKES / (K - 1)`` to ``p (1 - MISTAKES)``.
+    A label is wrong with probability ``MISTAKES`` before, and then any other class is as probable, but one
+    that has fewer labels than the mean of the classes in proportion less: if a tenth of all labels were
+    changed at random, most positives of 3 % would be wrong. With the probability p of the given class among
+    K, which has a share s of the labels, the odds of a wrong label are
+    ``(1 - p) MISTAKES min(1, K s) / (K - 1)`` to ``p (1 - MISTAKES)``.
 
     Parameters
     ----------
@@ -62,7 +64,7 @@ def label_doubts(probabilities: Array, code: Rows) -> Doubts:
     >>> from semigen.evaluation.doubt import label_doubts
     >>> found = label_doubts(np.array([[0.9, 0.1], [0.02, 0.98], [0.6, 0.4]]), np.array([0, 0, 1]))
     >>> found.order.tolist(), found.wrong.round(2).tolist(), found.disputed.tolist()
-    ([1, 2, 0], [0.01, 0.83, 0.13], [False, True, True])
+    ([1, 2, 0], [0.01, 0.83, 0.09], [False, True, True])
     """
     rows = np.arange(len(code))
     given = probabilities[rows, code]
@@ -70,7 +72,9 @@ def label_doubts(probabilities: Array, code: Rows) -> Doubts:
     others[rows, code] = 0.0
     alternative = others.argmax(axis=1)
     right = given * (1 - MISTAKES)
-    odd = (1 - given) * MISTAKES / max(probabilities.shape[1] - 1, 1)
+    n_classes = probabilities.shape[1]
+    shares = np.bincount(code, minlength=n_classes) / max(len(code), 1)
+    odd = (1 - given) * MISTAKES * np.minimum(n_classes * shares, 1.0)[code] / max(n_classes - 1, 1)
     wrong = odd / np.maximum(right + odd, np.finfo(float).tiny)
     disputed = others[rows, alternative] > given
     return Doubts(wrong, alternative, disputed, np.argsort(-wrong, kind="stable"))

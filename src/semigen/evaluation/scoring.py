@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from semigen.data.labels import class_columns
 from semigen.evaluation import intervals
+from semigen.evaluation.decisions import cost_matrix
 from semigen.evaluation.intervals import Estimate
 from semigen.evaluation.metrics import CLIP
 
@@ -37,6 +39,8 @@ class PredictionScore:
         Of each class the share of its rows that are predicted as it; None for a class without rows.
     unknown : dict
         Labels that are no class of the model, with their rows, which count as wrong and have probability 0.
+    decided : DecisionScore or None
+        How good the classes of least expected cost are, if there are costs.
     """
 
     classes: tuple[Any, ...]
@@ -46,10 +50,54 @@ class PredictionScore:
     confusion: tuple[tuple[int, ...], ...]
     recall: tuple[Estimate | None, ...]
     unknown: dict[str, int]
+    decided: DecisionScore | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values that JSON can hold."""
         return {**asdict(self), "confidence": intervals.CONFIDENCE}
+
+
+@dataclass(frozen=True)
+class DecisionScore:
+    """Scores of the classes of least expected cost, on the labeled rows that have a class of the model.
+
+    Attributes
+    ----------
+    cost : tuple of float
+        What it costs to miss each class.
+    mean_cost : Estimate
+        Per row, with Student's t interval.
+    of_most_probable : Estimate
+        What the most probable classes cost instead.
+    confusion, recall : tuple
+        As in :class:`PredictionScore`, of these classes.
+    """
+
+    cost: tuple[float, ...]
+    mean_cost: Estimate
+    of_most_probable: Estimate
+    confusion: tuple[tuple[int, ...], ...]
+    recall: tuple[Estimate | None, ...]
+
+
+class _Mean:
+    """The mean of numbers that come in batches, and the sum of the squared deviations from it."""
+
+    def __init__(self) -> None:
+        self.n, self.value, self.spread = 0, 0.0, 0.0
+
+    def add(self, values: NDArray[np.float64]) -> None:
+        if not len(values):
+            return
+        before, self.n = self.n, self.n + len(values)
+        mean = float(values.mean())
+        shift = mean - self.value  # means and spreads merge without sums of squares, which lose digits
+        self.value += shift * len(values) / self.n
+        self.spread += float(((values - mean) ** 2).sum()) + shift**2 * before * len(values) / self.n
+
+    def estimate(self, low: float, high: float) -> Estimate:
+        n = max(self.n, 1)
+        return intervals.mean_of(self.value, np.sqrt(self.spread) / n, n, low, high)
 
 
 class ScoreSums:
@@ -59,14 +107,21 @@ class ScoreSums:
     ----------
     classes : ndarray of shape (K,)
         The classes of the model, in the order of its probabilities.
+    cost : sequence of float, K, or None
+        What it costs to miss each class; None: decisions of least cost are not scored.
     """
 
-    def __init__(self, classes: NDArray[Any]) -> None:
-        self.classes = classes
-        self.confusion = np.zeros((len(classes), len(classes)), dtype=int)
+    def __init__(self, classes: NDArray[Any], cost: Sequence[float] | None = None) -> None:
+        self.classes, self.cost = classes, cost
+        self.confusion, self.decided = np.zeros((2, len(classes), len(classes)), dtype=int)
         self.unknown: Counter[str] = Counter()
-        self.n_rows, self.loss, self.spread = 0, 0.0, 0.0
-        """Labeled rows, the mean of their losses, and the sum of the squared deviations from it."""
+        self.loss, self.costs = _Mean(), (_Mean(), _Mean())
+        """Means of the losses, and of what decisions and the most probable classes cost."""
+
+    @property
+    def n_rows(self) -> int:
+        """Labeled rows so far."""
+        return self.loss.n
 
     def add(self, truth: NDArray[Any], probabilities: ArrayLike) -> None:
         """Score class probabilities on the rows whose class is known.
@@ -88,35 +143,49 @@ class ScoreSums:
         clipped = np.clip(rows, CLIP, None)
         clipped /= clipped.sum(axis=1, keepdims=True)
         losses = np.where(known, -np.log(clipped[np.arange(n_rows), code]), -np.log(CLIP))
-        np.add.at(self.confusion, (code[known], rows.argmax(axis=1)[known]), 1)
+        self.loss.add(losses)
+        likeliest = rows.argmax(axis=1)[known]
+        np.add.at(self.confusion, (code[known], likeliest), 1)
         self.unknown.update(map(str, labels[~known]))
-        before, self.n_rows = self.n_rows, self.n_rows + n_rows
-        mean = float(losses.mean())
-        shift = mean - self.loss  # means and spreads merge without sums of squares, which lose digits
-        self.loss += shift * n_rows / self.n_rows
-        self.spread += float(((losses - mean) ** 2).sum()) + shift**2 * before * n_rows / self.n_rows
+        if self.cost is not None:
+            matrix = cost_matrix(self.cost, self.classes)
+            decided = (rows @ matrix).argmin(axis=1)[known]
+            np.add.at(self.decided, (code[known], decided), 1)
+            for mean, chosen in zip(self.costs, (decided, likeliest), strict=True):
+                mean.add(matrix[code[known], chosen])
 
     def result(self) -> PredictionScore:
         """The scores of all rows so far, of which one or more have a class."""
-        of_class, right = self.confusion.sum(axis=1), self.confusion.diagonal()
         return PredictionScore(
             tuple(self.classes.tolist()),
             self.n_rows,
-            intervals.share_of(right.sum() / self.n_rows, self.n_rows),
-            intervals.mean_of(self.loss, np.sqrt(self.spread) / self.n_rows, self.n_rows, 0.0, _MAX_LOSS),
+            intervals.share_of(self.confusion.trace() / self.n_rows, self.n_rows),
+            self.loss.estimate(0.0, _MAX_LOSS),
             tuple(map(tuple, self.confusion.tolist())),
-            tuple(
-                intervals.share_of(hits / n, n) if n else None
-                for hits, n in zip(right.tolist(), of_class.tolist(), strict=True)
-            ),
+            _recall(self.confusion),
             dict(sorted(self.unknown.items())),
+            None if self.cost is None else self._of_decisions(list(map(float, self.cost))),
         )
+
+    def _of_decisions(self, cost: list[float]) -> DecisionScore:
+        decided, likeliest = (mean.estimate(0.0, max(cost)) for mean in self.costs)
+        counts = tuple(map(tuple, self.decided.tolist()))
+        return DecisionScore(tuple(cost), decided, likeliest, counts, _recall(self.decided))
+
+
+def _recall(confusion: NDArray[Any]) -> tuple[Estimate | None, ...]:
+    """Of each class the share of its rows that are predicted as it."""
+    counts = zip(confusion.diagonal().tolist(), confusion.sum(axis=1).tolist(), strict=True)
+    return tuple(intervals.share_of(hits / n, n) if n else None for hits, n in counts)
 
 
 def score_predictions(
-    truth: NDArray[Any], probabilities: ArrayLike, classes: NDArray[Any]
+    truth: NDArray[Any],
+    probabilities: ArrayLike,
+    classes: NDArray[Any],
+    cost: Sequence[float] | None = None,
 ) -> PredictionScore:
     """The scores of rows that are in memory, as :class:`ScoreSums` sums them."""
-    sums = ScoreSums(classes)
+    sums = ScoreSums(classes, cost)
     sums.add(truth, probabilities)
     return sums.result()

@@ -181,7 +181,8 @@ class FittedMixture:
         """Bayesian information criterion, ``-2 log L + n_free log n``; lower is better.
 
         L has the labeled rows' p(x, y) and the unlabeled rows' p(x), with λ as fitted; n is the total
-        weight. Schwarz (1978), *Annals of Statistics* 6:461.
+        weight. So compare fits with one ``unlabeled_weight``: "auto" may choose another for each of them.
+        Schwarz (1978), *Annals of Statistics* 6:461.
         """
         rows = self._scored(X, y, sample_weight)
         return criteria.bic(self.mixture_, self.params_, rows, as_engine(self.engine))

@@ -38,10 +38,10 @@ def components(components_per_class: Any, classes: Classes) -> dict[Any, int]:
                 f"components_per_class names {stray!r}, which are not among the classes {known!r}."
             )
         counts = [components_per_class.get(label, 1) for label in known]
+        for label, count in zip(known, counts, strict=True):
+            integer(f"components_per_class of class {label!r}", count, minimum=1)
     else:
-        counts = [components_per_class] * len(classes)
-    for label, count in zip(classes.tolist(), counts, strict=True):
-        integer(f"components_per_class for class {label!r}", count, minimum=1)
+        counts = [integer("components_per_class", components_per_class, minimum=1)] * len(classes)
     return {label: int(count) for label, count in zip(classes.tolist(), counts, strict=True)}
 
 

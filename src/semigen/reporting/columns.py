@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from semigen.columns import ReadTable
-from semigen.columns.tables import as_frame
+from semigen.columns.vectors import wide_frame
 from semigen.common.plain import plain
 from semigen.evaluation.metrics import row_log_loss
 from semigen.judgement.giveaway import telling_columns
@@ -124,7 +124,7 @@ def _inputs(
     if not evidence.cells or isinstance(evidence.features, list) or issparse(evidence.features):
         return None
     if table is None:
-        if as_frame(evidence.features) is not None:
+        if wide_frame(evidence.features) is not None:
             return None
         x = np.asarray(evidence.features)
         if x.ndim != 2 or not len(x):

@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 
 from semigen import columns
 from semigen.columns import ReadTable
-from semigen.columns.tables import as_frame
+from semigen.columns.vectors import wide_frame
 from semigen.common.plain import plain
 from semigen.common.text import shortened
 from semigen.comparison import Comparison
@@ -135,7 +135,7 @@ class Evidence:
         """The values of some columns in a row, as they are in the table."""
         if not self.cells:
             return {}
-        frame = as_frame(self.features)
+        frame = wide_frame(self.features)
         if frame is not None:
             found = {str(name): plain(frame.get_column(name)[int(number)]) for name in names}
         elif isinstance(self.features, list):

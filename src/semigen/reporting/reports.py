@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
-from semigen.columns.tables import as_frame
+from semigen.columns.vectors import wide_frame
 from semigen.common.plain import plain
 from semigen.common.progress import Progress
 from semigen.comparison import Comparison, Verdict, cross_validate, explain, judge
@@ -293,7 +293,7 @@ def _facts(
 def _columns(evidence: Evidence) -> list[dict[str, Any]]:
     """What each column is, by the schema of the model where it has one."""
     schema = getattr(evidence.model, "schema_", None)
-    frame = as_frame(evidence.features)
+    frame = wide_frame(evidence.features)
     used = {} if schema is None else {str(name): kind for name, kind in schema.input_kinds.items()}
     if frame is not None:
         described = (asdict(one) for one in columns.describe(evidence.features))

@@ -10,7 +10,7 @@ from scipy.linalg import eigh
 from scipy.sparse import issparse
 
 from semigen.columns import ReadTable
-from semigen.columns.tables import as_frame
+from semigen.columns.vectors import wide_frame
 from semigen.data.rows import take_rows
 from semigen.ensemble.auto import AutoClassifier
 from semigen.judgement.query import query
@@ -151,7 +151,7 @@ def _axes(evidence: Evidence, rows: Rows) -> NDArray[np.float64] | None:
         return _by_parts(evidence, table, rows)
     if table is not None:
         return _projected(table[rows])
-    if isinstance(evidence.features, list) or as_frame(evidence.features) is not None:
+    if isinstance(evidence.features, list) or wide_frame(evidence.features) is not None:
         return None
     some = take_rows(evidence.features, rows)
     return _projected(some if issparse(some) else np.asarray(some, dtype=np.float64))

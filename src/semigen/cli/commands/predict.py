@@ -11,6 +11,7 @@ from semigen.cli.config import Config
 from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
     TABLE_HELP,
+    Cost,
     CsvSafe,
     Decimal,
     Embeddings,
@@ -20,6 +21,7 @@ from semigen.cli.options import (
     OverwriteFile,
     Separator,
     SummaryAsJson,
+    class_and_cost,
     read_options,
     refuse_for_images,
 )
@@ -59,6 +61,7 @@ def predict(
             metavar="SHARE",
         ),
     ] = None,
+    cost: Cost = None,
     missing: Missing = None,
     keep: Keep = None,
     encoding: Encoding = None,
@@ -89,6 +92,7 @@ def predict(
     are ignored. Where TABLE has the target, too, the predictions are compared
     with it.
     """
+    costs = dict(class_and_cost(word) for word in cost or ())
     if (table is None) == (images is None):
         raise typer.BadParameter("give TABLE, or --images DIR for a model that was fitted on images.")
     if images is not None and id_ is not None:
@@ -126,12 +130,16 @@ def predict(
             csv_safe=csv_safe,
             score_out=score,
             coverage=coverage,
+            costs=costs,
             resume=resume,
             scheduler=scheduler,
         )
         counts = class_counts({entry["class"]: entry["rows"] for entry in summary["predicted"]})
         rows = counted(summary["n_rows"], "image" if is_folder else "row")
         output.say(f"{source.name}: {rows}. Predicted: {counts}")
+        if costs:
+            decided = class_counts({entry["class"]: entry["rows"] for entry in summary["least_cost"]})
+            output.say(f"Least cost: {decided}")
         if scored is not None:
             say_score(output, scored, summary["target"])
         output.say(f"Predictions are in {out}", wrap=False)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from semigen.cli.sources.labels import given_labels, labels_of, matching, require_columns
+from semigen.cli.sources.later import about_added_columns
 from semigen.cli.sources.records import Labels, ReadOptions, Rows
 from semigen.cli.wording import counted
 from semigen.columns import Kind, learn
@@ -162,8 +163,10 @@ def read_rows(
     named = {"needed by the model": needed, "--id": ids}
     opened = open_table(file, named, options, as_written=[*ids, *target], text=text)
     made = features(opened)
+    known = {*needed, *ids, *target, *opened.kept.column_names}
+    added = about_added_columns(path, file.names, known, noted)
     truth = given_labels(opened.table[target[0]], target[0], path, options) if target else None
-    return Rows(made, *row_ids(opened.table, id_name), opened.notes, opened.kept, truth)
+    return Rows(made, *row_ids(opened.table, id_name), (*opened.notes, *added), opened.kept, truth)
 
 
 def expand_kinds(read_as: Mapping[str, str], file: TableFile, others: Collection[str]) -> dict[str, str]:
@@ -203,9 +206,16 @@ def row_ids(table: pa.Table, id_name: str | None) -> tuple[pa.Array, str]:
     return (table[id_name], id_name) if id_name else (pa.array(np.arange(table.num_rows)), "row")
 
 
-def about_reading(options: ReadOptions, numerals: Mapping[str, Numerals]) -> dict[str, Any]:
+def about_reading(
+    options: ReadOptions,
+    numerals: Mapping[str, Numerals],
+    weight: str | None,
+    ranges: Mapping[str, list[float]],
+) -> dict[str, Any]:
     """How cells were read, for the tables that a model is to predict."""
     return {
+        "weight": weight,
+        "ranges": dict(ranges),
         "missing": list(options.reading.missing),
         "unlabeled": list(options.unlabeled),
         "strip_labels": options.strip_labels,

@@ -23,6 +23,7 @@ from semigen.cli.sources.columns import (
     row_ids,
 )
 from semigen.cli.sources.labels import matching
+from semigen.cli.sources.later import Later, ranges
 from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
 from semigen.cli.sources.records import ReadOptions, Rows, Source
 from semigen.cli.wording import Lines, column_lines
@@ -118,9 +119,10 @@ class TableSource(Source):
             which = listing([f"{column.name} ({column.reason})" for column in columns]) or "only the target"
             raise ColumnError(f"{path} has no column that a model can use: {which}.")
         refuse_huge(table.select(used), path)
+        reading = about_reading(options, numerals, weight, ranges(table.select(used)))
         rows = Rows(table.select(used), *row_ids(table, id_name), (*opened.notes, *notes), opened.kept)
         families = {name: FAMILY_OF_WORD[word] for name, word in read_as.items()}
-        return cls(path, rows, labels, columns, families, about_reading(options, numerals))
+        return cls(path, rows, labels, columns, families, reading)
 
     @staticmethod
     def read_new(
@@ -150,7 +152,10 @@ class TableSource(Source):
             If the model does not know its columns by name, or the table cannot be used.
         """
         names, text_levels, features = reads(model, model_path, noted, path, options.reading.decimal)
-        return read_rows(path, names, id_name, noted, options, features, text=text_levels)
+        rows = read_rows(path, names, id_name, noted, options, features, text=text_levels)
+        later = Later(model, noted)
+        later.add(rows.features)
+        return replace(rows, notes=(*rows.notes, *later.notes(path)))
 
     @property
     def kinds(self) -> dict[str, Kind]:

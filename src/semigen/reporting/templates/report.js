@@ -127,7 +127,7 @@
       add("path", { d: `M34 ${y(v)}H604`, style: "stroke: var(--line); stroke-width: 1" });
       add("text", { x: 28, y: y(v) + 4, "text-anchor": "end" }, 100 * v + "");
     }
-    for (const i of [0, 25, 50, 75, 100]) add("text", { x: x(i), y: 180, "text-anchor": "middle" }, i + " %");
+    for (const i of [0, 25, 50, 75, 100]) add("text", { x: x(i), y: 180, "text-anchor": i < 100 ? "middle" : "end" }, i + " %");
     const worst = Math.max(...points.map((one) => one.cost)) || 1;
     const lines = [["recall", "--c0", (p) => p.recall], ["precision", "--c1", (p) => p.precision], ["cost", "--muted", (p) => p.cost / worst]];
     for (const [, color, of] of lines) {

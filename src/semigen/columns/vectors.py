@@ -1,0 +1,95 @@
+"""Columns whose cells are lists of numbers, such as embeddings: each number becomes a column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Real
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.columns.tables import Frame, Series, as_frame, is_missing
+from semigen.exceptions import ColumnError
+
+LISTS = (list, tuple, np.ndarray)
+
+
+def wide_frame(X: Any) -> Frame | None:
+    """``X`` as :func:`semigen.columns.tables.as_frame` has it, with :func:`spread` lists."""
+    frame = as_frame(X)
+    return None if frame is None else spread(frame)
+
+
+def spread(frame: Frame) -> Frame:
+    """The table with columns ``name[0]``, ``name[1]``, … in place of a column of lists of one length."""
+    found = {
+        name: numbers
+        for name, dtype in frame.schema.items()
+        if dtype == nw.Object or isinstance(dtype, nw.List | nw.Array)
+        if (numbers := numbers_of(frame.get_column(name))) is not None
+    }
+    if not found:
+        return frame
+    index, plain = nw.maybe_get_index(frame), nw.maybe_reset_index(frame)
+    parts = [
+        nw.from_numpy(
+            found[name],
+            [f"{name}[{j}]" for j in range(found[name].shape[1])],
+            backend=frame.implementation,
+        )
+        if name in found
+        else plain.select(name)
+        for name in frame.columns
+    ]
+    wide = nw.concat(parts, how="horizontal")
+    return wide if index is None else nw.from_native(wide.to_native().set_axis(index))
+
+
+def numbers_of(series: Series) -> NDArray[Any] | None:
+    """Lists of numbers of one length above 1 as (n, d), NaN where one is missing; None for other cells."""
+    cells = series.to_numpy()
+    if cells.ndim == 2:
+        return cells if cells.dtype.kind in "fiu" and cells.shape[1] > 1 else None
+    there = np.array([not is_missing(cell) for cell in cells], dtype=bool)
+    filled = cells[there].tolist()
+    if not filled or not all(isinstance(cell, LISTS) for cell in filled):
+        return None
+    if len({len(cell) for cell in filled}) != 1 or len(filled[0]) < 2:
+        return None
+    if not isinstance(filled[0][0], Real | None):
+        return None
+    try:
+        values = np.array(filled, dtype=getattr(filled[0], "dtype", np.float64))
+        values = values if values.dtype.kind == "f" else values.astype(np.float64)
+    except (TypeError, ValueError):  # text, or lists in lists
+        return None
+    if values.ndim != 2:
+        return None
+    found = np.full((len(cells), values.shape[1]), np.nan, values.dtype)
+    found[there] = values
+    return found
+
+
+def refuse_one_column(X: Any) -> None:
+    """Say what to do with texts or vectors that come as one column and in no table.
+
+    Raises
+    ------
+    ColumnError
+        If ``X`` is a list, an array or a series of texts, or an array or a series of lists.
+    """
+    alone = getattr(X, "ndim", 1 if nw.dependencies.is_into_series(X) else 2) == 1
+    if not (alone or isinstance(X, list | tuple)) or not isinstance(X, Iterable):
+        return
+    first = next(iter(X), None)
+    if isinstance(first, str):
+        raise ColumnError(
+            f"X is one column of text ({type(X).__name__}): put it in a data frame, such as "
+            "pandas.DataFrame({'text': X}), whose words are then read."
+        )
+    if alone and isinstance(first, LISTS):
+        raise ColumnError(
+            f"X is one column of lists ({type(X).__name__}): pass numpy.stack(X), a matrix of numbers."
+        )
