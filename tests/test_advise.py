@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import sklearn
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -27,7 +28,15 @@ from semigen.judgement.findings import LOOKS
 from semigen.judgement.findings.clusters import clusters_are_classes, label_equivalents
 from semigen.judgement.findings.density import density_fit
 from semigen.judgement.findings.drift import drift
-from semigen.judgement.findings.labels import classes_like_two, rare_classes, suspicious_labels, twins
+from semigen.judgement.findings.labels import (
+    classes_like_two,
+    distances,
+    doubtful,
+    nearest_labels,
+    rare_classes,
+    suspicious_labels,
+    twins,
+)
 from semigen.judgement.findings.path import held_out_change, path_jump
 from semigen.judgement.findings.population import covariate_shift, label_shift, shuffled_columns
 from semigen.judgement.prior import Harm, learned
@@ -353,14 +362,44 @@ def test_wrong_labels_are_ranked_first():
     wrong = [3, 17, 41]
     for row in wrong:
         y[row] = 1 - y[row]
-    found = suspicious_labels(look(data.X, y))
+    seen = look(data.X, y)
+    rows, doubts = doubtful(seen.held_out, seen)
+    assert sorted(rows[doubts.order[:3]]) == wrong
+    found = suspicious_labels(seen)
     assert found.severity == "caution"
-    assert sorted(one["row"] for one in found.evidence["rows"][:3]) == wrong
+    assert {one["row"] for one in found.evidence["rows"]} <= set(wrong)
     doubts = [one["probability_wrong"] for one in found.evidence["rows"]]
     assert doubts == sorted(doubts, reverse=True)
     assert len(set(doubts)) > 1
     first = found.evidence["rows"][0]
     assert first["alternative"] == data.y[first["row"]] != first["label"]
+
+
+def test_the_nearest_labels_do_not_count_a_row_s_own():
+    """Beside one row after another."""
+    found = clean_study()
+    rows = found.held_out.comparison.rows
+    expected = []
+    for row in rows:
+        others = found.labeled != row
+        far = np.linalg.norm(found.plain[found.labeled[others]] - found.plain[row], axis=1)
+        votes = np.exp(-((far / np.sort(far)[9]) ** 2))
+        each = [votes[found.code[others] == k].sum() + 0.25 for k in (0, 1)]
+        expected.append(np.array(each) / sum(each))
+    assert nearest_labels(found, rows) == pytest.approx(np.array(expected))
+
+
+def test_few_labels_and_equal_rows_have_nearest_labels_too():
+    few = SimpleNamespace(
+        plain=np.zeros((4, 1)), labeled=np.array([0, 2]), code=np.array([0, 1]), n_classes=2
+    )
+    assert nearest_labels(few, np.array([2])) == pytest.approx(np.array([[1.25, 0.25]]) / 1.5)
+
+
+def test_sparse_rows_are_as_far_apart_as_dense_ones():
+    x = clean_study().plain
+    sparse = SimpleNamespace(plain=scipy.sparse.csr_array(x), labeled=clean_study().labeled)
+    assert distances(sparse) == pytest.approx(distances(clean_study()), abs=1e-6)
 
 
 def test_a_class_of_two_groups_is_seen():

@@ -16,6 +16,7 @@ from semigen.comparison import (
     best_of,
     cross_validate,
     explain,
+    explain_standing,
     judge,
     stand,
 )
@@ -55,6 +56,39 @@ def test_accuracy_does_not_decide():
     found = judge(comparison(-1 + 0.01 * NOISE, accuracy=np.zeros(40)), "with", "without", n_unlabeled=7)
     assert found.change.accuracy.high < 0
     assert found.outcome == "helped"
+
+
+@pytest.mark.parametrize(
+    ("rows", "nats", "spread", "rows_changed", "negligible", "outcome"),
+    [
+        (400, 0.002, 0.01, 0, True, "hurt"),  # beyond chance, and nobody would notice
+        (400, -0.002, 0.01, 0, True, "helped"),
+        (400, 0.0, 0.01, 0, True, "unclear"),
+        (400, 0.0095, 0.01, 0, False, "hurt"),  # the interval reaches beyond
+        (400, 0.0, 0.2, 0, False, "unclear"),
+        (99, 0.002, 0.01, 0, False, "hurt"),  # too few rows
+        (400, 0.002, 0.01, 2, True, "hurt"),  # accuracy that may be as it was
+        (400, 0.002, 0.01, 40, False, "hurt"),
+    ],
+)
+def test_what_is_surely_small_is_negligible_whatever_the_outcome(
+    rows, nats, spread, rows_changed, negligible, outcome
+):
+    change = nats + spread * scipy.stats.norm.ppf((np.arange(rows) + 0.5) / rows)
+    accuracy = np.arange(rows) >= rows_changed
+    found = judge(comparison(change, accuracy=accuracy.astype(float)), "with", "without", n_unlabeled=7)
+    assert (found.outcome, found.negligible) == (outcome, negligible)
+    assert found.to_dict()["negligible"] == negligible
+    assert explain(found, 7).startswith("Unlabeled rows make next to no difference: on 4") == negligible
+
+
+def test_a_model_beside_its_best_one_may_be_about_as_good():
+    change = 0.002 + 0.01 * scipy.stats.norm.ppf((np.arange(400) + 0.5) / 400)
+    found = stand(comparison(change), "with", "without", 3)
+    assert found.outcome == "worse"
+    assert explain_standing(found).startswith(
+        "The saved model is about as good as the best of its models (without): log-loss +0.002"
+    )
 
 
 def test_nothing_to_judge():
@@ -114,6 +148,7 @@ def test_a_verdict_is_plain_values():
     assert found["change"]["log_loss"]["low"] == pytest.approx(-EDGE)
     assert Verdict("not compared").to_dict() == {
         "outcome": "not compared",
+        "negligible": False,
         "n_rows": 0,
         "change": None,
         "harm_probability": None,

@@ -1,6 +1,7 @@
 """Learning curves and where they lead."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,11 @@ import semigen
 from semigen.data.labels import encode
 from semigen.datasets import make_gaussian_classes
 from semigen.exceptions import LabelError, ParameterError
-from semigen.judgement.curves import CurvePrior, Measured, measure, power_laws
-from semigen.judgement.forecast import crossover, forecast, measured_curves
+from semigen.judgement.curves import CurvePrior, Measured, measure, power_laws, zero_line
+from semigen.judgement.forecast import Crossover, crossover, forecast, measured_curves
 
 FLAT = CurvePrior(
-    exponent=0.0, exponent_sd=100.0, log_error=0.0, log_error_sd=100.0, roughness=1e-3, alike=0.0
+    exponent=0.0, exponent_sd=100.0, log_error=0.0, log_error_sd=100.0, roughness=1e-3, apart=0.0, alike=0.0
 )
 LOG_TIMES = np.log([0.2, 0.4, 0.8])
 
@@ -72,6 +73,38 @@ def test_models_are_alike_in_what_they_are_off_their_power_laws(rng):
         _, covariance = power_laws(measure(errors, LOG_TIMES, 0), CurvePrior(alike=alike)).log_errors(0.7)
         spread.append(np.sqrt([1, -1] @ covariance @ [1, -1] / np.trace(covariance)))
     assert spread[0] > spread[1] + 0.2 > spread[2] + 0.4, spread
+
+
+def test_a_gain_does_not_know_how_hard_the_table_is(rng):
+    """Beside draws of two errors about one power law: only their own roughness is between them."""
+    errors = (rng.random((2, 3, 50)) < np.array([0.4, 0.3, 0.2])[:, None]).astype(float)
+    measured = replace(measure(errors, LOG_TIMES, 0), n_minor=9)
+    found = power_laws(measured)
+    said = found.gain(1, np.log(3))
+    draws = found.draws(40000, 0)[:, 1, 1]
+    rough = rng.normal(0, np.sqrt(found.roughness[1, 1]), (2, len(draws)))
+    drawn = 1 - np.exp(-draws * np.log(3) + rough[1] - rough[0])
+    np.testing.assert_allclose(
+        [said.low, said.value, said.high], np.quantile(drawn, [0.1, 0.5, 0.9]), atol=0.02
+    )
+    assert power_laws(replace(measured, n_minor=1)).gain(1, np.log(3)) == said
+    assert found.gain(1, 0.0).value == 0
+
+
+def test_few_rows_of_the_smaller_classes_leave_errors_open(rng):
+    """They say how frequent these classes are to within one over their root."""
+    errors = (rng.random((2, 3, 50)) < 0.3).astype(float)
+    measured = measure(errors, LOG_TIMES, 0)
+    few = power_laws(replace(measured, n_minor=4), CurvePrior(apart=0.6, alike=0.25)).log_errors(0.0)[1]
+    same = power_laws(measured, CurvePrior(alike=0.25)).log_errors(0.0)[1]
+    np.testing.assert_allclose(few - same, 0.09 * np.array([[1, 0.25], [0.25, 1]]))
+
+
+def test_errors_are_expected_below_that_of_the_most_frequent_class():
+    zero, n_minor = zero_line(np.array([0, 2, 2, -1, 2, 2, 1, -1]))
+    assert (np.exp(zero), n_minor) == pytest.approx((2 / 6, 2))
+    vague = Measured(np.zeros((1, 1)), np.array([[1e6]]), np.zeros(1), zero, n_minor)
+    assert power_laws(vague).log_error[0] == pytest.approx(zero + CurvePrior().log_error, abs=1e-3)
 
 
 def test_the_bootstrap_is_paired_over_rows(rng):
@@ -148,6 +181,33 @@ def test_when_curves_cross():
     assert (never.more_labels, never.high, never.probability) == (None, None, 0)
 
 
+def test_what_is_said_of_models_that_may_overtake(found):
+    other = next(one.name for one in found.curves if one.name != found.best)
+
+    def said(probability, more, low, high):
+        one = Crossover(other, found.best, probability, more, low, high)
+        return replace(found, crossovers=(one,)).sentence
+
+    gain = found.gain(found.best)
+    assert gain.low < 0 < gain.value < gain.high
+    assert (
+        f"With twice as many labels it should be {gain.value:.0%} lower (80 % interval: {gain.high:.0%} "
+        f"lower to {-gain.low:.0%} higher)."
+    ) in found.sentence
+    assert found.to_dict()["gain"]["value"] == gain.value
+    assert said(0.6, 30.0, 0.0, None).endswith(
+        f"These labels cannot tell whether another model overtakes it: {other} (60% probable within ten "
+        "times as many)."
+    )
+    assert said(0.6, 30.0, 4.0, None).endswith(
+        f"With about 30 more labels the {other} model would overtake it (95 % interval: 4 to never)."
+    )
+    assert said(0.2, None, 4.0, None).endswith(
+        f"That the {other} model would overtake it within ten times as many labels is 20% probable."
+    )
+    assert said(0.6, 1.0, 0.0, None).endswith(f"The {other} model is about as good.")
+
+
 def test_what_cannot_be_forecast(found):
     with pytest.raises(LabelError, match="4 labeled rows can be held out"):
         forecast([[0.0], [1.0], [0.0], [1.0], [2.0]], [0, 1, 0, 1, -1])
@@ -159,6 +219,8 @@ def test_what_cannot_be_forecast(found):
         found.at("x", 3)
     with pytest.raises(ParameterError, match="give 1 or more"):
         found.at("bayes", 0)
+    with pytest.raises(ParameterError, match=r"times=0\.5: give 1 or more"):
+        found.gain("bayes", 0.5)
 
 
 def test_the_default_models_and_progress():

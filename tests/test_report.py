@@ -428,3 +428,5 @@ def test_the_headline_leans_where_labels_cannot_tell(auto, outcome, harm, headli
     record = auto[1].to_dict()
     verdict = {**record["verdict"], "outcome": outcome, "harm_probability": harm}
     assert view({**record, "verdict": verdict})["headline"] == headline
+    small = view({**record, "verdict": {**verdict, "negligible": True}})
+    assert (small["headline"], small["tone"]) == ("The unlabeled rows make next to no difference.", "plain")

@@ -132,7 +132,7 @@ def ask_table(
         path, target, id_name=id_name, drop=drop, read_as=read_as, options=options, least_classes=0
     )
     rows = replace(source.rows, notes=source.notes)
-    estimator = AutoClassifier(kinds=source.kinds, unlabeled=None, random_state=seed)
+    estimator = AutoClassifier(kinds=source.kinds, unlabeled=None, random_state=seed, verbose=0)
     return Asking(rows, target, source.labels.values, estimator, options)
 
 

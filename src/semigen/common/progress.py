@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -14,6 +15,11 @@ LINES = 16
 """Lines that ``verbose`` prints, at most."""
 
 
+PATIENCE = 2.0
+"""Seconds after which a person who waits is told how far a fit is."""
+WIDTH = 60
+
+
 def part(progress: Progress | None, before: int, after: int, what: str = "") -> Progress | None:
     """The progress of one of several parts, with so many steps before and after it; ``what`` names all."""
     if progress is None:
@@ -22,11 +28,16 @@ def part(progress: Progress | None, before: int, after: int, what: str = "") -> 
 
 
 class Steps:
-    """Reports steps: calls ``progress``, and with ``verbose`` prints some of them."""
+    """Reports steps: calls ``progress``, and with ``verbose`` prints some of them.
 
-    def __init__(self, verbose: int, progress: Progress | None) -> None:
+    With neither (``verbose=None``) a terminal shows the last step in one line after two seconds, which goes
+    when all are done.
+    """
+
+    def __init__(self, verbose: int | None, progress: Progress | None) -> None:
         self._begin = time.perf_counter()
         self._verbose, self._progress = verbose, progress
+        self._line = verbose is None and progress is None and sys.stderr is not None and sys.stderr.isatty()
 
     @property
     def seconds(self) -> float:
@@ -39,12 +50,15 @@ class Steps:
             self._progress(done, total, name)
         if self._verbose and done * LINES // total > (done - 1) * LINES // total:
             print(f"{self.seconds:6.1f} s  {done}/{total}  {name}")
+        if self._line and self.seconds > PATIENCE:
+            said = "" if done >= total else f"{done}/{total}  {name}"[:WIDTH]
+            print(f"\r{said:{WIDTH}}", end="" if said else "\r", file=sys.stderr, flush=True)
 
 
 class Clock(Steps):
     """Steps within a time budget in seconds; None: no limit."""
 
-    def __init__(self, budget: float | None, verbose: int, progress: Progress | None) -> None:
+    def __init__(self, budget: float | None, verbose: int | None, progress: Progress | None) -> None:
         super().__init__(verbose, progress)
         self.budget = None if budget is None else real("time_budget", budget, minimum=0)
         self.reserved = 0.0

@@ -2,7 +2,7 @@
 
 from semigen.comparison.cross_validation import cross_validate
 from semigen.comparison.record import CLASS_SHARES, Comparison, Score
-from semigen.comparison.rule import Verdict, decide, explain, judge, lean
+from semigen.comparison.rule import Verdict, decide, explain, is_negligible, judge, lean
 from semigen.comparison.standing import Standing, best_of, explain_standing, stand
 from semigen.comparison.tally import Tally
 
@@ -18,6 +18,7 @@ __all__ = [
     "decide",
     "explain",
     "explain_standing",
+    "is_negligible",
     "judge",
     "lean",
     "stand",

@@ -13,6 +13,10 @@ Outcome = Literal["helped", "hurt", "unclear", "not compared", "no unlabeled row
 SAFE, HARMFUL = 0.2, 0.75
 """Probabilities of harm from which it is called unlikely or likely: odds of 4 : 1 and 3 : 1. Help has to be
 surer than harm, because where unlabeled rows hurt they cost about twice as much as they gain elsewhere."""
+NEGLIGIBLE_NATS, NEGLIGIBLE_SHARE = 0.01, 0.002
+"""A change of the log-loss, and of the accuracy, that nobody notices."""
+ROWS_THAT_TELL = 100
+"""Fewer held-out rows may all be alike by chance."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class Verdict:
     model without them, paired row by row. ``"hurt"`` if the 95 % interval of the mean difference lies above
     0, ``"helped"`` if it lies below, ``"unclear"`` if it contains 0. Unlabeled rows are left out where they
     hurt; where it is unclear, the model that was asked for is kept. Accuracy is reported and does not decide:
-    a model may be right as often and far too confident.
+    a model may be right as often and far too confident. A difference can be beyond chance and too small to
+    matter, or too small to matter whatever its sign: that is ``negligible``, whatever the outcome.
 
     Attributes
     ----------
@@ -54,11 +59,17 @@ class Verdict:
         """Whether the unlabeled rows made the model worse beyond chance."""
         return self.outcome == "hurt"
 
+    @property
+    def negligible(self) -> bool:
+        """Whether the unlabeled rows make next to no difference; see :func:`is_negligible`."""
+        return self.change is not None and is_negligible(self.change, self.n_rows)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values that JSON can hold."""
         change = None if self.change is None else asdict(self.change)
         return {
             "outcome": self.outcome,
+            "negligible": self.negligible,
             "n_rows": self.n_rows,
             "change": change,
             "harm_probability": self.harm_probability,
@@ -69,6 +80,22 @@ def decide(change: Score) -> Decided:
     """The rule itself, for the score of a fit minus that of another: with the unlabeled rows and without."""
     loss = change.log_loss
     return "hurt" if loss.low > 0 else "helped" if loss.high < 0 else "unclear"
+
+
+def is_negligible(change: Score, n_rows: int) -> bool:
+    """Whether two fits surely predict about equally well.
+
+    On at least 100 rows the 95 % interval of the log-loss lies within 0.01 nats of 0, and that of the
+    accuracy reaches to within 0.2 points of it.
+    """
+    loss, accuracy = change.log_loss, change.accuracy
+    return (
+        n_rows >= ROWS_THAT_TELL
+        and loss.low >= -NEGLIGIBLE_NATS
+        and loss.high <= NEGLIGIBLE_NATS
+        and accuracy.low <= NEGLIGIBLE_SHARE
+        and accuracy.high >= -NEGLIGIBLE_SHARE
+    )
 
 
 def lean(harm_probability: float | None) -> Decided:
@@ -121,6 +148,8 @@ def explain(verdict: Verdict, n_unlabeled: int) -> str:
         f"per row and the accuracy by {signed_interval(verdict.change.accuracy, 100, '.1f')} points (95 % "
         "intervals)"
     )
+    if verdict.negligible:
+        return f"Unlabeled rows make next to no difference: {change}."
     likely = "" if harm is None else f" (probability of harm {100 * harm:.0f} %)"
     unclear = {
         "helped": f"Unlabeled rows probably helped{likely}, though these labels alone do not show it",

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from semigen.comparison.record import CLASS_SHARES, Comparison, Score
-from semigen.comparison.rule import Decided, decide, signed_interval
+from semigen.comparison.rule import Decided, decide, is_negligible, signed_interval
 
 Outcome = Literal["better", "worse", "unclear"]
 
@@ -72,6 +72,8 @@ def explain_standing(standing: Standing) -> str:
     of_several = f" for the best of {standing.n_candidates}" if standing.n_candidates > 1 else ""
     found = signed_interval(standing.change.log_loss, 1, ".3f")
     change = f"log-loss {found} nats per row (95 % interval{of_several})"
+    if not zero and is_negligible(standing.change, standing.n_rows):
+        return f"The saved model is about as good as {other}: {change}."
     if standing.outcome == "unclear" and zero and standing.change.log_loss.value > 0:
         return f"On the held-out rows the saved model is worse than {other}, which may be chance: {change}."
     if standing.outcome == "unclear":

@@ -105,8 +105,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         A folder for a file of what a fit has done, written every half minute or so: representations, models,
         folds, and each iteration over all rows of a source. The same fit, after an interruption, goes on
         from there; with other rows or parameters it is refused. Removed at the end.
-    verbose : int, default=0
-        1 prints the steps.
+    verbose : int or None, default=None
+        1 prints the steps, 0 is silent; None: on a terminal one line, after two seconds.
 
     Attributes
     ----------
@@ -192,7 +192,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         random_state: Any = 0,
         engine: Engine | None = None,
         checkpoint: Any = None,
-        verbose: int = 0,
+        verbose: int | None = None,
     ) -> None:
         self.n_mixtures = n_mixtures
         self.kinds = kinds

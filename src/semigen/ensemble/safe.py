@@ -97,8 +97,8 @@ class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         depend on it, unless the estimator draws from a random state that all fits share, as PyTorch's.
     random_state : int or None, default=0
         Seed of the folds.
-    verbose : int, default=0
-        1 prints the steps.
+    verbose : int or None, default=None
+        1 prints the steps, 0 is silent; None: on a terminal one line, after two seconds.
 
     Attributes
     ----------
@@ -157,7 +157,7 @@ class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         pessimistic: bool = False,
         n_jobs: int | None = 1,
         random_state: Any = 0,
-        verbose: int = 0,
+        verbose: int | None = None,
     ) -> None:
         self.estimator = estimator
         self.unlabeled_weights = unlabeled_weights

@@ -35,6 +35,9 @@ class SemiSupervisedSplit:
     prefixes: the first K are one labeled row of each class, and after them every prefix has the labeled
     share of the whole to within one row, and each class its share of the labeled rows as nearly.
 
+    ``cross_val_score`` and the searches of scikit-learn take it as ``cv``. ``CalibratedClassifierCV`` and
+    others that read the classes from y take the marker for one: :doc:`/guide/evaluate` shows what to do.
+
     Parameters
     ----------
     n_splits : int, default=5

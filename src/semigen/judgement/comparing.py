@@ -27,10 +27,10 @@ from semigen.mixture import MixtureClassifier
 from semigen.representation import HybridClassifier, PlainColumns
 
 OURS: Mapping[str, Callable[..., BaseEstimator]] = {
-    "auto": AutoClassifier,
+    "auto": partial(AutoClassifier, verbose=0),
     "mixture": MixtureClassifier,
     "supervised mixture": partial(MixtureClassifier, unlabeled_weight=0),
-    "safe": lambda unlabeled: SafeClassifier(MixtureClassifier(unlabeled=unlabeled), n_repeats=1),
+    "safe": lambda unlabeled: SafeClassifier(MixtureClassifier(unlabeled=unlabeled), n_repeats=1, verbose=0),
     "hybrid": HybridClassifier,
 }
 """Classifiers of semigen that :func:`compare` knows by name, from the marker of unlabeled rows."""

@@ -23,7 +23,7 @@ from semigen.estimators.adapters import class_proba, fit_classifier
 from semigen.evaluation.intervals import CONFIDENCE, TAIL, Estimate, of_share
 from semigen.evaluation.splits import count_testable, stratified_folds
 from semigen.exceptions import LabelError, ParameterError
-from semigen.judgement.curves import Posterior, measure, power_laws
+from semigen.judgement.curves import Posterior, measure, power_laws, zero_line
 from semigen.mixture import MixtureClassifier
 from semigen.representation import HybridClassifier, MixtureEnsembleFeatures, PlainColumns
 
@@ -86,6 +86,11 @@ class Crossover:
     low: float | None
     high: float | None
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the interval reaches from now to never, as that of few labels does."""
+        return self.low == 0 and self.high is None
+
 
 @dataclass(frozen=True, eq=False)
 class Forecast(Printed):
@@ -114,6 +119,21 @@ class Forecast(Printed):
     random_state: int | None
     posterior: Posterior = field(repr=False)
 
+    def gain(self, name: str, times: float = 2.0) -> Estimate:
+        """How much lower the error of a model is expected to be with ``times`` as many labels.
+
+        As a share of its error now, with its **80 %** interval; below 0: higher. How hard the table is does
+        not matter here, so it is better known than the errors themselves.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such model, or ``times`` is below 1.
+        """
+        if not times >= 1:
+            raise ParameterError(f"times={times!r}: give 1 or more.")
+        return self.posterior.gain(self._place(name), np.log(times))
+
     def at(self, name: str, n_labels: float) -> Estimate:
         """The expected error of a model with so many labels, and its 95 % interval.
 
@@ -122,24 +142,32 @@ class Forecast(Printed):
         ParameterError
             If there is no such model, or ``n_labels`` is below 1.
         """
+        place = self._place(name)
+        if not n_labels >= 1:
+            raise ParameterError(f"n_labels={n_labels!r}: give 1 or more.")
+        return self.posterior.error(place, np.log(n_labels / self.n_labeled))
+
+    def _place(self, name: str) -> int:
         names = [one.name for one in self.curves]
         if name not in names:
             raise ParameterError(f"there is no model {name!r}: use one of {', '.join(names)}.")
-        if not n_labels >= 1:
-            raise ParameterError(f"n_labels={n_labels!r}: give 1 or more.")
-        return self.posterior.error(names.index(name), np.log(n_labels / self.n_labeled))
+        return names.index(name)
 
     @property
     def sentence(self) -> str:
         """The forecast in words."""
-        now, doubled = self.at(self.best, self.n_labeled), self.at(self.best, 2 * self.n_labeled)
+        now, gain = self.at(self.best, self.n_labeled), self.gain(self.best)
         said = [
             f"With {self.n_labeled} labels the {self.best} model is expected to be the best: error "
-            f"{_percent(now)}, with twice as many {_percent(doubled)}."
+            f"{_percent(now)}. With twice as many labels it should be {_lower(gain.value)} (80 % interval: "
+            f"{_lower(gain.high)} to {_lower(gain.low)})."
         ]
+        unknown = []
         for one in sorted(self.crossovers, key=lambda one: -one.probability):
             if one.more_labels is not None and one.more_labels < ALIKE * self.n_labeled:
                 said.append(f"The {one.name} model is about as good.")
+            elif one.says_nothing:
+                unknown.append(f"{one.name} ({one.probability:.0%} probable within ten times as many)")
             elif one.more_labels is None or one.low is None:
                 said.append(
                     f"That the {one.name} model would overtake it within ten times as many labels is "
@@ -151,6 +179,8 @@ class Forecast(Printed):
                     f"With about {one.more_labels:.0f} more labels the {one.name} model would overtake it "
                     f"(95 % interval: {one.low:.0f} to {high})."
                 )
+        if unknown:
+            said.append(f"These labels cannot tell whether another model overtakes it: {', '.join(unknown)}.")
         return " ".join(said)
 
     def to_dict(self) -> dict[str, Any]:
@@ -165,6 +195,7 @@ class Forecast(Printed):
             "random_state": self.random_state,
             "confidence": CONFIDENCE,
             "best": self.best,
+            "gain": {**asdict(self.gain(self.best)), "times": 2, "confidence": 0.8},
             "curves": [
                 {
                     "name": one.name,
@@ -275,7 +306,7 @@ def forecast(
     )
     n_labeled = len(rows) - int((~labels.is_labeled).sum())
     seed = stated_seed(random_state)
-    measured = measure(errors, np.log(np.array(sizes) / n_labeled), seed or 0)
+    measured = measure(errors, np.log(np.array(sizes) / n_labeled), seed or 0, *zero_line(labels.hard))
     posterior = power_laws(measured)
     curves = tuple(
         Curve(
@@ -375,6 +406,10 @@ def crossover(name: str, beside: str, draws: Array, n_labeled: int) -> Crossover
     probability = float(np.isfinite(more).mean())
     median, least, most = (one if np.isfinite(one) else None for one in (value, low, high))
     return Crossover(name, beside, probability, median, least, most)
+
+
+def _lower(share: float) -> str:
+    return f"{abs(share):.0%} {'lower' if share >= 0 else 'higher'}"
 
 
 def _percent(estimate: Estimate) -> str:

@@ -181,6 +181,7 @@ def refit(
         queue = _queue(pool, labeled, None)
         return {"queue": queue, "seconds": time.perf_counter() - began}, None
     model = QuickClassifier(
+        verbose=0,
         n_mixtures=N_MIXTURES,
         time_budget=FIT_SHARE * time_budget,
         unlabeled=None,
@@ -276,7 +277,7 @@ def _suspicious(rows: NDArray[np.intp], held: Array, labels: Labels) -> list[int
 
 
 def _gain(pool: Pool, labels: Labels, seed: int) -> tuple[float, float, float] | None:
-    """How much ``MORE`` labels would raise the accuracy, by the curve of a quick model; its interval.
+    """How much ``MORE`` labels would raise the accuracy, by the curve of a quick model; its 80 % interval.
 
     The quick model is ridge regression on the features, which is the main part of the ensemble.
     """
@@ -286,8 +287,8 @@ def _gain(pool: Pool, labels: Labels, seed: int) -> tuple[float, float, float] |
         found = forecast(pool.features, labels, estimators=quick, random_state=seed, unlabeled=None)
     except SemigenError:
         return None
-    now, then = found.at("quick", n_labeled), found.at("quick", n_labeled + MORE)
-    return now.value - then.value, now.value - then.high, now.value - then.low
+    now, gain = found.at("quick", n_labeled).value, found.gain("quick", 1 + MORE / n_labeled)
+    return now * gain.value, now * gain.low, now * gain.high
 
 
 def _said(gain: tuple[float, float, float]) -> str:

@@ -17,6 +17,7 @@ _HEADLINES = {
     "not compared": "How good the predictions are is unknown: too few labels could be held out.",
     "no unlabeled rows": "Every row is labeled: this is an ordinary classifier.",
 }
+_NEGLIGIBLE = "The unlabeled rows make next to no difference."
 _LEANINGS = {
     "helped": "The unlabeled rows probably helped.",
     "hurt": "The unlabeled rows probably hurt.",
@@ -31,14 +32,13 @@ KINDS = {"number": "number", "flag": "true/false", "category": "category"}
 
 def view(record: Record) -> dict[str, Any]:
     """What the template needs beside the record itself."""
-    outcome = record["verdict"]["outcome"]
-    leaning = lean(record["verdict"].get("harm_probability"))
+    headline, tone = _verdict(record["verdict"])
     return {
         "record": record,
         "title": f"{source_name(record)}: {record['target']}",
         "source": source_name(record),
-        "headline": _LEANINGS[leaning] if outcome == "unclear" else _HEADLINES[outcome],
-        "tone": _COLORS.get(outcome, "plain"),
+        "headline": headline,
+        "tone": tone,
         "tiles": tiles(record),
         "todo": todo(record),
         "counts": counts(record),
@@ -49,6 +49,16 @@ def view(record: Record) -> dict[str, Any]:
         "shown": shown(record),
         "data": script_data(record),
     }
+
+
+def _verdict(said: Record) -> tuple[str, str]:
+    """The headline, and its color."""
+    outcome = said["outcome"]
+    if said.get("negligible"):
+        return _NEGLIGIBLE, "plain"
+    if outcome == "unclear":
+        return _LEANINGS[lean(said.get("harm_probability"))], "plain"
+    return _HEADLINES[outcome], _COLORS.get(outcome, "plain")
 
 
 def source_name(record: Record) -> str:

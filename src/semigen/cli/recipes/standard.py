@@ -28,6 +28,7 @@ def _auto(source: Source, options: Options) -> Any:
         n_jobs=options.jobs,
         random_state=options.seed,
         checkpoint=options.checkpoint,
+        verbose=0,
     )
 
 
@@ -45,7 +46,7 @@ def _mixture(source: Source, options: Options) -> Any:
 def _safe(source: Source, options: Options) -> Any:
     """With folds dealt once, since cross-validation chooses anew in every fold of its own."""
     mixture = _mixture(source, options)
-    return SafeClassifier(mixture, n_repeats=1, n_jobs=options.jobs, random_state=options.seed)
+    return SafeClassifier(mixture, n_repeats=1, n_jobs=options.jobs, random_state=options.seed, verbose=0)
 
 
 def _hybrid(source: Source, options: Options) -> Any:

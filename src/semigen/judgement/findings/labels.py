@@ -16,7 +16,9 @@ from semigen.judgement.findings.records import Finding, counted, percent
 from semigen.judgement.held_out import OutOfFold
 from semigen.judgement.study import FOREST, LOGISTIC, Study, name_of
 
-NATS, LEAST = 2.0, 1e-3
+NATS, LEAST = 8.0, 1e-3
+N_NEAREST, NO_NEIGHBOR, LEAST_REACH = 10, 0.5, 1e-9
+"""Nearest labeled rows, the weight of all classes alike beside them, and how far they are at least."""
 MOST_SHOWN = 20
 FEW, RARE_SHARE = 5, 0.03
 TWIN_DISTANCE = 0.01
@@ -67,17 +69,38 @@ def suspicious_labels(study: Study) -> Finding | None:
 def doubtful(held_out: OutOfFold, study: Study) -> tuple[NDArray[np.intp], Doubts]:
     """Rows with labels, and the doubts about these.
 
-    The probabilities are the geometric mean of those of the best mixture and the discriminative models, all
-    without the label, weighted by how well each predicts labels (e times less for ``NATS`` nats in all).
+    The probabilities are the geometric mean of those of the best mixture, a random forest (of sparse rows
+    logistic regression) and the nearest labeled rows, all without the label, weighted by how well each
+    predicts labels (e times less for ``NATS`` nats in all).
     """
-    losses = held_out.comparison
+    losses, code = held_out.comparison, held_out.code
     mixture = min(map(name_of, study.weights), key=lambda one: losses.score(one).log_loss.value)
-    names = [mixture, *(one for one in (LOGISTIC, FOREST) if one in held_out.probs)]
-    loss = np.array([losses.row_losses[one].sum() for one in names])
-    weight = softmax(-loss / NATS)
-    log_probs = [np.log(np.maximum(held_out.probs[one], LEAST)) for one in names]
-    probs = softmax(np.tensordot(weight, log_probs, 1), axis=1)
-    return losses.rows, label_doubts(probs, held_out.code)
+    other = FOREST if FOREST in held_out.probs else LOGISTIC
+    probs = np.array([held_out.probs[mixture], held_out.probs[other], nearest_labels(study, losses.rows)])
+    log_probs = np.log(np.maximum(probs, LEAST))
+    loss = -log_probs[:, np.arange(len(code)), code].sum(axis=1)
+    pooled = softmax(np.tensordot(softmax(-loss / NATS), log_probs, 1), axis=1)
+    return losses.rows, label_doubts(pooled, code)
+
+
+def nearest_labels(study: Study, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Class probabilities by the labels of the nearest labeled rows, without a row's own, (m, K)."""
+    distance = distances(study)
+    np.fill_diagonal(distance, np.inf)
+    reach = np.sort(distance, axis=1)[:, min(N_NEAREST, len(distance) - 1) - 1, None]
+    weight = np.exp(-((distance / np.maximum(reach, LEAST_REACH)) ** 2))
+    votes = weight @ np.eye(study.n_classes)[study.code] + NO_NEIGHBOR / study.n_classes
+    probs: NDArray[np.float64] = votes / votes.sum(axis=1, keepdims=True)
+    return probs[np.searchsorted(study.labeled, rows)]
+
+
+def distances(study: Study) -> NDArray[np.float64]:
+    """Of the labeled rows, each to each."""
+    x: Any = study.plain[study.labeled]
+    product = x @ x.T
+    product = np.asarray(product if isinstance(product, np.ndarray) else product.toarray())
+    square = product.diagonal()
+    return np.asarray(np.sqrt(np.maximum(square[:, None] + square - 2 * product, 0.0)))
 
 
 def classes_like_two(study: Study) -> Finding | None:
@@ -119,11 +142,8 @@ def classes_like_two(study: Study) -> Finding | None:
 
 def twins(study: Study) -> Finding | None:
     """Labeled rows that are nearly the same and have different labels."""
-    numbers: Any = study.plain[study.labeled]
-    x = np.asarray(numbers.toarray() if hasattr(numbers, "toarray") else numbers)
-    square = (x**2).sum(axis=1)
-    distance = np.sqrt(np.maximum(square[:, None] + square - 2 * x @ x.T, 0.0))
-    upper = np.triu_indices(len(x), 1)
+    distance = distances(study)
+    upper = np.triu_indices(len(distance), 1)
     if not len(upper[0]):
         return None
     limit = TWIN_DISTANCE * float(np.median(distance[upper]))
