@@ -59,7 +59,13 @@ def covariance_of(n_features: int) -> str:
 
 
 def models(
-    forms: Forms, n_features: int, seed: int, *, sparse: bool, engine: Engine | None = None
+    forms: Forms,
+    n_features: int,
+    seed: int,
+    *,
+    sparse: bool,
+    all_labeled: bool = False,
+    engine: Engine | None = None,
 ) -> list[tuple[str, str, Any]]:
     """Name, form of the rows (:class:`semigen.ensemble.forms.FormedRows`) and classifier of each model.
 
@@ -71,6 +77,8 @@ def models(
     seed : int
     sparse : bool
         Whether the rows are documents.
+    all_labeled : bool, default=False
+        Whether both mixtures per class are the same, which is then fitted once.
     engine : Engine or None
         Of the mixtures per class.
     """
@@ -94,15 +102,16 @@ def models(
             (LOGISTIC, "plain", RidgeLogistic(1.0)),
             (AXES, "principal_axes", RidgeLogistic(10.0)),
         ]
+    supervised = mixture(unlabeled_weight=0.0)
     return [
         (MIXTURES, "responsibilities", RidgeLogistic(25.0)),
         (SPREADING, "neighbors", GraphSpreading(FrozenEstimator(forms.graph))),
-        (MIXTURE_PER_CLASS, "table", mixture(unlabeled_weight=0.1)),
+        (MIXTURE_PER_CLASS, "table", supervised if all_labeled else mixture(unlabeled_weight=0.1)),
         (LOGISTIC, "plain", RidgeLogistic(1.0)),
         (GRAPH, "graph_features", RidgeLogistic(10.0)),
         (EXTRA_TREES, "plain", ExtraTrees(random_state=seed)),
         (BOOSTING, "plain", BoostedTrees(random_state=seed)),
-        (SUPERVISED_MIXTURE, "table", mixture(unlabeled_weight=0.0)),
+        (SUPERVISED_MIXTURE, "table", supervised),
     ]
 
 
