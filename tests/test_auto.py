@@ -307,6 +307,8 @@ def supervised_ensemble(auto, X, y):
 def test_unlabeled_rows_that_help_are_used(fitted):
     assert fitted.verdict_.change.log_loss.value < 0
     assert fitted.unlabeled_used_
+    of = fitted.pool_.estimators_
+    assert of[defaults.MIXTURE_PER_CLASS] is not of[defaults.SUPERVISED_MIXTURE]
     assert sum(one.weight for one in fitted.models_ if one.uses_unlabeled) > 0.5
     assert "left out" not in fitted.explanation_
 
@@ -316,6 +318,11 @@ def test_where_every_row_is_labeled_there_is_no_verdict_on_unlabeled_rows(wine):
     auto = small().fit(X, truth)
     assert auto.verdict_ == Verdict("no unlabeled rows")
     assert "Every row is labeled" in auto.explanation_
+    of = auto.pool_.estimators_
+    assert of[defaults.MIXTURE_PER_CLASS] is of[defaults.SUPERVISED_MIXTURE]
+    own = MixtureClassifier(max_iter=50, tol=1e-4, unlabeled_weight=0.1, random_state=auto.pool_.random_state)
+    mixture = of[defaults.MIXTURE_PER_CLASS]
+    np.testing.assert_array_equal(own.fit(X, truth).predict_proba(X), mixture.predict_proba(X))
 
 
 def test_labels_and_rows_are_read_once(wine, monkeypatch):

@@ -85,7 +85,7 @@ def test_sparse_responsibilities_give_the_dense_sums(make_problem, rng):
 
 @pytest.mark.parametrize("d", [1, 2, 7, 8, 9, 16, 33])
 def test_full_second_moments_at_every_width(d, make_problem):
-    """Columns are handled in two halves; neither half may lose anything."""
+    """Columns are handled in parts, none of which may lose anything."""
     problem = make_problem(Gaussian("full"), d=d)
     y = problem.x - problem.prior.center
     wanted = np.einsum("cn,ni,nj->cij", problem.resp, y, y)

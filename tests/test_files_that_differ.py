@@ -212,3 +212,17 @@ def test_classes_that_may_be_none_are_told_with_their_rows(tmp_path):
     write(ROWS.set_column(1, "y", pa.array(["a", "none", "none", None])), tmp_path / "t.parquet")
     with pytest.warns(ClassNameWarning, match=r"rows of the class 'none' \(2 rows\)"):
         learn_source(semigen.data.from_files(tmp_path / "t.parquet", "y"))
+
+
+@pytest.mark.parametrize("read", [semigen.data.from_files, semigen.data.from_parquet])
+def test_links_to_nothing_and_files_of_another_kind_are_told(tmp_path, read):
+    write(ROWS, tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(TableError, match=r"b\.parquet links to .*elsewhere, which does not exist: restore"):
+        read(tmp_path, "y")
+    (tmp_path / "b.parquet").unlink()
+    (tmp_path / "notes.txt").write_text("rows of 2024")
+    with pytest.raises(TableError, match=r"notes\.txt cannot be read: .*leave it out: a pattern such as"):
+        read(tmp_path, "y")
+    (tmp_path / "_SUCCESS").write_text("")
+    assert cells(read(str(tmp_path / "*.parquet"), "y"), "u") == ROWS["u"].to_pylist()

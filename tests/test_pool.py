@@ -493,6 +493,25 @@ def test_models_read_their_form_of_the_rows_and_labeled_rows_are_formed_once(dat
     assert pool.predict(Table(data.X))[labeled].shape == (labeled.sum(),)
 
 
+def test_a_model_that_stands_in_a_pool_twice_is_fitted_once(data, monkeypatch):
+    fits, given = [], MixtureClassifier.fit
+
+    def fit(self, *args, **options):
+        fits.append(self)
+        return given(self, *args, **options)
+
+    monkeypatch.setattr(MixtureClassifier, "fit", fit)
+    one, other = MixtureClassifier(covariance="tied"), MixtureClassifier(covariance="tied")
+    pools, counts = [], []
+    for second in (one, other):
+        fits.clear()
+        pools.append(PoolClassifier([("first", one), ("second", second)]).fit(data.X, data.y))
+        counts.append(len(fits))
+    assert counts[1] == 2 * counts[0]
+    np.testing.assert_array_equal(*(pool.held_out_.log_probs for pool in pools))
+    np.testing.assert_array_equal(*(pool.predict_proba(data.X) for pool in pools))
+
+
 def test_with_many_labels_a_thousand_held_out_rows_are_enough(rng):
     X, y = rng.normal(size=(4000, 2)), rng.integers(2, size=4000)
     pool = PoolClassifier([("bayes", GaussianNB())]).fit(X, y)

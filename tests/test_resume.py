@@ -1,4 +1,4 @@
-"""Fits that are interrupted and go on, and rows that arrive in batches."""
+"""Fits that are interrupted and go on."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ import semigen
 import semigen.data
 from semigen import load
 from semigen.columns import survey
-from semigen.data.weights import estimated_shares
-from semigen.em import Data
 from semigen.em.records import as_vector
 from semigen.ensemble.defaults import SUPERVISED
-from semigen.exceptions import LabelError, ParameterError, TableError
+from semigen.exceptions import ParameterError, TableError
 from semigen.families import Gaussian, Product
 from semigen.mixture import checkpoints
 
 
-def rows(n=1200, seed=0, shift=0.0, share=None):
+def rows(n=1200, seed=0):
     rng = np.random.default_rng(seed)
-    truth = rng.choice(3, n, p=share)
+    truth = rng.choice(3, n)
     means = np.array([[0, 0, 0], [2, 0, 1], [0, 2, -1.0]])
-    x = means[truth] + shift + rng.normal(size=(n, 3))
+    x = means[truth] + rng.normal(size=(n, 3))
     return x, np.where(rng.random(n) < 0.05, truth, -1), truth
 
 
@@ -272,136 +270,3 @@ def test_an_interrupted_ensemble_on_a_cluster_goes_on(tmp_path, monkeypatch, cli
     new = pd.DataFrame(x, columns=list("abc"))
     np.testing.assert_allclose(*(one.predict_proba(new) for one in (again, whole)), atol=1e-10)
     assert not (tmp_path / "kept").exists()
-
-
-STREAM = {"covariance": "full", "unlabeled_weight": 1.0, "random_state": 0}
-
-
-def objective(model, x, y):
-    """Nats per row of all rows under the prior-free model."""
-    from semigen.em import e_step
-
-    data = model._scored(x, y, None)
-    return e_step(model.mixture_, model.params_, data).log_lik / len(x)
-
-
-def test_batches_come_near_the_fit_to_all_rows():
-    x, y, truth = rows(16_000, seed=1)
-    whole = semigen.MixtureClassifier(**STREAM).fit(x, y)
-    stream = semigen.MixtureClassifier(**STREAM)
-    for part in np.array_split(np.arange(16_000), 16):
-        stream.partial_fit(x[part], y[part])
-    assert abs(objective(stream, x, y) - objective(whole, x, y)) < 0.01
-    assert abs((stream.predict(x) != truth).mean() - (whole.predict(x) != truth).mean()) < 0.005
-    first = semigen.MixtureClassifier(**STREAM).fit(x[:1000], y[:1000])
-    assert objective(stream, x, y) > objective(first, x, y) + 0.003
-    assert sum(one.n_labeled for one in stream.stream_.reports) == (y >= 0).sum()
-    known = stream.stream_.labeled.weight.sum()
-    assert known == pytest.approx((y >= 0).sum())  # exactly, whatever the steps
-
-
-def test_the_order_of_batches_barely_matters():
-    x, y, _ = rows(8000)
-    parts = np.array_split(np.arange(8000), 8)
-
-    def fitted(order):
-        model = semigen.MixtureClassifier(**STREAM)
-        for number in (0, *order):
-            model.partial_fit(x[parts[number]], y[parts[number]])
-        return objective(model, x, y)
-
-    assert abs(fitted(range(1, 8)) - fitted(range(7, 0, -1))) < 0.003
-
-
-def test_all_batches_weigh_alike_with_kappa_1():
-    x, y, _ = rows(3000)
-    model = semigen.MixtureClassifier(**STREAM)
-    for part in np.array_split(np.arange(3000), 3):
-        model.partial_fit(x[part], y[part], kappa=1.0)
-    assert [one.step for one in model.stream_.reports] == [1.0, pytest.approx(1 / 2), pytest.approx(1 / 3)]
-
-
-def test_drift_is_reported_and_followed():
-    model = semigen.MixtureClassifier(**STREAM)
-    for seed in range(4):
-        model.partial_fit(*rows(1000, seed)[:2])
-    assert abs(model.stream_.reports[-1].z) < 4
-    assert model.stream_.reports[-1].share_change < 0.06
-    x, y, _ = rows(1000, 9, shift=1.5)
-    model.partial_fit(x, None)
-    assert model.stream_.reports[-1].z < -10
-    x, y, _ = rows(1000, 10, share=[0.8, 0.1, 0.1])
-    model.partial_fit(x, np.full(1000, -1))
-    assert model.stream_.reports[-1].share_change > 0.2
-    before = model.means_.copy()
-    for seed in range(20, 40):
-        x, y, _ = rows(1000, seed, shift=1.5)
-        model.partial_fit(x, y, forget=0.3)
-    assert model.stream_.labeled.weight.sum() < 300  # the labels of about three batches
-    assert np.abs(model.means_ - before).mean() > 0.8
-
-
-def test_a_first_batch_without_a_label_is_told():
-    x = np.random.default_rng(0).normal(size=(60, 2))
-    with pytest.raises(LabelError, match="no row of the first batch has a label"):
-        semigen.MixtureClassifier(**STREAM).partial_fit(x, None, classes=[0, 1])
-
-
-def test_predictions_of_a_stream_know_the_shares_and_the_power_of_all_its_labels():
-    x, y, _ = rows(3000, 0)
-    for calibrate in ("auto", 1.0):
-        model = semigen.MixtureClassifier(**{**STREAM, "calibrate": calibrate})
-        for part in (slice(0, 1000), slice(1000, 3000)):
-            model.partial_fit(x[part], y[part])
-        count = np.bincount(np.asarray(y[y >= 0], dtype=int)).astype(float)
-        wanted = estimated_shares(count) if calibrate == "auto" else model.class_prior_
-        np.testing.assert_allclose(model.calibration_.shares, wanted, rtol=1e-9)
-
-
-def test_classes_can_be_named_before_they_are_seen_and_labels_left_out():
-    x, y, truth = rows(2000)
-    first = np.where(y[:1000] == 2, -1, y[:1000])
-    model = semigen.MixtureClassifier(**STREAM).partial_fit(x[:1000], first, classes=[0, 1, 2])
-    assert model.classes_.tolist() == [0, 1, 2]
-    for _ in range(3):
-        model.partial_fit(x[1000:], y[1000:])
-    assert (model.predict(x) == truth).mean() > 0.7
-
-
-def test_a_stream_goes_on_from_a_file(tmp_path):
-    x, y, _ = rows(2000)
-    model = semigen.MixtureClassifier(**STREAM).partial_fit(x[:1000], y[:1000])
-    semigen.save(model, tmp_path / "m.semigen")
-    other = semigen.load(tmp_path / "m.semigen")
-    for one in (model, other):
-        one.partial_fit(x[1000:], y[1000:])
-    np.testing.assert_array_equal(as_vector(model.params_), as_vector(other.params_))
-
-
-def test_labels_that_come_later_are_folded_in():
-    x, y, truth = rows(3000)
-    model = semigen.MixtureClassifier(**STREAM)
-    for part in np.array_split(np.arange(3000), 3):
-        model.partial_fit(x[part], y[part])
-    known, waiting = model.stream_.labeled.weight.sum(), model.stream_.unlabeled_weight
-    late = np.flatnonzero(y < 0)[:200]
-    model.partial_fit(x[late], truth[late], seen=True)
-    assert model.stream_.labeled.weight.sum() == pytest.approx(known + 200)
-    assert model.stream_.unlabeled_weight == pytest.approx(waiting - 200)
-    total = np.exp(model.params_.log_group[0])
-    assert total.sum() == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize("wrong", [{"kappa": 0.5}, {"kappa": 1.1}, {"n0": -1}, {"forget": 1.0}])
-def test_steps_out_of_bounds_are_refused(wrong):
-    x, y, _ = rows(300)
-    with pytest.raises(ParameterError):
-        semigen.MixtureClassifier(**STREAM).partial_fit(x, y, **wrong)
-
-
-def test_a_fit_ends_the_stream():
-    x, y, _ = rows(600)
-    model = semigen.MixtureClassifier(**STREAM).partial_fit(x, y).fit(x, y)
-    assert isinstance(model._scored(x, y, None), Data)
-    model.partial_fit(x, y)
-    assert len(model.stream_.reports) == 1

@@ -332,6 +332,17 @@ def test_an_unreadable_row_group_is_named(tmp_path):
         semigen.MixtureClassifier(unlabeled=None).fit(source)
 
 
+def test_changed_values_are_noticed_where_a_file_has_checksums(tmp_path):
+    parquet.write_table(table(), tmp_path / "a.parquet", write_page_checksum=True, compression="none")
+    content = bytearray((tmp_path / "a.parquet").read_bytes())
+    pages = parquet.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0).column(0)
+    content[pages.data_page_offset + pages.total_compressed_size // 2] ^= 1
+    (tmp_path / "a.parquet").write_bytes(content)
+    source = semigen.data.from_parquet(tmp_path, "y")
+    with pytest.raises(TableError, match=r"a\.parquet, row group 0 cannot be read: .*checksum"):
+        semigen.MixtureClassifier(unlabeled=None).fit(source)
+
+
 @pytest.mark.parametrize("how", ["gone", "other"])
 def test_a_file_that_changes_between_passes_is_named(tmp_path, how):
     written(tmp_path, table())

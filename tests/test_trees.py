@@ -111,7 +111,8 @@ def test_sums_of_boosted_trees_are_those_of_their_classes(n_classes, rng):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("gaps", [False, True])
-def test_trees_grown_from_bins_are_those_of_sorted_rows(weighted, gaps, rng, monkeypatch):
+@pytest.mark.parametrize("n_seen", [200, 25])  # of few rows nodes become leaves at all levels
+def test_trees_grown_from_bins_are_those_of_sorted_rows(weighted, gaps, n_seen, rng, monkeypatch):
     """Each node sees all columns here, so nothing is drawn: scikit-learn's tree of the same rows."""
     monkeypatch.setattr(binned, "SEEN_COLUMNS", 1.0)
     bins = rng.integers(12, size=(300, 5)) * (3 if gaps else 1)
@@ -119,8 +120,8 @@ def test_trees_grown_from_bins_are_those_of_sorted_rows(weighted, gaps, rng, mon
     target, weight = rng.normal(size=300) + bins[:, 0] % 5, rng.uniform(0.5, 2, size=300)
     if not weighted:
         weight[:] = 1.0
-    seen = np.sort(rng.permutation(300)[:200])
-    tree, leaf = binned._Bins.of(bins).grow(target, weight, seen, np.random.RandomState(0))
+    seen = np.sort(rng.permutation(300)[:n_seen])
+    tree, leaf = binned._Bins.of(bins, weight).grow(target, weight, seen, np.random.RandomState(0))
     peer = sklearn.tree.DecisionTreeRegressor(max_depth=4, min_samples_leaf=3)
     peer.fit(bins[seen], target[seen], sample_weight=weight[seen])
     mean = np.bincount(leaf[seen], (weight * target)[seen]) / np.bincount(leaf[seen], weight[seen]).clip(1e-9)

@@ -284,6 +284,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         if clock.budget is not None:
             clock.reserve(seconds_to_predict(self.forms_, table, matrix.shape[0]))
         X_formed = self.forms_.of(table)
+        self.n_unlabeled_: int | None = n_unlabeled
         deep = deep_to_try(self.deep, clock.left(), seed, X_formed, labels, weight)
         self.pool_ = self._pool(len(table), clock, seed, deep, source is not None).fit_in_runs(
             X_formed,
@@ -301,7 +302,6 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             about_source = learn_from_all(
                 self.pool_, source.rows, self.schema_, shares, where, run, in_time=in_time
             )
-        self.n_unlabeled_: int | None = n_unlabeled
         self.log_densities_ = self._densities_of_some(table)
         self.dependence_shift_ = not issparse(matrix) and dependence_differs(
             table.matrix, labels.is_labeled, self._numbers, seed
@@ -342,8 +342,16 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         """The ensemble before it is fitted."""
         forms, sparse = self.forms_, self.forms_.plain.sparse_
         n_features, n_classes = self.schema_.n_features, len(self.classes_)
-        engine = of_few(self.engine)
-        plain = models(forms, n_rows, n_features, seed, sparse=sparse, streamed=streamed, engine=engine)
+        plain = models(
+            forms,
+            n_rows,
+            n_features,
+            seed,
+            sparse=sparse,
+            streamed=streamed,
+            all_labeled=self.n_unlabeled_ == 0,
+            engine=of_few(self.engine),
+        )
         default = default_weights(sparse=sparse, n_features=n_features, n_classes=n_classes)
         kept = [name for name in default if name not in self._left_out]
         return PoolClassifier(

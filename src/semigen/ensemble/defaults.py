@@ -63,6 +63,7 @@ def models(
     *,
     sparse: bool,
     streamed: bool = False,
+    all_labeled: bool = False,
     engine: Engine | None = None,
 ) -> list[tuple[str, str, Any]]:
     """Name, form of the rows (:class:`semigen.ensemble.forms.FormedRows`) and classifier of each model.
@@ -77,6 +78,8 @@ def models(
         Whether the rows are documents.
     streamed : bool
         Whether the rows are a sample, and the mixture per class goes on to all rows of a source.
+    all_labeled : bool, default=False
+        Whether both mixtures per class are the same, which is then fitted once.
     engine : Engine or None
         Of the mixtures per class.
     """
@@ -102,15 +105,16 @@ def models(
             (LOGISTIC, "plain", RidgeLogistic(1.0)),
             (AXES, "principal_axes", RidgeLogistic(10.0)),
         ]
+    supervised = mixture(unlabeled_weight=0.0)
     return [
         (MIXTURES, "responsibilities", RidgeLogistic(25.0)),
         (SPREADING, "neighbors", GraphSpreading(FrozenEstimator(forms.graph))),
-        (MIXTURE_PER_CLASS, density, mixture(unlabeled_weight=0.1)),
+        (MIXTURE_PER_CLASS, density, supervised if all_labeled else mixture(unlabeled_weight=0.1)),
         (LOGISTIC, "plain", RidgeLogistic(1.0)),
         (GRAPH, "graph_features", RidgeLogistic(10.0)),
         (EXTRA_TREES, "plain", ExtraTrees(random_state=seed)),
         (BOOSTING, "plain", BoostedTrees(random_state=seed)),
-        (SUPERVISED_MIXTURE, density, mixture(unlabeled_weight=0.0)),
+        (SUPERVISED_MIXTURE, density, supervised),
     ]
 
 

@@ -86,8 +86,8 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
         Classifiers with ``predict_proba``. Those with a parameter ``unlabeled`` (all of semigen's), and
         scikit-learn's own semi-supervised ones, are given all rows; others the labeled rows. With a ``form``
         the classifier reads that attribute of X, where X has its rows in several forms
-        (:class:`semigen.ensemble.forms.FormedRows`). The names ``"pool"`` and ``"class
-        shares"`` are reserved.
+        (:class:`semigen.ensemble.forms.FormedRows`). An object that stands here twice is fitted once. The
+        names ``"pool"`` and ``"class shares"`` are reserved.
     weights : dict {name: float} or None, default=None
         w⁰; None: 1 / M each. Names left out have 1 / M.
     ridge : float, default=10.0
@@ -218,11 +218,15 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
             nonlocal done
             found: dict[str, Any] = {}
             seconds: dict[str, float] = {}
+            once: dict[tuple[int, str | None], Any] = {}
             for name, form, estimator in entries:
                 since = time.perf_counter()
                 if found and since > until:
                     break
-                found[name] = part.fit(clone(estimator), form)
+                same = id(estimator), form
+                if same not in once:
+                    once[same] = part.fit(clone(estimator), form)
+                found[name] = once[same]
                 seconds[name] = time.perf_counter() - since
                 done += 1
                 if progress is not None:

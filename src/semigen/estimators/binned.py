@@ -7,6 +7,7 @@ As :mod:`semigen.estimators.boosting`, but trees grow level by level from sums o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def boosted_in_bins(
     score = np.zeros(is_class.shape)
     shrink = (len(score) - 1) / len(score) if len(score) > 1 else 1.0
     own = np.ones(n_rows) if weight is None else weight
-    table = _Bins.of(bins)
+    table = _Bins.of(bins, own)
     trees, steps = [], []
     for _ in range(n_rounds):
         seen = np.sort(random.permutation(n_rows)[: max(1, int(SEEN_ROWS * n_rows))])
@@ -90,6 +91,7 @@ class _Bins:
     columns : ndarray of int
         Those that are not the same in all rows.
     n_rows, n_columns, n_bins : int
+    is_weighted : bool
     """
 
     bins: Indices
@@ -97,27 +99,33 @@ class _Bins:
     n_rows: int
     n_columns: int
     n_bins: int
+    is_weighted: bool
 
     @classmethod
-    def of(cls, bins: Indices) -> _Bins:
+    def of(cls, bins: Indices, weight: Array) -> _Bins:
         columns = np.flatnonzero(bins.max(axis=0) > bins.min(axis=0))
         n_rows, n_columns = bins.shape
-        return cls(bins.ravel(), columns, n_rows, n_columns, int(bins.max(initial=0)) + 1)
+        return cls(
+            bins.ravel(), columns, n_rows, n_columns, int(bins.max(initial=0)) + 1, bool((weight != 1).any())
+        )
 
     def grow(self, target: Array, weight: Array, seen: Indices, random: Any) -> tuple[BinnedTree, Indices]:
         """A regression tree of the rows ``seen``, and the leaf of every row."""
-        feature, cut = np.full(2 ** (DEPTH + 1) - 1, -1), np.zeros(2 ** (DEPTH + 1) - 1, dtype=np.intp)
+        feature, cut = np.full((2, 2 ** (DEPTH + 1) - 1), -2)  # as scikit-learn marks leaves
         place = np.zeros(self.n_rows, dtype=np.intp)  # of nodes; the children of j are 2 j + 1 and 2 j + 2
         going = np.arange(self.n_rows)
-        sums = weight[seen], (weight * target)[seen], (weight * target**2)[seen]
+        sums = [weight[seen], (weight * target)[seen], (weight * target**2)[seen]]
+        of_rows = seen
         for level in range(DEPTH if len(self.columns) else 0):
             first = 2**level - 1
-            node = place[seen] - first
-            inside = np.flatnonzero(node >= 0)
-            if not len(inside):
+            node = place.take(of_rows) - first
+            inside = node >= 0
+            if not inside.all():  # some have come to a leaf
+                node, of_rows = node[inside], of_rows[inside]
+                sums = [one[inside] for one in sums]
+            if not len(node):
                 break
-            weighted, once, twice = (one[inside] for one in sums)
-            found = self._splits(2**level, node[inside], seen[inside], weighted, once, twice, random)
+            found = self._splits(2**level, node, of_rows, sums, random)
             feature[first : 2 * first + 1], cut[first : 2 * first + 1] = found
             going = going[feature[place[going]] >= 0]
             here = place[going]
@@ -126,64 +134,70 @@ class _Bins:
         return _in_order(feature, cut, place)
 
     def _splits(
-        self,
-        n_nodes: int,
-        node: Indices,
-        rows: Indices,
-        weight: Array,
-        first: Array,
-        second: Array,
-        random: Any,
+        self, n_nodes: int, node: Indices, rows: Indices, sums: list[Array], random: Any
     ) -> tuple[Indices, Indices]:
-        """Column and bin after which nodes are best split, (nodes,); column -1 where none is.
+        """Column and bin after which nodes are best split, (nodes,); -2 where none is.
 
-        Given the node of some rows, and their weights times powers of the target.
+        Given the node of some rows, and their weights times the powers 0, 1 and 2 of the target.
         """
+        weight, first, second = sums
         n_drawn = min(len(self.columns), max(1, int(SEEN_COLUMNS * self.n_columns)))
         drawn = random.random_sample((n_nodes, len(self.columns))).argsort(axis=1)[:, :n_drawn]
         columns = self.columns[drawn]
         cells = columns.take(node, axis=0)
         cells += (rows * self.n_columns)[:, None]
         cells = self.bins.take(cells)
-        cells += (node * n_drawn * self.n_bins)[:, None] + np.arange(n_drawn) * self.n_bins
+        cells *= n_nodes * n_drawn  # bins come first, so that sums over them add whole rows
+        cells += np.arange(n_nodes * n_drawn).reshape(n_nodes, n_drawn).take(node, axis=0)
         cells = cells.ravel()
-        shape = n_nodes, n_drawn, self.n_bins
+        shape = self.n_bins, n_nodes, n_drawn
 
         def below(values: Array | None) -> Any:
             """Sums of values of rows up to each bin; without values, of rows."""
             each = None if values is None else np.repeat(values, n_drawn)
-            return np.bincount(cells, each, n_nodes * n_drawn * self.n_bins).reshape(shape).cumsum(axis=2)
+            return np.bincount(cells, each, n_nodes * n_drawn * self.n_bins).reshape(shape).cumsum(axis=0)
 
         left, total = below(None), below(first)
-        mass = below(weight) if (weight != 1).any() else left
-        n_rows, of_all, all_mass = left[:, :1, -1:], total[:, :1, -1:], mass[:, :1, -1:]
+        mass = below(weight) if self.is_weighted else left
+        n_rows, of_all, all_mass = left[-1, :, :1], total[-1, :, :1], mass[-1, :, :1]
         valid = (left >= LEAST_ROWS) & (n_rows - left >= LEAST_ROWS)
+        gain, rest = total * total, of_all - total
+        rest *= rest
         with np.errstate(divide="ignore", invalid="ignore"):
-            gain = np.where(valid, total**2 / mass + (of_all - total) ** 2 / (all_mass - mass), -np.inf)
-        best = gain.reshape(n_nodes, -1).argmax(axis=1)
+            gain /= mass
+            rest /= all_mass - mass
+        gain += rest
+        gain = np.where(valid, gain, -np.inf)
+        best = gain.transpose(1, 2, 0).reshape(n_nodes, -1).argmax(axis=1)
         of_node = np.arange(n_nodes)
         which, at = np.divmod(best, self.n_bins)
-        spread = np.bincount(node, second, n_nodes) - (of_all**2 / np.maximum(all_mass, FLAT))[:, 0, 0]
-        splits = valid[of_node, which, at] & (spread > PURE * all_mass[:, 0, 0])
-        later = (
-            left[of_node, which] > left[of_node, which, at][:, None]
-        )  # in the next bin with rows, and after
-        return np.where(splits, columns[of_node, which], -1), (at + later.argmax(axis=1)) // 2
+        spread = np.bincount(node, second, n_nodes) - (of_all**2 / np.maximum(all_mass, FLAT))[:, 0]
+        splits = valid[at, of_node, which] & (spread > PURE * all_mass[:, 0])
+        later = left[:, of_node, which] > left[at, of_node, which]  # the next bin with rows, and those after
+        cut = (at + later.argmax(axis=0)) // 2
+        return np.where(splits, columns[of_node, which], -2), np.where(splits, cut, -2)
 
 
 def _in_order(feature: Indices, cut: Indices, place: Indices) -> tuple[BinnedTree, Indices]:
     """A tree whose nodes stand in the order of a walk that goes left first, and the leaf of each row."""
+    order, number, left, right = _walk((feature >= 0).tobytes())
+    return BinnedTree(feature[order], cut[order].astype(np.float64), left, right), number[place]
+
+
+@lru_cache(maxsize=4096)
+def _walk(is_inner: bytes) -> tuple[Indices, Indices, Indices, Indices]:
+    """Places of the nodes in that order, the number of the node at each place, and children."""
+    inner = np.frombuffer(is_inner, dtype=bool)
     order, waiting = [], [0]
     while waiting:
         j = waiting.pop()
         order.append(j)
-        if feature[j] >= 0:
+        if inner[j]:
             waiting += [2 * j + 2, 2 * j + 1]
-    number = np.full(len(feature), -1)
+    number = np.full(len(inner), -1)
     number[order] = np.arange(len(order))
-    inner = feature[order] >= 0
+    of_node = inner[order]
     children = 2 * np.array(order) + 1
-    left = np.where(inner, number[np.where(inner, children, 0)], -1)
-    right = np.where(inner, number[np.where(inner, children + 1, 0)], -1)
-    column = np.where(inner, feature[order], -2)
-    return BinnedTree(column, np.where(inner, cut[order], -2).astype(np.float64), left, right), number[place]
+    left = np.where(of_node, number[np.where(of_node, children, 0)], -1)
+    right = np.where(of_node, number[np.where(of_node, children + 1, 0)], -1)
+    return np.array(order), number, left, right

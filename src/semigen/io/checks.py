@@ -136,6 +136,19 @@ def _words(one: Any) -> None:
     )
 
 
+def _waiting(one: Any) -> None:
+    n_rows = len(one.keys)
+    _ask(
+        one.keys.shape == one.weight.shape == (n_rows,)
+        and one.keys.dtype.kind in "iU"
+        and one.cells.dtype.kind == "f"
+        and (one.columns is not None or one.cells.shape == (n_rows, one.n_columns)),
+        "the rows of a stream that wait for labels are not one for each key",
+    )
+    if one.columns is not None:
+        one.x.check_format(full_check=True)
+
+
 CHECKS: Mapping[str, Callable[[Any], None]] = {
     "AutoClassifier": _ensemble,
     "CountValues": _counts,
@@ -148,5 +161,6 @@ CHECKS: Mapping[str, Callable[[Any], None]] = {
     "BoostedTrees": _trees,
     "ExtraTrees": _trees,
     "TreeEnsemble": _trees,
+    "WaitingRows": _waiting,
 }
 """By the name of a class."""

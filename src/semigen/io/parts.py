@@ -148,7 +148,10 @@ class ParquetPart(Part):
         place = self.path
         try:
             with parquet.ParquetFile(
-                self.system.open_input_file(self.path), buffer_size=BUFFER, pre_buffer=False
+                self.system.open_input_file(self.path),
+                buffer_size=BUFFER,
+                pre_buffer=False,
+                page_checksum_verification=True,  # where the file has some: 2 % of the time of an iteration
             ) as file:
                 if not file.schema_arrow.equals(self.stored):
                     raise TableError(f"{self.path} has other columns than before: start again.")
@@ -316,7 +319,7 @@ def part_of(fragment: Any, reading: Reading) -> Part:
         with ipc.open_file(system.open_input_file(path)) as file:
             return ArrowPart(path, system, state, file.schema)
     except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{path} cannot be read: {first_line(error)}") from error
+        raise _unreadable(path, error) from error
 
 
 def _csv_part(path: str, system: fs.FileSystem, state: tuple[Any, ...], reading: Reading) -> CsvPart:
@@ -358,4 +361,8 @@ def _told(state: tuple[Any, ...]) -> str:
 
 
 def _unreadable(place: str, error: Exception) -> TableError:
-    return TableError(f"{place} cannot be read: {first_line(error)}. Write this file again, or leave it out.")
+    said = first_line(error).removesuffix(".")
+    return TableError(
+        f"{place} cannot be read: {said}. Write this file again, or leave it out: a pattern such as "
+        "'FOLDER/*.parquet' names the files that are meant."
+    )

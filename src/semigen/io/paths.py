@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from os import PathLike, fspath
 from pathlib import Path
@@ -72,7 +73,10 @@ def _dataset(path: Any, kind: str | None) -> arrow_dataset.Dataset:
             raise TableError(f"{one} does not exist: check the path.")
     try:
         folder = not many and Path(texts[0]).is_dir()
-        kind = kind or (_format_in(Path(texts[0])) if folder else _format_of(texts[0]))
+        files = _files_in(Path(texts[0])) if folder else texts
+        if not files:
+            raise TableError(f"{path} has no file: check the path.")
+        kind = kind or _format_of(str(files[0]))
         if kind != "csv":
             given = "hive" if folder else None
             return arrow_dataset.dataset(texts if many else texts[0], format=kind, partitioning=given)
@@ -94,12 +98,6 @@ def _format_of(name: str) -> str:
     raise TableError(f"{name} has no known format: its name must end in one of {', '.join(_FORMATS)}.")
 
 
-def _format_in(folder: Path) -> str:
-    for one in _files_in(folder):
-        return _format_of(str(one))
-    raise TableError(f"{folder} has no file: check the path.")
-
-
 def _in_names(folder: Path) -> pa.Schema:
     """The columns that the names of its subfolders say, whole numbers or text."""
     cells: dict[str, set[str]] = {}
@@ -117,9 +115,21 @@ def _in_names(folder: Path) -> pa.Schema:
 
 
 def _files_in(folder: Path) -> list[Path]:
-    """The files of a folder and its subfolders, but hidden ones."""
-    return [
+    """The files of a folder and its subfolders, but hidden ones.
+
+    Raises
+    ------
+    TableError
+        If one is a link to a file that does not exist: its rows would be missing without a word.
+    """
+    every = [
         one
         for one in sorted(folder.rglob("*"))
-        if one.is_file() and not any(piece.startswith(("_", ".")) for piece in one.relative_to(folder).parts)
+        if not any(piece.startswith(("_", ".")) for piece in one.relative_to(folder).parts)
     ]
+    for one in every:
+        if one.is_symlink() and not one.exists():
+            raise TableError(
+                f"{one} links to {os.readlink(one)}, which does not exist: restore it or remove the link."
+            )
+    return [one for one in every if one.is_file()]

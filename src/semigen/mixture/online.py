@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from semigen import columns
 from semigen.arrays.pieces import evenly
 from semigen.arrays.special import log_sum_exp
 from semigen.common import checks
@@ -16,7 +17,8 @@ from semigen.data.labels import encode
 from semigen.data.rows import count_rows
 from semigen.em import Data, Engine, Mixture, Params, Stats, as_engine, e_step, log_joint, m_step
 from semigen.em.records import LABELED, UNLABELED
-from semigen.exceptions import LabelError
+from semigen.exceptions import LabelError, ParameterError
+from semigen.mixture.waiting import WaitingRows, read_keys
 
 Array = NDArray[np.float64]
 
@@ -70,6 +72,8 @@ class Stream:
     unlabeled_weight : float
         Weight of the unlabeled rows, times λ.
     reports : tuple of BatchReport
+    waiting : WaitingRows or None
+        Unlabeled rows by key, for :meth:`~semigen.MixtureClassifier.add_labels`.
     """
 
     prior: Any
@@ -77,6 +81,12 @@ class Stream:
     unlabeled: Stats
     unlabeled_weight: float
     reports: tuple[BatchReport, ...]
+    waiting: WaitingRows | None = None
+
+    @property
+    def n_batches(self) -> int:
+        """Batches that had unlabeled rows."""
+        return sum(one.n_rows > one.n_labeled for one in self.reports)
 
 
 class OnlineMixture:
@@ -101,6 +111,8 @@ class OnlineMixture:
         n0: float = 1.0,
         forget: float = 0.0,
         seen: bool = False,
+        keys: Any = None,
+        remember: int = 100_000,
     ) -> Self:
         """Learn from one more batch of rows by a step of online EM.
 
@@ -128,6 +140,12 @@ class OnlineMixture:
         seen : bool, default=False
             Whether the labeled rows were unlabeled rows of earlier batches, and their labels have come since:
             the weight that they had there is taken back.
+        keys : array-like of shape (n,) or None
+            Names of the rows, whole numbers or text, each of one row. Unlabeled rows are kept under them,
+            so that their labels can come later by :meth:`add_labels`.
+        remember : int, default=100,000
+            At most so many rows are kept, D numbers each; of more the oldest are forgotten. They are saved
+            with the model; 0 forgets all of them.
 
         Returns
         -------
@@ -137,19 +155,87 @@ class OnlineMixture:
         Raises
         ------
         ParameterError
-            If κ, n0 or ``forget`` is out of bounds.
+            If κ, n0 or ``forget`` is out of bounds, or a key is repeated or of a row that is kept already.
         LabelError, ColumnError
             If labels or columns cannot be used, or are others than those of the first batch.
         """
         checks.real("kappa", kappa, minimum=np.nextafter(0.5, 1), maximum=1.0)
         checks.real("n0", n0, minimum=0.0)
         checks.real("forget", forget, minimum=0.0, maximum=0.999)
+        checks.integer("remember", remember, minimum=0)
         y = [None] * count_rows(X) if y is None else y
+        kept = self.stream_.waiting if hasattr(self, "stream_") else None
+        if keys is not None:
+            keys = read_keys(keys, count_rows(X), kept)
+            if kept is not None:
+                kept.refuse_known(keys)
         if not hasattr(self, "stream_"):
-            return self._first_batch(X, y, sample_weight, classes)
-        data: Data = self._scored(X, y, sample_weight)  # type: ignore[attr-defined]
+            rows = self._first_batch(X, y, sample_weight, classes)
+        else:
+            rows = self._with_labels(X, self._matrix(X), y, sample_weight, self.classes_)  # type: ignore[attr-defined]
+            self._next_batch(rows, kappa=kappa, n0=n0, forget=forget, seen=seen)
+        self._keep(rows, keys, remember)
+        return self
+
+    def add_labels(self, keys: Any, y: Any) -> Self:
+        """Learn labels of rows that came without one, by their keys.
+
+        Each row moves from the unlabeled to the labeled rows, as by ``partial_fit(rows, y, seen=True)``,
+        and is no longer kept.
+
+        Parameters
+        ----------
+        keys : array-like of shape (n,)
+            As they were given to :meth:`partial_fit`.
+        y : array-like of shape (n,) or (n, K)
+            Rows that are still without a label stay as they are.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ParameterError
+            If no row is kept under a key, or a key is repeated.
+        LabelError
+            If labels cannot be used.
+        """
+        kept = self.stream_.waiting if hasattr(self, "stream_") else None
+        if kept is None:
+            raise ParameterError(
+                "add_labels: no row is kept. Name rows when they come: partial_fit(X, keys=keys)."
+            )
+        labels = encode(y, self.unlabeled, classes=self.classes_)
+        position = kept.find(read_keys(keys, len(labels), kept))
+        said = labels.is_labeled
+        if not said.any():
+            return self
+        late = kept.take(position[said])
+        x = late.x
+        rows = Data(x, labels.take(np.flatnonzero(said)), late.weight, columns.missing_columns(x))
+        self._next_batch(rows, seen=True)
+        rest = np.ones(len(kept), dtype=bool)
+        rest[position[said]] = False
+        self.stream_ = replace(self.stream_, waiting=kept.take(rest))
+        return self
+
+    def _keep(self, rows: Data, keys: Any, most: int) -> None:
+        """Keep unlabeled rows under their keys, and no more than ``most`` of all."""
+        kept = self.stream_.waiting
+        if keys is not None:
+            new = np.flatnonzero(~rows.labels.is_labeled)
+            late = WaitingRows.of(keys[new], rows.x[new], rows.weight[new]).last(most)
+            kept = (late if kept is None else kept.followed_by(late)).last(most)
+        self.stream_ = replace(self.stream_, waiting=kept if most else None)
+
+    def _next_batch(
+        self, rows: Data, *, kappa: float = 1.0, n0: float = 1.0, forget: float = 0.0, seen: bool = False
+    ) -> None:
+        data = rows.weighted(self.unlabeled_weight_)
         stream = self.stream_
-        gamma = min(max(float(len(stream.reports) + n0) ** -kappa, forget), 1.0)
+        n = stream.n_batches
+        gamma = min(max(float(n + n0) ** -kappa, forget), 1.0) if n else 1.0
         labeled, unlabeled, weight = self._sums(data)
         report = self._report(data, unlabeled, weight, gamma)
         keep = 1.0 - forget
@@ -165,12 +251,12 @@ class OnlineMixture:
             again = data.where(data.labels.pattern_labeled).total_weight
             total = max(total - self.unlabeled_weight_ * again, 0.0)
         self.params_ = m_step(self.mixture_, stream.prior, known.merge(mean.scaled(total)), self.params_)
-        self.stream_ = Stream(stream.prior, known, mean, total, (*stream.reports, report))
+        reports = (*stream.reports, report)
+        self.stream_ = replace(stream, labeled=known, unlabeled=mean, unlabeled_weight=total, reports=reports)
         by_group = np.bincount(self.mixture_.group, known.weight[LABELED], self.mixture_.n_groups)
         self._assume(count=by_group[: self.mixture_.n_classes])  # type: ignore[attr-defined]
-        return self
 
-    def _first_batch(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Self:
+    def _first_batch(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Data:
         if classes is not None:
             every = np.ones(count_rows(X), dtype=bool)
             y = encode(y, self.unlabeled, counted=every, classes=np.unique(np.asarray(classes)))
@@ -180,13 +266,14 @@ class OnlineMixture:
                     "begin with a batch that has some, of as many classes as there are."
                 )
         level = self._fit(X, y, sample_weight)  # type: ignore[attr-defined]
-        data: Data = self._scored(X, y, sample_weight)  # type: ignore[attr-defined]
+        rows: Data = self._with_labels(X, self._matrix(X), y, sample_weight, self.classes_)  # type: ignore[attr-defined]
+        data = rows.weighted(self.unlabeled_weight_)
         labeled, unlabeled, weight = self._sums(data)
         nothing = next(one for one in (labeled, unlabeled) if one is not None).scaled(0.0)
         mean = nothing if unlabeled is None else unlabeled.scaled(1.0 / weight)
         report = self._report(data, unlabeled, weight, 1.0)
         self.stream_ = Stream(level.prior, labeled or nothing, mean, weight, (report,))
-        return self
+        return rows
 
     def _sums(self, data: Data) -> tuple[Stats | None, Stats | None, float]:
         """Statistics of the labeled and of the unlabeled rows, and the weight of the latter."""
