@@ -111,7 +111,6 @@ def read_pictures():
     return ImageSource.read(Path("pictures"), "side", **labels)
 
 
-@pytest.mark.filterwarnings("ignore:all 20 latents have collapsed")  # after three steps
 def test_a_vae_of_images_learns_features_first(here):
     from semigen.cli.recipes.deep import _vae, announcement
 
@@ -121,8 +120,9 @@ def test_a_vae_of_images_learns_features_first(here):
     assert announcement(source, options).startswith("features of all images, then 3 steps (--steps), and")
     model = _vae(source, options)
     assert model.features.likelihood == "continuous_bernoulli"
-    for one in (model, model.features.estimator):
+    for one in (model, model.features):
         assert (one.n_steps, one.random_state) == (3, 5)
+        assert not hasattr(one, "networks_")  # the fit learns both, and tells how far it has come
 
 
 def test_a_vae_of_small_images_learns_from_their_pixels(here):

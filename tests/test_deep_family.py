@@ -63,7 +63,10 @@ def test_gray_values_weigh_the_divergence_by_their_dispersion(rng):
     model, named = (VAEFeatures(**FEW, likelihood=one).fit(X) for one in ("auto", "bernoulli"))
     numbers = VAEFeatures(**FEW).fit(2 * X)
     assert model.networks_.architecture.beta == pytest.approx(wanted)
-    assert named.networks_.architecture.beta == numbers.networks_.architecture.beta == 1.0
+    assert named.networks_.architecture.beta == model.networks_.architecture.beta
+    assert numbers.networks_.architecture.beta == 1.0
+    flags = VAEFeatures(**FEW, likelihood="bernoulli").fit((X > 0).astype(float))
+    assert flags.networks_.architecture.beta == pytest.approx(1.0)
     with pytest.raises(ParameterError, match=r"beta='much'.*'auto' or a number"):
         VAEFeatures(beta="much").fit(X)
 

@@ -152,3 +152,26 @@ def test_a_seed_is_a_result_and_progress_counts_the_steps_of_all_fits(rng):
     first = one.fit(X, Y, progress=lambda *step: said.append(step[:2])).predict_proba(X)
     np.testing.assert_array_equal(one.fit(X, Y).predict_proba(X), first)
     assert [done for done, total in said if total == 23] == list(range(1, 24))
+
+
+@pytest.mark.filterwarnings("ignore::semigen.exceptions.TrainingWarning")
+def test_a_fit_that_was_ended_in_a_fold_goes_on_there(rng, tmp_path):
+    X, said = rng.normal(size=(100, 3)), []
+    small = {"n_latent": 2, "hidden": 8, "n_steps": 8}
+    whole = VAEClassifier(**small, random_state=0).fit(X, Y)
+    model = VAEClassifier(**small, checkpoint=tmp_path / "fit.pt")
+
+    def cut(done, total, what):
+        said.append(done)
+        if done == 10:  # in the third of six folds of four steps
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, progress=cut)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"fit.pt.fold-{i}" for i in range(3)]
+    assert said == list(range(1, 11))
+    said.clear()
+    model.fit(X, Y, progress=lambda done, total, what: said.append(done))
+    assert said == list(range(10, 33))  # nothing is learned again but the step that was cut
+    np.testing.assert_array_equal(model.predict_proba(X), whole.predict_proba(X))
+    assert [path.name for path in tmp_path.iterdir()] == ["fit.pt"]

@@ -280,6 +280,18 @@ def test_a_checkpoint_needs_a_place(path, rng, tmp_path):
         classifier(checkpoint=place).fit(rng.normal(size=(9, 2)), np.arange(9) % 2)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"features": "pca"}, "features='pca': use a transformer such as VAEFeatures"),
+        ({"weight_average": 1.0}, "weight_average=1.0: it must be a number of at least 0 and below 1"),
+    ],
+)
+def test_parameters_that_cannot_be_used_are_named(options, message, rng):
+    with pytest.raises(ParameterError, match=message):
+        classifier(**options).fit(rng.normal(size=(9, 2)), np.arange(9) % 2)
+
+
 def test_torch_s_random_numbers_are_left_alone(mixed, tmp_path):
     X, labels, _ = mixed
     torch.manual_seed(3)

@@ -124,7 +124,13 @@ LOGISTIC = LogisticRegression(max_iter=2000)
 
 def digits(n_steps: int) -> dict[str, Recipe]:
     """Small networks for images of 8 × 8 pixels, what a user would pick instead, and what parts are worth."""
-    m1 = {"likelihood": "bernoulli", "n_latent": 20, "hidden": (200, 200), "n_steps": n_steps}
+    m1 = {
+        "likelihood": "bernoulli",
+        "n_latent": 20,
+        "hidden": (200, 200),
+        "n_steps": n_steps,
+        "beta": 1.0,
+    }
     small = {
         "likelihood": "bernoulli",
         "n_latent": 8,
@@ -170,7 +176,7 @@ SECOND: Options = {
 }
 """The classifier of M2, of which no more than that is wanted."""
 
-CPU_M1 = {"likelihood": "bernoulli", "n_latent": 50, "hidden": (500, 500), "n_steps": 4500}
+CPU_M1 = {"likelihood": "bernoulli", "n_latent": 50, "hidden": (500, 500), "n_steps": 4500, "beta": 1.0}
 MNIST_M1 = {**CPU_M1, "beta": 0.5}
 """Draws of black and white are noisier than gray values, so that with beta = 1 latents keep too little."""
 MNIST_CPU = {

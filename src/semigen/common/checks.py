@@ -17,10 +17,22 @@ def integer(name: str, value: Any, *, minimum: int, more: str = "") -> int:
     return int(value)
 
 
-def real(name: str, value: Any, *, minimum: float, maximum: float = np.inf, more: str = "") -> float:
-    """Return ``value``, a finite number within bounds, or raise a ParameterError."""
+def real(
+    name: str,
+    value: Any,
+    *,
+    minimum: float,
+    maximum: float = np.inf,
+    below: bool = False,
+    more: str = "",
+) -> float:
+    """Return ``value``, a finite number within bounds (``below``: less than the maximum), or raise a
+    ParameterError.
+    """
     number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(float(value))
-    if not number or not minimum <= float(value) <= maximum:
-        bounds = f"from {minimum:g} to {maximum:g}" if np.isfinite(maximum) else f"of at least {minimum:g}"
+    if not number or not minimum <= float(value) <= maximum or (below and float(value) == maximum):
+        bounds = f"of at least {minimum:g}"
+        if np.isfinite(maximum):
+            bounds = f"{bounds} and below {maximum:g}" if below else f"from {minimum:g} to {maximum:g}"
         raise ParameterError(f"{name}={value!r}: it must be {more}a number {bounds}.")
     return float(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -22,6 +23,7 @@ from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, start_labels, to_spread_over
 from semigen.deep.selection import Rows, select, to_hold_out, to_show, to_try
+from semigen.deep.training.checkpoints import fold_path
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.calibration import Calibration, calibrate, evidence_of
@@ -99,11 +101,14 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             folds, of_folds, training = [], 0, replace(training, n_steps=0)
         done = self._steps_first
         total = done + of_folds + training.n_steps
+        saved: list[Path] = []
 
         def predict(lam: float, held_out: Rows, rows: Rows) -> Array:
             nonlocal done
             told = part(progress, done, total - done - short, f"a fold of labels held out, λ = {lam:g}")
-            fold = self._without(held_out, X, labels, weight, lam, short, training.seed, told)
+            path = fold_path(self.checkpoint, len(saved))
+            saved.extend([] if path is None else [path])
+            fold = self._without(held_out, X, labels, weight, lam, short, training.seed, path, told)
             found = np.asarray(fold.predict_proba(take_rows(X, rows)))
             done += short
             return found
@@ -126,6 +131,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             shown = to_show(weight)
             evidence = evidence_of(np.asarray(self.predict_proba(take_rows(X, shown))), shares)
             self.calibration_ = calibrate(evidence, weight[shown], found.folds, shares)
+        if self.outcome_ != "interrupted":  # the fit is whole: its own checkpoint is all that it leaves
+            for path in saved:
+                path.unlink(missing_ok=True)
         return self
 
     def _learn(
@@ -188,6 +196,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         lam: float,
         n_steps: int,
         seed: int,
+        checkpoint: Path | None,
         progress: Progress | None,
     ) -> Any:
         """A fit without these rows, as sure as its networks are."""
@@ -198,7 +207,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             calibrate=1.0,
             n_steps=n_steps,
             n_members=1,
-            checkpoint=None,
+            checkpoint=checkpoint,
             random_state=seed,
         )
         if "warmup_steps" in fold.get_params():

@@ -79,7 +79,10 @@ class DeepEstimator:
         """The parameters of training on so many rows, checked; the seed is drawn from ``random_state``."""
         check_device(self.device)
         check_precision(self.precision)
-        checked_path(self.checkpoint)
+        if checked_path(self.checkpoint) is None:
+            random_state = self.random_state
+        else:  # a later fit has to draw the same seed, to go on
+            random_state = 0 if self.random_state is None else self.random_state
         if self.n_jobs is not None:
             thread_count(self.n_jobs)
         checks.integer("n_members", self.n_members, minimum=1)
@@ -92,11 +95,13 @@ class DeepEstimator:
         return Training(
             n_steps=n_steps_of(self, n_rows),
             learning_rate=checks.real("learning_rate", self.learning_rate, minimum=0.0),
-            weight_average=checks.real("weight_average", self.weight_average, minimum=0.0, maximum=1 - 1e-9),
+            weight_average=checks.real(
+                "weight_average", self.weight_average, minimum=0.0, maximum=1.0, below=True
+            ),
             patience=self.patience,
             device=self.device,
             precision=self.precision,
-            seed=common_seed(random_seed(self.random_state)),
+            seed=common_seed(random_seed(random_state)),
             verbose=self.verbose,
         )
 

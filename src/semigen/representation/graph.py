@@ -191,7 +191,7 @@ class GraphSpreading(ProbabilityClassifier, BaseEstimator):
         """Spread the labels ``y`` (m,) of rows with the neighbors ``X``, each counted with its weight."""
         for name in ("n_neighbors", "max_iter"):
             integer(name, getattr(self, name), minimum=1)
-        real("alpha", self.alpha, minimum=0, maximum=1 - 1e-9)
+        real("alpha", self.alpha, minimum=0, maximum=1, below=True)
         self.classes_, code = np.unique(np.asarray(y), return_inverse=True)
         weight = check_weights(sample_weight, len(code))
         similar, _ = self.graph.similarity(self.n_neighbors)

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pyarrow as pa
 from numpy.typing import NDArray
-from sklearn.frozen import FrozenEstimator
 
 from semigen import columns
 from semigen.cli.recipes.judging import cure, judged_by_folds
@@ -66,14 +65,11 @@ def _has_features(source: Source) -> bool:
 
 
 def _vae(source: Source, options: Options) -> Any:
-    """M2 of the columns of a table and of small images, M1+M2 of others.
-
-    M1 is learned once, from all images: no label is in it, so nothing leaks to held-out rows.
-    """
+    """M2 of the columns of a table and of small images, M1+M2 of others."""
     if not isinstance(source, ImageSource) or not _has_features(source):
         return _m2_of_cells(source, options)
     features = VAEFeatures(_likelihood(source.form), random_state=options.seed, **_training(options))
-    return _m2(options, features=FrozenEstimator(features.fit(source.rows.features)))
+    return _m2(options, features=features)
 
 
 def _m2_of_cells(source: Source, options: Options) -> Any:

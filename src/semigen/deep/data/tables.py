@@ -147,9 +147,9 @@ def learn(X: Any, likelihood: Any = "auto", *, shared_scale: bool = False) -> tu
     with np.errstate(over="ignore"):
         mean, sd = _moments(matrix)
     dispersion = 1.0
-    if likelihood == "auto" and set(schema.kinds) == {"number"} and _is_from_0_to_1(matrix):
+    if likelihood in ("auto", "bernoulli") and set(schema.kinds) == {"number"} and _is_from_0_to_1(matrix):
         found = _dispersion(mean, sd)
-        if found > _BLACK_AND_WHITE:
+        if likelihood == "bernoulli" or found > _BLACK_AND_WHITE:
             names, dispersion = ("bernoulli",) * schema.n_features, found
     refuse_unbounded(schema, names, matrix)
     gaussian = np.array([name == "gaussian" for name in names])

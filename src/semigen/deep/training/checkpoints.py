@@ -39,6 +39,12 @@ def checked_path(value: Any) -> Path | None:
     return path
 
 
+def fold_path(checkpoint: Any, number: int) -> Path | None:
+    """The path of the checkpoint of a fold, beside that of the fit; None for none."""
+    path = checked_path(checkpoint)
+    return None if path is None else path.with_name(f"{path.name}.fold-{number}")
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A file with the state of training after a round.

@@ -29,6 +29,7 @@ from semigen.deep.vae.estimator import VAEEstimator
 from semigen.deep.vae.features import VAEFeatures, posterior_to_learn_from
 from semigen.deep.vae.generation import Generation
 from semigen.evaluation.uncertainty import Uncertainty, disagreement
+from semigen.exceptions import ParameterError
 
 
 class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, BaseEstimator):
@@ -93,7 +94,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         "auto": a hundred epochs, from 400 to 2,000 steps.
     warmup_steps, batch_size, learning_rate, weight_average, patience, n_jobs, device, precision, checkpoint
         As in :class:`VAEFeatures`. A batch has ``batch_size`` unlabeled rows and as many labeled ones, or all
-        of them if there are fewer.
+        of them if there are fewer. Until the fit is whole, folds have checkpoints of their own beside it.
     balanced_batches : bool, default=False
         Whether the labeled part of a batch has as many rows of each class, those of small classes more than
         once; the means of the labeled terms are then over classes, too.
@@ -315,6 +316,11 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
     def _learn_features(self, X: Any, seed: int, progress: Progress | None) -> bool:
         if self.features is None:
             return False
+        if not hasattr(self.features, "fit") or not hasattr(self.features, "transform"):
+            raise ParameterError(
+                f"features={self.features!r}: use a transformer such as VAEFeatures(), or None for M2 of the "
+                "columns themselves."
+            )
         features = clone(self.features)
         if features.get_params().get("random_state", 0) is None:  # one seed for both
             features.set_params(random_state=seed)

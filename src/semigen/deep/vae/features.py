@@ -73,8 +73,8 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         Shape of the image that the columns form, in row-major order.
     beta : float or "auto", default="auto"
         Weight of the KL term. 1: the bound; more makes latents simpler and more independent (Higgins et al.
-        2017, *ICLR*), less keeps more of the row. "auto": 1; where ``likelihood="auto"`` draws gray values as
-        black and white, their variance over that of such draws, because these are noisier than the rows.
+        2017, *ICLR*), less keeps more of the row. "auto": 1; where all columns are gray values that are drawn
+        as black and white, their variance over that of such draws, because these are noisier than the rows.
     free_bits : float, default=0.0
         Nats that each latent may carry without a cost (Kingma et al. 2016, *NeurIPS* 29): keeps latents from
         collapsing early. Not with ``n_pseudo_inputs``.
@@ -106,7 +106,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     checkpoint : path or None, default=None
         File that the state of training is saved to. If it exists, training is resumed from it, with the same
         result. With more ``n_steps`` a finished fit goes on; its learning rate had fallen by then, so the
-        result is not that of one long fit.
+        result is not that of one long fit. A ``random_state`` of None is 0 then, so that a later fit goes on.
     random_state : int, RandomState or None, default=None
         The same number gives the same result on the same device.
     verbose : int, default=0
