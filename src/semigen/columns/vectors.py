@@ -49,10 +49,10 @@ def spread(frame: Frame) -> Frame:
 
 def numbers_of(series: Series) -> NDArray[Any] | None:
     """Lists of numbers of one length above 1 as (n, d), NaN where one is missing; None for other cells."""
-    cells: NDArray[Any] = series.to_numpy()
+    cells: Any = series.to_numpy()
     if cells.ndim == 2:
         return cells if cells.dtype.kind in "fiu" and cells.shape[1] > 1 else None
-    there = np.array([not is_missing(cell) for cell in cells], dtype=bool)
+    there: NDArray[np.bool_] = np.array([not is_missing(cell) for cell in cells], dtype=bool)
     filled = cells[there].tolist()
     if not filled or not all(isinstance(cell, LISTS) for cell in filled):
         return None
