@@ -179,18 +179,18 @@ def page() -> str:
                 f"{mine['seconds'].mean():.1f}",
             ]
         )
-    head = ["method", "tables", "error, %", "log-loss", "/ forest", "/ class shares"]
+    head = ["method", "fits", "error, %", "log-loss", "/ forest", "/ class shares"]
     head += ["worse than shares", "most above shares"]
-    head += ["calibration error", "error - λ = 0 twin (tables)", "log-loss - twin", "CPU seconds"]
+    head += ["calibration error", "error - λ = 0 twin (fits)", "log-loss - twin", "CPU seconds"]
     return "\n".join(
         [
             "# Deep models by default on the development tables",
             "",
             "Written by `python -m benchmarks.deep.tables`. Ten labels per class; the column `rows` of",
             f"`tables.csv` is the number of rows to fit, at most {MOST_TEST:,} are judged. Ratios are of",
-            "means over the tables that a method has run on (flows take numbers). The class shares are those",
-            "of the labels, which every model is told, too: equal ones here. The calibration error is pooled",
-            "over tables.",
+            "means over the tables and draws that a method has run on (flows take numbers). The class shares",
+            "are those of the labels, which every model is told, too: equal ones here. The calibration error",
+            "is pooled over fits.",
             "",
             markdown(head, lines),
             "",
