@@ -473,6 +473,15 @@ def test_mixed_tables_with_missing_values_and_new_rows(rng):
     np.testing.assert_allclose(auto.predict_proba(frame.head(7)), auto.predict_proba(frame)[:7], atol=1e-9)
 
 
+def test_a_column_without_a_value_in_any_labeled_row_is_no_obstacle(rng):
+    x = rng.normal(size=(80, 3)) + np.repeat([0, 3], 40)[:, None]
+    y = np.where(np.arange(80) % 8 == 0, np.repeat(["a", "b"], 40), None)
+    x[np.arange(80) % 8 == 0, 2] = np.nan
+    auto = small().fit(x, y)
+    assert auto.pool_.estimators_[defaults.SUPERVISED_MIXTURE].unlabeled_weight == training.NEXT_TO_NONE
+    assert (auto.predict(x) == np.repeat(["a", "b"], 40)).mean() > 0.9
+
+
 def test_documents(rng):
     truth = rng.integers(3, size=200)
     words = rng.dirichlet(np.full(80, 0.2), size=3)

@@ -61,7 +61,9 @@ def test_the_default_is_an_ensemble_whose_models_are_shown(pooled):
     assert summary["comparison"] == clf.validation_.to_dict()
     verdict = judge(clf.validation_, "all models", "supervised models", n_unlabeled=40)
     assert said_verdict(summary) == {
-        name: value for name, value in verdict.to_dict().items() if name != "harm_probability"
+        name: value
+        for name, value in verdict.to_dict().items()
+        if name not in ("harm_probability", "negligible")
     }
     assert summary["verdict"]["harm_probability"] == clf.verdict_.harm_probability is not None
     expected = {*clf.weights_, "all models", "supervised models"}

@@ -123,7 +123,8 @@ def test_a_table_with_two_classes_gets_the_default_model(here, monkeypatch):
 
     monkeypatch.setattr("semigen.cli.querying.AutoClassifier", small)
     run("query", "data.csv", "--target", "y", "--as", "u=number", "--drop", "w", "--seed", 3)
-    assert made == [{"kinds": {"u": "number", "v": "number"}, "unlabeled": None, "random_state": 3}]
+    kinds = {"u": "number", "v": "number"}
+    assert made == [{"kinds": kinds, "unlabeled": None, "random_state": 3, "verbose": 0}]
     found = read()
     assert set(found["predicted"]) <= {"no", "yes"}
     assert found["row"].astype(int).min() >= 20

@@ -105,9 +105,9 @@ def test_the_workers_of_a_cluster_predict_the_same(home, tmp_path, monkeypatch, 
     monkeypatch.setattr(streams, "BATCH_ROWS", 64)
     threads = []
 
-    def predict_table(model, rows, *, coverage):
+    def predict_table(model, rows, **options):
         threads.append(threading.current_thread())
-        return predictions.predict_table(model, rows, coverage=coverage)
+        return predictions.predict_table(model, rows, **options)
 
     monkeypatch.setattr(streams, "predict_table", predict_table)
     address = client.scheduler.address

@@ -27,6 +27,7 @@ from semigen.em import (
     start,
 )
 from semigen.em.kernel import entropy, hold
+from semigen.em.loop import Fit, warn_unless_converged
 from semigen.exceptions import ObjectiveDecreasedWarning, ParameterError
 from semigen.families import Gaussian
 from semigen.families.covariance.base import MOST_ROWS, LocationShape
@@ -418,3 +419,8 @@ def test_a_fit_stops_at_the_first_rise_below_tol(make_problem):
     for k in first:
         assert n_iter(1.0001 * rises[k]) == (k + 1, True)
         assert n_iter(0.9999 * rises[k])[0] > k + 1
+
+
+def test_a_fit_that_ends_before_its_first_step_says_nothing_more():
+    """The objective fell at once, which is told; there is no rise to tell of."""
+    warn_unless_converged(Fit(None, np.array([1.0]), converged=False), 1e-6)

@@ -70,6 +70,15 @@ def test_features_of_text_are_scikit_learns():
     assert str(encoder) == f"{wanted.shape[1]} features of its words"
 
 
+def test_a_few_texts_have_few_features():
+    """Of four different texts three directions are left, or four; all others would be rounding errors."""
+    grades = ["9", "10", "11", "12 or more"] * 30
+    encoder = learn_text("grade", grades, words=False, alone=False)
+    features = encoder.read("grade", grades)
+    assert 3 <= features.shape[1] <= 4
+    assert features.std(axis=0).min() > 0.01
+
+
 def test_names_and_codes_are_read_by_their_letters():
     encoder = learn_text("zip", shop()[0]["zip"], words=False, alone=False)
     assert encoder.analyzer == "char_wb"

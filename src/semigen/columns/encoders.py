@@ -31,6 +31,8 @@ N_FEATURES = 30
 """Features of a text column, as in skrub."""
 MOST_WORDS, MOST_BESIDE_OTHERS = 20_000, 1_000
 """Words of a text column that features are made of, and words that are columns beside other columns."""
+ROUNDING = 1e-8
+"""Share of the largest singular value up to which a direction of texts is none: a few texts have few."""
 SVD_ROWS = 20_000
 """Rows that the directions of features are found with; of more, as many evenly spaced ones."""
 WORDS_OF_PROSE = 3
@@ -353,12 +355,14 @@ def _settings(analyzer: str) -> dict[str, Any]:
 
 
 def _directions(words: csr_array) -> Array:
-    """Leading right singular vectors of weighted words, (V, q)."""
+    """Leading right singular vectors of weighted words, (V, q), without those of rounding errors."""
     rows = evenly(words.shape[0], SVD_ROWS)
     n_axes = max(1, min(N_FEATURES, min(words.shape) - 1))
     with np.errstate(divide="ignore", invalid="ignore"):  # the share of no variance
         found = sklearn.decomposition.TruncatedSVD(n_axes, random_state=0).fit(words[rows])
-    return np.ascontiguousarray(found.components_.T)
+    real = found.singular_values_ > ROUNDING * found.singular_values_.max(initial=0.0)
+    real[0] = True
+    return np.ascontiguousarray(found.components_[real].T)
 
 
 def _phase(days: Array, cycle: str) -> Array:

@@ -79,7 +79,7 @@ class Climb:
 
 def warn_unless_converged(found: Fit, tol: float) -> None:
     """Say that a fit ended before the objective stood still."""
-    if not found.converged:
+    if not found.converged and len(found.path) > 1:  # else the objective fell at once, which was said
         steps = f"{found.n_iter} iteration{'' if found.n_iter == 1 else 's'}"
         warn(
             f"EM stopped after {steps} while the objective still rose by "

@@ -143,7 +143,7 @@ class OnlineMixture:
         keys : array-like of shape (n,) or None
             Names of the rows, whole numbers or text, each of one row. Unlabeled rows are kept under them,
             so that their labels can come later by :meth:`add_labels`.
-        remember : int, default=100,000
+        remember : int, default=100_000
             At most so many rows are kept, D numbers each; of more the oldest are forgotten. They are saved
             with the model; 0 forgets all of them.
 
