@@ -25,7 +25,7 @@ from semigen.estimators.adapters import class_log_proba
 Array = NDArray[np.float64]
 
 SIGNS = ("t", "agreement", "columns")
-COEFFICIENTS = (2.57, 0.295, -2.39, -0.433)
+COEFFICIENTS = (1.95, 0.368, -1.77, -0.361)
 """Log odds of harm for signs of 0, and for each of the signs."""
 LITTLE, MUCH = 0.25, 0.75
 """Probabilities of harm up to which supervised models have no share of their own, and from which on all."""
