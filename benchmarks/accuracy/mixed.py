@@ -32,6 +32,8 @@ MOST_ROWS = 3000
 LEAST_OF_CLASS = 2
 TEST_SHARE = 0.3
 UNLABELED = -1
+MOST_LEVELS = 250
+"""Of a category; histogram boosting takes 255."""
 # fmt: off
 TABLES = (
     "australian", "bands", "breast", "bupa", "chess", "contraceptive", "crx", "german", "hayes-roth",
@@ -104,9 +106,14 @@ def numbers(X: pd.DataFrame, X_test: pd.DataFrame) -> tuple[Any, Any]:
 
 
 def native(X: pd.DataFrame, X_test: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables with categories of pandas, those of the rows to fit."""
+    """The tables with categories of pandas, those of the rows to fit; of many levels the most frequent."""
     kinds = {
-        name: pd.CategoricalDtype(X[name].dropna().unique()) for name in X.select_dtypes(exclude="number")
+        name: pd.CategoricalDtype(
+            X[name].dropna().unique()
+            if X[name].nunique() <= MOST_LEVELS
+            else X[name].value_counts().index[:MOST_LEVELS]
+        )
+        for name in X.select_dtypes(exclude="number")
     }
     return X.astype(kinds), X_test.astype(kinds)
 
