@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from pandas import DataFrame
 from scipy.sparse import issparse
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
@@ -105,8 +106,16 @@ class Method:
         """A fitted classifier."""
         if self.labeled_only:
             labeled = y != UNLABELED
-            X, y = X[labeled], y[labeled]
+            X, y = _with_values(X[labeled]), y[labeled]
         return self.make().fit(X, y)
+
+
+def _with_values(X: Any) -> Any:
+    """Rows of which a column of numbers without any value is 0: histogram boosting refuses it."""
+    if not isinstance(X, DataFrame):
+        return X
+    empty = [name for name in X.select_dtypes("number") if X[name].isna().all()]
+    return X.assign(**dict.fromkeys(empty, 0.0)) if empty else X
 
 
 _regression = partial(LogisticRegression, max_iter=1000)
