@@ -18,7 +18,7 @@ from semigen.comparison import (
     explain,
     explain_standing,
 )
-from semigen.ensemble.explained import assumed_shares
+from semigen.ensemble.explained import assumed_shares, share_alone
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT
 from semigen.reporting.facts import WITH, WITHOUT
 
@@ -76,6 +76,9 @@ def verdict_text(judged: Judged, n_unlabeled: int, *, with_covariance: bool) -> 
     said = [explain(judged.verdict, n_unlabeled)]
     if n_unlabeled and not judged.uses_unlabeled:
         said.append("The saved model is trained on the labeled rows alone.")
+    share = getattr(judged.model, "supervised_share_", 0.0)
+    if 0 < share < 1:
+        said.append(share_alone(share))
     if judged.verdict.hurt and with_covariance:
         said.append("Another --covariance may fit better.")
     return " ".join(said)

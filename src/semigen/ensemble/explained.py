@@ -41,6 +41,11 @@ def _most(auto: Any) -> str:
     return f" ({rows.max() / rows.sum():.1%} of the labeled rows are {auto.classes_[rows.argmax()]})"
 
 
+def share_alone(supervised_share: float) -> str:
+    """What follows from a probability of harm that is neither small nor large."""
+    return f"So models trained on the labeled rows alone have {supervised_share:.0%} of the weights."
+
+
 def explanation(auto: Any, n_unlabeled: int, about_source: str | None) -> str:
     """What a fit found, in words."""
     lines = [f"Weights of the models: {shares_of_models(auto)}.", assumed_shares(auto)]
@@ -73,8 +78,5 @@ def explanation(auto: Any, n_unlabeled: int, about_source: str | None) -> str:
     if not auto.unlabeled_used_:
         lines.append("Models that use unlabeled rows are left out.")
     elif auto.supervised_share_ > 0:
-        lines.append(
-            "So the ensemble trained on the labeled rows alone has "
-            f"{auto.supervised_share_:.0%} of the weights."
-        )
+        lines.append(share_alone(auto.supervised_share_))
     return "\n".join(lines)
