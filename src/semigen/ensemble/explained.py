@@ -43,7 +43,9 @@ def _most(auto: Any) -> str:
 
 def share_alone(supervised_share: float) -> str:
     """What follows from a probability of harm that is neither small nor large."""
-    return f"So models trained on the labeled rows alone have {supervised_share:.0%} of the weights."
+    return (
+        f"So the ensemble trained on the labeled rows alone counts for {supervised_share:.0%} of the model."
+    )
 
 
 def explanation(auto: Any, n_unlabeled: int, about_source: str | None) -> str:
