@@ -77,21 +77,20 @@ def settle(
     """
     validation, harm, share = None, None, 0.0
     if supervised_weights(start):  # else the time budget left none
-        each = dict(zip(start, held_out.log_probs, strict=True))
-        pair = crossfitted_pair(held_out, start, ridge)
+        pair, decided = crossfitted_pair(held_out, start, ridge), None
         if agreement is not None:
             log_probs = pair[ALL_MODELS], pair[SUPERVISED_MODELS]
-            signs = harm_signs(held_out, *log_probs, agreement, n_columns)
-            harm = harm_probability(signs, coefficients)
+            harm = harm_probability(harm_signs(held_out, *log_probs, agreement, n_columns), coefficients)
             share = supervised_share(harm)
-        validation, decided = held_out.validation({**pair, **each}), None
-        if validation is not None:
-            decided = decide(validation.difference(ALL_MODELS, SUPERVISED_MODELS))
+        in_full = held_out.validation(pair)
+        if in_full is not None:
+            decided = decide(in_full.difference(ALL_MODELS, SUPERVISED_MODELS))
         if decided == "hurt" or (dependence_shift and decided != "helped"):
             share = 1.0
         if 0 < share < 1:
-            pair = crossfitted_pair(held_out, start, ridge, share)
-            validation = held_out.validation({**pair, **each})
+            pair[ALL_MODELS] = held_out.crossfitted(shared_weights(start, ridge, share))
+        each = dict(zip(start, held_out.log_probs, strict=True))
+        validation = held_out.validation({**pair, **each})
     weights = shared_weights(start, ridge, share)(held_out)
     verdict = judge(
         validation,
