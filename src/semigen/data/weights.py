@@ -16,8 +16,11 @@ from semigen.exceptions import LabelError, LabelWarning
 
 Array = NDArray[np.float64]
 
-EVEN = 0.2
-"""Prior probability that all classes are equally frequent: about one table in five."""
+EVEN = 0.3
+"""Prior probability that all classes are equally frequent."""
+
+SOUGHT = 2.0
+"""So many labels of a rare class, or fewer, may be there because somebody looked for them."""
 
 
 def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64]:
@@ -144,6 +147,10 @@ def estimated_shares(count: Array) -> Array:
     1995, *JASA* 90:773, on weighing hypotheses by their evidence). So a few uneven labels are no reason to
     believe in very uneven classes, and many are.
 
+    Nobody learns a class without a label or two of it, so these are sought where chance gave none: the count
+    of a class that has at most ``SOUGHT`` labels, and at most half of an equal share, is an upper bound.
+    Its pseudo-count is the mean over all counts up to it, c / 2 + 1 instead of c + 1.
+
     Parameters
     ----------
     count : ndarray of shape (..., K)
@@ -154,13 +161,15 @@ def estimated_shares(count: Array) -> Array:
     >>> import numpy as np
     >>> from semigen.data.weights import estimated_shares
     >>> estimated_shares(np.array([3.0, 5.0])).round(2)
-    array([0.43, 0.57])
+    array([0.45, 0.55])
     >>> estimated_shares(np.array([30.0, 50.0])).round(2)
-    array([0.39, 0.61])
+    array([0.4, 0.6])
     """
     n, n_classes = count.sum(axis=-1, keepdims=True), count.shape[-1]
     even = -n[..., 0] * np.log(n_classes)
     total = float(n_classes)
     uneven = gammaln(total) - gammaln(n[..., 0] + total) + gammaln(count + 1.0).sum(axis=-1)
     belief = expit(logit(EVEN) + even - uneven)[..., None]
-    return np.asarray(belief / n_classes + (1 - belief) * (count + 1.0) / (n + total))
+    sought = (count <= SOUGHT) & (2.0 * n_classes * count <= n)
+    pseudo = np.where(sought, 0.5 * count, count) + 1.0
+    return np.asarray(belief / n_classes + (1 - belief) * pseudo / pseudo.sum(axis=-1, keepdims=True))
