@@ -355,7 +355,7 @@ def test_a_column_is_read_as_the_user_says(here):
     plain = semigen.load("plain/model.semigen").schema_
     numbers = [name for name, kind in zip(plain.names, plain.kinds, strict=True) if kind == "number"]
     assert numbers == ["u", "v", "w", "visits"]
-    assert set(plain.kinds) == {"number", "word"}  # zip is text: zeros in front are no part of a number
+    assert set(plain.kinds) == {"number", "category"}  # zeros in front are no part of a number
     result = fit("data.csv", "--target", "y", "--as", "zip=category", "--as", "visits=poisson")
     assert "1 categorical column: zip (3 values)" in result.stdout
     assert "1 count column: visits" in result.stdout

@@ -271,8 +271,11 @@ def test_long_text_is_text_however_often_it_repeats(frame):
     assert kind_of(frame, ["a" * 61, "b"] * 5) == "text"
 
 
-def test_text_that_reads_as_numbers_is_no_category(frame):
-    assert kind_of(frame, [*["1", "2"] * 9, "x", "x"]) == "text"
+def test_codes_of_few_levels_are_a_category_and_numbers_in_text_numbers(frame):
+    assert kind_of(frame, [*["1", "2"] * 9, "x", "x"]) == "category"
+    assert kind_of(frame, ["9", "10", "11", "12"] * 9) == "category"
+    assert kind_of(frame, [f"{j:05d}" for j in range(20)] * 9) == "category"
+    assert kind_of(frame, [f"{j:05d}" for j in range(21)] * 30) == "text"
     assert kind_of(frame, [*["1", "2"] * 9, "x", "x", "x"]) == "category"
     assert kind_of(frame, [*["01", "02"] * 9, "?", "?", "?"]) == "category"
     assert kind_of(frame, ["?", "N/A", "?"] * 9) == "category"

@@ -71,17 +71,23 @@ def test_normal_scores_are_those_of_ranks(rng):
     np.testing.assert_allclose(found, alone, atol=1e-12)
 
 
-def test_plain_columns_have_mean_0_and_variance_1_in_all(mixed):
+def test_plain_columns_have_mean_0_numbers_variance_1_and_indicators_are_counted_as_they_are(mixed):
     table = PlainColumns().fit(mixed).transform(mixed)
     assert np.isfinite(table).all()
     np.testing.assert_allclose(np.delete(table, 1, axis=1).mean(axis=0), 0, atol=1e-9)  # b is cut off
     a, color = table[20:, 0], table[:, 3:6]
     assert a.std() == pytest.approx(1, abs=0.1)
     filled = mixed["color"].notna().to_numpy()
-    assert color[filled].var(axis=0).sum() == pytest.approx(1, abs=0.02)
+    seen = (mixed["color"].to_numpy()[:, None] == np.array(sorted(mixed["color"].dropna().unique())))[filled]
+    np.testing.assert_allclose(color[filled], seen - seen.mean(axis=0), atol=1e-12)
     assert (color[~filled] == 0).all()
     marks = table[:, 6:]
     assert marks.shape[1] == 2
+    np.testing.assert_allclose(np.ptp(marks, axis=0), 1)
+    equal = PlainColumns(equal_columns=True).fit(mixed).transform(mixed)
+    assert equal[filled, 3:6].var(axis=0).sum() == pytest.approx(1, abs=0.02)
+    np.testing.assert_allclose(equal[:, 6:].std(axis=0), 1)
+    np.testing.assert_array_equal(equal[:, :3], table[:, :3])
     assert PlainColumns(mark_missing=False).fit(mixed).transform(mixed).shape[1] == 6
 
 

@@ -123,8 +123,8 @@ def infer(series: Series) -> Kind:
     - Numbers are counts if all are whole, the smallest is 0, there are more than two different ones, their
       mean is below 10 and their variance is 0.75 times the mean or more. All other numbers are numbers.
     - Categoricals and enums are categories. So is text if no cell is longer than 60 characters, at least
-      every third cell repeats another, and there are at most 20 values or one for every 20 filled rows; but
-      text of which nine cells in ten or more read as numbers stays text: codes, or damaged numbers.
+      every third cell repeats another, and there are at most 20 values or one for every 20 filled rows; where
+      nine cells in ten or more read as numbers (codes, or damaged numbers), only with at most 20 values.
     - Other text is a date if all its cells are written as one, such as 2024-12-31 or 12/31/2024 23:59, and a
       number if all are numbers as people write them, such as $1,200 or 51.3%; digits alone are codes. Beside
       numbers, words such as ?, - and N/A are missing values.
@@ -138,12 +138,15 @@ def infer(series: Series) -> Kind:
     texts = list(map(str, cells))
     if are_numbers_with_gaps(texts):
         return "number"
-    if _are_levels(cells):
+    levels = _levels(cells)
+    if levels and _share_of_numbers(levels) < _SHARE_OF_NUMBERS:
         return "category"
     if date_format(cells) is not None:
         return "date"
     texts = list(filter(is_filled, texts))
-    return "text" if are_digits(texts) or numerals_of_column(texts) is None else "number"
+    if not are_digits(texts) and numerals_of_column(texts) is not None:
+        return "number"
+    return "category" if 0 < len(levels) <= _MOST_LEVELS else "text"
 
 
 def kind_by_type(series: Series) -> Kind:
@@ -195,12 +198,16 @@ def _kind_of_numbers(values: NDArray[Any]) -> Kind:
     return "count" if dispersed else "number"
 
 
-def _are_levels(cells: list[Any]) -> bool:
+def _levels(cells: list[Any]) -> Counter[str]:
+    """How often each value occurs; empty if they are too many or too long for the levels of a category."""
     count = Counter(map(str, cells))
-    if len(count) > max(_MOST_LEVELS, len(cells) / _ROWS_A_LEVEL) or 3 * len(count) > 2 * len(cells):
-        return False
-    n_numbers = sum(n for level, n in count.items() if plain_number(level.replace(",", ".", 1)) is not None)
-    return max(map(len, count)) <= _LONGEST_LEVEL and n_numbers < _SHARE_OF_NUMBERS * len(cells)
+    many = len(count) > max(_MOST_LEVELS, len(cells) / _ROWS_A_LEVEL) or 3 * len(count) > 2 * len(cells)
+    return Counter() if many or max(map(len, count)) > _LONGEST_LEVEL else count
+
+
+def _share_of_numbers(count: Counter[str]) -> float:
+    read = (n for level, n in count.items() if plain_number(level.replace(",", ".", 1)) is not None)
+    return sum(read) / count.total()
 
 
 def _describe(name: str, series: Series) -> Column:

@@ -22,11 +22,11 @@ from semigen.estimators.adapters import takes_unlabeled
 from semigen.evaluation.calibration import Calibration
 from semigen.io.former_names import FORMS, MODELS, OldForm
 
-FORMAT = 5
+FORMAT = 6
 """Format of the files that are written now. 1: semigen 0.1, before modules moved. 2: semigen 0.2, where
 models inside others knew classes by name, columns were all of the matrix, mixtures' posteriors had no power,
 and ensembles left class priors in their models' probabilities. 3: mixtures' posteriors had one power. 4: the
-supervised models of an ensemble had no share of their own."""
+supervised models of an ensemble had no share of their own. 5: indicators of levels were scaled."""
 
 
 def finish(model: Any, version: int) -> Any:
@@ -251,6 +251,10 @@ def _plain_columns(model: Any) -> None:
         model.scores_ = NormalScores.joined(columns) if columns else None
 
 
+def _scaled_indicators(model: Any) -> None:
+    model.equal_columns = True
+
+
 def _all_as_they_are(schema: Any) -> None:
     _set(schema, encoded=(), notes=())
 
@@ -352,6 +356,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
     },
     3: {"MixtureClassifier": _one_power},
     4: {"AutoClassifier": _no_share},
+    5: {"PlainColumns": _scaled_indicators},
 }
 """What :func:`finish` does to objects of each older format, by the name of their class, to make them those of
 the next one."""

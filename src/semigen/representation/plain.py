@@ -28,9 +28,9 @@ RARE = 0.01
 class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Numbers standardized, levels as indicator columns, missing values filled with the mean and indicated.
 
-    Every column of the table contributes a total variance of 1, however many levels it has. Sparse counts are
-    weighted by ``log(1 + count)`` times the inverse document frequency, other sparse rows not at all; both
-    are scaled to unit length and stay sparse.
+    Indicators are 0 or 1 less their mean, so that a rare level or a rare gap weighs little; a number has
+    variance 1. Sparse counts are weighted by ``log(1 + count)`` times the inverse document frequency, other
+    sparse rows not at all; both are scaled to unit length and stay sparse.
 
     Parameters
     ----------
@@ -44,6 +44,10 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
     shared_scale : bool, default=False
         Whether numbers are coordinates of one space, such as latents or embeddings, in which distances mean
         something: they keep the ratios of their scales, and their mean variance becomes 1.
+    equal_columns : bool, default=False
+        Whether the levels of a column have a total variance of 1, and so does each indicator of missing
+        values, however rare they are: so was it up to version 0.2, and logistic regression and distances were
+        the worse for it.
 
     Attributes
     ----------
@@ -58,11 +62,13 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         gaussian: float = 0.0,
         mark_missing: bool = True,
         shared_scale: bool = False,
+        equal_columns: bool = False,
     ) -> None:
         self.kinds = kinds
         self.gaussian = gaussian
         self.mark_missing = mark_missing
         self.shared_scale = shared_scale
+        self.equal_columns = equal_columns
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn scales, ranks and levels from all rows; y is not used."""
@@ -123,11 +129,11 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         parts = [np.nan_to_num(plain, nan=0.0)]
         for j, frequencies in enumerate(self.frequencies_):
             if frequencies is not None:
-                parts.append(_indicators(matrix[:, j], frequencies))
+                indicators = _indicators(matrix[:, j], frequencies)
+                parts.append(self._scaled(indicators, (frequencies * (1 - frequencies)).sum()))
         if len(self.marked_):
             share = self.missing_share_
-            indicators = np.isnan(matrix[:, self.marked_]) - share
-            parts.append(indicators / np.sqrt(share * (1 - share)))
+            parts.append(self._scaled(np.isnan(matrix[:, self.marked_]) - share, share * (1 - share)))
         return np.hstack(parts)
 
     def missing_after(self, X: Any) -> NDArray[np.bool_]:
@@ -140,6 +146,10 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
                 parts.append(np.repeat(missing[:, [j]], len(frequencies), axis=1))
         parts.append(np.zeros((len(missing), len(self.marked_)), dtype=bool))
         return np.hstack(parts)
+
+    def _scaled(self, indicators: Array, variance: Array) -> Array:
+        spread = np.sqrt(np.where(variance > 0, variance, 1.0))
+        return np.asarray(indicators / spread) if self.equal_columns else indicators
 
     def _shared(self, spread: Array) -> Array:
         """Scales (numbers,): those of a text are one, its variance the root of their number.
@@ -183,7 +193,5 @@ def _frequencies(codes: Array, n_levels: int) -> Array:
 
 def _indicators(codes: Array, frequencies: Array) -> Array:
     """Indicators of the levels less their frequencies; 0 for a missing value."""
-    variance = (frequencies * (1 - frequencies)).sum()
     found = (codes[:, None] == np.arange(len(frequencies))) - frequencies
-    filled = np.where(np.isnan(codes)[:, None], 0.0, found)
-    return np.asarray(filled / np.sqrt(variance if variance > 0 else 1.0))
+    return np.where(np.isnan(codes)[:, None], 0.0, found)
