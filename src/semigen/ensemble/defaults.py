@@ -106,7 +106,7 @@ def models(
         (MIXTURES, "responsibilities", RidgeLogistic(25.0)),
         (SPREADING, "neighbors", GraphSpreading(FrozenEstimator(forms.graph))),
         (MIXTURE_PER_CLASS, density, supervised if all_labeled else mixture(unlabeled_weight=0.1)),
-        (LOGISTIC, "plain", RidgeLogistic(1.0)),
+        (LOGISTIC, "plain", RidgeLogistic(0.3)),
         (GRAPH, "graph_features", RidgeLogistic(10.0)),
         (EXTRA_TREES, "plain", ExtraTrees(random_state=seed)),
         (BOOSTING, "plain", BoostedTrees(random_state=seed)),
