@@ -81,9 +81,9 @@ def test_harm_is_likelier_where_supervised_models_are_better_and_generative_ones
     assert harm_probability(None) is None
 
 
-def test_the_share_of_the_supervised_models_grows_from_a_quarter_to_three_quarters():
-    shares = [supervised_share(harm) for harm in (None, 0.0, 0.25, 0.5, 0.6, 0.75, 1.0)]
-    assert shares == pytest.approx([0, 0, 0, 0.5, 0.7, 1, 1])
+def test_the_share_of_the_supervised_models_grows_from_three_to_seven_tenths():
+    shares = [supervised_share(harm) for harm in (None, 0.0, 0.3, 0.5, 0.6, 0.7, 1.0)]
+    assert shares == pytest.approx([0, 0, 0, 0.5, 0.75, 1, 1])
 
 
 def test_agreement_is_the_correlation_of_evidence_over_unlabeled_rows(rng):

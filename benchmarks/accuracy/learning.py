@@ -98,7 +98,8 @@ def judged(suite: str, cell: Cell) -> tuple[NDArray[np.intp], Array, float]:
 def learned_without(data: str, file: Path = FILE) -> Any:
     """What was learned on other data sets than this one and its relatives: default weights, or ``HARM``."""
     found = _written(file)
-    return found["all"] if data in packages.JUDGED_ONLY else found["without group"][group(data)]
+    seen_by_none = data in packages.JUDGED_ONLY or data in DOCUMENTS
+    return found["all"] if seen_by_none else found["without group"][group(data)]
 
 
 @cache

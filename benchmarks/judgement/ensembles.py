@@ -114,12 +114,17 @@ def lines(rows: Sequence[dict[str, str]]) -> Lines:
 def learn(data: Lines) -> Array:
     """Intercept and weights of the signs, by logistic regression on signs of unit variance.
 
-    Tables that no choice may see are left out.
+    A case whose test rows hardly decide it counts for both outcomes, by ``1 / (1 + exp(-z))``. Tables that no
+    choice may see are left out.
     """
     data = data.take(~np.isin(data.group, list(packages.JUDGED_ONLY)))
     mean, scale = data.x.mean(axis=0), data.x.std(axis=0)
+    x, harmful = (data.x - mean) / scale, expit(data.z)
+    weight = learning.by_group(data) / learning.by_group(data).mean()
     model = LogisticRegression().fit(
-        (data.x - mean) / scale, data.harmful, sample_weight=learning.weights(data)
+        np.vstack([x, x]),
+        np.repeat([True, False], len(x)),
+        sample_weight=np.concatenate([weight * harmful, weight * (1 - harmful)]),
     )
     weights = model.coef_[0] / scale
     return np.concatenate([model.intercept_ - weights @ mean, weights])
@@ -209,7 +214,8 @@ def _judged(data: Lines, said: NDArray[np.str_], mine: NDArray[np.bool_]) -> lis
     clear = mine & data.clear
     decided = clear & (said != "unclear")
     right = (said == "hurt") == data.harmful
-    return [f"{100 * decided[clear].mean():.0f} %", f"{100 * right[decided].mean():.0f} %"]
+    known = f"{100 * right[decided].mean():.0f} %" if decided.any() else "–"
+    return [f"{100 * decided[clear].mean():.0f} %", known]
 
 
 _INTRODUCTION = """\

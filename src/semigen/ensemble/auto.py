@@ -130,8 +130,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         where there are such clusters, both find them. None without unlabeled rows.
     supervised_share_ : float
         Share of the weights that the ensemble trained on the labeled rows alone has: from 0, where the
-        probability of harm in ``verdict_`` is a quarter or less, to 1, where it is three quarters or more or
-        held-out labels show harm.
+        probability of harm in ``verdict_`` is 30 % or less, to 1, where it is 70 % or more or held-out
+        labels show harm.
     dependence_shift_ : bool
         Whether columns are correlated in the labeled rows but not in the unlabeled ones, as if each column
         had been shuffled on its own, by tests at the 5 % level; a warning says so, too. Not tested for sparse

@@ -27,10 +27,10 @@ SUPERVISED = (LOGISTIC, EXTRA_TREES, BOOSTING, SUPERVISED_MIXTURE)
 DEFAULT_WEIGHTS = {
     MIXTURES: 0.34,
     SPREADING: 0.01,
-    MIXTURE_PER_CLASS: 0.24,
+    MIXTURE_PER_CLASS: 0.25,
     LOGISTIC: 0.0,
     GRAPH: 0.07,
-    EXTRA_TREES: 0.02,
+    EXTRA_TREES: 0.03,
     BOOSTING: 0.06,
     SUPERVISED_MIXTURE: 0.0,
 }
@@ -106,7 +106,7 @@ def models(
         (MIXTURES, "responsibilities", RidgeLogistic(25.0)),
         (SPREADING, "neighbors", GraphSpreading(FrozenEstimator(forms.graph))),
         (MIXTURE_PER_CLASS, density, supervised if all_labeled else mixture(unlabeled_weight=0.1)),
-        (LOGISTIC, "plain", RidgeLogistic(0.3)),
+        (LOGISTIC, "plain", RidgeLogistic(0.5)),
         (GRAPH, "graph_features", RidgeLogistic(10.0)),
         (EXTRA_TREES, "plain", ExtraTrees(random_state=seed)),
         (BOOSTING, "plain", BoostedTrees(random_state=seed)),

@@ -25,9 +25,9 @@ from semigen.estimators.adapters import class_log_proba
 Array = NDArray[np.float64]
 
 SIGNS = ("t", "agreement", "columns")
-COEFFICIENTS = (1.95, 0.368, -1.77, -0.361)
+COEFFICIENTS = (1.42, 0.359, -1.16, -0.284)
 """Log odds of harm for signs of 0, and for each of the signs."""
-LITTLE, MUCH = 0.25, 0.75
+LITTLE, MUCH = 0.3, 0.7
 """Probabilities of harm up to which supervised models have no share of their own, and from which on all."""
 PRIOR_ROWS = 20.0
 """Rows for which the expected variance counts beside that of the held-out rows."""
