@@ -441,12 +441,13 @@ def test_rows_of_the_model_look_like_rows_of_the_model():
     fit, rng = of.fits[1.0], np.random.default_rng(7)
     code = np.repeat([0, 1], 50)
     X = diagnostics.draw_like(fit.mixture_, fit.params_, code, rng)
-    both = diagnostics.simulated(fit, fit.log_joint(X), code, rng)
-    assert np.abs(both).max() < 3
-    off = diagnostics.simulated(fit, fit.log_joint(X + 3.0), code, rng)
+    assert np.abs(diagnostics.simulated(fit, X, fit.log_joint(X), code, rng)).max() < 3
+    off = diagnostics.simulated(fit, X, fit.log_joint(X + 3.0), code, rng)
     assert off[0] < -10
-    turned = diagnostics.simulated(fit, fit.log_joint(X), 1 - code, rng)
+    turned = diagnostics.simulated(fit, X, fit.log_joint(X), 1 - code, rng)
     assert turned[1] < -10
+    X[rng.random(X.shape) < 0.4] = np.nan  # drawn rows have the same gaps
+    assert np.abs(diagnostics.simulated(fit, X, fit.log_joint(X), code, rng)).max() < 3
 
 
 def test_the_recommendation_follows_the_table():

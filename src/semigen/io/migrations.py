@@ -218,6 +218,12 @@ def _one_power(model: Any) -> None:
         model.calibration_ = Calibration.of_posterior(power, model.class_prior_)
 
 
+def _none_silent(model: Any) -> None:
+    """A column without a value was an error."""
+    if hasattr(model, "params_"):
+        model.silent_columns_ = np.empty(0, dtype=np.intp)
+
+
 def _coded_pool(model: Any) -> None:
     if hasattr(model, "classes_"):
         for one in model.estimators_.values():
@@ -351,7 +357,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
         "VAEFeatures": _unscaled,
     },
     3: {"MixtureClassifier": _one_power},
-    4: {"AutoClassifier": _no_share},
+    4: {"AutoClassifier": _no_share, "MixtureClassifier": _none_silent},
 }
 """What :func:`finish` does to objects of each older format, by the name of their class, to make them those of
 the next one."""

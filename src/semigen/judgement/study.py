@@ -142,9 +142,11 @@ class Study:
     @cached_property
     def simulated(self) -> dict[float, tuple[float, float]]:
         """For each fit, how probable the labeled rows are beside rows drawn from it: :func:`simulated`."""
-        own = {one: joint[self.labeled] for one, joint in self.joint.items()}
+        rows, rng = self.table.matrix[self.labeled], np.random.default_rng
         return {
-            one: diagnostics.simulated(fit, own[one], self.code, np.random.default_rng(self.random_state))
+            one: diagnostics.simulated(
+                fit, rows, self.joint[one][self.labeled], self.code, rng(self.random_state)
+            )
             for one, fit in self.fits.items()
         }
 

@@ -27,7 +27,7 @@ def drift(study: Study) -> Finding | None:
     """
     whole, supervised = study.fits[1.0], study.fits[0.0]
     rng = np.random.default_rng(study.random_state)
-    own = np.arange(len(study.code))
+    own, seen = np.arange(len(study.code)), study.table.matrix[study.labeled]
     labels = study.labels.take(study.labeled)
 
     def statistic(theirs: np.ndarray, ours: np.ndarray) -> float:
@@ -44,7 +44,8 @@ def drift(study: Study) -> Finding | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for _ in range(N_TABLES):
-            rows = ReadTable(study.table.schema, draw_like(whole.mixture_, whole.params_, study.code, rng))
+            drawn_rows = draw_like(whole.mixture_, whole.params_, study.code, rng, seen)
+            rows = ReadTable(study.table.schema, drawn_rows)
             try:
                 fit = model.fit(rows, labels)
             except ParameterError:
