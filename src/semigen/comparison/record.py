@@ -260,13 +260,14 @@ def scores_as_text(comparison: Comparison) -> str:
         "avg. precision",
         "log-loss - best",
     ]
-    lines, note = [header], ""
+    lines: list[list[str]] = [header]
+    note: list[str] = []
     for name in [*order, *zero]:
         score, brier, ranked = comparison.score(name), comparison.brier(name), comparison.ranking(name)
         beside = "" if name == order[0] else _signed(comparison.difference(name, order[0]).log_loss)
         of_ranks = [] if ranked is None else [ranked.auc, ranked.average_precision]
         if ranked is not None:
-            note = f"\nROC AUC and average precision of {ranked.of!r}, {ranked.share:.1%} of these rows"
+            note = [f"ROC AUC and average precision are of {ranked.of!r}, {ranked.share:.1%} of these rows."]
         lines.append(
             [
                 name,
@@ -281,7 +282,7 @@ def scores_as_text(comparison: Comparison) -> str:
     lines = [[line[j] for j in kept] for line in lines]
     repeats = "" if comparison.n_repeats == 1 else f", {comparison.n_repeats} repeats"
     tested = f"{len(comparison.rows):,} held-out labeled rows, {comparison.n_splits} folds{repeats}"
-    return "\n".join([f"{tested}; 95 % intervals{note}", *in_columns(lines)])
+    return "\n".join([f"{tested}; 95 % intervals", *in_columns(lines), *note])
 
 
 def _interval(estimate: Estimate, scale: float, form: str) -> str:

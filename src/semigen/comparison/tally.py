@@ -26,13 +26,12 @@ class Tally:
         Row numbers that are held out at some time, in increasing order.
     code : ndarray of shape (m,), intp
         Their true classes.
-    classes : sequence
-        The classes.
+    classes : ndarray of shape (K,)
     """
 
-    def __init__(self, names: Sequence[str], rows: _Rows, code: _Rows, classes: Sequence[Any]) -> None:
+    def __init__(self, names: Sequence[str], rows: _Rows, code: _Rows, classes: NDArray[Any]) -> None:
         self._names, self._rows, self._code = tuple(names), rows, code
-        self._classes = tuple(np.asarray(classes).tolist())
+        self._classes = tuple(classes.tolist())
         every = (*self._names, CLASS_SHARES)
         self._correct, self._losses, self._briers = (
             {name: np.zeros(len(rows)) for name in every} for _ in range(3)
