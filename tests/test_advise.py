@@ -22,7 +22,7 @@ from semigen.datasets import HARM_DESIGNS, make_gaussian_classes, make_harm
 from semigen.em import ThreadEngine
 from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement import diagnostics
-from semigen.judgement.advice import advice_on, decide
+from semigen.judgement.advice import advice_on, decide, told_by_labels
 from semigen.judgement.efficiency import efficiency
 from semigen.judgement.findings import LOOKS
 from semigen.judgement.findings.clusters import clusters_are_classes, label_equivalents
@@ -601,3 +601,29 @@ def test_the_command_refuses_what_cannot_be_used(csv):
     assert "--as u=poisson" in error_of(
         run("advise", "data.csv", "--target", "kind", "--as", "u=poisson", code=1)
     )
+
+
+def test_many_held_out_labels_decide_where_their_interval_leaves_out_zero():
+    class Held:
+        def __init__(self, n, low, high):
+            change = SimpleNamespace(log_loss=SimpleNamespace(low=low, high=high))
+            self.held_out = SimpleNamespace(
+                comparison=SimpleNamespace(rows=np.arange(n), difference=lambda *_: change)
+            )
+
+    assert decide(*told_by_labels((0.5, 0.5), Held(100, 0.01, 0.03)))[0] == "do not use"
+    assert decide(*told_by_labels((0.5, 0.5), Held(100, -0.03, -0.01)))[0] == "use"
+    for unsure in (Held(99, 0.01, 0.03), Held(100, -0.01, 0.03), SimpleNamespace(held_out=None)):
+        assert told_by_labels((0.5, 0.4), unsure) == (0.5, 0.4)
+    assert told_by_labels((0.99, 0.9), Held(100, 0.01, 0.03)) == (0.99, 0.9)
+
+
+def test_rare_words_do_not_make_two_populations_of_one(rng):
+    rows = rng.normal(size=(600, 300))
+    rows[:, 5:] = rng.random((600, 295)) < 0.005
+    labeled = np.arange(600) < 240
+    means, _ = diagnostics.column_shift(rows, np.flatnonzero(labeled), np.flatnonzero(~labeled))
+    assert means < 1
+    rows[labeled, 0] += 1
+    means, _ = diagnostics.column_shift(rows, np.flatnonzero(labeled), np.flatnonzero(~labeled))
+    assert means > 4

@@ -227,7 +227,8 @@ def column_shift(plain: Any, labeled: Rows, unlabeled: Rows) -> tuple[float, flo
     if not varies.any():
         return 0.0, 0.0
     few, many, spread = few[:, varies], many[:, varies], spread[varies]
-    error = spread * np.sqrt(1 / len(labeled) + 1 / len(unlabeled))
+    # rare words vary too little among unlabeled rows alone
+    error = plain[:, varies].std(axis=0) * np.sqrt(1 / len(labeled) + 1 / len(unlabeled))
     of_mean = np.abs(few.mean(axis=0) - many.mean(axis=0)) / error
     ratio = np.log(np.maximum(few.std(axis=0, ddof=1), 1e-3 * spread) / spread)
     of_spread = np.abs(ratio) * np.sqrt(2 * (len(labeled) - 1))
