@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 import semigen
 from command_line import error_of, here, run
 from semigen.comparison.rule import HARMFUL, SAFE
+from semigen.data.labels import encode
 from semigen.datasets import HARM_DESIGNS, make_gaussian_classes, make_harm
 from semigen.em import ThreadEngine
 from semigen.exceptions import LabelError, ParameterError
@@ -624,3 +625,10 @@ def test_rare_words_do_not_make_two_populations_of_one(rng):
     assert diagnostics.column_shift(rows, labeled, unlabeled)[0] < 0.5
     rows[:400, 0] = 1.0
     assert diagnostics.column_shift(rows, labeled, unlabeled)[0] > 4
+
+
+def test_wide_tables_are_advised_on_without_covariances(rng):
+    y = np.where(np.arange(40) < 20, np.arange(40) % 4, -1)
+    wide = study(rng.normal(size=(40, 100)), encode(y, -1), weights=(0.0, 1.0), with_forest=False)
+    assert wide.fits[1.0].covariance == wide.estimator.covariance == "diag"
+    assert clean_study().fits[1.0].covariance == "auto"

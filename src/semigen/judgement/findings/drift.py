@@ -37,9 +37,7 @@ def drift(study: Study) -> Finding | None:
     observed = statistic(
         study.joint[0.0][study.labeled][own, study.code], study.joint[1.0][study.labeled][own, study.code]
     )
-    model = clone(supervised).set_params(calibrate=1.0)
-    if model.covariance == "auto":
-        model.set_params(covariance="full")
+    model = clone(supervised).set_params(calibrate=1.0, family=supervised.mixture_.family)  # as labels chose
     drawn = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
