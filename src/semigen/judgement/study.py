@@ -34,8 +34,8 @@ WEIGHTS = (0.0, 0.01, 0.1, 1.0)
 """λ that are compared: how much an unlabeled row counts."""
 LOGISTIC, FOREST = "logistic regression", "random forest"
 WIDE = 100
-"""Columns from which on covariances are left out if there are fewer rows than columns a class: they would take
-minutes and say little."""
+"""Columns from which on covariances are left out if there are fewer rows a class than columns: fits would
+take minutes and say little."""
 MOST_UNLABELED, MOST_LABELED = 3000, 3000
 """Of more rows as many are drawn at random."""
 
