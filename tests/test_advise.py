@@ -18,11 +18,12 @@ from sklearn.linear_model import LogisticRegression
 import semigen
 from command_line import error_of, here, run
 from semigen.comparison.rule import HARMFUL, SAFE
+from semigen.data.labels import encode
 from semigen.datasets import HARM_DESIGNS, make_gaussian_classes, make_harm
 from semigen.em import ThreadEngine
 from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement import diagnostics
-from semigen.judgement.advice import advice_on, decide
+from semigen.judgement.advice import advice_on, decide, told_by_labels
 from semigen.judgement.efficiency import efficiency
 from semigen.judgement.findings import LOOKS
 from semigen.judgement.findings.clusters import clusters_are_classes, label_equivalents
@@ -441,12 +442,13 @@ def test_rows_of_the_model_look_like_rows_of_the_model():
     fit, rng = of.fits[1.0], np.random.default_rng(7)
     code = np.repeat([0, 1], 50)
     X = diagnostics.draw_like(fit.mixture_, fit.params_, code, rng)
-    both = diagnostics.simulated(fit, fit.log_joint(X), code, rng)
-    assert np.abs(both).max() < 3
-    off = diagnostics.simulated(fit, fit.log_joint(X + 3.0), code, rng)
+    assert np.abs(diagnostics.simulated(fit, X, fit.log_joint(X), code, rng)).max() < 3
+    off = diagnostics.simulated(fit, X, fit.log_joint(X + 3.0), code, rng)
     assert off[0] < -10
-    turned = diagnostics.simulated(fit, fit.log_joint(X), 1 - code, rng)
+    turned = diagnostics.simulated(fit, X, fit.log_joint(X), 1 - code, rng)
     assert turned[1] < -10
+    X[rng.random(X.shape) < 0.4] = np.nan  # drawn rows have the same gaps
+    assert np.abs(diagnostics.simulated(fit, X, fit.log_joint(X), code, rng)).max() < 3
 
 
 def test_the_recommendation_follows_the_table():
@@ -600,3 +602,33 @@ def test_the_command_refuses_what_cannot_be_used(csv):
     assert "--as u=poisson" in error_of(
         run("advise", "data.csv", "--target", "kind", "--as", "u=poisson", code=1)
     )
+
+
+def test_many_held_out_labels_decide_where_their_interval_leaves_out_zero():
+    class Held:
+        def __init__(self, n, low, high):
+            change = SimpleNamespace(log_loss=SimpleNamespace(low=low, high=high))
+            self.held_out = SimpleNamespace(
+                comparison=SimpleNamespace(rows=np.arange(n), difference=lambda *_: change)
+            )
+
+    assert decide(*told_by_labels((0.5, 0.5), Held(100, 0.01, 0.03)))[0] == "do not use"
+    assert decide(*told_by_labels((0.5, 0.5), Held(100, -0.03, -0.01)))[0] == "use"
+    for unsure in (Held(99, 0.01, 0.03), Held(100, -0.01, 0.03), SimpleNamespace(held_out=None)):
+        assert told_by_labels((0.5, 0.4), unsure) == (0.5, 0.4)
+    assert told_by_labels((0.99, 0.9), Held(100, 0.01, 0.03)) == (0.99, 0.9)
+
+
+def test_rare_words_do_not_make_two_populations_of_one(rng):
+    rows = (rng.random((3000, 1000)) < 0.002) * 1.0
+    labeled, unlabeled = np.arange(1170), np.arange(1170, 3000)
+    assert diagnostics.column_shift(rows, labeled, unlabeled)[0] < 0.5
+    rows[:400, 0] = 1.0
+    assert diagnostics.column_shift(rows, labeled, unlabeled)[0] > 4
+
+
+def test_wide_tables_are_advised_on_without_covariances(rng):
+    y = np.where(np.arange(40) < 20, np.arange(40) % 4, -1)
+    wide = study(rng.normal(size=(40, 100)), encode(y, -1), weights=(0.0, 1.0), with_forest=False)
+    assert wide.fits[1.0].covariance == wide.estimator.covariance == "diag"
+    assert clean_study().fits[1.0].covariance == "auto"

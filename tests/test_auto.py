@@ -478,7 +478,9 @@ def test_a_column_without_a_value_in_any_labeled_row_is_no_obstacle(rng):
     y = np.where(np.arange(80) % 8 == 0, np.repeat(["a", "b"], 40), None)
     x[np.arange(80) % 8 == 0, 2] = np.nan
     auto = small().fit(x, y)
-    assert auto.pool_.estimators_[defaults.SUPERVISED_MIXTURE].unlabeled_weight == training.NEXT_TO_NONE
+    mixture = auto.pool_.estimators_[defaults.SUPERVISED_MIXTURE]
+    assert mixture.unlabeled_weight == 0
+    assert mixture.silent_columns_.tolist() == [2]
     assert (auto.predict(x) == np.repeat(["a", "b"], 40)).mean() > 0.9
 
 

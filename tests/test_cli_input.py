@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from command_line import (
@@ -25,6 +26,9 @@ from command_line import (
     run,
     table,
 )
+from semigen.cli.sources.labels import labels_of
+from semigen.cli.sources.records import ReadOptions
+from semigen.exceptions import TableError
 
 __all__ = ["here", "model", "table"]  # fixtures
 
@@ -84,6 +88,16 @@ def test_tables_that_cannot_be_used(here, what):
     message = error_of(result)
     assert re.search(words, message), message
     assert os.listdir() == [name]
+
+
+def test_classes_with_one_label_each_are_not_names_of_rows():
+    def labels(n_classes):
+        cells = [f"kind {j}" if j < n_classes else None for j in range(90)]
+        return labels_of(pa.table({"y": cells}), "y", Path("t.csv"), ReadOptions())[0]
+
+    assert len({*labels(30).tolist()} - {None}) == 30
+    with pytest.raises(TableError, match="names of rows"):
+        labels(60)
 
 
 def test_missing_files_and_folders(here):

@@ -229,17 +229,6 @@ def test_sparse_counts_outside_the_support_are_refused_by_column():
         fit_prior(Poisson(), x, np.ones(2), None)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_column_without_any_cell_is_refused(name, rng):
-    family, draw = FAMILIES[name]
-    x = draw(rng, 10)
-    x[:9, 1] = np.nan
-    weight = np.ones(10)
-    weight[9] = 0.0
-    with pytest.raises(ColumnError, match=r"column\(s\) 1 have no observed value.*drop"):
-        fit_prior(family, x, weight, None)
-
-
 @pytest.mark.parametrize(
     ("n_levels", "message"), [((3,), "1 numbers and the rows 2 columns"), ((0, 2), "from 1 to 65536 levels")]
 )

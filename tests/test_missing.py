@@ -12,7 +12,7 @@ from semigen.em import Data, Mixture, ThreadEngine, fit, start
 from semigen.exceptions import ColumnError
 from semigen.families import Gaussian, LowRank
 from semigen.families.covariance import missing as module
-from twins import N_COMPONENTS, SHAPES, blank, conditional, correlated, in_shape, moments
+from twins import N_COMPONENTS, blank, conditional, correlated, in_shape, moments
 
 
 def parameters(family, x, rng, shrinkage=None):
@@ -215,14 +215,6 @@ def test_prior_is_that_of_the_observed_cells(rng):
         assert prior.center[j] == pytest.approx(mean, rel=1e-12)
         variance = np.average((x[there, j] - mean) ** 2, weights=weight[there])
         assert prior.scale[j] == pytest.approx(np.sqrt(variance), rel=1e-12)
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_a_column_without_any_cell_is_named(shape):
-    x = np.column_stack([np.arange(6.0), np.full(6, np.nan), [np.nan] * 5 + [1.0]])
-    weight = np.array([1.0] * 5 + [0.0])  # the only cell of the last column is in a row that does not count
-    with pytest.raises(ColumnError, match=r"2 column\(s\).*no observed value.*first is column 1"):
-        fit_prior(Gaussian(shape), x, weight, None)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e200])

@@ -188,6 +188,13 @@ def test_another_decimal_mark_than_that_of_the_fit_is_read_where_asked_for():
 
 def test_the_decimal_mark_in_doubt():
     assert numerals_of(["1,234"]) == Numerals(".")
+    assert numerals_of(["4.648 €", "14.648 €", "648 €"]) == Numerals(",", "€")
+    assert numerals_of(["4.648 €", "14.6 €", "648 €"]) == Numerals(".", "€")
+    assert numerals_of(["1.659 €", "1.709 €"]) == Numerals(".", "€")
+    weights = [f"{number}.{number + 100} kg" for number in range(1, 11)]
+    assert numerals_of([*weights, "7 kg"]) == Numerals(",", "kg")
+    assert numerals_of([*weights, "0.125 kg", "7 kg"]) == Numerals(".", "kg")
+    assert numerals_of(weights) == Numerals(".", "kg")
     assert numerals_of(["1,234"], ",") == Numerals(",")
     assert numerals_of(["1,234", "1,234,567"], ",") == Numerals(".")
 

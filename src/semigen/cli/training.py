@@ -44,7 +44,7 @@ from semigen.reporting.evidence import Evidence, held_out_of
 from semigen.reporting.facts import class_rows, standings
 from semigen.reporting.page import html_page
 from semigen.reporting.record import facts, sections
-from semigen.reporting.view import about_telling
+from semigen.reporting.view import about_ranking, about_telling
 
 MODEL, PREDICTIONS, SUMMARY, SAMPLES = "model.semigen", "predictions.csv", "summary.json", "samples.png"
 CONFIG, LABEL_NEXT, REPORT = "config.toml", "label_next.csv", "report.html"
@@ -140,6 +140,8 @@ def learn(
     evidence = _evidence(judged, source, predictions)
     with output.warnings_as_notes(), output.progress("reporting") as progress:
         found = sections(evidence, progress)
+    if ranked := about_ranking(found):
+        output.say(ranked)
     if asked := about_telling(found):
         output.note(asked)
     if study:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -134,6 +135,11 @@ def _learn_array(table: NDArray[Any], kinds: Kinds, notes: tuple[str, ...] = ())
     )
     schema = Schema(None, tuple(kind or "number" for kind in asked), levels, None, (), notes)
     matrix = read_array(schema, table, fitting=True)
+    empty = [j for j in np.flatnonzero(np.isnan(matrix[0])).tolist() if np.isnan(matrix[:, j]).all()]
+    if empty:
+        note = f"column number {listing(empty)}: {EMPTY}, so it says nothing"
+        warn(f"X: {note}. Leave it out.", ColumnWarning)
+        schema = replace(schema, notes=(*schema.notes, note))
     _warn_of_stand_ins(matrix, {j: j for j, kind in enumerate(asked) if kind is None})
     return schema, matrix
 

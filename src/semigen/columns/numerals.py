@@ -94,6 +94,8 @@ _PATTERN = {".": _pattern(".", ","), ",": _pattern(",", ".")}
 
 _ENOUGH = 100
 """Cells that show whether a column is words."""
+_ENOUGH_MARKED = 10
+"""Numbers with three digits after their point of which some have fewer if it is a decimal one."""
 
 
 def numerals_of_column(cells: Sequence[str | None], prefer: str = ".") -> Numerals | None:
@@ -148,6 +150,8 @@ def numerals_of(cells: Iterable[str], prefer: str = ".") -> Numerals | None:
     20412.0
     >>> numerals_of(["1 234,5"]).read("1 234,5")
     1234.5
+    >>> numerals_of(["4.648 €", "648 €"]).read("4.648 €")
+    4648.0
     >>> numerals_of(["7", "seven"]) is None
     True
     """
@@ -158,8 +162,23 @@ def numerals_of(cells: Iterable[str], prefer: str = ".") -> Numerals | None:
     symbol = symbol or _unit(cells)
     if symbol not in _CURRENCIES and not all(symbol in cell for cell in cells):
         return None  # 0.5 beside 50%: one of them is a hundred times the other
-    for decimal in (prefer, "," if prefer == "." else "."):
-        numerals = Numerals(decimal, symbol)
-        if all(numerals.read(cell) is not None for cell in cells):
-            return numerals
-    return None
+    other = "," if prefer == "." else "."
+    first, second = (_unless_odd(Numerals(decimal, symbol), cells) for decimal in (prefer, other))
+    if first and second and prefer == "." and _are_thousands(cells, symbol):
+        return second
+    return first or second
+
+
+def _unless_odd(numerals: Numerals, cells: Sequence[str]) -> Numerals | None:
+    return numerals if all(numerals.read(cell) is not None for cell in cells) else None
+
+
+def _are_thousands(cells: Sequence[str], symbol: str) -> bool:
+    """Whether points stand between thousands: of a decimal point 4.648 € would not stand beside 648 €."""
+    found = [match[0] for cell in cells if (match := re.search("[0-9][0-9.]*", cell))]
+    marked = [one for one in found if "." in one]
+    return (
+        len(marked) >= (1 if symbol in _CURRENCIES else _ENOUGH_MARKED)
+        and all(re.fullmatch(r"[1-9][0-9]{0,2}(\.[0-9]{3})+", one) for one in marked)
+        and any(len(one) <= 3 for one in found)
+    )

@@ -15,18 +15,22 @@ _LEAST_GAP = 0.5  # of the range of the others
 
 @dataclass(frozen=True)
 class StandIn:
-    """A number of nines that repeats, far below or above all other values of its column."""
+    """A number of nines that repeats, far from all other values of its column or the only one below 0."""
 
     value: float
     n_rows: int
     lowest: float
     highest: float
 
+    @property
+    def is_far(self) -> bool:
+        """Whether it is far from the others."""
+        gap = max(self.lowest - self.value, self.value - self.highest)
+        return gap >= _LEAST_GAP * (self.highest - self.lowest)
+
     def __str__(self) -> str:
-        return (
-            f"{self.value:g} in {self.n_rows:,} rows is far from all other values, "
-            f"{self.lowest:g} to {self.highest:g}"
-        )
+        how = "far from all other values" if self.is_far else "below 0, unlike all other values"
+        return f"{self.value:g} in {self.n_rows:,} rows is {how}, {self.lowest:g} to {self.highest:g}"
 
 
 def stand_ins(matrix: NDArray[Any]) -> dict[int, StandIn]:
@@ -48,9 +52,9 @@ def _stand_in(values: NDArray[Any], ends: list[float]) -> StandIn | None:
     for value in filter(_is_nines, ends):
         n_rows = int((values == value).sum())
         others = values[(values != value) & ~np.isnan(values)]
-        if n_rows < max(2, _LEAST_SHARE * len(values)) or len(np.unique(others)) < _LEAST_OTHERS:
+        if n_rows < max(2, _LEAST_SHARE * len(values)) or not others.size:
             continue
-        lowest, highest = float(others.min()), float(others.max())
-        if max(lowest - value, value - highest) >= _LEAST_GAP * (highest - lowest):
-            return StandIn(value, n_rows, lowest, highest)
+        found = StandIn(value, n_rows, float(others.min()), float(others.max()))
+        if value < 0 <= found.lowest or (found.is_far and len(np.unique(others)) >= _LEAST_OTHERS):
+            return found
     return None

@@ -122,7 +122,7 @@ def cross_validate(
         given = fitted.predict_proba(take_rows(X, test))
         return align_probabilities(given, fitted.classes_, labels.classes)
 
-    tally = Tally(tuple(estimators), rows, code[rows], len(labels.classes))
+    tally = Tally(tuple(estimators), rows, code[rows], labels.classes)
     for train, test in folds:
         tally.add_shares(test, class_shares(labels.take(train), weight[train]))
     of_fold, names = zip(*product(folds, estimators), strict=True)

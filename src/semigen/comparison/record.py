@@ -16,6 +16,7 @@ from semigen.common.text import Printed, in_columns
 from semigen.evaluation import intervals
 from semigen.evaluation.intervals import Estimate
 from semigen.evaluation.metrics import CLIP
+from semigen.evaluation.ranking import Ranking, ranking
 from semigen.exceptions import ParameterError
 
 _Floats = NDArray[np.float64]
@@ -79,6 +80,10 @@ class Comparison(Printed):
     row_briers : dict of ndarray of shape (m,) or None
         For each estimator and the class shares, the mean Brier score of each row over repeats; None where
         they are not kept.
+    code : ndarray of shape (m,) or None
+        Index of the class of each row; None where it is not kept.
+    classes : tuple or None
+        The classes.
     """
 
     names: tuple[str, ...]
@@ -93,6 +98,8 @@ class Comparison(Printed):
     random_state: int | None = None
     probabilities: Mapping[str, _Floats] | None = field(default=None, repr=False)
     row_briers: Mapping[str, _Floats] | None = field(default=None, repr=False)
+    code: _Rows | None = field(default=None, repr=False)
+    classes: tuple[Any, ...] | None = field(default=None, repr=False)
 
     def score(self, name: str) -> Score:
         """Accuracy with a Wilson interval and log-loss with a Student t interval over rows.
@@ -155,11 +162,37 @@ class Comparison(Printed):
         self._rows_of(beside)
         return intervals.of_mean(self.row_briers[name] - self.row_briers[beside], self.weight, -2.0, 2.0)
 
+    def ranking(self, name: str) -> Ranking | None:
+        """How well probabilities of the rarer of two classes rank the rows.
+
+        None with other numbers of classes, for the class shares, and where probabilities are not kept.
+
+        Raises
+        ------
+        ParameterError
+            If no estimator has that name.
+        """
+        self._rows_of(name)
+        if self.probabilities is None or name not in self.probabilities or self.code is None:
+            return None
+        return ranking(self.probabilities[name], self.code, self.weight, self.classes or ())
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the single rows, as plain Python values that JSON can hold.
 
-        ``"scores"`` ends with the class shares; ``"differences"`` are those of the estimators.
+        ``"scores"`` ends with the class shares; ``"differences"`` are those of the estimators. With two
+        classes ``"ranked_class"`` is the class whose ``auc`` and ``average_precision`` scores have.
         """
+        ranked = {name: found for name in self.names if (found := self.ranking(name))}
+        of = next(iter(ranked.values()), None)
+
+        def scores(name: str) -> dict[str, Any]:
+            found = self._as_dict(self.score(name), self.brier(name))
+            if name in ranked:
+                both = {key: asdict(getattr(ranked[name], key)) for key in ("auc", "average_precision")}
+                return found | both
+            return found
+
         with_zero = (*self.names, *(name for name in self.correct if name not in self.names))
         return {
             "n_splits": self.n_splits,
@@ -169,7 +202,8 @@ class Comparison(Printed):
             "n_labeled": self.n_labeled,
             "n_unlabeled": self.n_unlabeled,
             "confidence": intervals.CONFIDENCE,
-            "scores": {name: self._as_dict(self.score(name), self.brier(name)) for name in with_zero},
+            **({} if of is None else {"ranked_class": of.of, "ranked_share": of.share}),
+            "scores": {name: scores(name) for name in with_zero},
             "differences": [
                 {"a": a, "b": b, **self._as_dict(self.difference(a, b), self.brier(a, b))}
                 for a, b in combinations(self.names, 2)
@@ -195,7 +229,7 @@ class Comparison(Printed):
             }
             for name, score in self.to_dict()["scores"].items()
         ]
-        columns = {key: [row[key] for row in rows] for key in rows[0]}
+        columns = {key: [row.get(key) for row in rows] for key in rows[0]}
         return nw.from_dict(columns, backend=library).to_native()
 
     def __str__(self) -> str:
@@ -217,24 +251,38 @@ def scores_as_text(comparison: Comparison) -> str:
     loss = {name: comparison.score(name).log_loss.value for name in comparison.names}
     order = sorted(loss, key=loss.__getitem__)
     zero = [name for name in comparison.correct if name not in comparison.names]
-    lines = [["name", "accuracy, %", "log-loss", "Brier score", "log-loss - best"]]
+    header = [
+        "name",
+        "accuracy, %",
+        "log-loss",
+        "Brier score",
+        "ROC AUC",
+        "avg. precision",
+        "log-loss - best",
+    ]
+    lines: list[list[str]] = [header]
+    note: list[str] = []
     for name in [*order, *zero]:
-        score, brier = comparison.score(name), comparison.brier(name)
+        score, brier, ranked = comparison.score(name), comparison.brier(name), comparison.ranking(name)
         beside = "" if name == order[0] else _signed(comparison.difference(name, order[0]).log_loss)
+        of_ranks = [] if ranked is None else [ranked.auc, ranked.average_precision]
+        if ranked is not None:
+            note = [f"ROC AUC and average precision are of {ranked.of!r}, {ranked.share:.1%} of these rows."]
         lines.append(
             [
                 name,
                 _interval(score.accuracy, 100, ".1f"),
                 _interval(score.log_loss, 1, ".3f"),
                 "" if brier is None else _interval(brier, 1, ".3f"),
+                *([_interval(one, 1, ".3f") for one in of_ranks] or ["", ""]),
                 beside,
             ]
         )
-    if not any(brier for *_, brier, _ in lines[1:]):
-        lines = [[*others, beside] for *others, _, beside in lines]
+    kept = [j for j in range(len(header)) if j > 5 or any(line[j] for line in lines[1:])]
+    lines = [[line[j] for j in kept] for line in lines]
     repeats = "" if comparison.n_repeats == 1 else f", {comparison.n_repeats} repeats"
     tested = f"{len(comparison.rows):,} held-out labeled rows, {comparison.n_splits} folds{repeats}"
-    return "\n".join([f"{tested}; 95 % intervals", *in_columns(lines)])
+    return "\n".join([f"{tested}; 95 % intervals", *in_columns(lines), *note])
 
 
 def _interval(estimate: Estimate, scale: float, form: str) -> str:

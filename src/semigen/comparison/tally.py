@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +26,17 @@ class Tally:
         Row numbers that are held out at some time, in increasing order.
     code : ndarray of shape (m,), intp
         Their true classes.
-    n_classes : int
+    classes : ndarray of shape (K,)
     """
 
-    def __init__(self, names: Sequence[str], rows: _Rows, code: _Rows, n_classes: int) -> None:
+    def __init__(self, names: Sequence[str], rows: _Rows, code: _Rows, classes: NDArray[Any]) -> None:
         self._names, self._rows, self._code = tuple(names), rows, code
+        self._classes = tuple(classes.tolist())
         every = (*self._names, CLASS_SHARES)
         self._correct, self._losses, self._briers = (
             {name: np.zeros(len(rows)) for name in every} for _ in range(3)
         )
-        self._total = {name: np.zeros((len(rows), n_classes)) for name in self._names}
+        self._total = {name: np.zeros((len(rows), len(classes))) for name in self._names}
 
     def add(self, name: str, test: _Rows, probabilities: _Floats) -> None:
         """One fit's probabilities for rows that it has not seen; columns after the classes are no classes."""
@@ -78,4 +80,6 @@ class Tally:
             random_state,
             probabilities=mean(self._total),
             row_briers=mean(self._briers),
+            code=self._code,
+            classes=self._classes,
         )

@@ -139,7 +139,7 @@ def _compare(
     """Score each λ on the held-out rows, each fold as sure as the others let it be."""
     rows = np.sort(np.concatenate(folds))
     names = [name_of(lam) for lam in sorted(found, reverse=True)]
-    tally = Tally(names, rows, labels.hard[rows], len(shares))
+    tally = Tally(names, rows, labels.hard[rows], labels.classes)
     for i, held in enumerate(folds):
         for lam, fits in found.items():
             rest = [*fits[:i], *fits[i + 1 :]]

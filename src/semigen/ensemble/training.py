@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 
 from semigen.arrays.pieces import evenly
-from semigen.columns import ReadTable
 from semigen.data.labels import Labels
 from semigen.data.rows import take_rows
 from semigen.data.weights import class_rows, class_shares, estimated_shares
@@ -24,8 +22,6 @@ MAX_ROWS = 100_000
 """Unlabeled rows that the mixture per class is fitted on."""
 MAX_LABELED = 20_000
 """Labeled rows that models are fitted on."""
-NEXT_TO_NONE = 1e-6
-"""Weight of an unlabeled row where only unlabeled rows know the scale of a column."""
 JUDGED_UNLABELED = 10_000
 """Unlabeled rows that the models of a fold, whose predictions are only compared, are fitted on."""
 
@@ -96,21 +92,10 @@ class Part:
                 if len(self.rows) == len(self.train.weight)
                 else take_rows(self.train.X, self.rows)
             )
-            X = read_form(X, form)
-            if getattr(model, "unlabeled_weight", None) == 0 and self._lacks(X):
-                model.set_params(unlabeled_weight=NEXT_TO_NONE)
-            return fit_classifier(model, X, self.labels, self.weight)
+            return fit_classifier(model, read_form(X, form), self.labels, self.weight)
         mine = np.flatnonzero(self.labels.is_labeled & (self.weight > 0))
         X = self.train.labeled(form, self.rows[mine])
         return fit_classifier(model, X, self.labels.take(mine), self.weight[mine])
-
-    def _lacks(self, X: Any) -> bool:
-        """Whether a column of a table has no value in any labeled row."""
-        matrix = X.matrix if isinstance(X, ReadTable) else None
-        if matrix is None or issparse(matrix):
-            return False
-        labeled = matrix[self.labels.is_labeled & (self.weight > 0)]
-        return bool(np.isnan(labeled).all(axis=0).any())
 
 
 def read_form(X: Any, form: str | None) -> Any:

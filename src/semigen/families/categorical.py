@@ -13,7 +13,7 @@ from semigen.arrays.pieces import Indices, chunks
 from semigen.columns import Kind
 from semigen.data.blocks import Block, Blocks, Engine, Missing
 from semigen.exceptions import ParameterError
-from semigen.families.cells import CellCounts, CellWalk, column_sums, one_hot, starts_of
+from semigen.families.cells import CellCounts, CellWalk, column_sums, of_one_row, one_hot, starts_of
 from semigen.families.discrete import (
     CHUNK_ROWS,
     FLOOR,
@@ -105,14 +105,10 @@ class Categorical(Discrete):
         found = np.max(engine.map_blocks(_largest_levels, data), axis=0).astype(np.intp) + 1
         return found if self.n_levels is None else np.asarray(self.n_levels, dtype=np.intp)
 
-    def filled(self, total: CellCounts, params: Levels) -> Array:
-        return np.asarray(column_sums(total.count, params.sizes)[0])
-
     def average(self, total: CellCounts, params: Levels) -> CellCounts:
         sizes = params.sizes
         extra = np.repeat(UNSEEN_ROWS / sizes, sizes) if params.smooth else 0.0
-        count = total.count + extra
-        return CellCounts(count / np.repeat(column_sums(count, sizes), sizes, axis=1))
+        return of_one_row(total.count + extra, sizes)
 
     def standard(self, data: Blocks, engine: Engine, row: CellCounts, params: Levels) -> Standard:
         # one-hot, and the variances of a column's levels sum to 1

@@ -47,6 +47,12 @@ def column_sums(table: Array, sizes: NDArray[np.intp]) -> Array:
     return np.asarray(np.add.reduceat(table, starts_of(sizes), axis=-1))
 
 
+def of_one_row(count: Array, sizes: NDArray[np.intp]) -> CellCounts:
+    """Counts of many rows (1, W) as those of one that looks like them; 0 in columns without a value."""
+    rows = column_sums(count, sizes)
+    return CellCounts(count / np.repeat(np.where(rows > 0, rows, 1.0), sizes, axis=1))
+
+
 class CellWalk(Walk):
     """``log p(x | c) = Σ_d table[c, entry(x_d)]`` and the weight of each entry.
 

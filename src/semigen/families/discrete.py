@@ -102,11 +102,7 @@ class Discrete(Family):
 
     @abstractmethod
     def average(self, total: Any, params: Any) -> Any:
-        """Statistics of one row that looks like all rows, from the sums over all rows."""
-
-    @abstractmethod
-    def filled(self, total: Any, params: Any) -> Array:
-        """Weight of the observed values of each column, (D,)."""
+        """Statistics of one row that looks like all rows, from the sums over all rows; 0 without values."""
 
     @abstractmethod
     def standard(self, data: Blocks, engine: Engine, row: Any, params: Any) -> Standard:
@@ -121,11 +117,6 @@ class Discrete(Family):
         params = self.neutral(data, engine, smooth=strength > 0)
         sums = engine.map_blocks(partial(self._sums, params), data)
         total = reduce(lambda one, other: one.merge(other), sums)
-        empty = np.flatnonzero(~(self.filled(total, params) > 0))
-        if empty.size:
-            raise ColumnError(
-                f"column(s) {listing(empty)} have no observed value in the rows that count: drop them."
-            )
         row = self.average(total, params)
         return PseudoRows(row, strength, params, self.standard(data, engine, row, params))
 
@@ -202,6 +193,7 @@ def measured_standard(data: Blocks, engine: Engine, transform: Callable[[Any], A
     """Means and variances of ``transform(x)``, for a transform that leaves 0 at 0."""
     sums = engine.map_blocks(partial(_transformed_sums, transform), data)
     rows, first, second = np.asarray(sum(sums))
+    rows = np.where(rows > 0, rows, 1.0)
     mean = first / rows
     return Standard.of(mean, np.maximum(second / rows - mean**2, 0.0))
 

@@ -218,10 +218,12 @@ class Elliptical(Family):
 def column_moments(data: Blocks, engine: Engine, bounds: Bounds | None = None) -> tuple[Array, Array]:
     """Weighted mean and variance (D,) of each column's observed values, of those within ``bounds``.
 
+    Both are 0 where a column has none.
+
     Raises
     ------
     ColumnError
-        If a column has no observed value, or its numbers overflow.
+        If numbers overflow.
     """
     origins = engine.map_blocks(_first_finite, data)
     first = reduce(lambda one, other: np.where(np.isnan(one), other, one), origins)
@@ -230,13 +232,7 @@ def column_moments(data: Blocks, engine: Engine, bounds: Bounds | None = None) -
     def mean_power(power: int, origin: Array) -> Array:
         sums = engine.map_blocks(partial(_power_sums, power, origin, bounds), data)
         total, count = (np.asarray(sum(parts)) for parts in zip(*sums, strict=True))
-        empty = np.flatnonzero(count == 0)
-        if empty.size:
-            raise ColumnError(
-                f"{empty.size} column(s) have no observed value in the rows that count, the first is column "
-                f"{empty[0]}: leave them out, or give each a value."
-            )
-        return np.asarray(total / count)
+        return np.asarray(total / np.where(count > 0, count, 1.0))
 
     center = first + mean_power(1, first)
     refuse_overflow(data, engine, ~np.isfinite(center))

@@ -92,11 +92,9 @@ class Linear(Discrete):
     def neutral(self, data: Blocks, engine: Engine, *, smooth: bool) -> Means:
         return Means(np.full((1, data.n_columns), 0.5))
 
-    def filled(self, total: LinearSums, params: Means) -> Array:
-        return np.asarray(total.weight[0])
-
     def average(self, total: LinearSums, params: Means) -> LinearSums:
-        return LinearSums(np.ones_like(total.weight), total.first / total.weight, 0.0)
+        there = total.weight > 0
+        return LinearSums(there.astype(np.float64), total.first / np.where(there, total.weight, 1.0), 0.0)
 
     def standard(self, data: Blocks, engine: Engine, row: LinearSums, params: Means) -> Standard:
         return measured_standard(data, engine, self.spread_out)

@@ -13,7 +13,7 @@ from scipy.special import gammaln, polygamma, psi
 from semigen.arrays.pieces import Indices, chunks
 from semigen.columns import Kind
 from semigen.data.blocks import Block, Blocks, Engine, Missing
-from semigen.families.cells import CellCounts, CellWalk, column_sums, starts_of
+from semigen.families.cells import CellCounts, CellWalk, column_sums, of_one_row, starts_of
 from semigen.families.discrete import (
     CHUNK_ROWS,
     FLOOR,
@@ -121,12 +121,8 @@ class NegativeBinomial(Discrete):
         one = np.ones((1, data.n_columns))
         return MeansSizes(one, one, _count_values(data, engine))
 
-    def filled(self, total: CellCounts, params: MeansSizes) -> Array:
-        return np.asarray(column_sums(total.count, params.values.sizes)[0])
-
     def average(self, total: CellCounts, params: MeansSizes) -> CellCounts:
-        sizes = params.values.sizes
-        return CellCounts(total.count / np.repeat(column_sums(total.count, sizes), sizes, axis=1))
+        return of_one_row(total.count, params.values.sizes)
 
     def standard(self, data: Blocks, engine: Engine, row: CellCounts, params: MeansSizes) -> Standard:
         return measured_standard(data, engine, partial(transformed, np.log1p))

@@ -95,13 +95,7 @@ def read_embeddings(path: Path) -> NDArray[Any]:
 def spread_lists(table: pa.Table) -> pa.Table:
     """The table with a column for each number of a column of lists that have the same length."""
     for name in table.column_names:
-        column = table[name].combine_chunks()
-        kind = column.type
-        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
-            continue
-        if not (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)):
-            continue
-        found = _numbers(column)
+        found = list_numbers(table[name].combine_chunks()) if is_list(table[name].type) else None
         if found is None:
             continue
         place = table.column_names.index(name)
@@ -111,12 +105,23 @@ def spread_lists(table: pa.Table) -> pa.Table:
     return table
 
 
-def _numbers(column: Any) -> NDArray[Any] | None:
-    """Lists as (n, d) numbers, NaN where one is missing; None if they are uneven or shorter than 2."""
+def is_list(kind: pa.DataType) -> bool:
+    """Whether cells are lists of numbers."""
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        return False
+    return bool(pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type))
+
+
+def list_numbers(column: Any, length: int | None = None) -> NDArray[Any] | None:
+    """Lists as (n, d) numbers, NaN where one is missing; None if they are uneven or shorter than 2.
+
+    ``length`` is that of all, None: what the lists have.
+    """
     from pyarrow import compute
 
     lengths = compute.unique(compute.drop_null(compute.list_value_length(column))).to_pylist()
-    if len(lengths) != 1 or lengths[0] < 2:
+    lengths = lengths or ([] if length is None else [length])
+    if len(lengths) != 1 or lengths[0] < 2 or length not in (None, lengths[0]):
         return None
     values = compute.list_flatten(column).to_numpy(zero_copy_only=False)
     there = column.is_valid().to_numpy(zero_copy_only=False)

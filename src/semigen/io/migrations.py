@@ -26,7 +26,8 @@ FORMAT = 6
 """Format of the files that are written now. 1: semigen 0.1, before modules moved. 2: semigen 0.2, where
 models inside others knew classes by name, columns were all of the matrix, mixtures' posteriors had no power,
 and ensembles left class priors in their models' probabilities. 3: mixtures' posteriors had one power. 4: the
-supervised models of an ensemble had no share of their own. 5: indicators of levels were scaled."""
+supervised models of an ensemble had no share of their own. 5: indicators of levels were scaled, and a column
+without a value was an error."""
 
 
 def finish(model: Any, version: int) -> Any:
@@ -218,6 +219,12 @@ def _one_power(model: Any) -> None:
         model.calibration_ = Calibration.of_posterior(power, model.class_prior_)
 
 
+def _none_silent(model: Any) -> None:
+    """A column without a value was an error."""
+    if hasattr(model, "params_"):
+        model.silent_columns_ = np.empty(0, dtype=np.intp)
+
+
 def _coded_pool(model: Any) -> None:
     if hasattr(model, "classes_"):
         for one in model.estimators_.values():
@@ -356,7 +363,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
     },
     3: {"MixtureClassifier": _one_power},
     4: {"AutoClassifier": _no_share},
-    5: {"PlainColumns": _scaled_indicators},
+    5: {"MixtureClassifier": _none_silent, "PlainColumns": _scaled_indicators},
 }
 """What :func:`finish` does to objects of each older format, by the name of their class, to make them those of
 the next one."""

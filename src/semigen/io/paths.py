@@ -40,13 +40,14 @@ def parts_of(path: Any, reading: Reading, file_format: str | None = None) -> lis
         If there is none, or one cannot be read.
     """
     if isinstance(path, arrow_dataset.Dataset):
-        return [DatasetPart(repr(path), fs.LocalFileSystem(), dataset_state(path), path.schema, path)]
+        whole = DatasetPart(repr(path), fs.LocalFileSystem(), dataset_state(path), path.schema, path)
+        return [whole.with_vectors()]
     found = _dataset(path, file_format)
     fragments = list(found.get_fragments())
     keys = [arrow_dataset.get_partition_keys(one.partition_expression) for one in fragments]
     constant = {name: None for name in found.schema.names if any(name in one for one in keys)}
     parts = [
-        part_of(one, reading).with_constants({**constant, **own}, found.schema)
+        part_of(one, reading).with_vectors().with_constants({**constant, **own}, found.schema)
         for one, own in zip(fragments, keys, strict=True)
     ]
     if not parts:

@@ -13,6 +13,7 @@ from semigen._version import __version__
 from semigen.common.checks import integer
 from semigen.common.progress import Progress, Steps
 from semigen.comparison import Comparison, is_negligible, lean
+from semigen.comparison.rule import ROWS_THAT_TELL
 from semigen.data.weights import read_labels
 from semigen.exceptions import LabelError
 from semigen.judgement.findings import LOOKS, SEVERITIES, Finding
@@ -25,6 +26,8 @@ from semigen.mixture import MixtureClassifier
 Said = Literal["use", "use with weight λ", "do not use", "not enough labels to tell"]
 HALF = 0.5
 """λ of an ensemble of the models with and without the unlabeled rows."""
+SURE = 0.91
+"""What is at least as probable as the 95 % interval of many held-out labels says."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Advice:
 
     The question is about a :class:`semigen.MixtureClassifier` with the unlabeled rows and the same model
     without them (λ = 0): does the log-loss on new rows fall? ``harm_probability`` joins what held-out labels
-    say with what the rows themselves say (:mod:`semigen.judgement.prior`). It decides where the odds are
+    say with what the rows themselves say (:mod:`semigen.judgement.prior`); 100 held-out labels or more decide
+    by themselves where their 95 % interval leaves out 0. It decides where the odds are
     4 : 1 or more that they help, or 3 : 1 or more that they hurt, which costs about twice as much. Where it
     does not, an ensemble of both models is advised if the odds are 4 : 1 that their average helps.
 
@@ -97,8 +101,8 @@ class Advice:
             ),
             "do not use": f"Do not use {rows}: train on the labeled rows alone ({harm}).",
             "not enough labels to tell": (
-                f"{self.n_labeled} labels are not enough to tell whether {rows} help ({harm}): label "
-                f"more rows."
+                f"{self.n_labeled:,} labels are not enough to tell whether {rows} help ({harm}): label more "
+                "rows."
             ),
         }[self.verdict]
 
@@ -238,7 +242,7 @@ def advise(
 
 def advice_on(found: Study, *, uncertainty: bool, n_labeled: int, n_unlabeled: int) -> Advice:
     """The advice that a study gives."""
-    harm = harm_probabilities(signs(found), held_out=found.held_out is not None)
+    harm = told_by_labels(harm_probabilities(signs(found), held_out=found.held_out is not None), found)
     verdict, weight = decide(*harm)
     looked = [one for one in (look(found) for look in LOOKS) if one is not None]
     findings = tuple(sorted(looked, key=lambda one: SEVERITIES.index(one.severity)))
@@ -254,6 +258,22 @@ def advice_on(found: Study, *, uncertainty: bool, n_labeled: int, n_unlabeled: i
         n_unlabeled,
         dict(zip(names, map(int, found.count), strict=True)),
     )
+
+
+def told_by_labels(harm: tuple[float, float], found: Study) -> tuple[float, float]:
+    """The probabilities of harm where many held-out labels say more than other tables do.
+
+    Of 34 draws of the benchmark with ``ROWS_THAT_TELL`` labels or more whose interval leaves out 0, 91 % had
+    the same sign on test rows.
+    """
+    if found.held_out is None or found.held_out.comparison.rows.size < ROWS_THAT_TELL:
+        return harm
+    change = found.held_out.comparison.difference(name_of(FULL), name_of(0.0)).log_loss
+    if change.low > 0:
+        return max(harm[0], SURE), harm[1]
+    if change.high < 0:
+        return min(harm[0], 1 - SURE), min(harm[1], 1 - SURE)
+    return harm
 
 
 def decide(harm: float, harm_of_average: float) -> tuple[Said, float | None]:

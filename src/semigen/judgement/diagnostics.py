@@ -12,7 +12,7 @@ from scipy.sparse import issparse
 from scipy.stats import ks_2samp, rankdata
 from sklearn.base import clone
 
-from semigen.columns import ReadTable
+from semigen.columns import ReadTable, missing_columns
 from semigen.data.blocks import Data
 from semigen.data.labels import Labels
 from semigen.em import Mixture, Params, log_joint
@@ -87,18 +87,23 @@ class Told:
         return (self.auc - 0.5) / self.error
 
 
-def draw_like(mixture: Mixture, params: Params, code: Rows, rng: np.random.Generator) -> Any:
-    """Rows of the given classes from a fit, one for each code."""
+def draw_like(
+    mixture: Mixture, params: Params, code: Rows, rng: np.random.Generator, seen: Any = None
+) -> Any:
+    """Rows of the given classes from a fit, one for each code, with the gaps of rows that were ``seen``."""
     within = np.exp(params.log_within)
     components = np.empty(len(code), dtype=np.intp)
     for k in np.unique(code):
         mine, own = np.flatnonzero(code == k), np.flatnonzero(mixture.group == k)
         components[mine] = rng.choice(own, len(mine), p=within[own] / within[own].sum())
-    return mixture.family.sample(params.family, components, rng)
+    drawn = mixture.family.sample(params.family, components, rng)
+    if seen is not None and not issparse(seen):
+        drawn[np.isnan(seen)] = np.nan
+    return drawn
 
 
 def simulated(
-    fit: MixtureClassifier, joint: Array, code: Rows, rng: np.random.Generator
+    fit: MixtureClassifier, seen: Any, joint: Array, code: Rows, rng: np.random.Generator
 ) -> tuple[float, float]:
     """How labeled rows look to a fit, beside labeled rows drawn from it: two z-values.
 
@@ -108,15 +113,19 @@ def simulated(
     Parameters
     ----------
     fit : MixtureClassifier
+    seen : ndarray or csr_array of shape (m, D)
+        The labeled rows.
     joint : ndarray of shape (m, K)
-        Its log p(x, class) of the labeled rows.
+        Their log p(x, class).
     code : ndarray of shape (m,)
         Their classes.
     rng : Generator
     """
     mixture, params = fit.mixture_, fit.params_
     many = np.tile(code, N_SIMULATED)
-    drawn = log_joint(mixture, params, Data.unlabeled(draw_like(mixture, params, many, rng)))
+    gaps = None if issparse(seen) else np.tile(seen, (N_SIMULATED, 1))
+    rows = draw_like(mixture, params, many, rng, gaps)
+    drawn = log_joint(mixture, params, Data.unlabeled(rows, missing_columns(rows)))
     drawn = drawn[:, : joint.shape[1]]
     of_drawn, of_seen = drawn[np.arange(len(many)), many], joint[np.arange(len(code)), code]
     return (
@@ -218,7 +227,8 @@ def column_shift(plain: Any, labeled: Rows, unlabeled: Rows) -> tuple[float, flo
     if not varies.any():
         return 0.0, 0.0
     few, many, spread = few[:, varies], many[:, varies], spread[varies]
-    error = spread * np.sqrt(1 / len(labeled) + 1 / len(unlabeled))
+    # rare words vary too little among unlabeled rows alone
+    error = plain[:, varies].std(axis=0) * np.sqrt(1 / len(labeled) + 1 / len(unlabeled))
     of_mean = np.abs(few.mean(axis=0) - many.mean(axis=0)) / error
     ratio = np.log(np.maximum(few.std(axis=0, ddof=1), 1e-3 * spread) / spread)
     of_spread = np.abs(ratio) * np.sqrt(2 * (len(labeled) - 1))

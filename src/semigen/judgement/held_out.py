@@ -84,7 +84,7 @@ def cross_validated(
         return None
     folds = [test for _, test in stratified_folds(code, N_SPLITS, n_repeats, random_state)]
     rows = np.unique(np.concatenate(folds))
-    tally = Tally(tuple(models), rows, code[rows], len(labels.classes))
+    tally = Tally(tuple(models), rows, code[rows], labels.classes)
     for test in folds:
         for name, (form, model) in models.items():
             known_rows, known, own = without(forms[form], labels, weight, test)

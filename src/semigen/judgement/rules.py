@@ -193,7 +193,7 @@ def held_out_labels(study: Study, findings: Mapping[str, Finding], uncertainty: 
         "discriminative" if t > 0 else "generative",
         float(np.clip(abs(t) / (2 * CLEAR_T), 0.0, 1.0)),
         {"log_loss": {mixture: losses[mixture], other: losses[other]}, "t": t, "n_rows": len(change)},
-        f"On {len(change)} held-out labels the log-loss of {other} is {losses[other]:.2f}, of the mixture "
+        f"On {len(change):,} held-out labels the log-loss of {other} is {losses[other]:.2f}, of the mixture "
         f"({mixture}) {losses[mixture]:.2f}",
     )
 

@@ -33,6 +33,9 @@ Rows = NDArray[np.intp]
 WEIGHTS = (0.0, 0.01, 0.1, 1.0)
 """λ that are compared: how much an unlabeled row counts."""
 LOGISTIC, FOREST = "logistic regression", "random forest"
+WIDE = 100
+"""Columns from which on covariances are left out if there are fewer rows a class than columns: fits would
+take minutes and say little."""
 MOST_UNLABELED, MOST_LABELED = 3000, 3000
 """Of more rows as many are drawn at random."""
 
@@ -142,9 +145,11 @@ class Study:
     @cached_property
     def simulated(self) -> dict[float, tuple[float, float]]:
         """For each fit, how probable the labeled rows are beside rows drawn from it: :func:`simulated`."""
-        own = {one: joint[self.labeled] for one, joint in self.joint.items()}
+        rows, rng = self.table.matrix[self.labeled], np.random.default_rng
         return {
-            one: diagnostics.simulated(fit, own[one], self.code, np.random.default_rng(self.random_state))
+            one: diagnostics.simulated(
+                fit, rows, self.joint[one][self.labeled], self.code, rng(self.random_state)
+            )
             for one, fit in self.fits.items()
         }
 
@@ -220,7 +225,7 @@ def study(
             "some classes have no row with one certain label, only candidates or soft labels: label a row of "
             "each class."
         )
-    model = _model(estimator)
+    model = _model(estimator, table, len(labels.classes))
     every = {one: clone(model).set_params(unlabeled_weight=one, unlabeled=None) for one in weights}
     with_forest = with_forest and not issparse(table.matrix)
     report = _Report(steps or Steps(0, None), len(every), len(every) + 1 + with_forest, labels)
@@ -239,7 +244,7 @@ def study(
             models[FOREST] = ("plain", TreeEnsemble(100, random_state=random_state))
         forms = {"table": table, "plain": to_plain.transform(table)}
         held_out = cross_validated(models, forms, labels, weight, random_state, report)
-    asked = MixtureClassifier() if estimator is None else estimator
+    asked = MixtureClassifier(covariance=model.covariance) if estimator is None else estimator
     return Study(table, labels, rows, to_plain, asked, fits, held_out, random_state, tuple(schema.notes))
 
 
@@ -255,9 +260,11 @@ class _Report:
         self._steps(self._done, self._total, name)
 
 
-def _model(estimator: MixtureClassifier | None) -> MixtureClassifier:
+def _model(estimator: MixtureClassifier | None, table: ReadTable, n_classes: int) -> MixtureClassifier:
     if estimator is None:
-        return MixtureClassifier(max_iter=100, tol=1e-5)
+        n_rows, n_columns = table.shape
+        wide = n_columns >= WIDE and n_rows < n_classes * n_columns
+        return MixtureClassifier(covariance="diag" if wide else "auto", max_iter=100, tol=1e-5)
     if not isinstance(estimator, MixtureClassifier):
         raise ParameterError(
             f"estimator is a {type(estimator).__name__}: advice is about how much unlabeled rows should "

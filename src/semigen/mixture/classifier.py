@@ -150,8 +150,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
     means_ : ndarray of shape (C, D)
     covariances_ : ndarray of shape (C, D, D)
     class_proportions_ : ClassProportions or None
-        With class_prior="unlabeled": proportions of the classes among unlabeled rows, with 95 % intervals
-        from the profile likelihood. They take about as long as the fit.
+        With class_prior="unlabeled": class shares of unlabeled rows, with 95 % profile likelihood intervals.
     label_noise_ : ndarray of shape (K, K) or None
         p(label | true class).
     label_mechanism_ : LabelMechanism or None
@@ -179,10 +178,11 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         Names, kinds and levels of the columns.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
-        Only for data frames with text names. Data frames to predict are read by these names: other columns
-        do not matter, nor does their order.
+        Only for data frames with text names. Data frames to predict are read by these names.
     feature_kinds_ : list of str
         "number", "count", "flag" or "category" for each column.
+    silent_columns_ : ndarray of int
+        Columns of the matrix that X becomes without a value in any row that counts: they change no answer.
 
     Raises
     ------
@@ -285,8 +285,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         self.schema_ = schema
         validate_data(self, streamed.shown(X), skip_check_array=True)
         weights = self._candidate_weights(rows, criterion, before)
-        self.selection_ = None
-        covariance, components = self.covariance, self.components_per_class
+        self.selection_, covariance, components = None, self.covariance, self.components_per_class
         if criterion is not None:
             self.selection_ = search(self, criterion, rows, weights[0], (X, y, sample_weight), run)
             covariance, components = self.selection_[0].covariance, self.selection_[0].components_per_class
@@ -401,6 +400,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         self.class_proportions_: ClassProportions | None = None
         self.label_mechanism_: LabelMechanism | None = None
         with as_engine(self.engine).open() as engine:
+            self.silent_columns_ = evidence.silent_columns(data, engine)
             if self.label_mechanism is not None:
                 found, self.label_mechanism_ = mechanism.fit(
                     mixture, prior, data, found, engine, max_iter=self.max_iter, tol=self.tol

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from semigen.arrays.pieces import evenly
 from semigen.arrays.special import log_posterior
 from semigen.common.notices import warn
-from semigen.data.blocks import Blocks, Data, Engine
+from semigen.data.blocks import Block, Blocks, Data, Engine
 from semigen.data.weights import class_rows, estimated_shares
 from semigen.em import Level, Mixture, Params, evidence_of, log_joint
 from semigen.em.hierarchy import MOST_UNLABELED, evidence_left_out
@@ -98,6 +99,22 @@ def candidate_weights(rows: Blocks) -> list[float]:
         return [1.0]
     balanced = labeled / unlabeled
     return [balanced, 1.0, 0.0] if _testable(rows.in_memory(0)).size else [balanced]
+
+
+def silent_columns(data: Blocks, engine: Engine) -> NDArray[np.intp]:
+    """Columns without a value in the rows that count."""
+    if data.missing is None:
+        return np.empty(0, dtype=np.intp)
+    here, suspects = data.in_memory(0), np.flatnonzero(data.missing)
+    suspects = suspects[~_filled(suspects, here)]
+    if suspects.size and here is not data:
+        suspects = suspects[~np.any(engine.map_blocks(partial(_filled, suspects), data), axis=0)]
+    return suspects
+
+
+def _filled(columns: NDArray[np.intp], block: Block) -> NDArray[np.bool_]:
+    """Which of these columns have a value in a row of a block that counts."""
+    return np.array([not np.isnan(block.x[:, j][block.rows]).all() for j in columns], dtype=bool)
 
 
 def for_each(weights: Iterable[float], fitted: Callable[[float], T]) -> dict[float, T]:

@@ -50,6 +50,7 @@ class FittedMixture:
     unlabeled_weight_: float
     calibrate: Any
     calibration_: Calibration
+    silent_columns_: NDArray[np.intp]
     engine: Engine | str | None
 
     @over_partitions(classes)
@@ -120,7 +121,8 @@ class FittedMixture:
         Returns
         -------
         X : ndarray or data frame of shape (n, D)
-            A data frame of the library that the model was fitted with, if it was fitted on one.
+            A data frame of the library that the model was fitted with, if it was fitted on one. Values of
+            ``silent_columns_`` are missing.
         y : ndarray of shape (n,)
         """
         check_is_fitted(self)
@@ -136,7 +138,7 @@ class FittedMixture:
             probability = np.exp(self.params_.log_within)
         probability = np.where(allowed, probability, 0.0)
         components = rng.choice(len(probability), size=n, p=probability / probability.sum())
-        rows = self.mixture_.family.sample(self.params_.family, components, rng)
+        rows = self._silenced(self.mixture_.family.sample(self.params_.family, components, rng))
         return columns.restore(self.schema_, rows), self.classes_[self.mixture_.group[components]]
 
     def impute(self, X: Any, *, n_draws: int | None = None, random_state: Any = None) -> Any:
@@ -154,9 +156,10 @@ class FittedMixture:
         Returns
         -------
         table, or list of ``n_draws`` tables
-            Arrays, or data frames of the library that the model was fitted with.
+            Arrays, or data frames of the library that the model was fitted with. ``silent_columns_`` stay as
+            they are.
         """
-        matrix = self._matrix(X)
+        matrix = self._read_rows(X)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
         if n_draws is not None:
             checks.integer("n_draws", n_draws, minimum=1)
@@ -167,7 +170,9 @@ class FittedMixture:
         missing = columns.missing_columns(matrix)
         if missing is None:
             return matrix
-        return impute(self.mixture_, self.params_, Data.unlabeled(matrix, missing), rng)
+        filled = impute(self.mixture_, self.params_, Data.unlabeled(self._silenced(matrix), missing), rng)
+        filled[:, self.silent_columns_] = matrix[:, self.silent_columns_]
+        return filled
 
     def aic(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Akaike's information criterion, ``-2 log L + 2 n_free``; lower is better.
@@ -278,6 +283,17 @@ class FittedMixture:
         return Data(matrix, labels, weight, missing)
 
     def _matrix(self, X: Any) -> Any:
+        """Rows as densities read them."""
+        return self._silenced(self._read_rows(X))
+
+    def _silenced(self, matrix: Any) -> Any:
+        """The rows without the values of columns that say nothing."""
+        if self.silent_columns_.size:
+            matrix = matrix.copy()
+            matrix[:, self.silent_columns_] = np.nan
+        return matrix
+
+    def _read_rows(self, X: Any) -> Any:
         check_is_fitted(self)
         matrix = columns.read_like(self, X, sparse=self.mixture_.family.takes_sparse)
         family = self.mixture_.family

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from semigen.evaluation import intervals
 from semigen.evaluation.doubt import label_doubts
 from semigen.evaluation.metrics import row_log_loss
+from semigen.evaluation.ranking import ranking
 from semigen.reporting.evidence import Evidence, HeldOutRows, rounded
 
 Array = NDArray[np.float64]
@@ -28,7 +29,8 @@ def held_out(evidence: Evidence) -> dict[str, Any] | None:
 
     ``precision`` and ``recall`` have Wilson's 95 % intervals and are null where there is no such row.
     ``confusion`` has for each true class its rows by predicted class; ``shares`` the same as shares of the
-    rows of the true class.
+    rows of the true class. ``ranking`` (:class:`~semigen.evaluation.ranking.Ranking`) is null unless there
+    are two classes.
     """
     if evidence.held_out is None:
         return None
@@ -48,6 +50,7 @@ def held_out(evidence: Evidence) -> dict[str, Any] | None:
                 "recall": _share(confusion[k, k], true),
             }
         )
+    ranked = ranking(rows.probabilities, code, rows.weight, tuple(evidence.classes))
     few = len(classes) <= MOST_CLASSES_OF_CONFUSION
     return {
         "n_rows": len(code),
@@ -55,6 +58,7 @@ def held_out(evidence: Evidence) -> dict[str, Any] | None:
         "log_loss": asdict(
             intervals.of_mean(row_log_loss(rows.probabilities, code), rows.weight, 0.0, _MAX_LOSS)
         ),
+        "ranking": None if ranked is None else ranked.to_dict(),
         "classes": classes,
         "confusion": confusion.tolist() if few else None,
         "shares": [[_share(n, row.sum()) for n in row] for row in confusion] if few else None,

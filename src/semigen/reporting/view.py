@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from semigen.common.text import visible
+from semigen.common.text import shortened, visible
 from semigen.comparison import lean
 from semigen.judgement.giveaway import sentence
 
@@ -26,6 +26,7 @@ _LEANINGS = {
 _COLORS = {"helped": "good", "hurt": "bad"}
 _MUCH = 0.6  # of all rows in one class
 _FAR = 10.0
+_MOST_NAME = 80
 MOST_COLUMN_ROWS = 400
 KINDS = {"number": "number", "flag": "true/false", "category": "category"}
 
@@ -38,6 +39,7 @@ def view(record: Record) -> dict[str, Any]:
         "title": f"{source_name(record)}: {record['target']}",
         "source": source_name(record),
         "headline": headline,
+        "ranking": about_ranking(record),
         "tone": tone,
         "tiles": tiles(record),
         "todo": todo(record),
@@ -106,6 +108,23 @@ def about_telling(record: Record) -> str | None:
     """What to ask about columns that alone tell the class of every labeled row; None without them."""
     names = record.get("telling_columns")
     return sentence([visible(str(one)) for one in names]) if names else None
+
+
+def about_ranking(record: Record) -> str | None:
+    """How well the rarer of two classes is told apart; None with other numbers of classes."""
+    found = (record.get("held_out") or {}).get("ranking")
+    if not found:
+        return None
+
+    def estimate(one: Record) -> str:
+        return f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
+
+    of, share = shortened(visible(str(found["of"])), _MOST_NAME), found["share"]
+    return (
+        f"Ranking by the probability of {of} ({100 * share:.1f} % of the held-out rows): ROC AUC "
+        f"{estimate(found['auc'])}, average precision {estimate(found['average_precision'])}; by chance 0.5 "
+        f"and {share:.3f}."
+    )
 
 
 def todo(record: Record) -> list[tuple[str, str, str]]:

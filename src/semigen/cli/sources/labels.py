@@ -24,7 +24,7 @@ from semigen.exceptions import TableError
 from semigen.io.tables import is_text, value_type
 
 _WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0")  # 1.00 is another text, and must not become the same class
-_MANY_CLASSES = 20
+_MANY_CLASSES, _MOST_CLASSES = 20, 200
 
 
 def require_columns(names: Sequence[str], wanted: Sequence[str], path: Path, wanted_by: str) -> None:
@@ -81,7 +81,7 @@ def labels_of(
             f"{path}: column {name!r} has {one or 'no label in'} {counted(len(labels), 'row')}: label rows "
             "of at least two classes ('semigen label' or 'semigen next' asks for those that teach most)."
         )
-    _refuse_measurements(found, name, path)
+    _refuse_measurements(found, len(labels), name, path)
     return labels, tuple(_notes(found, column, len(labels), name, options))
 
 
@@ -193,10 +193,13 @@ def _most_frequent_spelling(labels: NDArray[Any], count: Sequence[int] | None = 
     return found
 
 
-def _refuse_measurements(found: Counter[Any], name: str, path: Path) -> None:
-    """Refuse a column that measures something, or names every row."""
+def _refuse_measurements(found: Counter[Any], n_rows: int, name: str, path: Path) -> None:
+    """Refuse a column that measures something, or names every row; classes may have a label each."""
     n_labeled = found.total()
-    if len(found) <= max(_MANY_CLASSES, n_labeled // 2):
+    most = max(_MANY_CLASSES, n_labeled // 2)
+    if all(isinstance(label, str) and plain_number(label) is None for label in found):
+        most = max(most, min(_MOST_CLASSES, n_rows // 2))
+    if len(found) <= most:
         return
     what = "measurements" if any(_is_fraction(label) for label in found) else "names of rows"
     raise TableError(

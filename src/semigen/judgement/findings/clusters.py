@@ -35,7 +35,7 @@ def clusters_are_classes(study: Study) -> Finding | None:
     }
     seen = (
         f"the model with all rows expects to be right in {percent(expected)} of the rows and is right in "
-        f"{percent(found.value)} of {len(correct)} labels that it had not seen"
+        f"{percent(found.value)} of {len(correct):,} labels that it had not seen"
     )
     if z < NEAR and gap > LEAST_GAP:
         return Finding(
@@ -92,7 +92,7 @@ def label_equivalents(study: Study) -> Finding | None:
         "worth of the unlabeled rows",
         "good",
         evidence,
-        f"{said}; there are {len(study.code)} labels.",
+        f"{said}; there are {len(study.code):,} labels.",
     )
 
 

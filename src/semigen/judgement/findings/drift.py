@@ -27,7 +27,7 @@ def drift(study: Study) -> Finding | None:
     """
     whole, supervised = study.fits[1.0], study.fits[0.0]
     rng = np.random.default_rng(study.random_state)
-    own = np.arange(len(study.code))
+    own, seen = np.arange(len(study.code)), study.table.matrix[study.labeled]
     labels = study.labels.take(study.labeled)
 
     def statistic(theirs: np.ndarray, ours: np.ndarray) -> float:
@@ -37,14 +37,13 @@ def drift(study: Study) -> Finding | None:
     observed = statistic(
         study.joint[0.0][study.labeled][own, study.code], study.joint[1.0][study.labeled][own, study.code]
     )
-    model = clone(supervised).set_params(calibrate=1.0)
-    if model.covariance == "auto":
-        model.set_params(covariance="full")
+    model = clone(supervised).set_params(calibrate=1.0, family=supervised.mixture_.family)  # as labels chose
     drawn = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for _ in range(N_TABLES):
-            rows = ReadTable(study.table.schema, draw_like(whole.mixture_, whole.params_, study.code, rng))
+            drawn_rows = draw_like(whole.mixture_, whole.params_, study.code, rng, seen)
+            rows = ReadTable(study.table.schema, drawn_rows)
             try:
                 fit = model.fit(rows, labels)
             except ParameterError:

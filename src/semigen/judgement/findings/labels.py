@@ -60,7 +60,7 @@ def suspicious_labels(study: Study) -> Finding | None:
         "labels that look wrong",
         "caution",
         evidence,
-        f"{counted(len(listed), 'label')} of {n} look{'s' if len(listed) == 1 else ''} wrong, first of "
+        f"{counted(len(listed), 'label')} of {n:,} look{'s' if len(listed) == 1 else ''} wrong, first of "
         f"all row {first['row']} (from 0): labeled {first['label']!r}, while "
         f"models that had not seen the label say {first['alternative']!r}. Check them.",
     )

@@ -47,7 +47,7 @@ def held_out_change(study: Study) -> Finding | None:
         "held-out labels",
         severities[decided],
         {"n_rows": n, "best_unlabeled_weight": best, "path": path},
-        f"On {n} held-out labels {says[decided]}: log-loss {change_of_one}.",
+        f"On {n:,} held-out labels {says[decided]}: log-loss {change_of_one}.",
     )
 
 
