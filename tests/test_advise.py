@@ -422,15 +422,48 @@ def test_near_duplicates_across_labels_are_seen():
     assert sorted(found.evidence["pairs"][0]["rows"]) == sorted([one, other])
 
 
+@pytest.mark.parametrize("n_filled", [0, 1, 3])
+def test_a_column_may_have_few_values_in_labeled_rows(n_filled):
+    X, y = np.column_stack([clean().X, clean().X[:, 0]]), clean().y
+    labeled = np.flatnonzero([label is not None for label in y])
+    X[labeled[n_filled:], 3] = np.nan
+    found = look(X, y)
+    assert found.held_out is not None
+    assert signs(found)["agreement"] > 0.9
+
+
 def test_rare_classes_are_named():
     y = clean().y.copy()
     assert rare_classes(clean_study()) is None
     y[[i for i in range(40) if y[i] == 1][2:]] = None
     found = rare_classes(look(clean().X, y))
     assert found.severity == "caution"
-    assert found.evidence["classes"] == [
-        {"class": 1, "n_labeled": 2, "share": pytest.approx(2 / 22, abs=0.05)}
-    ]
+    (rare,) = found.evidence["classes"]
+    assert (rare["class"], rare["n_labeled"]) == (1, 2)
+    assert rare["share"] == pytest.approx(2 / 22, abs=0.05)
+    assert (clean().y_true[rare["most_like"]] == 1).all()
+    assert all(y[row] is None for row in rare["most_like"])
+    asked = f"Label more of its rows; most like 1: {rare['most_like'][0]}, "
+    assert f"of 1 (2): what is said of such a class is uncertain. {asked}" in found.sentence
+
+
+def test_of_many_rare_classes_the_rarest_are_named():
+    made = make_gaussian_classes(8, 192, 7, n_classes=8, distance=3, random_state=0)
+    y = np.full(200, None)
+    for k in range(8):
+        y[np.flatnonzero(made.y_true == k)[: 9 if k < 2 else 4 - (k == 5)]] = k
+    found = rare_classes(look(made.X, y, weights=(0.0, 1.0)))
+    assert found.severity == "note"
+    assert len(found.evidence["classes"]) == 6
+    assert found.sentence.startswith("Few labels (of 41) of 5 (3), 2 (4), 3 (4), 4 (4), 2 more: ")
+
+
+def test_a_small_share_is_no_lack_of_labels():
+    made = make_gaussian_classes(400, 100, 3, class_prior=(0.98, 0.02), distance=4, random_state=0)
+    found = rare_classes(look(made.X, made.y, weights=(0.0, 1.0)))
+    n = found.evidence["classes"][0]["n_labeled"]
+    assert n >= 5
+    assert found.sentence.startswith(f"A small share (of 400) of 1 ({n}): accuracy hardly tells")
 
 
 # The parts

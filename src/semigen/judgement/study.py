@@ -33,6 +33,9 @@ Rows = NDArray[np.intp]
 WEIGHTS = (0.0, 0.01, 0.1, 1.0)
 """λ that are compared: how much an unlabeled row counts."""
 LOGISTIC, FOREST = "logistic regression", "random forest"
+NEXT_TO_NONE = 1e-6
+"""In place of λ = 0 where the labeled rows of a fold may have no value in a column: it is then known from the
+unlabeled rows."""
 MOST_UNLABELED, MOST_LABELED = 3000, 3000
 """Of more rows as many are drawn at random."""
 
@@ -221,7 +224,8 @@ def study(
             "each class."
         )
     model = _model(estimator)
-    every = {one: clone(model).set_params(unlabeled_weight=one, unlabeled=None) for one in weights}
+    least = NEXT_TO_NONE if _may_lack(table.matrix, labels) else 0.0
+    every = {one: clone(model).set_params(unlabeled_weight=one or least, unlabeled=None) for one in weights}
     with_forest = with_forest and not issparse(table.matrix)
     report = _Report(steps or Steps(0, None), len(every), len(every) + 1 + with_forest, labels)
     with warnings.catch_warnings():
@@ -269,6 +273,15 @@ def _model(estimator: MixtureClassifier | None) -> MixtureClassifier:
             "they cannot be left out: ask for advice about a MixtureClassifier without them."
         )
     return estimator
+
+
+def _may_lack(matrix: Any, labels: Labels) -> bool:
+    """Whether a column has so few values in labeled rows that one fold may have them all."""
+    if issparse(matrix):
+        return False
+    labeled = matrix[labels.is_labeled]
+    n_filled = len(labeled) - np.isnan(labeled).sum(axis=0)
+    return bool(n_filled.min() <= -(-len(labeled) // N_SPLITS) < len(labeled))
 
 
 def _drawn(labels: Labels, weight: Array, seed: int) -> Rows:
