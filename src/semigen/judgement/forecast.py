@@ -188,8 +188,8 @@ class Forecast(Printed):
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values that JSON can hold.
 
-        ``"told"`` names models whose future can be told; ``"forecast"`` of a curve has the errors with 1, 2, 4
-        and 8 times as many labels.
+        ``"told"`` names models whose future can be told; ``"forecast"`` of a curve has the errors with 1, 2,
+        4 and 8 times as many labels.
         """
         return {
             "n_labeled": self.n_labeled,
