@@ -17,12 +17,11 @@ from sklearn.linear_model import LogisticRegression
 
 import semigen
 from command_line import error_of, here, run
-from semigen.comparison.rule import HARMFUL, SAFE
 from semigen.datasets import HARM_DESIGNS, make_gaussian_classes, make_harm
 from semigen.em import ThreadEngine
 from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement import diagnostics
-from semigen.judgement.advice import advice_on, decide
+from semigen.judgement.advice import HARMFUL, SAFE, advice_on, decide
 from semigen.judgement.efficiency import efficiency
 from semigen.judgement.findings import LOOKS
 from semigen.judgement.findings.clusters import clusters_are_classes, label_equivalents
@@ -219,11 +218,17 @@ def test_a_tree_is_read_down_to_a_leaf():
         ((0, 0), (0.1, 0.2)),
     ):
         assert harm.mean(signs_of) == pytest.approx(np.mean(shares))
-        signs_by_name = dict(zip("ab", signs_of, strict=True))
+        signs_by_name = {**dict(zip("ab", signs_of, strict=True)), "log labels": 1.0}
         assert harm.probabilities(signs_by_name) == pytest.approx([np.mean(shares)] * 2)
     steeper = Harm.from_dict({**harm.to_dict(), "slope": 2.0, "intercept": 1.0})
     odds = np.exp(1.0) * (0.35 / 0.65) ** 2
-    assert steeper.probabilities({"a": 1, "b": 5}) == pytest.approx((odds / (1 + odds), 0.35))
+    ten = {"a": 1, "b": 5, "log labels": np.log(10)}
+    assert steeper.probabilities(ten) == pytest.approx((odds / (1 + odds), 0.35))
+    by_labels = Harm.from_dict({**harm.to_dict(), "slope_by_labels": 0.5, "average_slope_by_labels": -0.5})
+    odds = [(0.35 / 0.65) ** (1 + change * np.log(2)) for change in (0.5, -0.5)]
+    twenty = {**ten, "log labels": np.log(20)}
+    assert by_labels.probabilities(twenty) == pytest.approx([one / (1 + one) for one in odds])
+    assert by_labels.probabilities(ten) == pytest.approx((0.35, 0.35))
 
 
 # Each look: what was planted is seen, and clean rows are clean.
@@ -506,7 +511,7 @@ def test_the_recommendation_follows_the_table():
 
 
 def test_a_mixture_is_recommended_where_unlabeled_rows_help_it_and_else_the_ensemble():
-    few = make_gaussian_classes(6, 100, 2, distance=3, random_state=1)
+    few = make_gaussian_classes(12, 100, 2, distance=3, random_state=1)
     helped = advised(few.X, few.y)
     assert helped.recommendation.kind == "generative"
     assert helped.verdict.startswith("use")
