@@ -17,13 +17,12 @@ from sklearn.linear_model import LogisticRegression
 
 import semigen
 from command_line import error_of, here, run
-from semigen.comparison.rule import HARMFUL, SAFE
 from semigen.data.labels import encode
 from semigen.datasets import HARM_DESIGNS, make_gaussian_classes, make_harm
 from semigen.em import ThreadEngine
 from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement import diagnostics
-from semigen.judgement.advice import advice_on, decide, told_by_labels
+from semigen.judgement.advice import HARMFUL, SAFE, advice_on, decide, told_by_labels
 from semigen.judgement.efficiency import efficiency
 from semigen.judgement.findings import LOOKS
 from semigen.judgement.findings.clusters import clusters_are_classes, label_equivalents
@@ -220,11 +219,17 @@ def test_a_tree_is_read_down_to_a_leaf():
         ((0, 0), (0.1, 0.2)),
     ):
         assert harm.mean(signs_of) == pytest.approx(np.mean(shares))
-        signs_by_name = dict(zip("ab", signs_of, strict=True))
+        signs_by_name = {**dict(zip("ab", signs_of, strict=True)), "log labels": 1.0}
         assert harm.probabilities(signs_by_name) == pytest.approx([np.mean(shares)] * 2)
     steeper = Harm.from_dict({**harm.to_dict(), "slope": 2.0, "intercept": 1.0})
     odds = np.exp(1.0) * (0.35 / 0.65) ** 2
-    assert steeper.probabilities({"a": 1, "b": 5}) == pytest.approx((odds / (1 + odds), 0.35))
+    ten = {"a": 1, "b": 5, "log labels": np.log(10)}
+    assert steeper.probabilities(ten) == pytest.approx((odds / (1 + odds), 0.35))
+    by_labels = Harm.from_dict({**harm.to_dict(), "slope_by_labels": 0.5, "average_slope_by_labels": -0.5})
+    odds = [(0.35 / 0.65) ** (1 + change * np.log(2)) for change in (0.5, -0.5)]
+    twenty = {**ten, "log labels": np.log(20)}
+    assert by_labels.probabilities(twenty) == pytest.approx([one / (1 + one) for one in odds])
+    assert by_labels.probabilities(ten) == pytest.approx((0.35, 0.35))
 
 
 # Each look: what was planted is seen, and clean rows are clean.
@@ -423,15 +428,48 @@ def test_near_duplicates_across_labels_are_seen():
     assert sorted(found.evidence["pairs"][0]["rows"]) == sorted([one, other])
 
 
+@pytest.mark.parametrize("n_filled", [0, 1, 3])
+def test_a_column_may_have_few_values_in_labeled_rows(n_filled):
+    X, y = np.column_stack([clean().X, clean().X[:, 0]]), clean().y
+    labeled = np.flatnonzero([label is not None for label in y])
+    X[labeled[n_filled:], 3] = np.nan
+    found = look(X, y)
+    assert found.held_out is not None
+    assert signs(found)["agreement"] > 0.9
+
+
 def test_rare_classes_are_named():
     y = clean().y.copy()
     assert rare_classes(clean_study()) is None
     y[[i for i in range(40) if y[i] == 1][2:]] = None
     found = rare_classes(look(clean().X, y))
     assert found.severity == "caution"
-    assert found.evidence["classes"] == [
-        {"class": 1, "n_labeled": 2, "share": pytest.approx(2 / 22, abs=0.05)}
-    ]
+    (rare,) = found.evidence["classes"]
+    assert (rare["class"], rare["n_labeled"]) == (1, 2)
+    assert rare["share"] == pytest.approx(2 / 22, abs=0.05)
+    assert (clean().y_true[rare["most_like"]] == 1).all()
+    assert all(y[row] is None for row in rare["most_like"])
+    asked = f"Label more of its rows; most like 1: {rare['most_like'][0]}, "
+    assert f"of 1 (2): what is said of such a class is uncertain. {asked}" in found.sentence
+
+
+def test_of_many_rare_classes_the_rarest_are_named():
+    made = make_gaussian_classes(8, 192, 7, n_classes=8, distance=3, random_state=0)
+    y = np.full(200, None)
+    for k in range(8):
+        y[np.flatnonzero(made.y_true == k)[: 9 if k < 2 else 4 - (k == 5)]] = k
+    found = rare_classes(look(made.X, y, weights=(0.0, 1.0)))
+    assert found.severity == "note"
+    assert len(found.evidence["classes"]) == 6
+    assert found.sentence.startswith("Few labels (of 41) of 5 (3), 2 (4), 3 (4), 4 (4), 2 more: ")
+
+
+def test_a_small_share_is_no_lack_of_labels():
+    made = make_gaussian_classes(400, 100, 3, class_prior=(0.98, 0.02), distance=4, random_state=0)
+    found = rare_classes(look(made.X, made.y, weights=(0.0, 1.0)))
+    n = found.evidence["classes"][0]["n_labeled"]
+    assert n >= 5
+    assert found.sentence.startswith(f"A small share (of 400) of 1 ({n}): accuracy hardly tells")
 
 
 # The parts
@@ -475,7 +513,7 @@ def test_the_recommendation_follows_the_table():
 
 
 def test_a_mixture_is_recommended_where_unlabeled_rows_help_it_and_else_the_ensemble():
-    few = make_gaussian_classes(6, 100, 2, distance=3, random_state=1)
+    few = make_gaussian_classes(12, 100, 2, distance=3, random_state=1)
     helped = advised(few.X, few.y)
     assert helped.recommendation.kind == "generative"
     assert helped.verdict.startswith("use")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
@@ -14,6 +15,7 @@ from semigen.datasets import make_gaussian_classes
 from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement.curves import CurvePrior, Measured, measure, power_laws, zero_line
 from semigen.judgement.forecast import Crossover, crossover, forecast, measured_curves
+from semigen.reporting.figures import _learning_curve
 
 FLAT = CurvePrior(
     exponent=0.0, exponent_sd=100.0, log_error=0.0, log_error_sd=100.0, roughness=1e-3, apart=0.0, alike=0.0
@@ -196,9 +198,9 @@ def test_what_is_said_of_models_that_may_overtake(found):
     ) in found.sentence
     assert found.to_dict()["gain"]["value"] == gain.value
     assert said(0.6, 30.0, 0.0, None).endswith(
-        f"These labels cannot tell whether another model overtakes it: {other} (60% probable within ten "
-        "times as many)."
+        "Whether another model would overtake it cannot be told from these labels."
     )
+    assert replace(found, crossovers=()).told == {found.best}
     assert said(0.6, 30.0, 4.0, None).endswith(
         f"With about 30 more labels the {other} model would overtake it (95 % interval: 4 to never)."
     )
@@ -206,6 +208,20 @@ def test_what_is_said_of_models_that_may_overtake(found):
         f"That the {other} model would overtake it within ten times as many labels is 20% probable."
     )
     assert said(0.6, 1.0, 0.0, None).endswith(f"The {other} model is about as good.")
+
+
+def test_figures_continue_only_curves_whose_future_is_told(found):
+    none = tuple(replace(one, low=0.0, high=None) for one in found.crossovers)
+    every = tuple(replace(one, low=1.0) for one in found.crossovers)
+    for crossovers, n_told in ((none, 1), (every, len(found.curves))):
+        one = replace(found, crossovers=crossovers)
+        assert len(one.to_dict()["told"]) == n_told
+        for ax in (
+            semigen.plot(one, ax=Figure().subplots()),
+            _learning_curve({"learning_curve": one.to_dict()})[0].axes[0],
+        ):
+            farthest = [max(line.get_xdata()) > found.n_labeled for line in ax.get_lines()]
+            assert sum(farthest) == n_told
 
 
 def test_what_cannot_be_forecast(found):

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from benchmarks.accuracy import mixed, splits
+from benchmarks.accuracy import mixed, packages, splits
 from semigen.datasets import HARM_DESIGNS, make_harm
 
 DESIGN_LABELS = (3, 5, 10, 20, 50)
 TABLE_LABELS = (5, 20)
 BOOK = ("Digit1", "USPS", "BCI", "g241c", "g241d")
 """Sets of the SSL book; COIL has six classes and 241 columns, so that a case takes many minutes."""
-DESIGN_SEEDS, TABLE_SEEDS, BOOK_SEEDS = range(30), range(4), range(1)
+DESIGN_SEEDS, TABLE_SEEDS, PACKAGE_SEEDS, BOOK_SEEDS = range(30), range(4), range(2), range(1)
 FRESH_SEED = 4
 """Designs from this seed on were drawn after the form of the prior and the odds had been chosen."""
 MOST_TRAIN, MOST_TEST, TRAIN_SHARE = 1000, 3000, 0.6
@@ -28,7 +28,8 @@ LEAST_TRAIN_PER_LABEL = 2
 
 @dataclass(frozen=True)
 class Case:
-    """One table with labels: a design, a real one, or a set of the SSL book (labels: of all classes)."""
+    """One table with labels: a design, a real one, one of an R package, or a set of the SSL book (labels: of
+    all classes)."""
 
     kind: str
     name: str
@@ -71,6 +72,13 @@ def tables(seeds: Iterable[int] = TABLE_SEEDS) -> Iterator[Case]:
         for name in there:
             for n in TABLE_LABELS:
                 yield Case("table", name, False, n, seed)
+
+
+def from_packages(seeds: Iterable[int] = PACKAGE_SEEDS) -> Iterator[Case]:
+    """Tables of R packages: those that may be learned from first, then those that are only judged."""
+    for names in (packages.LEARNED_FROM, packages.JUDGED_ONLY):
+        for seed, name, n in product(seeds, names, TABLE_LABELS):
+            yield Case("package", name, False, n, seed)
 
 
 def book(seeds: Iterable[int] = BOOK_SEEDS) -> Iterator[Case]:

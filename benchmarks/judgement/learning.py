@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import LogisticRegression
 
-from semigen.judgement.prior import CLIP, Harm, calibrated
+from benchmarks.accuracy import packages
+from semigen.judgement.prior import LOG_LABELS, Harm, calibrated, evidence
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -94,8 +95,14 @@ def lines(rows: Sequence[dict[str, str]], group: str = "name", fresh_from: float
         np.array([[float(row[name]) for name in names] for row in rows]),
         np.array([row[group] for row in rows]),
         *outcomes(rows),
-        np.array([row["kind"] != "design" or int(row["seed"]) < fresh_from for row in rows]),
+        np.array([_is_known(row, fresh_from) for row in rows]),
     )
+
+
+def _is_known(row: dict[str, str], fresh_from: float) -> bool:
+    if row["kind"] == "design":
+        return int(row["seed"]) < fresh_from
+    return row["name"] not in packages.JUDGED_ONLY
 
 
 def outcomes(rows: Sequence[dict[str, str]], of: str = "") -> tuple[Flags, Array]:
@@ -112,29 +119,41 @@ def of_average(data: Lines) -> Lines:
     return replace(data, harmful=harmful, z=z)
 
 
-def weights(data: Lines) -> Array:
-    """Weights of cases: less where test rows hardly decide, and where there are many of a table.
-
-    The second factor is the root of their number, between that tables count alike and that cases do.
-    """
-    weight = np.clip(np.abs(data.z) / CLEAR, 0.0, 1.0) * by_group(data)
+def weights(data: Lines, even: Callable[[Lines], Array] | None = None) -> Array:
+    """Weights of cases: less where test rows hardly decide, and as :func:`by_group` (or another) has them."""
+    weight = np.clip(np.abs(data.z) / CLEAR, 0.0, 1.0) * (even or by_group)(data)
     return np.asarray(weight * len(weight) / weight.sum())
 
 
 def by_group(data: Lines) -> Array:
-    """Less for each case where there are many of a table."""
+    """Less for each case where there are many of a table.
+
+    The factor is the root of their number, between that tables count alike and that cases do.
+    """
     _, place, count = np.unique(data.group, return_inverse=True, return_counts=True)
     return np.asarray(1 / np.sqrt(count[place]))
 
 
-def grow(data: Lines, n_trees: int = N_TREES) -> Harm:
+def by_kind(data: Lines) -> Array:
+    """The same, and designs, tables and tables of R packages count alike."""
+    weight, kinds = by_group(data), data.column("kind")
+    for kind in np.unique(kinds):
+        weight[kinds == kind] /= weight[kinds == kind].sum()
+    return np.asarray(weight * len(weight) / weight.sum())
+
+
+def grow(data: Lines, n_trees: int) -> ExtraTreesRegressor:
     """Small extremely randomized trees (Geurts, Ernst & Wehenkel 2006, *Machine Learning* 63:3).
 
     What they learn is no yes or no but ``1 / (1 + exp(-z))``: near ½ where test rows hardly decide a case.
     """
-    model = ExtraTreesRegressor(
+    return ExtraTreesRegressor(
         n_trees, max_depth=DEPTH, min_samples_leaf=LEAST_OF_LEAF, max_features=0.4, random_state=0
-    ).fit(data.x, expit(data.z), sample_weight=by_group(data))
+    ).fit(data.x, expit(data.z), sample_weight=by_kind(data))
+
+
+def plain(model: ExtraTreesRegressor, names: Sequence[str]) -> Harm:
+    """Trees as small plain numbers."""
     trees = [one.tree_ for one in model.estimators_]
     roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
     sign = np.concatenate([np.where(tree.children_left < 0, -1, tree.feature) for tree in trees])
@@ -148,7 +167,7 @@ def grow(data: Lines, n_trees: int = N_TREES) -> Harm:
     if not np.array_equal(left[inner], inner + 1):
         raise RuntimeError("scikit-learn numbers nodes in another order than depth first.")
     return Harm(
-        data.names,
+        names,
         roots.tolist(),
         sign.tolist(),
         np.where(sign < 0, share, limit).round(DIGITS).tolist(),
@@ -161,45 +180,44 @@ def left_out_means(data: Lines, n_trees: int = N_TREES) -> Array:
     found = np.empty(len(data.rows))
     for one in np.unique(data.group):
         out = data.group == one
-        harm = grow(data.take(~out & data.known), n_trees)
-        found[out] = [harm.mean(row) for row in data.x[out].tolist()]
+        found[out] = grow(data.take(~out & data.known), n_trees).predict(data.x[out])
     return found
 
 
-def calibration(data: Lines, means: Array) -> tuple[float, float]:
-    """Slope and intercept of the log odds of harm on those of the means."""
-    x = logit(np.clip(means, CLIP, 1 - CLIP))[:, None]
-    model = LogisticRegression(C=10.0).fit(x, data.harmful, sample_weight=weights(data))
-    return float(model.coef_[0, 0]), float(model.intercept_[0])
+def calibration(data: Lines, means: Array) -> tuple[float, float, float]:
+    """Slope and intercept of the log odds of harm on those of the means, and the slope's own by labels."""
+    x = evidence(means, data.numbers(LOG_LABELS))
+    model = LogisticRegression(C=10.0).fit(x, data.harmful, sample_weight=weights(data, by_kind))
+    return float(model.coef_[0, 0]), float(model.intercept_[0]), float(model.coef_[0, 1])
 
 
 def left_out(data: Lines, n_trees: int = N_TREES) -> tuple[Array, Array]:
     """Probabilities of harm of full weight and of the average, learned without the table, (n,) each."""
     means, found = left_out_means(data, n_trees), (np.empty(len(data.rows)), np.empty(len(data.rows)))
+    log_labels = data.numbers(LOG_LABELS)
     for harm, outcome in zip(found, (data, of_average(data)), strict=True):
         for one in np.unique(data.group):
             out = data.group == one
             others = ~out & data.known
-            harm[out] = calibrated(means[out], *calibration(outcome.take(others), means[others]))
+            numbers = calibration(outcome.take(others), means[others])
+            harm[out] = calibrated(means[out], log_labels[out], *numbers)
     return found
 
 
 def everything(rows: Sequence[dict[str, str]]) -> dict[str, Harm]:
     """What the package keeps: with held-out labels and without."""
     data = lines(rows)
+    data = data.take(data.known)
     blind = data.only([one for one in data.names if one not in BLIND])
     found = {}
     for name, each, n_trees in (("held out", data, N_TREES), ("blind", blind, N_BLIND_TREES)):
         means = left_out_means(each, n_trees)
-        numbers = (*calibration(each, means), *calibration(of_average(each), means))
-        slope, intercept, average_slope, average_intercept = (round(one, DIGITS) for one in numbers)
-        found[name] = replace(
-            grow(each, n_trees),
-            slope=slope,
-            intercept=intercept,
-            average_slope=average_slope,
-            average_intercept=average_intercept,
-        )
+        own, average = (calibration(one, means) for one in (each, of_average(each)))
+        keys = ("slope", "intercept", "slope_by_labels")
+        numbers = dict(zip(keys, own, strict=True))
+        numbers |= {f"average_{key}": one for key, one in zip(keys, average, strict=True)}
+        rounded = {key: round(one, DIGITS) for key, one in numbers.items()}
+        found[name] = replace(plain(grow(each, n_trees), each.names), **rounded)
     return found
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from benchmarks.accuracy import packages
 from benchmarks.judgement import suspects
 from benchmarks.judgement.cases import FRESH_SEED
 from benchmarks.judgement.verdicts import Judged
@@ -30,8 +31,10 @@ def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases]) -> str:
     fresh : mapping {"name" or "seed": sequence of Judged}
         Judged by priors that have seen none of the fresh draws: without the design, and with other draws.
     """
-    designs = [one for one in cases if one.kind == "design"]
-    real, book = ([one for one in cases if one.kind == kind] for kind in ("table", "book"))
+    kinds = ("design", "table", "package", "book")
+    designs, real, from_packages, book = ([one for one in cases if one.kind == kind] for kind in kinds)
+    unseen = [one for one in from_packages if one.name in packages.JUDGED_ONLY]
+    from_packages = [one for one in from_packages if one.name not in packages.JUDGED_ONLY]
     parts = ["# Judgement", "", _INTRODUCTION, "", "## Designs", "", _verdicts(designs), ""]
     for group, title in _FRESH.items():
         drawn = [one for one in fresh[group] if one.kind == "design" and one.seed >= FRESH_SEED]
@@ -41,23 +44,33 @@ def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases]) -> str:
                 "",
                 _verdicts(drawn),
                 "",
-                _reliability(drawn, []),
+                _reliability({"designs": drawn}),
                 "",
             ]
     if real:
         parts += ["## Real tables", "", _verdicts(real), ""]
+    for title, found in (
+        ("Tables of R packages", from_packages),
+        ("Real tables and tables of R packages", [*real, *from_packages]),
+        ("Tables of R packages that nothing was learned from", unseen),
+    ):
+        if from_packages:
+            parts += [f"## {title}", "", _verdicts(found), ""]
     if book:
         parts += ["## SSL book (with the number of all labels)", "", _verdicts(book), ""]
-    parts += ["## Is the stated probability of harm right?", "", _reliability(designs, real), ""]
-    parts += ["## What following the advice costs and gains", "", _following(designs, real), ""]
+    groups = {"designs": designs, "real tables": real, "R packages": [*from_packages, *unseen]}
+    parts += ["## Is the stated probability of harm right?", "", _reliability(groups), ""]
+    parts += ["## What following the advice costs and gains", "", _following(groups), ""]
     if real:
         parts += ["## Real tables, one by one", "", _by_table(real), ""]
+    if from_packages:
+        parts += ["## Tables of R packages, one by one", "", _by_table([*from_packages, *unseen]), ""]
     parts += ["## Designs, one by one", "", _by_design(designs), ""]
     parts += ["## The same, by a prior that knows other draws of the design", "", _verdicts(known), ""]
     parts += [_by_design(known), ""]
-    found = suspects.read()
-    if found:
-        parts += ["## Labels that look wrong", "", suspects.page(found), ""]
+    flipped = suspects.read()
+    if flipped:
+        parts += ["## Labels that look wrong", "", suspects.page(flipped), ""]
     return "\n".join(parts)
 
 
@@ -85,11 +98,11 @@ def _line(name: str, cases: Cases) -> list[str]:
     ]
 
 
-def _reliability(designs: Cases, real: Cases) -> str:
+def _reliability(groups: Mapping[str, Cases]) -> str:
     lines = []
     for low, high in pairwise(BINS):
         line = [f"{100 * low:.0f}–{100 * high:.0f} %"]
-        for cases in (designs, real):
+        for cases in groups.values():
             mine = [one for one in cases if low <= one.harm < high or (high == 1.0 and one.harm == 1.0)]
             line += [
                 str(len(mine)),
@@ -97,13 +110,12 @@ def _reliability(designs: Cases, real: Cases) -> str:
                 _percent([one.change > 0 for one in mine]),
             ]
         lines.append(line)
-    head = ["said", "designs", "mean said", "harmed", "tables", "mean said", "harmed"]
-    return table(head, lines)
+    return table(["said", *(cell for name in groups for cell in (name, "mean said", "harmed"))], lines)
 
 
-def _following(designs: Cases, real: Cases) -> str:
+def _following(groups: Mapping[str, Cases]) -> str:
     lines = []
-    for title, cases in (("designs", designs), ("real tables", real)):
+    for title, cases in groups.items():
         for n in sorted({one.labels_per_class for one in cases}):
             mine = [one for one in cases if one.labels_per_class == n]
             helped = [one for one in mine if one.error_change < -HELP]

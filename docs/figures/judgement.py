@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 ROOT = Path(__file__).parents[2]
-BLUE, ORANGE, GRAY = "#2f6db3", "#c2621b", "#9a9a9a"
+BLUE, ORANGE, GREEN, GRAY = "#2f6db3", "#c2621b", "#2c8a57", "#9a9a9a"
 BINS = np.array([0, 0.1, 0.25, 0.4, 0.6, 0.75, 0.9, 1.0001])
 
 
@@ -42,6 +42,7 @@ def reliability(cases):
     for kind, color, marker, name in (
         ("design", ORANGE, "s", "designs"),
         ("table", BLUE, "o", "real tables"),
+        ("package", GREEN, "^", "tables of R packages"),
     ):
         mine = cases[cases["kind"] == kind]
         if mine.empty:

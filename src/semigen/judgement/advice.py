@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from semigen._version import __version__
 from semigen.common.checks import integer
 from semigen.common.progress import Progress, Steps
-from semigen.comparison import Comparison, is_negligible, lean
+from semigen.comparison import Comparison, is_negligible
 from semigen.comparison.rule import ROWS_THAT_TELL
 from semigen.data.weights import read_labels
 from semigen.exceptions import LabelError
@@ -26,6 +26,9 @@ from semigen.mixture import MixtureClassifier
 Said = Literal["use", "use with weight λ", "do not use", "not enough labels to tell"]
 HALF = 0.5
 """λ of an ensemble of the models with and without the unlabeled rows."""
+SAFE, HARMFUL = 1 / 5, 7 / 9
+"""Probabilities of harm up to which rows are advised, at odds of 4 : 1, and from which they are advised
+against, at odds of 7 : 2 (``benchmarks/judgement``)."""
 SURE = 0.91
 """What is at least as probable as the 95 % interval of many held-out labels says."""
 
@@ -37,9 +40,9 @@ class Advice:
     The question is about a :class:`semigen.MixtureClassifier` with the unlabeled rows and the same model
     without them (λ = 0): does the log-loss on new rows fall? ``harm_probability`` joins what held-out labels
     say with what the rows themselves say (:mod:`semigen.judgement.prior`); 100 held-out labels or more decide
-    by themselves where their 95 % interval leaves out 0. It decides where the odds are
-    4 : 1 or more that they help, or 3 : 1 or more that they hurt, which costs about twice as much. Where it
-    does not, an ensemble of both models is advised if the odds are 4 : 1 that their average helps.
+    by themselves where their 95 % interval leaves out 0. It decides where the odds are 4 : 1 or more that
+    they help, or 7 : 2 or more that they hurt. Where it does not, an ensemble of both models is advised if
+    the odds are 4 : 1 that their average helps.
 
     Attributes
     ----------
@@ -278,11 +281,10 @@ def told_by_labels(harm: tuple[float, float], found: Study) -> tuple[float, floa
 
 def decide(harm: float, harm_of_average: float) -> tuple[Said, float | None]:
     """The verdict, and the weight of the model with the unlabeled rows, from the probabilities of harm."""
-    leaning = lean(harm)
-    if leaning == "helped":
+    if harm <= SAFE:
         return "use", 1.0
-    if leaning == "hurt":
+    if harm >= HARMFUL:
         return "do not use", 0.0
-    if lean(harm_of_average) == "helped":
+    if harm_of_average <= SAFE:
         return "use with weight λ", HALF
     return "not enough labels to tell", None

@@ -72,7 +72,7 @@ class Crossover:
     name, beside : str
         The other model, and the best one now.
     probability : float
-        That it happens with at most ten times as many labels.
+        That it happens with at most ten times as many labels; of 20 to 140 labels no better than a coin.
     more_labels : float or None
         How many more labels it takes (median); None: probably more than that, or it never happens.
     low, high : float or None
@@ -162,12 +162,11 @@ class Forecast(Printed):
             f"{_percent(now)}. With twice as many labels it should be {_lower(gain.value)} (80 % interval: "
             f"{_lower(gain.high)} to {_lower(gain.low)})."
         ]
-        unknown = []
         for one in sorted(self.crossovers, key=lambda one: -one.probability):
             if one.more_labels is not None and one.more_labels < ALIKE * self.n_labeled:
                 said.append(f"The {one.name} model is about as good.")
-            elif one.says_nothing:
-                unknown.append(f"{one.name} ({one.probability:.0%} probable within ten times as many)")
+            elif one.name not in self.told:
+                said.append("Whether another model would overtake it cannot be told from these labels.")
             elif one.more_labels is None or one.low is None:
                 said.append(
                     f"That the {one.name} model would overtake it within ten times as many labels is "
@@ -179,14 +178,18 @@ class Forecast(Printed):
                     f"With about {one.more_labels:.0f} more labels the {one.name} model would overtake it "
                     f"(95 % interval: {one.low:.0f} to {high})."
                 )
-        if unknown:
-            said.append(f"These labels cannot tell whether another model overtakes it: {', '.join(unknown)}.")
-        return " ".join(said)
+        return " ".join(dict.fromkeys(said))
+
+    @property
+    def told(self) -> frozenset[str]:
+        """The best model and those of which these labels can tell whether they would overtake it."""
+        return frozenset({self.best, *(one.name for one in self.crossovers if not one.says_nothing)})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values that JSON can hold.
 
-        ``"forecast"`` of a curve has the errors with 1, 2, 4 and 8 times as many labels.
+        ``"told"`` names models whose future can be told; ``"forecast"`` of a curve has the errors with 1, 2,
+        4 and 8 times as many labels.
         """
         return {
             "n_labeled": self.n_labeled,
@@ -195,6 +198,7 @@ class Forecast(Printed):
             "random_state": self.random_state,
             "confidence": CONFIDENCE,
             "best": self.best,
+            "told": sorted(self.told),
             "gain": {**asdict(self.gain(self.best)), "times": 2, "confidence": 0.8},
             "curves": [
                 {

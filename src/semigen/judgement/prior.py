@@ -16,11 +16,15 @@ from scipy.special import expit, logit
 Array = NDArray[np.float64]
 
 CLIP = 0.01
+LOG_LABELS = "log labels"
+"""The sign that says how many labels per class there are."""
 
 
 @dataclass(frozen=True)
 class Harm:
     """Small trees over signs, whose mean is calibrated: ``logit p = slope · logit(mean) + intercept``.
+
+    The slope rises with the labels per class: what signs say is surer where labels were held out.
 
     Attributes
     ----------
@@ -35,7 +39,10 @@ class Harm:
     beyond : sequence of int
         The next node for signs beyond the value; for the others it is the one that follows.
     slope, intercept : float
-    average_slope, average_intercept : float
+        For 10 labels per class.
+    slope_by_labels : float
+        What the slope gains where labels are e times as many.
+    average_slope, average_intercept, average_slope_by_labels : float
         The same for the average of the models with and without unlabeled rows.
     """
 
@@ -46,8 +53,10 @@ class Harm:
     beyond: Sequence[int]
     slope: float = 1.0
     intercept: float = 0.0
+    slope_by_labels: float = 0.0
     average_slope: float = 1.0
     average_intercept: float = 0.0
+    average_slope_by_labels: float = 0.0
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
@@ -70,15 +79,23 @@ class Harm:
     def probabilities(self, signs: Mapping[str, float]) -> tuple[float, float]:
         """Probabilities of harm of full weight and of the average, from signs by name."""
         mean = np.array(self.mean([signs[name] for name in self.names]))
-        return (
-            float(calibrated(mean, self.slope, self.intercept)),
-            float(calibrated(mean, self.average_slope, self.average_intercept)),
-        )
+        labels = np.array(signs[LOG_LABELS])
+        own = (self.slope, self.intercept, self.slope_by_labels)
+        of_average = (self.average_slope, self.average_intercept, self.average_slope_by_labels)
+        return float(calibrated(mean, labels, *own)), float(calibrated(mean, labels, *of_average))
 
 
-def calibrated(mean: Array, slope: float, intercept: float) -> Array:
+def evidence(mean: Array, log_labels: Array) -> Array:
+    """Log odds of the means of trees, and the same times the log of labels per class over 10, (n, 2)."""
+    log_odds = logit(np.clip(mean, CLIP, 1 - CLIP))
+    return np.stack([log_odds, log_odds * (log_labels - np.log(10))], axis=-1)
+
+
+def calibrated(
+    mean: Array, log_labels: Array, slope: float, intercept: float, slope_by_labels: float
+) -> Array:
     """Probabilities with other log odds."""
-    return np.asarray(expit(slope * logit(np.clip(mean, CLIP, 1 - CLIP)) + intercept))
+    return np.asarray(expit(evidence(mean, log_labels) @ np.array([slope, slope_by_labels]) + intercept))
 
 
 @cache

@@ -264,9 +264,11 @@ def _learning_curve(record: Record) -> tuple[Any, str] | None:
     for k, one in enumerate(found["curves"]):
         color, ahead = _color(k), one["forecast"]
         panel.plot(
-            one["n_labels"], [100 * error["value"] for error in one["error"]], MARKERS[k % len(MARKERS)],
-            color=color, label=label_text(one["name"]),
+            one["n_labels"], [100 * error["value"] for error in one["error"]], linewidth=0.8,
+            marker=MARKERS[k % len(MARKERS)], color=color, label=label_text(one["name"]),
         )  # fmt: skip
+        if one["name"] not in found.get("told", [found["best"]]):  # lines that cross would say too much
+            continue
         n = [point["n_labels"] for point in ahead]
         panel.plot(n, [100 * point["value"] for point in ahead], color=color, linestyle=(0, (4, 2)))
         if one["name"] == found["best"]:

@@ -89,9 +89,12 @@ def _draw_forecast(forecast: Forecast, ax: Any) -> Any:
     n = forecast.n_labeled * np.geomspace(0.2, FORECAST_TIMES, 50)
     for i, curve in enumerate(forecast.curves):
         color = f"C{i}"
+        measured = (curve.n_labels, [one.value for one in curve.error])
+        ax.plot(*measured, "o" if curve.name in forecast.told else "o-", color=color, label=curve.name)
+        if curve.name not in forecast.told:  # a line would seem to say who overtakes whom
+            continue
         found = [forecast.at(curve.name, one) for one in n]
-        ax.plot(n, [one.value for one in found], color=color, label=curve.name)
-        ax.plot(curve.n_labels, [one.value for one in curve.error], "o", color=color)
+        ax.plot(n, [one.value for one in found], color=color)
         if curve.name == forecast.best:
             ax.fill_between(
                 n, [one.low for one in found], [one.high for one in found], color=color, alpha=0.15, lw=0

@@ -12,7 +12,7 @@ from sklearn.mixture import GaussianMixture
 
 from semigen.common.plain import plain
 from semigen.evaluation.doubt import Doubts, label_doubts
-from semigen.judgement.findings.records import Finding, counted, percent
+from semigen.judgement.findings.records import Finding, counted
 from semigen.judgement.held_out import OutOfFold
 from semigen.judgement.study import FOREST, LOGISTIC, Study, name_of
 
@@ -21,6 +21,8 @@ N_NEAREST, NO_NEIGHBOR, LEAST_REACH = 10, 0.5, 1e-9
 """Nearest labeled rows, the weight of all classes alike beside them, and how far they are at least."""
 MOST_SHOWN = 20
 FEW, RARE_SHARE = 5, 0.03
+MOST_LIKE, MOST_NAMED = 5, 5
+"""Unlabeled rows that are named for a rare class, and rare classes in a sentence."""
 TWIN_DISTANCE = 0.01
 """Of the median distance of two labeled rows."""
 SURE = 0.8
@@ -174,22 +176,36 @@ def twins(study: Study) -> Finding | None:
 
 
 def rare_classes(study: Study) -> Finding | None:
-    """Classes with very few labels, or of a very small share."""
+    """Classes with few labels, or of a very small share, and the unlabeled rows that look most like them."""
     share = study.count / study.count.sum()
+    probs = (study.probs[0.0] + study.logistic)[study.unlabeled]
+    order = np.argsort(-probs, axis=0, kind="stable")[:MOST_LIKE]
     rare = [
-        {"class": plain(name), "n_labeled": int(count), "share": float(part)}
-        for name, count, part in zip(study.labels.classes.tolist(), study.count, share, strict=True)
-        if count < FEW or part < RARE_SHARE
+        {
+            "class": plain(name),
+            "n_labeled": int(study.count[k]),
+            "share": float(share[k]),
+            "most_like": study.rows[study.unlabeled[order[:, k]]].tolist(),
+        }
+        for k, name in enumerate(study.labels.classes.tolist())
+        if study.count[k] < FEW or share[k] < RARE_SHARE
     ]
     if not rare:
         return None
-    first = min(rare, key=lambda one: one["n_labeled"])
+    rare.sort(key=lambda one: one["n_labeled"])
+    first, few = rare[0], rare[0]["n_labeled"] < FEW
+    named = [f"{one['class']!r} ({one['n_labeled']})" for one in rare]
+    if len(named) > MOST_NAMED:
+        named[MOST_NAMED - 1 :] = [f"{len(named) - MOST_NAMED + 1} more"]
+    what, so = (
+        ("Few labels", "what is said of such a class is uncertain")
+        if few
+        else ("A small share", "accuracy hardly tells whether it is found")
+    )
     return Finding(
         "rare classes",
         "caution" if first["n_labeled"] < 3 else "note",
         {"classes": rare},
-        f"{counted(len(rare), 'class has', 'classes have')} very few labels, {first['class']!r} only "
-        f"{counted(first['n_labeled'], 'label')} ({percent(first['share'])}): what is said of such a "
-        f"class is uncertain; label more "
-        "of its rows.",
+        f"{what} (of {study.count.sum():,.0f}) of {', '.join(named)}: {so}. Label more of its rows; most "
+        f"like {first['class']!r}: {', '.join(map(str, first['most_like']))} (rows from 0).",
     )
