@@ -56,6 +56,16 @@ def test_missing_lists_and_numbers_are_missing_values():
     assert not filled.isna().any(axis=None)
 
 
+@pytest.mark.parametrize("make", [pd.DataFrame, pa.table], ids=["pandas", "pyarrow"])
+def test_a_table_without_any_list_has_missing_values(make):
+    schema, _ = learn(make({"age": AGE, "v": VECTORS.tolist()}))
+    found = read(schema, make({"age": AGE[:2], "v": [None, None]}))
+    assert_array_equal(found[:, 0], AGE[:2])
+    assert np.isnan(found[:, 1:]).all()
+    with pytest.raises(ColumnError, match="'v' has cells that are no lists of 3 numbers"):
+        read(schema, make({"age": AGE[:2], "v": [[1.0, 2.0], [3.0]]}))
+
+
 def test_single_precision_of_lists_is_kept():
     frame = pd.DataFrame({"v": list(VECTORS.astype(np.float32))})
     assert learn(frame)[1].dtype == np.float32

@@ -20,6 +20,7 @@ from pyarrow import dataset as arrow_dataset
 from semigen.columns.tables import plain_types
 from semigen.exceptions import TableError
 from semigen.io.delimited import WORDS_FOR_MISSING, Reading, Widths, open_delimited
+from semigen.io.embeddings import holds_numbers, names_of, numbers_of, with_numbers
 from semigen.io.files import first_line
 from semigen.io.tables import refuse_repeated, value_type
 
@@ -28,6 +29,9 @@ AHEAD = 2
 
 BUFFER = 2**20
 """Bytes of each column that are read at once."""
+
+HEAD_ROWS = 1000
+"""Rows at the start of a file that the lengths of lists are told from."""
 
 HEAD = 2**23
 """Bytes at the start of a CSV file that its columns' types are told from."""
@@ -53,6 +57,8 @@ class Part(ABC):
         Of the file in its table.
     constants : dict
         Cells of the columns that have one for all of its rows, by name.
+    lists : dict
+        How many numbers there are in the cells of a column of lists, of which each is a column of ``schema``.
     """
 
     path: str
@@ -61,6 +67,7 @@ class Part(ABC):
     schema: pa.Schema = field(repr=False)
     number: int = field(default=0, kw_only=True)
     constants: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    lists: Mapping[str, int] = field(default_factory=dict, kw_only=True)
 
     def pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]:
         """The rows, at most so many at once.
@@ -71,8 +78,11 @@ class Part(ABC):
             If the file is not what it was, or cannot be read; the error names the part of it.
         """
         self.check()
-        stored = [name for name in names if name not in self.constants]
+        holder = {one: name for name, width in self.lists.items() for one in names_of(name, width)}
+        stored = list(dict.fromkeys(holder.get(one, one) for one in names if one not in self.constants))
         for group, place, batch in self._pieces(stored, most_rows):
+            for name in self.lists.keys() & stored:
+                batch = with_numbers(batch, name, self.lists[name], place)
             yield group, place, self._completed(batch, names)
         self.check()
 
@@ -86,6 +96,27 @@ class Part(ABC):
         own = [one for one in self.schema if one.name not in constants]
         whole = pa.schema([*own, *(schema.field(name) for name in constants)], self.schema.metadata)
         return replace(self, schema=whole, constants={**self.constants, **constants})
+
+    def width(self, name: str) -> int | None:
+        """The length of the first lists in a column, None where there are none or they differ."""
+        for *_, batch in self._pieces([name], HEAD_ROWS):
+            column = batch.column(0)
+            if column.null_count < len(column):
+                found = numbers_of(column)
+                return None if found is None else found.shape[1]
+        return None
+
+    def with_lists(self, widths: Mapping[str, int]) -> Self:
+        """The file with a column for each number of columns of lists, whose lengths are ``widths``."""
+        fields = []
+        for one in self.schema:
+            if one.name in widths and holds_numbers(one.type):
+                kind = pa.float32() if pa.types.is_float32(one.type.value_type) else pa.float64()
+                fields += [pa.field(name, kind) for name in names_of(one.name, widths[one.name])]
+            else:
+                fields.append(one)
+        lists = {name: widths[name] for name in self.schema.names if name in widths}
+        return replace(self, schema=pa.schema(fields, self.schema.metadata), lists=lists)
 
     def check(self) -> None:
         """Raise a TableError if the file is not what it was."""

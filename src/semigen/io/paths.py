@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pyarrow import fs
 
 from semigen.exceptions import TableError
 from semigen.io.delimited import Reading
+from semigen.io.embeddings import holds_numbers
 from semigen.io.files import first_line
 from semigen.io.parts import DatasetPart, Part, dataset_state, part_of
 
@@ -40,7 +42,8 @@ def parts_of(path: Any, reading: Reading, file_format: str | None = None) -> lis
         If there is none, or one cannot be read.
     """
     if isinstance(path, arrow_dataset.Dataset):
-        return [DatasetPart(repr(path), fs.LocalFileSystem(), dataset_state(path), path.schema, path)]
+        whole = DatasetPart(repr(path), fs.LocalFileSystem(), dataset_state(path), path.schema, path)
+        return _with_lists([whole])
     found = _dataset(path, file_format)
     fragments = list(found.get_fragments())
     keys = [arrow_dataset.get_partition_keys(one.partition_expression) for one in fragments]
@@ -51,7 +54,17 @@ def parts_of(path: Any, reading: Reading, file_format: str | None = None) -> lis
     ]
     if not parts:
         raise TableError(f"{path} has no file: check the path.")
-    return parts
+    return _with_lists(parts)
+
+
+def _with_lists(parts: Sequence[Part]) -> list[Part]:
+    """The files with a column for each number of columns of lists of one length."""
+    widths: dict[str, int] = {}
+    for part in parts:
+        for one in part.schema:
+            if holds_numbers(one.type) and one.name not in widths and (width := part.width(one.name)):
+                widths[one.name] = width
+    return [part.with_lists(widths) for part in parts] if widths else list(parts)
 
 
 def _dataset(path: Any, kind: str | None) -> arrow_dataset.Dataset:
