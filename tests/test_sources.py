@@ -385,6 +385,15 @@ def test_a_cell_that_is_no_number_is_placed(tmp_path):
             pass
 
 
+@pytest.mark.parametrize("name", ["a.arrow", "a.parquet"])
+def test_a_file_of_another_format_is_refused_with_a_cure(tmp_path, name):
+    with pa.OSFile(str(tmp_path / name), "wb") as file, pa.ipc.new_stream(file, table().schema) as stream:
+        stream.write_table(table())
+    cure = "an Arrow file .* a stream is none" if name == "a.arrow" else "Write it as Parquet again"
+    with pytest.raises(TableError, match=rf"{name} cannot be read: .*{cure}"):
+        semigen.data.from_files(tmp_path / name, target="y")
+
+
 def test_what_a_source_cannot_do_is_said(tmp_path):
     source = semigen.data.from_parquet(written(tmp_path, table()), "y")
     with pytest.raises(LabelError, match="X is a source"):

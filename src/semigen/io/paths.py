@@ -29,6 +29,10 @@ _FORMATS = {
     ".feather": "ipc",
     ".arrow": "ipc",
 }
+_CURE = {
+    "parquet": " Write it as Parquet again, or leave it out.",
+    "ipc": " Write it as an Arrow file (pyarrow.ipc.new_file, or .feather.write_feather): a stream is none.",
+}
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _EMPTY = "__HIVE_DEFAULT_PARTITION__"
 
@@ -101,7 +105,9 @@ def _dataset(path: Any, kind: str | None) -> arrow_dataset.Dataset:
             schema=schema,
         )
     except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{path} cannot be read: {first_line(error)}") from error
+        raise TableError(
+            f"{path} cannot be read: {first_line(error).rstrip('.')}.{_CURE.get(kind or '', '')}"
+        ) from error
 
 
 def _format_of(name: str) -> str:
