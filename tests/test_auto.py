@@ -294,7 +294,7 @@ def test_unlabeled_rows_that_hurt_are_left_out(all_trees):
 def supervised_ensemble(auto, X, y):
     """The supervised models of the documented default, pooled by themselves."""
     models = [
-        (LOGISTIC, RidgeLogistic(1.0)),
+        (LOGISTIC, RidgeLogistic(0.5)),
         (EXTRA_TREES, ExtraTrees(random_state=auto.pool_.random_state)),
         (BOOSTING, BoostedTrees(random_state=auto.pool_.random_state)),
         (defaults.SUPERVISED_MIXTURE, MixtureClassifier(unlabeled_weight=0, max_iter=50, tol=1e-4)),

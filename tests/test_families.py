@@ -1,5 +1,7 @@
 """Laws of p(x | component): every family and covariance shape obeys them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from semigen import MixtureClassifier
 from semigen.arrays.linalg import floor_eigenvalues, whitener
 from semigen.exceptions import ParameterError
 from semigen.families import COVARIANCES, FAMILIES, Diag, Gaussian, LowRank, as_covariance, as_family
+from semigen.families.covariance.full import TiedLinear
 from twins import SHAPES, moments, naive_log_prob
 
 EXACT = ["full", "tied", "diag", "spherical"]
@@ -69,6 +72,37 @@ def test_a_weight_of_two_is_a_row_given_twice(family, make_problem):
     twice.add(np.hstack([problem.resp, problem.resp]))
     for a, b in zip(once.stats().second, twice.stats().second, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, TiedLinear()], ids=str)
+@pytest.mark.parametrize(
+    "lying",
+    [
+        np.ascontiguousarray,
+        np.asfortranarray,
+        lambda rows: rows.astype(np.float32),
+        lambda rows: np.repeat(rows, 2, axis=1)[:, ::2],
+    ],
+    ids=["rows", "columns", "float32", "apart"],
+)
+@pytest.mark.parametrize("center", [2.0**-6, 64.0])
+def test_statistics_do_not_depend_on_where_rows_are_and_how_they_lie(shape, lying, center, make_problem):
+    """Some walks center rows only where they are far from 0, and take others as they lie in memory."""
+    family = Gaussian(shape)
+    problem = make_problem(family, n=300)
+    rows = np.round(problem.x * 2**10) / 2**10  # so that float32 has these numbers, too
+    found = []
+    for x, middle in ((rows + 4096.0, 4096.0), (lying(rows + center), center)):
+        params = replace(problem.params.family, center=np.full(rows.shape[1], middle))
+        walk = family.walk(params, float)
+        log_prob = walk.log_prob(x).copy()
+        walk.add(problem.resp)
+        found.append((log_prob, walk.stats()))
+    (log_prob, stats), (other_log_prob, other) = found
+    np.testing.assert_allclose(other_log_prob, log_prob, atol=1e-9)
+    np.testing.assert_allclose(other.weight, stats.weight, rtol=1e-12)
+    np.testing.assert_allclose(other.first, stats.first, atol=1e-9)
+    np.testing.assert_allclose(other.second[0], stats.second[0], rtol=1e-9, atol=1e-8)
 
 
 def test_sparse_responsibilities_give_the_dense_sums(make_problem, rng):

@@ -21,6 +21,7 @@ from semigen.data.labels import encode
 from semigen.data.weights import estimated_shares
 from semigen.datasets import make_gaussian_classes
 from semigen.ensemble.defaults import LOGISTIC, MIXTURES, supervised_weights
+from semigen.ensemble.harm import LITTLE, MUCH
 from semigen.ensemble.held_out import HeldOut, pool_weights, pooled, shares_of_rows
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS, crossfitted_pair, settle
 from semigen.ensemble.training import Training
@@ -82,7 +83,7 @@ def test_supervised_models_have_the_share_that_the_probability_of_harm_gives_the
     start = {MIXTURES: 0.6, LOGISTIC: 0.5}
     found = settle(held_out, start, 20.0, False, agreement, n_columns)
     harm = found.verdict.harm_probability
-    share = min(max(2 * harm - 0.5, 0.0), 1.0)
+    share = min(max((harm - LITTLE) / (MUCH - LITTLE), 0.0), 1.0)
     assert found.supervised_share == pytest.approx(share)
     every = held_out.pool_weights(np.array([0.6, 0.5]), 20.0)
     alone = held_out.only(np.array([False, True])).pool_weights(np.array([1.1]), 20.0)

@@ -385,6 +385,15 @@ def test_a_cell_that_is_no_number_is_placed(tmp_path):
             pass
 
 
+@pytest.mark.parametrize("name", ["a.arrow", "a.parquet"])
+def test_a_file_of_another_format_is_refused_with_a_cure(tmp_path, name):
+    with pa.OSFile(str(tmp_path / name), "wb") as file, pa.ipc.new_stream(file, table().schema) as stream:
+        stream.write_table(table())
+    cure = "an Arrow file .* a stream is none" if name == "a.arrow" else "Write it as Parquet again"
+    with pytest.raises(TableError, match=rf"{name} cannot be read: .*{cure}"):
+        semigen.data.from_files(tmp_path / name, target="y")
+
+
 def test_what_a_source_cannot_do_is_said(tmp_path):
     source = semigen.data.from_parquet(written(tmp_path, table()), "y")
     with pytest.raises(LabelError, match="X is a source"):
@@ -482,3 +491,63 @@ def test_labels_that_are_no_probabilities_are_placed(tmp_path):
         semigen.data.from_parquet(tmp_path, ["y"])
     with pytest.raises(TableError, match="no column 'd'"):
         semigen.data.from_parquet(tmp_path, ["a", "d"])
+
+
+@pytest.mark.parametrize("kind", ["list", "large_list", "fixed"])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_lists_of_numbers_are_columns_of_a_source(tmp_path, kind, gaps):
+    rows = table()
+    numbers = np.column_stack([rows[f"c{j}"] for j in range(1, 4)])
+    if gaps:
+        numbers[3] = np.nan
+        numbers[700:, 1] = np.nan
+    cells = [None if np.isnan(row).all() else row.tolist() for row in numbers]
+    kinds = {
+        "list": pa.list_(pa.float64()),
+        "large_list": pa.large_list(pa.float64()),
+        "fixed": pa.list_(pa.float64(), 3),
+    }
+    lists = rows.select(["c0", "y"]).add_column(1, "e", pa.array(cells, kinds[kind]))
+    wide = rows.select(["c0"])
+    for j in range(3):
+        wide = wide.append_column(f"e[{j}]", pa.array(numbers[:, j]))
+    wide = wide.append_column("y", rows["y"])
+    found, wanted = (
+        semigen.MixtureClassifier(covariance="diag").fit(
+            semigen.data.from_files(written(new_folder(tmp_path / name), one), target="y")
+        )
+        for name, one in (("lists", lists), ("wide", wide))
+    )
+    assert found.feature_names_in_.tolist() == wanted.feature_names_in_.tolist()
+    np.testing.assert_array_equal(found.means_, wanted.means_)
+    alike = found.predict_proba(lists.select(["c0", "e"]))
+    np.testing.assert_allclose(alike, wanted.predict_proba(wide.drop_columns(["y"])), rtol=1e-12)
+    without = semigen.data.from_files(tmp_path / "lists", target="y", drop=["e"])
+    assert without.names == ("c0",)
+
+
+def new_folder(path):
+    path.mkdir()
+    return path
+
+
+def test_lists_of_another_length_are_placed(tmp_path):
+    rows = table()
+    cells = [[1.0 * j, 2.0 * (j % 7)][: 1 + (j < 1200)] for j in range(N_ROWS)]
+    folder = written(tmp_path, rows.append_column("e", pa.array(cells)))
+    source = semigen.data.from_files(folder, target="y")
+    with pytest.raises(
+        TableError, match=r"b.parquet, row group 2: the lists of column 'e' are not of 2 numbers"
+    ):
+        semigen.MixtureClassifier(max_iter=2).fit(source)
+
+
+def test_lists_of_which_the_first_are_empty_are_read_where_they_are(tmp_path):
+    rows = table()
+    numbers = np.column_stack([rows["c1"], rows["c2"]])
+    cells = [None if j < 200 else row.tolist() for j, row in enumerate(numbers)]
+    folder = written(tmp_path, rows.select(["c0", "y"]).append_column("e", pa.array(cells)))
+    model = semigen.MixtureClassifier(covariance="diag").fit(semigen.data.from_files(folder, target="y"))
+    frame = pa.table({"c0": rows["c0"], "e": pa.array(cells)})
+    assert model.means_.shape == (3, 3)
+    assert np.isfinite(model.predict_proba(frame)).all()

@@ -10,12 +10,10 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from pyarrow import parquet
 
 from semigen import MixtureClassifier
 from semigen.columns import describe, learn, read
-from semigen.data import from_files
-from semigen.exceptions import ColumnError, ColumnWarning, TableError
+from semigen.exceptions import ColumnError, ColumnWarning
 
 N = 40
 RNG = np.random.default_rng(0)
@@ -58,6 +56,16 @@ def test_missing_lists_and_numbers_are_missing_values():
     assert not filled.isna().any(axis=None)
 
 
+@pytest.mark.parametrize("make", [pd.DataFrame, pa.table], ids=["pandas", "pyarrow"])
+def test_a_table_without_any_list_has_missing_values(make):
+    schema, _ = learn(make({"age": AGE, "v": VECTORS.tolist()}))
+    found = read(schema, make({"age": AGE[:2], "v": [None, None]}))
+    assert_array_equal(found[:, 0], AGE[:2])
+    assert np.isnan(found[:, 1:]).all()
+    with pytest.raises(ColumnError, match="'v' has cells that are no lists of 3 numbers"):
+        read(schema, make({"age": AGE[:2], "v": [[1.0, 2.0], [3.0]]}))
+
+
 def test_single_precision_of_lists_is_kept():
     frame = pd.DataFrame({"v": list(VECTORS.astype(np.float32))})
     assert learn(frame)[1].dtype == np.float32
@@ -97,43 +105,3 @@ def test_vectors_belong_in_a_matrix():
     with pytest.raises(ColumnError, match=r"one column of lists .*numpy.stack\(X\)"):
         MixtureClassifier().fit(pd.Series(list(VECTORS)), Y)
     MixtureClassifier().fit(list(VECTORS), Y)
-
-
-def lists(rng, n=300):
-    truth = rng.integers(2, size=n)
-    wide = rng.normal(size=(n, 3)) + truth[:, None]
-    cells = [None if j % 50 == 7 else row for j, row in enumerate(wide.astype(np.float32).tolist())]
-    y = np.where(np.arange(n) % 4 == 0, np.array(["a", "b"])[truth], None)
-    return cells, pa.table({"u": rng.normal(size=n), "y": pa.array(y.tolist(), pa.string())})
-
-
-@pytest.mark.parametrize(
-    "kind", [pa.list_(pa.float32()), pa.list_(pa.float32(), 3), pa.large_list(pa.float64())]
-)
-def test_lists_in_files_that_are_read_in_batches_are_columns(kind, rng, tmp_path):
-    cells, plain = lists(rng)
-    table = plain.append_column("e", pa.array(cells, kind))
-    parquet.write_table(table, tmp_path / "t.parquet", row_group_size=100)
-    source = from_files(tmp_path / "t.parquet", "y", batch_rows=64)
-    assert source.names == ("u", "e[0]", "e[1]", "e[2]")
-    model = MixtureClassifier(covariance="diag").fit(source)
-    frame = table.drop_columns(["y"]).to_pandas()
-    twin = MixtureClassifier(covariance="diag").fit(frame, table["y"].to_pylist())
-    assert_allclose(model.predict_proba(frame), twin.predict_proba(frame), atol=1e-4)
-    found = np.concatenate([model.predict_proba(part.to_pandas()) for part in source.tables()])
-    assert_allclose(found, model.predict_proba(frame), atol=1e-6)
-
-
-def test_lists_that_differ_in_length_later_are_refused_with_the_cure(rng, tmp_path):
-    cells, plain = lists(rng, 9000)
-    cells[8000] = [1.0]
-    table = plain.append_column("e", pa.array(cells, pa.list_(pa.float32())))
-    parquet.write_table(table, tmp_path / "t.parquet")
-    source = from_files(tmp_path / "t.parquet", "y")
-    with pytest.raises(TableError, match=r"column 'e' has lists of other lengths than 3.*one length"):
-        MixtureClassifier(covariance="diag").fit(source)
-    without = from_files(tmp_path / "t.parquet", "y", drop=source.names[1:])
-    assert next(without.tables()).column_names == ["u"]
-    cells[5] = [1.0]
-    parquet.write_table(table.set_column(2, "e", pa.array(cells)), tmp_path / "uneven.parquet")
-    assert from_files(tmp_path / "uneven.parquet", "y").names == ("u", "e")

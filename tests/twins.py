@@ -119,3 +119,10 @@ def in_shape(family, second):
     if family.covariance.name.endswith(("diag", "spherical")):
         return np.diagonal(second, axis1=1, axis2=2)
     return second.sum(axis=0, keepdims=True) if family.covariance.name.startswith("tied") else second
+
+
+def as_used(family, params, second):
+    """What a shape uses of second moments in its form; spherical ones use a sum over columns."""
+    if family.covariance.name.endswith("spherical"):
+        return (second / params.shape.variance).sum(axis=1)
+    return second

@@ -65,7 +65,7 @@ def class_evidence(log_joint: NDArray[np.float64], log_prior: NDArray[np.float64
     return np.asarray(density)
 
 
-def normalize(log_joint: Floats) -> tuple[Floats, Floats]:
+def normalize(log_joint: Floats, weight: Array | None = None) -> tuple[Floats, Floats]:
     """Turn log p(x, c) into responsibilities, in place.
 
     Responsibilities below about 1e-20 (1e-19 in float32) become exactly 0: they are far below rounding in
@@ -76,6 +76,8 @@ def normalize(log_joint: Floats) -> tuple[Floats, Floats]:
     ----------
     log_joint : ndarray of shape (C, n)
         Overwritten with p(c | x). Each column needs one finite entry.
+    weight : ndarray of shape (n,) or None
+        Of the rows, by which responsibilities are multiplied.
 
     Returns
     -------
@@ -91,7 +93,8 @@ def normalize(log_joint: Floats) -> tuple[Floats, Floats]:
     np.exp(log_joint, out=log_joint)
     log_joint -= np.exp(cut)  # of what was cut off nothing is left
     total = log_joint.sum(axis=0)
-    log_joint *= 1.0 / total
+    scale = 1.0 / total if weight is None else weight.astype(total.dtype, copy=False) / total
+    log_joint *= scale
     return log_joint, largest + np.log(total)
 
 

@@ -17,7 +17,7 @@ from semigen.columns.numerals import numerals_of
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.sparse import as_dense
 from semigen.columns.tables import Series, as_floats, hint, is_missing, listing, positions
-from semigen.columns.vectors import refuse_one_column, wide_frame
+from semigen.columns.vectors import refuse_one_column, wide_frame, with_empty_lists
 from semigen.exceptions import ColumnError
 
 
@@ -80,6 +80,10 @@ def read(
         found = list(range(schema.n_features))
     else:
         found, absent = positions(names, there)
+        if absent:
+            frame = with_empty_lists(frame, map(str, absent))
+            there = frame.columns
+            found, absent = positions(names, there)
         if absent:
             others = [name for j, name in enumerate(there) if j not in found]
             raise ColumnError(

@@ -16,6 +16,7 @@ from semigen.columns.checks import refuse_missing
 from semigen.columns.reading import read
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.tables import as_frame, is_missing, listing
+from semigen.columns.vectors import as_stored
 from semigen.data.blocks import Block, Blocks, Data, Missing, among
 from semigen.data.labels import Labels
 from semigen.data.sources import Batch, RowSource
@@ -195,7 +196,7 @@ class StreamedRows:
 
     @cached_property
     def _names(self) -> list[str]:
-        return list(map(str, self.schema.input_names or ()))
+        return as_stored(map(str, self.schema.input_names or ()), self.source.names)
 
     @cached_property
     def _levels(self) -> list[tuple[int, int]]:

@@ -19,6 +19,7 @@ from semigen.columns.reading import read
 from semigen.columns.schema import Schema
 from semigen.columns.streams import ReadSource, StreamedRows, says_nothing
 from semigen.columns.tables import as_frame, is_missing
+from semigen.columns.vectors import lacks_numbers, stem
 from semigen.data.blocks import Data, Engine, Missing
 from semigen.data.containers import plain_dtype
 from semigen.data.labels import Labels, encode, is_unlabeled
@@ -252,7 +253,8 @@ class _Survey:
         kind = kind_by_type(series)
         if kind in _CELLS:
             self._agree(name, _CELLS[kind], place)
-        if series.null_count() or (series.dtype.is_float() and series.is_nan().any()):
+        has_nan = series.is_nan().any() if series.dtype.is_float() else lacks_numbers(series)
+        if series.null_count() or has_nan:
             self.with_missing.add(name)
         asked = self.kinds.get(name) if isinstance(self.kinds, dict) else self.kinds
         if asked == "category" or kind in ("text", "category"):
@@ -331,7 +333,8 @@ class _Survey:
         missing = np.zeros(schema.n_features, dtype=bool)
         for one in schema.inputs:
             n_columns = 1 if one.encoded is None else len(one.encoded.columns)
-            missing[one.first : one.first + n_columns] = str(one.name) in self.with_missing
+            names = {str(one.name), stem(str(one.name))}
+            missing[one.first : one.first + n_columns] = not names.isdisjoint(self.with_missing)
         return missing if missing.any() and not schema.is_sparse else None
 
 

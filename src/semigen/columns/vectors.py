@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
+from itertools import groupby
 from numbers import Real
 from typing import Any
 
@@ -14,6 +16,7 @@ from semigen.columns.tables import Frame, Series, as_frame, is_missing
 from semigen.exceptions import ColumnError
 
 LISTS = (list, tuple, np.ndarray)
+_NUMBERED = re.compile(r"\[\d+\]$")
 
 
 def wide_frame(X: Any) -> Frame | None:
@@ -49,6 +52,8 @@ def spread(frame: Frame) -> Frame:
 
 def numbers_of(series: Series) -> NDArray[Any] | None:
     """Lists of numbers of one length above 1 as (n, d), NaN where one is missing; None for other cells."""
+    if (quick := _of_arrow(series)) is not None:
+        return quick
     cells: Any = series.to_numpy()
     if cells.ndim == 2:
         return cells if cells.dtype.kind in "fiu" and cells.shape[1] > 1 else None
@@ -70,6 +75,68 @@ def numbers_of(series: Series) -> NDArray[Any] | None:
     found = np.full((len(cells), values.shape[1]), np.nan, values.dtype)
     found[there] = values
     return found
+
+
+def _of_arrow(series: Series) -> NDArray[Any] | None:
+    """:func:`numbers_of` a column of pyarrow, without an object for each number; None: not done."""
+    pa, column = nw.dependencies.get_pyarrow(), series.to_native()
+    if pa is None or not isinstance(column, pa.ChunkedArray) or not len(column):
+        return None
+    lists = column.combine_chunks()
+    kind = getattr(lists.type, "value_type", None)
+    if kind is None or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return None
+    there, filled = lists.is_valid().to_numpy(zero_copy_only=False), lists.drop_null()
+    lengths = np.unique(filled.value_lengths().to_numpy())
+    if len(lengths) != 1 or lengths[0] < 2:
+        return None
+    values = filled.flatten().to_numpy(zero_copy_only=False)
+    values = values if values.dtype.kind == "f" else values.astype(np.float64)
+    found = np.full((len(lists), lengths[0]), np.nan, values.dtype)
+    found[there] = values.reshape(-1, lengths[0])
+    return found
+
+
+def lacks_numbers(series: Series) -> bool:
+    """Whether a list of numbers has a gap; False of other cells."""
+    if not isinstance(series.dtype, nw.List | nw.Array):
+        return False
+    numbers = numbers_of(series)
+    return numbers is not None and bool(np.isnan(numbers).any())
+
+
+def stem(name: str) -> str:
+    """``name`` of ``name[0]``, ``name[1]``, …; others as they are."""
+    return _NUMBERED.sub("", name)
+
+
+def as_stored(names: Iterable[str], there: Collection[str]) -> list[str]:
+    """The columns of a table that hold those of these names, whether as columns or as lists."""
+    return list(dict.fromkeys(name if name in there else stem(name) for name in names))
+
+
+def with_empty_lists(frame: Frame, absent: Iterable[str]) -> Frame:
+    """The table with columns that are absent because no cell of a column of lists has one.
+
+    Raises
+    ------
+    ColumnError
+        If there are lists, but of other lengths.
+    """
+    for name, wanted in groupby(absent, stem):
+        if name not in frame.columns:
+            continue
+        numbers, series = list(wanted), frame.get_column(name)
+        if not all(map(is_missing, series.to_list())):
+            raise ColumnError(
+                f"column {name!r} has cells that are no lists of {len(numbers)} numbers, which the model was "
+                "fitted on: correct them, or leave them empty."
+            )
+        empty = np.full((len(series), len(numbers)), np.nan)
+        frame = nw.concat(
+            [frame, nw.from_numpy(empty, numbers, backend=frame.implementation)], how="horizontal"
+        )
+    return frame
 
 
 def refuse_one_column(X: Any) -> None:

@@ -52,9 +52,12 @@ def start_walk(mixture: Mixture, params: Params, block: Block, dtype: Any = np.f
 
 
 def responsibilities(
-    mixture: Mixture, params: Params, block: Block, walk: Walk
+    mixture: Mixture, params: Params, block: Block, walk: Walk, *, weighted: bool = False
 ) -> Iterator[tuple[Indices | slice, Floats, Floats]]:
-    """Chunk by chunk: its row numbers, p(c | x, label) (C, rows) and log p(x, label) (rows,)."""
+    """Chunk by chunk: its row numbers, p(c | x, label) (C, rows) and log p(x, label) (rows,).
+
+    ``weighted``: responsibilities times the weights of their rows.
+    """
     labels = block.labels
     few = len(labels.log_table) <= walk.chunk_rows  # hard labels: one table serves all chunks
     if few:
@@ -69,7 +72,7 @@ def responsibilities(
         else:
             offsets = log_offsets(mixture, params, labels.log_table[pattern], pattern != UNLABELED_PATTERN)
         values += offsets.T.astype(values.dtype, copy=False)
-        yield piece, *normalize(values)
+        yield piece, *normalize(values, block.weight[piece] if weighted else None)
 
 
 def e_step(mixture: Mixture, params: Params, block: Block, dtype: Any = np.float64) -> Stats:
@@ -81,10 +84,9 @@ def e_step(mixture: Mixture, params: Params, block: Block, dtype: Any = np.float
     parts = np.zeros((2, mixture.n_components))
     noise = no_label_counts(mixture)
     log_lik = 0.0
-    for piece, resp, log_prob in responsibilities(mixture, params, block, walk):
-        weight, pattern = block.weight[piece], block.labels.pattern[piece]
-        log_lik += float(weight @ log_prob.astype(np.float64, copy=False))
-        resp *= weight.astype(resp.dtype, copy=False)
+    for piece, resp, log_prob in responsibilities(mixture, params, block, walk, weighted=True):
+        pattern = block.labels.pattern[piece]
+        log_lik += float(block.weight[piece] @ log_prob.astype(np.float64, copy=False))
         walk.add(resp)
         add_parts(parts, resp, pattern)
         if noise is not None:

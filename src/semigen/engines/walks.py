@@ -9,8 +9,9 @@ import torch
 
 from semigen.exceptions import ParameterError
 from semigen.families import Family, Gaussian
-from semigen.families.covariance import Covariance, Diag, Full, Tied
+from semigen.families.covariance import Covariance, Diag, Full, Spherical, Tied
 from semigen.families.covariance.base import LocationShape, Moments
+from semigen.families.covariance.diagonal import shared_out
 from semigen.families.covariance.full import TiedLinear, linear_weights
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -64,6 +65,7 @@ class TensorWalk:
         self.constant = tensor(
             -0.5 * (self.n_features * LOG_2PI + np.broadcast_to(log_det, len(params.mean)))
         )
+        self.variance = params.shape.variance if isinstance(covariance, Spherical) else None
         self.linear = tensor(linear_weights(params)) if isinstance(covariance, TiedLinear) else None
         self.farthest = float(np.sqrt(torch.finfo(dtype).max))
         second = self.whiten.shape if not self.is_tied else (self.n_features, self.n_features)
@@ -130,6 +132,8 @@ class TensorWalk:
         weight, first, second = (sums.cpu().numpy() for sums in (self.weight, self.first, self.second))
         if not self.is_diagonal:
             second = 0.5 * (second + np.swapaxes(second, -1, -2))
+        if self.variance is not None:
+            second = shared_out(second, self.variance)
         return Moments(weight, first, (second[None] if self.is_tied else second,))
 
 

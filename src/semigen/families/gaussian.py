@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from semigen.arrays.pieces import Indices
 from semigen.data.blocks import Missing
-from semigen.families.covariance.base import LocationShape, Moments, NormalInverseWishart, ScatterWalk
+from semigen.families.covariance.base import (
+    LOG_2PI,
+    LocationShape,
+    Moments,
+    NormalInverseWishart,
+    ScatterWalk,
+)
 from semigen.families.covariance.full import Tied, TiedLinear
 from semigen.families.elliptical import Elliptical
 from semigen.families.protocol import Array, Family, Floats, Lighter, Walk
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 class Gaussian(Elliptical):
@@ -80,11 +84,7 @@ class GaussianWalk(Walk):
         self.chunk_rows = scatter.chunk_rows
 
     def log_prob(self, x: NDArray[Any]) -> Floats:
-        log_prob = self._scatter.bounded_distances(x, power=0.5)
-        log_prob *= -0.5
-        constant = -0.5 * (self._scatter.n_observed * LOG_2PI + self._scatter.log_det)
-        log_prob += constant.astype(log_prob.dtype, copy=False)
-        return log_prob
+        return self._scatter.log_normal(x)
 
     def add(self, resp: Floats) -> None:
         self._scatter.add(resp)

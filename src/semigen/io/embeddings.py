@@ -95,7 +95,8 @@ def read_embeddings(path: Path) -> NDArray[Any]:
 def spread_lists(table: pa.Table) -> pa.Table:
     """The table with a column for each number of a column of lists that have the same length."""
     for name in table.column_names:
-        found = list_numbers(table[name].combine_chunks()) if is_list(table[name].type) else None
+        column = table[name].combine_chunks()
+        found = numbers_of(column) if holds_numbers(column.type) else None
         if found is None:
             continue
         place = table.column_names.index(name)
@@ -105,23 +106,19 @@ def spread_lists(table: pa.Table) -> pa.Table:
     return table
 
 
-def is_list(kind: pa.DataType) -> bool:
-    """Whether cells are lists of numbers."""
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
-        return False
-    return bool(pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type))
+def holds_numbers(kind: pa.DataType) -> bool:
+    """Whether cells of a type are lists of numbers."""
+    types = pa.types
+    lists = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return bool(lists and (types.is_floating(kind.value_type) or types.is_integer(kind.value_type)))
 
 
-def list_numbers(column: Any, length: int | None = None) -> NDArray[Any] | None:
-    """Lists as (n, d) numbers, NaN where one is missing; None if they are uneven or shorter than 2.
-
-    ``length`` is that of all, None: what the lists have.
-    """
+def numbers_of(column: Any) -> NDArray[Any] | None:
+    """Lists as (n, d) numbers, NaN where one is missing; None if they are uneven or shorter than 2."""
     from pyarrow import compute
 
     lengths = compute.unique(compute.drop_null(compute.list_value_length(column))).to_pylist()
-    lengths = lengths or ([] if length is None else [length])
-    if len(lengths) != 1 or lengths[0] < 2 or length not in (None, lengths[0]):
+    if len(lengths) != 1 or lengths[0] < 2:
         return None
     values = compute.list_flatten(column).to_numpy(zero_copy_only=False)
     there = column.is_valid().to_numpy(zero_copy_only=False)
@@ -129,3 +126,27 @@ def list_numbers(column: Any, length: int | None = None) -> NDArray[Any] | None:
     found = np.full((len(column), lengths[0]), np.nan, dtype)
     found[there] = values.reshape(-1, lengths[0])
     return found
+
+
+def with_numbers(batch: pa.RecordBatch, name: str, width: int, place: str) -> pa.RecordBatch:
+    """Rows with a column for each number of a column of lists.
+
+    Raises
+    ------
+    TableError
+        If lists have other lengths.
+    """
+    lists = batch.column(name)
+    if lists.null_count == len(lists):
+        found = np.full((len(lists), width), np.nan)
+    elif (numbers := numbers_of(lists)) is not None and numbers.shape[1] == width:
+        found = numbers
+    else:
+        raise TableError(
+            f"{place}: the lists of column {name!r} are not of {width} numbers, as its first ones: correct "
+            "them, or leave the column out."
+        )
+    batch = batch.drop_columns([name])
+    for j, own in enumerate(names_of(name, width)):
+        batch = batch.append_column(own, pa.array(found[:, j]))
+    return batch

@@ -20,7 +20,7 @@ from pyarrow import dataset as arrow_dataset
 from semigen.columns.tables import plain_types
 from semigen.exceptions import TableError
 from semigen.io.delimited import WORDS_FOR_MISSING, Reading, Widths, open_delimited
-from semigen.io.embeddings import is_list, list_numbers, names_of
+from semigen.io.embeddings import holds_numbers, names_of, numbers_of, with_numbers
 from semigen.io.files import first_line
 from semigen.io.tables import refuse_repeated, value_type
 
@@ -30,13 +30,13 @@ AHEAD = 2
 BUFFER = 2**20
 """Bytes of each column that are read at once."""
 
+HEAD_ROWS = 1000
+"""Rows at the start of a file that the lengths of lists are told from."""
+
 HEAD = 2**23
 """Bytes at the start of a CSV file that its columns' types are told from."""
 
 CSV_BLOCK = 2**23
-LISTS_SEEN = 4096
-"""Rows that show how long the lists of a column are."""
-
 Piece = tuple[int, str, pa.RecordBatch]
 """The row group of some rows (0 in other formats), where they are from in words, and the rows."""
 
@@ -57,8 +57,8 @@ class Part(ABC):
         Of the file in its table.
     constants : dict
         Cells of the columns that have one for all of its rows, by name.
-    vectors : dict
-        Columns of lists of numbers, each number of which is a column, and how long the lists are.
+    lists : dict
+        How many numbers there are in the cells of a column of lists, of which each is a column of ``schema``.
     """
 
     path: str
@@ -67,7 +67,7 @@ class Part(ABC):
     schema: pa.Schema = field(repr=False)
     number: int = field(default=0, kw_only=True)
     constants: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
-    vectors: Mapping[str, int] = field(default_factory=dict, kw_only=True)
+    lists: Mapping[str, int] = field(default_factory=dict, kw_only=True)
 
     def pieces(self, names: Sequence[str], most_rows: int) -> Iterator[Piece]:
         """The rows, at most so many at once.
@@ -78,10 +78,12 @@ class Part(ABC):
             If the file is not what it was, or cannot be read; the error names the part of it.
         """
         self.check()
-        lists = {own: name for name, n in self.vectors.items() for own in names_of(name, n)}
-        stored = dict.fromkeys(lists.get(name, name) for name in names if name not in self.constants)
-        for group, place, batch in self._pieces(list(stored), most_rows):
-            yield group, place, self._completed(self._spread(batch, place), names)
+        holder = {one: name for name, width in self.lists.items() for one in names_of(name, width)}
+        stored = list(dict.fromkeys(holder.get(one, one) for one in names if one not in self.constants))
+        for group, place, batch in self._pieces(stored, most_rows):
+            for name in self.lists.keys() & stored:
+                batch = with_numbers(batch, name, self.lists[name], place)
+            yield group, place, self._completed(batch, names)
         self.check()
 
     @property
@@ -95,35 +97,26 @@ class Part(ABC):
         whole = pa.schema([*own, *(schema.field(name) for name in constants)], self.schema.metadata)
         return replace(self, schema=whole, constants={**self.constants, **constants})
 
-    def with_vectors(self) -> Self:
-        """The file with a column for each number of the columns of lists that look as long as each other."""
-        found, fields = dict(self.vectors), []
-        for one in self.schema:
-            batch = None
-            if is_list(one.type):
-                batch = next((batch for *_, batch in self._pieces([one.name], LISTS_SEEN)), None)
-            numbers = None if batch is None else list_numbers(batch.column(0))
-            if numbers is None:
-                fields.append(one)
-                continue
-            found[one.name] = numbers.shape[1]
-            kind = one.type.value_type if pa.types.is_floating(one.type.value_type) else pa.float64()
-            fields += [pa.field(name, kind) for name in names_of(one.name, numbers.shape[1])]
-        return replace(self, schema=pa.schema(fields, self.schema.metadata), vectors=found) if found else self
+    def width(self, name: str) -> int | None:
+        """The length of the first lists in a column, None where there are none or they differ."""
+        for *_, batch in self._pieces([name], HEAD_ROWS):
+            column = batch.column(0)
+            if column.null_count < len(column):
+                found = numbers_of(column)
+                return None if found is None else found.shape[1]
+        return None
 
-    def _spread(self, batch: pa.RecordBatch, place: str) -> pa.RecordBatch:
-        """The rows with a column for each number of a list."""
-        for name in self.vectors.keys() & {*batch.schema.names}:
-            n = self.vectors[name]
-            numbers = list_numbers(batch.column(name), n)
-            if numbers is None:
-                raise TableError(
-                    f"{place}: column {name!r} has lists of other lengths than {n}, that of the first ones: "
-                    "write lists of one length, or the file without the column."
-                )
-            for own, values in zip(names_of(name, n), numbers.T, strict=True):
-                batch = batch.append_column(own, pa.array(values, self.schema.field(own).type))
-        return batch
+    def with_lists(self, widths: Mapping[str, int]) -> Self:
+        """The file with a column for each number of columns of lists, whose lengths are ``widths``."""
+        fields = []
+        for one in self.schema:
+            if one.name in widths and holds_numbers(one.type):
+                kind = pa.float32() if pa.types.is_float32(one.type.value_type) else pa.float64()
+                fields += [pa.field(name, kind) for name in names_of(one.name, widths[one.name])]
+            else:
+                fields.append(one)
+        lists = {name: widths[name] for name in self.schema.names if name in widths}
+        return replace(self, schema=pa.schema(fields, self.schema.metadata), lists=lists)
 
     def check(self) -> None:
         """Raise a TableError if the file is not what it was."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pyarrow import fs
 
 from semigen.exceptions import TableError
 from semigen.io.delimited import Reading
+from semigen.io.embeddings import holds_numbers
 from semigen.io.files import first_line
 from semigen.io.parts import DatasetPart, Part, dataset_state, part_of
 
@@ -26,6 +28,10 @@ _FORMATS = {
     ".tsv.gz": "csv",
     ".feather": "ipc",
     ".arrow": "ipc",
+}
+_CURE = {
+    "parquet": " Write it as Parquet again, or leave it out.",
+    "ipc": " Write it as an Arrow file (pyarrow.ipc.new_file, or .feather.write_feather): a stream is none.",
 }
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _EMPTY = "__HIVE_DEFAULT_PARTITION__"
@@ -41,18 +47,28 @@ def parts_of(path: Any, reading: Reading, file_format: str | None = None) -> lis
     """
     if isinstance(path, arrow_dataset.Dataset):
         whole = DatasetPart(repr(path), fs.LocalFileSystem(), dataset_state(path), path.schema, path)
-        return [whole.with_vectors()]
+        return _with_lists([whole])
     found = _dataset(path, file_format)
     fragments = list(found.get_fragments())
     keys = [arrow_dataset.get_partition_keys(one.partition_expression) for one in fragments]
     constant = {name: None for name in found.schema.names if any(name in one for one in keys)}
     parts = [
-        part_of(one, reading).with_vectors().with_constants({**constant, **own}, found.schema)
+        part_of(one, reading).with_constants({**constant, **own}, found.schema)
         for one, own in zip(fragments, keys, strict=True)
     ]
     if not parts:
         raise TableError(f"{path} has no file: check the path.")
-    return parts
+    return _with_lists(parts)
+
+
+def _with_lists(parts: Sequence[Part]) -> list[Part]:
+    """The files with a column for each number of columns of lists of one length."""
+    widths: dict[str, int] = {}
+    for part in parts:
+        for one in part.schema:
+            if holds_numbers(one.type) and one.name not in widths and (width := part.width(one.name)):
+                widths[one.name] = width
+    return [part.with_lists(widths) for part in parts] if widths else list(parts)
 
 
 def _dataset(path: Any, kind: str | None) -> arrow_dataset.Dataset:
@@ -89,7 +105,9 @@ def _dataset(path: Any, kind: str | None) -> arrow_dataset.Dataset:
             schema=schema,
         )
     except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{path} cannot be read: {first_line(error)}") from error
+        raise TableError(
+            f"{path} cannot be read: {first_line(error).rstrip('.')}.{_CURE.get(kind or '', '')}"
+        ) from error
 
 
 def _format_of(name: str) -> str:

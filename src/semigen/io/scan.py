@@ -25,6 +25,7 @@ from semigen.data.sources import Batch, RowSource, label_rows
 from semigen.exceptions import LabelError, LabelWarning, TableError
 from semigen.io.cells import Cells
 from semigen.io.delimited import Reading
+from semigen.io.embeddings import names_of
 from semigen.io.files import first_line
 from semigen.io.parts import AHEAD, DatasetPart, Part
 from semigen.io.paths import parts_of
@@ -84,6 +85,8 @@ class FileSource(RowSource):
             parts = [_unlabeled(part, self.targets) if part in lacking else part for part in parts]
             self.without_target = tuple(part.path for part in lacking)
         first = parts[0]
+        lists = {name: names_of(name, width) for name, width in first.lists.items()}
+        drop = [one for name in drop for one in lists.get(name, [name])]
         named = {"target": self.targets, "weight": (weight,), "drop": drop}
         for option, name in [(option, name) for option, names in named.items() for name in names]:
             if name is not None and name not in first.schema.names:

@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 Floats = NDArray[np.floating]
 Second = tuple[Array, ...]
 
+LOG_2PI = float(np.log(2 * np.pi))
+
 WITHIN = 0.25
 """Share of a column's variance over all rows that the prior expects inside one component: pseudo-rows spread
 half as wide as all rows. With the whole variance, one component can absorb the others."""
@@ -110,14 +112,25 @@ class ScatterWalk(ABC):
 
     @abstractmethod
     def distances(self, x: NDArray[Any]) -> Floats:
-        """``(x - μ)ᵀ Σ⁻¹ (x - μ)`` among the observed values of each row, (C, rows)."""
+        """``(x - μ)ᵀ Σ⁻¹ (x - μ)`` among the observed values of each row, (C, rows); may round below 0."""
 
     def bounded_distances(self, x: NDArray[Any], power: float) -> Floats:
-        """Distances, at most the largest number to this power, also of rows too far away to have a number."""
+        """Distances from 0 to the largest number to this power, which rows too far away to have one get."""
         with np.errstate(over="ignore", invalid="ignore"):
             distance = self.distances(x)
         farthest = float(np.finfo(distance.dtype).max) ** power
-        return np.asarray(np.fmin(distance, farthest, out=distance))
+        if not (distance.min(initial=0.0) == 0.0 and distance.max(initial=0.0) <= farthest):  # NaN is neither
+            np.fmin(distance, farthest, out=distance)
+            np.clip(distance, 0.0, farthest, out=distance)
+        return distance
+
+    def log_normal(self, x: NDArray[Any]) -> Floats:
+        """``-½ (distance + log|Σ| + n log 2π)`` of the n observed values of each row, (C, rows)."""
+        log_prob = self.bounded_distances(x, power=0.5)
+        log_prob *= -0.5
+        constant = -0.5 * (self.n_observed * LOG_2PI + self.log_det)
+        log_prob += constant.astype(log_prob.dtype, copy=False)
+        return log_prob
 
     @abstractmethod
     def add(self, resp: Floats, spread: Floats | None = None) -> None:
@@ -134,13 +147,10 @@ class ScatterWalk(ABC):
 class CompleteWalk(ScatterWalk):
     """A walk over rows without missing values.
 
-    Subclasses say how, for rows ``y`` (D, rows), centered and column-major, which stay in ``self.y`` from
-    :meth:`distances` to :meth:`add`.
+    Subclasses say how, for rows ``y`` (D, rows) that are in ``self.y`` from :meth:`distances` to :meth:`add`.
     """
 
-    def __init__(
-        self, params: LocationShape, log_det: Array, dtype: Any, numbers_per_row: int, n_more: int = 0
-    ) -> None:
+    def __init__(self, params: LocationShape, log_det: Array, dtype: Any, numbers_per_row: int) -> None:
         self.dtype = np.dtype(dtype)
         n_components, n_features = params.mean.shape
         self.n_observed = np.array([n_features])
@@ -149,21 +159,16 @@ class CompleteWalk(ScatterWalk):
         self.chunk_rows = int(np.clip(COMPLETE_BYTES // row_bytes, 32, MOST_ROWS))
         self._center = params.center[:, None].astype(self.dtype)
         self._memory = np.empty(0, dtype=self.dtype)
-        self._n_more = n_more
         self.weight = np.zeros(n_components)
         self.first = np.zeros((n_components, n_features))
 
     def load(self, x: NDArray[Any]) -> Floats:
-        """Center a chunk of rows (rows, D) into ``y`` (D, rows).
-
-        It stands below a row of ones, both in ``augmented``, and above ``more``, all in ``stacked``.
-        """
+        """Center a chunk of rows (rows, D) into ``y`` (D, rows), below a row of ones in ``augmented``."""
         n_rows, n_features = x.shape
-        height = 1 + n_features + self._n_more
+        height = 1 + n_features
         if self._memory.size < height * n_rows:
             self._memory = np.empty(height * n_rows, dtype=self.dtype)
-        self.stacked = self._memory[: height * n_rows].reshape(height, n_rows)
-        self.augmented, self.more = np.split(self.stacked, [1 + n_features])
+        self.augmented = self._memory[: height * n_rows].reshape(height, n_rows)
         self.augmented[0] = 1.0
         self.y = self.augmented[1:]
         np.subtract(

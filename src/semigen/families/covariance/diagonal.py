@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from semigen.common.checks import real
 from semigen.families.covariance.base import (
     Array,
-    CompleteWalk,
     Covariance,
     Floats,
     LocationShape,
-    Moments,
     NormalInverseWishart,
     Second,
 )
+from semigen.families.covariance.direct import DirectWalk, in_memory
 from semigen.families.covariance.missing import DiagonalFilling
 
 
@@ -142,6 +141,9 @@ class Spherical(Diag):
     def target(self, variance: Array, scale: Array) -> Array:
         return np.asarray(self._alike(variance[None], scale)[0])
 
+    def walk(self, params: LocationShape, dtype: Any) -> DiagonalWalk:
+        return SphericalWalk(params, self.log_det(params.shape))
+
     def _alike(self, variance: Array, scale: Array) -> Array:
         return np.asarray((variance / scale**2).mean(axis=1, keepdims=True) * scale**2)
 
@@ -188,29 +190,72 @@ class TiedSpherical(_OneForAll, Spherical):
     name = "tied_spherical"
 
 
-class DiagonalWalk(CompleteWalk):
-    """Distances and moments as one matrix product each, with ones, the rows and their squares.
+class DiagonalWalk(DirectWalk):
+    """Distances and moments as one matrix product each with the rows and with their squares.
 
     In float64 also for float32 rows: ``y²/v - 2 y m/v + m²/v`` cancels digits where classes lie far apart.
     """
 
     def __init__(self, params: LocationShape, log_det: Array) -> None:
-        n_features = params.mean.shape[1]
-        super().__init__(params, log_det, np.float64, n_features, n_more=n_features)
+        n_features = len(params.center)
         precision = 1.0 / params.shape.variance
-        constant = (params.mean**2 * precision).sum(axis=1, keepdims=True)
-        self._weights = np.hstack([constant, -2.0 * params.mean * precision, precision])
-        self._sums = np.zeros_like(self._weights)
+        super().__init__(params, log_det, (params.center**2 * precision).sum(axis=1), n_features)
+        self._linear, self._squared = -2.0 * self.mean * precision, precision
+        self.constant = (self.mean**2 * precision).sum(axis=1, keepdims=True)
+        self._scratch = np.empty(0)
+        self._sums = np.zeros_like(precision)
 
-    def distances(self, x: NDArray[Any]) -> Floats:
+    def square(self, y: Array) -> Array:
+        """The squares of the loaded rows, (D, rows)."""
+        if self._scratch.size < y.size:
+            self._scratch = np.empty(y.size)
+        return np.multiply(y, y, out=in_memory(self._scratch, y))
+
+    def form(self, x: NDArray[Any], factor: float, constant: Array) -> Array:
         y = self.load(x)
-        np.multiply(y, y, out=self.more)
-        total = self._weights @ self.stacked
-        return np.asarray(np.clip(total, 0.0, np.inf, out=total))
+        self._squares = self.square(y)
+        total = (factor * self._linear) @ y
+        total += (factor * self._squared) @ self._squares
+        total += constant
+        return np.asarray(total)
 
-    def add(self, resp: Floats, spread: Floats | None = None) -> None:
-        self._sums += resp @ self.stacked.T
+    def add_second(self, resp: Floats) -> None:
+        self._sums += resp @ self._squares.T
 
-    def moments(self) -> Moments:
-        first, second = np.split(self._sums[:, 1:], 2, axis=1)
-        return Moments(self._sums[:, 0], first, (second,))
+    def second(self) -> Second:
+        moved = self.moved * (self.weight[:, None] * self.moved - 2.0 * self.first)
+        return (self._sums + moved,)
+
+
+class SphericalWalk(DiagonalWalk):
+    """The squares of a row are one number, as all columns have one variance in units of their scale."""
+
+    def __init__(self, params: LocationShape, log_det: Array) -> None:
+        super().__init__(params, log_det)
+        variance = params.shape.variance[0]
+        self._units = variance / variance.mean()
+        self._squared = (self._squared * self._units).mean(axis=1, keepdims=True)
+        self._sums = np.zeros((len(self._squared), 1))
+        self._sizes = np.empty((2, 0))
+
+    def form(self, x: NDArray[Any], factor: float, constant: Array) -> Array:
+        y = self.load(x)
+        if self._sizes.shape[1] != len(x):
+            self._sizes = np.ones((2, len(x)))  # ones below: a product with a single number is slow
+        np.matmul(1.0 / self._units, self.square(y), out=self._sizes[0])
+        total = (factor * self._linear) @ y
+        total += np.hstack([factor * self._squared, constant]) @ self._sizes
+        return np.asarray(total)
+
+    def add_second(self, resp: Floats) -> None:
+        self._sums[:, 0] += resp @ self._sizes[0]
+
+    def second(self) -> Second:
+        share = self._units / len(self._units)
+        moved = self.moved * (self.weight[:, None] * self.moved - 2.0 * self.first)
+        return (self._sums * share + shared_out(moved, self._units[None]),)
+
+
+def shared_out(second: Array, variance: Array) -> Array:
+    """Second moments (C, D), of which a spherical covariance uses only a sum, as shares of that."""
+    return np.asarray((second / variance).mean(axis=1, keepdims=True) * variance)

@@ -15,10 +15,10 @@ from semigen.families.covariance.base import (
     Covariance,
     Floats,
     LocationShape,
-    Moments,
     NormalInverseWishart,
     Second,
 )
+from semigen.families.covariance.direct import DirectWalk
 from semigen.families.covariance.missing import DenseFilling
 
 
@@ -241,25 +241,28 @@ def linear_weights(params: LocationShape) -> Array:
     return np.hstack([(white**2).sum(axis=1, keepdims=True), -2.0 * white @ whiten])
 
 
-class TiedLinearWalk(CompleteWalk):
+class TiedLinearWalk(DirectWalk):
     """One matrix product for the distances, less what components share, and one for the sums."""
 
     def __init__(self, params: LocationShape) -> None:
-        n_features = params.mean.shape[1]
-        super().__init__(params, params.shape.log_det, np.float64, n_features)
-        self._weights = linear_weights(params)
-        self._sums = np.zeros_like(self._weights)
+        shape, n_features = params.shape, len(params.center)
+        white = shape.whiten @ params.center
+        super().__init__(params, shape.log_det, (white**2).sum(axis=1), n_features)
+        weights = linear_weights(params)
+        self._linear = weights[:, 1:]
+        self.constant = weights[:, :1] - (self._linear @ self.moved)[:, None]
 
-    def distances(self, x: NDArray[Any]) -> Floats:
-        self.load(x)
-        return np.asarray(self._weights @ self.augmented)
+    def form(self, x: NDArray[Any], factor: float, constant: Array) -> Array:
+        total = (factor * self._linear) @ self.load(x)
+        total += constant
+        return np.asarray(total)
 
-    def add(self, resp: Floats, spread: Floats | None = None) -> None:
-        self._sums += resp @ self.augmented.T
+    def add_second(self, resp: Floats) -> None:
+        """Nothing: they are known."""
 
-    def moments(self) -> Moments:
-        n_features = self._sums.shape[1] - 1
-        return Moments(self._sums[:, 0], self._sums[:, 1:], (np.zeros((1, n_features, n_features)),))
+    def second(self) -> Second:
+        n_features = self.first.shape[1]
+        return (np.zeros((1, n_features, n_features)),)
 
 
 class TiedWalk(CompleteWalk):
@@ -282,7 +285,7 @@ class TiedWalk(CompleteWalk):
         cross *= -2.0
         cross += self._norm
         cross += np.einsum("dn,dn->n", white, white)
-        return np.asarray(np.clip(cross, 0.0, np.inf, out=cross))
+        return np.asarray(cross)
 
     def add_second(self, resp: Floats) -> None:
         self._second += (self.y * resp.sum(axis=0)) @ self.y.T

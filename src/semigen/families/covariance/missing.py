@@ -55,10 +55,16 @@ class MissingWalk(ScatterWalk):
         self.chunk_rows = min(complete.chunk_rows, filling.chunk_rows)
 
     def distances(self, x: NDArray[Any]) -> Floats:
-        self._active = self._filling if np.isnan(x[:, self._columns]).any() else self._complete
-        result = self._active.distances(x)
+        result = self._walk_of(x).distances(x)
         self.n_observed, self.log_det = self._active.n_observed, self._active.log_det
         return result
+
+    def log_normal(self, x: NDArray[Any]) -> Floats:
+        return self._walk_of(x).log_normal(x)
+
+    def _walk_of(self, x: NDArray[Any]) -> ScatterWalk:
+        self._active = self._filling if np.isnan(x[:, self._columns]).any() else self._complete
+        return self._active
 
     def add(self, resp: Floats, spread: Floats | None = None) -> None:
         self._active.add(resp, spread)

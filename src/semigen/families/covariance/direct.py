@@ -1,0 +1,76 @@
+"""Walks whose matrix products take rows as they lie in memory."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.families.covariance.base import LOG_2PI, Array, CompleteWalk, LocationShape, Moments
+
+FARTHEST = float(np.finfo(np.float64).max) ** 0.5
+"""Of a row too far away for its log density to be a number, minus that."""
+
+
+class DirectWalk(CompleteWalk):
+    """A walk in float64 whose distances are products of weights with the rows and with numbers made of them.
+
+    Rows are not even centered where 0 is as near to the center as the rows of each component are: their
+    squares have about as many digits.
+
+    Parameters
+    ----------
+    params : LocationShape
+    log_det : ndarray of shape (C or 1,)
+    reach : ndarray of shape (C or 1,)
+        Squared distance of 0 from the center in each covariance.
+    numbers_per_row : int
+    """
+
+    constant: Array
+    """What does not depend on the row in distances, (C, 1)."""
+
+    def __init__(self, params: LocationShape, log_det: Array, reach: Array, numbers_per_row: int) -> None:
+        super().__init__(params, log_det, np.float64, numbers_per_row)
+        near = bool((reach <= len(params.center)).all())
+        self.moved = params.center if near else np.zeros_like(params.center)
+        """By how much ``y`` is more than the row less the center, (D,)."""
+        self.mean = params.mean + self.moved
+        self._centers = not near
+
+    @abstractmethod
+    def form(self, x: NDArray[Any], factor: float, constant: Array) -> Array:
+        """``constant`` (C, 1) plus ``factor`` times distances less ``self.constant``, (C, rows)."""
+
+    def distances(self, x: NDArray[Any]) -> Array:
+        return self.form(x, 1.0, self.constant)
+
+    def log_normal(self, x: NDArray[Any]) -> Array:
+        constant = -0.5 * (self.constant + self.n_observed * LOG_2PI + self.log_det)
+        with np.errstate(over="ignore", invalid="ignore"):
+            log_prob = self.form(x, -0.5, constant)
+        if not log_prob.min(initial=0.0) >= -FARTHEST:  # NaN is not
+            np.fmax(log_prob, -FARTHEST, out=log_prob)
+        return log_prob
+
+    def load(self, x: NDArray[Any]) -> Array:
+        """The chunk's rows (rows, D) as ``y`` (D, rows), less the center unless they are ``moved``."""
+        self.y = x.T
+        if self._centers or x.dtype != self.dtype:
+            if self._memory.size < x.size:
+                self._memory = np.empty(x.size)
+            origin = self._center if self._centers else 0.0
+            self.y = np.subtract(x.T, origin, out=in_memory(self._memory, x.T), dtype=self.dtype)
+        return self.y
+
+    def moments(self) -> Moments:
+        return Moments(self.weight, self.first - self.weight[:, None] * self.moved, self.second())
+
+
+def in_memory(memory: Array, like: NDArray[Any]) -> Array:
+    """The beginning of some memory as an array of the shape (D, rows) of another, in the same order."""
+    flat = memory[: like.size]
+    by_rows = like.strides[0] <= like.strides[1]
+    return flat.reshape(like.T.shape).T if by_rows else flat.reshape(like.shape)
