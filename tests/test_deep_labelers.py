@@ -61,6 +61,7 @@ def test_rows_that_no_label_reaches_take_that_of_the_nearest(rng):
     np.testing.assert_array_equal(labelers.spread_labels(x, code), np.repeat([0, 0, 1], 20))
     np.testing.assert_array_equal(labelers.spread_labels(x[:1], code[:1]), [0])
     np.testing.assert_array_equal(labelers.spread_labels(x[:20], np.zeros(20, dtype=int)), np.zeros(20))
+    np.testing.assert_array_equal(labelers.spread_labels(x[:20], code[:20]), np.zeros(20))  # one class
 
 
 def test_gaussians_replace_labels_that_were_spread_where_they_nearly_agree(rng, monkeypatch):

@@ -150,7 +150,7 @@ def spread_labels(x: Array, code: Codes, near: Near | None = None) -> Codes:
     reached = np.where(found.any(axis=1), classes[found.argmax(axis=1)], -1)
     reached[known] = code[known]
     reached = _nearest(x, np.flatnonzero(reached >= 0), reached)
-    if x.shape[1] > MOST_COLUMNS:
+    if len(classes) == 1 or x.shape[1] > MOST_COLUMNS:
         return reached
     by_gaussians = _gaussian_labels(x, reached, covariance="full", calibrate=1.0)
     if np.mean(by_gaussians == reached) < CLEAR:
