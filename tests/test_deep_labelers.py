@@ -61,6 +61,29 @@ def test_rows_that_no_label_reaches_take_that_of_the_nearest(rng):
     np.testing.assert_array_equal(labelers.spread_labels(x, code), np.repeat([0, 0, 1], 20))
     np.testing.assert_array_equal(labelers.spread_labels(x[:1], code[:1]), [0])
     np.testing.assert_array_equal(labelers.spread_labels(x[:20], np.zeros(20, dtype=int)), np.zeros(20))
+    np.testing.assert_array_equal(labelers.spread_labels(x[:20], code[:20]), np.zeros(20))  # one class
+
+
+def test_gaussians_replace_labels_that_were_spread_where_they_nearly_agree(rng, monkeypatch):
+    truth = np.arange(400) % 2
+    y = np.where(np.arange(400) < 40, truth, -1)
+    wrong = []
+    for _ in range(3):
+        x = rng.normal(size=(400, 20))
+        x[:, 0] += 4.0 * truth
+        x[0] = x[1]  # a label that no Gaussian agrees with
+        with monkeypatch.context() as patch:
+            found = [labelers.spread_labels(x, y)]
+            patch.setattr(labelers, "MOST_COLUMNS", 19)
+            found.append(labelers.spread_labels(x, y))
+        wrong.append([(one != truth).sum() for one in found])
+        for one in found:
+            np.testing.assert_array_equal(one[:40], truth[:40])
+    polished, graph = np.sum(wrong, axis=0)
+    assert polished < 0.85 * graph
+    X, truth = moons(300, 0.05, 0)  # Gaussians disagree with 13 % of the rows, and are wrong
+    y = np.where(np.arange(300) < 20, truth, -1)
+    np.testing.assert_array_equal(labelers.spread_labels(X, y), truth)
 
 
 def test_labels_grow_along_dense_rows(rng):

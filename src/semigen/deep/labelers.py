@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ MOST_ROWS, MOST_VALUES = 20_000, 2**23
 """Rows, and values of these, that labels are spread over."""
 MOST_COLUMNS = 100
 """With more columns no Gaussian per class is tried."""
+CLEAR = 0.9
+"""Gaussians that are fitted to labels that were spread, and agree with this share of them, replace them."""
 N_FOLDS = 3
 """Folds of labeled rows, at most, that choose between ways of spreading labels."""
 LUCK = 0.03
@@ -127,6 +129,9 @@ def nearest_rows(x: Array) -> Near:
 def spread_labels(x: Array, code: Codes, near: Near | None = None) -> Codes:
     """Labels of unlabeled rows, spread over nearest rows (:func:`semigen.arrays.graphs.spread`), (n,).
 
+    Then a Gaussian per class is fitted to them all. If it calls CLEAR of the rows the same, these are its
+    classes: a graph is wrong about rows between classes, which the others of their class can tell.
+
     Parameters
     ----------
     x, code
@@ -144,15 +149,18 @@ def spread_labels(x: Array, code: Codes, near: Near | None = None) -> Codes:
     found = graphs.spread(similar, given, alpha=FROM_NEIGHBORS, max_iter=MAX_ITER)
     reached = np.where(found.any(axis=1), classes[found.argmax(axis=1)], -1)
     reached[known] = code[known]
-    return _nearest(x, np.flatnonzero(reached >= 0), reached)
+    reached = _nearest(x, np.flatnonzero(reached >= 0), reached)
+    if len(classes) == 1 or x.shape[1] > MOST_COLUMNS:
+        return reached
+    by_gaussians = _gaussian_labels(x, reached, covariance="full", calibrate=1.0)
+    if np.mean(by_gaussians == reached) < CLEAR:
+        return reached
+    return np.where(code >= 0, code, by_gaussians)
 
 
 def mixture_labels(x: Array, code: Codes, near: Near | None = None) -> Codes:
     """Labels of unlabeled rows by a Gaussian per class, fitted to all rows, (n,)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not have converged
-        found = MixtureClassifier(random_state=0).fit(x, code).predict(x)
-    return np.where(code >= 0, code, found)
+    return np.where(code >= 0, code, _gaussian_labels(x, code))
 
 
 def grow_labels(x: Array, code: Codes, near: Near | None = None) -> Codes:
@@ -229,6 +237,14 @@ LABELERS: dict[str, Callable[[Array, Codes, Near | None], Codes]] = {
     "mixture": mixture_labels,
 }
 """Ways to spread labels, by the start that they make."""
+
+
+def _gaussian_labels(x: Array, code: Codes, **options: Any) -> Codes:
+    """What a Gaussian per class makes of all rows, (n,)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not have converged
+        found: Codes = MixtureClassifier(random_state=0, **options).fit(x, code).predict(x)
+    return found
 
 
 def _uphill(core: Array, links: Codes, code: Codes) -> Codes:
