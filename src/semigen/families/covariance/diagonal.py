@@ -199,7 +199,7 @@ class DiagonalWalk(DirectWalk):
     def __init__(self, params: LocationShape, log_det: Array) -> None:
         n_features = len(params.center)
         precision = 1.0 / params.shape.variance
-        super().__init__(params, log_det, (params.center**2 * precision).sum(axis=1), n_features)
+        super().__init__(params, log_det, np.sqrt(precision), n_features)
         self._linear, self._squared = -2.0 * self.mean * precision, precision
         self.constant = (self.mean**2 * precision).sum(axis=1, keepdims=True)
         self._scratch = np.empty(0)

@@ -24,17 +24,19 @@ class DirectWalk(CompleteWalk):
     ----------
     params : LocationShape
     log_det : ndarray of shape (C or 1,)
-    reach : ndarray of shape (C or 1,)
-        Squared distance of 0 from the center in each covariance.
+    whiten : ndarray of shape (C or 1, D, D) or (C or 1, D)
+        What gives differences the covariance 1; without the last axis, of each column.
     numbers_per_row : int
     """
 
     constant: Array
     """What does not depend on the row in distances, (C, 1)."""
 
-    def __init__(self, params: LocationShape, log_det: Array, reach: Array, numbers_per_row: int) -> None:
+    def __init__(self, params: LocationShape, log_det: Array, whiten: Array, numbers_per_row: int) -> None:
         super().__init__(params, log_det, np.float64, numbers_per_row)
-        near = bool((reach <= len(params.center)).all())
+        with np.errstate(over="ignore", invalid="ignore"):  # then it is far
+            white = whiten @ params.center if whiten.ndim == 3 else whiten * params.center
+            near = bool(((white**2).sum(axis=1) <= len(params.center)).all())
         self.moved = params.center if near else np.zeros_like(params.center)
         """By how much ``y`` is more than the row less the center, (D,)."""
         self.mean = params.mean + self.moved

@@ -245,9 +245,7 @@ class TiedLinearWalk(DirectWalk):
     """One matrix product for the distances, less what components share, and one for the sums."""
 
     def __init__(self, params: LocationShape) -> None:
-        shape, n_features = params.shape, len(params.center)
-        white = shape.whiten @ params.center
-        super().__init__(params, shape.log_det, (white**2).sum(axis=1), n_features)
+        super().__init__(params, params.shape.log_det, params.shape.whiten, len(params.center))
         weights = linear_weights(params)
         self._linear = weights[:, 1:]
         self.constant = weights[:, :1] - (self._linear @ self.moved)[:, None]
