@@ -7,9 +7,11 @@ import pytest
 from scipy.special import expit, log_softmax
 
 from semigen import AutoClassifier
+from semigen.comparison import Score, Verdict
 from semigen.data.weights import read_labels
 from semigen.datasets import make_gaussian_classes
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS, MIXTURES
+from semigen.ensemble.explained import share_alone
 from semigen.ensemble.harm import (
     COEFFICIENTS,
     agreement,
@@ -19,6 +21,7 @@ from semigen.ensemble.harm import (
     supervised_share,
 )
 from semigen.ensemble.held_out import HeldOut
+from semigen.evaluation.intervals import Estimate
 
 
 @pytest.fixture
@@ -111,6 +114,19 @@ def test_two_generative_models_agree_on_classes_that_are_clusters_and_not_on_noi
         supervised_share(auto.verdict_.harm_probability) if auto.unlabeled_used_ else 1.0
     )
     assert {MIXTURES, MIXTURE_PER_CLASS} <= auto.pool_.estimators_.keys()
+
+
+def test_a_share_follows_from_the_probability_of_harm_not_from_a_difference_that_it_makes_small():
+    nothing = Estimate(0.0, -0.001, 0.001)
+    verdict = Verdict("unclear", 200, Score(nothing, nothing), 0.68)
+    assert verdict.negligible
+    assert share_alone(0.94, verdict).startswith(
+        "With a probability of 68% models that use the unlabeled rows"
+    )
+    some = replace(verdict, change=Score(nothing, Estimate(0.0, -0.3, 0.3)))
+    assert share_alone(0.94, some) == (
+        "So the ensemble trained on the labeled rows alone counts for 94% of the model."
+    )
 
 
 def replace_labels(labels):

@@ -78,7 +78,7 @@ def verdict_text(judged: Judged, n_unlabeled: int, *, with_covariance: bool) -> 
         said.append("The saved model is trained on the labeled rows alone.")
     share = getattr(judged.model, "supervised_share_", 0.0)
     if 0 < share < 1:
-        said.append(share_alone(share))
+        said.append(share_alone(share, judged.verdict))
     if judged.verdict.hurt and with_covariance:
         said.append("Another --covariance may fit better.")
     return " ".join(said)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from semigen.comparison import explain
+from semigen.comparison import Verdict, explain
 from semigen.ensemble.fitted import shares as shares_of_models
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT
@@ -41,11 +41,14 @@ def _most(auto: Any) -> str:
     return f" ({rows.max() / rows.sum():.1%} of the labeled rows are {auto.classes_[rows.argmax()]})"
 
 
-def share_alone(supervised_share: float) -> str:
+def share_alone(supervised_share: float, verdict: Verdict) -> str:
     """What follows from a probability of harm that is neither small nor large."""
-    return (
-        f"So the ensemble trained on the labeled rows alone counts for {supervised_share:.0%} of the model."
-    )
+    harm = verdict.harm_probability
+    why = "So"
+    if verdict.negligible and harm is not None:  # which is of the model as it is, and says nothing of harm
+        why = f"With a probability of {harm:.0%} models that use the unlabeled rows in full would do harm, so"
+    alone = "the ensemble trained on the labeled rows alone"
+    return f"{why} {alone} counts for {supervised_share:.0%} of the model."
 
 
 def explanation(auto: Any, n_unlabeled: int, about_source: str | None) -> str:
@@ -80,5 +83,5 @@ def explanation(auto: Any, n_unlabeled: int, about_source: str | None) -> str:
     if not auto.unlabeled_used_:
         lines.append("Models that use unlabeled rows are left out.")
     elif auto.supervised_share_ > 0:
-        lines.append(share_alone(auto.supervised_share_))
+        lines.append(share_alone(auto.supervised_share_, auto.verdict_))
     return "\n".join(lines)
