@@ -12,7 +12,7 @@ from hostile.model_files import with_array
 from semigen.data.weights import estimated_shares
 from semigen.em import Data
 from semigen.em.records import as_vector
-from semigen.exceptions import LabelError, ModelFileError, ParameterError
+from semigen.exceptions import ColumnError, ColumnWarning, LabelError, ModelFileError, ParameterError
 
 
 def rows(n=1200, seed=0, shift=0.0, share=None):
@@ -94,6 +94,19 @@ def test_a_first_batch_without_a_label_is_told():
     x = np.random.default_rng(0).normal(size=(60, 2))
     with pytest.raises(LabelError, match="no row of the first batch has a label"):
         semigen.MixtureClassifier(**STREAM).partial_fit(x, None, classes=[0, 1])
+
+
+def test_a_column_without_a_value_in_the_first_batch_is_told():
+    x, y, _ = rows(300, 0)
+    x[:100, 1] = np.nan
+    model = semigen.MixtureClassifier(**STREAM)
+    with (
+        pytest.warns(ColumnWarning, match="says nothing"),
+        pytest.raises(ColumnError, match="column 1 has no value in the rows of the first batch"),
+    ):
+        model.partial_fit(x[:100], y[:100], classes=[0, 1, 2])
+    model.partial_fit(x, y)
+    assert model.stream_.n_batches == 1
 
 
 def test_predictions_of_a_stream_know_the_shares_and_the_power_of_all_its_labels():

@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from semigen import columns
 from semigen.arrays.pieces import evenly
 from semigen.arrays.special import log_sum_exp
+from semigen.columns.tables import listing
 from semigen.common import checks
 from semigen.data.labels import encode
 from semigen.data.rows import count_rows
 from semigen.em import Data, Engine, Mixture, Params, Stats, as_engine, e_step, log_joint, m_step
 from semigen.em.records import LABELED, UNLABELED
-from semigen.exceptions import LabelError, ParameterError
+from semigen.exceptions import ColumnError, LabelError, ParameterError
 from semigen.mixture.waiting import WaitingRows, read_keys
 
 Array = NDArray[np.float64]
@@ -266,6 +267,7 @@ class OnlineMixture:
                     "begin with a batch that has some, of as many classes as there are."
                 )
         level = self._fit(X, y, sample_weight)  # type: ignore[attr-defined]
+        self._refuse_silence()
         rows: Data = self._with_labels(X, self._matrix(X), y, sample_weight, self.classes_)  # type: ignore[attr-defined]
         data = rows.weighted(self.unlabeled_weight_)
         labeled, unlabeled, weight = self._sums(data)
@@ -274,6 +276,16 @@ class OnlineMixture:
         report = self._report(data, unlabeled, weight, 1.0)
         self.stream_ = Stream(level.prior, labeled or nothing, mean, weight, (report,))
         return rows
+
+    def _refuse_silence(self) -> None:
+        """What a column is like comes from the first batch, so each must have a value there."""
+        schema, silent = self.schema_, self.silent_columns_.tolist()  # type: ignore[attr-defined]
+        if silent:
+            raise ColumnError(
+                f"column {listing([repr(schema.name(j)) for j in silent])} has no value in the rows of the first "
+                "batch that count, and scales and prior of a stream come from these: begin with a batch that has "
+                "some, or leave the column out."
+            )
 
     def _sums(self, data: Data) -> tuple[Stats | None, Stats | None, float]:
         """Statistics of the labeled and of the unlabeled rows, and the weight of the latter."""
