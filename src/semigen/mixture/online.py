@@ -281,10 +281,10 @@ class OnlineMixture:
         """What a column is like comes from the first batch, so each must have a value there."""
         schema, silent = self.schema_, self.silent_columns_.tolist()  # type: ignore[attr-defined]
         if silent:
+            names = listing([repr(schema.name(j)) for j in silent])
             raise ColumnError(
-                f"column {listing([repr(schema.name(j)) for j in silent])} has no value in the rows of the first "
-                "batch that count, and scales and prior of a stream come from these: begin with a batch that has "
-                "some, or leave the column out."
+                f"column {names} has no value in the rows of the first batch that count, from which a stream has "
+                "its scales and its prior: begin with a batch that has some, or leave the column out."
             )
 
     def _sums(self, data: Data) -> tuple[Stats | None, Stats | None, float]:
