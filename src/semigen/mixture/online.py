@@ -283,8 +283,8 @@ class OnlineMixture:
         if silent:
             names = listing([repr(schema.name(j)) for j in silent])
             raise ColumnError(
-                f"column {names} has no value in the rows of the first batch that count, from which a stream has "
-                "its scales and its prior: begin with a batch that has some, or leave the column out."
+                f"column {names} has no value in the rows of the first batch that count, from which a stream "
+                "takes scales and prior: begin with a batch that has some, or leave the column out."
             )
 
     def _sums(self, data: Data) -> tuple[Stats | None, Stats | None, float]:
