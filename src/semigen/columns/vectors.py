@@ -86,6 +86,11 @@ def _of_arrow(series: Series) -> NDArray[Any] | None:
     kind = getattr(lists.type, "value_type", None)
     if kind is None or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return None
+    return numbers_of_lists(lists)
+
+
+def numbers_of_lists(lists: Any) -> NDArray[Any] | None:
+    """Lists of pyarrow as numbers (n, d), NaN where one is missing; None if uneven or shorter than 2."""
     there, filled = lists.is_valid().to_numpy(zero_copy_only=False), lists.drop_null()
     lengths = np.unique(filled.value_lengths().to_numpy())
     if len(lengths) != 1 or lengths[0] < 2:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from semigen.columns.vectors import numbers_of_lists
 from semigen.exceptions import TableError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def spread_lists(table: pa.Table) -> pa.Table:
     """The table with a column for each number of a column of lists that have the same length."""
     for name in table.column_names:
         column = table[name].combine_chunks()
-        found = numbers_of(column) if holds_numbers(column.type) else None
+        found = numbers_of_lists(column) if holds_numbers(column.type) else None
         if found is None:
             continue
         place = table.column_names.index(name)
@@ -113,21 +114,6 @@ def holds_numbers(kind: pa.DataType) -> bool:
     return bool(lists and (types.is_floating(kind.value_type) or types.is_integer(kind.value_type)))
 
 
-def numbers_of(column: Any) -> NDArray[Any] | None:
-    """Lists as (n, d) numbers, NaN where one is missing; None if they are uneven or shorter than 2."""
-    from pyarrow import compute
-
-    lengths = compute.unique(compute.drop_null(compute.list_value_length(column))).to_pylist()
-    if len(lengths) != 1 or lengths[0] < 2:
-        return None
-    values = compute.list_flatten(column).to_numpy(zero_copy_only=False)
-    there = column.is_valid().to_numpy(zero_copy_only=False)
-    dtype = values.dtype if values.dtype.kind == "f" else np.float64
-    found = np.full((len(column), lengths[0]), np.nan, dtype)
-    found[there] = values.reshape(-1, lengths[0])
-    return found
-
-
 def with_numbers(batch: pa.RecordBatch, name: str, width: int, place: str) -> pa.RecordBatch:
     """Rows with a column for each number of a column of lists.
 
@@ -139,7 +125,7 @@ def with_numbers(batch: pa.RecordBatch, name: str, width: int, place: str) -> pa
     lists = batch.column(name)
     if lists.null_count == len(lists):
         found = np.full((len(lists), width), np.nan)
-    elif (numbers := numbers_of(lists)) is not None and numbers.shape[1] == width:
+    elif (numbers := numbers_of_lists(lists)) is not None and numbers.shape[1] == width:
         found = numbers
     else:
         raise TableError(

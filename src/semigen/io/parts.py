@@ -18,9 +18,10 @@ from pyarrow import csv as arrow_csv
 from pyarrow import dataset as arrow_dataset
 
 from semigen.columns.tables import plain_types
+from semigen.columns.vectors import numbers_of_lists
 from semigen.exceptions import TableError
 from semigen.io.delimited import WORDS_FOR_MISSING, Reading, Widths, open_delimited
-from semigen.io.embeddings import holds_numbers, names_of, numbers_of, with_numbers
+from semigen.io.embeddings import holds_numbers, names_of, with_numbers
 from semigen.io.files import first_line
 from semigen.io.tables import refuse_repeated, value_type
 
@@ -102,7 +103,7 @@ class Part(ABC):
         for *_, batch in self._pieces([name], HEAD_ROWS):
             column = batch.column(0)
             if column.null_count < len(column):
-                found = numbers_of(column)
+                found = numbers_of_lists(column)
                 return None if found is None else found.shape[1]
         return None
 
