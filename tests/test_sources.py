@@ -501,7 +501,8 @@ def test_lists_of_numbers_are_columns_of_a_source(tmp_path, kind, gaps):
     if gaps:
         numbers[3] = np.nan
         numbers[700:, 1] = np.nan
-    cells = [None if np.isnan(row).all() else row.tolist() for row in numbers]
+    absent = np.isnan(numbers).all(axis=1) & (kind != "fixed")  # which pyarrow 21 cannot write
+    cells = [None if none else row.tolist() for none, row in zip(absent, numbers, strict=True)]
     kinds = {
         "list": pa.list_(pa.float64()),
         "large_list": pa.large_list(pa.float64()),

@@ -91,11 +91,11 @@ def _of_arrow(series: Series) -> NDArray[Any] | None:
 
 def numbers_of_lists(lists: Any) -> NDArray[Any] | None:
     """Lists of pyarrow as numbers (n, d), NaN where one is missing; None if uneven or shorter than 2."""
-    there, filled = lists.is_valid().to_numpy(zero_copy_only=False), lists.drop_null()
-    lengths = np.unique(filled.value_lengths().to_numpy())
+    there = lists.is_valid().to_numpy(zero_copy_only=False)
+    lengths = np.unique(lists.value_lengths().to_numpy(zero_copy_only=False)[there]).astype(np.intp)
     if len(lengths) != 1 or lengths[0] < 2:
         return None
-    values = filled.flatten().to_numpy(zero_copy_only=False)
+    values = lists.flatten().to_numpy(zero_copy_only=False)  # of the lists that are there
     values = values if values.dtype.kind == "f" else values.astype(np.float64)
     found = np.full((len(lists), lengths[0]), np.nan, values.dtype)
     found[there] = values.reshape(-1, lengths[0])
