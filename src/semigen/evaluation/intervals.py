@@ -80,11 +80,17 @@ def _tail(n_intervals: int) -> float:
     return 1 - (1 - TAIL) / n_intervals
 
 
+def effective_rows(weight: Array) -> float:
+    """How many rows of equal weight say as much: ``(Σ w)² / Σ w²``."""
+    weight = weight / weight.max()
+    return float(weight.sum()) ** 2 / float(weight @ weight)
+
+
 def _moments(value: Array, weight: Array) -> tuple[float, float, float]:
     """Weighted mean, weighted mean square and effective number of rows."""
     weight = weight / weight.max()
     total = float(weight.sum())
-    return float(weight @ value) / total, float(weight @ value**2) / total, total**2 / float(weight @ weight)
+    return float(weight @ value) / total, float(weight @ value**2) / total, effective_rows(weight)
 
 
 def _estimate(mean: float, low: float, high: float) -> Estimate:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from semigen.evaluation.intervals import QUANTILE, TAIL, Estimate, share_of
+from semigen.evaluation.intervals import QUANTILE, TAIL, Estimate, effective_rows, share_of
 
 Array = NDArray[np.float64]
 
@@ -77,20 +77,20 @@ def ranking(
         int(positive.sum()),
         share,
         _auc(score, positive, weight),
-        share_of(average, _size(weight[positive]) / _few(weight[positive])),
+        share_of(average, effective_rows(weight[positive]) / _few(weight[positive])),
     )
 
 
 def _auc(score: Array, positive: NDArray[np.bool_], weight: Array) -> Estimate:
     value = float(roc_auc_score(positive, score, sample_weight=weight))
     sides = (positive, ~positive)
-    least = min(_size(weight[side]) for side in sides)
+    least = min(effective_rows(weight[side]) for side in sides)
     error = sum(
         _spread(_share_below(score[side], score[~side], weight[~side]), weight[side]) for side in sides
     )
     n_rows = value * (1 - value) / error if error > 0 else least
     few = max(_few(weight[side]) for side in sides)
-    return share_of(value, min(max(n_rows, least), _size(weight)) / few)
+    return share_of(value, min(max(n_rows, least), effective_rows(weight)) / few)
 
 
 def _share_below(score: Array, others: Array, weight: Array) -> Array:
@@ -104,15 +104,10 @@ def _share_below(score: Array, others: Array, weight: Array) -> Array:
 def _spread(value: Array, weight: Array) -> float:
     """Variance of a weighted mean."""
     share = weight / weight.sum()
-    n = _size(weight)
+    n = effective_rows(weight)
     return float((share**2) @ (value - share @ value) ** 2) * n / max(n - 1, 1)
 
 
 def _few(weight: Array) -> float:
     """How much larger a variance counts that few rows tell."""
-    return float((stdtrit(max(_size(weight) - 1, 1), TAIL) / QUANTILE) ** 2)
-
-
-def _size(weight: Array) -> float:
-    """How many rows of equal weight say as much."""
-    return float(weight.sum() ** 2 / (weight @ weight))
+    return float((stdtrit(max(effective_rows(weight) - 1, 1), TAIL) / QUANTILE) ** 2)
