@@ -91,7 +91,7 @@ def _named(lines: str) -> dict[str, list[str]]:
 
 
 LEARNED_FROM, JUDGED_ONLY = _named(_LEARNED_FROM), _named(_JUDGED_ONLY)
-"""Tables that default weights may be learned from, and others that no choice has seen."""
+"""Tables that default weights may be learned from, and others that nothing is learned from."""
 TABLES = LEARNED_FROM | JUDGED_ONLY
 
 

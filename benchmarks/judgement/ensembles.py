@@ -155,7 +155,7 @@ def page(rows: Sequence[dict[str, str]]) -> str:
     groups |= {
         f"R packages, {n} labels per class": (suite == "packages") & (labels == n) for n in (5, 20, 100)
     }
-    groups |= {"of these, seen by no choice": unseen}
+    groups |= {"of these, not learned from": unseen}
     groups |= {"bundled tables": suite == "tables", "SSL book": suite == "sslbook"}
     interval, sign = data.column("interval"), np.where(data.numbers("held_out_change") > 0, "hurt", "helped")
     verdicts = [
