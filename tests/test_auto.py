@@ -367,9 +367,17 @@ def test_models_of_the_columns_themselves_count_less_the_more_columns_there_are(
         assert default[name] > 0
     for name in (defaults.MIXTURE_PER_CLASS, *SUPERVISED):
         assert wide[name] == pytest.approx(default[name] / 10)
-    assert defaults.default_weights(sparse=True, n_features=9999, n_classes=99) == defaults.DOCUMENT_WEIGHTS
     many = {name: weight for name, weight in default.items() if name != defaults.BOOSTING}
     assert defaults.default_weights(sparse=False, n_features=2, n_classes=51) == many != default
+
+
+@pytest.mark.parametrize(("n_classes", "many"), [(2, 0.0), (11, 0.5), (20, 1.0), (99, 1.0)])
+def test_weights_for_documents_go_from_those_of_two_classes_to_those_of_many(n_classes, many):
+    found = defaults.default_weights(sparse=True, n_features=9999, n_classes=n_classes)
+    for name, weight in found.items():
+        ends = defaults.TWO_CLASSES[name], defaults.MANY_CLASSES[name]
+        assert weight == pytest.approx((1 - many) * ends[0] + many * ends[1])
+    assert found.keys() == defaults.TWO_CLASSES.keys() == defaults.MANY_CLASSES.keys()
 
 
 @pytest.mark.parametrize("share", [0.5, 0.02])

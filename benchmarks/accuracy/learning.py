@@ -26,9 +26,9 @@ from semigen.ensemble.auto import RIDGE
 from semigen.ensemble.defaults import (
     AXES,
     DEFAULT_WEIGHTS,
-    DOCUMENT_WEIGHTS,
     SUPERVISED,
     SUPERVISED_MIXTURE,
+    default_weights,
     for_columns,
 )
 from semigen.ensemble.held_out import pooled
@@ -88,7 +88,8 @@ def judged(suite: str, cell: Cell) -> tuple[NDArray[np.intp], Array, float]:
     """Classes, probabilities of the test rows and seconds, with weights learned on other data sets."""
     found = bank.entry(suite, cell.data, cell.L, cell.seed)
     if AXES in found.names:
-        weights = DOCUMENT_WEIGHTS
+        classes, columns = len(found.classes), found.n_features
+        weights = default_weights(sparse=True, n_features=columns, n_classes=classes)
     else:
         weights = for_columns(learned_without(cell.data), found.n_features)
     harm = learned_without(cell.data, HARM)
