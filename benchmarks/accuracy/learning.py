@@ -99,7 +99,7 @@ def judged(suite: str, cell: Cell) -> tuple[NDArray[np.intp], Array, float]:
 def learned_without(data: str, file: Path = FILE) -> Any:
     """What was learned on other data sets than this one and its relatives: default weights, or ``HARM``."""
     found = _written(file)
-    seen_by_none = data in packages.JUDGED_ONLY or data in DOCUMENTS
+    seen_by_none = data in packages.JUDGED_ONLY | packages.UNSEEN or data in DOCUMENTS
     return found["all"] if seen_by_none else found["without group"][group(data)]
 
 

@@ -57,7 +57,7 @@ def folder() -> Path:
 @cache
 def read(name: str) -> tuple[pd.DataFrame, Labels]:
     """Columns and classes 0 … K-1 of a table."""
-    if name in packages.TABLES:
+    if name in packages.ALL:
         frame = packages.read(name).copy()
     else:
         frame = pd.read_csv(folder() / f"{name}.csv.gz")

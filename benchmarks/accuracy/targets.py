@@ -52,6 +52,7 @@ def lines(results: Results) -> Lines:
         "permuted": _permuted,
         "mixed": everyday.targets,
         "packages": everyday.targets,
+        "unseen": everyday.targets,
     }
     return of_suite[results.suite.name](results)
 
