@@ -263,9 +263,11 @@ def test_short_text_that_repeats_is_a_category(frame):
         (3, 4, "text"),  # fewer than a third of the cells repeat another
         (20, 30, "category"),
         (20, 29, "text"),
-        (21, 419, "text"),  # more than 20 values, and fewer than 20 rows for each
-        (21, 420, "category"),
-        (60, 1200, "category"),
+        (21, 104, "text"),  # more than 20 values, and fewer than five rows for each
+        (21, 105, "category"),
+        (250, 1250, "category"),
+        (251, 5019, "text"),  # more than 250 values, and fewer than 20 rows for each
+        (251, 5020, "category"),
     ):
         assert kind_of(frame, texts(n_distinct, n_rows)) == kind, (n_distinct, n_rows)
         assert kind_of(frame, [*texts(n_distinct, n_rows), None, None]) == kind

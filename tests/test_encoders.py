@@ -125,6 +125,10 @@ def test_dates_are_days_and_cycles():
         (["4 January 2021", "31 May 2021"], "%d %B %Y"),
         (["04.01.21", "31.12.99"], "%d.%m.%y"),
         (["01/04/2021", "?", "12/31/2021", " "], "%m/%d/%Y"),
+        (["9:05", "23:59", " "], "%H:%M"),
+        (["09:05:30", "23:59:00"], "%H:%M:%S"),
+        (["9:05 AM", "11:59 pm"], "%I:%M %p"),
+        (["9:05", "24:59"], None),
         (["2021-01-04", "soon"], None),
         (["1.4.21", "12.10.3"], None),
         (["?", ""], None),
@@ -142,6 +146,16 @@ def test_dates_with_gaps():
     found = encoder.read("when", ["12/31/2021", "?", "1/1/2022"])
     assert_allclose(found[:, 0] - found[0, 0], [0, np.nan, 1])
     assert "week" in encoder.cycles
+
+
+def test_times_of_the_day_are_its_share_and_midnight_is_beside_itself():
+    encoder = learn_date("at", ["6:00", "18:00"])
+    assert encoder.feature_names == ("time", "sine of day", "cosine of day")
+    features = encoder.read("at", ["00:00", "6:00", "23:59", None])
+    assert_allclose(features[:3, 0], [0, 0.25, 1439 / 1440])
+    assert np.isnan(features[3]).all()
+    assert np.linalg.norm(features[0, 1:] - features[2, 1:]) < 0.01
+    assert_allclose(encoder.read("at", [dt.time(6)]), features[[1]])
 
 
 def test_dates_in_iso_8601_are_read_whatever_the_fit_had():
@@ -191,7 +205,7 @@ def test_what_became_of_columns_is_said_once_unless_the_user_said_it():
     said = str(caught[0].message)
     for words in (
         "'note' (text) became 12 features of its words",
-        "'zip' (text) became 30 features of its letters",
+        "'zip' (text) became 10 features of its letters",
         "'when' (date) became time, year (sine, cosine), week (sine, cosine)",
         "'who' is not used: every row has a different text, like an identifier",
         "kinds={'COLUMN': 'category'}, or family={'COLUMN': 'categorical'} of a MixtureClassifier",
@@ -240,6 +254,19 @@ def test_types_that_libraries_do_not_compute_with_are_cast_once():
         {"x": pd.arrays.SparseArray([0.0, 0.0, 1.5]), "y": pd.arrays.SparseArray([0, 2, 0])}
     )
     assert_array_equal(learn(sparse)[1], [[0, 0], [0, 2], [1.5, 0]])
+
+
+@pytest.mark.parametrize(
+    ("cells", "n_features"),
+    [(["Ann", "Bo", "Cyd", "Dee", "Eve", "Fay", "Gus"], 4), ([f"A-{j * 7919 % 1000}" for j in range(90)], 10)],
+)
+def test_names_and_codes_have_few_features_that_weigh_as_one_column(cells, n_features):
+    table = pd.DataFrame({"number": np.arange(len(cells)) ** 2.0, "who": cells})
+    schema, matrix = learn(table, {"who": "text"})
+    plain = PlainColumns().fit(ReadTable(schema, matrix))
+    variance = plain.transform(ReadTable(schema, matrix)).var(axis=0)
+    assert len(variance) == 1 + n_features
+    assert_allclose(variance[1:].sum(), variance[0], rtol=0.05)
 
 
 def test_a_text_weighs_as_the_root_of_its_features_and_is_marked_missing_once():

@@ -25,12 +25,16 @@ _DAYS = (
 _ENOUGH = 100
 """Cells that show whether a column is words."""
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-_FORMS = tuple(day + clock for day in _DAYS for clock in _CLOCKS)
+_FORMS = (
+    *(day + clock for day in _DAYS for clock in _CLOCKS),
+    *(clock.strip() for clock in _CLOCKS if clock),
+)
 _LOOKS_LIKE_DATE = re.compile(
     r"""\s*(
       \d{4}[-/.]\d{1,2}[-/.]\d{1,2} | \d{1,2}[-/.](\d{1,2}|[A-Za-z]{3})[-/.]\d{4}
       | \d{2}[/.]\d{2}[/.]\d{2} | \d{1,2}-[A-Za-z]{3}-\d{2}
       | [A-Za-z]{3,9}[ ]\d{1,2},[ ]\d{4} | \d{1,2}[ ][A-Za-z]{3,9}[ ]\d{4} | [A-Za-z]{3}[ -]\d{4}
+      | \d{1,2}:\d{2}(:\d{2})?([ ][AaPp][Mm])?
     )([ T]\d{1,2}:\d{2}.*)?\s*""",
     re.VERBOSE,
 )
@@ -107,9 +111,12 @@ def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
     )
 
 
-def _moment(text: str, form: str) -> dt.datetime | None:
+def _moment(text: str, form: str) -> dt.datetime | dt.time | None:
     try:
         text = text.strip()
-        return dt.datetime.strptime(text, form) if form else dt.datetime.fromisoformat(text)
+        if not form:
+            return dt.datetime.fromisoformat(text)
+        found = dt.datetime.strptime(text, form)
+        return found if "%d" in form or "%Y" in form else found.time()
     except ValueError:
         return None

@@ -27,8 +27,9 @@ from semigen.exceptions import ColumnError, ColumnWarning
 
 Array = NDArray[np.float64]
 
-N_FEATURES = 30
-"""Features of a text column, as in skrub."""
+N_FEATURES, OF_CODES, OF_NAMES = 30, 10, 4
+"""Features of a text column read by its words, as in skrub, and of codes and names read by their letters: on
+tables with names of people, teams and places, every further one made predictions worse."""
 MOST_WORDS, MOST_BESIDE_OTHERS = 20_000, 1_000
 """Words of a text column that features are made of, and words that are columns beside other columns."""
 ROUNDING = 1e-8
@@ -94,6 +95,15 @@ class TextEncoder(Encoder):
         if self.directions is None:
             return self.vocabulary
         return tuple(f"{self._unit} {number}" for number in range(self.directions.shape[1]))
+
+    @property
+    def n_columns(self) -> float:
+        """As how many columns of numbers all features count: their root, of letters one.
+
+        With a variance of 1 each, a text would outweigh all columns; with 1 in all, the directions of words
+        would be nothing beside them.
+        """
+        return float(len(self.feature_names)) ** 0.5 if self.analyzer == "word" else 1.0
 
     @property
     def _unit(self) -> str:
@@ -290,7 +300,11 @@ def learn_text(name: Any, cells: Sequence[Any], *, words: bool, alone: bool) -> 
             vocabulary = tuple(map(str, vectorizer.get_feature_names_out()))
             idf = np.asarray(vectorizer.idf_) if vectorizer.use_idf else np.ones(len(vocabulary))
             encoder = TextEncoder(analyzer, vocabulary, idf, None)
-            return encoder if words else replace(encoder, directions=_directions(found))
+            if words:
+                return encoder
+            codes = 2 * sum(any(map(str.isdecimal, text)) for text in texts) >= len(texts)
+            most = N_FEATURES if analyzer == "word" else OF_CODES if codes else OF_NAMES
+            return replace(encoder, directions=_directions(found, most))
     raise ColumnError(
         f"column {name!r}: no word is left to learn from. A word is used if it has two letters or more, is "
         f"no English stop word and occurs in at most half of the {len(texts)} filled cells."
@@ -354,10 +368,10 @@ def _settings(analyzer: str) -> dict[str, Any]:
     return {"analyzer": analyzer, "ngram_range": (2, 4), "sublinear_tf": True}
 
 
-def _directions(words: csr_array) -> Array:
-    """Leading right singular vectors of weighted words, (V, q), without those of rounding errors."""
+def _directions(words: csr_array, most: int) -> Array:
+    """At most so many leading right singular vectors of weighted words, (V, q), none of rounding errors."""
     rows = evenly(words.shape[0], SVD_ROWS)
-    n_axes = max(1, min(N_FEATURES, min(words.shape) - 1))
+    n_axes = max(1, min(most, min(words.shape) - 1))
     with np.errstate(divide="ignore", invalid="ignore"):  # the share of no variance
         found = sklearn.decomposition.TruncatedSVD(n_axes, random_state=0).fit(words[rows])
     real = found.singular_values_ > ROUNDING * found.singular_values_.max(initial=0.0)

@@ -41,7 +41,7 @@ USED: tuple[Kind, ...] = ("number", "count", "flag", "category", *ENCODED)
 _LARGEST_MEAN_OF_COUNTS = 10.0
 _LEAST_DISPERSION_OF_COUNTS = 0.75  # variance over mean; 1 for Poisson counts
 _MOST_LEVELS = 20
-_ROWS_A_LEVEL = 20  # of a column of text with more levels than that
+_MANY_LEVELS, _ROWS_A_LEVEL = 250, (5, 20)  # up to so many levels five rows each, of more twenty
 _LONGEST_LEVEL = 60  # characters
 _SHARE_OF_NUMBERS = 0.9  # of a column of text that is not one of levels such as 2, 4, more
 _MOST_WORDS_OF_ID = 2
@@ -123,11 +123,12 @@ def infer(series: Series) -> Kind:
     - Numbers are counts if all are whole, the smallest is 0, there are more than two different ones, their
       mean is below 10 and their variance is 0.75 times the mean or more. All other numbers are numbers.
     - Categoricals and enums are categories. So is text if no cell is longer than 60 characters, at least
-      every third cell repeats another, and there are at most 20 values or one for every 20 filled rows; where
-      nine cells in ten or more read as numbers (codes, or damaged numbers), only with at most 20 values.
-    - Other text is a date if all its cells are written as one, such as 2024-12-31 or 12/31/2024 23:59, and a
-      number if all are numbers as people write them, such as $1,200 or 51.3%; digits alone are codes. Beside
-      numbers, words such as ?, - and N/A are missing values.
+      every third cell repeats another, and there are at most 20 values, or 250 and one for every 5 filled
+      rows, or one for every 20; where nine cells in ten or more read as numbers (codes, or damaged numbers),
+      only with at most 20 values.
+    - Other text is a date if all its cells are written as one, such as 2024-12-31, 12/31/2024 23:59 or 23:59,
+      and a number if all are numbers as people write them, such as $1,200 or 51.3%; digits alone are codes.
+      Beside numbers, words such as ?, - and N/A are missing values.
     """
     kind = kind_by_type(series)
     if kind == "number":
@@ -201,8 +202,10 @@ def _kind_of_numbers(values: NDArray[Any]) -> Kind:
 def _levels(cells: list[Any]) -> Counter[str]:
     """How often each value occurs; empty if they are too many or too long for the levels of a category."""
     count = Counter(map(str, cells))
-    many = len(count) > max(_MOST_LEVELS, len(cells) / _ROWS_A_LEVEL) or 3 * len(count) > 2 * len(cells)
-    return Counter() if many or max(map(len, count)) > _LONGEST_LEVEL else count
+    few, many = _ROWS_A_LEVEL
+    most = max(_MOST_LEVELS, min(_MANY_LEVELS, len(cells) / few), len(cells) / many)
+    too_many = len(count) > most or 3 * len(count) > 2 * len(cells)
+    return Counter() if too_many or max(map(len, count)) > _LONGEST_LEVEL else count
 
 
 def _share_of_numbers(count: Counter[str]) -> float:

@@ -152,16 +152,12 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         return np.asarray(indicators / spread) if self.equal_columns else indicators
 
     def _shared(self, spread: Array) -> Array:
-        """Scales (numbers,): those of a text are one, its variance the root of their number.
-
-        With a variance of 1 each, a text would outweigh all columns; with 1 in all, its directions
-        would be nothing beside them.
-        """
+        """Scales (numbers,): those of a text are one."""
         scale = spread.copy()
         for one in self.schema_.encoded:
             mine = np.isin(self.numbers_, one.columns)
             if one.kind == "text":
-                scale[mine] = np.sqrt((spread[mine] ** 2).sum() / np.sqrt(mine.sum()))
+                scale[mine] = np.sqrt((spread[mine] ** 2).sum() / one.encoder.n_columns)
         if self.shared_scale and len(scale):
             scale[:] = np.sqrt(np.mean(spread**2))
         self.share_ = spread / scale
