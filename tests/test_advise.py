@@ -284,6 +284,15 @@ def test_drift_is_seen():
     assert severity(drift, clean_study()) == "good"
 
 
+def test_drift_that_chance_does_not_explain_is_no_good_sign():
+    seen = look(clean().X, clean().y)
+    joint = {one: found - 50 * (one == 0) for one, found in seen.joint.items()}
+    vars(seen)["joint"] = joint  # labeled rows that the model of the labeled rows describes far worse
+    found = drift(seen)
+    assert found.evidence["z"] < -4
+    assert (found.severity, "cannot be told" in found.sentence) == ("note", True)
+
+
 def test_columns_that_a_density_misses_are_named():
     rng = np.random.default_rng(3)
     data = clean()
@@ -299,7 +308,7 @@ def test_a_column_that_a_model_sees_as_several_is_named_once():
     date = [diagnostics.ColumnFit("when", one, 0.0) for one in (0.4, 0.3)]
     worst = [date[0], diagnostics.ColumnFit("paid", 0.35, 0.0), date[1]]
     seen = SimpleNamespace(table=SimpleNamespace(matrix=np.zeros((1, 1))), worst_columns=worst, freer={})
-    assert density_fit(seen).sentence.endswith("described worst: when (40 %), paid (35 %).")
+    assert density_fit(seen).sentence.endswith("the rows or more: when (40 %), paid (35 %).")
 
 
 @pytest.mark.parametrize(("distance", "worth"), [(1, 0.00833), (2, 0.127), (3, 0.385), (4, 0.675)])
@@ -331,6 +340,16 @@ def test_label_equivalents_grow_with_the_rows():
     near = make_gaussian_classes(40, 300, 3, distance=1, random_state=1)
     less = label_equivalents(look(near.X, near.y))
     assert less.evidence["labels_each"] < found.evidence["labels_each"]
+
+
+def test_label_equivalents_of_a_wrong_model_are_no_good_sign():
+    rng = np.random.default_rng(3)
+    X = np.column_stack([clean().X, np.exp(2 * rng.standard_normal(len(clean().X)))])
+    seen = look(X, clean().y)
+    assert density_fit(seen).severity == "warning"
+    found = label_equivalents(seen)
+    assert (found.severity, found.evidence["densities_fit"]) == ("note", False)
+    assert "do not count on it" in found.sentence
 
 
 def test_labeled_rows_of_another_population_are_seen():
@@ -449,7 +468,7 @@ def test_rare_classes_are_named():
     assert rare["share"] == pytest.approx(2 / 22, abs=0.05)
     assert (clean().y_true[rare["most_like"]] == 1).all()
     assert all(y[row] is None for row in rare["most_like"])
-    asked = f"Label more of its rows; most like 1: {rare['most_like'][0]}, "
+    asked = f"Label more such rows; most like 1 are {rare['most_like'][0]}, "
     assert f"of 1 (2): what is said of such a class is uncertain. {asked}" in found.sentence
 
 
@@ -461,7 +480,7 @@ def test_of_many_rare_classes_the_rarest_are_named():
     found = rare_classes(look(made.X, y, weights=(0.0, 1.0)))
     assert found.severity == "note"
     assert len(found.evidence["classes"]) == 6
-    assert found.sentence.startswith("Few labels (of 41) of 5 (3), 2 (4), 3 (4), 4 (4), 2 more: ")
+    assert found.sentence.startswith("Few of the 41 labels are of 5 (3), 2 (4), 3 (4), 4 (4), 2 more: ")
 
 
 def test_a_small_share_is_no_lack_of_labels():
@@ -469,7 +488,7 @@ def test_a_small_share_is_no_lack_of_labels():
     found = rare_classes(look(made.X, made.y, weights=(0.0, 1.0)))
     n = found.evidence["classes"][0]["n_labeled"]
     assert n >= 5
-    assert found.sentence.startswith(f"A small share (of 400) of 1 ({n}): accuracy hardly tells")
+    assert found.sentence.startswith(f"A small share of the 400 labels is of 1 ({n}): accuracy hardly tells")
 
 
 # The parts
