@@ -22,7 +22,7 @@ from semigen.datasets import HARM_DESIGNS, make_gaussian_classes, make_harm
 from semigen.em import ThreadEngine
 from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement import diagnostics
-from semigen.judgement.advice import HARMFUL, SAFE, advice_on, decide, told_by_labels
+from semigen.judgement.advice import HARMFUL, SAFE, SAFE_AVERAGE, advice_on, decide, told_by_labels
 from semigen.judgement.efficiency import efficiency
 from semigen.judgement.findings import LOOKS
 from semigen.judgement.findings.clusters import clusters_are_classes, label_equivalents
@@ -157,9 +157,11 @@ def test_too_few_labels_to_hold_out_still_give_a_probability():
 
 def test_the_verdict_follows_from_the_probability_of_harm():
     assert decide(SAFE, 1.0) == ("use", 1.0)
-    assert decide(SAFE + 0.01, SAFE) == ("use with weight λ", 0.5)
-    assert decide(HARMFUL - 0.01, SAFE + 0.01) == ("not enough labels to tell", None)
+    assert decide(SAFE + 0.01, SAFE_AVERAGE) == ("use with weight λ", 0.5)
+    assert decide(HARMFUL - 0.01, SAFE_AVERAGE + 0.01) == ("not enough labels to tell", None)
     assert decide(HARMFUL, 0.0) == ("do not use", 0.0)
+    assert decide(SAFE + 0.01, 0.0, shift=1.1) == ("not enough labels to tell", None)
+    assert decide(SAFE, 0.0, shift=1.1) == ("use", 1.0)
 
 
 def test_an_average_is_recommended_as_an_ensemble_of_both_models():
@@ -203,7 +205,7 @@ def test_harm_is_more_probable_where_held_out_labels_say_so():
     assert all(np.less(harm.probabilities(better), harm.probabilities(worse)))
 
 
-def test_a_tree_is_read_down_to_a_leaf():
+def test_a_tree_is_read_down_to_a_leaf_and_a_line_beside_it():
     """Two trees: is a above 1, and if so, is b above 2; is b above 0."""
     harm = Harm(
         ("a", "b"),
@@ -211,6 +213,10 @@ def test_a_tree_is_read_down_to_a_leaf():
         sign=(0, -1, 1, -1, -1, 1, -1, -1),
         value=(1.0, 0.1, 2.0, 0.3, 0.9, 0.0, 0.2, 0.6),
         beyond=(2, 0, 4, 0, 0, 7, 0, 0),
+        center=(1.0, 0.0),
+        spread=(1.0, 1.0),
+        weights=(0.5, 1.0),
+        level=-1.0,
     )
     for signs_of, shares in (
         ((1, 5), (0.1, 0.6)),
@@ -218,18 +224,21 @@ def test_a_tree_is_read_down_to_a_leaf():
         ((2, 3), (0.9, 0.6)),
         ((0, 0), (0.1, 0.2)),
     ):
-        assert harm.mean(signs_of) == pytest.approx(np.mean(shares))
+        a, b = signs_of
+        line = 1 / (1 + np.exp(1 - 0.5 * (a - 1) - min(b, 3)))
+        assert harm.mean(signs_of) == pytest.approx(0.7 * np.mean(shares) + 0.3 * line)
         signs_by_name = {**dict(zip("ab", signs_of, strict=True)), "log labels": 1.0}
-        assert harm.probabilities(signs_by_name) == pytest.approx([np.mean(shares)] * 2)
+        assert harm.probabilities(signs_by_name) == pytest.approx([harm.mean(signs_of)] * 2)
     steeper = Harm.from_dict({**harm.to_dict(), "slope": 2.0, "intercept": 1.0})
-    odds = np.exp(1.0) * (0.35 / 0.65) ** 2
+    mean = harm.mean((1, 5))
+    odds = np.exp(1.0) * (mean / (1 - mean)) ** 2
     ten = {"a": 1, "b": 5, "log labels": np.log(10)}
-    assert steeper.probabilities(ten) == pytest.approx((odds / (1 + odds), 0.35))
+    assert steeper.probabilities(ten) == pytest.approx((odds / (1 + odds), mean))
     by_labels = Harm.from_dict({**harm.to_dict(), "slope_by_labels": 0.5, "average_slope_by_labels": -0.5})
-    odds = [(0.35 / 0.65) ** (1 + change * np.log(2)) for change in (0.5, -0.5)]
+    odds = [(mean / (1 - mean)) ** (1 + change * np.log(2)) for change in (0.5, -0.5)]
     twenty = {**ten, "log labels": np.log(20)}
     assert by_labels.probabilities(twenty) == pytest.approx([one / (1 + one) for one in odds])
-    assert by_labels.probabilities(ten) == pytest.approx((0.35, 0.35))
+    assert by_labels.probabilities(ten) == pytest.approx((mean, mean))
 
 
 # Each look: what was planted is seen, and clean rows are clean.
