@@ -305,10 +305,9 @@ def test_the_text_of_a_comparison_fits_a_terminal_and_says_who_is_worse(rng):
     lines = str(found).splitlines()
     assert max(map(len, lines)) <= 110
     assert "ROC AUC" in lines[1]
-    assert " ".join(lines[-2:]).startswith("The lower the log-loss the better")
-    assert "whether it is better than self-training. Worse by more than chance: label spreading." in " ".join(
-        lines
-    )
+    words = " ".join(lines[6:])
+    assert words.startswith("The lower the log-loss the better")
+    assert "whether it is better than self-training. Worse by more than chance: label spreading." in words
     assert [line.split("  ")[0] for line in lines[2:6]] == [*names, CLASS_SHARES]
     alone = replace(found, names=names[:1])
     assert "cannot tell" not in str(alone)
