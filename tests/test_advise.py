@@ -22,7 +22,7 @@ from semigen.datasets import HARM_DESIGNS, make_gaussian_classes, make_harm
 from semigen.em import ThreadEngine
 from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement import diagnostics
-from semigen.judgement.advice import HARMFUL, SAFE, advice_on, decide, told_by_labels
+from semigen.judgement.advice import HARMFUL, SAFE, SAFE_AVERAGE, advice_on, decide, told_by_labels
 from semigen.judgement.efficiency import efficiency
 from semigen.judgement.findings import LOOKS
 from semigen.judgement.findings.clusters import clusters_are_classes, label_equivalents
@@ -157,9 +157,11 @@ def test_too_few_labels_to_hold_out_still_give_a_probability():
 
 def test_the_verdict_follows_from_the_probability_of_harm():
     assert decide(SAFE, 1.0) == ("use", 1.0)
-    assert decide(SAFE + 0.01, SAFE) == ("use with weight λ", 0.5)
-    assert decide(HARMFUL - 0.01, SAFE + 0.01) == ("not enough labels to tell", None)
+    assert decide(SAFE + 0.01, SAFE_AVERAGE) == ("use with weight λ", 0.5)
+    assert decide(HARMFUL - 0.01, SAFE_AVERAGE + 0.01) == ("not enough labels to tell", None)
     assert decide(HARMFUL, 0.0) == ("do not use", 0.0)
+    assert decide(SAFE + 0.01, 0.0, shift=1.1) == ("not enough labels to tell", None)
+    assert decide(SAFE, 0.0, shift=1.1) == ("use", 1.0)
 
 
 def test_an_average_is_recommended_as_an_ensemble_of_both_models():
@@ -203,7 +205,7 @@ def test_harm_is_more_probable_where_held_out_labels_say_so():
     assert all(np.less(harm.probabilities(better), harm.probabilities(worse)))
 
 
-def test_a_tree_is_read_down_to_a_leaf():
+def test_a_tree_is_read_down_to_a_leaf_and_a_line_beside_it():
     """Two trees: is a above 1, and if so, is b above 2; is b above 0."""
     harm = Harm(
         ("a", "b"),
@@ -211,6 +213,10 @@ def test_a_tree_is_read_down_to_a_leaf():
         sign=(0, -1, 1, -1, -1, 1, -1, -1),
         value=(1.0, 0.1, 2.0, 0.3, 0.9, 0.0, 0.2, 0.6),
         beyond=(2, 0, 4, 0, 0, 7, 0, 0),
+        center=(1.0, 0.0),
+        spread=(1.0, 1.0),
+        weights=(0.5, 1.0),
+        level=-1.0,
     )
     for signs_of, shares in (
         ((1, 5), (0.1, 0.6)),
@@ -218,18 +224,21 @@ def test_a_tree_is_read_down_to_a_leaf():
         ((2, 3), (0.9, 0.6)),
         ((0, 0), (0.1, 0.2)),
     ):
-        assert harm.mean(signs_of) == pytest.approx(np.mean(shares))
+        a, b = signs_of
+        line = 1 / (1 + np.exp(1 - 0.5 * (a - 1) - min(b, 3)))
+        assert harm.mean(signs_of) == pytest.approx(0.7 * np.mean(shares) + 0.3 * line)
         signs_by_name = {**dict(zip("ab", signs_of, strict=True)), "log labels": 1.0}
-        assert harm.probabilities(signs_by_name) == pytest.approx([np.mean(shares)] * 2)
+        assert harm.probabilities(signs_by_name) == pytest.approx([harm.mean(signs_of)] * 2)
     steeper = Harm.from_dict({**harm.to_dict(), "slope": 2.0, "intercept": 1.0})
-    odds = np.exp(1.0) * (0.35 / 0.65) ** 2
+    mean = harm.mean((1, 5))
+    odds = np.exp(1.0) * (mean / (1 - mean)) ** 2
     ten = {"a": 1, "b": 5, "log labels": np.log(10)}
-    assert steeper.probabilities(ten) == pytest.approx((odds / (1 + odds), 0.35))
+    assert steeper.probabilities(ten) == pytest.approx((odds / (1 + odds), mean))
     by_labels = Harm.from_dict({**harm.to_dict(), "slope_by_labels": 0.5, "average_slope_by_labels": -0.5})
-    odds = [(0.35 / 0.65) ** (1 + change * np.log(2)) for change in (0.5, -0.5)]
+    odds = [(mean / (1 - mean)) ** (1 + change * np.log(2)) for change in (0.5, -0.5)]
     twenty = {**ten, "log labels": np.log(20)}
     assert by_labels.probabilities(twenty) == pytest.approx([one / (1 + one) for one in odds])
-    assert by_labels.probabilities(ten) == pytest.approx((0.35, 0.35))
+    assert by_labels.probabilities(ten) == pytest.approx((mean, mean))
 
 
 # Each look: what was planted is seen, and clean rows are clean.
@@ -284,6 +293,15 @@ def test_drift_is_seen():
     assert severity(drift, clean_study()) == "good"
 
 
+def test_drift_that_chance_does_not_explain_is_no_good_sign():
+    seen = look(clean().X, clean().y)
+    joint = {one: found - 50 * (one == 0) for one, found in seen.joint.items()}
+    vars(seen)["joint"] = joint  # labeled rows that the model of the labeled rows describes far worse
+    found = drift(seen)
+    assert found.evidence["z"] < -4
+    assert (found.severity, "cannot be told" in found.sentence) == ("note", True)
+
+
 def test_columns_that_a_density_misses_are_named():
     rng = np.random.default_rng(3)
     data = clean()
@@ -299,7 +317,7 @@ def test_a_column_that_a_model_sees_as_several_is_named_once():
     date = [diagnostics.ColumnFit("when", one, 0.0) for one in (0.4, 0.3)]
     worst = [date[0], diagnostics.ColumnFit("paid", 0.35, 0.0), date[1]]
     seen = SimpleNamespace(table=SimpleNamespace(matrix=np.zeros((1, 1))), worst_columns=worst, freer={})
-    assert density_fit(seen).sentence.endswith("described worst: when (40 %), paid (35 %).")
+    assert density_fit(seen).sentence.endswith("the rows or more: when (40 %), paid (35 %).")
 
 
 @pytest.mark.parametrize(("distance", "worth"), [(1, 0.00833), (2, 0.127), (3, 0.385), (4, 0.675)])
@@ -331,6 +349,16 @@ def test_label_equivalents_grow_with_the_rows():
     near = make_gaussian_classes(40, 300, 3, distance=1, random_state=1)
     less = label_equivalents(look(near.X, near.y))
     assert less.evidence["labels_each"] < found.evidence["labels_each"]
+
+
+def test_label_equivalents_of_a_wrong_model_are_no_good_sign():
+    rng = np.random.default_rng(3)
+    X = np.column_stack([clean().X, np.exp(2 * rng.standard_normal(len(clean().X)))])
+    seen = look(X, clean().y)
+    assert density_fit(seen).severity == "warning"
+    found = label_equivalents(seen)
+    assert (found.severity, found.evidence["densities_fit"]) == ("note", False)
+    assert "do not count on it" in found.sentence
 
 
 def test_labeled_rows_of_another_population_are_seen():
@@ -449,7 +477,7 @@ def test_rare_classes_are_named():
     assert rare["share"] == pytest.approx(2 / 22, abs=0.05)
     assert (clean().y_true[rare["most_like"]] == 1).all()
     assert all(y[row] is None for row in rare["most_like"])
-    asked = f"Label more of its rows; most like 1: {rare['most_like'][0]}, "
+    asked = f"Label more such rows; most like 1 are {rare['most_like'][0]}, "
     assert f"of 1 (2): what is said of such a class is uncertain. {asked}" in found.sentence
 
 
@@ -461,7 +489,7 @@ def test_of_many_rare_classes_the_rarest_are_named():
     found = rare_classes(look(made.X, y, weights=(0.0, 1.0)))
     assert found.severity == "note"
     assert len(found.evidence["classes"]) == 6
-    assert found.sentence.startswith("Few labels (of 41) of 5 (3), 2 (4), 3 (4), 4 (4), 2 more: ")
+    assert found.sentence.startswith("Few of the 41 labels are of 5 (3), 2 (4), 3 (4), 4 (4), 2 more: ")
 
 
 def test_a_small_share_is_no_lack_of_labels():
@@ -469,7 +497,7 @@ def test_a_small_share_is_no_lack_of_labels():
     found = rare_classes(look(made.X, made.y, weights=(0.0, 1.0)))
     n = found.evidence["classes"][0]["n_labeled"]
     assert n >= 5
-    assert found.sentence.startswith(f"A small share (of 400) of 1 ({n}): accuracy hardly tells")
+    assert found.sentence.startswith(f"A small share of the 400 labels is of 1 ({n}): accuracy hardly tells")
 
 
 # The parts

@@ -81,6 +81,21 @@ def test_next_writes_a_spreadsheet_and_reads_it_back(table):
     assert classes == ["no"]
 
 
+def test_rounds_of_next_need_no_names_of_files(table):
+    labeled()
+    given = ("next", "data.csv", "--target", "y", "--strategy", "cover", "-n", 2)
+    place, asked = "data-next.csv", []
+    run(*given, "--journal", "data.csv.journal")
+    for number in (2, 3):
+        rows = pd.read_csv(place)
+        asked += rows["row"].tolist()
+        rows.assign(y="yes").to_csv(place, index=False)
+        result = run(*given, "--filled", place)
+        place = f"data-next-{number}.csv"
+        assert f"2 rows to label are in {place}" in shown(result)
+    assert len({*asked, *pd.read_csv(place)["row"]}) == 6
+
+
 def test_fit_takes_a_journal(table):
     truth = labeled()
     result = fit("data.csv", "--target", "y", "--labels", "data.csv.journal", "--out", "found")

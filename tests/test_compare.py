@@ -100,11 +100,11 @@ def test_the_table_in_words():
     lines = str(found).splitlines()
     assert lines[0] == "16 held-out labeled rows, 5 folds; 95 % intervals"
     best, other = sorted(found.names, key=lambda name: found.score(name).log_loss.value)
-    assert [line.split()[0] for line in lines[1:-1]] == ["name", best, other, "class"]
+    assert [line.split()[0] for line in lines[1:5]] == ["name", best, other, "class"]
     loss = found.score(best).log_loss
-    assert f"{loss.value:.3f} ({loss.low:.3f} to {loss.high:.3f})" in lines[2]
+    assert f"{loss.value:.3f} ({loss.low:.3f}-{loss.high:.3f})" in lines[2]
     change = found.difference(other, best).log_loss
-    assert lines[3].endswith(f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})")
+    assert f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})" in lines[3]
 
 
 @pytest.mark.parametrize("name", ["auto", "mixture", "supervised mixture", "hybrid", *OTHERS])

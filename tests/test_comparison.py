@@ -280,11 +280,37 @@ def test_a_comparison_is_shown_without_its_rows():
     shown = repr(comparison)
     assert "array" not in shown
     assert "prior" in shown
-    assert "Brier score" in str(comparison)
-    assert "Brier" not in str(replace(comparison, row_briers=None))  # as of an ensemble
+    assert "brier" in comparison.to_frame().columns
+    assert "brier" not in replace(comparison, row_briers=None).to_frame().columns  # as of an ensemble
     html = comparison._repr_html_()
     assert "prior &lt;1&gt;" in html
     assert "accuracy" in html
+
+
+def test_the_text_of_a_comparison_fits_a_terminal_and_says_who_is_worse(rng):
+    names = ("supervised mixture", "self-training", "label spreading")
+    code = np.arange(200) % 2
+    right = np.where(code == 1, 0.9, 0.1)
+    probs = {}
+    for name, noise in zip(names, (0.0, 0.001, 0.3), strict=True):
+        one = np.clip(right + noise * rng.uniform(-2, 2, 200), 0.01, 0.99)
+        probs[name] = np.stack([1 - one, one], axis=1)
+    losses = {name: -np.log(one[np.arange(200), code]) for name, one in probs.items()}
+    losses[CLASS_SHARES] = np.full(200, np.log(2))
+    correct = {name: (loss < np.log(2)).astype(float) for name, loss in losses.items()}
+    rows, weight = np.arange(200), np.ones(200)
+    found = Comparison(
+        names, 5, 1, rows, weight, correct, losses, probabilities=probs, code=code, classes=("no", "yes")
+    )
+    lines = str(found).splitlines()
+    assert max(map(len, lines)) <= 110
+    assert "ROC AUC" in lines[1]
+    words = " ".join(lines[6:])
+    assert words.startswith("The lower the log-loss the better")
+    assert "whether it is better than self-training. Worse by more than chance: label spreading." in words
+    assert [line.split("  ")[0] for line in lines[2:6]] == [*names, CLASS_SHARES]
+    alone = replace(found, names=names[:1])
+    assert "cannot tell" not in str(alone)
 
 
 def test_a_verdict_without_a_comparison_counts_no_rows():

@@ -65,7 +65,7 @@ def test_a_comparison_of_two_classes_says_how_well_the_rarer_one_is_ranked(rng):
     found = semigen.compare(["logistic"], x, y, unlabeled=None)
     assert found.ranking("logistic").of == "yes"
     assert found.ranking("class shares") is None
-    assert str(found).endswith("ROC AUC and average precision are of 'yes', 10.0% of these rows.")
+    assert str(found).endswith("ROC AUC is of 'yes', 10 % of these rows.")
     said = found.to_dict()
     assert (said["ranked_class"], said["ranked_share"]) == ("yes", pytest.approx(0.1))
     assert said["scores"]["logistic"]["auc"]["value"] == found.ranking("logistic").auc.value

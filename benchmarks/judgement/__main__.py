@@ -35,7 +35,7 @@ def main() -> None:
     judged = verdicts.judge(rows)
     verdicts.save(judged)
     known = [one for one in verdicts.judge(rows, group="seed") if one.kind == "design"]
-    fresh = {group: verdicts.judge(rows, group, cases.FRESH_SEED) for group in ("name", "seed")}
+    fresh = {group: verdicts.judge(rows, group, cases.FRESH_SEEDS) for group in ("name", "seed")}
     page = report.page(judged, known, fresh)
     print(page)
     (bank.RESULTS / "results.md").write_text(page, encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.accuracy import packages
-from semigen.judgement.prior import LOG_LABELS, Harm, calibrated, evidence
+from benchmarks.accuracy.learning import RELATIVES
+from semigen.judgement.prior import LINE, LOG_LABELS, Harm, apart, calibrated, evidence
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -28,7 +29,10 @@ BLIND = (
     "surprise", "surprise in points",
 )  # fmt: skip
 """Signs that need held-out labels."""
-N_TREES, N_BLIND_TREES, DEPTH, LEAST_OF_LEAF = 60, 30, 10, 3
+N_TREES, N_BLIND_TREES, DEPTH, LEAST_OF_LEAF = 100, 50, 10, 8
+RIDGE = 0.1
+"""Inverse of the ridge of the line's weights."""
+TABLE_PARTS = 24
 DIGITS = 3
 
 
@@ -85,8 +89,8 @@ class Lines:
         return np.abs(self.z) > CLEAR
 
 
-def lines(rows: Sequence[dict[str, str]], group: str = "name", fresh_from: float = float("inf")) -> Lines:
-    """All cases, in groups by a column; designs from that seed on are not learned from."""
+def lines(rows: Sequence[dict[str, str]], group: str = "name", fresh: Collection[int] = ()) -> Lines:
+    """All cases, in groups by a column; designs of the fresh seeds are not learned from."""
     columns = list(rows[0])
     names = tuple(columns[columns.index(FIRST_SIGN) + 1 :])
     return Lines(
@@ -95,13 +99,13 @@ def lines(rows: Sequence[dict[str, str]], group: str = "name", fresh_from: float
         np.array([[float(row[name]) for name in names] for row in rows]),
         np.array([row[group] for row in rows]),
         *outcomes(rows),
-        np.array([_is_known(row, fresh_from) for row in rows]),
+        np.array([_is_known(row, fresh) for row in rows]),
     )
 
 
-def _is_known(row: dict[str, str], fresh_from: float) -> bool:
+def _is_known(row: dict[str, str], fresh: Collection[int]) -> bool:
     if row["kind"] == "design":
-        return int(row["seed"]) < fresh_from
+        return int(row["seed"]) not in fresh
     return row["name"] not in packages.JUDGED_ONLY
 
 
@@ -142,19 +146,43 @@ def by_kind(data: Lines) -> Array:
     return np.asarray(weight * len(weight) / weight.sum())
 
 
-def grow(data: Lines, n_trees: int) -> ExtraTreesRegressor:
-    """Small extremely randomized trees (Geurts, Ernst & Wehenkel 2006, *Machine Learning* 63:3).
+@dataclass(frozen=True)
+class Grown:
+    """Small extremely randomized trees (Geurts, Ernst & Wehenkel 2006, *Machine Learning* 63:3) and a line.
 
     What they learn is no yes or no but ``1 / (1 + exp(-z))``: near ½ where test rows hardly decide a case.
     """
-    return ExtraTreesRegressor(
-        n_trees, max_depth=DEPTH, min_samples_leaf=LEAST_OF_LEAF, max_features=0.4, random_state=0
-    ).fit(data.x, expit(data.z), sample_weight=by_kind(data))
+
+    trees: ExtraTreesRegressor
+    line: LogisticRegression
+    center: Array
+    spread: Array
+
+    def predict(self, x: Array) -> Array:
+        """Their means, (n,)."""
+        of_line = self.line.predict_proba(apart(x, self.center, self.spread))[:, 1]
+        return np.asarray((1 - LINE) * self.trees.predict(x) + LINE * of_line)
 
 
-def plain(model: ExtraTreesRegressor, names: Sequence[str]) -> Harm:
-    """Trees as small plain numbers."""
-    trees = [one.tree_ for one in model.estimators_]
+def grow(data: Lines, n_trees: int) -> Grown:
+    """Learn from all of the cases."""
+    weight, target = by_kind(data), expit(data.z)
+    trees = ExtraTreesRegressor(
+        n_trees, max_depth=DEPTH, min_samples_leaf=LEAST_OF_LEAF, max_features=0.6, random_state=0
+    ).fit(data.x, target, sample_weight=weight)
+    center, spread = np.median(data.x, axis=0), np.maximum(data.x.std(axis=0), 1e-3)
+    x = apart(data.x, center, spread)
+    line = LogisticRegression(C=RIDGE, max_iter=500).fit(
+        np.vstack([x, x]),
+        np.repeat([True, False], len(x)),
+        sample_weight=np.concatenate([weight * target, weight * (1 - target)]),
+    )
+    return Grown(trees, line, center, spread)
+
+
+def plain(model: Grown, names: Sequence[str]) -> Harm:
+    """A model as small plain numbers."""
+    trees = [one.tree_ for one in model.trees.estimators_]
     roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
     sign = np.concatenate([np.where(tree.children_left < 0, -1, tree.feature) for tree in trees])
     share = np.concatenate([tree.value[:, 0, 0] for tree in trees])
@@ -172,14 +200,29 @@ def plain(model: ExtraTreesRegressor, names: Sequence[str]) -> Harm:
         sign.tolist(),
         np.where(sign < 0, share, limit).round(DIGITS).tolist(),
         np.where(sign < 0, 0, right).tolist(),
+        *(one.round(DIGITS).tolist() for one in (model.center, model.spread, model.line.coef_[0])),
+        round(float(model.line.intercept_[0]), DIGITS),
     )
 
 
+def parts(data: Lines) -> NDArray[np.str_]:
+    """What is left out together, (n,): a design with its twin or a draw, and tables in ``TABLE_PARTS`` parts.
+
+    Tables of one source, such as two thresholds of one target, are in one part.
+    """
+    if not np.array_equal(data.group, data.column("name")):
+        return data.group
+    kind = dict(zip(data.group.tolist(), data.column("kind").tolist(), strict=True))
+    source = {name: RELATIVES.get(name, name) for name in kind if kind[name] != "design"}
+    place = {name: i % TABLE_PARTS for i, name in enumerate(sorted(set(source.values())))}
+    return np.array([f"part {place[source[one]]}" if one in source else one for one in data.group.tolist()])
+
+
 def left_out_means(data: Lines, n_trees: int = N_TREES) -> Array:
-    """The mean of trees that were grown without the table of each case, (n,)."""
-    found = np.empty(len(data.rows))
-    for one in np.unique(data.group):
-        out = data.group == one
+    """The means of models that were grown without the design or table of each case, (n,)."""
+    part, found = parts(data), np.empty(len(data.rows))
+    for one in np.unique(part):
+        out = part == one
         found[out] = grow(data.take(~out & data.known), n_trees).predict(data.x[out])
     return found
 
@@ -194,10 +237,10 @@ def calibration(data: Lines, means: Array) -> tuple[float, float, float]:
 def left_out(data: Lines, n_trees: int = N_TREES) -> tuple[Array, Array]:
     """Probabilities of harm of full weight and of the average, learned without the table, (n,) each."""
     means, found = left_out_means(data, n_trees), (np.empty(len(data.rows)), np.empty(len(data.rows)))
-    log_labels = data.numbers(LOG_LABELS)
+    log_labels, part = data.numbers(LOG_LABELS), parts(data)
     for harm, outcome in zip(found, (data, of_average(data)), strict=True):
-        for one in np.unique(data.group):
-            out = data.group == one
+        for one in np.unique(part):
+            out = part == one
             others = ~out & data.known
             numbers = calibration(outcome.take(others), means[others])
             harm[out] = calibrated(means[out], log_labels[out], *numbers)

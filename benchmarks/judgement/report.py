@@ -9,11 +9,24 @@ import numpy as np
 
 from benchmarks.accuracy import packages
 from benchmarks.judgement import suspects
-from benchmarks.judgement.cases import FRESH_SEED
+from benchmarks.judgement.cases import FRESH_SEEDS
 from benchmarks.judgement.verdicts import Judged
 from benchmarks.markdown import table
 
 DAMAGE, HELP, COST = 0.05, 0.03, 0.005
+ODDS = (
+    (6, 6, 6),
+    (4, 4, 4),
+    (4, 4, 3.5),
+    (4, 3, 4),
+    (4, 3, 3.5),
+    (4, 3, 3),
+    (4, 2, 3.5),
+    (3, 3, 3),
+    (2, 2, 2),
+    (1, 1, 1),
+)
+"""For "use", the average and "do not use"."""
 BINS = (0.0, 0.1, 0.25, 0.4, 0.6, 0.75, 0.9, 1.0)
 HEAD = ["cases", "n", "decided", "right", "plain CV right", "plain CV, as many decided, right"]
 Cases = Sequence[Judged]
@@ -37,7 +50,7 @@ def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases]) -> str:
     from_packages = [one for one in from_packages if one.name not in packages.JUDGED_ONLY]
     parts = ["# Judgement", "", _INTRODUCTION, "", "## Designs", "", _verdicts(designs), ""]
     for group, title in _FRESH.items():
-        drawn = [one for one in fresh[group] if one.kind == "design" and one.seed >= FRESH_SEED]
+        drawn = [one for one in fresh[group] if one.kind == "design" and one.seed in FRESH_SEEDS]
         if drawn:
             parts += [
                 f"## Designs, fresh draws, {title}",
@@ -60,6 +73,7 @@ def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases]) -> str:
         parts += ["## SSL book (with the number of all labels)", "", _verdicts(book), ""]
     groups = {"designs": designs, "real tables": real, "R packages": [*from_packages, *unseen]}
     parts += ["## Is the stated probability of harm right?", "", _reliability(groups), ""]
+    parts += ["## Other odds", "", _other_odds({"designs": designs, "real tables": real}), ""]
     parts += ["## What following the advice costs and gains", "", _following(groups), ""]
     if real:
         parts += ["## Real tables, one by one", "", _by_table(real), ""]
@@ -96,6 +110,23 @@ def _line(name: str, cases: Cases) -> list[str]:
         _percent(plain),
         _percent([plain[i] for i in order]),
     ]
+
+
+def _other_odds(groups: Mapping[str, Cases]) -> str:
+    """How much is decided and right where less or more is said."""
+    lines = []
+    for safe, average, harmful in ODDS:
+        line = [f"{safe} : 1", f"{average} : 1", f"{harmful} : 1"]
+        for title, cases in groups.items():
+            said = [one.by_odds(safe, average, harmful) for one in cases if one.is_clear]
+            line += [_percent([not one.decided for one in said])]
+            judged = [one for one in said if one.can_judge]
+            line += [_percent([one.right for one in judged])]
+            if title == "designs":
+                line += [_percent([one.right for one in judged if one.error_change > DAMAGE])]
+        lines.append(line)
+    head = ["use", "average", "do not use", "designs: undecided", "right", "damage above 5 points: right"]
+    return table([*head, "real tables: undecided", "right"], lines)
 
 
 def _reliability(groups: Mapping[str, Cases]) -> str:
@@ -214,4 +245,4 @@ tell", *right* the share of these in which the log-loss of test rows falls with 
 geometric mean of both models ("use with weight λ"), or, where it says "do not use", rises with λ = 1.
 *Plain CV* decides by the sign of the paired cross-validated difference of the log-loss, in all cases and in
 as many as advice decides, the clearest first. The probability of harm of a case comes from a prior that was
-learned without its table (a design: without it and its twin)."""
+learned without its table and those of the same source (a design: without it and its twin)."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.judgement import learning
 from benchmarks.judgement.bank import RESULTS
 from benchmarks.judgement.learning import CLEAR
 from semigen.judgement.advice import decide
+from semigen.judgement.signs import SHIFT
 
 JUDGED = RESULTS / "judged.csv"
 
@@ -26,6 +27,8 @@ class Judged:
     labels_per_class, seed : int
     harm, harm_of_average : float
         Probabilities of harm of λ = 1, and of the average of both models.
+    shift : float
+        The largest shift of a column's mean between labeled and unlabeled rows.
     verdict : str
     unlabeled_weight : float
         The weight of the model with the unlabeled rows: 1, 0.5 or 0, also where it is not told.
@@ -46,6 +49,7 @@ class Judged:
     seed: int
     harm: float
     harm_of_average: float
+    shift: float
     verdict: str
     unlabeled_weight: float
     t: float
@@ -78,15 +82,19 @@ class Judged:
             return self.change > 0
         return (self.change if self.unlabeled_weight == 1 else self.average_change) < 0
 
+    def by_odds(self, safe: float, average: float, harmful: float) -> Judged:
+        """The same case, judged with other odds."""
+        odds = {"safe": 1 / (1 + safe), "safe_average": 1 / (1 + average), "harmful": harmful / (1 + harmful)}
+        verdict, weight = decide(self.harm, self.harm_of_average, self.shift, **odds)
+        return replace(self, verdict=verdict, unlabeled_weight=weight or 0.0)
+
     @property
     def followed(self) -> float:
         """Change of the test error for those who follow the advice; none where it says nothing."""
         return {1.0: self.error_change, 0.5: self.average_error_change}.get(self.unlabeled_weight, 0.0)
 
 
-def judge(
-    rows: Sequence[dict[str, str]], group: str = "name", fresh_from: float = float("inf")
-) -> list[Judged]:
+def judge(rows: Sequence[dict[str, str]], group: str = "name", fresh: Collection[int] = ()) -> list[Judged]:
     """All cases.
 
     Parameters
@@ -95,16 +103,16 @@ def judge(
     group : str
         The column whose value is left out when the prior of a case is learned: ``"name"`` is its table or
         design, ``"seed"`` its draw, so that other draws of the same design are known.
-    fresh_from : float
-        The prior is learned without designs from that seed on.
+    fresh : collection of int
+        The prior is learned without designs of these seeds.
     """
-    data = learning.lines(rows, group, fresh_from)
+    data = learning.lines(rows, group, fresh)
     columns = (*learning.left_out(data), data.z, learning.of_average(data).z)
     judged = []
     for row, harm, harm_of_average, z, average_z in zip(
         rows, *(one.tolist() for one in columns), strict=True
     ):
-        verdict, weight = decide(harm, harm_of_average)
+        verdict, weight = decide(harm, harm_of_average, float(row[SHIFT]))
         judged.append(
             Judged(
                 row["kind"],
@@ -114,6 +122,7 @@ def judge(
                 int(row["seed"]),
                 round(harm, 4),
                 round(harm_of_average, 4),
+                float(row[SHIFT]),
                 verdict,
                 weight or 0.0,
                 float(row["t"]),

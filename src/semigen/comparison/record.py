@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from numbers import Integral
+from textwrap import fill
 from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.common.text import Printed, in_columns
+from semigen.common.text import Printed, in_columns, shortened
 from semigen.evaluation import intervals
 from semigen.evaluation.intervals import Estimate
 from semigen.evaluation.metrics import CLIP
@@ -21,6 +22,8 @@ from semigen.exceptions import ParameterError
 
 _Floats = NDArray[np.float64]
 _Rows = NDArray[np.intp]
+_WIDTH, _LONGEST = 100, 24
+"""Characters of a line of text below a table, and of a name in it."""
 _MAX_LOSS = -float(np.log(CLIP)) + 1e-3  # renormalizing after the clip adds at most K · CLIP
 
 CLASS_SHARES = "class shares"
@@ -247,48 +250,56 @@ class Comparison(Printed):
 
 
 def scores_as_text(comparison: Comparison) -> str:
-    """The scores of a comparison as lines of a table: the lowest log-loss first, the class shares last."""
+    """The scores of a comparison as lines of a table: the lowest log-loss first, the class shares last.
+
+    Brier scores and average precision are left to :meth:`Comparison.to_frame`, so that lines fit a terminal.
+    """
     loss = {name: comparison.score(name).log_loss.value for name in comparison.names}
     order = sorted(loss, key=loss.__getitem__)
     zero = [name for name in comparison.correct if name not in comparison.names]
-    header = [
-        "name",
-        "accuracy, %",
-        "log-loss",
-        "Brier score",
-        "ROC AUC",
-        "avg. precision",
-        "log-loss - best",
-    ]
-    lines: list[list[str]] = [header]
-    note: list[str] = []
-    for name in [*order, *zero]:
-        score, brier, ranked = comparison.score(name), comparison.brier(name), comparison.ranking(name)
-        beside = "" if name == order[0] else _signed(comparison.difference(name, order[0]).log_loss)
-        of_ranks = [] if ranked is None else [ranked.auc, ranked.average_precision]
-        if ranked is not None:
-            note = [f"ROC AUC and average precision are of {ranked.of!r}, {ranked.share:.1%} of these rows."]
+    behind = {name: comparison.difference(name, order[0]).log_loss for name in [*order[1:], *zero]}
+    ranked = {name: comparison.ranking(name) for name in [*order, *zero]}
+    lines = [["name", "accuracy, %", "log-loss", "behind the best", "ROC AUC"]]
+    for name, rank in ranked.items():
+        score = comparison.score(name)
         lines.append(
             [
-                name,
+                shortened(name, _LONGEST),
                 _interval(score.accuracy, 100, ".1f"),
                 _interval(score.log_loss, 1, ".3f"),
-                "" if brier is None else _interval(brier, 1, ".3f"),
-                *([_interval(one, 1, ".3f") for one in of_ranks] or ["", ""]),
-                beside,
+                _signed(behind[name]) if name in behind else "best",
+                "" if rank is None else _interval(rank.auc, 1, ".3f"),
             ]
         )
-    kept = [j for j in range(len(header)) if j > 5 or any(line[j] for line in lines[1:])]
-    lines = [[line[j] for j in kept] for line in lines]
+    if not any(ranked.values()):
+        lines = [line[:-1] for line in lines]
     repeats = "" if comparison.n_repeats == 1 else f", {comparison.n_repeats} repeats"
     tested = f"{len(comparison.rows):,} held-out labeled rows, {comparison.n_splits} folds{repeats}"
-    return "\n".join([f"{tested}; 95 % intervals", *in_columns(lines), *note])
+    return "\n".join([f"{tested}; 95 % intervals", *in_columns(lines), *_in_words(comparison, order, behind)])
 
 
-def _interval(estimate: Estimate, scale: float, form: str) -> str:
+def _in_words(comparison: Comparison, order: list[str], behind: Mapping[str, Estimate]) -> list[str]:
+    """What the table says, in sentences: which are worse than the best, and what the columns are."""
+    said = ["The lower the log-loss the better are the probabilities."]
+    others = order[1:]
+    if others:
+        worse = [name for name in others if behind[name].low > 0]
+        alike = [name for name in others if name not in worse]
+        said.append(f"Lowest: {order[0]}.")
+        if alike:
+            said.append(f"These labels cannot tell whether it is better than {', '.join(alike)}.")
+        if worse:
+            said.append(f"Worse by more than chance: {', '.join(worse)}.")
+    rank = next(filter(None, map(comparison.ranking, comparison.names)), None)
+    if rank is not None:
+        said.append(f"ROC AUC is of {rank.of!r}, {100 * rank.share:.0f} % of these rows.")
+    return fill(" ".join(said), _WIDTH).splitlines()
+
+
+def _interval(estimate: Estimate, scale: float, form: str, to: str = "-") -> str:
     value, low, high = (f"{scale * one:{form}}" for one in (estimate.value, estimate.low, estimate.high))
-    return f"{value} ({low} to {high})"
+    return f"{value} ({low}{to}{high})"
 
 
 def _signed(estimate: Estimate) -> str:
-    return _interval(estimate, 1, "+.3f")
+    return _interval(estimate, 1, "+.3f", " to ")

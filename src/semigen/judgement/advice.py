@@ -19,16 +19,19 @@ from semigen.exceptions import LabelError
 from semigen.judgement.findings import LOOKS, SEVERITIES, Finding
 from semigen.judgement.prior import harm_probabilities
 from semigen.judgement.rules import Recommendation, recommend
-from semigen.judgement.signs import FULL, signs
+from semigen.judgement.signs import FULL, SHIFT, signs
 from semigen.judgement.study import Study, name_of, study
 from semigen.mixture import MixtureClassifier
 
 Said = Literal["use", "use with weight λ", "do not use", "not enough labels to tell"]
 HALF = 0.5
 """λ of an ensemble of the models with and without the unlabeled rows."""
-SAFE, HARMFUL = 1 / 5, 7 / 9
-"""Probabilities of harm up to which rows are advised, at odds of 4 : 1, and from which they are advised
-against, at odds of 7 : 2 (``benchmarks/judgement``)."""
+SAFE, HARMFUL, SAFE_AVERAGE = 1 / 5, 7 / 9, 1 / 4
+"""Probabilities of harm up to which rows are advised, at odds of 4 : 1, from which they are advised against,
+at odds of 7 : 2, and up to which the average is advised, at 3 : 1 (``benchmarks/judgement``)."""
+SHIFTED = 1.0
+"""Standard errors beyond chance by which a column's mean differs between labeled and unlabeled rows where no
+average is advised: what new rows will be like is then not in the table."""
 SURE = 0.91
 """What is at least as probable as the 95 % interval of many held-out labels says."""
 
@@ -42,7 +45,7 @@ class Advice:
     say with what the rows themselves say (:mod:`semigen.judgement.prior`); 100 held-out labels or more decide
     by themselves where their 95 % interval leaves out 0. It decides where the odds are 4 : 1 or more that
     they help, or 7 : 2 or more that they hurt. Where it does not, an ensemble of both models is advised if
-    the odds are 4 : 1 that their average helps.
+    the odds are 3 : 1 that their average helps and labeled and unlabeled rows have the same column means.
 
     Attributes
     ----------
@@ -245,8 +248,9 @@ def advise(
 
 def advice_on(found: Study, *, uncertainty: bool, n_labeled: int, n_unlabeled: int) -> Advice:
     """The advice that a study gives."""
-    harm = told_by_labels(harm_probabilities(signs(found), held_out=found.held_out is not None), found)
-    verdict, weight = decide(*harm)
+    seen = signs(found)
+    harm = told_by_labels(harm_probabilities(seen, held_out=found.held_out is not None), found)
+    verdict, weight = decide(*harm, shift=seen[SHIFT])
     looked = [one for one in (look(found) for look in LOOKS) if one is not None]
     findings = tuple(sorted(looked, key=lambda one: SEVERITIES.index(one.severity)))
     names = map(str, found.labels.classes.tolist())
@@ -279,12 +283,23 @@ def told_by_labels(harm: tuple[float, float], found: Study) -> tuple[float, floa
     return harm
 
 
-def decide(harm: float, harm_of_average: float) -> tuple[Said, float | None]:
-    """The verdict, and the weight of the model with the unlabeled rows, from the probabilities of harm."""
-    if harm <= SAFE:
+def decide(
+    harm: float,
+    harm_of_average: float,
+    shift: float = 0.0,
+    *,
+    safe: float = SAFE,
+    safe_average: float = SAFE_AVERAGE,
+    harmful: float = HARMFUL,
+) -> tuple[Said, float | None]:
+    """The verdict, and the weight of the model with the unlabeled rows.
+
+    From the probabilities of harm and the largest shift of a column's mean.
+    """
+    if harm <= safe:
         return "use", 1.0
-    if harm >= HARMFUL:
+    if harm >= harmful:
         return "do not use", 0.0
-    if harm_of_average <= SAFE:
+    if harm_of_average <= safe_average and shift <= SHIFTED:
         return "use with weight λ", HALF
     return "not enough labels to tell", None

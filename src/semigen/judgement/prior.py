@@ -10,21 +10,24 @@ from importlib.resources import files
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 Array = NDArray[np.float64]
 
 CLIP = 0.01
+LINE, FAR = 0.3, 3.0
+"""What the line counts beside the trees, and the spreads from its center by which a sign counts at most."""
 LOG_LABELS = "log labels"
 """The sign that says how many labels per class there are."""
 
 
 @dataclass(frozen=True)
 class Harm:
-    """Small trees over signs, whose mean is calibrated: ``logit p = slope · logit(mean) + intercept``.
+    """Small trees and a line over signs, whose mean is calibrated.
 
-    The slope rises with the labels per class: what signs say is surer where labels were held out.
+    ``logit p = slope · logit(mean) + intercept``. The line, a logistic regression, counts for ``LINE`` of the
+    mean. The slope rises with the labels per class: what signs say is surer where labels were held out.
 
     Attributes
     ----------
@@ -38,6 +41,10 @@ class Harm:
         Where it splits; of a leaf the share of harm among its cases.
     beyond : sequence of int
         The next node for signs beyond the value; for the others it is the one that follows.
+    center, spread, weights : sequence of float
+        Of each sign: where the line is as without it, how far is far, and what it counts.
+    level : float
+        The log odds of the line where every sign is at its center.
     slope, intercept : float
         For 10 labels per class.
     slope_by_labels : float
@@ -51,6 +58,10 @@ class Harm:
     sign: Sequence[int]
     value: Sequence[float]
     beyond: Sequence[int]
+    center: Sequence[float]
+    spread: Sequence[float]
+    weights: Sequence[float]
+    level: float
     slope: float = 1.0
     intercept: float = 0.0
     slope_by_labels: float = 0.0
@@ -68,13 +79,14 @@ class Harm:
         return asdict(self)
 
     def mean(self, x: Sequence[float]) -> float:
-        """Mean share over the trees, for signs in the order of ``names``."""
+        """Mean share over the trees and the line, for signs in the order of ``names``."""
         found = 0.0
         for node in self.roots:
             while self.sign[node] >= 0:
                 node = node + 1 if x[self.sign[node]] <= self.value[node] else self.beyond[node]
             found += self.value[node]
-        return found / len(self.roots)
+        log_odds = self.level + float(apart(np.array(x), self.center, self.spread) @ np.array(self.weights))
+        return (1 - LINE) * found / len(self.roots) + LINE * float(expit(log_odds))
 
     def probabilities(self, signs: Mapping[str, float]) -> tuple[float, float]:
         """Probabilities of harm of full weight and of the average, from signs by name."""
@@ -83,6 +95,11 @@ class Harm:
         own = (self.slope, self.intercept, self.slope_by_labels)
         of_average = (self.average_slope, self.average_intercept, self.average_slope_by_labels)
         return float(calibrated(mean, labels, *own)), float(calibrated(mean, labels, *of_average))
+
+
+def apart(x: Array, center: ArrayLike, spread: ArrayLike) -> Array:
+    """Signs in spreads from their centers, at most ``FAR``: one strange sign must not decide alone."""
+    return np.asarray(np.clip((x - np.asarray(center)) / np.asarray(spread), -FAR, FAR))
 
 
 def evidence(mean: Array, log_labels: Array) -> Array:

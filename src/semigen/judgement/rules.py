@@ -140,9 +140,9 @@ def misspecified(study: Study, findings: Mapping[str, Finding], uncertainty: boo
         "discriminative",
         doubt,
         {"findings": against, "doubt_about_the_model": doubt},
-        f"The densities do not fit the classes ({', '.join(bad)})"
+        f"Findings speak against the densities ({', '.join(bad)})"
         if bad
-        else "Nothing speaks against the densities",
+        else "No finding speaks against the densities",
     )
 
 

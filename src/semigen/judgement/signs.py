@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 LARGEST_T = 8.0
 FULL = 1.0
 """The λ in question."""
+SHIFT = "shift of means"
 MOST_STEPS = 100
 """EM iterations that are told apart: as many as advice lets its fits make."""
 
@@ -97,7 +98,7 @@ def of_densities(study: Study) -> dict[str, float]:
         "shape in errors": _z(_gain(study, SHAPE)),
         "tails": float(np.arcsinh(_gain(study, TAILS).mean)),
         "tails in errors": _z(_gain(study, TAILS)),
-        "shift of means": study.shift[0],
+        SHIFT: study.shift[0],
         "shift of spreads": study.shift[1],
         "worst column": worst[0].distance if worst else 0.0,
         "worth": float(np.log(0.01 + study.labels_each * len(study.unlabeled) / study.count.sum())),

@@ -67,7 +67,7 @@ def query(
         Path | None,
         typer.Option(
             help="File to write: .csv, .tsv (plain or .gz), .xlsx, .parquet, .feather, .arrow or .jsonl; "
-            "default: <table>-next.csv in the current folder.",
+            "default: <table>-next.csv in the current folder; with --filled -next-2.csv, -next-3.csv …",
             metavar="FILE",
         ),
     ] = None,
@@ -160,7 +160,7 @@ def query(
             from semigen.io.tables import READ, table_format
 
         name = "stdin" if is_stdin(source) else source.name[: -len(table_format(source, READ))]
-        place = out or Path(f"{name}-next.csv")
+        place = out or _free(f"{name}-next", again=filled is not None)
         with output.progress("reading"):
             if table is None:
                 assert target is not None  # by now, it is given
@@ -181,7 +181,16 @@ def query(
         output.say(shown)
         chosen = counted(len(summary["rows"]), "row")
         output.say(
-            f"{chosen} to label are in {place}: fill in the column {asking.target!r}, and give the file to "
-            "--filled."
+            f"{chosen} to label are in {place}: fill in the column {asking.target!r} there. Then the same "
+            "command with --filled and that file saves the labels and asks for the next rows."
         )
         output.result(summary)
+
+
+def _free(stem: str, *, again: bool) -> Path:
+    """The file to write; where rows are asked for again, one that is not there yet."""
+    place, n = Path(f"{stem}.csv"), 1
+    while again and place.exists():
+        n += 1
+        place = Path(f"{stem}-{n}.csv")
+    return place

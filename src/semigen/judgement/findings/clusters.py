@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from semigen.evaluation import intervals
+from semigen.judgement.findings.density import density_fit
 from semigen.judgement.findings.records import Finding, counted, percent
 from semigen.judgement.study import Study, name_of
 
@@ -78,15 +79,22 @@ def label_equivalents(study: Study) -> Finding | None:
         "expected_accuracy": float(posterior[study.unlabeled].max(axis=1).mean()),
     }
     about = _rounded(worth)
-    said = (
-        f"If the model is right, the {counted(n, 'unlabeled row')} are worth about {counted(about, 'label')}"
-    )
+    labels = f"about {counted(about, 'label')}" if about else "less than a label"
+    said = f"If the model is right, the {counted(n, 'unlabeled row')} are worth {labels}"
     if worth < 0.2 * len(study.code):
         return Finding(
             "worth of the unlabeled rows",
             "note",
             evidence,
             f"{said}, beside {len(study.code)} that there are: the classes overlap too much for more.",
+        )
+    fit = density_fit(study)
+    if fit is not None and fit.severity == "warning":
+        return Finding(
+            "worth of the unlabeled rows",
+            "note",
+            {**evidence, "densities_fit": False},
+            f"{said}; but it does not describe the rows well, so do not count on it.",
         )
     return Finding(
         "worth of the unlabeled rows",

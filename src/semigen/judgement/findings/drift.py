@@ -71,9 +71,17 @@ def drift(study: Study) -> Finding | None:
             "chance would move it: model and unlabeled rows do not fit together; prefer a small λ or "
             "another model.",
         )
+    if z < -FAR:
+        return Finding(
+            "drift of the parameters",
+            "note",
+            evidence,
+            "How far chance would move the model when unlabeled rows join cannot be told: rows drawn from "
+            "the model with all rows are unlike the labeled ones.",
+        )
     return Finding(
         "drift of the parameters",
         "good",
         evidence,
-        f"The model moves no farther than chance would move it when unlabeled rows join (z = {z:+.1f}).",
+        "The model moves no farther than chance would move it when unlabeled rows join.",
     )

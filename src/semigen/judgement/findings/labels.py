@@ -197,15 +197,16 @@ def rare_classes(study: Study) -> Finding | None:
     named = [f"{one['class']!r} ({one['n_labeled']})" for one in rare]
     if len(named) > MOST_NAMED:
         named[MOST_NAMED - 1 :] = [f"{len(named) - MOST_NAMED + 1} more"]
+    labels = f"of the {study.count.sum():,.0f} labels"
     what, so = (
-        ("Few labels", "what is said of such a class is uncertain")
+        (f"Few {labels} are", "what is said of such a class is uncertain")
         if few
-        else ("A small share", "accuracy hardly tells whether it is found")
+        else (f"A small share {labels} is", "accuracy hardly tells whether such a class is found")
     )
     return Finding(
         "rare classes",
         "caution" if first["n_labeled"] < 3 else "note",
         {"classes": rare},
-        f"{what} (of {study.count.sum():,.0f}) of {', '.join(named)}: {so}. Label more of its rows; most "
-        f"like {first['class']!r}: {', '.join(map(str, first['most_like']))} (rows from 0).",
+        f"{what} of {', '.join(named)}: {so}. Label more such rows; most like {first['class']!r} are "
+        f"{', '.join(map(str, first['most_like']))} (rows from 0).",
     )

@@ -36,7 +36,7 @@ def held_out_change(study: Study) -> Finding | None:
     decided = decide(of_one)
     n = len(comparison.rows)
     loss = of_one.log_loss
-    change_of_one = f"{loss.value:+.2f} nats per row ({loss.low:+.2f} to {loss.high:+.2f})"
+    change_of_one = f"by {loss.value:+.2f} nats per row ({loss.low:+.2f} to {loss.high:+.2f}; less is better)"
     says = {
         "helped": "predictions are better with the unlabeled rows at full weight",
         "hurt": "predictions are worse with the unlabeled rows at full weight",
@@ -47,7 +47,7 @@ def held_out_change(study: Study) -> Finding | None:
         "held-out labels",
         severities[decided],
         {"n_rows": n, "best_unlabeled_weight": best, "path": path},
-        f"On {n:,} held-out labels {says[decided]}: log-loss {change_of_one}.",
+        f"On {n:,} held-out labels {says[decided]}: they change the log-loss {change_of_one}.",
     )
 
 
