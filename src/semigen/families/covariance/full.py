@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.arrays.linalg import floor_eigenvalues, whitener
+from semigen.arrays.scratch import weighted_sums
 from semigen.families.covariance.base import (
     Array,
     CompleteWalk,
@@ -146,27 +147,25 @@ class FullWalk(CompleteWalk):
         for a, b in self._cuts:
             block = np.concatenate([-offset[:, a:b, None], whiten[:, a:b, :b]], axis=2)
             self._stacked.append(np.ascontiguousarray(block.reshape(-1, b + 1), dtype=self.dtype))
-        self._scratch = np.empty(0, dtype=self.dtype)
         self._second = np.zeros((n_components, n_features, n_features))
 
     def _space(self, width: int) -> tuple[Floats, Floats]:
         """Scratch memory as (C · width, rows) and as (C, width, rows)."""
         n_components, n_rows = len(self.weight), self.y.shape[1]
-        size = n_components * width * n_rows
-        if self._scratch.size < size:
-            self._scratch = np.empty(size, dtype=self.dtype)
-        flat = self._scratch[:size].reshape(n_components * width, n_rows)
+        flat = self.scratch("parts", n_components * width, n_rows)
         return flat, flat.reshape(n_components, width, n_rows)
 
     def distances(self, x: NDArray[Any]) -> Floats:
         self.load(x)
-        total: Floats | None = None
+        n_components, n_rows = len(self.weight), self.y.shape[1]
+        total, part = (self.scratch(name, n_components, n_rows) for name in ("distances", "part"))
         for (a, b), stacked in zip(self._cuts, self._stacked, strict=True):
             flat, cube = self._space(b - a)
             np.matmul(stacked, self.augmented[: b + 1], out=flat)
-            part = np.einsum("cdn,cdn->cn", cube, cube)
-            total = part if total is None else np.add(total, part, out=total)
-        return np.asarray(total)
+            np.einsum("cdn,cdn->cn", cube, cube, out=part if a else total)
+            if a:
+                total += part
+        return total
 
     def add_second(self, resp: Floats) -> None:
         used = resp != 0
@@ -185,7 +184,7 @@ class FullWalk(CompleteWalk):
             rows = np.flatnonzero(used[c])
             if rows.size:
                 y = self.y.take(rows, axis=1)  # without the interpreter lock, unlike indexing
-                self._second[c] += (y * resp[c].take(rows)) @ y.T
+                self._second[c] += weighted_sums(y * resp[c].take(rows), y.T)
 
     def second(self) -> Second:
         matrices = self._second
@@ -250,10 +249,14 @@ class TiedLinearWalk(DirectWalk):
         self._linear = weights[:, 1:]
         self.constant = weights[:, :1] - (self._linear @ self.moved)[:, None]
 
-    def form(self, x: NDArray[Any], factor: float, constant: Array) -> Array:
-        total = (factor * self._linear) @ self.load(x)
+    def weights(self, factor: float, constant: Array) -> tuple[Array, ...]:
+        return factor * self._linear, constant
+
+    def form(self, x: NDArray[Any], *weights: Array) -> Floats:
+        linear, constant = weights
+        total = self.product("distances", linear, self.load(x))
         total += constant
-        return np.asarray(total)
+        return total
 
     def add_second(self, resp: Floats) -> None:
         """Nothing: they are known."""
