@@ -93,6 +93,7 @@ def models(
         unlabeled=None,
         random_state=seed,
         engine=engine,
+        verbose=0,
     )
     if sparse:
         return [

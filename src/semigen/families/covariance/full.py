@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.arrays.linalg import floor_eigenvalues, whitener
+from semigen.arrays.linalg import floored_whitener
 from semigen.arrays.scratch import weighted_sums
 from semigen.families.covariance.base import (
     Array,
@@ -42,10 +43,17 @@ class DenseShape:
     log_det: Array
     raised: NDArray[np.bool_]
 
+    @cached_property
+    def precision(self) -> Array:
+        """Σ⁻¹, (C or 1, D, D); no part of copies and files."""
+        return np.asarray(self.whiten.transpose(0, 2, 1) @ self.whiten)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
 
 def _dense_shape(matrices: Array, prior: NormalInverseWishart) -> DenseShape:
-    covariance, raised = floor_eigenvalues(matrices, prior.floor)
-    return DenseShape(covariance, *whitener(covariance), raised)
+    return DenseShape(*floored_whitener(matrices, prior.floor))
 
 
 def _outer(weight: Array, mean: Array) -> Array:
@@ -70,15 +78,15 @@ class _Dense(Covariance):
     def log_prior(self, prior: NormalInverseWishart, shape: DenseShape) -> float:
         if prior.strength == 0:
             return 0.0
-        spread = ((shape.whiten @ prior.target) * shape.whiten).sum(axis=(1, 2))  # tr(A Σ₀ Aᵀ)
-        return float(-0.5 * prior.strength * (shape.log_det + spread).sum())
+        spread = np.einsum("cij,ij->", shape.precision, prior.target)
+        return float(-0.5 * prior.strength * (shape.log_det.sum() + spread))
 
     def mahalanobis(self, shape: DenseShape, deviation: Array) -> Array:
         return np.asarray((np.matmul(shape.whiten, deviation[:, :, None])[:, :, 0] ** 2).sum(axis=1))
 
     def trace(self, shape: DenseShape, scatter: Second) -> float:
         (matrices,) = scatter
-        return float(((shape.whiten @ matrices) * shape.whiten).sum())
+        return float(np.einsum("cij,cij->", shape.precision, matrices))
 
 
 class Full(_Dense):
@@ -97,7 +105,8 @@ class Full(_Dense):
         return np.asarray(shape.covariance[0])
 
     def reference(self, prior: NormalInverseWishart, n_components: int) -> DenseShape:
-        return _dense_shape(np.repeat(prior.target[None], n_components, axis=0), prior)
+        one = _dense_shape(prior.target[None], prior)
+        return DenseShape(*(np.repeat(part, n_components, axis=0) for part in one.__getstate__().values()))
 
     def walk(self, params: LocationShape, dtype: Any) -> FullWalk:
         return FullWalk(params, dtype)
@@ -114,7 +123,8 @@ class Full(_Dense):
         """``(scatter + s Σ₀) / (weight + s)``; the old matrix of a component without rows and prior."""
         rows = weight + prior.strength
         empty = rows <= 0
-        matrices = (scatter[0] + prior.strength * prior.target) / np.where(empty, 1.0, rows)[:, None, None]
+        matrices = scatter[0] + prior.strength * prior.target
+        matrices /= np.where(empty, 1.0, rows)[:, None, None]
         matrices[empty] = old.covariance[empty]
         return np.asarray(matrices)
 
@@ -190,7 +200,9 @@ class FullWalk(CompleteWalk):
         matrices = self._second
         for a, b in self._cuts:  # what lies below was left to symmetry
             matrices[:, b:, a:b] = matrices[:, a:b, b:].transpose(0, 2, 1)
-        return (0.5 * (matrices + matrices.transpose(0, 2, 1)),)
+        total = matrices + matrices.transpose(0, 2, 1)
+        total *= 0.5
+        return (total,)
 
 
 class Tied(_Dense):
