@@ -152,13 +152,15 @@ class CompleteWalk(ScatterWalk):
     Subclasses say how, for rows ``y`` (D, rows) that are in ``self.y`` from :meth:`distances` to :meth:`add`.
     """
 
+    chunk_bytes, most_rows = COMPLETE_BYTES, MOST_ROWS
+
     def __init__(self, params: LocationShape, log_det: Array, dtype: Any, numbers_per_row: int) -> None:
         self.dtype = np.dtype(dtype)
         n_components, n_features = params.mean.shape
         self.n_observed = np.array([n_features])
         self.log_det = np.broadcast_to(log_det, n_components)[:, None]
         row_bytes = self.dtype.itemsize * (numbers_per_row + n_features + 4 * n_components)
-        self.chunk_rows = int(np.clip(COMPLETE_BYTES // row_bytes, 32, MOST_ROWS))
+        self.chunk_rows = int(np.clip(self.chunk_bytes // row_bytes, 32, self.most_rows))
         self._center = params.center[:, None].astype(self.dtype)
         self.scratch = Scratch(self.dtype)
         self.weight = np.zeros(n_components)

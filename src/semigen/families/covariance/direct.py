@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.families.covariance.base import LOG_2PI, Array, CompleteWalk, Floats, LocationShape, Moments
+from semigen.families.covariance.base import (
+    COMPLETE_BYTES,
+    LOG_2PI,
+    MOST_ROWS,
+    Array,
+    CompleteWalk,
+    Floats,
+    LocationShape,
+    Moments,
+)
 
 FARTHEST = float(np.finfo(np.float64).max) ** 0.5
 """Of a row too far away for its log density to be a number, minus that."""
@@ -30,6 +39,7 @@ class DirectWalk(CompleteWalk):
     numbers_per_row : int
     """
 
+    chunk_bytes, most_rows = 2 * COMPLETE_BYTES, 2 * MOST_ROWS  # fewer operations wait for the lock
     constant: Array
     """What does not depend on the row in distances, (C, 1)."""
 
