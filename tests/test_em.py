@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from scipy.special import logsumexp
 from sklearn.mixture import GaussianMixture
 
+from semigen.arrays.scratch import Scratch
 from semigen.arrays.special import log_sum_exp, normalize
 from semigen.data.labels import Labels, encode
 from semigen.em import (
@@ -357,6 +358,34 @@ def test_many_soft_labels_are_read_chunk_by_chunk(make_problem):
     stats = e_step(problem.mixture, problem.params, data)
     wanted = logsumexp(naive_log_joint(problem, problem.params), axis=1)
     assert stats.log_lik == pytest.approx(data.weight @ wanted, rel=1e-10)
+
+
+@pytest.mark.parametrize("label", [None, "a"])
+def test_rows_that_all_have_one_label_count_as_beside_others(make_problem, label):
+    problem = make_problem(Gaussian("diag"), n=60)
+    y = np.array([label] * 59 + ["b"], dtype=object)
+    classes = np.array(["a", "b", "c"])
+
+    def sums(rows):
+        labels = encode(y, classes=classes).take(np.arange(60)[rows])
+        return e_step(problem.mixture, problem.params, Data(problem.x[rows], labels, np.ones(len(labels))))
+
+    alike, one, both = sums(slice(59)), sums(slice(59, None)), sums(slice(None))
+    np.testing.assert_allclose(alike.weight + one.weight, both.weight)
+    np.testing.assert_allclose(alike.weight.sum(axis=1), [59, 0] if label is None else [0, 59])
+    assert alike.log_lik + one.log_lik == pytest.approx(both.log_lik)
+
+
+def test_memory_is_used_again_for_shapes_that_fit(rng):
+    scratch = Scratch(np.float32)
+    first, smaller = scratch("rows", 3, 8), scratch("rows", 5, 2)
+    assert np.shares_memory(first, smaller)
+    assert not np.shares_memory(first, scratch("others", 3, 8))
+    assert scratch("rows", 4, 9).shape == (4, 9)
+    by_column = scratch.like("rows", np.ones((6, 2)).T)
+    assert by_column.shape == (2, 6)
+    assert by_column.T.flags.c_contiguous
+    assert {a.dtype for a in (first, smaller, by_column)} == {np.dtype(np.float32)}
 
 
 def test_a_weight_is_so_many_repeated_rows_at_the_start_of_several_components():

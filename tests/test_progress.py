@@ -1,11 +1,14 @@
 """What a person who waits is told."""
 
 import io
+import itertools
 import time
 
 import pytest
 
 from semigen.common.progress import Steps
+from semigen.datasets import make_gaussian_classes
+from semigen.mixture import MixtureClassifier
 
 
 class Terminal(io.StringIO):
@@ -37,6 +40,22 @@ def test_a_terminal_shows_the_last_step_in_one_line_that_goes(monkeypatch):
     assert "\n" not in "".join(lines[:-1])
     assert lines[-2].isspace()
     assert len({len(line) for line in lines[1:-1]}) == 1  # each covers the one before
+
+
+@pytest.mark.parametrize("verbose", [None, 0])
+def test_a_mixture_that_takes_long_says_how_far_it_is(monkeypatch, verbose):
+    """Each look at the clock takes a second."""
+    data = make_gaussian_classes(12, 60, random_state=0)
+    error, now = Terminal(), itertools.count(100.0)
+    monkeypatch.setattr("sys.stderr", error)
+    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
+    MixtureClassifier(verbose=verbose).fit(data.X, data.y)
+    lines = [line.rstrip() for line in error.getvalue().split("\r")]
+    assert bool(any(lines)) == (verbose is None)
+    if verbose is None:
+        assert any(line.startswith("0/6  fit, iteration ") for line in lines)
+        assert any(line.startswith("3/6  labels left out, fold 1 of ") for line in lines)
+        assert lines[-1] == lines[-2] == ""
 
 
 @pytest.mark.parametrize(

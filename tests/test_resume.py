@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +17,7 @@ from semigen import load
 from semigen.columns import survey
 from semigen.em.records import as_vector
 from semigen.ensemble.defaults import SUPERVISED
-from semigen.exceptions import ParameterError, TableError
+from semigen.exceptions import CheckpointWarning, ParameterError, TableError
 from semigen.families import Gaussian, Product
 from semigen.mixture import checkpoints
 
@@ -94,6 +96,27 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ParameterError, match="other rows or parameters"):
         semigen.MixtureClassifier(**MODEL, checkpoint=tmp_path).fit(moved, y)
     semigen.MixtureClassifier(**MODEL, checkpoint=tmp_path, verbose=0).fit(x, y)
+
+
+def test_a_fit_goes_on_where_its_checkpoint_cannot_be_written(tmp_path, monkeypatch):
+    x, y, _ = rows()
+
+    def full(*given, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, "SECONDS", 0.0)
+        patched.setattr(checkpoints, "save", full)
+        with pytest.warns(CheckpointWarning, match=r"fit\.semigen cannot be written: No space left.*goes on"):
+            found = semigen.MixtureClassifier(**MODEL, checkpoint=tmp_path / "kept").fit(x, y)
+    same(found, semigen.MixtureClassifier(**MODEL).fit(x, y))
+
+
+def test_a_checkpoint_is_a_folder(tmp_path):
+    x, y, _ = rows(300)
+    (tmp_path / "file").touch()
+    with pytest.raises(ParameterError, match="is a file: name a folder"):
+        semigen.MixtureClassifier(checkpoint=tmp_path / "file").fit(x, y)
 
 
 def test_a_family_is_known_again(tmp_path, monkeypatch):

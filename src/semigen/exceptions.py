@@ -74,6 +74,10 @@ class ObjectiveDecreasedWarning(UserWarning):
     """The objective of an EM fit fell by more than rounding: a bug in a family or a covariance shape."""
 
 
+class CheckpointWarning(UserWarning):
+    """How far a fit has come cannot be written; the fit goes on."""
+
+
 class ColumnWarning(UserWarning):
     """A column is read as something that may not be meant, or rows are beyond what a model can compute."""
 

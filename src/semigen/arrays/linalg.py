@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpotrf, dtrtri
 
 Array = NDArray[np.float64]
 
 RELATIVE_FLOOR = 1e-13
 """An eigenvalue smaller than this share of the largest is lost in rounding."""
 
+CERTAIN = 0.5
+"""Share of the largest ``tr Σ⁻¹`` with which no eigenvalue can be below the floor, far from rounding."""
 
-def floor_eigenvalues(matrices: Array, floor: Array) -> tuple[Array, NDArray[np.bool_]]:
+
+def floor_eigenvalues(
+    matrices: Array, floor: Array, doubtful: NDArray[np.bool_] | None = None
+) -> tuple[Array, NDArray[np.bool_]]:
     """The nearest matrices Σ ⪰ diag(floor), in the sense of the Gaussian likelihood.
 
     Of all Σ with that lower bound, the result maximizes ``-log|Σ| - tr(Σ⁻¹ S)`` for the given S: in the
@@ -25,6 +30,8 @@ def floor_eigenvalues(matrices: Array, floor: Array) -> tuple[Array, NDArray[np.
         Symmetric, S.
     floor : ndarray of shape (D,)
         Smallest variances, > 0; the smallest eigenvalue is at least ``RELATIVE_FLOOR`` of the largest, too.
+    doubtful : ndarray of shape (C,), bool, or None
+        Matrices that may have eigenvalues below the floor; None: all.
 
     Returns
     -------
@@ -33,23 +40,51 @@ def floor_eigenvalues(matrices: Array, floor: Array) -> tuple[Array, NDArray[np.
         Which matrices had to be changed.
     """
     scale = np.sqrt(floor)
-    unit = matrices / (scale[:, None] * scale)
-    raised = np.zeros(len(unit), dtype=bool)
-    eye = np.eye(len(scale))
-    least = np.maximum(1.0, RELATIVE_FLOOR * np.diagonal(unit, axis1=1, axis2=2).max(axis=1))
-    for c, matrix in enumerate(unit):
-        try:
-            np.linalg.cholesky(matrix - least[c] * eye)  # succeeds where every eigenvalue is above the floor
-        except np.linalg.LinAlgError:
-            raised[c] = True
+    per_unit = scale[:, None] * scale
+    unit, diagonal = np.empty(per_unit.shape), np.arange(len(scale))
+    raised = np.zeros(len(matrices), dtype=bool)
+    least = _least(matrices, floor)
+    for c in range(len(matrices)) if doubtful is None else np.flatnonzero(doubtful):
+        np.divide(matrices[c], per_unit, out=unit)
+        unit[diagonal, diagonal] -= least[c]
+        _, failed = dpotrf(unit.T, clean=0, overwrite_a=1)  # not where every eigenvalue is above the floor
+        raised[c] = failed
     if not raised.any():
         return matrices, raised
     result = matrices.copy()
     for c in np.flatnonzero(raised).tolist():
-        values, vectors = np.linalg.eigh(unit[c])
+        values, vectors = np.linalg.eigh(matrices[c] / per_unit)
         clipped = (vectors * np.maximum(values, max(1.0, RELATIVE_FLOOR * values[-1]))) @ vectors.T
-        result[c] = 0.5 * (clipped + clipped.T) * (scale[:, None] * scale)
+        result[c] = 0.5 * (clipped + clipped.T) * per_unit
     return result, raised
+
+
+def _least(matrices: Array, floor: Array) -> Array:
+    """The smallest eigenvalue that stays as it is, in the coordinates x / √floor, (C,)."""
+    diagonal = np.diagonal(matrices, axis1=1, axis2=2) / floor
+    return np.asarray(np.maximum(1.0, RELATIVE_FLOOR * diagonal.max(axis=1)))
+
+
+def floored_whitener(matrices: Array, floor: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
+    """:func:`floor_eigenvalues` and the :func:`whitener` of the result.
+
+    Most matrices are far above the floor, which their inverses tell: no eigenvalue is below ``1 / tr Σ⁻¹``.
+
+    Returns
+    -------
+    matrices, whiten, log_det, raised
+    """
+    try:
+        whiten, log_det = whitener(matrices)
+    except np.linalg.LinAlgError:
+        matrices, raised = floor_eigenvalues(matrices, floor)
+        return matrices, *whitener(matrices), raised
+    trace = np.einsum("cij,cij->cj", whiten, whiten) @ floor
+    doubtful = ~(trace * _least(matrices, floor) < CERTAIN)
+    matrices, raised = floor_eigenvalues(matrices, floor, doubtful)
+    if raised.any():
+        whiten[raised], log_det[raised] = whitener(matrices[raised])
+    return matrices, whiten, log_det, raised
 
 
 def whitener(matrices: Array) -> tuple[Array, Array]:
@@ -66,8 +101,11 @@ def whitener(matrices: Array) -> tuple[Array, Array]:
         Lower triangular.
     log_det : ndarray of shape (C,)
     """
-    factor = np.linalg.cholesky(matrices)
-    eye = np.eye(matrices.shape[-1])
-    whiten = np.ascontiguousarray(np.stack([solve_triangular(one, eye, lower=True) for one in factor]))
+    factor = np.array(matrices, dtype=np.float64, order="C")
+    for one in factor:  # in place: in the order of LAPACK these are the upper triangles of transposes
+        if dpotrf(one.T, overwrite_a=1)[1]:
+            raise np.linalg.LinAlgError("Matrix is not positive definite")
     log_det = 2.0 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-    return whiten, log_det
+    for one in factor:
+        dtrtri(one.T, overwrite_c=1)
+    return factor, log_det

@@ -12,6 +12,7 @@ The matrix is stored as a table of distinct rows and one index per row: n hard l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,11 @@ class Labels:
         """Class probabilities given the labels alone, (n, K); equal for unlabeled rows."""
         table = np.exp(self.log_table)
         return np.asarray((table / table.sum(axis=1, keepdims=True))[self.pattern])
+
+    @cached_property
+    def are_alike(self) -> bool:
+        """Whether all rows have the same label, or none."""
+        return bool((self.pattern == self.pattern[:1]).all())
 
     def __len__(self) -> int:
         return len(self.pattern)

@@ -243,7 +243,7 @@ def _gaussian_labels(x: Array, code: Codes, **options: Any) -> Codes:
     """What a Gaussian per class makes of all rows, (n,)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not have converged
-        found: Codes = MixtureClassifier(random_state=0, **options).fit(x, code).predict(x)
+        found: Codes = MixtureClassifier(random_state=0, verbose=0, **options).fit(x, code).predict(x)
     return found
 
 

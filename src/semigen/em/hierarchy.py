@@ -153,7 +153,12 @@ def _best(fits: Sequence[Fit]) -> Fit:
 
 
 def evidence_left_out(
-    levels: Sequence[Level], shrinkage: float | None, data: Data, folds: Sequence[Indices], engine: Engine
+    levels: Sequence[Level],
+    shrinkage: float | None,
+    data: Data,
+    folds: Sequence[Indices],
+    engine: Engine,
+    on_fold: Callable[[int, int], None] | None = None,
 ) -> list[Array]:
     """Evidence for each class of labeled rows, by short fits that did not see them.
 
@@ -168,6 +173,8 @@ def evidence_left_out(
     data : Data
     folds : sequence of ndarray
         Numbers of the rows to leave out together.
+    on_fold : callable or None, default=None
+        Called as ``on_fold(folds done, all folds)``.
 
     Returns
     -------
@@ -175,7 +182,7 @@ def evidence_left_out(
         For each level, the rows of all folds one after the other, nats.
     """
     found: list[list[Array]] = [[] for _ in levels]
-    for fold in folds:
+    for number, fold in enumerate(folds, start=1):
         weight = data.weight.copy()
         weight[fold] = 0.0
         kept = _thinned(replace(data, weight=weight), MOST_UNLABELED)
@@ -189,6 +196,8 @@ def evidence_left_out(
                 begin = replace(params, family=level.mixture.family.separate(prior, params.family))
             params = fit(level.mixture, prior, kept, begin, engine, max_iter=FEW_STEPS).params
             rows.append(evidence_of(level.mixture, params, out))
+        if on_fold is not None:
+            on_fold(number, len(folds))
     return [np.vstack(rows) for rows in found]
 
 

@@ -21,7 +21,7 @@ from scipy.special import xlogy
 from semigen.arrays.pieces import Indices, chunks
 from semigen.arrays.special import Floats, class_evidence, log_sum_exp, normalize
 from semigen.data.blocks import Block
-from semigen.data.labels import UNLABELED_PATTERN
+from semigen.data.labels import UNLABELED_PATTERN, Labels
 from semigen.em.records import LABELED, UNLABELED, Array, Mixture, Params, Stats
 from semigen.families import Walk
 
@@ -51,6 +51,12 @@ def start_walk(mixture: Mixture, params: Params, block: Block, dtype: Any = np.f
     return mixture.family.walk(params.family, dtype, block.missing)
 
 
+def patterns(labels: Labels, piece: Indices | slice) -> Indices:
+    """Which label row each row of a chunk has, (rows,), or (1,) where all have the same."""
+    found = labels.pattern[piece]
+    return found[:1] if labels.are_alike or (found == found[0]).all() else found
+
+
 def responsibilities(
     mixture: Mixture, params: Params, block: Block, walk: Walk, *, weighted: bool = False
 ) -> Iterator[tuple[Indices | slice, Floats, Floats]]:
@@ -63,11 +69,9 @@ def responsibilities(
     if few:
         of_pattern = log_offsets(mixture, params, labels.log_table, labels.pattern_labeled)
     for piece in chunks(block.rows_by_pattern, walk.chunk_rows):
-        pattern = labels.pattern[piece]
+        pattern = patterns(labels, piece)
         values = walk.log_prob(block.x[piece])
-        if few and (pattern == pattern[0]).all():
-            offsets = of_pattern[pattern[:1]]
-        elif few:
+        if few:
             offsets = of_pattern[pattern]
         else:
             offsets = log_offsets(mixture, params, labels.log_table[pattern], pattern != UNLABELED_PATTERN)
@@ -85,11 +89,11 @@ def e_step(mixture: Mixture, params: Params, block: Block, dtype: Any = np.float
     noise = no_label_counts(mixture)
     log_lik = 0.0
     for piece, resp, log_prob in responsibilities(mixture, params, block, walk, weighted=True):
-        pattern = block.labels.pattern[piece]
         log_lik += float(block.weight[piece] @ log_prob.astype(np.float64, copy=False))
         walk.add(resp)
-        add_parts(parts, resp, pattern)
+        add_parts(parts, resp, patterns(block.labels, piece))
         if noise is not None:
+            pattern = block.labels.pattern[piece]
             noise += label_counts(mixture, params, block.labels.log_table, pattern, resp)
     return Stats(parts, log_lik, walk.stats(), noise)
 
@@ -122,9 +126,15 @@ def stats_by_label(mixture: Mixture, params: Params, resp_by_pattern: Array, blo
 
 
 def add_parts(parts: Array, resp: Floats, pattern: Indices) -> None:
-    """Add the responsibilities (C, rows) of labeled and of unlabeled rows to ``parts`` (2, C)."""
+    """Add the responsibilities (C, rows) of labeled and of unlabeled rows to ``parts`` (2, C).
+
+    ``pattern`` is that of each row, or one for all.
+    """
     labeled = pattern != UNLABELED_PATTERN
     total = resp.sum(axis=1, dtype=np.float64)
+    if labeled.all():
+        parts[LABELED] += total
+        return
     part = resp[:, labeled].sum(axis=1, dtype=np.float64) if labeled.any() else 0.0
     parts[LABELED] += part
     parts[UNLABELED] += total - part

@@ -96,6 +96,7 @@ def models(
         unlabeled=None,
         random_state=seed,
         engine=engine,
+        verbose=0,
     )
     if sparse:
         return [

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.scratch import weighted_sums
 from semigen.data.blocks import Blocks, Engine, Missing
 from semigen.families.discrete import (
     CHUNK_ROWS,
@@ -165,11 +166,11 @@ class LinearWalk(Walk):
             self._weight += rows
         else:
             self._weight[:, ~self._missing] += rows
-            self._weight[:, self._missing] += resp @ self._there
+            self._weight[:, self._missing] += weighted_sums(resp, self._there)
         if is_sparse(self._x):
             self._first += (self._x.T @ np.ascontiguousarray(resp.T)).T
         else:
-            self._first += resp @ self._x
+            self._first += weighted_sums(resp, self._x)
         self._total += float((resp * self._carrier).sum(dtype=np.float64))
 
     def stats(self) -> LinearSums:

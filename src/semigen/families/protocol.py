@@ -47,7 +47,7 @@ class Walk(Protocol):
     """How many rows fit the processor's cache at once."""
 
     def log_prob(self, x: Any) -> Floats:
-        """Log p(x | component), (C, rows), in memory that the caller may overwrite."""
+        """Log p(x | component), (C, rows), in memory that the caller and the next call may overwrite."""
         ...
 
     def add(self, resp: Floats) -> None:

@@ -124,9 +124,12 @@ class Part(ABC):
         now = _state(self.system, self.path)
         if now != self.state:
             what = "has disappeared" if now[0] is None else "has changed"
+            how = f"{_told(self.state)}, now {_told(now)}"
+            if now[0] == self.state[0]:
+                how = f"still {_told(now)}, but written again"
             raise TableError(
-                f"{self.path} {what} since it was first read ({_told(self.state)}, now {_told(now)}): every "
-                "pass must see the same rows. Restore it, or start again."
+                f"{self.path} {what} since it was first read ({how}): every pass must see the same rows. "
+                "Restore it, or start again."
             )
 
     def split(self, most_rows: int) -> Sequence[Self]:

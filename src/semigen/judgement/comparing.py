@@ -28,9 +28,11 @@ from semigen.representation import HybridClassifier, PlainColumns
 
 OURS: Mapping[str, Callable[..., BaseEstimator]] = {
     "auto": partial(AutoClassifier, verbose=0),
-    "mixture": MixtureClassifier,
-    "supervised mixture": partial(MixtureClassifier, unlabeled_weight=0),
-    "safe": lambda unlabeled: SafeClassifier(MixtureClassifier(unlabeled=unlabeled), n_repeats=1, verbose=0),
+    "mixture": partial(MixtureClassifier, verbose=0),
+    "supervised mixture": partial(MixtureClassifier, unlabeled_weight=0, verbose=0),
+    "safe": lambda unlabeled: SafeClassifier(
+        MixtureClassifier(unlabeled=unlabeled, verbose=0), n_repeats=1, verbose=0
+    ),
     "hybrid": HybridClassifier,
 }
 """Classifiers of semigen that :func:`compare` knows by name, from the marker of unlabeled rows."""

@@ -383,7 +383,7 @@ def default_models(X: Any) -> dict[str, Any]:
     """A generative, a discriminative and a hybrid model."""
     features = MixtureEnsembleFeatures(16, random_state=0).fit(X)
     return {
-        GENERATIVE: MixtureClassifier(unlabeled=None),
+        GENERATIVE: MixtureClassifier(unlabeled=None, verbose=0),
         DISCRIMINATIVE: HybridClassifier(PlainColumns(), LogisticRegression(max_iter=1000), unlabeled=None),
         HYBRID: HybridClassifier(FrozenEstimator(features), unlabeled=None),
     }

@@ -244,7 +244,7 @@ def study(
             models[FOREST] = ("plain", TreeEnsemble(100, random_state=random_state))
         forms = {"table": table, "plain": to_plain.transform(table)}
         held_out = cross_validated(models, forms, labels, weight, random_state, report)
-    asked = MixtureClassifier(covariance=model.covariance) if estimator is None else estimator
+    asked = MixtureClassifier(covariance=model.covariance, verbose=0) if estimator is None else estimator
     return Study(table, labels, rows, to_plain, asked, fits, held_out, random_state, tuple(schema.notes))
 
 
@@ -264,7 +264,7 @@ def _model(estimator: MixtureClassifier | None, table: ReadTable, n_classes: int
     if estimator is None:
         n_rows, n_columns = table.shape
         wide = n_columns >= WIDE and n_rows < n_classes * n_columns
-        return MixtureClassifier(covariance="diag" if wide else "auto", max_iter=100, tol=1e-5)
+        return MixtureClassifier(covariance="diag" if wide else "auto", max_iter=100, tol=1e-5, verbose=0)
     if not isinstance(estimator, MixtureClassifier):
         raise ParameterError(
             f"estimator is a {type(estimator).__name__}: advice is about how much unlabeled rows should "

@@ -20,8 +20,9 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 
 from semigen.columns.streams import ReadSource
+from semigen.common.notices import warn
 from semigen.em import Blocks, Climb, Data, Engine, Fit, Mixture, Params, fit
-from semigen.exceptions import ModelFileError, ParameterError
+from semigen.exceptions import CheckpointWarning, ModelFileError, ParameterError
 from semigen.io.models import load, read_notes, save
 
 SECONDS = 30.0
@@ -73,6 +74,10 @@ class Kept:
         """
         if estimator.checkpoint is None:
             return None
+        if Path(estimator.checkpoint).is_file():
+            raise ParameterError(
+                f"checkpoint={str(estimator.checkpoint)!r} is a file: name a folder, new or not."
+            )
         fingerprint = " ".join([_fingerprint(estimator, X, rows), *map(str, more)])
         return cls(Path(estimator.checkpoint) / cls.name, fingerprint)
 
@@ -104,8 +109,16 @@ class Kept:
             self._write()
 
     def _write(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        save(self.state, self.path, overwrite=True, notes={"fit": self.fingerprint})
+        """Write the file; a fit whose checkpoint cannot be written goes on."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            save(self.state, self.path, overwrite=True, notes={"fit": self.fingerprint})
+        except OSError as error:
+            warn(
+                f"{self.path} cannot be written: {error.strerror or error}. The fit goes on and tries again "
+                f"every {SECONDS:.0f} seconds; an interruption costs what came after the last checkpoint.",
+                CheckpointWarning,
+            )
         self.saved = time.monotonic()
 
     def _read(self) -> FitState:

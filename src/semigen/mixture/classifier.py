@@ -40,6 +40,7 @@ from semigen.mixture.online import OnlineMixture
 from semigen.mixture.proportions import ClassProportions, class_proportions
 from semigen.mixture.searching import search
 from semigen.mixture.warm import LastFit
+from semigen.mixture.watching import Watch
 
 
 class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstimator):
@@ -135,8 +136,8 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         "dask": the workers of the current client (:class:`semigen.engines.DaskEngine`); "torch": a GPU where
         there is one (:class:`semigen.engines.TorchEngine`);
         ``semigen.em.ThreadEngine(n_threads=1)`` takes one. Results do not depend on it.
-    verbose : int, default=0
-        1 prints the objective every 10 iterations.
+    verbose : int or None, default=None
+        1 prints the objective every 10 iterations, 0 is silent; None: a terminal says how far it is.
 
     Attributes
     ----------
@@ -223,7 +224,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         random_state: Any = None,
         checkpoint: Any = None,
         engine: Engine | str | None = None,
-        verbose: int = 0,
+        verbose: int | None = None,
     ) -> None:
         self.family = family
         self.covariance = covariance
@@ -280,27 +281,25 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         X = streamed.surveyed(self, X, y, sample_weight)
         schema, rows = self._read(X, y, sample_weight)
         kept = Checkpoint.of(self, X, rows)
-        run = climb if kept is None else kept
         before = None if criterion else self._last_fit(schema, rows)
         self.schema_ = schema
         validate_data(self, streamed.shown(X), skip_check_array=True)
         weights = self._candidate_weights(rows, criterion, before)
+        watch = Watch(self.verbose, len(weights))
+        run = watch.each(climb if kept is None else kept)
         self.selection_, covariance, components = None, self.covariance, self.components_per_class
         if criterion is not None:
             self.selection_ = search(self, criterion, rows, weights[0], (X, y, sample_weight), run)
             covariance, components = self.selection_[0].covariance, self.selection_[0].components_per_class
         fits = evidence.for_each(
-            weights, lambda one: self._learn(rows, one, covariance, components, before, run)
+            weights, lambda one: watch.done(self._learn(rows, one, covariance, components, before, run))
         )
         shape_open = before is None and parameters.leaves_shape_open(self.family, covariance)
+        judged = len(fits) > 1 or shape_open or parameters.calibrate(self.calibrate) is None
+        shrinkage = parameters.shrinkage(self.shrinkage)
         with as_engine(self.engine).open() as engine:
             best = evidence.choose(
-                rows,
-                fits,
-                parameters.shrinkage(self.shrinkage),
-                engine,
-                shape_open=shape_open,
-                judged=len(fits) > 1 or shape_open or parameters.calibrate(self.calibrate) is None,
+                rows, fits, shrinkage, engine, shape_open=shape_open, judged=judged, on_fold=watch.left_out
             )
             data, level = rows.weighted(best.unlabeled_weight), best.level
             if best.is_upper:
@@ -310,6 +309,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         found = self._explain(level.mixture, level.prior, data, level.fit)
         self._store(level.mixture, level.prior, found, data.labels.classes)
         self._assume(best.evidence.calibration)
+        watch.end()
         warn_unless_converged(found, self.tol)
         evidence.warn_if_novelty_is_silent(level.mixture, found.params, rows)
         if kept is not None:

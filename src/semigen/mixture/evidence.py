@@ -135,6 +135,7 @@ def choose(
     *,
     shape_open: bool,
     judged: bool,
+    on_fold: Callable[[int, int], None] | None = None,
 ) -> Trial:
     """The fit that labeled rows left out speak for, the first one where they say nothing.
 
@@ -150,11 +151,13 @@ def choose(
         Whether the upper level, with one covariance for all components, may be chosen.
     judged : bool
         Whether anything is left to the labels.
+    on_fold : callable or None, default=None
+        Called as ``on_fold(folds done, all folds)`` with each λ.
     """
     found = {one: [Evidence()] * len(levels) for one, levels in fits.items()}
     if judged:
         with engine.for_few.open() as here:
-            found = left_out(rows.in_memory(MOST_UNLABELED), fits, shrinkage, here)
+            found = left_out(rows.in_memory(MOST_UNLABELED), fits, shrinkage, here, on_fold)
     trials = [
         Trial(one, level, level is not fits[one][-1], proof)
         for one, proofs in found.items()
@@ -166,7 +169,11 @@ def choose(
 
 
 def left_out(
-    rows: Data, fits: Mapping[float, Sequence[Level]], shrinkage: float | None, engine: Engine
+    rows: Data,
+    fits: Mapping[float, Sequence[Level]],
+    shrinkage: float | None,
+    engine: Engine,
+    on_fold: Callable[[int, int], None] | None = None,
 ) -> dict[float, list[Evidence]]:
     """The evidence for each level of the fits by λ that can be judged: the same labeled rows left out."""
     folds = deal(rows, next(iter(fits.values()))[-1])
@@ -177,7 +184,7 @@ def left_out(
 
     def of_levels(unlabeled_weight: float) -> list[Evidence]:
         levels = fits[unlabeled_weight]
-        found = evidence_left_out(levels, shrinkage, rows.weighted(unlabeled_weight), folds, engine)
+        found = evidence_left_out(levels, shrinkage, rows.weighted(unlabeled_weight), folds, engine, on_fold)
         return [
             judge(each, truth, weight, assumed_shares(rows, level))
             for each, level in zip(found, levels, strict=True)

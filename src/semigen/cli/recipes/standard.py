@@ -40,6 +40,7 @@ def _mixture(source: Source, options: Options) -> Any:
         unlabeled=None,
         random_state=options.seed,
         checkpoint=options.checkpoint,
+        verbose=0,
     )
 
 

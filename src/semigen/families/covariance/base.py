@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.scratch import Scratch, weighted_sums
+
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating]
 Second = tuple[Array, ...]
@@ -121,7 +123,7 @@ class ScatterWalk(ABC):
         farthest = float(np.finfo(distance.dtype).max) ** power
         if not (distance.min(initial=0.0) == 0.0 and distance.max(initial=0.0) <= farthest):  # NaN is neither
             np.fmin(distance, farthest, out=distance)
-            np.clip(distance, 0.0, farthest, out=distance)
+            distance.clip(0.0, farthest, out=distance)
         return distance
 
     def log_normal(self, x: NDArray[Any]) -> Floats:
@@ -150,25 +152,24 @@ class CompleteWalk(ScatterWalk):
     Subclasses say how, for rows ``y`` (D, rows) that are in ``self.y`` from :meth:`distances` to :meth:`add`.
     """
 
+    chunk_bytes, most_rows = COMPLETE_BYTES, MOST_ROWS
+
     def __init__(self, params: LocationShape, log_det: Array, dtype: Any, numbers_per_row: int) -> None:
         self.dtype = np.dtype(dtype)
         n_components, n_features = params.mean.shape
         self.n_observed = np.array([n_features])
         self.log_det = np.broadcast_to(log_det, n_components)[:, None]
         row_bytes = self.dtype.itemsize * (numbers_per_row + n_features + 4 * n_components)
-        self.chunk_rows = int(np.clip(COMPLETE_BYTES // row_bytes, 32, MOST_ROWS))
+        self.chunk_rows = int(np.clip(self.chunk_bytes // row_bytes, 32, self.most_rows))
         self._center = params.center[:, None].astype(self.dtype)
-        self._memory = np.empty(0, dtype=self.dtype)
+        self.scratch = Scratch(self.dtype)
         self.weight = np.zeros(n_components)
         self.first = np.zeros((n_components, n_features))
 
     def load(self, x: NDArray[Any]) -> Floats:
         """Center a chunk of rows (rows, D) into ``y`` (D, rows), below a row of ones in ``augmented``."""
         n_rows, n_features = x.shape
-        height = 1 + n_features
-        if self._memory.size < height * n_rows:
-            self._memory = np.empty(height * n_rows, dtype=self.dtype)
-        self.augmented = self._memory[: height * n_rows].reshape(height, n_rows)
+        self.augmented = self.scratch("rows", 1 + n_features, n_rows)
         self.augmented[0] = 1.0
         self.y = self.augmented[1:]
         np.subtract(
@@ -176,9 +177,13 @@ class CompleteWalk(ScatterWalk):
         )
         return self.y
 
+    def product(self, name: str, weights: Array, rows: Floats) -> Floats:
+        """``weights @ rows`` in scratch memory of this name."""
+        return np.matmul(weights, rows, out=self.scratch(name, len(weights), rows.shape[1]))
+
     def add(self, resp: Floats, spread: Floats | None = None) -> None:
         self.weight += resp.sum(axis=1, dtype=np.float64)
-        self.first += resp @ self.y.T
+        self.first += weighted_sums(resp, self.y.T)
         self.add_second(resp)
 
     def add_second(self, resp: Floats) -> None:

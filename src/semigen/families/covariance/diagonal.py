@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.scratch import weighted_sums
 from semigen.common.checks import real
 from semigen.families.covariance.base import (
     Array,
@@ -17,7 +18,7 @@ from semigen.families.covariance.base import (
     NormalInverseWishart,
     Second,
 )
-from semigen.families.covariance.direct import DirectWalk, in_memory
+from semigen.families.covariance.direct import DirectWalk
 from semigen.families.covariance.missing import DiagonalFilling
 
 
@@ -202,25 +203,26 @@ class DiagonalWalk(DirectWalk):
         super().__init__(params, log_det, np.sqrt(precision), n_features)
         self._linear, self._squared = -2.0 * self.mean * precision, precision
         self.constant = (self.mean**2 * precision).sum(axis=1, keepdims=True)
-        self._scratch = np.empty(0)
         self._sums = np.zeros_like(precision)
 
     def square(self, y: Array) -> Array:
         """The squares of the loaded rows, (D, rows)."""
-        if self._scratch.size < y.size:
-            self._scratch = np.empty(y.size)
-        return np.multiply(y, y, out=in_memory(self._scratch, y))
+        return np.asarray(np.multiply(y, y, out=self.scratch.like("squares", y)))
 
-    def form(self, x: NDArray[Any], factor: float, constant: Array) -> Array:
+    def weights(self, factor: float, constant: Array) -> tuple[Array, ...]:
+        return factor * self._linear, factor * self._squared, constant
+
+    def form(self, x: NDArray[Any], *weights: Array) -> Floats:
+        linear, squared, constant = weights
         y = self.load(x)
         self._squares = self.square(y)
-        total = (factor * self._linear) @ y
-        total += (factor * self._squared) @ self._squares
+        total = self.product("distances", linear, y)
+        total += self.product("parts", squared, self._squares)
         total += constant
-        return np.asarray(total)
+        return total
 
     def add_second(self, resp: Floats) -> None:
-        self._sums += resp @ self._squares.T
+        self._sums += weighted_sums(resp, self._squares.T)
 
     def second(self) -> Second:
         moved = self.moved * (self.weight[:, None] * self.moved - 2.0 * self.first)
@@ -234,21 +236,25 @@ class SphericalWalk(DiagonalWalk):
         super().__init__(params, log_det)
         variance = params.shape.variance[0]
         self._units = variance / variance.mean()
+        self._per_unit = 1.0 / self._units
         self._squared = (self._squared * self._units).mean(axis=1, keepdims=True)
         self._sums = np.zeros((len(self._squared), 1))
-        self._sizes = np.empty((2, 0))
 
-    def form(self, x: NDArray[Any], factor: float, constant: Array) -> Array:
+    def weights(self, factor: float, constant: Array) -> tuple[Array, ...]:
+        return factor * self._linear, np.hstack([factor * self._squared, constant])
+
+    def form(self, x: NDArray[Any], *weights: Array) -> Floats:
+        linear, others = weights
         y = self.load(x)
-        if self._sizes.shape[1] != len(x):
-            self._sizes = np.ones((2, len(x)))  # ones below: a product with a single number is slow
-        np.matmul(1.0 / self._units, self.square(y), out=self._sizes[0])
-        total = (factor * self._linear) @ y
-        total += np.hstack([factor * self._squared, constant]) @ self._sizes
-        return np.asarray(total)
+        self._sizes = self.scratch("sizes", 2, len(x))
+        np.dot(self._per_unit, self.square(y), out=self._sizes[0])
+        self._sizes[1] = 1.0  # a product with a single number is slow
+        total = self.product("distances", linear, y)
+        total += self.product("parts", others, self._sizes)
+        return total
 
     def add_second(self, resp: Floats) -> None:
-        self._sums[:, 0] += resp @ self._sizes[0]
+        self._sums[:, 0] += weighted_sums(resp, self._sizes[0])
 
     def second(self) -> Second:
         share = self._units / len(self._units)

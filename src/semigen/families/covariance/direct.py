@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.families.covariance.base import LOG_2PI, Array, CompleteWalk, LocationShape, Moments
+from semigen.families.covariance.base import (
+    COMPLETE_BYTES,
+    LOG_2PI,
+    MOST_ROWS,
+    Array,
+    CompleteWalk,
+    Floats,
+    LocationShape,
+    Moments,
+)
 
 FARTHEST = float(np.finfo(np.float64).max) ** 0.5
 """Of a row too far away for its log density to be a number, minus that."""
@@ -29,6 +39,7 @@ class DirectWalk(CompleteWalk):
     numbers_per_row : int
     """
 
+    chunk_bytes, most_rows = 2 * COMPLETE_BYTES, 2 * MOST_ROWS  # fewer operations wait for the lock
     constant: Array
     """What does not depend on the row in distances, (C, 1)."""
 
@@ -43,16 +54,27 @@ class DirectWalk(CompleteWalk):
         self._centers = not near
 
     @abstractmethod
-    def form(self, x: NDArray[Any], factor: float, constant: Array) -> Array:
+    def weights(self, factor: float, constant: Array) -> tuple[Array, ...]:
+        """What :meth:`form` multiplies rows by."""
+
+    @abstractmethod
+    def form(self, x: NDArray[Any], *weights: Array) -> Floats:
         """``constant`` (C, 1) plus ``factor`` times distances less ``self.constant``, (C, rows)."""
 
-    def distances(self, x: NDArray[Any]) -> Array:
-        return self.form(x, 1.0, self.constant)
+    @cached_property
+    def _of_distances(self) -> tuple[Array, ...]:
+        return self.weights(1.0, self.constant)
 
-    def log_normal(self, x: NDArray[Any]) -> Array:
-        constant = -0.5 * (self.constant + self.n_observed * LOG_2PI + self.log_det)
+    @cached_property
+    def _of_log(self) -> tuple[Array, ...]:
+        return self.weights(-0.5, -0.5 * (self.constant + self.n_observed * LOG_2PI + self.log_det))
+
+    def distances(self, x: NDArray[Any]) -> Floats:
+        return self.form(x, *self._of_distances)
+
+    def log_normal(self, x: NDArray[Any]) -> Floats:
         with np.errstate(over="ignore", invalid="ignore"):
-            log_prob = self.form(x, -0.5, constant)
+            log_prob = self.form(x, *self._of_log)
         if not log_prob.min(initial=0.0) >= -FARTHEST:  # NaN is not
             np.fmax(log_prob, -FARTHEST, out=log_prob)
         return log_prob
@@ -61,18 +83,9 @@ class DirectWalk(CompleteWalk):
         """The chunk's rows (rows, D) as ``y`` (D, rows), less the center unless they are ``moved``."""
         self.y = x.T
         if self._centers or x.dtype != self.dtype:
-            if self._memory.size < x.size:
-                self._memory = np.empty(x.size)
             origin = self._center if self._centers else 0.0
-            self.y = np.subtract(x.T, origin, out=in_memory(self._memory, x.T), dtype=self.dtype)
+            self.y = np.subtract(x.T, origin, out=self.scratch.like("rows", x.T), dtype=self.dtype)
         return self.y
 
     def moments(self) -> Moments:
         return Moments(self.weight, self.first - self.weight[:, None] * self.moved, self.second())
-
-
-def in_memory(memory: Array, like: NDArray[Any]) -> Array:
-    """The beginning of some memory as an array of the shape (D, rows) of another, in the same order."""
-    flat = memory[: like.size]
-    by_rows = like.strides[0] <= like.strides[1]
-    return flat.reshape(like.T.shape).T if by_rows else flat.reshape(like.shape)

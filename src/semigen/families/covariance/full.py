@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.arrays.linalg import floor_eigenvalues, whitener
+from semigen.arrays.linalg import floored_whitener
+from semigen.arrays.scratch import weighted_sums
 from semigen.families.covariance.base import (
     Array,
     CompleteWalk,
@@ -41,10 +43,17 @@ class DenseShape:
     log_det: Array
     raised: NDArray[np.bool_]
 
+    @cached_property
+    def precision(self) -> Array:
+        """Σ⁻¹, (C or 1, D, D); no part of copies and files."""
+        return np.asarray(self.whiten.transpose(0, 2, 1) @ self.whiten)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
 
 def _dense_shape(matrices: Array, prior: NormalInverseWishart) -> DenseShape:
-    covariance, raised = floor_eigenvalues(matrices, prior.floor)
-    return DenseShape(covariance, *whitener(covariance), raised)
+    return DenseShape(*floored_whitener(matrices, prior.floor))
 
 
 def _outer(weight: Array, mean: Array) -> Array:
@@ -69,15 +78,15 @@ class _Dense(Covariance):
     def log_prior(self, prior: NormalInverseWishart, shape: DenseShape) -> float:
         if prior.strength == 0:
             return 0.0
-        spread = ((shape.whiten @ prior.target) * shape.whiten).sum(axis=(1, 2))  # tr(A Σ₀ Aᵀ)
-        return float(-0.5 * prior.strength * (shape.log_det + spread).sum())
+        spread = np.einsum("cij,ij->", shape.precision, prior.target)
+        return float(-0.5 * prior.strength * (shape.log_det.sum() + spread))
 
     def mahalanobis(self, shape: DenseShape, deviation: Array) -> Array:
         return np.asarray((np.matmul(shape.whiten, deviation[:, :, None])[:, :, 0] ** 2).sum(axis=1))
 
     def trace(self, shape: DenseShape, scatter: Second) -> float:
         (matrices,) = scatter
-        return float(((shape.whiten @ matrices) * shape.whiten).sum())
+        return float(np.einsum("cij,cij->", shape.precision, matrices))
 
 
 class Full(_Dense):
@@ -96,7 +105,8 @@ class Full(_Dense):
         return np.asarray(shape.covariance[0])
 
     def reference(self, prior: NormalInverseWishart, n_components: int) -> DenseShape:
-        return _dense_shape(np.repeat(prior.target[None], n_components, axis=0), prior)
+        one = _dense_shape(prior.target[None], prior)
+        return DenseShape(*(np.repeat(part, n_components, axis=0) for part in one.__getstate__().values()))
 
     def walk(self, params: LocationShape, dtype: Any) -> FullWalk:
         return FullWalk(params, dtype)
@@ -113,7 +123,8 @@ class Full(_Dense):
         """``(scatter + s Σ₀) / (weight + s)``; the old matrix of a component without rows and prior."""
         rows = weight + prior.strength
         empty = rows <= 0
-        matrices = (scatter[0] + prior.strength * prior.target) / np.where(empty, 1.0, rows)[:, None, None]
+        matrices = scatter[0] + prior.strength * prior.target
+        matrices /= np.where(empty, 1.0, rows)[:, None, None]
         matrices[empty] = old.covariance[empty]
         return np.asarray(matrices)
 
@@ -146,27 +157,25 @@ class FullWalk(CompleteWalk):
         for a, b in self._cuts:
             block = np.concatenate([-offset[:, a:b, None], whiten[:, a:b, :b]], axis=2)
             self._stacked.append(np.ascontiguousarray(block.reshape(-1, b + 1), dtype=self.dtype))
-        self._scratch = np.empty(0, dtype=self.dtype)
         self._second = np.zeros((n_components, n_features, n_features))
 
     def _space(self, width: int) -> tuple[Floats, Floats]:
         """Scratch memory as (C · width, rows) and as (C, width, rows)."""
         n_components, n_rows = len(self.weight), self.y.shape[1]
-        size = n_components * width * n_rows
-        if self._scratch.size < size:
-            self._scratch = np.empty(size, dtype=self.dtype)
-        flat = self._scratch[:size].reshape(n_components * width, n_rows)
+        flat = self.scratch("parts", n_components * width, n_rows)
         return flat, flat.reshape(n_components, width, n_rows)
 
     def distances(self, x: NDArray[Any]) -> Floats:
         self.load(x)
-        total: Floats | None = None
+        n_components, n_rows = len(self.weight), self.y.shape[1]
+        total, part = (self.scratch(name, n_components, n_rows) for name in ("distances", "part"))
         for (a, b), stacked in zip(self._cuts, self._stacked, strict=True):
             flat, cube = self._space(b - a)
             np.matmul(stacked, self.augmented[: b + 1], out=flat)
-            part = np.einsum("cdn,cdn->cn", cube, cube)
-            total = part if total is None else np.add(total, part, out=total)
-        return np.asarray(total)
+            np.einsum("cdn,cdn->cn", cube, cube, out=part if a else total)
+            if a:
+                total += part
+        return total
 
     def add_second(self, resp: Floats) -> None:
         used = resp != 0
@@ -185,13 +194,15 @@ class FullWalk(CompleteWalk):
             rows = np.flatnonzero(used[c])
             if rows.size:
                 y = self.y.take(rows, axis=1)  # without the interpreter lock, unlike indexing
-                self._second[c] += (y * resp[c].take(rows)) @ y.T
+                self._second[c] += weighted_sums(y * resp[c].take(rows), y.T)
 
     def second(self) -> Second:
         matrices = self._second
         for a, b in self._cuts:  # what lies below was left to symmetry
             matrices[:, b:, a:b] = matrices[:, a:b, b:].transpose(0, 2, 1)
-        return (0.5 * (matrices + matrices.transpose(0, 2, 1)),)
+        total = matrices + matrices.transpose(0, 2, 1)
+        total *= 0.5
+        return (total,)
 
 
 class Tied(_Dense):
@@ -250,10 +261,14 @@ class TiedLinearWalk(DirectWalk):
         self._linear = weights[:, 1:]
         self.constant = weights[:, :1] - (self._linear @ self.moved)[:, None]
 
-    def form(self, x: NDArray[Any], factor: float, constant: Array) -> Array:
-        total = (factor * self._linear) @ self.load(x)
+    def weights(self, factor: float, constant: Array) -> tuple[Array, ...]:
+        return factor * self._linear, constant
+
+    def form(self, x: NDArray[Any], *weights: Array) -> Floats:
+        linear, constant = weights
+        total = self.product("distances", linear, self.load(x))
         total += constant
-        return np.asarray(total)
+        return total
 
     def add_second(self, resp: Floats) -> None:
         """Nothing: they are known."""

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.arrays.pieces import Indices
+from semigen.arrays.scratch import weighted_sums
 from semigen.families.covariance.base import (
     CACHE_BYTES,
     Array,
@@ -106,11 +107,13 @@ class DiagonalFilling(FillingWalk):
 
     def add(self, resp: Floats, spread: Floats | None = None) -> None:
         missing = self._missing.astype(np.float64)
-        filled = resp @ missing
-        of_spread = filled if spread is None else spread @ missing
+        filled = weighted_sums(resp, missing)
+        of_spread = filled if spread is None else weighted_sums(spread, missing)
         self._weight += resp.sum(axis=1, dtype=np.float64)
-        self._first += resp @ self._y + filled * self._mean
-        self._second += resp @ self._squares + filled * self._mean**2 + of_spread * self._variance
+        self._first += weighted_sums(resp, self._y) + filled * self._mean
+        self._second += (
+            weighted_sums(resp, self._squares) + filled * self._mean**2 + of_spread * self._variance
+        )
 
     def moments(self) -> Moments:
         return Moments(self._weight, self._first, (self._second,))
