@@ -25,7 +25,7 @@ from semigen.columns.numerals import (
 )
 from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Series, as_floats, filled_cells
-from semigen.columns.vectors import wide_frame
+from semigen.columns.vectors import LISTS, wide_frame
 from semigen.exceptions import ColumnError
 
 Kind = Literal[
@@ -247,7 +247,7 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
     if kind in USED:
         found = stand_ins(as_floats(filled)[:, None]) if kind == "number" else {}
         return kind, str(found[0]) if found else ""
-    return kind, f"cells of type {filled.dtype}, not numbers"
+    return kind, other(filled)
 
 
 def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:
@@ -264,6 +264,13 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
             f"(such as {odd[0][:20]!r})"
         )
     return "text", f"{becomes}letters{'' if odd else ', though all filled cells read as numbers'}"
+
+
+def other(series: Series) -> str:
+    """Why cells that are lists, records or bytes are not used."""
+    if any(isinstance(cell, LISTS) for cell in filled_cells(series)[:1]):
+        return "its cells are lists, and not all of numbers and of one length"
+    return f"its cells are of type {series.dtype}"
 
 
 EMPTY = "no cell is filled"

@@ -24,6 +24,7 @@ from semigen.columns.kinds import (
     is_id_text,
     is_named_id,
     kind_by_type,
+    other,
 )
 from semigen.columns.levels import Levels, declared_levels, find_levels
 from semigen.columns.numerals import are_digits
@@ -32,7 +33,7 @@ from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.sparse import as_dense, as_words
 from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Frame, Series, filled_cells, hint, listing, plain_name, positions
-from semigen.columns.vectors import LISTS, refuse_one_column, wide_frame
+from semigen.columns.vectors import numbers_called, refuse_one_column, wide_frame
 from semigen.common.notices import warn
 from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
 
@@ -230,9 +231,7 @@ def _told(one: Encoded, series: Series) -> str:
 
 def _unused(name: Any, kind: Kind, series: Series) -> str:
     id_why = ID_NUMBER if series.dtype.is_numeric() else ID_TEXT
-    why = {"id": id_why, "empty": EMPTY, "other": f"its cells are of type {series.dtype}"}[kind]
-    if kind == "other" and any(isinstance(cell, LISTS) for cell in filled_cells(series)[:1]):
-        why = "its cells are lists, and not all of numbers and of one length"
+    why = other(series) if kind == "other" else {"id": id_why, "empty": EMPTY}[kind]
     return f"{name!r} is not used: {why}"
 
 
@@ -261,6 +260,7 @@ def _asked(kinds: Kinds, names: Sequence[Any] | None, n_columns: int) -> list[Ki
             raise ParameterError(f"kind {kind!r} is none of {', '.join(map(repr, (*USED, 'id')))}.")
     if not isinstance(kinds, Mapping):
         return [kinds] * n_columns
+    kinds = _by_number(kinds, names or ())
     found, absent = positions(kinds, range(n_columns) if names is None else names)
     if absent:
         what = f"its columns are 0 to {n_columns - 1}." if names is None else hint(absent[0], names)
@@ -269,6 +269,14 @@ def _asked(kinds: Kinds, names: Sequence[Any] | None, n_columns: int) -> list[Ki
     for j, kind in zip(found, kinds.values(), strict=True):
         asked[j] = kind
     return asked
+
+
+def _by_number(kinds: Mapping[Any, Kind], names: Sequence[Any]) -> dict[Any, Kind]:
+    """The kinds requested by name, those of a column of lists for each of its numbers."""
+    found: dict[Any, Kind] = {}
+    for name, kind in kinds.items():
+        found |= dict.fromkeys([] if name in names else numbers_called(name, names), kind) or {name: kind}
+    return found | {name: kind for name, kind in kinds.items() if name in names}
 
 
 def _is_read_as(asked: Kind | None, own: Kind) -> bool:

@@ -19,6 +19,7 @@ from semigen.cli.sources.records import ReadOptions
 from semigen.cli.wording import cell_text, counted
 from semigen.columns.numerals import plain_number
 from semigen.columns.tables import hint, listing
+from semigen.columns.vectors import numbers_called
 from semigen.data.spelling import means_nothing, spelled_alike
 from semigen.exceptions import TableError
 from semigen.io.tables import is_text, value_type
@@ -41,10 +42,14 @@ def require_columns(names: Sequence[str], wanted: Sequence[str], path: Path, wan
 
 
 def matching(names: Sequence[str], wanted: Iterable[str]) -> list[str]:
-    """The columns that are wanted by name or by a pattern such as ``q*``; what is no column's stays."""
+    """The columns that are wanted by name or by a pattern such as ``q*``; what is no column's stays.
+
+    The name of a column of lists means the columns of all its numbers.
+    """
     found: dict[str, None] = {}
     for pattern in wanted:
-        alike = [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
+        alike = [pattern] if pattern in names else numbers_called(pattern, names)
+        alike = alike or [name for name in names if fnmatchcase(name, pattern)]
         found |= dict.fromkeys(alike or [pattern])
     return list(found)
 
