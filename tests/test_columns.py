@@ -78,6 +78,7 @@ def test_text(frame):
         (["70 kg", "65.5 kg", "1,200 kg"], "'70 kg' is 70", [70, 65.5, 1200]),
         (["5", "?", "1", "5", "?"], "'?' is missing", [5, np.nan, 1, 5, np.nan]),
         (["1.5", "2", "N/A", "-"], "'N/A' is missing", [1.5, 2, np.nan, np.nan]),
+        (["1.5", "\\N", "#DIV/0!", "2"], "'\\\\N' is missing", [1.5, np.nan, np.nan, 2]),
         (["$1,250", "unknown", "$3"], "'$1,250' is 1,250, 'unknown' is missing", [1250, np.nan, 3]),
     ],
 )

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from semigen.cli.sources import ReadOptions
 
 TABLE_HELP = (
-    "CSV, TSV or TXT (plain or .gz), JSON Lines, Parquet, Feather or Arrow, Excel (extra 'tables'); - for "
-    "standard input."
+    "CSV, TSV or TXT (plain or .gz), JSON Lines, Parquet, Feather or Arrow, Excel (extra 'tables'), also in "
+    "a .zip; - for standard input."
 )
 
 _TABLES, _RESULTS = "How tables are read", "What predictions hold"
