@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -127,6 +128,19 @@ def are_numbers_with_gaps(cells: Sequence[str]) -> bool:
             return False
     in_front = any(len(cell) > 1 and cell.startswith("0") for cell in filled)
     return bool(filled) and gap_of(cells) is not None and not (in_front and are_digits(filled))
+
+
+_FLAGS = {"true": 1.0, "false": 0.0}
+
+
+def plain_numbers(cells: Sequence[str], *, flags: bool = False) -> list[float] | None:
+    """Numbers of a table that was read as text, NaN where missing; None if a cell is no number.
+
+    With ``flags`` they may be written as True and False.
+    """
+    known = _FLAGS if flags else {}
+    numbers = [known.get(cell.lower(), plain_number(cell)) if is_filled(cell) else math.nan for cell in cells]
+    return None if None in numbers else [math.nan if one is None else one for one in numbers]
 
 
 def are_digits(cells: Iterable[str]) -> bool:
