@@ -393,6 +393,7 @@ def test_columns_that_carry_nothing_leave_the_class_shares(share, all_trees):
         ("unlabeled", "learned from the unlabeled rows"),
         ("uniform", "given"),
         ([0.7, 0.3], "given"),
+        ({1: 0.3, 0: 0.7}, "given"),
     ],
 )
 def test_it_says_which_class_shares_it_assumes(prior, why, rng):

@@ -83,10 +83,10 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         Components that belong to no known class, for unlabeled rows of unknown classes. Predictions cover the
         known classes only; :meth:`novel_probability` says how probably a row belongs to none of them.
         These components start at random: use ``n_init`` of 5 or more.
-    class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
+    class_prior : {"shared", "unlabeled", "uniform"}, array (K,) or dict {class: share}, default="shared"
         p(y). "shared": learned from both parts. "unlabeled": the unlabeled rows have class proportions of
         their own, learned from them and used to predict; the labeled rows' proportions say nothing about
-        them. "uniform" or an array (in the order of ``classes_``): fixed.
+        them. "uniform", or an array (in the order of ``classes_``) or dict: fixed.
     calibrate : "auto" or float, default="auto"
         How sure ``predict_proba`` is. A number: the power of the model's posterior; 1 is its own, which is
         mostly too sure. "auto": p(class | x) ∝ π p(x | class)^a, where π are the class shares that the labels
