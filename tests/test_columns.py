@@ -97,6 +97,34 @@ def test_numbers_as_people_write_them_are_numbers(frame, cells, said, numbers):
     np.testing.assert_array_equal(filled[:, 0], np.nan_to_num(np.array(numbers, dtype=float), nan=9.0))
 
 
+def test_a_few_words_among_many_numbers_are_missing(frame):
+    cells = [f"{j / 8:g}" for j in range(60)]
+    cells[7] = cells[9] = " trace "
+    cells[11], cells[59] = "?", "Total"
+    found = one(frame, "x", cells)
+    said = "'?', 'Total', 'trace' are missing"
+    assert (found.kind, found.n_missing, found.n_distinct) == ("number", 4, 56)
+    assert found.reason == f"becomes numbers ({said})"
+    with pytest.warns(ColumnWarning, match=re.escape(said)):
+        schema, matrix = learn(frame({"x": cells}))
+    missing = np.isin(np.arange(60), [7, 9, 11, 59])
+    np.testing.assert_array_equal(matrix[:, 0], np.where(missing, np.nan, np.arange(60) / 8))
+    np.testing.assert_array_equal(read(schema, frame({"x": ["Total", "1e1"]}))[:, 0], [np.nan, 10])
+    with pytest.raises(ColumnError, match="'Sum' in row 0"):
+        read(schema, frame({"x": ["Sum", "1"]}))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [["7A"] * 3, ["a", "b", "c", "d"], ["trace"] * 9, ["<0.1"]],
+    ids=["codes", "many words", "many cells", "limits"],
+)
+def test_other_cells_among_numbers_are_text(frame, odd):
+    cells = [*(f"{100 + j}" for j in range(50)), *odd]
+    assert one(frame, "x", cells).kind in ("text", "id")
+    assert one(frame, "x", [*"123123123", "x"] * 3).kind == "category"
+
+
 def test_digits_are_codes_unless_they_are_said_to_be_numbers(frame):
     table = frame({"age": [str(18 + j * 7 % 40) for j in range(80)]})
     with pytest.warns(ColumnWarning, match=r"as codes do; if they are numbers: kinds=\{'age': 'number'\}"):

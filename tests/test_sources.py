@@ -163,7 +163,7 @@ def test_gaps_written_as_words_are_missing_in_a_source(tmp_path):
     cells = [("?" if rng.random() < 0.2 else str(age), f"{age}") for age in rng.integers(18, 80, 200)]
     rows = pa.table(
         {
-            "age": [age for age, _ in cells],
+            "age": ["adult" if j in (3, 150) else age for j, (age, _) in enumerate(cells)],
             "size": rng.normal(size=200),
             "y": [
                 ("young" if int(own) < 45 else "old") if j < 40 else None for j, (_, own) in enumerate(cells)

@@ -20,8 +20,8 @@ from scipy.sparse import csr_array
 
 from semigen.arrays.pieces import evenly
 from semigen.columns.dates import EPOCH_DAY, as_days, date_format
-from semigen.columns.numerals import Numerals, gap_of, is_filled, numerals_of_column, plain_number
-from semigen.columns.tables import is_missing
+from semigen.columns.numerals import Numerals, gap_of, numerals_of_column, plain_number
+from semigen.columns.tables import is_missing, listing
 from semigen.common.notices import warn
 from semigen.exceptions import ColumnError, ColumnWarning
 
@@ -216,7 +216,8 @@ class NumberEncoder(Encoder):
         return [None if number != number else number for number in features[:, 0].tolist()]
 
     def __str__(self) -> str:
-        gap = "" if self.gap is None else f"{self.gap!r} is missing"
+        words = [*([] if self.gap is None else [self.gap]), *self.numerals.words]
+        gap = f"{listing([*map(repr, words)])} {'is' if len(words) == 1 else 'are'} missing" if words else ""
         if gap and plain_number(self.example) is not None:
             return f"numbers ({gap})"
         return f"numbers ({self.example!r} is {self.numerals.read(self.example):,g}{gap and ', '}{gap})"
@@ -323,9 +324,9 @@ def learn_date(name: Any, cells: Sequence[Any]) -> DateEncoder:
 def learn_numbers(cells: Sequence[Any]) -> NumberEncoder | None:
     """The encoder of a column of text that is numbers, None if some cell is none."""
     every = as_texts(cells)
-    texts = list(filter(is_filled, every))
-    numerals = numerals_of_column(texts)
-    if numerals is None:
+    numerals = numerals_of_column(every)
+    texts = [] if numerals is None else list(filter(numerals.is_filled, every))
+    if numerals is None or not texts:
         return None
     example = next((one for one in texts if plain_number(one) is None), texts[0])
     return NumberEncoder(numerals, example, gap_of(every))

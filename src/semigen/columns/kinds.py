@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from semigen.columns.dates import date_format, is_date
 from semigen.columns.encoders import is_prose, learn_numbers
 from semigen.columns.numerals import (
+    Numerals,
     are_digits,
     are_numbers_with_gaps,
     is_filled,
@@ -127,7 +128,8 @@ def infer(series: Series) -> Kind:
       nine cells in ten or more read as numbers (codes, or damaged numbers), only with at most 20 values.
     - Other text is a date if all its cells are written as one, such as 2024-12-31 or 12/31/2024 23:59, and a
       number if all are numbers as people write them, such as $1,200 or 51.3%; digits alone are codes. Beside
-      numbers, words such as ?, - and N/A are missing values.
+      numbers, words such as ?, - and N/A are missing values, and beside more than twenty different ones also
+      up to three other words without a digit, in a tenth of the cells at most.
     """
     kind = kind_by_type(series)
     if kind == "number":
@@ -216,7 +218,9 @@ def _describe(name: str, series: Series) -> Column:
     if filled.dtype.is_float():
         filled = filled.filter(~filled.is_nan())
     if kind in ("number", "date") and filled.dtype == nw.String:
-        filled = filled.filter([is_filled(cell) for cell in filled.to_list()])
+        texts = filled.to_list()
+        numerals = (kind == "number" and numerals_of_column(texts)) or Numerals()
+        filled = filled.filter([numerals.is_filled(cell) for cell in texts])
     n_missing = len(series) - len(filled)
     if kind == "other" or filled.dtype == nw.Object:
         cells = filled_cells(filled)
