@@ -72,9 +72,9 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
     shrinkage : "auto" or float, default="auto"
         Strength of the conjugate prior in pseudo-rows. For a Gaussian or Student t they have the covariance
         that all components share, which is fitted first, with pseudo-rows of its own that spread in each
-        column as labeled classes do. "auto" is the family's own choice: 4 D (full, low_rank) or 8 (diag,
-        spherical), and for what is shared D + 2 or 4. A number is for both levels. 0 is maximum likelihood
-        (covariances then keep eigenvalues of at least 1e-6 of the columns' variances).
+        column as labeled classes do. "auto" is the family's own choice: 4 D (full, low_rank; of D columns
+        that vary) or 8 (diag, spherical), for what is shared D + 2 or 4. A number is for both levels. 0 is
+        maximum likelihood (covariances then keep eigenvalues of at least 1e-6 of the columns' variances).
     components_per_class : int, dict {class: int} or {"bic", "icl", "cv"}, default=1
         Components of each class; classes absent from the dict have one. Or the criterion that finds them:
         the Bayesian information criterion, the integrated completed likelihood, or the log-loss of labeled
