@@ -407,6 +407,12 @@ def test_wrong_labels_are_ranked_first():
     assert len(set(doubts)) > 1
     first = found.evidence["rows"][0]
     assert first["alternative"] == data.y[first["row"]] != first["label"]
+    n, row = len(found.evidence["rows"]), f"row {first['row']} (from 0)"
+    assert found.sentence.startswith(f"{n} labels of 60 look wrong, first of all {row}: labeled ")
+    y[[one for one in wrong if one != first["row"]]] = data.y[[one for one in wrong if one != first["row"]]]
+    alone = suspicious_labels(look(data.X, y)).sentence
+    assert alone.startswith(f"1 label of 60 looks wrong: {row}, labeled ")
+    assert alone.endswith("Check it.")
 
 
 def test_the_nearest_labels_do_not_count_a_row_s_own():

@@ -401,6 +401,7 @@ def test_columns_that_carry_nothing_leave_the_class_shares(share, all_trees):
         ("unlabeled", "learned from the unlabeled rows"),
         ("uniform", "given"),
         ([0.7, 0.3], "given"),
+        ({1: 0.3, 0: 0.7}, "given"),
     ],
 )
 def test_it_says_which_class_shares_it_assumes(prior, why, rng):
@@ -588,3 +589,11 @@ def test_classes_whose_names_sort_differently_are_another_draw_of_folds_and_tree
     )
     assert np.abs(turned - asked).mean() < max(2 * np.abs(reseeded - asked).mean(), 0.02)
     assert (turned.argmax(axis=1) == asked.argmax(axis=1)).mean() > 0.95
+
+
+def test_one_label_of_each_of_many_classes_is_no_regression(rng):
+    truth = np.arange(120) % 40
+    X = np.column_stack([truth // 7, truth % 7]) + rng.normal(scale=0.1, size=(120, 2))
+    y = np.where(np.arange(120) < 40, truth, -1)
+    for model in (small(), HybridClassifier(MixtureEnsembleFeatures(4, n_iter=5))):  # warnings are errors
+        assert np.mean(model.fit(X, y).predict(X) == truth) > 0.4

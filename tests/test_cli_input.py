@@ -76,6 +76,9 @@ BROKEN = {
     "regression": ("t.csv", CONTINUOUS.encode(), "t.csv: column 'y' has 60 different values.*measurements"),
     "ids as target": ("t.csv", IDS.encode(), "names of rows"),
     "only ids": ("t.csv", b"u,y\nx,a\nz,b\nq,a\n", "no column that a model can use: u"),
+    "titles": ("t.csv", b"Sales\n\nu,v,y\n1,2,a\n", "'y' .*: the names of the columns are in row 3: delete"),
+    "no names": ("t.csv", b"1;2,5;01.02.2024;a\n", "no column 'y' .* The first row is taken for the names"),
+    "no names but a date": ("t.csv", b"Eva;01.02.2024;a\n", "The first row is taken for the names"),
     "only a target": ("t.csv", b"y\na\nb\n", "no column"),
 }  # fmt: skip
 

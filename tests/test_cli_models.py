@@ -144,6 +144,44 @@ def test_results_depend_on_the_seed_and_not_on_the_threads(table, small):
     assert 500 < given["time_budget"] < 600  # what is left when the table is read
 
 
+@pytest.mark.parametrize("model", ["auto", "mixture"])
+def test_class_shares_are_those_that_are_given(here, model):
+    frame, _ = make_table(classes=(0, 1))
+    frame.to_parquet("data.parquet", index=False)
+
+    def shares(*words):
+        given = [part for word in words for part in ("--class-prior", word)]
+        fit("data.parquet", "--target", "y", "--model", model, "--no-report", "--force", *given)
+        summary = json.loads(Path("data-semigen/summary.json").read_text())
+        return [one["assumed"] for one in summary["class_shares"]]
+
+    assert shares("1=0.1", "0=0.9") == pytest.approx([0.9, 0.1])
+    assert shares("uniform") == pytest.approx([0.5, 0.5])
+    assert 'class-prior = ["uniform"]' in Path("data-semigen/config.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (
+            ["no=0.5"],
+            1,
+            "--class-prior gives shares of 'no', and the classes are 'no', 'yes': give",
+        ),
+        (["no=0.5", "maybe=0.5"], 1, "shares of 'no', 'maybe'"),
+        (["no=0.5", "yes=0.4"], 1, "with sum 1"),
+        (["balanced"], 2, "--class-prior balanced: write shared, unlabeled or uniform"),
+        (["no=0.5", "no=0.5"], 2, "--class-prior no=0.5: write"),
+        (["shared", "no=0.5"], 2, "--class-prior shared: write"),
+        (["no=1.5"], 2, "--class-prior no=1.5: write"),
+    ],
+)
+def test_class_shares_that_are_none_are_refused(table, words, code, said):
+    given = [part for word in words for part in ("--class-prior", word)]
+    result = fit("data.csv", "--target", "y", "--model", "mixture", *given, code=code)
+    assert said in " ".join(result.stderr.replace("│", " ").split())
+
+
 def test_options_of_one_model_are_refused_for_others(table):
     for option, value, able in (
         ("--covariance", "full", ("mixture", "safe")),

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 import semigen
@@ -148,7 +149,10 @@ def test_predict_scores_itself(here):
     table = pd.crosstab(given[known], written["predicted"][:50][known].to_numpy()).to_numpy()
     assert score["confusion"] == table.tolist()
     assert score["recall"][1]["value"] == pytest.approx(table[1, 1] / table[1].sum())
+    yes = written["p_yes"][:50][known]
+    assert score["ranking"]["auc"]["value"] == pytest.approx(roc_auc_score(given[known] == "yes", yes))
     text = shown(run("predict", "data-semigen/model.semigen", "new.csv", "--out", "q.csv"))
+    assert f"% of the rows of these two classes): ROC AUC {score['ranking']['auc']['value']:.3f} (" in text
     assert f"accuracy {100 * right.mean():.1f} (" in text
     assert "'perhaps' (1 row)" in text
     assert f"no {table[0, 0]} {table[0, 1]} " in text
@@ -283,6 +287,24 @@ def test_scores_of_batches_are_those_of_all_rows():
     losses = losses[truth != np.array(None)]
     half = 1.97 * losses.std(ddof=1) / np.sqrt(len(losses))
     assert wanted.log_loss.high - wanted.log_loss.value == pytest.approx(half, rel=0.01)
+
+
+def test_rows_of_two_classes_are_ranked_of_many_rows_by_evenly_spaced_ones(monkeypatch):
+    monkeypatch.setattr("semigen.evaluation.scoring._MOST_RANKED", 64)
+    rng = np.random.default_rng(0)
+    truth = np.array(["a", "b", "b"], dtype=object)[rng.integers(3, size=300)]
+    probs = rng.dirichlet([0.3, 0.3], size=300)
+    classes = np.array(["a", "b"])
+    sums = ScoreSums(classes)
+    for part in (slice(0, 5), slice(5, 201), slice(201, 202), slice(202, 300)):
+        sums.add(truth[part], probs[part])
+    some = slice(0, 300, 8)
+    found = sums.result().ranking
+    assert (found.of, found.n_rows) == ("a", (truth[some] == "a").sum())
+    assert found.auc.value == pytest.approx(roc_auc_score(truth[some] == "a", probs[some, 0]))
+    assert score_predictions(truth[truth == "a"], probs[truth == "a"], classes).ranking is None
+    three = score_predictions(truth, np.column_stack([probs, np.zeros(300)]), np.array(["a", "b", "c"]))
+    assert three.ranking is None
 
 
 # --- what a model is beside

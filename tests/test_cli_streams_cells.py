@@ -27,7 +27,7 @@ def rows():
         {
             "key": ["NA", "null", *(f"{j:04d}" for j in range(2, N_ROWS))],
             "a": np.where(rng.random(N_ROWS) < 0.2, 9999.0, rng.normal(size=N_ROWS) + truth),
-            "price": [f"${1000 + 500 * k + j:,}" for j, k in enumerate(truth)],
+            "price": ["free" if j % 60 == 5 else f"${1000 + 500 * k + j:,}" for j, k in enumerate(truth)],
             "zip": np.array(["01234", "10115"])[(truth + (rng.random(N_ROWS) < 0.2)) % 2],
             "rank": rng.integers(1, 4, N_ROWS),
             "size": np.where(rng.random(N_ROWS) < 0.1, "?", np.array(["1.5", "2.5"])[truth]),
@@ -63,6 +63,7 @@ def test_cells_mean_what_they_mean_in_memory(tmp_path, ending):
     assert there.schema_.kinds[1] == "number"  # the price
     assert told["labeled"] == known["labeled"]
     assert told["reading"] == known["reading"]
+    assert told["reading"]["numerals"]["price"]["words"] == ["free"]
     for one, other in zip(wanted, got, strict=True):
         assert one["key"] == other["key"]
         np.testing.assert_allclose(one["p_yes"], other["p_yes"], atol=1e-9)

@@ -78,6 +78,7 @@ def test_text(frame):
         (["70 kg", "65.5 kg", "1,200 kg"], "'70 kg' is 70", [70, 65.5, 1200]),
         (["5", "?", "1", "5", "?"], "'?' is missing", [5, np.nan, 1, 5, np.nan]),
         (["1.5", "2", "N/A", "-"], "'N/A' is missing", [1.5, 2, np.nan, np.nan]),
+        (["1.5", "\\N", "#DIV/0!", "2"], "'\\\\N' is missing", [1.5, np.nan, np.nan, 2]),
         (["$1,250", "unknown", "$3"], "'$1,250' is 1,250, 'unknown' is missing", [1250, np.nan, 3]),
     ],
 )
@@ -94,6 +95,65 @@ def test_numbers_as_people_write_them_are_numbers(frame, cells, said, numbers):
         read(schema, frame({"x": [cells[0], "lots", None]}))
     filled = learn(restore(schema, np.nan_to_num(matrix, nan=9.0), like=frame({"x": cells})))[1]
     np.testing.assert_array_equal(filled[:, 0], np.nan_to_num(np.array(numbers, dtype=float), nan=9.0))
+
+
+def test_a_few_words_among_many_numbers_are_missing(frame):
+    cells = [f"{j / 8:g}" for j in range(60)]
+    cells[7] = cells[9] = " trace "
+    cells[11], cells[59] = "?", "Total"
+    found = one(frame, "x", cells)
+    said = "'?', 'Total', 'trace' are missing"
+    assert (found.kind, found.n_missing, found.n_distinct) == ("number", 4, 56)
+    assert found.reason == f"becomes numbers ({said})"
+    with pytest.warns(ColumnWarning, match=re.escape(said)):
+        schema, matrix = learn(frame({"x": cells}))
+    missing = np.isin(np.arange(60), [7, 9, 11, 59])
+    np.testing.assert_array_equal(matrix[:, 0], np.where(missing, np.nan, np.arange(60) / 8))
+    np.testing.assert_array_equal(read(schema, frame({"x": ["Total", "1e1"]}))[:, 0], [np.nan, 10])
+    with pytest.raises(ColumnError, match="'Sum' in row 0"):
+        read(schema, frame({"x": ["Sum", "1"]}))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [["7A"] * 3, ["a", "b", "c", "d"], ["trace"] * 9, ["<0.1"]],
+    ids=["codes", "many words", "many cells", "limits"],
+)
+def test_other_cells_among_numbers_are_text(frame, odd):
+    cells = [*(f"{100 + j}" for j in range(50)), *odd]
+    assert one(frame, "x", cells).kind in ("text", "id")
+    assert one(frame, "x", [*"123123123", "x"] * 3).kind == "category"
+
+
+NAMES = [
+    f"{a}{b} Mac{b}{a}"
+    for a in ("Ka", "Lo", "Mi", "Ne", "Pu", "Ra", "So", "Ti", "Vo", "Wu")
+    for b in "bdfghjklmn"
+]
+
+
+def test_names_that_have_no_word_in_common_are_not_used(frame):
+    table = frame({"who": NAMES + NAMES[:9], "n": np.arange(109.0) % 7})
+    found = one(frame, "who", NAMES + NAMES[:9])
+    assert (found.kind, found.use) == ("text", True)  # rather than nothing
+    assert [(c.name, c.kind, c.use) for c in describe(table)] == [("who", "id", False), ("n", "count", True)]
+    with pytest.warns(ColumnWarning, match="'who' is not used: nearly every row has a different text"):
+        assert learn(table)[0].names == ("n",)
+    assert learn(table, {"who": "text"})[0].input_names == ("who", "n")
+    short = frame({"who": NAMES[:20] + NAMES[:2], "n": np.arange(22.0) % 7})
+    assert describe(short)[0].kind == "text"
+
+
+def test_of_names_words_that_many_have_are_used(frame):
+    titles = [("Mr", "Mrs", "Dr")[j % 3 if j % 4 else 0] for j in range(109)]
+    cells = [f"{title} {name}" for title, name in zip(titles, NAMES + NAMES[:9], strict=True)]
+    with pytest.warns(ColumnWarning, match="became 3 features of its words"):
+        schema, matrix = learn(frame({"who": cells, "n": np.arange(109.0) % 7}))
+    assert schema.encoded[0].encoder.vocabulary == ("dr", "mr", "mrs")
+    assert len(np.unique(matrix[:, :3].round(6), axis=0)) == 3
+    with pytest.warns(ColumnWarning, match="became 3 words"):
+        words = learn(frame({"who": cells, "n": np.arange(109.0) % 7}), words=True)[0]
+    assert words.names == ("who: dr", "who: mr", "who: mrs", "n")
 
 
 def test_digits_are_codes_unless_they_are_said_to_be_numbers(frame):

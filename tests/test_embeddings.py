@@ -121,6 +121,13 @@ def test_a_column_of_lists_is_spread(beside):
     run("fit", "data.parquet", "--target", "y", "--id", "id", "--model", "mixture")
     assert (pd.read_csv("data-semigen/predictions.csv")["predicted"] == y).mean() > 0.95
     assert read_table(Path("data.parquet")).column_names[1:6] == [f"vector[{j}]" for j in range(5)]
+    summaries = []
+    for more in (["--drop", "vector", "--as", "id=number"], ["--drop", "id", "--as", "vector=student_t"]):
+        run("fit", "data.parquet", "--target", "y", "--model", "mixture", *more, "--force")
+        summaries.append(json.loads(Path("data-semigen/summary.json").read_text())["columns"])
+    dropped, modeled = ([one for one in columns if "vector" in one["name"]] for columns in summaries)
+    assert {one["reason"] for one in dropped} == {"left out (--drop)"}
+    assert {one["family"] for one in modeled} == {"student_t"}
 
 
 def test_lists_that_are_no_embeddings_stay_as_they_are():

@@ -7,6 +7,7 @@ import gzip
 import io
 import string
 import sys
+import zipfile
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -340,11 +341,48 @@ def test_formulas_are_disarmed():
 
 
 def test_a_gzip_file_is_refused_while_it_is_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr("semigen.io.delimited.MOST_BYTES", 1000)
+    monkeypatch.setattr("semigen.io.packed.MOST_BYTES", 1000)
     content = gzip.compress(b"u,y\n" + b"1,a\n" * 10**6)
     (tmp_path / "t.csv.gz").write_bytes(content[:-20])  # whose end would be an error of its own
     with pytest.raises(TableError, match="larger than 2 GiB"):
         open_table(tmp_path / "t.csv.gz")
+
+
+def zipped(path, **files):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/").replace("_", "."), content)
+    return path
+
+
+def test_a_table_in_a_zip_archive_is_read_as_it_is(tmp_path, monkeypatch):
+    text = b"u;y\n1,5;a\n2,5;b\n"
+    path = zipped(tmp_path / "t.zip", in__t_csv=text, readme_md=b"#", in___t_csv=b"")
+    (tmp_path / "t.csv").write_bytes(text)
+    plain = Reading(decimal=",")
+    assert read_table(path, reading=plain).equals(read_table(tmp_path / "t.csv", reading=plain))
+    assert read_table(zipped(path, t_csv_gz=gzip.compress(text))).column_names == ["u", "y"]
+    assert read_table(zipped(path, t_parquet=_parquet())).num_rows > 0
+    for files, said in (({"a_csv": text, "b_tsv": text}, r"2 tables \(a\.csv, b\.tsv\)"), ({}, "no table")):
+        with pytest.raises(TableError, match=f"holds {said}"):
+            open_table(zipped(path, **files))
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(TableError, match="no zip archive"):
+        open_table(path)
+    monkeypatch.setattr("semigen.io.packed.MOST_BYTES", 1000)
+    with pytest.raises(TableError, match="larger than 2 GiB"):
+        open_table(zipped(path, t_csv=b"u,y\n" + b"1,a\n" * 1000))
+
+
+def test_names_below_titles_are_found(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('Export of today\n"by, me"\n\nu,y\n1,a\n')
+    assert open_table(path).row_of(["y", "u"]) == 4
+    assert open_table(path).row_of(["z"]) is None
+    pd.DataFrame([["Export", None], [None, None], ["u", "y"], [1, "a"]]).to_excel(
+        tmp_path / "t.xlsx", header=False, index=False
+    )
+    assert open_table(tmp_path / "t.xlsx").row_of(["y"]) == 3
 
 
 def test_a_row_that_is_too_short_is_named(tmp_path):

@@ -56,6 +56,20 @@ def test_missing_lists_and_numbers_are_missing_values():
     assert not filled.isna().any(axis=None)
 
 
+def test_the_name_of_a_column_of_lists_means_all_of_its_numbers():
+    frame = pd.DataFrame({"age": AGE, "v": list(VECTORS), "v[1]x": AGE})
+    assert learn(frame, {"v": "id"})[0].names == ("age", "v[1]x")
+    assert learn(frame, {"v[1]": "id", "v": "number"})[0].names == ("age", "v[0]", "v[2]", "v[1]x")
+    model = MixtureClassifier({"v": "student_t"}).fit(frame.drop(columns="v[1]x"), Y)
+    blocks = model.component_parameters_["blocks"]
+    assert [(one["family"], list(one["columns"])) for one in blocks] == [
+        ("gaussian", [0]),
+        ("student_t", [1, 2, 3]),
+    ]
+    with pytest.raises(ColumnError, match="no column 'w'"):
+        learn(frame, {"w": "id"})
+
+
 @pytest.mark.parametrize("make", [pd.DataFrame, pa.table], ids=["pandas", "pyarrow"])
 def test_a_table_without_any_list_has_missing_values(make):
     schema, _ = learn(make({"age": AGE, "v": VECTORS.tolist()}))

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from semigen.cli.sources import ReadOptions
 
 TABLE_HELP = (
-    "CSV, TSV or TXT (plain or .gz), JSON Lines, Parquet, Feather or Arrow, Excel (extra 'tables'); - for "
-    "standard input."
+    "CSV, TSV or TXT (plain or .gz), JSON Lines, Parquet, Feather or Arrow, Excel (extra 'tables'), also in "
+    "a .zip; - for standard input."
 )
 
 _TABLES, _RESULTS = "How tables are read", "What predictions hold"
@@ -196,6 +196,26 @@ def class_and_cost(word: str) -> tuple[str, float]:
     if not (name and 0 <= cost < math.inf):
         raise typer.BadParameter(f"--cost {word}: write CLASS=NUMBER, 0 or more, such as --cost yes=20.")
     return name, cost
+
+
+def shares_of_classes(words: list[str]) -> str | dict[str, float] | None:
+    """What ``--class-prior`` says: a word, or the share of each class."""
+    if len(words) == 1 and words[0] in ("shared", "unlabeled", "uniform"):
+        return words[0]
+    found: dict[str, float] = {}
+    for word in words:
+        name, _, number = word.rpartition("=")
+        try:
+            share = float(number)
+        except ValueError:
+            share = math.nan
+        if not (name and 0 < share < 1) or name in found:
+            raise typer.BadParameter(
+                f"--class-prior {word}: write shared, unlabeled or uniform, or CLASS=SHARE for each class "
+                "(above 0, with sum 1), such as --class-prior yes=0.03 --class-prior no=0.97."
+            )
+        found[name] = share
+    return found or None
 
 
 def column_and_kind(word: str) -> tuple[str, str]:

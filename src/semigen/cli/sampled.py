@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from semigen.cli.sources import ReadOptions, Source, TableSource
 from semigen.cli.sources.columns import as_noted, expand_kinds, named_kinds
-from semigen.cli.sources.labels import classes_of, require_columns
+from semigen.cli.sources.labels import classes_of, matching, require_columns
 from semigen.cli.streams import RULE, Predicting
 from semigen.columns.numerals import Numerals
 from semigen.columns.survey import MOST_CLASSES, learn_source
@@ -110,6 +110,7 @@ class StreamSource(TableSource):
         there = list(dict.fromkeys(name for part in parts for name in part.schema.names))
         for option, name in {"--target": target, "--id": id_name, "--weight": weight}.items():
             require_columns(there, [] if name is None else [name], path, option)
+        drop = matching(there, drop)
         typed = TypedFile(path, parts[0].schema.empty_table())
         kinds = named_kinds(expand_kinds(read_as, typed, {target, *roles, *drop}))
         as_text = tuple(name for name, kind in kinds.items() if kind in ("category", "text"))

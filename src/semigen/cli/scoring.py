@@ -11,6 +11,7 @@ from semigen.cli.console import Output
 from semigen.cli.wording import cell_text, counted, interval, percent, plain_table
 from semigen.columns.tables import listing
 from semigen.evaluation.scoring import DecisionScore, PredictionScore
+from semigen.reporting.view import ranking_sentence
 
 _MOST_CLASSES = 12  # that a table in a terminal has room for
 
@@ -30,6 +31,12 @@ def say_score(output: Output, score: PredictionScore, target: str) -> None:
     output.say()
     output.say(f"Predictions compared with {target!r} on {rows} (95 % intervals)", style="bold")
     output.say(f"accuracy {percent(score.accuracy)} %, log-loss {loss} nats per row")
+    if score.ranking is not None:
+        output.say(
+            ranking_sentence(
+                score.ranking.to_dict(), "rows of these two classes" if score.unknown else "labeled rows"
+            )
+        )
     if score.unknown:
         which = listing([f"{label!r} ({counted(n, 'row')})" for label, n in score.unknown.items()])
         output.say(f"no class of the model, so wrong in any case: {which}")

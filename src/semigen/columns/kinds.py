@@ -5,8 +5,8 @@ from __future__ import annotations
 import numbers
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.columns.dates import date_format, is_date
-from semigen.columns.encoders import is_prose, learn_numbers
+from semigen.columns.encoders import are_names, is_prose, learn_numbers, share_no_word
 from semigen.columns.numerals import (
+    Numerals,
     are_digits,
     are_numbers_with_gaps,
     is_filled,
@@ -25,7 +26,7 @@ from semigen.columns.numerals import (
 )
 from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Series, as_floats, filled_cells
-from semigen.columns.vectors import wide_frame
+from semigen.columns.vectors import LISTS, wide_frame
 from semigen.exceptions import ColumnError
 
 Kind = Literal[
@@ -113,7 +114,21 @@ def describe(frame: Any) -> tuple[Column, ...]:
             "columns can be described for a data frame (pandas, polars, pyarrow), not for "
             f"{type(frame).__name__}: put the values in one, with column names."
         )
-    return tuple(_describe(str(name), table.get_column(name)) for name in table.columns)
+    columns = {str(name): table.get_column(name) for name in table.columns}
+    found = [_describe(name, series) for name, series in columns.items()]
+    names = only_names({one.name: one.kind for one in found}, columns)
+    return tuple(
+        replace(one, kind="id", use=False, reason=NAMES) if one.name in names else one for one in found
+    )
+
+
+def only_names(
+    kinds: Mapping[Any, Kind], columns: Mapping[Any, Series], asked: Collection[Any] = ()
+) -> set[Any]:
+    """Columns of names without a word in common, which say nothing of a row, if other columns are used."""
+    texts = [name for name, kind in kinds.items() if kind == "text" and name not in asked]
+    found = {name for name in texts if share_no_word(list(map(str, filled_cells(columns[name]))))}
+    return found if any(kind in USED and name not in found for name, kind in kinds.items()) else set()
 
 
 def infer(series: Series) -> Kind:
@@ -128,7 +143,8 @@ def infer(series: Series) -> Kind:
       only with at most 20 values.
     - Other text is a date if all its cells are written as one, such as 2024-12-31, 12/31/2024 23:59 or 23:59,
       and a number if all are numbers as people write them, such as $1,200 or 51.3%; digits alone are codes.
-      Beside numbers, words such as ?, - and N/A are missing values.
+      Beside numbers, words such as ?, - and N/A are missing values, and beside more than twenty different ones
+      also up to three other words without a digit, in a tenth of the cells at most.
     """
     kind = kind_by_type(series)
     if kind == "number":
@@ -219,7 +235,9 @@ def _describe(name: str, series: Series) -> Column:
     if filled.dtype.is_float():
         filled = filled.filter(~filled.is_nan())
     if kind in ("number", "date") and filled.dtype == nw.String:
-        filled = filled.filter([is_filled(cell) for cell in filled.to_list()])
+        texts = filled.to_list()
+        numerals = (kind == "number" and numerals_of_column(texts)) or Numerals()
+        filled = filled.filter([numerals.is_filled(cell) for cell in texts])
     n_missing = len(series) - len(filled)
     if kind == "other" or filled.dtype == nw.Object:
         cells = filled_cells(filled)
@@ -250,7 +268,7 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
     if kind in USED:
         found = stand_ins(as_floats(filled)[:, None]) if kind == "number" else {}
         return kind, str(found[0]) if found else ""
-    return kind, f"cells of type {filled.dtype}, not numbers"
+    return kind, other(filled)
 
 
 def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:
@@ -259,7 +277,7 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
     becomes = f"text with {n_distinct:,} distinct values becomes features of its "
     if is_id_text(cells, n_distinct, n_rows):
         return "id", ID_TEXT
-    if is_prose(cells) and any(map(str.isalpha, "".join(cells))):
+    if (is_prose(cells) or are_names(cells)) and any(map(str.isalpha, "".join(cells))):
         return "text", f"{becomes}words"
     if odd and len(odd) < len(cells) / 2:
         return "text", (
@@ -269,7 +287,15 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
     return "text", f"{becomes}letters{'' if odd else ', though all filled cells read as numbers'}"
 
 
+def other(series: Series) -> str:
+    """Why cells that are lists, records or bytes are not used."""
+    if any(isinstance(cell, LISTS) for cell in filled_cells(series)[:1]):
+        return "its cells are lists, and not all of numbers and of one length"
+    return f"its cells are of type {series.dtype}"
+
+
 EMPTY = "no cell is filled"
+NAMES = "nearly every row has a different text, like a name, and no word is in 5 % of them"
 ID_NUMBER = "every row has a different number, like an identifier"
 ID_TEXT = "every row has a different text, like an identifier"
 

@@ -17,6 +17,7 @@ from semigen.columns.kinds import (
     ENCODED,
     ID_NUMBER,
     ID_TEXT,
+    NAMES,
     USED,
     Kind,
     id_evidence,
@@ -24,6 +25,8 @@ from semigen.columns.kinds import (
     is_id_text,
     is_named_id,
     kind_by_type,
+    only_names,
+    other,
 )
 from semigen.columns.levels import Levels, declared_levels, find_levels
 from semigen.columns.numerals import are_digits
@@ -32,7 +35,7 @@ from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.sparse import as_dense, as_words
 from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Frame, Series, filled_cells, hint, listing, plain_name, positions
-from semigen.columns.vectors import LISTS, refuse_one_column, wide_frame
+from semigen.columns.vectors import numbers_called, refuse_one_column, wide_frame
 from semigen.common.notices import warn
 from semigen.exceptions import ColumnError, ColumnWarning, ParameterError
 
@@ -151,6 +154,8 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     columns = dict(zip(names, (frame.get_column(name) for name in frame.columns), strict=True))
     asked = dict(zip(names, _asked(kinds, names, len(names)), strict=True))
     found = {name: _kind(name, asked[name], series) for name, series in columns.items()}
+    wished = [name for name, kind in asked.items() if kind is not None]
+    found |= dict.fromkeys(only_names(found, columns, wished), "id")
     if set(USED).isdisjoint(found.values()):  # rather a number of the row than nothing
         numbers = {name for name, series in columns.items() if kind_by_type(series) == "number"}
         found |= {name: infer(columns[name]) for name in numbers if asked[name] is None}
@@ -230,9 +235,9 @@ def _told(one: Encoded, series: Series) -> str:
 
 def _unused(name: Any, kind: Kind, series: Series) -> str:
     id_why = ID_NUMBER if series.dtype.is_numeric() else ID_TEXT
-    why = {"id": id_why, "empty": EMPTY, "other": f"its cells are of type {series.dtype}"}[kind]
-    if kind == "other" and any(isinstance(cell, LISTS) for cell in filled_cells(series)[:1]):
-        why = "its cells are lists, and not all of numbers and of one length"
+    if kind == "id" and kind_by_type(series) == "text" and not is_id_text(*id_evidence(series)):
+        id_why = NAMES
+    why = other(series) if kind == "other" else {"id": id_why, "empty": EMPTY}[kind]
     return f"{name!r} is not used: {why}"
 
 
@@ -261,6 +266,7 @@ def _asked(kinds: Kinds, names: Sequence[Any] | None, n_columns: int) -> list[Ki
             raise ParameterError(f"kind {kind!r} is none of {', '.join(map(repr, (*USED, 'id')))}.")
     if not isinstance(kinds, Mapping):
         return [kinds] * n_columns
+    kinds = _by_number(kinds, names or ())
     found, absent = positions(kinds, range(n_columns) if names is None else names)
     if absent:
         what = f"its columns are 0 to {n_columns - 1}." if names is None else hint(absent[0], names)
@@ -269,6 +275,14 @@ def _asked(kinds: Kinds, names: Sequence[Any] | None, n_columns: int) -> list[Ki
     for j, kind in zip(found, kinds.values(), strict=True):
         asked[j] = kind
     return asked
+
+
+def _by_number(kinds: Mapping[Any, Kind], names: Sequence[Any]) -> dict[Any, Kind]:
+    """The kinds requested by name, those of a column of lists for each of its numbers."""
+    found: dict[Any, Kind] = {}
+    for name, kind in kinds.items():
+        found |= dict.fromkeys([] if name in names else numbers_called(name, names), kind) or {name: kind}
+    return found | {name: kind for name, kind in kinds.items() if name in names}
 
 
 def _is_read_as(asked: Kind | None, own: Kind) -> bool:

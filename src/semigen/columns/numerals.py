@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from semigen.data.spelling import means_nothing
@@ -40,10 +42,13 @@ class Numerals:
     symbol : str
         The currency, percent sign or unit that stands before or after them, empty for none. It does not
         change the number: 51.3% is 51.3.
+    words : tuple of str
+        Cells that are words and no numbers, such as a "Total" in a last row: they are missing.
     """
 
     decimal: str = "."
     symbol: str = ""
+    words: tuple[str, ...] = ()
 
     def read(self, cell: str) -> float | None:
         """The number in a cell, None if there is none."""
@@ -70,9 +75,18 @@ class Numerals:
 
     def read_column(self, cells: Sequence[str | None]) -> tuple[list[float | None], list[int]]:
         """The numbers of a column, None where a cell is missing, and the places of cells that are neither."""
-        numbers = [self.read_again(cell) if is_filled(cell) else None for cell in cells]
-        odd = [row for row, number in enumerate(numbers) if number is None and is_filled(cells[row])]
+        numbers = [self.read_again(cell) if self.is_filled(cell) else None for cell in cells]
+        odd = [row for row, number in enumerate(numbers) if number is None and self.is_filled(cells[row])]
         return numbers, odd
+
+    def is_filled(self, cell: str | None) -> TypeGuard[str]:
+        """Whether a cell is neither blank nor a word."""
+        return is_filled(cell) and cell.strip() not in self.words
+
+    def missing(self, cells: Iterable[str | None]) -> list[str]:
+        """The words of a column that are missing values: the first of those known everywhere, and its own."""
+        gap = gap_of(cells)
+        return [word.strip() for word in ([] if gap is None else [gap])] + list(self.words)
 
 
 def _unit(cells: Sequence[str]) -> str:
@@ -94,19 +108,37 @@ _PATTERN = {".": _pattern(".", ","), ",": _pattern(",", ".")}
 
 _ENOUGH = 100
 """Cells that show whether a column is words."""
+_MOST_WORDS, _SHARE_OF_WORDS, _LEVELS = 3, 0.1, 20
+"""Different words in a column of numbers, their share of the cells, and numbers that are no levels."""
 _ENOUGH_MARKED = 10
 """Numbers with three digits after their point of which some have fewer if it is a decimal one."""
 
 
 def numerals_of_column(cells: Sequence[str | None], prefer: str = ".") -> Numerals | None:
-    """As :func:`numerals_of`, of all cells of a column; words show soon, and gaps are missing."""
+    """As :func:`numerals_of`, of all cells of a column; gaps are missing, and so are a few words."""
+    words = _words(cells)
     numerals = None
-    for some in (cells[:_ENOUGH], cells):
-        filled = set(filter(is_filled, some))
+    for some in (cells[:_ENOUGH], cells):  # other words show soon
+        filled = {cell for cell in some if is_filled(cell) and cell.strip() not in words}
         numerals = numerals_of(filled, prefer)
         if filled and numerals is None:
             return None
-    return numerals
+    return replace(numerals, words=words) if numerals is not None and words else numerals
+
+
+def _words(cells: Sequence[str | None]) -> tuple[str, ...]:
+    """The words in a column of many numbers, if they are few in few cells; a word has no digit."""
+    some = list(filter(is_filled, cells[:_ENOUGH]))
+    if 2 * sum(map(_has_no_digit, some)) > len(some):
+        return ()
+    filled = Counter(cell.strip() for cell in cells if is_filled(cell))
+    words = {word: n for word, n in filled.items() if _has_no_digit(word)}
+    few = len(words) <= _MOST_WORDS and sum(words.values()) <= _SHARE_OF_WORDS * filled.total()
+    return tuple(sorted(words)) if few and len(filled) - len(words) > _LEVELS else ()
+
+
+def _has_no_digit(text: str) -> bool:
+    return not any(map(str.isdigit, text)) and plain_number(text) is None
 
 
 def is_filled(cell: str | None) -> TypeGuard[str]:
@@ -127,6 +159,19 @@ def are_numbers_with_gaps(cells: Sequence[str]) -> bool:
             return False
     in_front = any(len(cell) > 1 and cell.startswith("0") for cell in filled)
     return bool(filled) and gap_of(cells) is not None and not (in_front and are_digits(filled))
+
+
+_FLAGS = {"true": 1.0, "false": 0.0}
+
+
+def plain_numbers(cells: Sequence[str], *, flags: bool = False) -> list[float] | None:
+    """Numbers of a table that was read as text, NaN where missing; None if a cell is no number.
+
+    With ``flags`` they may be written as True and False.
+    """
+    known = _FLAGS if flags else {}
+    numbers = [known.get(cell.lower(), plain_number(cell)) if is_filled(cell) else math.nan for cell in cells]
+    return None if None in numbers else [math.nan if one is None else one for one in numbers]
 
 
 def are_digits(cells: Iterable[str]) -> bool:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, issparse
 
 from semigen.columns.checks import PLURAL, Matrix, check_cells, check_sparse, checked, wish
+from semigen.columns.encoders import as_texts
 from semigen.columns.kinds import kind_by_type
 from semigen.columns.levels import encode
-from semigen.columns.numerals import numerals_of
+from semigen.columns.numerals import plain_numbers
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.sparse import as_dense
 from semigen.columns.tables import Series, as_floats, hint, is_missing, listing, positions
@@ -118,7 +119,10 @@ def read_columns(
             matrix[:, j] = encode(one.name, series.to_list(), levels)
             continue
         kind = kind_by_type(series)
-        if kind not in ("number", "flag", "empty"):
+        numbers = None
+        if kind == "text":  # as a table has it that was read without types
+            numbers = plain_numbers(as_texts(series.to_list()), flags=schema.kinds[j] == "flag")
+        if numbers is None and kind not in ("number", "flag", "empty"):
             row, cell = _first_odd(series)
             raise ColumnError(
                 f"column {one.name!r} ({kind}) cannot be read as {PLURAL[schema.kinds[j]]}: its cell in row "
@@ -126,15 +130,15 @@ def read_columns(
                 "Correct it, or write None if the value is missing; if the column is a category, say so when "
                 f"the model is fitted: {wish(one.name, 'category', 'categorical')}.",
             )
-        matrix[:, j] = as_floats(series)
+        matrix[:, j] = as_floats(series) if numbers is None else numbers
     checked(matrix)
     return check_cells(schema, matrix, fitting=fitting)
 
 
 def _first_odd(series: Series) -> tuple[int, Any]:
-    """Row and value of the first cell that is no number, of the first cell if all text reads as numbers."""
+    """Row and value of the first cell that is no number as a program writes it, else of the first cell."""
     cells = [(row, cell) for row, cell in enumerate(series.to_list()) if not is_missing(cell)]
-    odd = (one for one in cells if isinstance(one[1], str) and numerals_of([one[1]]) is None)
+    odd = (one for one in cells if isinstance(one[1], str) and plain_numbers([one[1]]) is None)
     return next(odd, cells[0])
 
 

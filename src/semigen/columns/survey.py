@@ -11,6 +11,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.columns.encoders import NumberEncoder
 from semigen.columns.kinds import kind_by_type
 from semigen.columns.learning import Kinds, learn
 from semigen.columns.levels import find_levels
@@ -334,7 +335,9 @@ class _Survey:
         for one in schema.inputs:
             n_columns = 1 if one.encoded is None else len(one.encoded.columns)
             names = {str(one.name), stem(str(one.name))}
-            missing[one.first : one.first + n_columns] = not names.isdisjoint(self.with_missing)
+            encoder = None if one.encoded is None else one.encoded.encoder
+            words = isinstance(encoder, NumberEncoder) and bool(encoder.numerals.words)
+            missing[one.first : one.first + n_columns] = words or not names.isdisjoint(self.with_missing)
         return missing if missing.any() and not schema.is_sparse else None
 
 

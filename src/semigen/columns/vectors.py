@@ -115,6 +115,11 @@ def stem(name: str) -> str:
     return _NUMBERED.sub("", name)
 
 
+def numbers_called(name: Any, names: Iterable[Any]) -> list[Any]:
+    """The columns ``name[0]``, ``name[1]``, … among ``names``, which a column of lists became."""
+    return [one for one in names if str(one) != str(name) and stem(str(one)) == str(name)]
+
+
 def as_stored(names: Iterable[str], there: Collection[str]) -> list[str]:
     """The columns of a table that hold those of these names, whether as columns or as lists."""
     return list(dict.fromkeys(name if name in there else stem(name) for name in names))

@@ -12,7 +12,9 @@ from semigen.exceptions import ClassNameWarning
 
 _NOTHING = {
     "?", "-", "--", ".", "na", "n/a", "#n/a", "nan", "<na>", "null", "nil", "none", "missing",
-    "unknown", "unlabeled", "unlabelled", "not labeled", "no label", "undefined", "tbd",
+    "unknown", "unlabeled", "unlabelled", "not labeled", "no label", "undefined", "tbd", "n.a.", "(null)",
+    "(blank)", "(empty)", "\\n", "no data", "not available", "not applicable",
+    "#null!", "#value!", "#ref!", "#div/0!", "#num!", "#name?",
 }  # fmt: skip
 _MOST_SHOWN = 3
 

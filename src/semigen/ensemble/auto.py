@@ -75,12 +75,12 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         are used, or a few of its letters (names, ZIP codes), and of dates their time and their place in the
         year, the week and the day; a warning says so where ``kinds`` does not. A sparse matrix, or a data frame of text
         only, has documents.
-    class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
+    class_prior : {"shared", "unlabeled", "uniform"}, array (K,) or dict {class: share}, default="shared"
         The class shares that predictions assume. "shared": labeled rows were drawn as all rows are, so their
         counts say how frequent the classes are; a few uneven ones only a little. "unlabeled": the labeled
         rows were chosen by their class, so that their counts say nothing, and the shares are learned from the
-        unlabeled rows. "uniform": all classes are equally frequent. An array: known shares, in the order of
-        ``classes_``. See :class:`semigen.PoolClassifier`.
+        unlabeled rows. "uniform": all classes are equally frequent. An array (in the order of ``classes_``)
+        or dict: known shares. See :class:`semigen.PoolClassifier`.
     time_budget : float or None, default=None
         Seconds for a fit and for predicting its rows, roughly: mixtures, folds and models that cannot be
         finished in time are left out, and ``explanation_`` says so. Results then depend on the speed of the

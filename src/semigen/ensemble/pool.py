@@ -93,13 +93,13 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
     ridge : float, default=10.0
         How strongly weights are held to w⁰, in nats per squared unit; with n > 100 held-out rows 100 / n of
         it.
-    class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
+    class_prior : {"shared", "unlabeled", "uniform"}, array (K,) or dict {class: share}, default="shared"
         p(k). "shared": labeled rows are drawn as all rows are, so their counts are evidence of the shares
         (:func:`semigen.data.weights.estimated_shares`: between equal shares and those of the labels, because
         a few labels drawn at random can be two of one class and eight of another although the classes are
         equally frequent). "unlabeled": of the unlabeled rows, whatever the shares of the labeled ones are; by
         EM on the ensemble's probabilities (Saerens, Latinne & Decaestecker 2002, *Neural Computation* 14:21).
-        "uniform": all equal. An array: p(k), in the order of ``classes_``. The weights are learned
+        "uniform": all equal. An array (in the order of ``classes_``) or dict: p(k). The weights are learned
         under "shared", because held-out rows are labeled ones.
     n_splits : int, default=5
         Folds. With many labels only as many of them are held out as have a thousand rows, two or more, or

@@ -15,6 +15,7 @@ from semigen.data.labels import Labels, labeled_examples
 from semigen.data.rows import take_rows
 from semigen.data.weights import read_labels
 from semigen.estimators.base import TableClassifier
+from semigen.estimators.classifiers import TOO_MANY
 from semigen.evaluation.calibration import Calibration
 from semigen.evaluation.metrics import align_probabilities
 from semigen.exceptions import ConvergenceWarning, ParameterError
@@ -52,6 +53,7 @@ def fit_classifier(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # one that has not converged is used as it is
+        warnings.filterwarnings("ignore", TOO_MANY, UserWarning)
         if _is_marked(model):
             return model.fit(X, labels.hard)
         if takes_unlabeled(model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Self
@@ -25,6 +26,8 @@ from semigen.estimators.leaves import LeafTables, Walks
 
 Array = NDArray[np.float64]
 
+TOO_MANY = "The number of unique classes is greater than"
+"""How a warning of scikit-learn begins, to which numbers of many classes look like measurements."""
 MOST_ROWS_TO_ROTATE = 1500
 MOST_TREES = 500
 SUMMED_ROWS = 1024
@@ -67,9 +70,10 @@ class RidgeLogistic(ProbabilityClassifier, BaseEstimator):
             _, size, basis = np.linalg.svd(X, full_matrices=False)
             basis = basis[size > 1e-10 * max(size[0], 1e-300)]
             X = X @ basis.T
-        found = sklearn.linear_model.LogisticRegression(C=self.C, max_iter=500).fit(
-            X, y, sample_weight=sample_weight
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", TOO_MANY, UserWarning)
+            found = sklearn.linear_model.LogisticRegression(C=self.C, max_iter=500)
+            found.fit(X, y, sample_weight=sample_weight)
         self.classes_ = found.classes_
         coef = found.coef_ if basis is None else found.coef_ @ basis
         self.coef_, self.intercept_ = coef.T, found.intercept_

@@ -15,8 +15,11 @@ from semigen.evaluation import intervals
 from semigen.evaluation.decisions import cost_matrix
 from semigen.evaluation.intervals import Estimate
 from semigen.evaluation.metrics import CLIP
+from semigen.evaluation.ranking import Ranking, ranking
 
 _MAX_LOSS = -float(np.log(CLIP)) + 1e-3  # renormalizing after the clip adds at most K · CLIP
+_MOST_RANKED = 1_000_000
+"""Rows from which every second one is enough to say how rows are ranked."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,9 @@ class PredictionScore:
         Of each class the share of its rows that are predicted as it; None for a class without rows.
     unknown : dict
         Labels that are no class of the model, with their rows, which count as wrong and have probability 0.
+    ranking : Ranking or None
+        How well the rarer of two classes is ranked, in at most a million evenly spaced rows of these classes;
+        None with other numbers of classes, or without a row of each.
     decided : DecisionScore or None
         How good the classes of least expected cost are, if there are costs.
     """
@@ -50,6 +56,7 @@ class PredictionScore:
     confusion: tuple[tuple[int, ...], ...]
     recall: tuple[Estimate | None, ...]
     unknown: dict[str, int]
+    ranking: Ranking | None = None
     decided: DecisionScore | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,6 +107,25 @@ class _Mean:
         return intervals.mean_of(self.value, np.sqrt(self.spread) / n, n, low, high)
 
 
+class _EverySecond:
+    """Evenly spaced rows of those that come in batches: every one, every second, every fourth …"""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.step, self.n = most, 1, 0
+        self.kept: list[tuple[NDArray[Any], ...]] = []
+
+    def add(self, *columns: NDArray[Any]) -> None:
+        begin = -self.n % self.step
+        self.kept.append(tuple(column[begin :: self.step] for column in columns))
+        self.n += len(columns[0])
+        while (self.n - 1) // self.step >= self.most:
+            self.kept = [tuple(column[::2] for column in self.rows())]
+            self.step *= 2
+
+    def rows(self) -> tuple[NDArray[Any], ...]:
+        return tuple(map(np.concatenate, zip(*self.kept, strict=True)))
+
+
 class ScoreSums:
     """What a score is made of, summed batch by batch.
 
@@ -117,6 +143,7 @@ class ScoreSums:
         self.unknown: Counter[str] = Counter()
         self.loss, self.costs = _Mean(), (_Mean(), _Mean())
         """Means of the losses, and of what decisions and the most probable classes cost."""
+        self.ranked = _EverySecond(_MOST_RANKED)
 
     @property
     def n_rows(self) -> int:
@@ -147,6 +174,8 @@ class ScoreSums:
         likeliest = rows.argmax(axis=1)[known]
         np.add.at(self.confusion, (code[known], likeliest), 1)
         self.unknown.update(map(str, labels[~known]))
+        if len(self.classes) == 2 and known.any():
+            self.ranked.add(rows[known], code[known])
         if self.cost is not None:
             matrix = cost_matrix(self.cost, self.classes)
             decided = (rows @ matrix).argmin(axis=1)[known]
@@ -164,8 +193,15 @@ class ScoreSums:
             tuple(map(tuple, self.confusion.tolist())),
             _recall(self.confusion),
             dict(sorted(self.unknown.items())),
+            self._ranking(),
             None if self.cost is None else self._of_decisions(list(map(float, self.cost))),
         )
+
+    def _ranking(self) -> Ranking | None:
+        if not self.ranked.kept:
+            return None
+        probabilities, code = self.ranked.rows()
+        return ranking(probabilities, code, np.ones(len(code)), tuple(self.classes.tolist()))
 
     def _of_decisions(self, cost: list[float]) -> DecisionScore:
         decided, likeliest = (mean.estimate(0.0, max(cost)) for mean in self.costs)

@@ -65,7 +65,8 @@ class Elliptical(Family):
         rounding = 10 * np.finfo(data.dtype).eps * np.abs(center)
         constant = np.sqrt(variance) <= np.maximum(rounding, np.sqrt(smallest))
         scale = np.where(constant, 1.0, np.sqrt(variance))
-        strength = self.covariance.default_shrinkage(data.n_columns) if shrinkage is None else shrinkage
+        n_varying = int((~constant).sum())
+        strength = self.covariance.default_shrinkage(n_varying) if shrinkage is None else shrinkage
         return NormalInverseWishart(
             center=center,
             scale=scale,
@@ -73,6 +74,7 @@ class Elliptical(Family):
             strength=float(strength),
             mean_strength=MEAN_STRENGTH if strength > 0 else 0.0,
             floor=np.maximum(FLOOR * scale**2, self.covariance.least_variance(variance)),
+            n_varying=n_varying,
         )
 
     def pooled(self) -> Family:
@@ -103,8 +105,8 @@ class Elliptical(Family):
     ) -> NormalInverseWishart:
         if self._is_pooled:
             return pooled
-        n_features = len(pooled.center)
-        strength = self.covariance.pooled_shrinkage(n_features) if shrinkage is None else shrinkage
+        n_varying = len(pooled.center) if pooled.n_varying is None else pooled.n_varying
+        strength = self.covariance.pooled_shrinkage(n_varying) if shrinkage is None else shrinkage
         return replace(pooled, target=self.covariance.pooled_target(params.shape), strength=float(strength))
 
     def separate(self, prior: NormalInverseWishart, params: Any) -> Any:

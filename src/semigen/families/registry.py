@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from semigen.columns import Kind, Schema
+from semigen.columns.vectors import stem
 from semigen.exceptions import ColumnError, ParameterError
 from semigen.families.bernoulli import Bernoulli
 from semigen.families.categorical import Categorical
@@ -112,7 +113,8 @@ def choose(family: Any, covariance: Any, schema: Schema, *, sparse: bool = False
     for j, kind in enumerate(schema.kinds):
         name = schema.source(j)
         usual: Kind = "text" if kind == "word" else kind
-        setting = family.get(name, family.get(usual, FAMILY_OF_KIND[usual]))
+        lists = family.get(stem(str(name)), family.get(usual, FAMILY_OF_KIND[usual]))
+        setting = family.get(name, lists)
         key: Any = setting if isinstance(setting, str) else id(setting)
         key = (key, name) if kind == "word" else key
         if key not in blocks:

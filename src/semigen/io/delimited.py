@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
+import itertools
 import re
-import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,14 +18,14 @@ from pyarrow import csv as arrow_csv
 from semigen.columns.tables import listing
 from semigen.exceptions import TableError
 from semigen.io.files import first_line
-
-MOST_BYTES = 2**31 - 1
-"""Of text, which pyarrow reads as one block."""
+from semigen.io.packed import MOST_BYTES
 
 _SAID = re.compile(r'"?sep=([^\w\s"]|\t)"?[ ]*\r?\n')  # as Excel writes and reads it
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE = 2**16  # bytes from which the separator is told
 _ROWS_FOR_SEPARATOR = 20
+ROWS_OF_TITLES = 30
+"""Rows in which the names of the columns are looked for, where they are not in the first one."""
 _EVIDENCE = 2**18  # bytes from which an encoding is guessed
 _LIKELY = [f"cp125{number}" for number in range(9)] + [
     "koi8_r",
@@ -170,6 +169,11 @@ class DelimitedFile:
             )
         )
 
+    def row_of(self, names: Collection[str]) -> int | None:
+        """The number of the row, from 1, that has all these cells; None if none of the first ones has."""
+        rows = csv.reader(_lines(self._content[:_SAMPLE]), delimiter=self.separator)
+        return row_with(names, itertools.islice(rows, ROWS_OF_TITLES))
+
     def _read(self, convert: arrow_csv.ConvertOptions) -> pa.Table:
         # One block, so that a column whose first cells are empty still gets the type of the later ones; one
         # thread, so that an error knows its row.
@@ -191,6 +195,12 @@ class DelimitedFile:
                 f"{self.path} cannot be read as a table: {said}. Rows are counted from 1 with the line of "
                 f"names; the separator is taken to be {self.separator!r} (--separator says another)."
             ) from error
+
+
+def row_with(names: Collection[str], rows: Iterable[Sequence[str]]) -> int | None:
+    """The number of the first row, from 1, that has all these cells, beside others."""
+    wanted = set(names)
+    return next((number for number, row in enumerate(rows, 1) if len(row) > 1 and wanted <= set(row)), None)
 
 
 def open_delimited(
@@ -227,24 +237,6 @@ def open_delimited(
         content = _full_rows(content, separator)
     names, n_before = _names(content, separator), n_blank + (0 if said is None else 1)
     return DelimitedFile(path, names, separator, encoding, notes, n_before, content, reading)
-
-
-def unzipped(path: Path, content: bytes) -> bytes:
-    """The content of a gzip file, refused while it is unpacked if it is too large.
-
-    Raises
-    ------
-    TableError
-        If it is damaged or larger than ``MOST_BYTES``.
-    """
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            found = file.read(MOST_BYTES)
-    except (OSError, EOFError, zlib.error) as error:
-        raise TableError(f"{path} is not gzip, or is damaged or cut off: {first_line(error)}") from error
-    if len(found) >= MOST_BYTES:
-        raise TableError(f"{path} is larger than 2 GiB as text: convert it to Parquet.")
-    return found
 
 
 def _as_utf8(

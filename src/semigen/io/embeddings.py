@@ -67,6 +67,10 @@ class WithEmbeddings:
             return self.file.written(names)
         return self.typed().select(list(names))
 
+    def row_of(self, names: Collection[str]) -> int | None:
+        """The number of the row of the table that has all these cells."""
+        return self.file.row_of(names)
+
 
 def names_of(name: str, n: int) -> list[str]:
     """Names of the columns that n numbers become."""

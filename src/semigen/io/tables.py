@@ -16,9 +16,10 @@ import pyarrow as pa
 from semigen.columns.numerals import plain_number
 from semigen.columns.tables import plain_types
 from semigen.exceptions import MissingExtraError, TableError
-from semigen.io.delimited import Reading, open_delimited, refuse_separator, unzipped
+from semigen.io.delimited import ROWS_OF_TITLES, Reading, open_delimited, refuse_separator, row_with
 from semigen.io.embeddings import WithEmbeddings, read_embeddings, spread_lists
 from semigen.io.files import first_line
+from semigen.io.packed import of_zip, unzipped
 
 STDIN = Path("-")
 """The path that means standard input."""
@@ -29,7 +30,8 @@ _ARROW = (".feather", ".arrow")
 _EXCEL = (".xlsx", ".xls", ".xlsb", ".ods")
 WRITTEN = (*_TEXT[:4], ".parquet", *_ARROW, *_JSON_LINES)
 """Endings of files that can be written."""
-READ = (*_TEXT, ".parquet", *_ARROW, *_JSON_LINES, *_EXCEL)
+_PLAIN = (*_TEXT, ".parquet", *_ARROW, *_JSON_LINES, *_EXCEL)
+READ = (*_PLAIN, ".zip")
 """Endings of files that can be read."""
 
 _SIGNATURES = ((b"PAR1", ".parquet"), (b"ARROW1", ".arrow"), (b"PK\x03\x04", ".xlsx"))
@@ -61,6 +63,9 @@ class TableFile(Protocol):
     def written(self, names: Sequence[str]) -> pa.Table:
         """Some columns as they are written; in a file with types these are their types."""
 
+    def row_of(self, names: Collection[str]) -> int | None:
+        """The number of the row, from 1, that has all these cells; None if none of the first ones has."""
+
 
 @dataclass(frozen=True, eq=False)
 class TypedFile:
@@ -87,6 +92,12 @@ class TypedFile:
     def written(self, names: Sequence[str]) -> pa.Table:
         """Some columns, every cell as it is."""
         return self.table.select(list(names))
+
+    def row_of(self, names: Collection[str]) -> int | None:
+        """The number of the row, from 1, of a spreadsheet that has all these cells below titles."""
+        rows = zip(*(column.to_pylist() for column in self.table[:ROWS_OF_TITLES].columns), strict=True)
+        found = row_with(names, ([str(cell) for cell in row] for row in rows))
+        return None if found is None else found + 1
 
 
 def table_format(path: Path, known: Sequence[str] = WRITTEN) -> str:
@@ -256,6 +267,9 @@ def _content(path: Path) -> tuple[bytes, str]:
     if path.is_dir():
         raise TableError(f"{path} is a folder: give a file.")
     content = path.read_bytes()
+    if ending == ".zip":
+        name, content = of_zip(path, content, _PLAIN)
+        ending = table_format(Path(name), _PLAIN)
     return (unzipped(path, content) if ending.endswith(".gz") else content), ending
 
 

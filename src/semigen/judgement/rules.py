@@ -101,6 +101,14 @@ class Recommendation:
         return {**plain, "sentence": self.sentence}
 
 
+def _is_one(n: float) -> bool:
+    return f"{n:.0f}" == "1"
+
+
+def _per_class(n: float) -> str:
+    return f"{n:.0f} label{'' if _is_one(n) else 's'} per class"
+
+
 def few_labels(study: Study, findings: Mapping[str, Finding], uncertainty: bool) -> Rule:
     """Fewer than ten labels per class: a generative model needs fewer labels for what it learns."""
     n = study.labels_per_class
@@ -109,9 +117,9 @@ def few_labels(study: Study, findings: Mapping[str, Finding], uncertainty: bool)
         "generative",
         float(np.clip((FEW_LABELS - n) / (FEW_LABELS - 3), 0.0, 1.0)),
         {"labels_per_class": n, "limit": FEW_LABELS},
-        f"With {n:.0f} labels per class a generative model learns more from each"
+        f"With {_per_class(n)} a generative model learns more from each"
         if n < FEW_LABELS
-        else f"There are {n:.0f} labels per class, {FEW_LABELS} or more",
+        else f"There are {_per_class(n)}, {FEW_LABELS} or more",
     )
 
 
@@ -124,9 +132,9 @@ def enough_labels(study: Study, findings: Mapping[str, Finding], uncertainty: bo
         "discriminative",
         0.6 * share * (1 - 0.5 * doubt),
         {"labels_per_class": n, "doubt_about_the_model": doubt},
-        f"With {n:.0f} labels per class a discriminative model has enough to learn from"
+        f"With {_per_class(n)} a discriminative model has enough to learn from"
         if share
-        else f"{n:.0f} labels per class are few for a discriminative model",
+        else f"{_per_class(n)} {'is' if _is_one(n) else 'are'} few for a discriminative model",
     )
 
 

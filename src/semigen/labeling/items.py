@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from semigen.columns import describe
 from semigen.columns.tables import Frame, as_floats, as_frame, hint, is_missing
+from semigen.columns.vectors import numbers_called
 from semigen.common.text import shortened, visible
 from semigen.exceptions import ParameterError, TableError
 from semigen.io.delimited import Reading
@@ -339,6 +340,7 @@ def _left_out(names: Sequence[Any], drop: Sequence[str], others: Collection[str 
     found: list[Any] = []
     for pattern in drop:
         alike = [name for name in names if pattern in names and name == pattern]
+        alike = alike or numbers_called(pattern, names)
         alike = alike or [name for name in names if fnmatchcase(str(name), pattern)]
         if not alike:
             raise ParameterError(f"the table has no column {pattern!r} to drop: {hint(pattern, names)}")

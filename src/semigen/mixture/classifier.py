@@ -73,9 +73,9 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
     shrinkage : "auto" or float, default="auto"
         Strength of the conjugate prior in pseudo-rows. For a Gaussian or Student t they have the covariance
         that all components share, which is fitted first, with pseudo-rows of its own that spread in each
-        column as labeled classes do. "auto" is the family's own choice: 4 D (full, low_rank) or 8 (diag,
-        spherical), and for what is shared D + 2 or 4. A number is for both levels. 0 is maximum likelihood
-        (covariances then keep eigenvalues of at least 1e-6 of the columns' variances).
+        column as labeled classes do. "auto" is the family's own choice: 4 D (full, low_rank; of D columns
+        that vary) or 8 (diag, spherical), for what is shared D + 2 or 4. A number is for both levels. 0 is
+        maximum likelihood (covariances then keep eigenvalues of at least 1e-6 of the columns' variances).
     components_per_class : int, dict {class: int} or {"bic", "icl", "cv"}, default=1
         Components of each class; classes absent from the dict have one. Or the criterion that finds them:
         the Bayesian information criterion, the integrated completed likelihood, or the log-loss of labeled
@@ -84,10 +84,10 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         Components that belong to no known class, for unlabeled rows of unknown classes. Predictions cover the
         known classes only; :meth:`novel_probability` says how probably a row belongs to none of them.
         These components start at random: use ``n_init`` of 5 or more.
-    class_prior : {"shared", "unlabeled", "uniform"} or array of shape (K,), default="shared"
+    class_prior : {"shared", "unlabeled", "uniform"}, array (K,) or dict {class: share}, default="shared"
         p(y). "shared": learned from both parts. "unlabeled": the unlabeled rows have class proportions of
         their own, learned from them and used to predict; the labeled rows' proportions say nothing about
-        them. "uniform" or an array (in the order of ``classes_``): fixed.
+        them. "uniform", or an array (in the order of ``classes_``) or dict: fixed.
     calibrate : "auto" or float, default="auto"
         How sure ``predict_proba`` is. A number: the power of the model's posterior; 1 is its own, which is
         mostly too sure. "auto": p(class | x) ∝ π p(x | class)^a, where π are the class shares that the labels

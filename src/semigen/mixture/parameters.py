@@ -53,18 +53,26 @@ def class_prior(value: Any, classes: Classes) -> ClassPrior:
         if value == "uniform":
             return ClassPrior("fixed", np.full(len(classes), 1.0 / len(classes)))
         raise ParameterError(
-            f"class_prior={value!r} is not known: use 'shared', 'unlabeled', 'uniform' or an array of "
-            f"{len(classes)} probabilities."
+            f"class_prior={value!r} is not known: use 'shared', 'unlabeled', 'uniform', or {len(classes)} "
+            "probabilities as an array or as a dict by class."
         )
+    given = value
+    if isinstance(value, Mapping):
+        if value.keys() != set(classes.tolist()):
+            raise ParameterError(
+                f"class_prior={value!r}: a dict needs the share of each of the classes {classes.tolist()!r}, "
+                "and of nothing else."
+            )
+        given = [value[label] for label in classes.tolist()]
     try:
-        values = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):  # a dict, names
+        values = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):  # names
         values = np.empty(0)
     good = values.shape == (len(classes),) and np.isfinite(values).all() and (values > 0).all()
     if not good or abs(values.sum() - 1) > 1e-6:
         raise ParameterError(
-            f"class_prior={value!r}: an array needs one positive probability for each of the classes "
-            f"{classes.tolist()!r}, in that order, with sum 1."
+            f"class_prior={value!r}: it needs one positive probability for each of the classes "
+            f"{classes.tolist()!r} (an array: in that order), with sum 1."
         )
     return ClassPrior("fixed", values / values.sum())
 

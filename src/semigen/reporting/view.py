@@ -113,15 +113,18 @@ def about_telling(record: Record) -> str | None:
 def about_ranking(record: Record) -> str | None:
     """How well the rarer of two classes is told apart; None with other numbers of classes."""
     found = (record.get("held_out") or {}).get("ranking")
-    if not found:
-        return None
+    return ranking_sentence(found, "held-out rows") if found else None
+
+
+def ranking_sentence(found: Record, rows: str) -> str:
+    """How well rows of the rarer class are ranked, from the values of a ``Ranking``."""
 
     def estimate(one: Record) -> str:
         return f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
 
     of, share = shortened(visible(str(found["of"])), _MOST_NAME), found["share"]
     return (
-        f"Ranking by the probability of {of} ({100 * share:.1f} % of the held-out rows): ROC AUC "
+        f"Ranking by the probability of {of} ({100 * share:.1f} % of the {rows}): ROC AUC "
         f"{estimate(found['auc'])}, average precision {estimate(found['average_precision'])}; by chance 0.5 "
         f"and {share:.3f}."
     )

@@ -33,6 +33,7 @@ from semigen.cli.options import (
     column_and_kind,
     is_stdin,
     read_options,
+    shares_of_classes,
 )
 from semigen.cli.outputs import out_folder
 
@@ -62,6 +63,7 @@ class CovarianceShape(StrEnum):
 
 _MODELS_WITH = {
     "--covariance": (Model.mixture, Model.safe),
+    "--class-prior": (Model.auto, Model.mixture, Model.safe),
     "--time-budget": (Model.auto,),
     "--jobs": (Model.auto, Model.safe, Model.hybrid, Model.vae, Model.gan, Model.flow),
     "--steps": (Model.vae, Model.gan, Model.flow),
@@ -137,6 +139,15 @@ def fit(
             "gan, flow: neural networks (extra 'deep')."
         ),
     ] = Model.auto,
+    class_prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How frequent the classes are: shared (labeled rows are a random sample; the default), "
+            "unlabeled (labeled rows were chosen by their class: learn it from the unlabeled ones), uniform, "
+            "or CLASS=SHARE, repeated for each class.",
+            metavar="SHARES",
+        ),
+    ] = None,
     time_budget: Annotated[
         float | None,
         typer.Option(
@@ -206,6 +217,7 @@ def fit(
     the saved model is trained on the labeled rows alone.
     """
     began = time.perf_counter()
+    shares = shares_of_classes(class_prior or [])
     pairs = [column_and_kind(word) for word in as_ or ()]
     _refuse_repeated(
         {
@@ -221,6 +233,7 @@ def fit(
         model,
         {
             "--covariance": covariance,
+            "--class-prior": class_prior,
             "--time-budget": time_budget,
             "--jobs": jobs,
             "--steps": steps,
@@ -300,7 +313,7 @@ def fit(
             )
         shape = (covariance or CovarianceShape.auto).value
         kept = checkpoint_folder(folder) if resume else None
-        options = Options(model.value, shape, time_budget, jobs, steps, seed, kept, began)
+        options = Options(model.value, shape, time_budget, jobs, steps, seed, kept, began, shares)
         no_page = None if no_report else missing_extra()
         with_page = not no_report and no_page is None
         results = result_names(model.value, images=images is not None, report=with_page)

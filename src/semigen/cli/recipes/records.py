@@ -31,6 +31,8 @@ class Options:
     checkpoint: Path | None = None
     began: float = field(default_factory=time.perf_counter)
     """When the command began, on that clock."""
+    class_prior: str | Mapping[str, float] | None = None
+    """A word, or shares by the names of classes."""
 
     @property
     def seconds_left(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sklearn.frozen import FrozenEstimator
@@ -9,9 +10,12 @@ from sklearn.frozen import FrozenEstimator
 from semigen.cli.recipes.judging import against, cure, judged_by_itself
 from semigen.cli.recipes.records import Families, Options, Recipe
 from semigen.cli.sources import Source
+from semigen.cli.wording import cell_text
+from semigen.columns.tables import listing
 from semigen.ensemble.auto import AutoClassifier
 from semigen.ensemble.safe import SafeClassifier
 from semigen.estimators.classifiers import RidgeLogistic
+from semigen.exceptions import ParameterError
 from semigen.families.registry import FAMILIES, FAMILY_OF_KIND
 from semigen.mixture import MixtureClassifier
 from semigen.reporting.facts import about_ensemble
@@ -20,9 +24,29 @@ from semigen.representation import HybridClassifier, MixtureEnsembleFeatures, Pl
 _MIXTURES = Families(tuple(FAMILIES), FAMILY_OF_KIND)
 
 
+def _class_prior(source: Source, options: Options) -> Any:
+    """The class shares that predictions assume, by class.
+
+    Raises
+    ------
+    ParameterError
+        If some classes have no share, or what has one is no class.
+    """
+    if not isinstance(options.class_prior, Mapping):
+        return options.class_prior or "shared"
+    of_name = {cell_text(label): label for label in source.labeled}
+    if of_name.keys() != options.class_prior.keys():
+        raise ParameterError(
+            f"--class-prior gives shares of {listing([*map(repr, options.class_prior)])}, and the classes "
+            f"are {listing([*map(repr, of_name)])}: give the share of each."
+        )
+    return {of_name[name]: share for name, share in options.class_prior.items()}
+
+
 def _auto(source: Source, options: Options) -> Any:
     return AutoClassifier(
         kinds=source.kinds,
+        class_prior=_class_prior(source, options),
         time_budget=options.seconds_left,
         unlabeled=None,
         n_jobs=options.jobs,
@@ -37,6 +61,7 @@ def _mixture(source: Source, options: Options) -> Any:
     return MixtureClassifier(
         family,
         covariance=options.covariance,
+        class_prior=_class_prior(source, options),
         unlabeled=None,
         random_state=options.seed,
         checkpoint=options.checkpoint,

@@ -6,7 +6,7 @@ import math
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from semigen.cli.sources.records import ReadOptions
 from semigen.cli.wording import cell_text, counted
-from semigen.columns.numerals import plain_number
+from semigen.columns.dates import date_format
+from semigen.columns.numerals import numerals_of, plain_number
 from semigen.columns.tables import hint, listing
+from semigen.columns.vectors import numbers_called
 from semigen.data.spelling import means_nothing, spelled_alike
 from semigen.exceptions import TableError
 from semigen.io.tables import is_text, value_type
@@ -27,24 +29,44 @@ _WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0")  # 1.00 is another text, and must no
 _MANY_CLASSES, _MOST_CLASSES = 20, 200
 
 
-def require_columns(names: Sequence[str], wanted: Sequence[str], path: Path, wanted_by: str) -> None:
-    """Raise TableError if a wanted column is not among the names, with those that come close."""
+def require_columns(
+    names: Sequence[str],
+    wanted: Sequence[str],
+    path: Path,
+    wanted_by: str,
+    row_of: Callable[[Sequence[str]], int | None] = lambda _: None,
+) -> None:
+    """Raise TableError if a wanted column is not among the names, with those that come close.
+
+    ``row_of`` finds them in a row below the first one.
+    """
     absent = [name for name in wanted if name not in names]
-    if absent:
-        only = " If cells are separated by another mark, name it with --separator." if len(names) == 1 else ""
-        if any(plain_number(name) is not None for name in names):
-            only = " The first row is taken for the names of the columns: write them there."
-        raise TableError(
-            f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): "
-            f"{hint(absent[0], names)}{only}"
-        )
+    if not absent:
+        return
+    cure = f"{hint(absent[0], names)}"
+    if row := row_of(absent):
+        cure = f"the names of the columns are in row {row}: delete the rows above."
+    elif any(looks_like_data(name) for name in names):
+        cure += " The first row is taken for the names of the columns: write them there."
+    elif len(names) == 1:
+        cure += " If cells are separated by another mark, name it with --separator."
+    raise TableError(f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): {cure}")
+
+
+def looks_like_data(name: str) -> bool:
+    """Whether the name of a column is a number or a date."""
+    return numerals_of([name]) is not None or date_format([name]) is not None
 
 
 def matching(names: Sequence[str], wanted: Iterable[str]) -> list[str]:
-    """The columns that are wanted by name or by a pattern such as ``q*``; what is no column's stays."""
+    """The columns that are wanted by name or by a pattern such as ``q*``; what is no column's stays.
+
+    The name of a column of lists means the columns of all its numbers.
+    """
     found: dict[str, None] = {}
     for pattern in wanted:
-        alike = [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
+        alike = [pattern] if pattern in names else numbers_called(pattern, names)
+        alike = alike or [name for name in names if fnmatchcase(name, pattern)]
         found |= dict.fromkeys(alike or [pattern])
     return list(found)
 

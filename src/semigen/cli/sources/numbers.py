@@ -13,8 +13,6 @@ import pyarrow as pa
 from semigen.columns.numerals import (
     Numerals,
     are_numbers_with_gaps,
-    gap_of,
-    is_filled,
     numerals_of_column,
     plain_number,
 )
@@ -55,10 +53,10 @@ def read_written_numbers(
         numerals = numerals_of_column(cells, prefer)
         if numerals is None:
             continue
-        odd = next((cell for cell in cells if is_filled(cell) and plain_number(cell) is None), None)
+        odd = next((cell for cell in cells if numerals.is_filled(cell) and plain_number(cell) is None), None)
         told = [] if odd is None else [f"{odd.strip()!r} is {numerals.read(odd):,g}"]
-        if odd is not None or are_numbers_with_gaps(cells):
-            told += [f"{gap.strip()!r} is missing" for gap in [gap_of(cells)] if gap is not None]
+        if odd is not None or numerals.words or are_numbers_with_gaps(cells):
+            told += [f"{word!r} is missing" for word in numerals.missing(cells)]
         if told:
             examples.append(f"{name} ({', '.join(told)})")
         elif name not in as_numbers:  # digits that are text on purpose, such as codes
@@ -94,6 +92,7 @@ def read_numbers_again(
         known = noted.get(name)
         cells = column.to_pylist()
         numerals = Numerals(**known) if known else (numerals_of_column(cells, prefer) or Numerals())
+        numerals = numerals if known else replace(numerals, words=())  # no word was missing in the fit
         if asked == ",":
             numerals = replace(numerals, decimal=asked)
         numbers, bad = numerals.read_column(cells)

@@ -92,6 +92,8 @@ class NormalInverseWishart:
         κ ≥ 0, pseudo-rows.
     floor : ndarray of shape (D,)
         Every covariance stays ⪰ diag(floor).
+    n_varying : int or None
+        Columns with different values, which pseudo-rows are counted for; None: all.
     """
 
     center: Array
@@ -100,6 +102,7 @@ class NormalInverseWishart:
     strength: float
     mean_strength: float
     floor: Array
+    n_varying: int | None = None
 
 
 class ScatterWalk(ABC):

@@ -56,7 +56,8 @@ def density_fit(study: Study) -> Finding | None:
         farthest = {one.column: one.distance for one in reversed(bad)}  # a date is several columns
         worst = sorted(farthest, key=lambda name: -farthest[name])[:3]
         which = ", ".join(f"{name} ({percent(farthest[name])})" for name in worst)
-        said.append(f"columns that are not as it expects, in this share of the rows or more: {which}")
+        these = "a column that is" if len(worst) == 1 else "columns that are"
+        said.append(f"{these} not as it expects, in this share of the rows or more: {which}")
     return Finding(
         "fit of the densities",
         "warning" if gains and bad else "caution",

@@ -57,14 +57,15 @@ def suspicious_labels(study: Study) -> Finding | None:
         return Finding(
             "labels that look wrong", "good", evidence, f"None of {counted(n, 'label')} looks wrong."
         )
-    first = listed[0]
+    first, only = listed[0], len(listed) == 1
+    which = f"{counted(len(listed), 'label')} of {n:,} look{'s' if only else ''} wrong"
+    row = f"row {first['row']} (from 0)"
     return Finding(
         "labels that look wrong",
         "caution",
         evidence,
-        f"{counted(len(listed), 'label')} of {n:,} look{'s' if len(listed) == 1 else ''} wrong, first of "
-        f"all row {first['row']} (from 0): labeled {first['label']!r}, while "
-        f"models that had not seen the label say {first['alternative']!r}. Check them.",
+        f"{which}{f': {row},' if only else f', first of all {row}:'} labeled {first['label']!r}, while "
+        f"models that had not seen the label say {first['alternative']!r}. Check {'it' if only else 'them'}.",
     )
 
 
