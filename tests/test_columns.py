@@ -125,37 +125,6 @@ def test_other_cells_among_numbers_are_text(frame, odd):
     assert one(frame, "x", [*"123123123", "x"] * 3).kind == "category"
 
 
-NAMES = [
-    f"{a}{b} Mac{b}{a}"
-    for a in ("Ka", "Lo", "Mi", "Ne", "Pu", "Ra", "So", "Ti", "Vo", "Wu")
-    for b in "bdfghjklmn"
-]
-
-
-def test_names_that_have_no_word_in_common_are_not_used(frame):
-    table = frame({"who": NAMES + NAMES[:9], "n": np.arange(109.0) % 7})
-    found = one(frame, "who", NAMES + NAMES[:9])
-    assert (found.kind, found.use) == ("text", True)  # rather than nothing
-    assert [(c.name, c.kind, c.use) for c in describe(table)] == [("who", "id", False), ("n", "count", True)]
-    with pytest.warns(ColumnWarning, match="'who' is not used: nearly every row has a different text"):
-        assert learn(table)[0].names == ("n",)
-    assert learn(table, {"who": "text"})[0].input_names == ("who", "n")
-    short = frame({"who": NAMES[:20] + NAMES[:2], "n": np.arange(22.0) % 7})
-    assert describe(short)[0].kind == "text"
-
-
-def test_of_names_words_that_many_have_are_used(frame):
-    titles = [("Mr", "Mrs", "Dr")[j % 3 if j % 4 else 0] for j in range(109)]
-    cells = [f"{title} {name}" for title, name in zip(titles, NAMES + NAMES[:9], strict=True)]
-    with pytest.warns(ColumnWarning, match="became 3 features of its words"):
-        schema, matrix = learn(frame({"who": cells, "n": np.arange(109.0) % 7}))
-    assert schema.encoded[0].encoder.vocabulary == ("dr", "mr", "mrs")
-    assert len(np.unique(matrix[:, :3].round(6), axis=0)) == 3
-    with pytest.warns(ColumnWarning, match="became 3 words"):
-        words = learn(frame({"who": cells, "n": np.arange(109.0) % 7}), words=True)[0]
-    assert words.names == ("who: dr", "who: mr", "who: mrs", "n")
-
-
 def test_digits_are_codes_unless_they_are_said_to_be_numbers(frame):
     table = frame({"age": [str(18 + j * 7 % 40) for j in range(80)]})
     with pytest.warns(ColumnWarning, match=r"as codes do; if they are numbers: kinds=\{'age': 'number'\}"):

@@ -142,8 +142,7 @@ class TextEncoder(Encoder):
     def __str__(self) -> str:
         if self.directions is None:
             return f"{len(self.vocabulary):,} {self._unit if self.analyzer == 'word' else 'runs of letters'}"
-        n = self.directions.shape[1]
-        return f"{n} feature{'s' * (n > 1)} of its {self._unit}"
+        return f"{self.directions.shape[1]} features of its {self._unit}"
 
     def __getstate__(self) -> dict[str, Any]:
         """One text for the whole vocabulary: no word has a line feed in it."""
@@ -282,11 +281,6 @@ def learn_text(name: Any, cells: Sequence[Any], *, words: bool, alone: bool) -> 
         If no word and no letter is left.
     """
     texts = [text for text in as_texts(cells) if text.strip()]
-    if not alone and are_names(texts) and (shared := _shared_words(texts)) is not None:
-        encoder, found = shared
-        few = len(encoder.vocabulary) <= N_FEATURES
-        directions = np.eye(len(encoder.vocabulary)) if few else _directions(found)
-        return encoder if words else replace(encoder, directions=directions)
     most = MOST_WORDS if alone or not words else MOST_BESIDE_OTHERS
     least = next(least for n, least in _LEAST_CELLS if len(texts) >= n)
     for analyzer in ("word", "char_wb")[not is_prose(texts) :]:
@@ -353,41 +347,6 @@ def learn_numbers(cells: Sequence[Any]) -> NumberEncoder | None:
 
 
 _HALF_A_YEAR = 183
-
-
-_LEAST_NAMES, _DISTINCT_NAMES, _WORDS_OF_NAME, _SHARED = 40, 0.7, 4.5, 0.05
-"""Cells that show whether a column is names, share of different ones, words of one, and share of cells in
-which a word says something."""
-
-
-def are_names(texts: Sequence[str]) -> bool:
-    """Whether texts are names of what a row is about: short, mostly different, and mostly without digits."""
-    texts = [text for text in texts if text.strip()]
-    return (
-        len(texts) >= _LEAST_NAMES
-        and sum(len(text.split()) for text in texts) <= _WORDS_OF_NAME * len(texts)
-        and 2 * sum(any(map(str.isdigit, text)) for text in texts) <= len(texts)
-        and len(set(texts)) >= _DISTINCT_NAMES * len(texts)
-    )
-
-
-def share_no_word(texts: Sequence[str]) -> bool:
-    """Whether texts are names that have no word in common."""
-    return are_names(texts) and _shared_words([text for text in texts if text.strip()]) is None
-
-
-def _shared_words(texts: Sequence[str]) -> tuple[TextEncoder, csr_array] | None:
-    """The words that many names have, such as Mr or University, and their weights; None without any."""
-    fewest = int(np.ceil(_SHARED * len(texts)))
-    vectorizer = sklearn.feature_extraction.text.TfidfVectorizer(
-        **_settings("word"), min_df=fewest, max_df=0.95
-    )
-    try:
-        found = csr_array(vectorizer.fit_transform(texts))
-    except ValueError:  # nothing left
-        return None
-    words = tuple(map(str, vectorizer.get_feature_names_out()))
-    return TextEncoder("word", words, np.asarray(vectorizer.idf_), None), found
 
 
 def is_prose(texts: Sequence[str]) -> bool:

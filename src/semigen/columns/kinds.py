@@ -5,8 +5,8 @@ from __future__ import annotations
 import numbers
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.columns.dates import date_format, is_date
-from semigen.columns.encoders import are_names, is_prose, learn_numbers, share_no_word
+from semigen.columns.encoders import is_prose, learn_numbers
 from semigen.columns.numerals import (
     Numerals,
     are_digits,
@@ -114,21 +114,7 @@ def describe(frame: Any) -> tuple[Column, ...]:
             "columns can be described for a data frame (pandas, polars, pyarrow), not for "
             f"{type(frame).__name__}: put the values in one, with column names."
         )
-    columns = {str(name): table.get_column(name) for name in table.columns}
-    found = [_describe(name, series) for name, series in columns.items()]
-    names = only_names({one.name: one.kind for one in found}, columns)
-    return tuple(
-        replace(one, kind="id", use=False, reason=NAMES) if one.name in names else one for one in found
-    )
-
-
-def only_names(
-    kinds: Mapping[Any, Kind], columns: Mapping[Any, Series], asked: Collection[Any] = ()
-) -> set[Any]:
-    """Columns of names without a word in common, which say nothing of a row, if other columns are used."""
-    texts = [name for name, kind in kinds.items() if kind == "text" and name not in asked]
-    found = {name for name in texts if share_no_word(list(map(str, filled_cells(columns[name]))))}
-    return found if any(kind in USED and name not in found for name, kind in kinds.items()) else set()
+    return tuple(_describe(str(name), table.get_column(name)) for name in table.columns)
 
 
 def infer(series: Series) -> Kind:
@@ -277,7 +263,7 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
     becomes = f"text with {n_distinct:,} distinct values becomes features of its "
     if is_id_text(cells, n_distinct, n_rows):
         return "id", ID_TEXT
-    if (is_prose(cells) or are_names(cells)) and any(map(str.isalpha, "".join(cells))):
+    if is_prose(cells) and any(map(str.isalpha, "".join(cells))):
         return "text", f"{becomes}words"
     if odd and len(odd) < len(cells) / 2:
         return "text", (
@@ -295,7 +281,6 @@ def other(series: Series) -> str:
 
 
 EMPTY = "no cell is filled"
-NAMES = "nearly every row has a different text, like a name, and no word is in 5 % of them"
 ID_NUMBER = "every row has a different number, like an identifier"
 ID_TEXT = "every row has a different text, like an identifier"
 

@@ -17,7 +17,6 @@ from semigen.columns.kinds import (
     ENCODED,
     ID_NUMBER,
     ID_TEXT,
-    NAMES,
     USED,
     Kind,
     id_evidence,
@@ -25,7 +24,6 @@ from semigen.columns.kinds import (
     is_id_text,
     is_named_id,
     kind_by_type,
-    only_names,
     other,
 )
 from semigen.columns.levels import Levels, declared_levels, find_levels
@@ -154,8 +152,6 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     columns = dict(zip(names, (frame.get_column(name) for name in frame.columns), strict=True))
     asked = dict(zip(names, _asked(kinds, names, len(names)), strict=True))
     found = {name: _kind(name, asked[name], series) for name, series in columns.items()}
-    wished = [name for name, kind in asked.items() if kind is not None]
-    found |= dict.fromkeys(only_names(found, columns, wished), "id")
     if set(USED).isdisjoint(found.values()):  # rather a number of the row than nothing
         numbers = {name for name, series in columns.items() if kind_by_type(series) == "number"}
         found |= {name: infer(columns[name]) for name in numbers if asked[name] is None}
@@ -235,8 +231,6 @@ def _told(one: Encoded, series: Series) -> str:
 
 def _unused(name: Any, kind: Kind, series: Series) -> str:
     id_why = ID_NUMBER if series.dtype.is_numeric() else ID_TEXT
-    if kind == "id" and kind_by_type(series) == "text" and not is_id_text(*id_evidence(series)):
-        id_why = NAMES
     why = other(series) if kind == "other" else {"id": id_why, "empty": EMPTY}[kind]
     return f"{name!r} is not used: {why}"
 

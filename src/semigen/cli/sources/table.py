@@ -28,7 +28,7 @@ from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
 from semigen.cli.sources.records import ReadOptions, Rows, Source
 from semigen.cli.wording import Lines, column_lines
 from semigen.columns import Column, Kind, describe
-from semigen.columns.kinds import ID_TEXT, NAMES
+from semigen.columns.kinds import ID_TEXT
 from semigen.columns.tables import listing
 from semigen.exceptions import ColumnError, ModelFileError
 from semigen.io.tables import TableFile
@@ -219,8 +219,6 @@ def _sorted_out(
         return replace(column, reason=f"{column.reason}; if it means 'missing', add --missing={value}")
     if column.kind == "id" and pa.types.is_integer(table.schema.field(name).type):
         return replace(column, reason=f"{column.reason} (--as {shlex.quote(f'{name}=number')} uses it)")
-    if column.reason == NAMES:
-        return replace(column, reason=f"{column.reason} (--as {shlex.quote(f'{name}=text')} uses it)")
     if column.reason == ID_TEXT:
         return replace(column, reason=f"{column.reason} (--id COLUMN names rows by it)")
     return column
