@@ -258,7 +258,7 @@ def test_types_that_libraries_do_not_compute_with_are_cast_once():
 
 @pytest.mark.parametrize(
     ("cells", "n_features"),
-    [(["Ann", "Bo", "Cyd", "Dee", "Eve", "Fay", "Gus"], 4), ([f"A-{j * 7919 % 1000}" for j in range(90)], 10)],
+    [("Ann Bo Cyd Dee Eve Fay Gus".split(), 4), ([f"A-{j * 7919 % 1000}" for j in range(90)], 10)],
 )
 def test_names_and_codes_have_few_features_that_weigh_as_one_column(cells, n_features):
     table = pd.DataFrame({"number": np.arange(len(cells)) ** 2.0, "who": cells})

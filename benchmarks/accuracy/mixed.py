@@ -57,10 +57,8 @@ def folder() -> Path:
 @cache
 def read(name: str) -> tuple[pd.DataFrame, Labels]:
     """Columns and classes 0 … K-1 of a table."""
-    if name in packages.ALL:
-        frame = packages.read(name).copy()
-    else:
-        frame = pd.read_csv(folder() / f"{name}.csv.gz")
+    in_packages = name in packages.ALL
+    frame = packages.read(name).copy() if in_packages else pd.read_csv(folder() / f"{name}.csv.gz")
     _, y = np.unique(frame.pop("target").astype(str), return_inverse=True)
     return frame, y.astype(np.intp)
 

@@ -129,8 +129,8 @@ def infer(series: Series) -> Kind:
       only with at most 20 values.
     - Other text is a date if all its cells are written as one, such as 2024-12-31, 12/31/2024 23:59 or 23:59,
       and a number if all are numbers as people write them, such as $1,200 or 51.3%; digits alone are codes.
-      Beside numbers, words such as ?, - and N/A are missing values, and beside more than twenty different ones
-      also up to three other words without a digit, in a tenth of the cells at most.
+      Beside numbers, words such as ?, - and N/A are missing values, and beside more than twenty different
+      ones also up to three other words without a digit, in a tenth of the cells at most.
     """
     kind = kind_by_type(series)
     if kind == "number":

@@ -73,8 +73,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         How columns are read, where the inferred kind is wrong: "number", "count", "flag", "category", "text",
         "date" or "id" (not used); see :func:`semigen.columns.learn`. Of text up to 30 features of its words
         are used, or a few of its letters (names, ZIP codes), and of dates their time and their place in the
-        year, the week and the day; a warning says so where ``kinds`` does not. A sparse matrix, or a data frame of text
-        only, has documents.
+        year, the week and the day; a warning says so where ``kinds`` does not. A sparse matrix, or a data
+        frame of text only, has documents.
     class_prior : {"shared", "unlabeled", "uniform"}, array (K,) or dict {class: share}, default="shared"
         The class shares that predictions assume. "shared": labeled rows were drawn as all rows are, so their
         counts say how frequent the classes are; a few uneven ones only a little. "unlabeled": the labeled
