@@ -256,9 +256,11 @@ def test_types_that_libraries_do_not_compute_with_are_cast_once():
     assert_array_equal(learn(sparse)[1], [[0, 0], [0, 2], [1.5, 0]])
 
 
+NAMES = ["Ann", "Bo", "Cyd", "Dee", "Eve", "Fay", "Gus"]
+
+
 @pytest.mark.parametrize(
-    ("cells", "n_features"),
-    [("Ann Bo Cyd Dee Eve Fay Gus".split(), 4), ([f"A-{j * 7919 % 1000}" for j in range(90)], 10)],
+    ("cells", "n_features"), [(NAMES, 4), ([f"A-{j * 7919 % 1000}" for j in range(90)], 10)]
 )
 def test_names_and_codes_have_few_features_that_weigh_as_one_column(cells, n_features):
     table = pd.DataFrame({"number": np.arange(len(cells)) ** 2.0, "who": cells})
