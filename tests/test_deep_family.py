@@ -13,6 +13,7 @@ from semigen.deep.bounds import importance_weighted_bound  # noqa: E402
 from semigen.deep.data import tables  # noqa: E402
 from semigen.deep.data.rows import Batch, rows_to_predict  # noqa: E402
 from semigen.deep.vae.architecture import VAEArchitecture, start_decoder  # noqa: E402
+from semigen.deep.vae.features import TABLE_BETA  # noqa: E402
 from semigen.exceptions import ParameterError  # noqa: E402
 
 PRIOR = np.array([0.7, 0.3])
@@ -64,7 +65,11 @@ def test_gray_values_weigh_the_divergence_by_their_dispersion(rng):
     numbers = VAEFeatures(**FEW).fit(2 * X)
     assert model.networks_.architecture.beta == pytest.approx(wanted)
     assert named.networks_.architecture.beta == model.networks_.architecture.beta
-    assert numbers.networks_.architecture.beta == 1.0
+    assert numbers.networks_.architecture.beta == TABLE_BETA
+    image = VAEFeatures(**FEW, image_shape=(1, 3)).fit(2 * X)
+    assert image.networks_.architecture.beta == 1.0
+    classifier = VAEClassifier(**FEW, unlabeled_weight=1.0, calibrate=1.0).fit(2 * X, np.arange(400) % 3 - 1)
+    assert classifier.networks_.architecture.beta == 1.0
     flags = VAEFeatures(**FEW, likelihood="bernoulli").fit((X > 0).astype(float))
     assert flags.networks_.architecture.beta == pytest.approx(1.0)
     with pytest.raises(ParameterError, match=r"beta='much'.*'auto' or a number"):

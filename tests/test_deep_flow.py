@@ -14,7 +14,8 @@ torch = pytest.importorskip("torch")
 import semigen  # noqa: E402
 from laws import DEEP_EXPECTED  # noqa: E402
 from semigen.deep import FlowMixtureClassifier, labelers  # noqa: E402
-from semigen.deep.flow import start  # noqa: E402
+from semigen.deep.flow import classifier, start  # noqa: E402
+from semigen.deep.flow.model import ClassFlow  # noqa: E402
 from semigen.exceptions import ColumnError, LabelError, ParameterError  # noqa: E402
 
 GIVEN = {"unlabeled_weight": 1.0, "calibrate": 1.0}
@@ -247,6 +248,24 @@ def test_early_stopping_and_the_other_start(rng):
     assert model.outcome_ == "no improvement"
     plain = flow(start="labels", components_per_class=4).fit(X, y)
     assert np.isfinite(plain.log_joint(X)).all()
+
+
+def test_of_many_rows_some_are_enough_to_start_from(rng, monkeypatch):
+    """The others are seen in training alone."""
+    X, truth = moons(600, 0.05, 0)
+    y = with_two_labels(truth, rng)
+    monkeypatch.setattr(labelers, "MOST_ROWS", 200)
+    started, trained = [], []
+    whitening, loss = start.whitening, ClassFlow.loss
+    monkeypatch.setattr(classifier, "whitening", lambda x, code: started.append(code) or whitening(x, code))
+    monkeypatch.setattr(
+        ClassFlow, "loss", lambda self, batch, *more: trained.append(batch) or loss(self, batch, *more)
+    )
+    model = flow(start="density", batch_size=1000).fit(X, y)
+    assert (len(started[0]), min(started[0])) == (200, 0)
+    assert trained[0].unlabeled.n_rows == 596 - 59
+    assert 0 < (trained[0].unlabeled.y >= 0).sum() < 200
+    assert model.score(X, truth) > 0.95
 
 
 def test_what_a_flow_cannot_take_is_named(rng):

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from semigen.deep.bounds import weighted_mean  # noqa: E402
 from semigen.deep.data.rows import Batch, for_members, rows_to_predict  # noqa: E402
 from semigen.deep.draws import mix  # noqa: E402
 from semigen.deep.training.checkpoints import Checkpoint, fingerprint  # noqa: E402
@@ -310,11 +311,20 @@ def test_early_stopping_keeps_the_best_round(patience, outcome, n_seen):
     assert len(found.history["step"]) == n_seen
 
 
-def test_held_out_rows_judge_the_weights_that_are_kept():
-    held = rows(20, 9)
+@pytest.mark.parametrize("n_held", [20, 2_500])
+def test_held_out_rows_judge_the_weights_that_are_kept(n_held):
+    """Each by its weight, however many are looked at together."""
+
+    class Weighted(Line):
+        def loss(self, batch, step, objective):
+            terms = super().loss(batch, step, objective)
+            return terms._replace(loss=weighted_mean(terms.parts["error"], batch.unlabeled.weight))
+
+    held = rows(n_held, 9)
+    held = held._replace(weight=torch.linspace(0.0, 5.0, n_held))
     batch = for_members(Batch(rows(0), held), 1)
-    found = train([Line(noise=0.0)], streams(), replace(PLAN, patience=99), held_out=batch)
-    model = Line(noise=0.0)
+    found = train([Weighted(noise=0.0)], streams(), replace(PLAN, patience=99), held_out=batch)
+    model = Weighted(noise=0.0)
     model.load_state_dict(found.states[0])
     wanted = float(model.loss(Batch(held, held), 0, "bound").loss.detach())
     assert min(found.history["held_out"]) == pytest.approx(wanted, rel=1e-6)

@@ -153,10 +153,9 @@ def test_collapsed_latents_are_dropped_and_reported(rng):
     np.testing.assert_allclose(
         Z[:, 0] / np.sqrt(model.kl_.max()), unscaled[:, model.active_[0]][:, 0].numpy(), rtol=1e-9
     )
+    noise = features(beta=1.0, n_latent=4, learning_rate=0.03, batch_size=100, random_state=0)
     with pytest.warns(ConvergenceWarning, match="all 4 latents have collapsed"):
-        noise = features(n_latent=4, n_steps=100, learning_rate=0.03, batch_size=100, random_state=0).fit(
-            rng.normal(size=(400, 2))
-        )
+        noise.fit(rng.normal(size=(400, 2)))
     assert noise.transform(X[:, :2]).shape == (400, 1)
 
 

@@ -79,6 +79,15 @@ def test_a_few_texts_have_few_features():
     assert features.std(axis=0).min() > 0.01
 
 
+def test_a_single_word_is_a_feature():
+    """All others are in more than half of the cells."""
+    notes = ["good late early slow", "early good slow", "good early", "slow early good late"]
+    encoder = learn_text("note", notes * 5, words=False, alone=False)
+    features = encoder.read("note", notes)
+    assert encoder.vocabulary == ("late",)
+    assert_array_equal(features[:, 0] > 0, [True, False, False, True])
+
+
 def test_names_and_codes_are_read_by_their_letters():
     encoder = learn_text("zip", shop()[0]["zip"], words=False, alone=False)
     assert encoder.analyzer == "char_wb"

@@ -22,7 +22,7 @@ N_ROWS, N_COLUMNS, N_STEPS = 200_000, 50, 20
 
 def models() -> dict[str, Any]:
     """Deep models by name."""
-    from semigen.deep import GANClassifier, VAEClassifier, VAEFeatures
+    from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures
 
     few: dict[str, Any] = {"n_steps": N_STEPS, "random_state": 0, "n_jobs": 1}
     return {
@@ -30,6 +30,7 @@ def models() -> dict[str, Any]:
         "M2, patience": VAEClassifier(patience=5, **few),
         "M1+M2": VAEClassifier(features=VAEFeatures(**few), **few),
         "GAN": GANClassifier(**few),
+        "flow": FlowMixtureClassifier(**few),
     }
 
 

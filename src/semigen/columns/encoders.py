@@ -371,6 +371,8 @@ def _settings(analyzer: str) -> dict[str, Any]:
 
 def _directions(words: csr_array, most: int) -> Array:
     """At most so many leading right singular vectors of weighted words, (V, q), none of rounding errors."""
+    if words.shape[1] == 1:  # nothing to turn, and scikit-learn refuses
+        return np.ones((1, 1))
     rows = evenly(words.shape[0], SVD_ROWS)
     n_axes = max(1, min(most, min(words.shape) - 1))
     with np.errstate(divide="ignore", invalid="ignore"):  # the share of no variance

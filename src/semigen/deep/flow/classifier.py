@@ -21,12 +21,12 @@ from semigen.data.labels import Labels
 from semigen.deep.classifier import DeepClassifier
 from semigen.deep.data import tables
 from semigen.deep.data.labels import Split, class_prior, split_rows
-from semigen.deep.data.rows import TableRows, TensorRows, blocks, training_rows
+from semigen.deep.data.rows import ROWS_PER_BLOCK, TableRows, blocks, training_rows
 from semigen.deep.draws import draw_classes, drawing
 from semigen.deep.estimator import Array
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
 from semigen.deep.flow.start import start_components, whitening
-from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, start_labels
+from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, start_labels, to_spread_over
 from semigen.deep.parameters import hidden_sizes
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import KeepsPrecision
@@ -206,24 +206,18 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         """Choose the start by all labels: without a third of them a fit would often choose another one."""
         self.start_ = self.start
         if self.start == "auto" and self.unlabeled_weight != 0:
-            *_, split, labeled, unlabeled = self._read(X, labels, weight, 1.0)
+            table, matrix, split = self._read(X, labels, weight, 1.0)
             if len(split.unlabeled):
-                self.start_ = choose_start(*_together(split, labeled, unlabeled), seed).start
+                self.start_ = choose_start(*_to_start_from(table, matrix, split, seed)[:2], seed).start
         return False
 
-    def _read(
-        self, X: Any, labels: Labels, weight: Array, lam: float
-    ) -> tuple[tables.Table, Any, Split, TensorRows, TensorRows]:
-        """The table, its matrix, which rows have labels, and these and the others."""
+    def _read(self, X: Any, labels: Labels, weight: Array, lam: float) -> tuple[tables.Table, Any, Split]:
+        """The table, its matrix, and which rows have labels."""
         kinds = ("number", "count", "flag")
         table, matrix = tables.learn(X, dict.fromkeys(kinds, "gaussian"), shared_scale=True)
         _refuse_categories(table.schema)
         columns.refuse_missing(table.schema, matrix, _CURE)
-        split = split_rows(labels, weight, lam)
-        labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
-        unlabeled = training_rows(table, matrix, split.unlabeled, None, split.unlabeled_weight)
-        # The start needs all rows at once.
-        return table, matrix, split, labeled.take(slice(None)), unlabeled.take(slice(None))
+        return table, matrix, split_rows(labels, weight, lam)
 
     def _learn(
         self,
@@ -237,16 +231,26 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         alpha = checks.real("alpha", self.alpha, minimum=0.0)
         noise = checks.real("noise", self.noise, minimum=0.0)
         self._check_start()
-        table, matrix, split, labeled, unlabeled = self._read(X, labels, weight, lam)
+        table, matrix, split = self._read(X, labels, weight, lam)
         validate_data(self, X, skip_check_array=True)
         start = self.start_ if len(split.unlabeled) else FROM_LABELS
-        x, code, turn = labeled.x.numpy().astype(np.float64), split.code, None
-        if start != FROM_LABELS:
-            x, code = _together(split, labeled, unlabeled)
+        x, code, kept = _to_start_from(table, matrix, split, training.seed)
+        guess, turn = None, None
+        if start == FROM_LABELS:
+            x, code = x[code >= 0], code[code >= 0]
+        else:
             code = start_labels(x, code, start, training.seed)
-            unlabeled = unlabeled._replace(y=torch.from_numpy(code[len(split.code) :]))
+            guess = np.full(len(split.code) + len(split.unlabeled), -1)
+            guess[kept] = code
+            guess = guess[len(split.code) :]
             turn = whitening(x, code)
-        is_whole = (matrix == np.rint(matrix)).all(axis=0)
+        labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)
+        unlabeled = training_rows(table, matrix, split.unlabeled, guess, split.unlabeled_weight)
+        is_whole = np.ones(matrix.shape[1], dtype=bool)
+        for i in range(0, len(matrix), ROWS_PER_BLOCK):
+            block = matrix[i : i + ROWS_PER_BLOCK]
+            is_whole &= (block == np.rint(block)).all(axis=0)
+        del matrix  # rows hold what they need of it
         architecture = FlowArchitecture(
             table,
             np.log(class_prior(self.class_prior, split)),
@@ -374,10 +378,15 @@ _CURE = (
 )
 
 
-def _together(split: Split, labeled: TensorRows, unlabeled: TensorRows) -> tuple[Array, NDArray[np.int64]]:
-    """Labeled and unlabeled rows, and their classes, -1 where unlabeled."""
-    x = torch.cat([labeled.x, unlabeled.x]).numpy().astype(np.float64)
-    return x, np.concatenate([split.code, np.full(len(unlabeled.x), -1)])
+def _to_start_from(
+    table: tables.Table, matrix: Any, split: Split, seed: int
+) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+    """Standardized rows (of many, some), their classes, -1 where unlabeled, and their places in the split."""
+    code = np.concatenate([split.code, np.full(len(split.unlabeled), -1)])
+    kept = to_spread_over(code, seed, table.schema.n_features)
+    rows = np.concatenate([split.labeled, split.unlabeled])[kept]
+    x = training_rows(table, matrix, rows).take(slice(None)).x
+    return x.numpy().astype(np.float64), code[kept], kept
 
 
 def _refuse_categories(schema: Schema) -> None:

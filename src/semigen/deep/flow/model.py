@@ -134,7 +134,8 @@ class ClassFlow(Model):
         """−mean log-likelihood of labeled and unlabeled rows + α · mean cross-entropy of the labeled ones.
 
         During the warm-up an unlabeled row contributes ``(1 − t) log p(x) + t log p(x, ŷ)``, a lower bound of
-        log p(x), with its propagated label ŷ and t falling from 1 to 0.
+        log p(x), with its propagated label ŷ and t falling from 1 to 0. One without ŷ (y = −1) contributes
+        log p(x) throughout.
         """
         labeled, unlabeled = batch
         n_labeled = len(labeled.x)
@@ -147,7 +148,8 @@ class ClassFlow(Model):
         warm = bounds.warm_up(step, self.warmup_steps)
         bound = density
         if warm < 1.0:
-            bound = warm * density + (1.0 - warm) * joint.gather(0, unlabeled.y[None])[0]
+            own_class = joint.gather(0, unlabeled.y.clamp(min=0)[None])[0]
+            bound = torch.where(unlabeled.y >= 0, warm * density + (1.0 - warm) * own_class, density)
         loss = bounds.semi_supervised_loss(
             bounds.weighted_mean(own, labeled.weight),
             bounds.weighted_mean(bound, unlabeled.weight),

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from semigen.common.notices import warn
 from semigen.common.progress import Progress
-from semigen.deep.data.rows import Batch
+from semigen.deep.data.rows import ROWS_PER_BLOCK, Batch
 from semigen.deep.draws import forked, mix
 from semigen.deep.training.checkpoints import Checkpoint
 from semigen.deep.training.devices import autocast, device_for, new_accelerator
@@ -157,7 +157,7 @@ class _Loop:
         }
         self.module: Any = self.accelerator.prepare(self.members)
         self.average = [value.detach().clone() for value in self.members.parameters()]
-        self.held_out = None if held_out is None else _to(held_out, device)
+        self.held_out = [] if held_out is None else _parts(_to(held_out, device))
         self.checkpoint = checkpoint
         self.history: dict[str, list[float]] = {}
         self.step = 0
@@ -250,7 +250,7 @@ class _Loop:
         return all(bool(value.isfinite().all()) for value in self.members.parameters())
 
     def _record(self, parts: dict[str, float]) -> None:
-        if self.held_out is not None:
+        if self.held_out:
             parts = {**parts, "held_out": self._held_out_loss()}
         for name, value in {"step": self.step, **parts}.items():
             self.history.setdefault(name, []).append(value)
@@ -264,7 +264,7 @@ class _Loop:
 
     def _has_stopped_improving(self) -> bool:
         """Keep the weights of the best round, or without early stopping those of the last one."""
-        if self.training.patience is None or self.held_out is None:
+        if self.training.patience is None or not self.held_out:
             self.good = self._snapshot()
             return False
         now = self.history["held_out"][-1]
@@ -286,7 +286,12 @@ class _Loop:
         moving = [value.clone() for value in self.members.parameters()]
         self._take_average()
         objective = next(iter(self.optimizers))
-        value = float(self.members(self.held_out, self.training.n_steps, objective)[0])
+        total = weight = 0.0
+        for part in self.held_out:
+            of_part = float(part.unlabeled.weight[0].sum())
+            total += of_part * float(self.members(part, self.training.n_steps, objective)[0])
+            weight += of_part
+        value = total / weight
         torch._foreach_copy_(list(self.members.parameters()), moving)
         torch.set_rng_state(state)
         return value
@@ -345,3 +350,10 @@ def learning_rate_factor(step: int, n_steps: int) -> float:
 
 def _to(batch: Batch, device: torch.device) -> Batch:
     return Batch(*(type(rows)(*(value.to(device, non_blocking=True) for value in rows)) for rows in batch))
+
+
+def _parts(batch: Batch) -> list[Batch]:
+    """Batches of few unlabeled rows each: networks need memory for all rows of a batch."""
+    n_rows = batch.unlabeled.x.shape[1]
+    places = (slice(i, i + ROWS_PER_BLOCK) for i in range(0, n_rows, ROWS_PER_BLOCK))
+    return [batch._replace(unlabeled=batch.unlabeled.take((slice(None), place))) for place in places]

@@ -49,7 +49,10 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
             raise ParameterError(
                 f"n_auxiliary needs network='mlp' or a function, not network={self.network!r}."
             )
-        auto = isinstance(self.beta, str) and self.beta == "auto"
+        if isinstance(self.beta, str) and self.beta == "auto":
+            beta = self._usual_beta(table)
+        else:
+            beta = checks.real("beta", self.beta, minimum=0.0, more="'auto' or ")
         return VAEArchitecture(
             table,
             n_latent=checks.integer("n_latent", self.n_latent, minimum=1),
@@ -58,7 +61,7 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
             image_shape=image_sizes(self.image_shape, self.network, table.schema.n_features),
             log_prior=log_prior,
             warmup_steps=self.warmup_steps,
-            beta=table.dispersion if auto else checks.real("beta", self.beta, minimum=0.0, more="'auto' or "),
+            beta=beta,
             free_bits=checks.real("free_bits", self.free_bits, minimum=0.0),
             n_pseudo_inputs=checks.integer("n_pseudo_inputs", self.n_pseudo_inputs, minimum=0),
             n_auxiliary=checks.integer("n_auxiliary", self.n_auxiliary, minimum=0),
@@ -66,6 +69,10 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
             augment=check_augment(self.augment, self.image_shape, has_missing=table.has_missing),
             **options,
         )
+
+    def _usual_beta(self, table: Table) -> float:
+        """β with ``beta="auto"``."""
+        return table.dispersion
 
     def _train_from(
         self,
