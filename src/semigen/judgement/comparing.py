@@ -111,7 +111,7 @@ def compare(
     >>> data = make_gaussian_classes(20, 200, distance=2, random_state=0)
     >>> print(semigen.compare(["mixture", "logistic"], data.X, data.y))  # doctest: +ELLIPSIS
     20 held-out labeled rows, 5 folds; 95 % intervals
-    name ... accuracy, % ... log-loss ... behind the best
+    name ... accuracy, % ... log-loss ... behind the best ... ROC AUC
     ...
     """
     models = {

@@ -143,7 +143,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     >>> from semigen.deep import VAEFeatures
     >>> X = np.random.default_rng(0).normal(size=(200, 1)) @ np.ones((1, 5))
     >>> X += 0.1 * np.random.default_rng(1).normal(size=X.shape)
-    >>> features = VAEFeatures(n_latent=3, hidden=20, n_steps=300, random_state=0).fit(X)
+    >>> features = VAEFeatures(n_latent=3, beta=1.0, hidden=20, n_steps=300, random_state=0).fit(X)
     >>> features.transform(X).shape
     (200, 1)
     """
