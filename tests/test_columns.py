@@ -207,6 +207,15 @@ def test_dates_and_categories():
     assert one(pd.DataFrame, "when", pd.Series(days, dtype=object)).kind == "date"
     for texts in (["2020-01-01", "2020-01-02 23:59"], ["12/31/2020", "1/2/2021"], ["31/12/2020", "1/2/2021"]):
         assert one(pd.DataFrame, "when", texts).kind == "date"
+    assert one(pd.DataFrame, "at", ["9:30", "23:59"]).reason == "becomes its time and its place in the day"
+    assert one(pd.DataFrame, "on", ["1/2/2020", "3/1/2021"]).reason == (
+        "becomes its time and its place in the year and the week"
+    )
+    times = ["2020-01-01 9:30", "2020-09-02 23:59"]
+    assert one(pd.DataFrame, "on", pd.to_datetime(times)).reason == (
+        "becomes its time and its place in the year, the week and the day"
+    )
+    assert one(pl.DataFrame, "for", spans).reason == "becomes its time"
     for texts in (
         ["2020-01-01", "never"],
         ["20200101", "20200102"],

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.columns.dates import date_format, is_date
-from semigen.columns.encoders import is_prose, learn_numbers
+from semigen.columns.encoders import is_prose, learn_date, learn_numbers
 from semigen.columns.numerals import (
     Numerals,
     are_digits,
@@ -248,7 +248,9 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
     if kind == "text":
         return _judge_text(filled, n_distinct, n_rows)
     if kind == "date":
-        return kind, "becomes its time and its place in the year, the week and the day"
+        *first, last = ["", *(f"the {cycle}" for cycle in learn_date(name, filled_cells(series)).cycles)]
+        places = " and ".join(filter(None, (", ".join(first[1:]), last)))
+        return kind, f"becomes its time and its place in {places}" if places else "becomes its time"
     if kind == "number" and not filled.dtype.is_numeric():
         return kind, f"becomes {learn_numbers(filled_cells(series))}"
     if kind in USED:
