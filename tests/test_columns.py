@@ -211,7 +211,7 @@ def test_dates_and_categories():
     assert one(pd.DataFrame, "on", ["1/2/2020", "3/1/2021"]).reason == (
         "becomes its time and its place in the year and the week"
     )
-    times = ["2020-01-01 9:30", "2020-09-02 23:59"]
+    times = ["2020-01-01 9:30", "2020-09-03 23:59"]
     assert one(pd.DataFrame, "on", pd.to_datetime(times)).reason == (
         "becomes its time and its place in the year, the week and the day"
     )
