@@ -89,7 +89,7 @@ def test_rounds_of_next_need_no_names_of_files(table):
     for number in (2, 3):
         rows = pd.read_csv(place)
         asked += rows["row"].tolist()
-        rows.assign(y="yes").to_csv(place, index=False)
+        rows.assign(y="yes").to_csv(place, index=False, float_format="%.6g")  # as spreadsheets may
         result = run(*given, "--filled", place)
         place = f"data-next-{number}.csv"
         assert f"2 rows to label are in {place}" in shown(result)

@@ -585,7 +585,7 @@ def test_labels_come_from_files_that_others_made(place, tmp_path):
     ]
     (tmp_path / "t.json").write_text(json.dumps(tasks))
     (tmp_path / "n.csv").write_text(f"row,u,kind\n0,{X['u'][0]},a\n1,{X['u'][1]},a|b\n2,{X['u'][2]},\n")
-    (tmp_path / "moved.csv").write_text(f"row,u,kind\n0,{X['u'][1]},a\n")
+    (tmp_path / "moved.csv").write_text(f"row,u,kind\n0,{X['u'][0] * 1.0001},a\n")
     (tmp_path / "no.csv").write_text("key,kind\nx,a\n")
     with opened(X, place, classes=["a"]) as session:
         assert session.import_labels(tmp_path / "t.json", "me") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ KEY, ROW, FILE = "key", "row", "file"
 CANDIDATES = "|"
 """Between the classes of a candidate set in one cell."""
 STUDIO_KEY = "semigen_key"
+_ROUNDED = 1e-5
+"""Relative difference of numbers that are the same: spreadsheets save what they show, six digits or more."""
 
 Label = tuple[str, ...]
 Found = list[tuple[int, list[str], str]]
@@ -234,10 +237,13 @@ def _refuse_others(path: Path, frame: Any, rows: Sequence[int | None], items: It
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two cells are the same, one of which may be a number that is written as text."""
+    """Whether two cells are the same: numbers may be text, and rounded unless both are whole."""
     one, other = _text(one), _text(other)
-    numbers = plain_number(one), plain_number(other)
-    return one == other if None in numbers else numbers[0] == numbers[1]
+    here, there = plain_number(one), plain_number(other)
+    if here is None or there is None:
+        return one == other
+    whole = here.is_integer() and there.is_integer()
+    return here == there if whole else math.isclose(here, there, rel_tol=_ROUNDED)
 
 
 def _text(cell: Any) -> str:
