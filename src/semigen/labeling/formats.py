@@ -241,7 +241,7 @@ def _same(one: Any, other: Any) -> bool:
     one, other = _text(one), _text(other)
     here, there = plain_number(one), plain_number(other)
     if here is None or there is None:
-        return one == other
+        return bool(one == other)
     whole = here.is_integer() and there.is_integer()
     return here == there if whole else math.isclose(here, there, rel_tol=_ROUNDED)
 
