@@ -226,7 +226,7 @@ class NumberEncoder(Encoder):
         return [None if number != number else number for number in features[:, 0].tolist()]
 
     def __str__(self) -> str:
-        words = [*([] if self.gap is None else [self.gap]), *self.numerals.words]
+        words = self.numerals.missing(self.gap)
         gap = f"{listing([*map(repr, words)])} {'is' if len(words) == 1 else 'are'} missing" if words else ""
         if gap and plain_number(self.example) is not None:
             return f"numbers ({gap})"

@@ -14,6 +14,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.arrays.pieces import evenly
 from semigen.columns.dates import date_format, is_date
 from semigen.columns.encoders import is_prose, learn_date, learn_numbers
 from semigen.columns.numerals import (
@@ -47,6 +48,7 @@ _LONGEST_LEVEL = 60  # characters
 _SHARE_OF_NUMBERS = 0.9  # of a column of text that is not one of levels such as 2, 4, more
 _MOST_WORDS_OF_ID = 2
 _LEAST_ROWS_FOR_ORDER = 10
+_DATES = 1_000  # that tell in which cycles a column has its place
 _LOOKS_LIKE_ID = re.compile(
     r"(^|.*[\W_])(ids?|uuid|guid|key|index|idx|rowid)$|^(ids?|uuid|guid)[\W_]|.*[a-z](Id|ID)$"
     r"|^(no|nr|row|unnamed: 0|__index_level_\d+__)\.?$"
@@ -248,15 +250,20 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
     if kind == "text":
         return _judge_text(filled, n_distinct, n_rows)
     if kind == "date":
-        *first, last = ["", *(f"the {cycle}" for cycle in learn_date(name, filled_cells(series)).cycles)]
-        places = " and ".join(filter(None, (", ".join(first[1:]), last)))
-        return kind, f"becomes its time and its place in {places}" if places else "becomes its time"
+        return kind, _told_of_dates(name, filled)
     if kind == "number" and not filled.dtype.is_numeric():
         return kind, f"becomes {learn_numbers(filled_cells(series))}"
     if kind in USED:
         found = stand_ins(as_floats(filled)[:, None]) if kind == "number" else {}
         return kind, str(found[0]) if found else ""
     return kind, other(filled)
+
+
+def _told_of_dates(name: str, filled: Series) -> str:
+    some = filled[evenly(len(filled), _DATES).tolist()]  # a fit reads them all
+    places = [f"the {cycle}" for cycle in learn_date(name, filled_cells(some)).cycles]
+    places[-2:] = [" and ".join(places[-2:])]
+    return f"becomes its time{' and its place in ' if places[0] else ''}{', '.join(places)}"
 
 
 def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:

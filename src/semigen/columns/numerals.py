@@ -83,10 +83,9 @@ class Numerals:
         """Whether a cell is neither blank nor a word."""
         return is_filled(cell) and cell.strip() not in self.words
 
-    def missing(self, cells: Iterable[str | None]) -> list[str]:
-        """The words of a column that are missing values: the first of those known everywhere, and its own."""
-        gap = gap_of(cells)
-        return [word.strip() for word in ([] if gap is None else [gap])] + list(self.words)
+    def missing(self, gap: str | None) -> list[str]:
+        """The words of a column that are missing values: one of those known everywhere, and its own."""
+        return [*([] if gap is None else [gap]), *self.words]
 
 
 def _unit(cells: Sequence[str]) -> str:

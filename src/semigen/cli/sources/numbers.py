@@ -13,6 +13,7 @@ import pyarrow as pa
 from semigen.columns.numerals import (
     Numerals,
     are_numbers_with_gaps,
+    gap_of,
     numerals_of_column,
     plain_number,
 )
@@ -56,7 +57,7 @@ def read_written_numbers(
         odd = next((cell for cell in cells if numerals.is_filled(cell) and plain_number(cell) is None), None)
         told = [] if odd is None else [f"{odd.strip()!r} is {numerals.read(odd):,g}"]
         if odd is not None or numerals.words or are_numbers_with_gaps(cells):
-            told += [f"{word!r} is missing" for word in numerals.missing(cells)]
+            told += [f"{word.strip()!r} is missing" for word in numerals.missing(gap_of(cells))]
         if told:
             examples.append(f"{name} ({', '.join(told)})")
         elif name not in as_numbers:  # digits that are text on purpose, such as codes
