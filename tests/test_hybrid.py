@@ -434,9 +434,10 @@ def test_axes_of_fewer_rows_than_columns_are_those_of_the_covariance(rng):
 
 @pytest.mark.parametrize("n_classes", [2, 5])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_boosted_trees_as_arrays_are_scikit_learns(n_classes, weighted, rng):
-    X = rng.integers(4, size=(120, 3)).astype(float)  # many splits are equally good: the last bit decides
-    y, fresh = rng.integers(n_classes, size=120), rng.normal(2, 2, size=(50, 3))
+@pytest.mark.parametrize(("n_columns", "n_seen"), [(3, 0.5), (250, 100)])
+def test_boosted_trees_as_arrays_are_scikit_learns(n_classes, weighted, n_columns, n_seen, rng):
+    X = rng.integers(4, size=(120, n_columns)).astype(float)  # many splits are as good: the last bit decides
+    y, fresh = rng.integers(n_classes, size=120), rng.normal(2, 2, size=(50, n_columns))
     weight = rng.uniform(0.2, 3, size=120) if weighted else None
     found = BoostedTrees(20, random_state=3).fit(X, y, weight)
     twin = GradientBoostingClassifier(
@@ -444,7 +445,7 @@ def test_boosted_trees_as_arrays_are_scikit_learns(n_classes, weighted, rng):
         init="zero",
         max_depth=4,
         subsample=0.7,
-        max_features=0.5,
+        max_features=n_seen,
         min_samples_leaf=3,
         random_state=3,
     ).fit(X, y, weight)

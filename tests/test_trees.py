@@ -5,7 +5,7 @@ import pytest
 import sklearn.ensemble
 import sklearn.tree
 
-from semigen.estimators import binned, classifiers, leaves
+from semigen.estimators import binned, boosting, classifiers, leaves
 from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, TreeEnsemble
 from semigen.estimators.leaves import LeafTables, Walks
 
@@ -114,7 +114,7 @@ def test_sums_of_boosted_trees_are_those_of_their_classes(n_classes, rng):
 @pytest.mark.parametrize("n_seen", [200, 25])  # of few rows nodes become leaves at all levels
 def test_trees_grown_from_bins_are_those_of_sorted_rows(weighted, gaps, n_seen, rng, monkeypatch):
     """Each node sees all columns here, so nothing is drawn: scikit-learn's tree of the same rows."""
-    monkeypatch.setattr(binned, "SEEN_COLUMNS", 1.0)
+    monkeypatch.setattr(boosting, "SEEN_COLUMNS", 1.0)
     bins = rng.integers(12, size=(300, 5)) * (3 if gaps else 1)
     bins[:, 3] = 7
     target, weight = rng.normal(size=300) + bins[:, 0] % 5, rng.uniform(0.5, 2, size=300)

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.estimators.boosting import FLAT, LEARNING_RATE, SEEN_ROWS, residuals
+from semigen.estimators.boosting import FLAT, LEARNING_RATE, SEEN_ROWS, n_seen, residuals
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-DEPTH, LEAST_ROWS, SEEN_COLUMNS = 4, 3, 0.5
-"""Of a tree; rows of a leaf, at least; share of the columns that each node looks at."""
+DEPTH, LEAST_ROWS = 4, 3
+"""Of a tree; rows of a leaf, at least."""
 PURE = 1e-12
 """Variance of the rows of a node up to which it is a leaf."""
 
@@ -141,7 +141,7 @@ class _Bins:
         Given the node of some rows, and their weights times the powers 0, 1 and 2 of the target.
         """
         weight, first, second = sums
-        n_drawn = min(len(self.columns), max(1, int(SEEN_COLUMNS * self.n_columns)))
+        n_drawn = min(len(self.columns), n_seen(self.n_columns))
         drawn = random.random_sample((n_nodes, len(self.columns))).argsort(axis=1)[:, :n_drawn]
         columns = self.columns[drawn]
         cells = columns.take(node, axis=0)

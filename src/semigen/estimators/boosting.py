@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 LEARNING_RATE = 0.1
 SEEN_ROWS = 0.7
 """Share of the rows that boosted trees of one round see."""
+SEEN_COLUMNS, MOST_SEEN = 0.5, 100
+"""Share of the columns that each node looks at, and most of them: with more, trees differ less and take longer."""
 LARGEST_SCORE, FLAT = 37.0, 1e-150
 """Log odds and curvatures beyond which there is nothing to gain."""
 MANY_ROWS, BINS = 500, 64
@@ -45,7 +47,7 @@ def boosted(
     random : RandomState
         Used in the order in which scikit-learn does.
     """
-    n_rows = len(cells)
+    n_rows, n_columns = cells.shape
     score = np.zeros(is_class.shape)
     shrink = (len(score) - 1) / len(score) if len(score) > 1 else 1.0
     trees, steps = [], []
@@ -55,7 +57,7 @@ def boosted(
         residual = residuals(is_class, score, _exp)
         for k, of_class in enumerate(is_class):
             grown = sklearn.tree.DecisionTreeRegressor(
-                max_depth=4, max_features=0.5, min_samples_leaf=3, random_state=random
+                max_depth=4, max_features=n_seen(n_columns), min_samples_leaf=3, random_state=random
             )
             tree = grown.fit(seen, residual[k, rows], sample_weight=own, check_input=False).tree_
             leaf = tree.apply(cells)
@@ -65,6 +67,11 @@ def boosted(
             trees.append(tree)
             steps.append(step)
     return trees, steps
+
+
+def n_seen(n_columns: int) -> int:
+    """Columns that each node looks at."""
+    return max(1, min(int(SEEN_COLUMNS * n_columns), MOST_SEEN))
 
 
 def _drawn(n_rows: int, n_drawn: int, random: Any) -> NDArray[np.intp]:
