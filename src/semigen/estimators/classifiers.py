@@ -243,9 +243,9 @@ class BoostedTrees(_Trees):
     """Stochastic gradient boosting of the log-loss (Friedman 2002, *CSDA* 38:367), kept as arrays of nodes.
 
     Each tree has at most sixteen leaves and sees seven tenths of the rows and, at each split, half of the
-    columns, but no more than a hundred. With no more than ``MANY_ROWS`` rows the trees are those of scikit-learn's
-    ``GradientBoostingClassifier``, grown in a third of the time; those of more rows are grown in the same way
-    from the sums of ``BINS`` bins of each column (:mod:`semigen.estimators.binned`).
+    columns, but no more than a hundred. With no more than ``MANY_ROWS`` rows the trees are those of
+    scikit-learn's ``GradientBoostingClassifier``, grown in a third of the time; those of more rows are grown
+    in the same way from the sums of ``BINS`` bins of each column (:mod:`semigen.estimators.binned`).
 
     Parameters
     ----------
