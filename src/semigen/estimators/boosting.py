@@ -16,7 +16,7 @@ LEARNING_RATE = 0.1
 SEEN_ROWS = 0.7
 """Share of the rows that boosted trees of one round see."""
 SEEN_COLUMNS, MOST_SEEN = 0.5, 100
-"""Share of the columns that a node looks at, and most of them: with more, trees differ less and take longer."""
+"""Share of the columns that a node looks at, and most of them: more make trees alike and take longer."""
 LARGEST_SCORE, FLAT = 37.0, 1e-150
 """Log odds and curvatures beyond which there is nothing to gain."""
 MANY_ROWS, BINS = 500, 64
