@@ -430,3 +430,22 @@ def test_the_headline_leans_where_labels_cannot_tell(auto, outcome, harm, headli
     assert view({**record, "verdict": verdict})["headline"] == headline
     small = view({**record, "verdict": {**verdict, "negligible": True}})
     assert (small["headline"], small["tone"]) == ("The unlabeled rows make next to no difference.", "plain")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "loss", "headline", "tone"),
+    [
+        ("worse", 0.2, "The predictions are worse than the class shares alone.", "bad"),
+        ("unclear", 0.1, "These labels do not show that the columns tell the classes apart.", "plain"),
+        ("unclear", -0.1, "The unlabeled rows helped.", "good"),
+        ("better", -0.3, "The unlabeled rows helped.", "good"),
+    ],
+)
+def test_the_headline_is_about_the_columns_where_they_teach_nothing(auto, outcome, loss, headline, tone):
+    record = auto[1].to_dict()
+    shares = next(one for one in record["standing"] if one["beside"] == "class shares")
+    change = {**shares["change"], "log_loss": {"value": loss, "low": loss - 0.1, "high": loss + 0.1}}
+    standing = [{**shares, "outcome": outcome, "change": change}]
+    helped = {**record["verdict"], "outcome": "helped", "negligible": False}
+    shown = view({**record, "standing": standing, "verdict": helped})
+    assert (shown["headline"], shown["tone"]) == (headline, tone)

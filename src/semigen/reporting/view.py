@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from semigen.common.text import shortened, visible
-from semigen.comparison import lean
+from semigen.comparison import CLASS_SHARES, lean
 from semigen.judgement.giveaway import sentence
 
 Record = Mapping[str, Any]
@@ -24,6 +24,8 @@ _LEANINGS = {
     "unclear": "Too few labels to tell whether the unlabeled rows helped.",
 }
 _COLORS = {"helped": "good", "hurt": "bad"}
+_WORSE_THAN_SHARES = "The predictions are worse than the class shares alone."
+_NO_BETTER_THAN_SHARES = "These labels do not show that the columns tell the classes apart."
 _MUCH = 0.6  # of all rows in one class
 _FAR = 10.0
 _MOST_NAME = 80
@@ -33,7 +35,7 @@ KINDS = {"number": "number", "flag": "true/false", "category": "category"}
 
 def view(record: Record) -> dict[str, Any]:
     """What the template needs beside the record itself."""
-    headline, tone = _verdict(record["verdict"])
+    headline, tone = _headline(record)
     return {
         "record": record,
         "title": f"{source_name(record)}: {record['target']}",
@@ -53,8 +55,15 @@ def view(record: Record) -> dict[str, Any]:
     }
 
 
-def _verdict(said: Record) -> tuple[str, str]:
-    """The headline, and its color."""
+def _headline(record: Record) -> tuple[str, str]:
+    """The headline, and its color: whether unlabeled rows help is no news where nothing is learned."""
+    beside_shares = (one for one in record["standing"] if one["beside"] == CLASS_SHARES)
+    for one in beside_shares:
+        if one["outcome"] == "worse":
+            return _WORSE_THAN_SHARES, "bad"
+        if one["outcome"] == "unclear" and one["change"]["log_loss"]["value"] > 0:
+            return _NO_BETTER_THAN_SHARES, "plain"
+    said = record["verdict"]
     outcome = said["outcome"]
     if said.get("negligible"):
         return _NEGLIGIBLE, "plain"
