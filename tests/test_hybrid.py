@@ -432,9 +432,8 @@ def test_axes_of_fewer_rows_than_columns_are_those_of_the_covariance(rng):
     assert np.isfinite(constant.axes_).all()
 
 
-@pytest.mark.parametrize("n_classes", [2, 5])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize(("n_columns", "n_seen"), [(3, 0.5), (8, 1)])
+@pytest.mark.parametrize(("n_classes", "n_columns", "n_seen"), [(2, 3, 0.5), (5, 3, 0.5), (2, 8, 1)])
 def test_boosted_trees_as_arrays_are_scikit_learns(n_classes, weighted, n_columns, n_seen, rng, monkeypatch):
     """A node looks at half of the columns, or of many at the most that it may: here at one each."""
     monkeypatch.setattr(boosting, "MOST_SEEN", 1)
