@@ -1,4 +1,4 @@
-"""Numbers as people write them: 20,412 · 1 234,5 · $50.20 · 51.3% · (1,200) · 70 kg."""
+"""Numbers as people write them: 20,412 · 1 234,5 · $50.20 · 51.3% · (1,200) · 70 kg · 4/5 · <0.05 · 90+."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ _CURRENCIES = (
 )  # fmt: skip
 _PARTS = "%‰"
 _WITH_UNIT = re.compile(
-    r"[^A-Za-z]*[0-9][.,]?(\s+(?:°|[^\W\d_])\D*|[a-zµ°]\D*)"
-)  # 70 kg, 70kg; but 70X is a code
+    r"[^A-Za-z]*[0-9][.,]?(\s+(?:°|[^\W\d_])\D*|[a-zµ°]\D*|\s*/\s*[0-9]+(?:[.,][0-9]+)?)"
+)  # 70 kg, 70kg, 4/5; but 70X is a code
+_LIMITS = "<>=≤≥~≈"  # before a number that is a limit or about right; after it a plus
 
 
 def plain_number(text: str) -> float | None:
@@ -40,8 +41,8 @@ class Numerals:
         The decimal mark, a point or a comma; the other one may stand between groups of digits, as spaces and
         apostrophes may.
     symbol : str
-        The currency, percent sign or unit that stands before or after them, empty for none. It does not
-        change the number: 51.3% is 51.3.
+        The currency, percent sign or unit that stands before or after them, or the points there are (4/5),
+        empty for none. It does not change the number: 51.3% is 51.3.
     words : tuple of str
         Cells that are words and no numbers, such as a "Total" in a last row: they are missing.
     """
@@ -51,8 +52,8 @@ class Numerals:
     words: tuple[str, ...] = ()
 
     def read(self, cell: str) -> float | None:
-        """The number in a cell, None if there is none."""
-        text = cell.strip()
+        """The number in a cell, None if there is none; that of a limit such as <0.05 or 90+ is the limit."""
+        text = cell.strip().lstrip(_LIMITS).removesuffix("+").strip()
         negative = text.startswith("(") and text.endswith(")")
         text = text[1:-1].strip() if negative else text
         sign = text[0] if text[:1] in ("-", "+", "−") else ""
@@ -74,9 +75,15 @@ class Numerals:
         return plain_number(cell) if number is None else number
 
     def read_column(self, cells: Sequence[str | None]) -> tuple[list[float | None], list[int]]:
-        """The numbers of a column, None where a cell is missing, and the places of cells that are neither."""
-        numbers = [self.read_again(cell) if self.is_filled(cell) else None for cell in cells]
-        odd = [row for row, number in enumerate(numbers) if number is None and self.is_filled(cells[row])]
+        """The numbers of a column, None where a cell is missing, and the places of cells that are neither.
+
+        A column that is not written as that of the fit may be as a program writes it: 672.812 beside 2672.8.
+        """
+        for read in (self.read, plain_number, self.read_again):
+            numbers = [read(cell) if self.is_filled(cell) else None for cell in cells]
+            odd = [row for row, number in enumerate(numbers) if number is None and self.is_filled(cells[row])]
+            if not odd:
+                break
         return numbers, odd
 
     def is_filled(self, cell: str | None) -> TypeGuard[str]:
@@ -88,6 +95,11 @@ class Numerals:
         return [*([] if gap is None else [gap]), *self.words]
 
 
+def are_missing(words: Sequence[str]) -> str:
+    """What is said of cells that are words and no numbers or dates."""
+    return f"{', '.join(map(repr, words))} {'is' if len(words) == 1 else 'are'} missing"
+
+
 def _unit(cells: Sequence[str]) -> str:
     """What follows the number in every cell, empty if cells differ."""
     found = _WITH_UNIT.fullmatch(cells[0].strip())
@@ -97,7 +109,9 @@ def _unit(cells: Sequence[str]) -> str:
 
 def _pattern(decimal: str, group: str) -> re.Pattern[str]:
     point = re.escape(decimal)
-    grouped = rf"[0-9]{{1,3}}(?P<group>[{re.escape(group + _SPACES)}])(?:[0-9]{{2,3}}(?P=group))*[0-9]{{3}}"
+    grouped = (
+        rf"[1-9][0-9]{{0,2}}(?P<group>[{re.escape(group + _SPACES)}])(?:[0-9]{{2,3}}(?P=group))*[0-9]{{3}}"
+    )
     whole = rf"(?:{grouped}|[0-9]+)"
     return re.compile(rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -107,14 +121,17 @@ _PATTERN = {".": _pattern(".", ","), ",": _pattern(",", ".")}
 
 _ENOUGH = 100
 """Cells that show whether a column is words."""
-_MOST_WORDS, _SHARE_OF_WORDS, _LEVELS = 3, 0.1, 20
-"""Different words in a column of numbers, their share of the cells, and numbers that are no levels."""
+MOST_WORDS, SHARE_OF_WORDS, FEW_LEVELS = 3, 0.1, 20
+"""Words in a column of numbers or dates, their share of the cells, and values that may be levels."""
 _ENOUGH_MARKED = 10
 """Numbers with three digits after their point of which some have fewer if it is a decimal one."""
 
 
 def numerals_of_column(cells: Sequence[str | None], prefer: str = ".") -> Numerals | None:
-    """As :func:`numerals_of`, of all cells of a column; gaps are missing, and so are a few words."""
+    """As :func:`numerals_of`, of all cells of a column; gaps are missing, and so are a few words.
+
+    Limits such as <0.05 and 90+ are numbers beside more than twenty different ones.
+    """
     words = _words(cells)
     numerals = None
     for some in (cells[:_ENOUGH], cells):  # other words show soon
@@ -122,6 +139,8 @@ def numerals_of_column(cells: Sequence[str | None], prefer: str = ".") -> Numera
         numerals = numerals_of(filled, prefer)
         if filled and numerals is None:
             return None
+    if len(filled) <= FEW_LEVELS and any(map(_is_limit, filled)):
+        return None  # <50 beside >50 are two levels
     return replace(numerals, words=words) if numerals is not None and words else numerals
 
 
@@ -132,12 +151,16 @@ def _words(cells: Sequence[str | None]) -> tuple[str, ...]:
         return ()
     filled = Counter(cell.strip() for cell in cells if is_filled(cell))
     words = {word: n for word, n in filled.items() if _has_no_digit(word)}
-    few = len(words) <= _MOST_WORDS and sum(words.values()) <= _SHARE_OF_WORDS * filled.total()
-    return tuple(sorted(words)) if few and len(filled) - len(words) > _LEVELS else ()
+    few = len(words) <= MOST_WORDS and sum(words.values()) <= SHARE_OF_WORDS * filled.total()
+    return tuple(sorted(words)) if few and len(filled) - len(words) > FEW_LEVELS else ()
 
 
 def _has_no_digit(text: str) -> bool:
     return not any(map(str.isdigit, text)) and plain_number(text) is None
+
+
+def _is_limit(cell: str) -> bool:
+    return cell.strip().startswith(tuple(_LIMITS)) or cell.strip().endswith("+")
 
 
 def is_filled(cell: str | None) -> TypeGuard[str]:
@@ -208,7 +231,7 @@ def numerals_of(cells: Iterable[str], prefer: str = ".") -> Numerals | None:
         return None  # 0.5 beside 50%: one of them is a hundred times the other
     other = "," if prefer == "." else "."
     first, second = (_unless_odd(Numerals(decimal, symbol), cells) for decimal in (prefer, other))
-    if first and second and prefer == "." and _are_thousands(cells, symbol):
+    if first and second and prefer == "." and are_thousands(cells, symbol):
         return second
     return first or second
 
@@ -217,7 +240,7 @@ def _unless_odd(numerals: Numerals, cells: Sequence[str]) -> Numerals | None:
     return numerals if all(numerals.read(cell) is not None for cell in cells) else None
 
 
-def _are_thousands(cells: Sequence[str], symbol: str) -> bool:
+def are_thousands(cells: Sequence[str], symbol: str = "") -> bool:
     """Whether points stand between thousands: of a decimal point 4.648 € would not stand beside 648 €."""
     found = [match[0] for cell in cells if (match := re.search("[0-9][0-9.]*", cell))]
     marked = [one for one in found if "." in one]
