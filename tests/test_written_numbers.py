@@ -1,4 +1,4 @@
-"""Numbers and dates as people write them: what was meant is what is read, in tables to come as in that of the fit."""
+"""Numbers and dates as people write them: what was meant is read, in tables to come as in that of the fit."""
 
 from __future__ import annotations
 

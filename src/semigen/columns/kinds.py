@@ -136,7 +136,7 @@ def infer(series: Series) -> Kind:
       digit). Limits such as <0.05 are numbers only beside so many.
     - Other text is a category if no cell is longer than 60 characters, at least every third cell repeats
       another, and there are at most 20 values, or 250 and one for every 5 filled rows, or one for every 20;
-      where nine cells in ten or more read as numbers (codes, or damaged numbers), only with at most 20 values.
+      where nine cells in ten or more read as numbers (codes, or damaged numbers), only at most 20.
     """
     kind = kind_by_type(series)
     if kind == "number":
