@@ -127,13 +127,13 @@ def infer(series: Series) -> Kind:
     - Numbers are counts if all are whole, the smallest is 0, there are more than two different ones, their
       mean is below 10 and their variance is 0.75 times the mean or more. All other numbers are numbers.
     - Categoricals and enums are categories.
-    - Text is a number if its cells are numbers as people write them, such as $1,200, 51.3%, 4/5 or <0.05.
-      Digits alone are codes.
+    - Text is a number if its cells are numbers as people write them, such as $1,200, 51.3%, 4/5 or <0.05, or
+      three or more ranges that follow one another, such as 20-29. Digits alone are codes.
     - Text is a date if its cells are written as one, such as 2024-12-31, 12/31/2024 23:59 or 23:59, unless
       they are at most 20 values that repeat.
     - Words such as ?, - and N/A among them are missing values. So are, beside more than twenty different
       numbers or dates, up to three others in a tenth of the cells at most (among numbers only those without a
-      digit). Limits such as <0.05 are numbers only beside so many.
+      digit). Limits such as <0.05 are numbers only beside so many, or beside ranges.
     - Other text is a category if no cell is longer than 60 characters, at least every third cell repeats
       another, and there are at most 20 values, or 250 and one for every 5 filled rows, or one for every 20;
       where nine cells in ten or more read as numbers (codes, or damaged numbers), only at most 20.
@@ -295,9 +295,11 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
 
 def other(series: Series) -> str:
     """Why cells that are lists, records or bytes are not used."""
-    if any(isinstance(cell, LISTS) for cell in filled_cells(series)[:1]):
+    first = filled_cells(series)[:1]
+    if any(isinstance(cell, LISTS) for cell in first):
         return "its cells are lists, and not all of numbers and of one length"
-    return f"its cells are of type {series.dtype}"
+    dtype = type(first[0]).__name__ if first and series.dtype in (nw.Object, nw.Unknown) else series.dtype
+    return f"its cells are of type {dtype}"
 
 
 EMPTY = "no cell is filled"
