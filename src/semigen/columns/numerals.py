@@ -30,7 +30,7 @@ _LIMIT_WORDS = re.compile(
     r"|\b(and|or) (over|older|above|more|up|under|below|less|younger)\s*$",
     re.IGNORECASE,
 )
-_LEAST_RANGES = 3
+_LEAST_RANGES, _LONGEST_RANGE = 3, 60
 
 
 def plain_number(text: str) -> float | None:
@@ -194,7 +194,7 @@ def _of_ranges(cells: Sequence[str | None], prefer: str) -> Numerals | None:
 
 def _split(cell: str) -> tuple[str, ...]:
     """The ends of a range as text, or the cell."""
-    found = _RANGE.fullmatch(cell.strip())
+    found = _RANGE.fullmatch(cell.strip()) if len(cell) <= _LONGEST_RANGE else None
     return (cell,) if found is None else (found[1], found[2])
 
 
