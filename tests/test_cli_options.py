@@ -34,11 +34,13 @@ from command_line import (
 )
 from semigen.cli import app
 from semigen.cli.console import Output
+from semigen.cli.scoring import say_score
 from semigen.common.text import visible
 from semigen.comparison import CLASS_SHARES, Comparison, best_of, explain_standing, stand
 from semigen.evaluation.decisions import least_cost
+from semigen.evaluation.intervals import Estimate
 from semigen.evaluation.metrics import log_loss
-from semigen.evaluation.scoring import ScoreSums, score_predictions
+from semigen.evaluation.scoring import PredictionScore, ScoreSums, score_predictions
 from semigen.exceptions import DatasetShiftWarning, TrainingWarning
 
 COSTS = ("mean_cost", "of_most_probable")
@@ -156,6 +158,15 @@ def test_predict_scores_itself(here):
     assert f"accuracy {100 * right.mean():.1f} (" in text
     assert "'perhaps' (1 row)" in text
     assert f"no {table[0, 0]} {table[0, 1]} " in text
+
+
+def test_spaces_around_names_of_classes_are_seen_in_scores(capsys):
+    half = Estimate(0.5, 0.1, 0.9)
+    score = PredictionScore(("no", "no "), 2, half, half, ((1, 0), (1, 0)), (half, half), {})
+    say_score(Output(as_json=False), score, "y")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert next(line[:4] for line in lines if line[:2] == ["true", "class"]) == ["true", "class", "no", "'no"]
+    assert {line[0] for line in lines if line[-3:-1] == ["0", "50.0"]} == {"no", "'no"}
 
 
 def test_labels_of_another_type_are_the_same_classes(here):

@@ -11,7 +11,7 @@ from semigen import columns
 from semigen.columns import ReadTable
 from semigen.datasets import bundled_table
 from semigen.judgement.findings.columns import telling
-from semigen.judgement.giveaway import LEAST_TOLD, sentence, telling_columns
+from semigen.judgement.giveaway import LEAST_NAMED, LEAST_TOLD, sentence, telling_columns
 from semigen.judgement.study import study
 from semigen.reporting import columns as sections
 from semigen.reporting.evidence import Evidence
@@ -63,6 +63,28 @@ def test_few_labels_outside_of_the_largest_class_say_nothing(table):
     for n, found in ((LEAST_TOLD, False), (LEAST_TOLD + 2, True)):  # each level is learned from a row
         rows = np.concatenate([np.flatnonzero(code == 0), minor[:n]])
         assert ("status" in read(frame.iloc[rows], code[rows])) == found
+
+
+def test_a_copy_of_the_labels_is_named_with_fewer(table):
+    _, code = table
+    classes = np.array(["open", "paid"])
+    rows = np.concatenate([np.flatnonzero(code == 0)[:20], np.flatnonzero(code == 1)[:LEAST_NAMED]])
+    own = code[rows]
+    wrong = np.where(np.arange(len(rows)) == 3, 1 - own, own)
+    frame = pd.DataFrame(
+        {
+            "copy": np.array(["Open ", "PAID"])[own],
+            "turned": classes[1 - own],
+            "other": np.array(["a", "b"])[own],
+            "almost": classes[wrong],
+            "gaps": np.where(own == 1, "paid", None),
+        }
+    )
+    read_table = ReadTable(*columns.learn(frame, "category"))
+    assert telling_columns(read_table, own, classes) == ["copy"]
+    assert telling_columns(read_table, own) == []
+    own = np.where(np.arange(len(rows)) == len(rows) - 1, -1, own)
+    assert telling_columns(read_table, own, classes) == []
 
 
 def test_codes_of_single_rows_tell_nothing(table):

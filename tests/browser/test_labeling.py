@@ -278,6 +278,25 @@ def test_words_are_marked_and_images_shown(served):
     assert title(page) == "<b>one</b>\\u202egnp.exe"
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_rare_levels_and_numbers_at_the_ends_are_unusual_and_nothing_else(served, width):
+    marks = [(0.0, False), (50.0, False), (99.9, False), (None, False), (None, True)]
+    cells = [
+        {"name": f"member since {k}", "value": "4", "percentile": at, "rare": rare}
+        for k, (at, rare) in enumerate(marks)
+    ]
+    page = served(FakeSession([{"kind": "table", "cells": cells}]), width=width)
+    shown = page.locator(".cells > div")
+    assert [one.locator(".rare").count() for one in shown.all()] == [1, 0, 1, 0, 1]
+    for one in shown.filter(has=page.locator(".rare")).all():  # the name ends before the mark begins
+        name, mark = one.locator("dt"), one.locator(".rare").bounding_box()
+        inside = name.evaluate(
+            "e => { const r = document.createRange(); r.selectNodeContents(e);"
+            " return r.getBoundingClientRect().right; }"
+        )
+        assert inside <= mark["x"]
+
+
 def test_hostile_data_is_shown_and_not_run(served):
     names = [f"{one} {k}" for k, one in enumerate(HOSTILE)]
     cells = [

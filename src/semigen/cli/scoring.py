@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from semigen.cli.console import Output
-from semigen.cli.wording import cell_text, counted, interval, percent, plain_table
+from semigen.cli.wording import class_text, counted, interval, percent, plain_table
 from semigen.columns.tables import listing
 from semigen.evaluation.scoring import DecisionScore, PredictionScore
 from semigen.reporting.view import ranking_sentence
@@ -51,7 +51,7 @@ def say_score(output: Output, score: PredictionScore, target: str) -> None:
 
 def _say_decided(output: Output, classes: Sequence[Any], decided: DecisionScore) -> None:
     """Say what the classes of least expected cost cost, and which are mixed up."""
-    costs = listing([f"{cell_text(one)} {cost:g}" for one, cost in zip(classes, decided.cost, strict=True)])
+    costs = listing([f"{class_text(one)} {cost:g}" for one, cost in zip(classes, decided.cost, strict=True)])
     cost, otherwise = (interval(one, ".3g") for one in (decided.mean_cost, decided.of_most_probable))
     output.say(f"Classes of least expected cost, where missing a row costs {costs}", style="bold")
     output.say(f"cost {cost} per row; of the most probable classes {otherwise}")
@@ -66,7 +66,7 @@ def _table(classes: Sequence[Any], score: PredictionScore | DecisionScore, verb:
 
 
 def _confusion(classes: Sequence[Any], score: PredictionScore | DecisionScore, verb: str) -> Table:
-    names = list(map(cell_text, classes))
+    names = list(map(class_text, classes))
     table = plain_table(["true class", *names, f"{verb} right, %"])
     for name, counts, recall in zip(names, score.confusion, score.recall, strict=True):
         table.add_row(name, *map(str, counts), "" if recall is None else percent(recall))
@@ -77,5 +77,5 @@ def _recalls(classes: Sequence[Any], score: PredictionScore | DecisionScore, ver
     table = plain_table(["true class", "rows", f"{verb} right, %"])
     for label, counts, recall in zip(classes, score.confusion, score.recall, strict=True):
         if recall is not None:
-            table.add_row(cell_text(label), str(sum(counts)), percent(recall))
+            table.add_row(class_text(label), str(sum(counts)), percent(recall))
     return table

@@ -53,10 +53,10 @@ def plain_table(columns: Sequence[str], n_left: int = 1) -> Table:
 
 def class_counts(counts: Mapping[Any, int], most: int = 12) -> str:
     """Classes and how many rows each has."""
-    return listing([f"{_class_text(label)} {count:,}" for label, count in sorted(counts.items())], most)
+    return listing([f"{class_text(label)} {count:,}" for label, count in sorted(counts.items())], most)
 
 
-def _class_text(label: Any) -> str:
+def class_text(label: Any) -> str:
     """A class in a sentence, in quotes where spaces would not be seen."""
     text = cell_text(label)
     return text if text == text.strip() else repr(text)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.columns.tables import is_missing
+from semigen.columns.numerals import FEW_LEVELS, MOST_WORDS, SHARE_OF_WORDS
+from semigen.columns.tables import Series, is_missing
 from semigen.data.spelling import means_nothing
 from semigen.exceptions import ColumnError
 
@@ -51,47 +54,97 @@ def date_format(texts: Sequence[Any]) -> str | None:
     Of 03/04/2020 the first number is the month, unless another text has one above 12 there. Words such as ?
     are missing dates.
     """
-    distinct: set[Any] = set()
+    found = dates_of_column(texts)
+    return found[0] if found is not None and not found[1] else None
+
+
+def dates_of_column(texts: Sequence[Any]) -> tuple[str, tuple[str, ...]] | None:
+    """As :func:`date_format`, of all cells of a column, and those that are missing; None if it has no dates.
+
+    Besides words such as ?, these are up to three others in a tenth of the cells of a column of more than
+    twenty different dates, such as 0000-00-00.
+    """
+    count: Counter[str] = Counter()
     for some in (texts[:_ENOUGH], texts):  # other words show soon
         if not all(isinstance(text, str) for text in some):
             return None
-        distinct = {text for text in set(some) if not _is_gap(text)}
-        if not all(map(_LOOKS_LIKE_DATE.fullmatch, distinct)):
+        count = Counter(text.strip() for text in some if not _is_gap(text))
+        alike = {text for text in count if _LOOKS_LIKE_DATE.fullmatch(text)}
+        if not alike or len(count) - len(alike) > MOST_WORDS:
             return None
-    if not distinct:
-        return None
-    return next(
-        (form for form in ("", *_FORMS) if all(_moment(text, form) is not None for text in distinct)), None
-    )
+    best: tuple[str, tuple[str, ...]] | None = None
+    for form in ("", *_FORMS):
+        odd = _odd(count, form, SHARE_OF_WORDS * count.total() if best is None else _rows(count, best[1]) - 1)
+        if odd is not None and (not odd or len(count) - len(odd) > FEW_LEVELS):
+            best = form, odd
+        if odd == ():
+            break
+    return best
 
 
-def as_days(name: Any, cells: Sequence[Any], form: str | None) -> NDArray[np.float64]:
+def _odd(count: Mapping[str, int], form: str, most: float) -> tuple[str, ...] | None:
+    """The texts that are no dates of a form, None if they are too many or in more than ``most`` cells."""
+    odd: list[str] = []
+    for text in count:
+        if _moment(text, form) is None:
+            odd.append(text)
+            if len(odd) > MOST_WORDS or _rows(count, odd) > most:
+                return None
+    return tuple(sorted(odd))
+
+
+def _rows(count: Mapping[str, int], texts: Iterable[str]) -> int:
+    return sum(count[text] for text in texts)
+
+
+def as_days(
+    name: Any, cells: Sequence[Any] | NDArray[Any], form: str | None, words: Sequence[str] = ()
+) -> NDArray[np.float64]:
     """Days since 1970-01-01 of dates, days of durations, share of the day of times; NaN where missing, (n,).
 
     Parameters
     ----------
     name : object
         Of the column.
-    cells : sequence
+    cells : sequence, or ndarray of datetime64 or timedelta64
     form : str or None
         How dates are written where they are text; ISO 8601 is understood, too.
+    words : sequence of str
+        Cells that are missing, besides words such as ?.
 
     Raises
     ------
     ColumnError
         If a cell is no date.
     """
-    return np.array(
-        [
-            np.nan if is_missing(cell) or _is_gap(cell) else _days(name, row, cell, form)
-            for row, cell in enumerate(cells)
-        ],
-        dtype=np.float64,
-    )
+    if isinstance(cells, np.ndarray):
+        steps = cells.view(np.int64) / (_DAY / dt.timedelta(microseconds=1))
+        return np.where(np.isnat(cells), np.nan, steps)
+    days = np.full(len(cells), np.nan)
+    known: dict[str, float] = {}  # of texts, which may repeat
+    for row, cell in enumerate(cells):
+        if isinstance(cell, str):
+            if cell not in known:
+                is_there = not _is_gap(cell) and cell.strip() not in words
+                known[cell] = _days(name, row, cell, form) if is_there else np.nan
+            days[row] = known[cell]
+        elif not is_missing(cell):
+            days[row] = _days(name, row, cell, form)
+    return days
 
 
-def _is_gap(cell: Any) -> bool:
-    return isinstance(cell, str) and (not cell.strip() or means_nothing(cell))
+def date_cells(series: Series) -> list[Any] | NDArray[Any]:
+    """The cells of a column of dates: datetime64 or timedelta64 in microseconds where its type has one."""
+    if series.dtype == nw.Datetime:
+        series = series.dt.replace_time_zone(None)  # a day is one on the clocks of its place
+    found = series.to_numpy() if series.dtype in (nw.Datetime, nw.Date, nw.Duration) else None
+    if found is None or found.dtype.kind not in "mM":
+        return series.to_list()
+    return found.astype(f"{found.dtype.kind}8[us]")
+
+
+def _is_gap(text: str) -> bool:
+    return not text.strip() or means_nothing(text)
 
 
 def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
@@ -101,7 +154,7 @@ def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
     if isinstance(moment, dt.time):
         return dt.timedelta(hours=moment.hour, minutes=moment.minute, seconds=moment.second) / _DAY
     if isinstance(moment, dt.datetime):
-        return (moment.replace(tzinfo=None) - EPOCH_DAY) / _DAY  # a day is one on the clocks of its place
+        return (moment.replace(tzinfo=None) - EPOCH_DAY) / _DAY  # on the clocks of its place
     if isinstance(moment, dt.date):
         return float((moment - EPOCH_DAY.date()).days)
     example = dt.datetime(2024, 12, 31, 23, 59).strftime(form or "%Y-%m-%d")

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from semigen.arrays.pieces import evenly
-from semigen.columns.dates import EPOCH_DAY, as_days, date_format
-from semigen.columns.numerals import Numerals, gap_of, numerals_of_column, plain_number
-from semigen.columns.tables import is_missing, listing
+from semigen.columns.dates import EPOCH_DAY, as_days, dates_of_column
+from semigen.columns.numerals import Numerals, are_missing, gap_of, numerals_of_column, plain_number
+from semigen.columns.tables import is_missing
 from semigen.common.notices import warn
 from semigen.exceptions import ColumnError, ColumnWarning
 
@@ -164,17 +164,20 @@ class DateEncoder(Encoder):
         Those of "year", "week" and "day" in which the dates of the fit differ.
     form : str or None
         How dates are written, as for ``strptime``; "" for ISO 8601, None where they are no text.
+    words : tuple of str
+        Cells of the fit that are no dates, such as "soon": they are missing.
     """
 
     cycles: tuple[str, ...]
     form: str | None
+    words: tuple[str, ...] = ()
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         return ("time", *(f"{part} of {cycle}" for cycle in self.cycles for part in ("sine", "cosine")))
 
-    def read(self, name: Any, cells: Sequence[Any]) -> Array:
-        days = as_days(name, cells, self.form)
+    def read(self, name: Any, cells: Sequence[Any] | NDArray[Any]) -> Array:
+        days = as_days(name, cells, self.form, self.words)
         parts = [days]
         for cycle in self.cycles:
             angle = 2 * np.pi * _phase(days, cycle)
@@ -187,7 +190,8 @@ class DateEncoder(Encoder):
         return [None if s != s else EPOCH_DAY + np.timedelta64(int(s), "s").item() for s in seconds.tolist()]
 
     def __str__(self) -> str:
-        return f"time{''.join(f', {cycle} (sine, cosine)' for cycle in self.cycles)}"
+        cycles = "".join(f", {cycle} (sine, cosine)" for cycle in self.cycles)
+        return f"time{cycles}{f' ({are_missing(self.words)})' if self.words else ''}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +231,7 @@ class NumberEncoder(Encoder):
 
     def __str__(self) -> str:
         words = self.numerals.missing(self.gap)
-        gap = f"{listing([*map(repr, words)])} {'is' if len(words) == 1 else 'are'} missing" if words else ""
+        gap = are_missing(words) if words else ""
         if gap and plain_number(self.example) is not None:
             return f"numbers ({gap})"
         return f"numbers ({self.example!r} is {self.numerals.read(self.example):,g}{gap and ', '}{gap})"
@@ -312,27 +316,33 @@ def learn_text(name: Any, cells: Sequence[Any], *, words: bool, alone: bool) -> 
     )
 
 
-def learn_date(name: Any, cells: Sequence[Any]) -> DateEncoder:
-    """The encoder of a column of dates, times or durations.
+def learn_date(name: Any, cells: Sequence[Any] | NDArray[Any]) -> DateEncoder:
+    """The encoder of a column of dates, times or durations, as :func:`date_cells` gives them.
 
     Raises
     ------
     ColumnError
         If cells are none.
     """
-    filled = [cell for cell in cells if not is_missing(cell)]
-    form = date_format(filled) if any(isinstance(cell, str) for cell in filled) else None
-    days = as_days(name, filled, form)
+    form: str | None = None
+    words: tuple[str, ...] = ()
+    if isinstance(cells, np.ndarray):
+        on_calendar = cells.dtype.kind == "M"
+    else:
+        cells = [cell for cell in cells if not is_missing(cell)]
+        if any(isinstance(cell, str) for cell in cells):
+            form, words = dates_of_column(cells) or (None, ())
+        on_calendar = form is not None or any(hasattr(cell, "year") for cell in cells[:1])
+    days = as_days(name, cells, form, words)
     days = days[~np.isnan(days)]
-    on_calendar = bool(filled) and (form is not None or hasattr(filled[0], "year"))
     cycles = []
-    if on_calendar and np.ptp(days) > _HALF_A_YEAR:
+    if on_calendar and len(days) and np.ptp(days) > _HALF_A_YEAR:
         cycles.append("year")
     if on_calendar and len(np.unique(np.floor(days) % 7)) > 1:
         cycles.append("week")
     if on_calendar and len(np.unique(days % 1)) > 1:
         cycles.append("day")
-    return DateEncoder(tuple(cycles), form)
+    return DateEncoder(tuple(cycles), form, words)
 
 
 def learn_numbers(cells: Sequence[Any]) -> NumberEncoder | None:

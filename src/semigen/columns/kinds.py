@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.arrays.pieces import evenly
-from semigen.columns.dates import date_format, is_date
+from semigen.columns.dates import date_cells, dates_of_column, is_date
 from semigen.columns.encoders import is_prose, learn_date, learn_numbers
 from semigen.columns.numerals import (
     Numerals,
     are_digits,
+    are_missing,
     are_numbers_with_gaps,
     is_filled,
     numerals_of_column,
@@ -125,14 +126,17 @@ def infer(series: Series) -> Kind:
     - Booleans are a flag, and so are numbers that are 0 and 1 and nothing else, both present.
     - Numbers are counts if all are whole, the smallest is 0, there are more than two different ones, their
       mean is below 10 and their variance is 0.75 times the mean or more. All other numbers are numbers.
-    - Categoricals and enums are categories. So is text if no cell is longer than 60 characters, at least
-      every third cell repeats another, and there are at most 20 values, or 250 and one for every 5 filled
-      rows, or one for every 20; where nine cells in ten or more read as numbers (codes, or damaged numbers),
-      only with at most 20 values.
-    - Other text is a date if all its cells are written as one, such as 2024-12-31, 12/31/2024 23:59 or 23:59,
-      and a number if all are numbers as people write them, such as $1,200 or 51.3%; digits alone are codes.
-      Beside numbers, words such as ?, - and N/A are missing values, and beside more than twenty different
-      ones also up to three other words without a digit, in a tenth of the cells at most.
+    - Categoricals and enums are categories.
+    - Text is a number if its cells are numbers as people write them, such as $1,200, 51.3%, 4/5 or <0.05, or
+      three or more ranges that follow one another, such as 20-29. Digits alone are codes.
+    - Text is a date if its cells are written as one, such as 2024-12-31, 12/31/2024 23:59 or 23:59, unless
+      they are at most 20 values that repeat.
+    - Words such as ?, - and N/A among them are missing values. So are, beside more than twenty different
+      numbers or dates, up to three others in a tenth of the cells at most (among numbers only those without a
+      digit). Limits such as <0.05 are numbers only beside so many, or beside ranges.
+    - Other text is a category if no cell is longer than 60 characters, at least every third cell repeats
+      another, and there are at most 20 values, or 250 and one for every 5 filled rows, or one for every 20;
+      where nine cells in ten or more read as numbers (codes, or damaged numbers), only at most 20.
     """
     kind = kind_by_type(series)
     if kind == "number":
@@ -144,14 +148,15 @@ def infer(series: Series) -> Kind:
     if are_numbers_with_gaps(texts):
         return "number"
     levels = _levels(cells)
-    if levels and _share_of_numbers(levels) < _SHARE_OF_NUMBERS:
-        return "category"
-    if date_format(cells) is not None:
+    are_few = 0 < len(levels) <= _MOST_LEVELS
+    if not are_few and dates_of_column(cells) is not None:
         return "date"
-    texts = list(filter(is_filled, texts))
-    if not are_digits(texts) and numerals_of_column(texts) is not None:
+    filled = list(filter(is_filled, texts))
+    if not are_digits(filled) and numerals_of_column(filled) is not None:
         return "number"
-    return "category" if 0 < len(levels) <= _MOST_LEVELS else "text"
+    if are_few or (levels and _share_of_numbers(levels) < _SHARE_OF_NUMBERS):
+        return "category"
+    return "text"
 
 
 def kind_by_type(series: Series) -> Kind:
@@ -222,9 +227,13 @@ def _describe(name: str, series: Series) -> Column:
     filled = series.drop_nulls()
     if filled.dtype.is_float():
         filled = filled.filter(~filled.is_nan())
+    numerals = Numerals()
     if kind in ("number", "date") and filled.dtype == nw.String:
         texts = filled.to_list()
-        numerals = (kind == "number" and numerals_of_column(texts)) or Numerals()
+        if kind == "number":
+            numerals = numerals_of_column(texts) or numerals
+        elif found := dates_of_column(texts):
+            numerals = Numerals(words=found[1])
         filled = filled.filter([numerals.is_filled(cell) for cell in texts])
     n_missing = len(series) - len(filled)
     if kind == "other" or filled.dtype == nw.Object:
@@ -234,6 +243,8 @@ def _describe(name: str, series: Series) -> Column:
     else:
         n_distinct = int(filled.n_unique()) if len(filled) else 0
     kind, reason = _judge(name, kind, filled, n_distinct, series)
+    if kind == "date" and numerals.words:
+        reason = f"{reason}; {are_missing(numerals.words)}"
     return Column(name, kind, kind in USED, reason, n_missing, n_distinct)
 
 
@@ -261,7 +272,7 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
 
 def _told_of_dates(name: str, filled: Series) -> str:
     some = filled[evenly(len(filled), _DATES).tolist()]  # a fit reads them all
-    places = [f"the {cycle}" for cycle in learn_date(name, filled_cells(some)).cycles]
+    places = [f"the {cycle}" for cycle in learn_date(name, date_cells(some)).cycles]
     places[-2:] = [" and ".join(places[-2:])]
     return f"becomes its time{' and its place in ' if places[0] else ''}{', '.join(places)}"
 
@@ -284,9 +295,11 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
 
 def other(series: Series) -> str:
     """Why cells that are lists, records or bytes are not used."""
-    if any(isinstance(cell, LISTS) for cell in filled_cells(series)[:1]):
+    first = filled_cells(series)[:1]
+    if any(isinstance(cell, LISTS) for cell in first):
         return "its cells are lists, and not all of numbers and of one length"
-    return f"its cells are of type {series.dtype}"
+    dtype = type(first[0]).__name__ if first and series.dtype in (nw.Object, nw.Unknown) else series.dtype
+    return f"its cells are of type {dtype}"
 
 
 EMPTY = "no cell is filled"

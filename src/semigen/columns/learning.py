@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from semigen.columns.checks import Matrix, check_sparse, checked, wish
+from semigen.columns.dates import date_cells
 from semigen.columns.encoders import Encoded, Encoder, TextEncoder, learn_date, learn_numbers, learn_text
 from semigen.columns.kinds import (
     EMPTY,
@@ -216,7 +217,7 @@ def _learn_column(name: Any, kind: Kind, series: Series, *, words: bool, alone: 
     if kind == "text":
         return name, kind, None, learn_text(name, series.to_list(), words=words, alone=alone)
     if kind == "date":
-        return name, kind, None, learn_date(name, series.to_list())
+        return name, kind, None, learn_date(name, date_cells(series))
     if kind == "number" and kind_by_type(series) == "text":
         return name, kind, None, learn_numbers(series.to_list())
     return name, kind, None, None

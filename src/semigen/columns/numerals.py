@@ -1,7 +1,8 @@
-"""Numbers as people write them: 20,412 · 1 234,5 · $50.20 · 51.3% · (1,200) · 70 kg."""
+"""Numbers as people write them: 20,412 · 1 234,5 · $50.20 · 51.3% · (1,200) · 70 kg · 4/5 · <0.05 · 20-29."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -18,8 +19,18 @@ _CURRENCIES = (
 )  # fmt: skip
 _PARTS = "%‰"
 _WITH_UNIT = re.compile(
-    r"[^A-Za-z]*[0-9][.,]?(\s+(?:°|[^\W\d_])\D*|[a-zµ°]\D*)"
-)  # 70 kg, 70kg; but 70X is a code
+    r"[^A-Za-z]*[0-9][.,+]?(\s+(?:°|[^\W\d_])\D*|[a-zµ°]\D*|\s*/\s*[0-9]+(?:[.,][0-9]+)?)"
+)  # 70 kg, 70kg, 4/5; but 70X is a code
+_LIMITS = "<>=≤≥~≈"  # before a number that is a limit or about right; after it a plus
+
+
+_RANGE = re.compile(r"([^-–—]*[0-9][^-–—]*?)\s*(?:[-–—]|\sto\s)\s*([^0-9]{0,3}[0-9].*)")
+_LIMIT_WORDS = re.compile(
+    r"^\s*(under|below|less than|up to|over|above|more than|at least)\b"
+    r"|\b(and|or) (over|older|above|more|up|under|below|less|younger)\s*$",
+    re.IGNORECASE,
+)
+_LEAST_RANGES, _LONGEST_RANGE = 3, 60
 
 
 def plain_number(text: str) -> float | None:
@@ -40,25 +51,40 @@ class Numerals:
         The decimal mark, a point or a comma; the other one may stand between groups of digits, as spaces and
         apostrophes may.
     symbol : str
-        The currency, percent sign or unit that stands before or after them, empty for none. It does not
-        change the number: 51.3% is 51.3.
+        The currency, percent sign or unit that stands before or after them, or the points there are (4/5),
+        empty for none. It does not change the number: 51.3% is 51.3.
     words : tuple of str
         Cells that are words and no numbers, such as a "Total" in a last row: they are missing.
+    ranges : bool
+        Whether cells are ranges such as 20-29, whose number is in the middle.
     """
 
     decimal: str = "."
     symbol: str = ""
     words: tuple[str, ...] = ()
+    ranges: bool = False
 
     def read(self, cell: str) -> float | None:
-        """The number in a cell, None if there is none."""
-        text = cell.strip()
+        """The number in a cell, None if there is none; that of a limit such as <0.05 or 90+ is the limit."""
+        ends = self.ends(cell) if self.ranges else None
+        if ends is None:
+            return self._number(_LIMIT_WORDS.sub("", cell) if self.ranges else cell)
+        return (ends[0] + ends[1]) / 2 if ends[0] < ends[1] else None
+
+    def ends(self, cell: str) -> tuple[float, float] | None:
+        """The ends of a range, None if a cell is none."""
+        numbers = [self._number(one) for one in _split(cell)]
+        return (numbers[0], numbers[1]) if len(numbers) == 2 and None not in numbers else None  # type: ignore
+
+    def _number(self, cell: str) -> float | None:
+        text = cell.strip().lstrip(_LIMITS).strip()
         negative = text.startswith("(") and text.endswith(")")
         text = text[1:-1].strip() if negative else text
         sign = text[0] if text[:1] in ("-", "+", "−") else ""
         text = text.removeprefix(sign).strip()
         if self.symbol:
             text = text.removeprefix(self.symbol).removesuffix(self.symbol).strip()
+        text = text.removesuffix("+").strip()
         if not sign and text[:1] in ("-", "+", "−"):  # $-5 as well as -$5
             sign, text = text[0], text[1:]
         if (negative and sign) or not _PATTERN[self.decimal].fullmatch(text):
@@ -74,9 +100,15 @@ class Numerals:
         return plain_number(cell) if number is None else number
 
     def read_column(self, cells: Sequence[str | None]) -> tuple[list[float | None], list[int]]:
-        """The numbers of a column, None where a cell is missing, and the places of cells that are neither."""
-        numbers = [self.read_again(cell) if self.is_filled(cell) else None for cell in cells]
-        odd = [row for row, number in enumerate(numbers) if number is None and self.is_filled(cells[row])]
+        """The numbers of a column, None where a cell is missing, and the places of cells that are neither.
+
+        A column that is not written as that of the fit may be as a program writes it: 672.812 beside 2672.8.
+        """
+        for read in (self.read, plain_number, self.read_again):
+            numbers = [read(cell) if self.is_filled(cell) else None for cell in cells]
+            odd = [row for row, number in enumerate(numbers) if number is None and self.is_filled(cells[row])]
+            if not odd:
+                break
         return numbers, odd
 
     def is_filled(self, cell: str | None) -> TypeGuard[str]:
@@ -88,6 +120,11 @@ class Numerals:
         return [*([] if gap is None else [gap]), *self.words]
 
 
+def are_missing(words: Sequence[str]) -> str:
+    """What is said of cells that are words and no numbers or dates."""
+    return f"{', '.join(map(repr, words))} {'is' if len(words) == 1 else 'are'} missing"
+
+
 def _unit(cells: Sequence[str]) -> str:
     """What follows the number in every cell, empty if cells differ."""
     found = _WITH_UNIT.fullmatch(cells[0].strip())
@@ -97,7 +134,9 @@ def _unit(cells: Sequence[str]) -> str:
 
 def _pattern(decimal: str, group: str) -> re.Pattern[str]:
     point = re.escape(decimal)
-    grouped = rf"[0-9]{{1,3}}(?P<group>[{re.escape(group + _SPACES)}])(?:[0-9]{{2,3}}(?P=group))*[0-9]{{3}}"
+    grouped = (
+        rf"[1-9][0-9]{{0,2}}(?P<group>[{re.escape(group + _SPACES)}])(?:[0-9]{{2,3}}(?P=group))*[0-9]{{3}}"
+    )
     whole = rf"(?:{grouped}|[0-9]+)"
     return re.compile(rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -107,22 +146,56 @@ _PATTERN = {".": _pattern(".", ","), ",": _pattern(",", ".")}
 
 _ENOUGH = 100
 """Cells that show whether a column is words."""
-_MOST_WORDS, _SHARE_OF_WORDS, _LEVELS = 3, 0.1, 20
-"""Different words in a column of numbers, their share of the cells, and numbers that are no levels."""
+MOST_WORDS, SHARE_OF_WORDS, FEW_LEVELS = 3, 0.1, 20
+"""Words in a column of numbers or dates, their share of the cells, and values that may be levels."""
 _ENOUGH_MARKED = 10
 """Numbers with three digits after their point of which some have fewer if it is a decimal one."""
 
 
 def numerals_of_column(cells: Sequence[str | None], prefer: str = ".") -> Numerals | None:
-    """As :func:`numerals_of`, of all cells of a column; gaps are missing, and so are a few words."""
+    """As :func:`numerals_of`, of all cells of a column; gaps are missing, and so are a few words.
+
+    Limits such as <0.05 and 90+ are numbers beside more than twenty different ones, or beside ranges such as
+    20-29, three or more that follow one another.
+    """
     words = _words(cells)
     numerals = None
     for some in (cells[:_ENOUGH], cells):  # other words show soon
         filled = {cell for cell in some if is_filled(cell) and cell.strip() not in words}
         numerals = numerals_of(filled, prefer)
         if filled and numerals is None:
-            return None
+            return _of_ranges(cells, prefer)
+    if len(filled) <= FEW_LEVELS and any(map(_is_limit, filled)):
+        return None  # <50 beside >50 are two levels
     return replace(numerals, words=words) if numerals is not None and words else numerals
+
+
+def _of_ranges(cells: Sequence[str | None], prefer: str) -> Numerals | None:
+    """How ranges such as 20-29 and 65+ are written, None if cells are none, or ranges overlap."""
+    some = [cell for cell in cells[:_ENOUGH] if is_filled(cell)]
+    if 2 * sum(len(_split(cell)) == 2 for cell in some) < len(some):
+        return None
+    filled = {cell for cell in cells if is_filled(cell)}
+    parts = [_split(_LIMIT_WORDS.sub("", cell)) for cell in filled]
+    last = numerals_of({part[-1] for part in parts}, prefer)  # 20-29 years
+    if last is None:
+        return None
+    ends = {one.strip().removesuffix(last.symbol).strip() for part in parts for one in part}
+    found = numerals_of(ends, prefer)
+    if found is None or any(re.match("0[0-9]", one) for one in ends):
+        return None
+    found = replace(found, symbol=found.symbol or last.symbol, ranges=True)
+    ranges = sorted(pair for pair in map(found.ends, filled) if pair is not None)
+    follow = all(before[1] <= after[0] for before, after in itertools.pairwise(ranges))
+    numbers = {found.read(cell) for cell in filled}
+    all_differ = None not in numbers and len(numbers) == len({cell.strip() for cell in filled})
+    return found if len(ranges) >= _LEAST_RANGES and follow and all_differ else None
+
+
+def _split(cell: str) -> tuple[str, ...]:
+    """The ends of a range as text, or the cell."""
+    found = _RANGE.fullmatch(cell.strip()) if len(cell) <= _LONGEST_RANGE else None
+    return (cell,) if found is None else (found[1], found[2])
 
 
 def _words(cells: Sequence[str | None]) -> tuple[str, ...]:
@@ -132,12 +205,16 @@ def _words(cells: Sequence[str | None]) -> tuple[str, ...]:
         return ()
     filled = Counter(cell.strip() for cell in cells if is_filled(cell))
     words = {word: n for word, n in filled.items() if _has_no_digit(word)}
-    few = len(words) <= _MOST_WORDS and sum(words.values()) <= _SHARE_OF_WORDS * filled.total()
-    return tuple(sorted(words)) if few and len(filled) - len(words) > _LEVELS else ()
+    few = len(words) <= MOST_WORDS and sum(words.values()) <= SHARE_OF_WORDS * filled.total()
+    return tuple(sorted(words)) if few and len(filled) - len(words) > FEW_LEVELS else ()
 
 
 def _has_no_digit(text: str) -> bool:
     return not any(map(str.isdigit, text)) and plain_number(text) is None
+
+
+def _is_limit(cell: str) -> bool:
+    return cell.strip().startswith(tuple(_LIMITS)) or cell.strip().endswith("+")
 
 
 def is_filled(cell: str | None) -> TypeGuard[str]:
@@ -208,7 +285,7 @@ def numerals_of(cells: Iterable[str], prefer: str = ".") -> Numerals | None:
         return None  # 0.5 beside 50%: one of them is a hundred times the other
     other = "," if prefer == "." else "."
     first, second = (_unless_odd(Numerals(decimal, symbol), cells) for decimal in (prefer, other))
-    if first and second and prefer == "." and _are_thousands(cells, symbol):
+    if first and second and prefer == "." and are_thousands(cells, symbol):
         return second
     return first or second
 
@@ -217,7 +294,7 @@ def _unless_odd(numerals: Numerals, cells: Sequence[str]) -> Numerals | None:
     return numerals if all(numerals.read(cell) is not None for cell in cells) else None
 
 
-def _are_thousands(cells: Sequence[str], symbol: str) -> bool:
+def are_thousands(cells: Sequence[str], symbol: str = "") -> bool:
     """Whether points stand between thousands: of a decimal point 4.648 € would not stand beside 648 €."""
     found = [match[0] for cell in cells if (match := re.search("[0-9][0-9.]*", cell))]
     marked = [one for one in found if "." in one]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, issparse
 
 from semigen.columns.checks import PLURAL, Matrix, check_cells, check_sparse, checked, wish
+from semigen.columns.dates import date_cells
 from semigen.columns.encoders import as_texts
 from semigen.columns.kinds import kind_by_type
 from semigen.columns.levels import encode
@@ -112,7 +113,8 @@ def read_columns(
     for one, series in inputs:
         j, levels = one.first, schema.levels[one.first]
         if one.encoded is not None:
-            found = one.encoded.encoder.read(one.name, series.to_list())
+            cells = date_cells(series) if one.encoded.kind == "date" else series.to_list()
+            found = one.encoded.encoder.read(one.name, cells)
             matrix[:, j : j + found.shape[1]] = found.toarray() if schema.kinds[j] == "word" else found
             continue
         if levels is not None:

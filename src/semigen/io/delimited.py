@@ -11,10 +11,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
+from semigen.columns.numerals import are_thousands
 from semigen.columns.tables import listing
 from semigen.exceptions import TableError
 from semigen.io.files import first_line
@@ -41,6 +43,7 @@ _WESTERN = re.compile(
     r"[«“‘„‚¿¡]?[A-Za-zÀ-ÖØ-öø-ÿŠšŽžŒœŸ’–]+[°²³ªº»”’™®…–—€]{0,2}|[€£¥§°±²³µ½¼¾«»“”‘’–—…•·©®™×]"
 )
 _LONGEST_CELL = 2**30
+_ROUNDING = 1e-6
 _LEAST_WIDTH = 3  # of codes: hours and months have two digits
 _MARKS = {  # the longest first: that of UTF-32 starts with that of UTF-16
     codecs.BOM_UTF32_LE: "utf-32",
@@ -129,7 +132,10 @@ class DelimitedFile:
         return "," if self.separator == ";" else self._reading.decimal
 
     def typed(self, text: Collection[str] = (), *, codes: bool = True) -> pa.Table:
-        """Columns with types told from all of their cells; those of ``text`` stay text, and so do codes."""
+        """Columns with types told from all of their cells.
+
+        Those of ``text`` stay text, and so do codes and numbers with points between thousands.
+        """
         table = self._read(
             arrow_csv.ConvertOptions(
                 null_values=[*WORDS_FOR_MISSING, *self._reading.missing],
@@ -138,11 +144,21 @@ class DelimitedFile:
                 column_types=dict.fromkeys(text, pa.string()),
             )
         )
-        found = self._codes(table) if codes else []
+        found = [*self._codes(table), *self._thousands(table)] if codes else []
         return self.typed({*text, *found}, codes=False) if found else table
 
     def _codes(self, table: pa.Table) -> list[str]:
         return [name for name, widths in self.widths(table).items() if widths.are_codes]
+
+    def _thousands(self, table: pa.Table) -> list[str]:
+        """The columns of numbers such as 2.509 beside 915 that are 2,509 and 915."""
+        floats = [one.name for one in table.schema if pa.types.is_floating(one.type)]
+        written = self.written([name for name in floats if _may_be_thousands(table[name])])
+        return [
+            name
+            for name, column in zip(written.column_names, written.columns, strict=True)
+            if are_thousands(column.filter(compute.is_valid(table[name])).unique().to_pylist())
+        ]
 
     def widths(self, table: pa.Table) -> dict[str, Widths]:
         """How the columns are written that are whole numbers in a table of this file."""
@@ -195,6 +211,15 @@ class DelimitedFile:
                 f"{self.path} cannot be read as a table: {said}. Rows are counted from 1 with the line of "
                 f"names; the separator is taken to be {self.separator!r} (--separator says another)."
             ) from error
+
+
+def _may_be_thousands(column: pa.ChunkedArray) -> bool:
+    """Whether numbers have up to three digits before and after their point, and some none after it."""
+    numbers = column.drop_null().to_numpy()
+    if not (np.abs(numbers) < 1000).all():
+        return False
+    digits = np.abs(1000 * numbers - np.rint(1000 * numbers)) < _ROUNDING
+    return bool(digits.all() and (numbers == np.rint(numbers)).any())
 
 
 def row_with(names: Collection[str], rows: Iterable[Sequence[str]]) -> int | None:

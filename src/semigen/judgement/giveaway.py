@@ -19,7 +19,11 @@ LEAST_TOLD = 44
 of them, so many are read right in 1 of 100 draws."""
 
 
-def telling_columns(table: ReadTable, code: Rows) -> list[Any]:
+LEAST_NAMED = 10
+"""The same where the values of the column are the names of the classes, as in a copy of the labels."""
+
+
+def telling_columns(table: ReadTable, code: Rows, classes: NDArray[Any] | None = None) -> list[Any]:
     """Names of the columns of which each value, or each range of values, is of one class.
 
     A level of a category belongs to one class; values of a number are cut into no more ranges than there are
@@ -32,10 +36,13 @@ def telling_columns(table: ReadTable, code: Rows) -> list[Any]:
         Sparse rows have no such columns.
     code : ndarray of shape (n,), intp
         Classes; negative for rows without one.
+    classes : ndarray of shape (K,) or None
+        Their names.
     """
     known = np.flatnonzero(code >= 0)
     count = np.bincount(code[known])
-    if issparse(table.matrix) or count.sum() - count.max(initial=0) < LEAST_TOLD:
+    told_at_most = count.sum() - count.max(initial=0)
+    if issparse(table.matrix) or told_at_most < min(LEAST_TOLD, LEAST_NAMED):
         return []
     rows, own = np.asarray(table.matrix[known], dtype=np.float64), code[known]
     most = np.count_nonzero(count)
@@ -49,6 +56,10 @@ def telling_columns(table: ReadTable, code: Rows) -> list[Any]:
         if group is None:
             continue
         names, first = np.unique(group, return_index=True)
+        levels = table.schema.levels[one.first]
+        if levels and classes is not None and _are_named(values[first], levels, classes[own[first]]):
+            found.append(one.name)
+            continue
         told = count.copy()
         np.subtract.at(told, own[first], 1)
         if (is_level or len(names) <= most) and told.sum() - told.max() >= LEAST_TOLD:
@@ -65,6 +76,14 @@ def sentence(names: Sequence[str]) -> str:
         f"Column {first} alone tells the class of every labeled row{too}: {which} known when predictions are "
         "made?"
     )
+
+
+def _are_named(values: Array, levels: Sequence[Any], classes: NDArray[Any]) -> bool:
+    """Whether the name of each level is that of its class."""
+    if np.isnan(values).any():
+        return False
+    pairs = zip((levels[int(value)] for value in values), classes.tolist(), strict=True)
+    return all(str(level).strip().casefold() == str(name).strip().casefold() for level, name in pairs)
 
 
 def _groups(values: Array, own: Rows, is_level: bool) -> Rows | None:

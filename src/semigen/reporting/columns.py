@@ -74,7 +74,9 @@ def telling(evidence: Evidence) -> list[Any] | None:
     """The columns of which each alone tells the class of every labeled row; None where there are none."""
     if evidence.table is None or not evidence.cells:
         return None
-    return [plain(one) for one in telling_columns(evidence.table, evidence.code)] or None
+    return [
+        plain(one) for one in telling_columns(evidence.table, evidence.code, evidence.model.classes_)
+    ] or None
 
 
 def columns_by_class(evidence: Evidence, names: list[Any]) -> list[dict[str, Any]] | None:

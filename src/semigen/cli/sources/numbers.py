@@ -35,7 +35,7 @@ def read_written_numbers(
     as_numbers : collection of str
         Columns that are numbers, however they are written.
     prefer : str
-        The decimal mark where the cells leave it open.
+        The decimal mark where all cells leave it open; where those of one column do not, its mark is meant.
 
     Returns
     -------
@@ -46,15 +46,10 @@ def read_written_numbers(
     """
     found: dict[str, Numerals] = {}
     examples: list[str] = []
-    for position, name in enumerate(table.column_names):
-        column = table.column(position)
-        if name in as_text or not is_text(column.type) or pa.types.is_dictionary(column.type):
-            continue
-        cells = column.to_pylist()
-        numerals = numerals_of_column(cells, prefer)
-        if numerals is None:
-            continue
-        odd = next((cell for cell in cells if numerals.is_filled(cell) and plain_number(cell) is None), None)
+    for name, (cells, numerals) in _numerals(table, as_text, prefer).items():
+        position = table.column_names.index(name)
+        filled = filter(numerals.is_filled, cells)
+        odd = next((cell for cell in filled if plain_number(cell) != numerals.read(cell)), None)
         told = [] if odd is None else [f"{odd.strip()!r} is {numerals.read(odd):,g}"]
         if odd is not None or numerals.words or are_numbers_with_gaps(cells):
             told += [f"{word.strip()!r} is missing" for word in numerals.missing(gap_of(cells))]
@@ -67,6 +62,33 @@ def read_written_numbers(
     cure = "To read one as it is written, add --as COLUMN=category"
     notes = (f"read as numbers: {listing(examples)}. {cure}",) if examples else ()
     return table, found, notes
+
+
+def _numerals(
+    table: pa.Table, as_text: Collection[str], prefer: str
+) -> dict[str, tuple[list[Any], Numerals]]:
+    """The cells of text columns that are numbers, and how they are written.
+
+    Where a column tells that its decimal mark is the other one, and no column tells against it, it is that
+    of the table: 20,412 is 20.412 beside 1.250,5.
+    """
+    texts = {
+        name: column.to_pylist()
+        for name, column in zip(table.column_names, table.columns, strict=True)
+        if name not in as_text and is_text(column.type) and not pa.types.is_dictionary(column.type)
+    }
+
+    def found(mark: str) -> dict[str, tuple[list[Any], Numerals]]:
+        read = ((name, cells, numerals_of_column(cells, mark)) for name, cells in texts.items())
+        return {name: (cells, numerals) for name, cells, numerals in read if numerals is not None}
+
+    first, other = found(prefer), "," if prefer == "." else "."
+    if all(numerals.decimal == prefer for _, numerals in first.values()):
+        return first
+    second = found(other)
+    points = any(map(pa.types.is_floating, table.schema.types))  # as a program writes them
+    agree = all(numerals.decimal == other for _, numerals in second.values())
+    return second if agree and not (points and other == ",") else first
 
 
 def read_numbers_again(
@@ -92,8 +114,10 @@ def read_numbers_again(
             continue
         known = noted.get(name)
         cells = column.to_pylist()
-        numerals = Numerals(**known) if known else (numerals_of_column(cells, prefer) or Numerals())
-        numerals = numerals if known else replace(numerals, words=())  # no word was missing in the fit
+        numerals = Numerals(**known) if known else Numerals()
+        if not known and numerals.read_column(cells)[1]:
+            found = numerals_of_column(cells, prefer) or numerals
+            numerals = replace(found, words=())  # no word was missing in the fit
         if asked == ",":
             numerals = replace(numerals, decimal=asked)
         numbers, bad = numerals.read_column(cells)

@@ -200,7 +200,8 @@ def reads(
         table, numbers = opened.table.select(names), set(names) - set(_not_numbers(model))
         return read_numbers_again(table, numbers, numerals, opened.decimal, path, decimal)
 
-    return names, text_levels, features
+    commas = [name for name, one in numerals.items() if one["decimal"] == ","]  # 2.509 is 2,509 there
+    return names, [*text_levels, *commas], features
 
 
 def _sorted_out(

@@ -10,7 +10,7 @@ from semigen.judgement.study import Study
 
 def telling(study: Study) -> Finding | None:
     """Columns of which each alone tells the class of every labeled row."""
-    names = telling_columns(study.table, study.labels.hard)
+    names = telling_columns(study.table, study.labels.hard, study.labels.classes)
     if not names:
         return None
     return Finding(

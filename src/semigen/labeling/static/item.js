@@ -53,8 +53,9 @@ function cell({ name, value, percentile, rare }) {
     shown.firstChild.classList.add("long-value");
     shown.firstChild.tabIndex = 0; // to scroll by keyboard
   }
-  const odd = rare || percentile < LOW || percentile > 100 - LOW;
-  if (typeof percentile === "number") {
+  const ranked = typeof percentile === "number";
+  const odd = rare || (ranked && (percentile < LOW || percentile > 100 - LOW));
+  if (ranked) {
     const where = say("percentile", { p: Math.round(percentile) });
     shown.append(
       make("span", { class: "place", title: where, "aria-hidden": "true", style: { "--at": percentile / 100 } }),

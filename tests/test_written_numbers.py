@@ -1,0 +1,252 @@
+"""Numbers and dates as people write them: what was meant is read, in tables to come as in that of the fit."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from frames import frame, library
+from semigen.cli.sources import ReadOptions, TableSource
+from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
+from semigen.columns import describe, infer, learn, read
+from semigen.columns.dates import dates_of_column
+from semigen.columns.encoders import learn_date
+from semigen.columns.numerals import Numerals, numerals_of, numerals_of_column
+from semigen.exceptions import ColumnError, ColumnWarning
+from semigen.io.delimited import Reading
+from semigen.io.tables import open_table
+
+__all__ = ["frame", "library"]  # fixtures
+
+
+def turned(text: str) -> str:
+    """Points as commas and commas as points."""
+    return text.translate(str.maketrans(",.", ".,"))
+
+
+RNG = np.random.default_rng(0)
+WHOLE = np.append(RNG.integers(100, 9_000, 60), [915, 2_500])
+PARTS = RNG.uniform(0, 4_000, 62).round(2)
+WRITTEN = {
+    "thousands": (WHOLE, [f"{x:,}" for x in WHOLE]),
+    "parts": (PARTS, [f"{x:,.2f}" for x in PARTS]),
+    "limits": (PARTS, [f"{'<>≤~'[j % 4] if j % 5 == 0 else ''}{x:.2f}" for j, x in enumerate(PARTS)]),
+    "or more": (WHOLE, [f"{x}+" if x > 8_000 else f"{x}" for x in WHOLE]),
+    "points": (PARTS, [f"{x:.2f}/4000.0" for x in PARTS]),
+    "share below 1": (PARTS / 4_000, [f"{x:.9f}" for x in PARTS / 4_000]),
+}
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_table_is_read_as_it_was_meant_and_so_is_every_part_of_it(tmp_path, separator, swapped):
+    cells = {name: [turned(x) if swapped else x for x in texts] for name, (_, texts) in WRITTEN.items()}
+    table = pd.DataFrame({**cells, "y": np.where(np.arange(62) % 2, "a", "b")})
+    table.to_csv(tmp_path / "fit.csv", index=False, sep=separator)
+    source = TableSource.read(tmp_path / "fit.csv", "y")
+    found = source.rows.features.to_pydict()
+    assert found == {name: pytest.approx(numbers.tolist()) for name, (numbers, _) in WRITTEN.items()}
+    model = SimpleNamespace(schema_=learn(source.rows.features)[0])
+    noted = {"target": "y", "reading": source.reading}
+    for j in range(0, 62, 5):  # a single row leaves more open than the table
+        table.iloc[[j]].to_csv(tmp_path / "new.csv", index=False, sep=separator)
+        rows = TableSource.read_new(
+            tmp_path / "new.csv", model, Path("model"), None, noted, ReadOptions()
+        ).features.to_pydict()
+        assert rows == {name: pytest.approx([numbers[j]]) for name, (numbers, _) in WRITTEN.items()}
+
+
+def test_measurements_with_three_decimals_are_no_thousands(tmp_path):
+    for cells in (
+        ["1.250", "0.125", *(f"{j}.{j + 100}" for j in range(1, 30)), "7"],
+        ["1.25", *(f"{j}.{j + 100}" for j in range(1, 30)), "7"],
+        [f"{j}.{j + 100}" for j in range(1, 30)],
+        ["1250.125", *(f"{j}.{j + 100}" for j in range(1, 30)), "7"],
+    ):
+        pd.DataFrame({"x": cells, "z": "a"}).to_csv(tmp_path / "x.csv", index=False)
+        assert open_table(tmp_path / "x.csv", Reading()).typed()["x"].to_pylist() == list(map(float, cells))
+
+
+def test_one_decimal_mark_for_a_table_unless_its_columns_disagree():
+    doubt, comma, point = ["20,412", "7,125"], ["1.250,5", "3"], ["1,250.5", "3"]
+    read = {
+        name: read_written_numbers(pa.table(table), [], [], ".")[0]["x"].to_pylist()
+        for name, table in {
+            "alone": {"x": doubt},
+            "comma": {"x": doubt, "other": comma},
+            "both": {"x": doubt, "other": comma, "third": point},
+            "program": {"x": doubt, "other": comma, "third": [1.5, 2.5]},
+        }.items()
+    }
+    assert read == {
+        name: [20.412, 7.125] if name == "comma" else [20412.0, 7125.0]
+        for name in ("alone", "comma", "both", "program")
+    }
+
+
+def test_a_column_that_a_program_wrote_is_no_column_of_the_fit():
+    numerals = Numerals(",", " kg")
+    assert numerals.read_column(["672.812", "2672.8"]) == ([672.812, 2672.8], [])
+    assert numerals.read_column(["672.812", "2.672"]) == ([672812, 2672], [])
+    assert numerals.read_column(["672.812", "2672.8", "x"])[1] == [2]
+    columns = pa.table({"x": ["2.509", *["1.125"] * 10, "7"]})  # the fit had numbers, and so has this table
+    again = read_numbers_again(columns, ["x"], {}, ",", Path("new.csv"))
+    assert again["x"].to_pylist() == [2.509, *[1.125] * 10, 7]
+
+
+def test_numbers_do_not_begin_with_zeros_between_thousands():
+    assert numerals_of(["0,123", "0,45"]).read("0,123") == 0.123
+    assert numerals_of(["0,123", "0,456"]).read("0,456") == 0.456
+
+
+def test_limits_of_few_values_are_levels(frame):
+    """Of <50 and >50 the numbers are one."""
+    many = [f"{j}" for j in range(21)]
+    assert numerals_of_column(["<50", ">50"] * 20) is None
+    assert numerals_of_column([*many[:19], "<50"]) is None
+    assert numerals_of_column([*many, "<50"]) == Numerals()
+    assert describe(frame({"x": ["<50", ">50"] * 20}))[0].kind == "category"
+    assert describe(frame({"x": ["1", "2", "3", "4", "5+"] * 20}))[0].kind == "category"
+    with pytest.warns(ColumnWarning, match="'<50' is 50"):
+        assert_array_equal(learn(frame({"x": [*many, "<50"]}))[1][:, 0], [*range(21), 50])
+
+
+def test_points_of_one_maximum_are_numbers_and_other_fractions_are_not():
+    assert numerals_of(["4/5", "3.5/5"]) == Numerals(".", "/5")
+    assert numerals_of(["4 / 5", "3 / 5"]).read("3 / 5") == 3
+    for cells in (["4/5", "4/15"], ["120/80", "110/70"], ["12/31/2020", "11/30/2020"]):
+        assert numerals_of(cells) is None
+
+
+RANGES = {
+    "ages": (["18-24", "25-34", "35-44", "65+", "Under 18"], [21, 29.5, 39.5, 65, 18]),
+    "words": (["18 to 24", "25 to 34", "35 to 44", "65 and over", "less than 18"], [21, 29.5, 39.5, 65, 18]),
+    "years": (["1-5 years", "5-9 years", "10-14 years", "20+ years"], [3, 7, 12, 20]),
+    "dollars": (["$10,000-$19,999", "$20,000-$29,999", "$30,000–49,999"], [14999.5, 24999.5, 39999.5]),
+    "thousands": (["10k-20k", "20k-30k", "30k-40k", ">40k"], [15, 25, 35, 40]),
+    "percent": (["0-5%", "5-10%", "10-20%"], [2.5, 7.5, 15]),
+    "commas": (["0,5-1,0", "1,0-1,5", "1,5-2,0"], [0.75, 1.25, 1.75]),
+    "gaps": (["20-29", "?", "30-39", "40-49"], [24.5, np.nan, 34.5, 44.5]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(RANGES))
+def test_ranges_that_follow_one_another_are_their_middle(frame, name):
+    cells, numbers = RANGES[name]
+    found = numerals_of_column(cells * 9)
+    assert [np.nan if cell == "?" else found.read(cell) for cell in cells] == pytest.approx(
+        numbers, nan_ok=True
+    )
+    with pytest.warns(ColumnWarning, match="became numbers"):
+        schema, matrix = learn(frame({"x": cells * 9}))
+    assert_allclose(matrix[:, 0], numbers * 9)
+    assert_allclose(read(schema, frame({"x": cells[:1]})), [numbers[:1]])
+    table, numerals, notes = read_written_numbers(pa.table({"x": cells * 9}), [], [], ".")
+    assert table["x"].to_pylist() == pytest.approx([None if x != x else x for x in numbers * 9])
+    assert notes[0].startswith(f"read as numbers: x ({cells[0]!r} is ")
+    noted = {"x": asdict(numerals["x"])}
+    again = read_numbers_again(pa.table({"x": cells[1:]}), ["x"], noted, ".", Path("new.csv"))
+    assert again["x"].to_pylist() == table["x"].to_pylist()[1 : len(cells)]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["2-1", "1-0", "3-2", "0-0"],
+        ["12-45", "13-44", "14-90"],
+        ["01-02", "03-04", "05-06"],
+        ["2020-01", "2020-02", "2020-03"],
+        ["555-1234", "556-2345", "557-3456"],
+        ["20-29", "30-39"],
+        ["20-29", "30-39", "40-49", "old"],
+        ["10-20", "20-30", "30-40", "15"],
+        ["1-2-3", "4-5-6", "7-8-9"],
+        ["a-1", "b-2", "c-3"],
+        ["<50", ">50", "50-60"],
+    ],
+    ids=lambda cells: cells[0],
+)
+def test_other_texts_with_dashes_are_no_ranges(frame, cells):
+    assert numerals_of_column(cells * 9) is None
+    assert infer(nw.from_native(frame({"x": cells * 9})).get_column("x")) == "category"
+
+
+# --- the same kinds in a data frame
+
+
+def test_repeated_values_with_units_or_dates_are_no_levels(frame):
+    shares = [f"{j % 30} %" for j in range(300)]
+    days = [f"{j % 28 + 1:02d}/{j % 12 + 1:02d}/2024" for j in range(400)]
+    for cells, kind in ((shares, "number"), (days, "date"), (days[:3] * 60, "category")):
+        assert infer(nw.from_native(frame({"x": cells})).get_column("x")) == kind
+
+
+# --- dates
+
+
+DAYS = [dt.datetime(2024, 1, 1) + dt.timedelta(days=9 * j, hours=5 * j % 24) for j in range(60)]
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%S", "%d/%m/%Y", "%m/%d/%Y %H:%M", "%H:%M", "%d %b %Y"])
+@pytest.mark.parametrize("odd", ["soon", "0000-00-00", "31/02/2024", "24:61"])
+def test_a_few_cells_that_are_no_dates_are_missing(frame, form, odd):
+    days = [*DAYS, *(dt.datetime(2020, 3, 2, hour, 7 * hour % 60) for hour in range(24))]
+    good = [day.strftime(form) for day in days]
+    cells = [*good[:5], f" {odd} ", *good[5:], odd]
+    missing = np.isin(np.arange(len(cells)), [5, len(cells) - 1])
+    (found,) = describe(frame({"x": cells}))
+    assert (found.kind, found.n_missing) == ("date", 2)
+    assert found.reason.endswith(f"; {odd!r} is missing")
+    with pytest.warns(ColumnWarning, match=rf"\('{odd}' is missing\)"):
+        schema, matrix = learn(frame({"x": cells}))
+    clean, expected = learn(frame({"x": good}), {"x": "date"})
+    assert clean.names == schema.names
+    assert np.isnan(matrix[missing]).all()
+    assert_array_equal(matrix[~missing], expected)
+    assert_array_equal(read(schema, frame({"x": [good[1], odd]})), np.vstack([expected[1], matrix[5]]))
+    with pytest.raises(ColumnError, match="its cell in row 1 is 'late'"):
+        read(schema, frame({"x": [good[1], "late"]}))
+
+
+@pytest.mark.parametrize(
+    "odd", [["a", "b", "c", "d"], ["soon"] * 9, ["7A", "8A", "9A", "7B"]], ids=["many", "often", "codes"]
+)
+def test_other_cells_among_dates_are_text(odd):
+    assert dates_of_column([*(day.strftime("%d/%m/%Y") for day in DAYS), *odd]) is None
+    assert dates_of_column([*(day.strftime("%d/%m/%Y") for day in DAYS[:20]), odd[0]]) is None
+
+
+def test_the_order_of_day_and_month_is_that_of_most_cells():
+    """Three cells are no reason to take the day for the month."""
+    days = [day.strftime("%d/%m/%Y") for day in DAYS if day.day <= 12]
+    days += [f"{j % 12 + 1:02d}/{j % 11 + 1:02d}/2023" for j in range(132)]
+    assert dates_of_column([*days, "13/01/2024"]) == ("%d/%m/%Y", ())
+    assert dates_of_column([*days, "13/01/2024", "soon"]) == ("%d/%m/%Y", ("soon",))
+    assert dates_of_column([*days, "01/13/2024", "01/14/2024", "15/01/2024"]) == ("%m/%d/%Y", ("15/01/2024",))
+
+
+def test_dates_of_a_type_are_read_as_their_cells_are(frame):
+    """Whole columns at once give what one cell after the other gives."""
+    berlin = pd.Series(DAYS).dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin")
+    for cells in (
+        [*DAYS, None],
+        [*(day.date() for day in DAYS), None],
+        [*(day - DAYS[7] for day in DAYS), None],
+        [*berlin.dt.to_pydatetime().tolist(), None] if frame is pd.DataFrame else [None, *DAYS],
+        [dt.datetime(1890, 5, 1, 12, 30, 1, 7), None, *DAYS],
+    ):
+        table = frame({"x": cells})
+        schema, matrix = learn(table, {"x": "date"})
+        twin = learn_date("x", cells)
+        (one,) = schema.encoded
+        assert asdict(one.encoder) == asdict(twin)
+        assert_allclose(matrix, twin.read("x", cells), rtol=1e-15)
