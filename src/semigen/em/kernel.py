@@ -68,14 +68,14 @@ def responsibilities(
     few = len(labels.log_table) <= walk.chunk_rows  # hard labels: one table serves all chunks
     if few:
         of_pattern = log_offsets(mixture, params, labels.log_table, labels.pattern_labeled)
+    log_joint = getattr(type(walk), "log_joint", Walk.log_joint)  # which walks of others need not have
     for piece in chunks(block.rows_by_pattern, walk.chunk_rows):
         pattern = patterns(labels, piece)
-        values = walk.log_prob(block.x[piece])
         if few:
             offsets = of_pattern[pattern]
         else:
             offsets = log_offsets(mixture, params, labels.log_table[pattern], pattern != UNLABELED_PATTERN)
-        values += offsets.T.astype(values.dtype, copy=False)
+        values = log_joint(walk, block.x[piece], offsets.T)
         yield piece, *normalize(values, block.weight[piece] if weighted else None)
 
 

@@ -86,6 +86,11 @@ class GaussianWalk(Walk):
     def log_prob(self, x: NDArray[Any]) -> Floats:
         return self._scatter.log_normal(x)
 
+    def log_joint(self, x: NDArray[Any], offset: Array) -> Floats:
+        if offset.shape[1] > 1 or not np.isfinite(offset).all():
+            return super().log_joint(x, offset)
+        return self._scatter.log_normal(x, offset)
+
     def add(self, resp: Floats) -> None:
         self._scatter.add(resp)
 

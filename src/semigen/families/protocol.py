@@ -50,6 +50,12 @@ class Walk(Protocol):
         """Log p(x | component), (C, rows), in memory that the caller and the next call may overwrite."""
         ...
 
+    def log_joint(self, x: Any, offset: Array) -> Floats:
+        """:meth:`log_prob` plus ``offset`` (C, 1) or (C, rows), which may be -inf, in the same memory."""
+        total = self.log_prob(x)
+        total += offset.astype(total.dtype, copy=False)
+        return total
+
     def add(self, resp: Floats) -> None:
         """Add the rows of the last :meth:`log_prob`, weighted by ``resp`` (C, rows), of either sign."""
         ...

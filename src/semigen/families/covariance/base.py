@@ -129,13 +129,20 @@ class ScatterWalk(ABC):
             distance.clip(0.0, farthest, out=distance)
         return distance
 
-    def log_normal(self, x: NDArray[Any]) -> Floats:
-        """``-½ (distance + log|Σ| + n log 2π)`` of the n observed values of each row, (C, rows)."""
+    def log_normal(self, x: NDArray[Any], offset: Array | float = 0.0) -> Floats:
+        """``offset - ½ (distance + log|Σ| + n log 2π)`` of the n observed values of each row, (C, rows).
+
+        ``offset`` (C, 1) holds numbers.
+        """
         log_prob = self.bounded_distances(x, power=0.5)
         log_prob *= -0.5
-        constant = -0.5 * (self.n_observed * LOG_2PI + self.log_det)
-        log_prob += constant.astype(log_prob.dtype, copy=False)
+        log_prob += (self.log_scale + offset).astype(log_prob.dtype, copy=False)
         return log_prob
+
+    @property
+    def log_scale(self) -> Array:
+        """``-½ (log|Σ| + n log 2π)`` of the rows of the last :meth:`distances`, (C, 1) or (C, rows)."""
+        return np.asarray(-0.5 * (self.n_observed * LOG_2PI + self.log_det))
 
     @abstractmethod
     def add(self, resp: Floats, spread: Floats | None = None) -> None:

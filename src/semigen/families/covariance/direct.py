@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from semigen.families.covariance.base import (
     COMPLETE_BYTES,
-    LOG_2PI,
     MOST_ROWS,
     Array,
     CompleteWalk,
@@ -52,6 +51,7 @@ class DirectWalk(CompleteWalk):
         """By how much ``y`` is more than the row less the center, (D,)."""
         self.mean = params.mean + self.moved
         self._centers = not near
+        self._key = b""
 
     @abstractmethod
     def weights(self, factor: float, constant: Array) -> tuple[Array, ...]:
@@ -65,16 +65,19 @@ class DirectWalk(CompleteWalk):
     def _of_distances(self) -> tuple[Array, ...]:
         return self.weights(1.0, self.constant)
 
-    @cached_property
-    def _of_log(self) -> tuple[Array, ...]:
-        return self.weights(-0.5, -0.5 * (self.constant + self.n_observed * LOG_2PI + self.log_det))
+    def _of_log(self, offset: Array | float) -> tuple[Array, ...]:
+        key = np.asarray(offset).tobytes()
+        if key != self._key:  # chunk after chunk has the same
+            self._key = key
+            self._log_weights = self.weights(-0.5, self.log_scale - 0.5 * self.constant + offset)
+        return self._log_weights
 
     def distances(self, x: NDArray[Any]) -> Floats:
         return self.form(x, *self._of_distances)
 
-    def log_normal(self, x: NDArray[Any]) -> Floats:
+    def log_normal(self, x: NDArray[Any], offset: Array | float = 0.0) -> Floats:
         with np.errstate(over="ignore", invalid="ignore"):
-            log_prob = self.form(x, *self._of_log)
+            log_prob = self.form(x, *self._of_log(offset))
         if not log_prob.min(initial=0.0) >= -FARTHEST:  # NaN is not
             np.fmax(log_prob, -FARTHEST, out=log_prob)
         return log_prob

@@ -60,8 +60,8 @@ class MissingWalk(ScatterWalk):
         self.n_observed, self.log_det = self._active.n_observed, self._active.log_det
         return result
 
-    def log_normal(self, x: NDArray[Any]) -> Floats:
-        return self._walk_of(x).log_normal(x)
+    def log_normal(self, x: NDArray[Any], offset: Array | float = 0.0) -> Floats:
+        return self._walk_of(x).log_normal(x, offset)
 
     def _walk_of(self, x: NDArray[Any]) -> ScatterWalk:
         self._active = self._filling if np.isnan(x[:, self._columns]).any() else self._complete
