@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -86,10 +87,8 @@ class GaussianWalk(Walk):
     def log_prob(self, x: NDArray[Any]) -> Floats:
         return self._scatter.log_normal(x)
 
-    def log_joint(self, x: NDArray[Any], offset: Array) -> Floats:
-        if offset.shape[1] > 1 or not np.isfinite(offset).all():
-            return super().log_joint(x, offset)
-        return self._scatter.log_normal(x, offset)
+    def joint(self, offset: Array) -> Callable[[Any], Floats]:
+        return self._scatter.joint(offset)
 
     def add(self, resp: Floats) -> None:
         self._scatter.add(resp)

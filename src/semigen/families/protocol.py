@@ -12,6 +12,7 @@ cell is NaN: its row counts with the density of the observed values.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -50,11 +51,18 @@ class Walk(Protocol):
         """Log p(x | component), (C, rows), in memory that the caller and the next call may overwrite."""
         ...
 
-    def log_joint(self, x: Any, offset: Array) -> Floats:
-        """:meth:`log_prob` plus ``offset`` (C, 1) or (C, rows), which may be -inf, in the same memory."""
-        total = self.log_prob(x)
-        total += offset.astype(total.dtype, copy=False)
-        return total
+    def joint(self, offset: Array) -> Callable[[Any], Floats]:
+        """What gives :meth:`log_prob` plus numbers ``offset`` (C, 1), a walk's own quick way.
+
+        Rows too far away may have no numbers. A walk need not have this method.
+        """
+
+        def log_joint(x: Any) -> Floats:
+            total = self.log_prob(x)
+            total += offset.astype(total.dtype, copy=False)
+            return total
+
+        return log_joint
 
     def add(self, resp: Floats) -> None:
         """Add the rows of the last :meth:`log_prob`, weighted by ``resp`` (C, rows), of either sign."""

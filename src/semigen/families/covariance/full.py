@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -183,21 +183,18 @@ class FullWalk(CompleteWalk):
             total += part
         return total
 
-    @cached_property
-    def _of_log(self) -> list[Floats]:
-        return [stacked * self.dtype.type(np.sqrt(0.5)) for stacked in self._stacked]
+    def joint(self, offset: Array) -> Callable[[NDArray[Any]], Floats]:
+        constant = (self.log_scale + offset).astype(self.dtype)
+        stacks = [stacked * self.dtype.type(np.sqrt(0.5)) for stacked in self._stacked]
 
-    def log_normal(self, x: NDArray[Any], offset: Array | float = 0.0) -> Floats:
-        self.load(x)
-        total = self.scratch("distances", len(self.weight), len(x))
-        rest: Floats = (self.log_scale + offset).astype(self.dtype, copy=False)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for part in self._squares(self._of_log):
+        def log_joint(x: NDArray[Any]) -> Floats:
+            self.load(x)
+            total, rest = self.scratch("distances", len(self.weight), len(x)), constant
+            for part in self._squares(stacks):
                 rest = np.subtract(rest, part, out=total)
-        farthest = -0.5 * float(np.finfo(self.dtype).max) ** 0.5
-        if not total.min(initial=0.0) >= farthest:  # NaN is not
-            np.fmax(total, farthest, out=total)
-        return total
+            return total
+
+        return log_joint
 
     def add_second(self, resp: Floats) -> None:
         used = resp != 0
