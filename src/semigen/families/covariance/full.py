@@ -215,10 +215,11 @@ class FullWalk(CompleteWalk):
                 self._second[c] += weighted_sums(y * resp[c].take(rows), y.T)
 
     def second(self) -> Second:
-        matrices = self._second.copy()
+        matrices = self._second
         n_features = matrices.shape[1]
         for (a, b), sums in zip(self._cuts, self._sums, strict=True):
             matrices[:, a:b, a:] += sums.reshape(n_features - a, -1, b - a).transpose(1, 2, 0)
+            sums.fill(0.0)
             matrices[:, b:, a:b] = matrices[:, a:b, b:].transpose(0, 2, 1)  # was left to symmetry
         total = matrices + matrices.transpose(0, 2, 1)
         total *= 0.5
