@@ -120,16 +120,20 @@ def _expected(mixture: Mixture, params: Params, block: Block, dtype: Any, *, qui
     parts = np.zeros((2, mixture.n_components))
     noise = no_label_counts(mixture)
     log_sums = None
+    known = block.labels.are_alike and getattr(walk, "mass", None) is not None
     for piece, pattern, values in log_joints(mixture, params, block, walk, quick=quick):
         log_sums = log_sums or LogSums(len(block.rows), values.dtype)
         resp = log_sums.shares(values, block.weight[piece])
         walk.add(resp)
-        add_parts(parts, resp, pattern)
+        if not known:
+            add_parts(parts, resp, pattern)
         if noise is not None:
             each = block.labels.pattern[piece]
             noise += label_counts(mixture, params, block.labels.log_table, each, resp)
     log_lik = 0.0
     if log_sums is not None:
+        if known:
+            parts[UNLABELED if pattern[0] == UNLABELED_PATTERN else LABELED] = walk.mass
         weight = block.weight if len(block.rows) == len(block.weight) else block.weight[block.rows]
         if block.missing is not None:
             weight = block.weight[block.rows_by_pattern]

@@ -13,6 +13,7 @@ from semigen.arrays.pieces import Indices
 from semigen.data.blocks import Missing
 from semigen.families.covariance.base import (
     LOG_2PI,
+    CompleteWalk,
     LocationShape,
     Moments,
     NormalInverseWishart,
@@ -86,6 +87,10 @@ class GaussianWalk(Walk):
 
     def log_prob(self, x: NDArray[Any]) -> Floats:
         return self._scatter.log_normal(x)
+
+    @property
+    def mass(self) -> Array | None:
+        return self._scatter.weight if isinstance(self._scatter, CompleteWalk) else None
 
     def joint(self, offset: Array) -> Callable[[Any], Floats]:
         return self._scatter.joint(offset)

@@ -51,6 +51,11 @@ class Walk(Protocol):
         """Log p(x | component), (C, rows), in memory that the caller and the next call may overwrite."""
         ...
 
+    @property
+    def mass(self) -> Array | None:
+        """``Σ resp`` of what was added, (C,), where the walk adds it up anyway; a walk need not have it."""
+        return None
+
     def joint(self, offset: Array) -> Callable[[Any], Floats]:
         """What gives :meth:`log_prob` plus numbers ``offset`` (C, 1), a walk's own quick way.
 

@@ -220,7 +220,7 @@ class CompleteWalk(ScatterWalk):
         return np.matmul(weights, rows, out=self.scratch(name, len(weights), rows.shape[1]))
 
     def add(self, resp: Floats, spread: Floats | None = None) -> None:
-        self.weight += resp.sum(axis=1, dtype=np.float64)
+        self.weight += np.add.reduce(resp, axis=1, dtype=np.float64)
         self.first += weighted_sums(resp, self.y.T)
         self.add_second(resp)
 
