@@ -44,6 +44,19 @@ def test_the_quick_way_gives_the_careful_ones_sums(covariance, holes, rng):
         block = replace(data.at(np.arange(300)[rows]), missing=data.missing)
         careful, quick = (_expected(mixture, params, block, np.float64, quick=way) for way in (False, True))
         assert_same_record(quick, careful, rtol=1e-12, atol=1e-11)
+        labeled = block.labels.is_labeled
+        parts = [block.weight[~labeled].sum(), block.weight[labeled].sum()]
+        np.testing.assert_allclose(quick.weight.sum(axis=1), parts, rtol=1e-12)
+
+
+@pytest.mark.parametrize("covariance", COVARIANCES)
+def test_sums_can_be_asked_for_twice(covariance, rng):
+    mixture, params, data = problem(rng, Gaussian(covariance))
+    walk = mixture.family.walk(params.family, np.float64)
+    walk.log_prob(data.x)
+    walk.add(rng.random((3, 300)))
+    before = copy.deepcopy(walk.stats())
+    assert_same_record(walk.stats(), before)
 
 
 class WithoutJoint:
