@@ -226,3 +226,42 @@ def test_links_to_nothing_and_files_of_another_kind_are_told(tmp_path, read):
         read(tmp_path, "y")
     (tmp_path / "_SUCCESS").write_text("")
     assert cells(read(str(tmp_path / "*.parquet"), "y"), "u") == ROWS["u"].to_pylist()
+
+
+def test_a_column_may_not_be_another_one_than_its_folder_says(tmp_path):
+    for cell in (1, 2):
+        (tmp_path / f"v={cell}").mkdir()
+        same = pa.array([cell] * 4, pa.int32())
+        write(ROWS.append_column("v", same), tmp_path / f"v={cell}" / "t.parquet")
+    assert cells(semigen.data.from_files(tmp_path, "y"), "v") == [1] * 4 + [2] * 4
+    write(ROWS.append_column("v", pa.array([2, 2, 3, 2], pa.int32())), tmp_path / "v=2" / "t.parquet")
+    with pytest.raises(
+        TableError, match=r"v=2.t\.parquet: column 'v' has the cell 3, and .* folder says 2: give"
+    ):
+        semigen.data.from_files(tmp_path, "y")
+    for cell in (1, 2):
+        write(ROWS.append_column("v", pa.array([0.5] * 4)), tmp_path / f"v={cell}" / "t.parquet")
+    with pytest.raises(TableError, match=r"incompatible types.*A folder named 'a=1' is a column a, too"):
+        semigen.data.from_files(tmp_path, "y")
+
+
+def test_names_that_repeat_in_a_parquet_file_are_told_with_a_cure(tmp_path):
+    write(ROWS.append_column("u", ROWS["u"]), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match=r"duplicate field names\. Give each column a name of its own"):
+        semigen.data.from_files(tmp_path / "t.parquet", "y")
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".arrow"])
+def test_text_that_is_no_text_is_placed(tmp_path, ending):
+    bytes_ = pa.array([b"caf\xe9", b"a", None, b"b"], pa.binary())
+    text = pa.StringArray.from_buffers(4, bytes_.buffers()[1], bytes_.buffers()[2], bytes_.buffers()[0])
+    path = (tmp_path / "t").with_suffix(ending)
+    write(ROWS.append_column("v", text), path)
+    source = semigen.data.from_files(path, "y")
+    with pytest.raises(
+        TableError, match=r"(row group|record batch) 0: column 'v' is text with bytes that are no"
+    ):
+        learn_source(source, None, None)
+    learn_source(semigen.data.from_files(path, "y", drop=["v"]), None, None)
+    with pytest.raises(TableError, match="column 'v' is text with bytes that are no"):
+        read_table(path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -9,6 +12,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
+
+
+class _Thread(threading.local):
+    """Of this thread: memory that is free, and who uses some in the context."""
+
+    def __init__(self) -> None:
+        self.free: dict[str, list[NDArray[np.uint8]]] = {}
+        self.users: list[Scratch] | None = None
+
+
+_THREAD = _Thread()
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Context whose scratch memory serves the next one of this thread: no array in it may outlive it.
+
+    The system takes back large pieces of memory and has to clear new ones, which can take longer than
+    what fills them.
+    """
+    before, _THREAD.users = _THREAD.users, []
+    try:
+        yield
+    finally:
+        for one in _THREAD.users:
+            one.give_back(_THREAD.free)
+        _THREAD.users = before
+
+
+def forget() -> None:
+    """Let the system have what :func:`kept` has kept in this thread."""
+    _THREAD.free.clear()
+
+
+def _memory(name: str, size: int) -> NDArray[np.uint8]:
+    """So many bytes or more, of the thread's free memory of this name or new."""
+    free = _THREAD.free.get(name)
+    found = free.pop() if free else None
+    return np.empty(size, np.uint8) if found is None or found.size < size else found
 
 
 class Scratch:
@@ -22,18 +64,26 @@ class Scratch:
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = np.dtype(dtype)
-        self._memory: dict[str, NDArray[Any]] = {}
+        self._memory: dict[str, NDArray[np.uint8]] = {}
         self._last: dict[str, NDArray[Any]] = {}
+        if _THREAD.users is not None:
+            _THREAD.users.append(self)
 
     def __call__(self, name: str, *shape: int) -> NDArray[Any]:
         """An array of this shape with any content, in the memory of the last one of this name."""
         found = self._last.get(name)
         if found is None or found.shape != shape:
-            size = prod(shape)
+            size = prod(shape) * self.dtype.itemsize
             if name not in self._memory or self._memory[name].size < size:
-                self._memory[name] = np.empty(size, dtype=self.dtype)
-            found = self._last[name] = self._memory[name][:size].reshape(shape)
+                self._memory[name] = _memory(name, size)
+            found = self._last[name] = self._memory[name][:size].view(self.dtype).reshape(shape)
         return found
+
+    def give_back(self, free: dict[str, list[NDArray[np.uint8]]]) -> None:
+        """Hand its memory over."""
+        for name, memory in self._memory.items():
+            free.setdefault(name, []).append(memory)
+        self._memory, self._last = {}, {}
 
     def like(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
         """An array of the shape and order in memory of another with two axes."""

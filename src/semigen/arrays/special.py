@@ -10,11 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from semigen.arrays.scratch import Scratch
+
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating]
 
 NO_NAT = -1e15
 """Log densities below this are rounded to whole nats and more."""
+
+CUT = -44.0
+"""What lies further below the largest log probability of a row has no share in it."""
 
 
 def log_sum_exp(log_values: Floats) -> Floats:
@@ -86,16 +91,44 @@ def normalize(log_joint: Floats, weight: Array | None = None) -> tuple[Floats, F
     log_prob : ndarray of shape (n,)
         log Σ_c p(x, c), nats.
     """
-    cut = log_joint.dtype.type(-44.0)
-    largest = log_joint.max(axis=0)
-    log_joint -= largest
-    log_joint.clip(cut, 0.0, out=log_joint)  # in a third of the time of np.maximum
-    np.exp(log_joint, out=log_joint)
-    log_joint -= np.exp(cut)  # of what was cut off nothing is left
-    total = log_joint.sum(axis=0)
-    scale = 1.0 / total if weight is None else weight.astype(total.dtype, copy=False) / total
-    log_joint *= scale
-    return log_joint, largest + np.log(total)
+    total = LogSums(log_joint.shape[1], log_joint.dtype)
+    return total.shares(log_joint, weight), total.log()
+
+
+class LogSums:
+    """``log Σ_c p(x, c)`` of rows that come in pieces, whose logarithms are taken at once at the end.
+
+    Parameters
+    ----------
+    n_rows : int
+        Of all pieces.
+    dtype : dtype
+    """
+
+    def __init__(self, n_rows: int, dtype: Any) -> None:
+        scratch = Scratch(dtype)
+        self._largest, self._total = scratch("largest", n_rows), scratch("total", n_rows)
+        self._cut = self._total.dtype.type(CUT)
+        self._rest = np.exp(self._cut)
+        self._done = 0
+
+    def shares(self, log_joint: Floats, weight: Array | None = None) -> Floats:
+        """Turn those of the next piece, (C, rows), into responsibilities, as :func:`normalize` does."""
+        rows = slice(self._done, self._done + log_joint.shape[1])
+        self._done = rows.stop
+        log_joint -= np.maximum.reduce(log_joint, axis=0, out=self._largest[rows])
+        log_joint.clip(self._cut, 0.0, out=log_joint)  # in a third of the time of np.maximum
+        np.exp(log_joint, out=log_joint)
+        log_joint -= self._rest  # of what was cut off nothing is left
+        total = np.add.reduce(log_joint, axis=0, out=self._total[rows])
+        log_joint *= (1.0 if weight is None else weight.astype(total.dtype, copy=False)) / total
+        return log_joint
+
+    def log(self) -> Floats:
+        """Of the rows of all pieces, in their order, nats; once."""
+        total: Floats = np.log(self._total, out=self._total)
+        total += self._largest
+        return total
 
 
 @dataclass(frozen=True)

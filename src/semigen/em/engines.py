@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial, reduce
-from itertools import islice
+from functools import partial
+from itertools import starmap
 from typing import Any
 
+from semigen.arrays.scratch import forget
 from semigen.common.checks import integer
 from semigen.common.threads import available_cpus, one_blas_thread
-from semigen.data.blocks import Blocks, Engine
+from semigen.data.blocks import Blocks, Data, Engine
 from semigen.exceptions import ParameterError
 
 _BEGUN = 2 * available_cpus() + 2
@@ -59,7 +61,10 @@ class ThreadEngine(Engine):
         # one thread in small matrix products, too: waking others takes longer than the product
         n_threads = self.n_threads or available_cpus()
         with one_blas_thread(), ThreadPoolExecutor(n_threads) as pool:
-            yield _Threads(pool if n_threads > 1 else None, self.block_rows)
+            try:
+                yield _Threads(pool if n_threads > 1 else None, n_threads, self.block_rows)
+            finally:
+                forget()
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
         with self.open() as running:
@@ -71,23 +76,96 @@ class _Threads(Engine):
     """The threads of an open :class:`ThreadEngine`; None where the calling thread is the only one."""
 
     pool: ThreadPoolExecutor | None
+    n_threads: int
     block_rows: int
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
-        return list(self._results(function, source, *states))
+        results: list[Any] = []
+        self._each(results.append, function, source, *states)
+        return results
 
     def reduce_blocks(
         self, function: Callable[..., Any], merge: Callable[[Any, Any], Any], source: Blocks
     ) -> list[Any]:
-        results = iter(self._results(function, source))  # a few are in memory at once
-        return [reduce(merge, results, first) for first in islice(results, 1)]
+        total: list[Any] = []
 
-    def _results(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> Iterable[Any]:
-        blocks = source.blocks(self.block_rows)
-        if self.pool is None or source.n_rows <= self.block_rows:
-            return map(function, blocks, *states)
-        submit = partial(self.pool.submit, function)
-        return in_order(lambda call: submit(*call), zip(blocks, *states, strict=False), _BEGUN)
+        def add(result: Any) -> None:  # a few are in memory at once
+            total[:] = [merge(total[0], result) if total else result]
+
+        self._each(add, function, source)
+        return total
+
+    def _each(
+        self,
+        take: Callable[[Any], None],
+        function: Callable[..., Any],
+        source: Blocks,
+        *states: Iterable[Any],
+    ) -> None:
+        """Give ``take`` the results in block order."""
+        calls = zip(source.blocks(self.block_rows), *states, strict=False)
+        if self.pool is not None and source.n_rows > self.block_rows:
+            if isinstance(source, Data):
+                _Turns(function, calls, take).share(self.pool, self.n_threads)
+                return
+            submit = partial(self.pool.submit, function)  # reading goes on in this thread
+            results = in_order(lambda call: submit(*call), calls, _BEGUN)
+        else:
+            results = starmap(function, calls)
+        for result in results:
+            take(result)
+
+
+class _Turns:
+    """Calls that threads take as they come, this one among them: none waits for another to hand them out.
+
+    Parameters
+    ----------
+    function : callable
+    calls : iterator of tuples
+        Its arguments, which take no time to find.
+    take : callable
+        Is given the results in the order of the calls, one at a time.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], calls: Iterator[tuple[Any, ...]], take: Callable[[Any], None]
+    ) -> None:
+        self._function, self._calls, self._take = function, enumerate(calls), take
+        self._lock = threading.Lock()
+        self._waiting: dict[int, Any] = {}
+        self._taken = 0
+        self._ends = False
+
+    def share(self, pool: ThreadPoolExecutor, n_threads: int) -> None:
+        """Make all calls in this thread and ``n_threads - 1`` of a pool."""
+        others = [pool.submit(self._work) for _ in range(n_threads - 1)]
+        try:
+            self._work()
+        finally:  # those that have not begun find nothing to do
+            begun = [one for one in others if not one.cancel()]
+            wait(begun)
+        for one in begun:
+            one.result()
+
+    def _work(self) -> None:
+        try:
+            while (call := self._next()) is not None:
+                self._done(call[0], self._function(*call[1]))
+        except BaseException:  # an interrupt is raised in the main thread only
+            self._ends = True
+            raise
+
+    def _next(self) -> tuple[int, tuple[Any, ...]] | None:
+        with self._lock:
+            return None if self._ends else next(self._calls, None)
+
+    def _done(self, number: int, result: Any) -> None:
+        with self._lock:
+            self._waiting[number] = result
+            while self._taken in self._waiting:
+                self._take(self._waiting.pop(self._taken))
+                self._taken += 1
 
 
 def in_order(submit: Callable[[Any], Any], items: Iterable[Any], most: int) -> Iterator[Any]:

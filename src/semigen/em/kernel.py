@@ -11,7 +11,7 @@ through p(label | class), :func:`label_evidence`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from semigen.arrays.pieces import Indices, chunks
-from semigen.arrays.special import Floats, class_evidence, log_sum_exp, normalize
+from semigen.arrays.scratch import kept
+from semigen.arrays.special import Floats, LogSums, class_evidence, log_sum_exp, normalize
 from semigen.data.blocks import Block
 from semigen.data.labels import UNLABELED_PATTERN, Labels
 from semigen.em.records import LABELED, UNLABELED, Array, Mixture, Params, Stats
@@ -57,44 +58,86 @@ def patterns(labels: Labels, piece: Indices | slice) -> Indices:
     return found[:1] if labels.are_alike or (found == found[0]).all() else found
 
 
-def responsibilities(
-    mixture: Mixture, params: Params, block: Block, walk: Walk, *, weighted: bool = False
-) -> Iterator[tuple[Indices | slice, Floats, Floats]]:
-    """Chunk by chunk: its row numbers, p(c | x, label) (C, rows) and log p(x, label) (rows,).
+def log_joints(
+    mixture: Mixture, params: Params, block: Block, walk: Walk, *, quick: bool = False
+) -> Iterator[tuple[Indices | slice, Indices, Floats]]:
+    """Chunk by chunk: its row numbers, their :func:`patterns` and log p(x, label, c) (C, rows).
 
-    ``weighted``: responsibilities times the weights of their rows.
+    ``quick``: rows too far away may have no numbers.
     """
     labels = block.labels
     few = len(labels.log_table) <= walk.chunk_rows  # hard labels: one table serves all chunks
     if few:
-        of_pattern = log_offsets(mixture, params, labels.log_table, labels.pattern_labeled)
+        table = log_offsets(mixture, params, labels.log_table, labels.pattern_labeled).T
+    known: dict[int, Callable[[Any], Floats]] = {}
     for piece in chunks(block.rows_by_pattern, walk.chunk_rows):
-        pattern = patterns(labels, piece)
-        values = walk.log_prob(block.x[piece])
+        pattern, x = patterns(labels, piece), block.x[piece]
+        if quick and few and len(pattern) == 1:
+            number = int(pattern[0])
+            if number not in known:
+                known[number] = _joint(walk, table[:, pattern])
+            yield piece, pattern, known[number](x)
+            continue
+        values = walk.log_prob(x)
         if few:
-            offsets = of_pattern[pattern]
+            offsets = table[:, pattern]
         else:
-            offsets = log_offsets(mixture, params, labels.log_table[pattern], pattern != UNLABELED_PATTERN)
-        values += offsets.T.astype(values.dtype, copy=False)
-        yield piece, *normalize(values, block.weight[piece] if weighted else None)
+            offsets = log_offsets(mixture, params, labels.log_table[pattern], pattern != UNLABELED_PATTERN).T
+        values += offsets.astype(values.dtype, copy=False)
+        yield piece, pattern, values
 
 
+def _joint(walk: Walk, offset: Array) -> Callable[[Any], Floats]:
+    """:meth:`Walk.joint`, also of walks without it and where a label leaves some components out."""
+    if hasattr(walk, "joint") and np.isfinite(offset).all():
+        return walk.joint(offset)
+    return Walk.joint(walk, offset)
+
+
+def responsibilities(
+    mixture: Mixture, params: Params, block: Block, walk: Walk
+) -> Iterator[tuple[Indices | slice, Floats, Floats]]:
+    """Chunk by chunk: its row numbers, p(c | x, label) (C, rows) and log p(x, label) (rows,)."""
+    for piece, _, values in log_joints(mixture, params, block, walk):
+        yield piece, *normalize(values)
+
+
+@kept()
 def e_step(mixture: Mixture, params: Params, block: Block, dtype: Any = np.float64) -> Stats:
     """Expected statistics of a block under the current parameters.
 
     ``dtype`` float32 is faster where a family computes in it, and good to about six digits.
     """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        stats = _expected(mixture, params, block, dtype, quick=True)
+    if not np.isfinite(stats.log_lik):
+        stats = _expected(mixture, params, block, dtype, quick=False)
+    return stats
+
+
+def _expected(mixture: Mixture, params: Params, block: Block, dtype: Any, *, quick: bool) -> Stats:
     walk = start_walk(mixture, params, block, dtype)
     parts = np.zeros((2, mixture.n_components))
     noise = no_label_counts(mixture)
-    log_lik = 0.0
-    for piece, resp, log_prob in responsibilities(mixture, params, block, walk, weighted=True):
-        log_lik += float(block.weight[piece] @ log_prob.astype(np.float64, copy=False))
+    log_sums = None
+    known = block.labels.are_alike and getattr(walk, "mass", None) is not None
+    for piece, pattern, values in log_joints(mixture, params, block, walk, quick=quick):
+        log_sums = log_sums or LogSums(len(block.rows), values.dtype)
+        resp = log_sums.shares(values, block.weight[piece])
         walk.add(resp)
-        add_parts(parts, resp, patterns(block.labels, piece))
+        if not known:
+            add_parts(parts, resp, pattern)
         if noise is not None:
-            pattern = block.labels.pattern[piece]
-            noise += label_counts(mixture, params, block.labels.log_table, pattern, resp)
+            each = block.labels.pattern[piece]
+            noise += label_counts(mixture, params, block.labels.log_table, each, resp)
+    log_lik = 0.0
+    if log_sums is not None:
+        if known:
+            parts[UNLABELED if pattern[0] == UNLABELED_PATTERN else LABELED] = walk.mass
+        weight = block.weight if len(block.rows) == len(block.weight) else block.weight[block.rows]
+        if block.missing is not None:
+            weight = block.weight[block.rows_by_pattern]
+        log_lik = float(weight @ log_sums.log().astype(np.float64, copy=False))
     return Stats(parts, log_lik, walk.stats(), noise)
 
 
@@ -130,8 +173,11 @@ def add_parts(parts: Array, resp: Floats, pattern: Indices) -> None:
 
     ``pattern`` is that of each row, or one for all.
     """
+    total = np.add.reduce(resp, axis=1, dtype=np.float64)
+    if len(pattern) == 1:
+        parts[UNLABELED if pattern[0] == UNLABELED_PATTERN else LABELED] += total
+        return
     labeled = pattern != UNLABELED_PATTERN
-    total = resp.sum(axis=1, dtype=np.float64)
     if labeled.all():
         parts[LABELED] += total
         return

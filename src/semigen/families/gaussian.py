@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from semigen.arrays.pieces import Indices
 from semigen.data.blocks import Missing
 from semigen.families.covariance.base import (
     LOG_2PI,
+    CompleteWalk,
     LocationShape,
     Moments,
     NormalInverseWishart,
@@ -85,6 +87,13 @@ class GaussianWalk(Walk):
 
     def log_prob(self, x: NDArray[Any]) -> Floats:
         return self._scatter.log_normal(x)
+
+    @property
+    def mass(self) -> Array | None:
+        return self._scatter.weight if isinstance(self._scatter, CompleteWalk) else None
+
+    def joint(self, offset: Array) -> Callable[[Any], Floats]:
+        return self._scatter.joint(offset)
 
     def add(self, resp: Floats) -> None:
         self._scatter.add(resp)

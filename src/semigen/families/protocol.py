@@ -12,6 +12,7 @@ cell is NaN: its row counts with the density of the observed values.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -49,6 +50,24 @@ class Walk(Protocol):
     def log_prob(self, x: Any) -> Floats:
         """Log p(x | component), (C, rows), in memory that the caller and the next call may overwrite."""
         ...
+
+    @property
+    def mass(self) -> Array | None:
+        """``Σ resp`` of what was added, (C,), where the walk adds it up anyway; a walk need not have it."""
+        return None
+
+    def joint(self, offset: Array) -> Callable[[Any], Floats]:
+        """What gives :meth:`log_prob` plus numbers ``offset`` (C, 1), a walk's own quick way.
+
+        Rows too far away may have no numbers. A walk need not have this method.
+        """
+
+        def log_joint(x: Any) -> Floats:
+            total = self.log_prob(x)
+            total += offset.astype(total.dtype, copy=False)
+            return total
+
+        return log_joint
 
     def add(self, resp: Floats) -> None:
         """Add the rows of the last :meth:`log_prob`, weighted by ``resp`` (C, rows), of either sign."""

@@ -23,7 +23,7 @@ from semigen.exceptions import TableError
 from semigen.io.delimited import WORDS_FOR_MISSING, Reading, Widths, open_delimited
 from semigen.io.embeddings import holds_numbers, names_of, with_numbers
 from semigen.io.files import first_line
-from semigen.io.tables import refuse_repeated, value_type
+from semigen.io.tables import check_text, refuse_repeated, value_type
 
 AHEAD = 2
 """Batches that are read before they are asked for."""
@@ -82,6 +82,7 @@ class Part(ABC):
         holder = {one: name for name, width in self.lists.items() for one in names_of(name, width)}
         stored = list(dict.fromkeys(holder.get(one, one) for one in names if one not in self.constants))
         for group, place, batch in self._pieces(stored, most_rows):
+            check_text(batch, place)
             for name in self.lists.keys() & stored:
                 batch = with_numbers(batch, name, self.lists[name], place)
             yield group, place, self._completed(batch, names)

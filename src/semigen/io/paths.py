@@ -18,7 +18,7 @@ from semigen.exceptions import TableError
 from semigen.io.delimited import Reading
 from semigen.io.embeddings import holds_numbers
 from semigen.io.files import first_line
-from semigen.io.parts import DatasetPart, Part, dataset_state, part_of
+from semigen.io.parts import HEAD_ROWS, DatasetPart, Part, dataset_state, part_of
 
 _FORMATS = {
     ".parquet": "parquet",
@@ -30,6 +30,8 @@ _FORMATS = {
     ".arrow": "ipc",
 }
 _CURE = {
+    "incompatible types": " A folder named 'a=1' is a column a, too: name the folder or the column anew.",
+    "duplicate field": " Give each column a name of its own.",
     "parquet": " Write it as Parquet again, or leave it out.",
     "ipc": " Write it as an Arrow file (pyarrow.ipc.new_file, or .feather.write_feather): a stream is none.",
 }
@@ -52,13 +54,27 @@ def parts_of(path: Any, reading: Reading, file_format: str | None = None) -> lis
     fragments = list(found.get_fragments())
     keys = [arrow_dataset.get_partition_keys(one.partition_expression) for one in fragments]
     constant = {name: None for name in found.schema.names if any(name in one for one in keys)}
-    parts = [
-        part_of(one, reading).with_constants({**constant, **own}, found.schema)
-        for one, own in zip(fragments, keys, strict=True)
-    ]
+    parts = []
+    for one, own in zip(fragments, keys, strict=True):
+        part = part_of(one, reading)
+        for name in own.keys() & {*part.schema.names}:
+            _refuse_other(part, name, own[name])
+        parts.append(part.with_constants({**constant, **own}, found.schema))
     if not parts:
         raise TableError(f"{path} has no file: check the path.")
     return _with_lists(parts)
+
+
+def _refuse_other(part: Part, name: str, cell: Any) -> None:
+    """Raise a TableError if the first rows of a file have other cells than the name of its folder says."""
+    for *_, batch in part.pieces([name], HEAD_ROWS):
+        other = [one for one in batch.column(0).to_pylist() if str(one) != str(cell)]
+        if other:
+            raise TableError(
+                f"{part.path}: column {name!r} has the cell {other[0]!r}, and the name of its folder says "
+                f"{cell!r}: give the folder or the column another name."
+            )
+        return
 
 
 def _with_lists(parts: Sequence[Part]) -> list[Part]:
@@ -105,9 +121,9 @@ def _dataset(path: Any, kind: str | None) -> arrow_dataset.Dataset:
             schema=schema,
         )
     except (pa.ArrowException, OSError) as error:
-        raise TableError(
-            f"{path} cannot be read: {first_line(error).rstrip('.')}.{_CURE.get(kind or '', '')}"
-        ) from error
+        said = first_line(error).rstrip(".")
+        cures = [cure for words, cure in _CURE.items() if words in said or words == kind]
+        raise TableError(f"{path} cannot be read: {said}.{''.join(cures[:1])}") from error
 
 
 def _format_of(name: str) -> str:

@@ -141,6 +141,19 @@ def refuse_repeated(path: Path | str, names: Sequence[str]) -> None:
         raise TableError(f"{path} has more than one column named {', '.join(twice)}: give each its own name.")
 
 
+def check_text(rows: pa.Table | pa.RecordBatch, place: Path | str) -> None:
+    """Raise a TableError if a column of text holds bytes that are none, which no reader looks at."""
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        if is_text(column.type):
+            try:
+                column.validate(full=True)
+            except pa.ArrowException as error:
+                raise TableError(
+                    f"{place}: column {name!r} is text with bytes that are no UTF-8 ({first_line(error)}): "
+                    "write this file again, or leave the column out."
+                ) from error
+
+
 def read_table(path: Path, text_columns: Sequence[str] = (), reading: Reading | None = None) -> pa.Table:
     """Read a table, with every column's type told from all of its cells.
 
@@ -250,6 +263,7 @@ def _opened(path: Path, reading: Reading) -> TableFile:
         **dict.fromkeys(_EXCEL, _excel),
     }[ending]
     table, *notes = read(path, content)
+    check_text(table, path)
     return TypedFile(path, spread_lists(_named(table)), reading.missing, tuple(notes), reading.decimal)
 
 

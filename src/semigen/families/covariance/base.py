@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +48,14 @@ class LocationShape:
     center: Array
     mean: Array
     shape: Any
+
+    @cached_property
+    def walks(self) -> dict[Any, Any]:
+        """Walks to begin anew, :meth:`CompleteWalk.anew`; no part of copies and files."""
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -133,9 +144,23 @@ class ScatterWalk(ABC):
         """``-½ (distance + log|Σ| + n log 2π)`` of the n observed values of each row, (C, rows)."""
         log_prob = self.bounded_distances(x, power=0.5)
         log_prob *= -0.5
-        constant = -0.5 * (self.n_observed * LOG_2PI + self.log_det)
-        log_prob += constant.astype(log_prob.dtype, copy=False)
+        log_prob += self.log_scale.astype(log_prob.dtype, copy=False)
         return log_prob
+
+    def joint(self, offset: Array) -> Callable[[NDArray[Any]], Floats]:
+        """What gives :meth:`log_normal` plus ``offset`` (C, 1), but no number where rows are too far away."""
+
+        def log_joint(x: NDArray[Any]) -> Floats:
+            total = self.log_normal(x)
+            total += offset.astype(total.dtype, copy=False)
+            return total
+
+        return log_joint
+
+    @property
+    def log_scale(self) -> Array:
+        """``-½ (log|Σ| + n log 2π)`` of the rows of the last :meth:`distances`, (C, 1) or (C, rows)."""
+        return np.asarray(-0.5 * (self.n_observed * LOG_2PI + self.log_det))
 
     @abstractmethod
     def add(self, resp: Floats, spread: Floats | None = None) -> None:
@@ -163,11 +188,21 @@ class CompleteWalk(ScatterWalk):
         self.n_observed = np.array([n_features])
         self.log_det = np.broadcast_to(log_det, n_components)[:, None]
         row_bytes = self.dtype.itemsize * (numbers_per_row + n_features + 4 * n_components)
-        self.chunk_rows = int(np.clip(self.chunk_bytes // row_bytes, 32, self.most_rows))
+        self.chunk_rows = min(max(self.chunk_bytes // row_bytes, 32), self.most_rows)
         self._center = params.center[:, None].astype(self.dtype)
+        self._begin(n_components, n_features)
+
+    def _begin(self, n_components: int, n_features: int) -> None:
+        """Sums of no row yet."""
         self.scratch = Scratch(self.dtype)
         self.weight = np.zeros(n_components)
         self.first = np.zeros((n_components, n_features))
+
+    def anew(self) -> Self:
+        """Another walk with these parameters, which need not be prepared again, while other threads wait."""
+        walk = copy(self)
+        walk._begin(*self.first.shape)
+        return walk
 
     def load(self, x: NDArray[Any]) -> Floats:
         """Center a chunk of rows (rows, D) into ``y`` (D, rows), below a row of ones in ``augmented``."""
@@ -185,7 +220,7 @@ class CompleteWalk(ScatterWalk):
         return np.matmul(weights, rows, out=self.scratch(name, len(weights), rows.shape[1]))
 
     def add(self, resp: Floats, spread: Floats | None = None) -> None:
-        self.weight += resp.sum(axis=1, dtype=np.float64)
+        self.weight += np.add.reduce(resp, axis=1, dtype=np.float64)
         self.first += weighted_sums(resp, self.y.T)
         self.add_second(resp)
 

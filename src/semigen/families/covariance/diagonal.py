@@ -77,6 +77,12 @@ class Diag(Covariance):
         return self._floored(np.repeat(prior.target[None], n_components, axis=0), prior)
 
     def walk(self, params: LocationShape, dtype: Any) -> DiagonalWalk:
+        if self not in params.walks:
+            params.walks[self] = self._walk(params)
+        walk: DiagonalWalk = params.walks[self].anew()
+        return walk
+
+    def _walk(self, params: LocationShape) -> DiagonalWalk:
         return DiagonalWalk(params, self.log_det(params.shape))
 
     def walk_missing(self, params: LocationShape) -> DiagonalFilling:
@@ -142,7 +148,7 @@ class Spherical(Diag):
     def target(self, variance: Array, scale: Array) -> Array:
         return np.asarray(self._alike(variance[None], scale)[0])
 
-    def walk(self, params: LocationShape, dtype: Any) -> DiagonalWalk:
+    def _walk(self, params: LocationShape) -> DiagonalWalk:
         return SphericalWalk(params, self.log_det(params.shape))
 
     def _alike(self, variance: Array, scale: Array) -> Array:
@@ -203,7 +209,10 @@ class DiagonalWalk(DirectWalk):
         super().__init__(params, log_det, np.sqrt(precision), n_features)
         self._linear, self._squared = -2.0 * self.mean * precision, precision
         self.constant = (self.mean**2 * precision).sum(axis=1, keepdims=True)
-        self._sums = np.zeros_like(precision)
+
+    def _begin(self, n_components: int, n_features: int) -> None:
+        super()._begin(n_components, n_features)
+        self._sums = np.zeros((n_components, n_features))
 
     def square(self, y: Array) -> Array:
         """The squares of the loaded rows, (D, rows)."""
@@ -238,7 +247,10 @@ class SphericalWalk(DiagonalWalk):
         self._units = variance / variance.mean()
         self._per_unit = 1.0 / self._units
         self._squared = (self._squared * self._units).mean(axis=1, keepdims=True)
-        self._sums = np.zeros((len(self._squared), 1))
+
+    def _begin(self, n_components: int, n_features: int) -> None:
+        super()._begin(n_components, n_features)
+        self._sums = np.zeros((n_components, 1))
 
     def weights(self, factor: float, constant: Array) -> tuple[Array, ...]:
         return factor * self._linear, np.hstack([factor * self._squared, constant])

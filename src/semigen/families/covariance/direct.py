@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from semigen.families.covariance.base import (
     COMPLETE_BYTES,
-    LOG_2PI,
     MOST_ROWS,
     Array,
     CompleteWalk,
@@ -20,6 +20,7 @@ from semigen.families.covariance.base import (
     Moments,
 )
 
+_NOTHING = np.zeros((1, 1))
 FARTHEST = float(np.finfo(np.float64).max) ** 0.5
 """Of a row too far away for its log density to be a number, minus that."""
 
@@ -52,6 +53,7 @@ class DirectWalk(CompleteWalk):
         """By how much ``y`` is more than the row less the center, (D,)."""
         self.mean = params.mean + self.moved
         self._centers = not near
+        self._joint: dict[bytes, tuple[Array, ...]] = {}  # of the last offset, shared by walks begun anew
 
     @abstractmethod
     def weights(self, factor: float, constant: Array) -> tuple[Array, ...]:
@@ -65,19 +67,23 @@ class DirectWalk(CompleteWalk):
     def _of_distances(self) -> tuple[Array, ...]:
         return self.weights(1.0, self.constant)
 
-    @cached_property
-    def _of_log(self) -> tuple[Array, ...]:
-        return self.weights(-0.5, -0.5 * (self.constant + self.n_observed * LOG_2PI + self.log_det))
-
     def distances(self, x: NDArray[Any]) -> Floats:
         return self.form(x, *self._of_distances)
 
     def log_normal(self, x: NDArray[Any]) -> Floats:
         with np.errstate(over="ignore", invalid="ignore"):
-            log_prob = self.form(x, *self._of_log)
+            log_prob = self.joint(_NOTHING)(x)
         if not log_prob.min(initial=0.0) >= -FARTHEST:  # NaN is not
             np.fmax(log_prob, -FARTHEST, out=log_prob)
         return log_prob
+
+    def joint(self, offset: Array) -> Callable[[NDArray[Any]], Floats]:
+        key = offset.tobytes()
+        weights = self._joint.get(key)
+        if weights is None:  # block after block has the same
+            self._joint.clear()
+            weights = self._joint[key] = self.weights(-0.5, self.log_scale - 0.5 * self.constant + offset)
+        return lambda x: self.form(x, *weights)
 
     def load(self, x: NDArray[Any]) -> Array:
         """The chunk's rows (rows, D) as ``y`` (D, rows), less the center unless they are ``moved``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -158,6 +159,7 @@ class FullWalk(CompleteWalk):
             block = np.concatenate([-offset[:, a:b, None], whiten[:, a:b, :b]], axis=2)
             self._stacked.append(np.ascontiguousarray(block.reshape(-1, b + 1), dtype=self.dtype))
         self._second = np.zeros((n_components, n_features, n_features))
+        self._sums = [np.zeros((n_features - a, n_components * (b - a))) for a, b in self._cuts]
 
     def _space(self, width: int) -> tuple[Floats, Floats]:
         """Scratch memory as (C · width, rows) and as (C, width, rows)."""
@@ -165,28 +167,44 @@ class FullWalk(CompleteWalk):
         flat = self.scratch("parts", n_components * width, n_rows)
         return flat, flat.reshape(n_components, width, n_rows)
 
-    def distances(self, x: NDArray[Any]) -> Floats:
-        self.load(x)
-        n_components, n_rows = len(self.weight), self.y.shape[1]
-        total, part = (self.scratch(name, n_components, n_rows) for name in ("distances", "part"))
-        for (a, b), stacked in zip(self._cuts, self._stacked, strict=True):
+    def _squares(self, stacks: list[Floats]) -> Iterator[Floats]:
+        """Squares of the loaded rows times each part's matrices, summed over it, (C, rows)."""
+        found = self.scratch("part", len(self.weight), self.y.shape[1])
+        for (a, b), stacked in zip(self._cuts, stacks, strict=True):
             flat, cube = self._space(b - a)
             np.matmul(stacked, self.augmented[: b + 1], out=flat)
-            np.einsum("cdn,cdn->cn", cube, cube, out=part if a else total)
-            if a:
-                total += part
+            yield np.einsum("cdn,cdn->cn", cube, cube, out=found)
+
+    def distances(self, x: NDArray[Any]) -> Floats:
+        self.load(x)
+        total = self.scratch("distances", len(self.weight), len(x))
+        total.fill(0.0)
+        for part in self._squares(self._stacked):
+            total += part
         return total
+
+    def joint(self, offset: Array) -> Callable[[NDArray[Any]], Floats]:
+        constant = (self.log_scale + offset).astype(self.dtype)
+        stacks = [stacked * self.dtype.type(np.sqrt(0.5)) for stacked in self._stacked]
+
+        def log_joint(x: NDArray[Any]) -> Floats:
+            self.load(x)
+            total, rest = self.scratch("distances", len(self.weight), len(x)), constant
+            for part in self._squares(stacks):
+                rest = np.subtract(rest, part, out=total)
+            return total
+
+        return log_joint
 
     def add_second(self, resp: Floats) -> None:
         used = resp != 0
         if np.count_nonzero(used) < 0.4 * used.size:
             self._add_used(resp, used)
             return
-        n_features = self.y.shape[0]
-        for a, b in self._cuts:
+        for (a, b), sums in zip(self._cuts, self._sums, strict=True):
             flat, cube = self._space(b - a)
             np.multiply(resp[:, None, :], self.y[None, a:b, :], out=cube)
-            self._second[:, a:b, a:] += (flat @ self.y[a:].T).reshape(-1, b - a, n_features - a)
+            sums += weighted_sums(self.y[a:], flat.T)
 
     def _add_used(self, resp: Floats, used: NDArray[np.bool_]) -> None:
         """The same sums from the rows that each component has a share in."""
@@ -198,8 +216,11 @@ class FullWalk(CompleteWalk):
 
     def second(self) -> Second:
         matrices = self._second
-        for a, b in self._cuts:  # what lies below was left to symmetry
-            matrices[:, b:, a:b] = matrices[:, a:b, b:].transpose(0, 2, 1)
+        n_features = matrices.shape[1]
+        for (a, b), sums in zip(self._cuts, self._sums, strict=True):
+            matrices[:, a:b, a:] += sums.reshape(n_features - a, -1, b - a).transpose(1, 2, 0)
+            sums.fill(0.0)
+            matrices[:, b:, a:b] = matrices[:, a:b, b:].transpose(0, 2, 1)  # was left to symmetry
         total = matrices + matrices.transpose(0, 2, 1)
         total *= 0.5
         return (total,)

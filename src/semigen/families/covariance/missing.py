@@ -13,6 +13,7 @@ all rows that share it (Little & Rubin 2019, *Statistical Analysis with Missing 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -62,6 +63,10 @@ class MissingWalk(ScatterWalk):
 
     def log_normal(self, x: NDArray[Any]) -> Floats:
         return self._walk_of(x).log_normal(x)
+
+    def joint(self, offset: Array) -> Callable[[NDArray[Any]], Floats]:
+        of = {walk: walk.joint(offset) for walk in (self._complete, self._filling)}
+        return lambda x: of[self._walk_of(x)](x)
 
     def _walk_of(self, x: NDArray[Any]) -> ScatterWalk:
         self._active = self._filling if np.isnan(x[:, self._columns]).any() else self._complete
