@@ -165,7 +165,7 @@ def test_fits_without_some_labels_start_as_the_last_one_does(rng, monkeypatch):
         return start_labels(x, code, start, seed)
 
     start_labels = labelers.start_labels
-    monkeypatch.setattr("semigen.deep.flow.classifier.choose_start", choose)
+    monkeypatch.setattr("semigen.deep.classifier.choose_start", choose)
     monkeypatch.setattr("semigen.deep.flow.classifier.start_labels", label)
     fitted = flow(n_steps=2, unlabeled_weight="auto", calibrate="auto").fit(X, y)
     assert n_known == [12]
