@@ -268,6 +268,13 @@ def test_of_many_rows_some_are_enough_to_start_from(rng, monkeypatch):
     assert model.score(X, truth) > 0.95
 
 
+def test_rows_that_are_all_alike_in_each_class():
+    X = np.repeat([[0.1, -0.7, 0.3], [2.3, 1.9, 1.1]], 40, axis=0)
+    y = np.where(np.arange(80) % 40 < 3, np.arange(80) // 40, -1)
+    model = flow(n_steps=10).fit(X, y)
+    assert model.score(X, np.arange(80) // 40) == 1.0
+
+
 def test_what_a_flow_cannot_take_is_named(rng):
     frame = pd.DataFrame({"size": rng.normal(size=20), "color": ["red", "blue"] * 10})
     y = np.where(np.arange(20) < 10, np.arange(20) % 2, -1)
