@@ -50,6 +50,9 @@ DEEP = (
     "M1 + auto",
     "M1 + label spreading",
     "M1 + label spreading, taught",
+    "M1 of gradients + label spreading",
+    "M1 of gradients + label spreading, taught",
+    "M1 of pixels and of gradients",
     "GAN with pull-away and entropy",
 )
 MNIST_100 = Problem("MNIST, 100 labels", 10, mnist)
