@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -21,7 +20,7 @@ from semigen.data.labels import Labels
 from semigen.deep.classifier import DeepClassifier, rows_to_start_from
 from semigen.deep.data import tables
 from semigen.deep.data.labels import class_prior, split_rows
-from semigen.deep.data.rows import ROWS_PER_BLOCK, TableRows, blocks, training_rows
+from semigen.deep.data.rows import ROWS_PER_BLOCK, TableRows, training_rows
 from semigen.deep.draws import draw_classes, drawing
 from semigen.deep.estimator import Array
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
@@ -299,7 +298,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
 
     def transform(self, X: Any) -> Array:
         """Latents f(x), those of each member in turn, (n, members · D)."""
-        latents = np.hstack(self._ask(X, lambda model, x: model.latents(x)[0]))
+        latents = np.hstack(list(self._ask(X, lambda model, x: model.latents(x)[0])))
         return columns.in_precision_of(X, latents)
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
@@ -343,19 +342,14 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         columns.refuse_missing(self.networks_.architecture.table.schema, matrix, _CURE)
         return super()._as_rows(matrix)
 
-    def _ask(self, X: Any, question: Callable[[ClassFlow, Tensor], Tensor]) -> list[Array]:
-        """Each member's answers about rows, (n, …), computed block by block."""
+    def _ask(self, X: Any, question: Callable[[ClassFlow, Tensor], Tensor]) -> Array:
+        """Each member's answers about rows, (members, n, …)."""
         check_is_fitted(self)
-        rows = self._rows(X)
-        with torch.no_grad():
-            return [
-                np.concatenate([question(model, block.x).numpy() for block in blocks(rows)])
-                for model in self.networks_.models
-            ]
+        return self.networks_.ask_each(self._rows(X), lambda model, block: question(model, block.x))
 
     def _member_joint(self, X: Any) -> Array:
         """Log p(x, class) of each member, per unit of the columns, (members, n, K)."""
-        joint = np.stack(self._ask(X, lambda model, x: model.log_joint(x).T))
+        joint = self._ask(X, lambda model, x: model.log_joint(x).T)
         return np.asarray(joint - np.log(self.networks_.architecture.table.scale).sum())
 
     def _member_proba(self, X: Any) -> tuple[Array, Array]:
