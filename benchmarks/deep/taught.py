@@ -124,7 +124,7 @@ class Views(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fit to rows (n, D) with labels (n,), -1 where there is none."""
-        self.views_ = [clone(view).fit(X) for view in self.views]
+        self.views_ = [clone(view).fit(X, None) for view in self.views]  # FrozenEstimator wants a y
         seen = self._seen(X)
         self.scale_ = [one.std(axis=0).mean() for one in seen]
         self.spreading_ = [clone(self.spreading).fit(one, y) for one in seen]
