@@ -19,6 +19,7 @@ from semigen.data.rows import count_rows, take_rows
 from semigen.data.weights import read_labels
 from semigen.deep.data.datasets import as_table
 from semigen.deep.data.labels import Split, class_prior, split_rows
+from semigen.deep.data.rows import ROWS_PER_BLOCK
 from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, start_labels, to_spread_over
@@ -224,7 +225,11 @@ def rows_to_start_from(
     see = Inputs(table).double()
     kept = to_spread_over(code, seed, see.n_outputs)
     rows = np.concatenate([split.labeled, split.unlabeled])[kept]
-    return see(*table.tensors(matrix[rows])).numpy(), code[kept], kept
+    x = np.empty((len(rows), see.n_outputs))
+    for begin in range(0, len(rows), ROWS_PER_BLOCK):
+        block = slice(begin, begin + ROWS_PER_BLOCK)
+        x[block] = see(*table.tensors(matrix[rows[block]])).numpy()
+    return x, code[kept], kept
 
 
 def _is_auto(value: Any) -> bool:
