@@ -165,7 +165,7 @@ def test_fits_without_some_labels_start_as_the_last_one_does(rng, monkeypatch):
         return start_labels(x, code, start, seed)
 
     start_labels = labelers.start_labels
-    monkeypatch.setattr("semigen.deep.flow.classifier.choose_start", choose)
+    monkeypatch.setattr("semigen.deep.classifier.choose_start", choose)
     monkeypatch.setattr("semigen.deep.flow.classifier.start_labels", label)
     fitted = flow(n_steps=2, unlabeled_weight="auto", calibrate="auto").fit(X, y)
     assert n_known == [12]
@@ -266,6 +266,13 @@ def test_of_many_rows_some_are_enough_to_start_from(rng, monkeypatch):
     assert trained[0].unlabeled.n_rows == 596 - 59
     assert 0 < (trained[0].unlabeled.y >= 0).sum() < 200
     assert model.score(X, truth) > 0.95
+
+
+def test_rows_that_are_all_alike_in_each_class():
+    X = np.repeat([[0.1, -0.7, 0.3], [2.3, 1.9, 1.1]], 40, axis=0)
+    y = np.where(np.arange(80) % 40 < 3, np.arange(80) // 40, -1)
+    model = flow(n_steps=10).fit(X, y)
+    assert model.score(X, np.arange(80) // 40) == 1.0
 
 
 def test_what_a_flow_cannot_take_is_named(rng):

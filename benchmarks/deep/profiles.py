@@ -50,6 +50,9 @@ DEEP = (
     "M1 + auto",
     "M1 + label spreading",
     "M1 + label spreading, taught",
+    "M1 of gradients + label spreading",
+    "M1 of gradients + label spreading, taught",
+    "M1 of pixels and of gradients",
     "GAN with pull-away and entropy",
 )
 MNIST_100 = Problem("MNIST, 100 labels", 10, mnist)
@@ -108,6 +111,7 @@ PROFILES = {
             (FASHION_100,),
             recipes.FASHION_CPU,
             3,
+            (Target(FASHION_100.name, ANY, 22.5, "label spreading on pixels 27.5, a forest 30.1"),),
         ),
         Profile(
             "gpu",

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
 import torch
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import LabelSpreading
 from torch import Tensor
 
-from benchmarks.deep.taught import Spreading, Taught, small_convolutions
+from benchmarks.deep.taught import Spreading, Taught, Views, gradients, small_convolutions
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, bounds
 from semigen.deep.bounds import weighted_mean
 from semigen.deep.gan.losses import real_loss
@@ -29,21 +31,35 @@ Options = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class M1:
+    """Features that see all rows and no labels. Recipes of the same one share it.
+
+    Attributes
+    ----------
+    options : dict
+    view : callable or None
+        What M1 sees of the rows; None: the rows.
+    """
+
+    options: Options
+    view: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a classifier is made.
 
     Attributes
     ----------
     make : callable
-        From the seed and, where there is an M1, the fitted features.
-    features : dict or None
-        Options of the M1 beneath, which sees all rows and no labels. Recipes of the same one share it.
+        From the seed and what has been fitted beneath.
+    beneath : sequence of M1
     without : callable
         A context in which a part of the model is left out.
     """
 
     make: Callable[[int, Any], Any]
-    features: Options | None = None
+    beneath: Sequence[M1] = ()
     without: Callable[[], AbstractContextManager[Any]] = field(default=nullcontext)
 
 
@@ -51,10 +67,9 @@ def m2(features: Options | None = None, without: Any = nullcontext, **options: A
     """M2, or with ``features`` M1+M2."""
 
     def make(seed: int, fitted: Any) -> Any:
-        beneath = None if fitted is None else FrozenEstimator(fitted)
-        return VAEClassifier(beneath, random_state=seed, **options)
+        return VAEClassifier(*map(FrozenEstimator, fitted), random_state=seed, **options)
 
-    return Recipe(make, features, without)
+    return Recipe(make, () if features is None else (M1(features),), without)
 
 
 def gan(without: Any = nullcontext, **options: Any) -> Recipe:
@@ -67,19 +82,30 @@ def flow(**options: Any) -> Recipe:
     return Recipe(lambda seed, _: FlowMixtureClassifier(random_state=seed, **options))
 
 
-def on_features(classifier: Any, features: Options) -> Recipe:
+def on_features(classifier: Any, features: Options, view: Any = None) -> Recipe:
     """Any classifier on M1."""
-    return Recipe(lambda _, fitted: HybridClassifier(FrozenEstimator(fitted), classifier), features)
+    return Recipe(
+        lambda _, fitted: HybridClassifier(FrozenEstimator(fitted[0]), classifier), (M1(features, view),)
+    )
 
 
-def taught(features: Options, **options: Any) -> Recipe:
+def taught(features: Options, spreading: Any, view: Any = None, **options: Any) -> Recipe:
     """Label spreading on M1, and the supervised part of M2 with convolutions, which learn from each other."""
 
     def make(seed: int, fitted: Any) -> Any:
-        graph = HybridClassifier(FrozenEstimator(fitted), Spreading())
+        graph = HybridClassifier(FrozenEstimator(fitted[0]), spreading)
         return Taught(graph, VAEClassifier(random_state=seed, **options))
 
-    return Recipe(make, features)
+    return Recipe(make, (M1(features, view),))
+
+
+def of_views(*beneath: M1, view: Any) -> Recipe:
+    """Label spreading on several M1 and in one more view, and a linear discriminant that they teach."""
+
+    def make(_: int, fitted: Any) -> Any:
+        return Views([*map(FrozenEstimator, fitted), view], EVEN_SPREADING)
+
+    return Recipe(make, beneath)
 
 
 def labeled_only(classifier: Any) -> Recipe:
@@ -119,6 +145,7 @@ def _deceiving_generator() -> Iterator[None]:
 
 SPREADING = peer(LabelSpreading("knn", n_neighbors=7))
 FAR_SPREADING = LabelSpreading("knn", n_neighbors=10, alpha=0.99, max_iter=200)
+EVEN_SPREADING = Spreading(alpha=0.95, n_steps=100, even=True)
 LOGISTIC = LogisticRegression(max_iter=2000)
 
 
@@ -185,14 +212,24 @@ MNIST_CPU = {
     "GAN": gan(n_steps=5000),
     "M1 + auto": on_features(AutoClassifier(random_state=0, shared_scale=True), CPU_M1),
     "M1 + label spreading": on_features(Spreading(), MNIST_M1),
-    "M1 + label spreading, taught": taught(MNIST_M1, **SECOND),
+    "M1 + label spreading, taught": taught(MNIST_M1, Spreading(), **SECOND),
     "M1 + logistic": on_features(LOGISTIC, CPU_M1),
     "logistic": labeled_only(LOGISTIC),
 }
+GRADIENTS_M1 = {**CPU_M1, "n_steps": 2000, "beta": 0.2}
 FASHION_CPU = {
+    "M1 of gradients + label spreading": on_features(EVEN_SPREADING, GRADIENTS_M1, gradients),
+    "M1 of gradients + label spreading, taught": taught(
+        GRADIENTS_M1, EVEN_SPREADING, gradients, **{**SECOND, "augment": "shift and flip"}
+    ),
+    "M1 of pixels and of gradients": of_views(
+        M1({**MNIST_M1, "n_steps": 2000}),
+        M1(GRADIENTS_M1, gradients),
+        view=make_pipeline(FunctionTransformer(gradients), PCA(50, random_state=0)),
+    ),
     "M1 + label spreading": on_features(FAR_SPREADING, CPU_M1),
     "M1 + auto": MNIST_CPU["M1 + auto"],
-    "M1 + label spreading, taught": taught(CPU_M1, **SECOND),
+    "M1 + label spreading, taught": taught(CPU_M1, Spreading(), **SECOND),
     "label spreading": peer(FAR_SPREADING),
     "forest": labeled_only(RandomForestClassifier(500, random_state=0)),
 }

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from benchmarks import environment, records
 from benchmarks.deep.problems import Draw, NoImagesError
 from benchmarks.deep.profiles import Profile
-from benchmarks.deep.recipes import Recipe
+from benchmarks.deep.recipes import M1, Recipe
 from semigen.deep import VAEFeatures
 from semigen.estimators.adapters import class_proba
 
@@ -100,29 +102,30 @@ class Features:
 
     def __init__(self) -> None:
         self.rows: Any = None
-        self.fitted: dict[str, tuple[VAEFeatures, float]] = {}
+        self.fitted: dict[str, tuple[Any, float]] = {}
 
-    def of(self, options: Any, rows: Any, seed: int) -> tuple[VAEFeatures, float]:
+    def of(self, m1: M1, rows: Any, seed: int) -> tuple[Any, float]:
         """The features, and the seconds of their fit."""
         if rows is not self.rows:
             self.rows, self.fitted = rows, {}
-        key = repr(options)
+        key = repr(m1)
         if key not in self.fitted:
             begin = time.process_time()
-            features = VAEFeatures(**options, random_state=seed).fit(rows)
-            self.fitted[key] = features, time.process_time() - begin
+            features: Any = VAEFeatures(**m1.options, random_state=seed)
+            if m1.view is not None:
+                features = make_pipeline(FunctionTransformer(m1.view), features)
+            self.fitted[key] = features.fit(rows), time.process_time() - begin
         return self.fitted[key]
 
 
 def measure(recipe: Recipe, draw: Draw, seed: int, below: Features) -> dict[str, float]:
     """Error and log-loss of one fit on the rows to judge on, and its CPU seconds with those of its M1."""
-    features, seconds = None, 0.0
-    if recipe.features is not None:
-        features, seconds = below.of(recipe.features, draw.X, seed)
+    beneath = [below.of(m1, draw.X, seed) for m1 in recipe.beneath]
+    seconds = sum(took for _, took in beneath)
     begin = time.process_time()
     with recipe.without(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peers warn about rows that they cannot reach
-        model = recipe.make(seed, features).fit(draw.X, draw.y)
+        model = recipe.make(seed, [fitted for fitted, _ in beneath]).fit(draw.X, draw.y)
         seconds += time.process_time() - begin
         classes = np.unique(draw.y_test)
         probs = np.clip(class_proba(model, draw.X_test, classes), CLIP, None)

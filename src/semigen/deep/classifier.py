@@ -19,6 +19,7 @@ from semigen.data.rows import count_rows, take_rows
 from semigen.data.weights import read_labels
 from semigen.deep.data.datasets import as_table
 from semigen.deep.data.labels import Split, class_prior, split_rows
+from semigen.deep.data.rows import ROWS_PER_BLOCK
 from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, start_labels, to_spread_over
@@ -32,8 +33,6 @@ from semigen.exceptions import ParameterError, TrainingWarning
 Read: TypeAlias = Callable[[], tuple[Table, Any]]
 """Gives columns and rows."""
 STARTS = ("auto", *LABELERS, FROM_LABELS)
-LEAST_AGREEMENT = 0.5
-"""With ``start="auto"`` guessed classes have to agree this far with held-out labels; 0 is as chance does."""
 
 
 class DeepClassifier(DeepEstimator, TableClassifier):
@@ -42,6 +41,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
     unlabeled_weight: Any
     calibrate: Any
     start: Any
+    least_agreement: float | None = 0.5
+    """How far guessed classes have to agree with held-out labels (0: as chance does), with ``start="auto"``;
+    None: they are used however few are right."""
 
     def fit(
         self,
@@ -163,27 +165,24 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         """The same classifier, not fitted, with what :meth:`_learn_first` learned."""
         return clone(self).set_params(start=self.start_)
 
-    def _check_start(self) -> None:
-        if self.start not in STARTS:
-            raise ParameterError(f"start={self.start!r}: use {' or '.join(map(repr, STARTS))}.")
-
     def _choose_start(self, read: Read, labels: Labels, weight: Array, seed: int) -> None:
         """Choose the start by all labels: without a third of them a fit would often choose another one."""
-        self._check_start()
+        if self.start not in STARTS:
+            raise ParameterError(f"start={self.start!r}: use {' or '.join(map(repr, STARTS))}.")
         split = split_rows(labels, weight, 1.0)
         self.start_ = self.start
         if not len(split.unlabeled) or self.unlabeled_weight == 0:
             self.start_ = FROM_LABELS
         elif self.start == "auto":
-            x, code, _ = _to_spread_over(read, split, seed)
-            found = choose_start(x, code, seed)
-            self.start_ = found.start if found.agreement >= LEAST_AGREEMENT else FROM_LABELS
+            x, code, _ = rows_to_start_from(*read(), split, seed)
+            found, least = choose_start(x, code, seed), self.least_agreement
+            self.start_ = found.start if least is None or found.agreement >= least else FROM_LABELS
 
     def _guess(self, read: Read, split: Split, seed: int) -> NDArray[np.int64]:
         """The classes that labeled and unlabeled rows start from, in this order; -1: none."""
         guess = np.concatenate([split.code, np.full(len(split.unlabeled), -1)])
         if self.start_ != FROM_LABELS and len(split.unlabeled):
-            x, code, kept = _to_spread_over(read, split, seed)
+            x, code, kept = rows_to_start_from(*read(), split, seed)
             guess[kept] = start_labels(x, code, self.start_, seed)
         return guess
 
@@ -218,16 +217,18 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         return fold
 
 
-def _to_spread_over(
-    read: Read, split: Split, seed: int
+def rows_to_start_from(
+    table: Table, matrix: Any, split: Split, seed: int
 ) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
-    """Rows as networks see them, their classes, -1 where unlabeled, and their places in the split."""
+    """Rows (of many, some) as networks see them, their classes (-1: unlabeled), and places in the split."""
     code = np.concatenate([split.code, np.full(len(split.unlabeled), -1)])
-    table, matrix = read()
     see = Inputs(table).double()
     kept = to_spread_over(code, seed, see.n_outputs)
     rows = np.concatenate([split.labeled, split.unlabeled])[kept]
-    x = see(*table.tensors(matrix[rows])).numpy()
+    x = np.empty((len(rows), see.n_outputs))
+    for begin in range(0, len(rows), ROWS_PER_BLOCK):
+        block = slice(begin, begin + ROWS_PER_BLOCK)
+        x[block] = see(*table.tensors(matrix[rows[block]])).numpy()
     return x, code[kept], kept
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -18,15 +17,15 @@ from semigen.columns import Schema
 from semigen.common import checks
 from semigen.common.progress import Progress
 from semigen.data.labels import Labels
-from semigen.deep.classifier import DeepClassifier
+from semigen.deep.classifier import DeepClassifier, rows_to_start_from
 from semigen.deep.data import tables
-from semigen.deep.data.labels import Split, class_prior, split_rows
-from semigen.deep.data.rows import ROWS_PER_BLOCK, TableRows, blocks, training_rows
+from semigen.deep.data.labels import class_prior, split_rows
+from semigen.deep.data.rows import ROWS_PER_BLOCK, TableRows, training_rows
 from semigen.deep.draws import draw_classes, drawing
 from semigen.deep.estimator import Array
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
 from semigen.deep.flow.start import start_components, whitening
-from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, start_labels, to_spread_over
+from semigen.deep.labelers import FROM_LABELS, LABELERS, start_labels
 from semigen.deep.parameters import hidden_sizes
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import KeepsPrecision
@@ -141,6 +140,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     """
 
     precision = "float32"  # not a parameter: splines need its digits
+    least_agreement = None  # from the labels alone flows are far worse
 
     def __init__(
         self,
@@ -203,21 +203,16 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     def _learn_first(
         self, X: Any, labels: Labels, weight: Array, seed: int, progress: Progress | None
     ) -> bool:
-        """Choose the start by all labels: without a third of them a fit would often choose another one."""
-        self.start_ = self.start
-        if self.start == "auto" and self.unlabeled_weight != 0:
-            table, matrix, split = self._read(X, labels, weight, 1.0)
-            if len(split.unlabeled):
-                self.start_ = choose_start(*_to_start_from(table, matrix, split, seed)[:2], seed).start
+        self._choose_start(lambda: self._read(X), labels, weight, seed)
         return False
 
-    def _read(self, X: Any, labels: Labels, weight: Array, lam: float) -> tuple[tables.Table, Any, Split]:
-        """The table, its matrix, and which rows have labels."""
+    def _read(self, X: Any) -> tuple[tables.Table, Any]:
+        """The table and its matrix."""
         kinds = ("number", "count", "flag")
         table, matrix = tables.learn(X, dict.fromkeys(kinds, "gaussian"), shared_scale=True)
         _refuse_categories(table.schema)
         columns.refuse_missing(table.schema, matrix, _CURE)
-        return table, matrix, split_rows(labels, weight, lam)
+        return table, matrix
 
     def _learn(
         self,
@@ -230,11 +225,11 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     ) -> None:
         alpha = checks.real("alpha", self.alpha, minimum=0.0)
         noise = checks.real("noise", self.noise, minimum=0.0)
-        self._check_start()
-        table, matrix, split = self._read(X, labels, weight, lam)
+        table, matrix = self._read(X)
         validate_data(self, X, skip_check_array=True)
+        split = split_rows(labels, weight, lam)
         start = self.start_ if len(split.unlabeled) else FROM_LABELS
-        x, code, kept = _to_start_from(table, matrix, split, training.seed)
+        x, code, kept = rows_to_start_from(table, matrix, split, training.seed)
         guess, turn = None, None
         if start == FROM_LABELS:
             x, code = x[code >= 0], code[code >= 0]
@@ -303,7 +298,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
 
     def transform(self, X: Any) -> Array:
         """Latents f(x), those of each member in turn, (n, members · D)."""
-        latents = np.hstack(self._ask(X, lambda model, x: model.latents(x)[0]))
+        latents = np.hstack(list(self._ask(X, lambda model, x: model.latents(x)[0])))
         return columns.in_precision_of(X, latents)
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
@@ -347,19 +342,14 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         columns.refuse_missing(self.networks_.architecture.table.schema, matrix, _CURE)
         return super()._as_rows(matrix)
 
-    def _ask(self, X: Any, question: Callable[[ClassFlow, Tensor], Tensor]) -> list[Array]:
-        """Each member's answers about rows, (n, …), computed block by block."""
+    def _ask(self, X: Any, question: Callable[[ClassFlow, Tensor], Tensor]) -> Array:
+        """Each member's answers about rows, (members, n, …)."""
         check_is_fitted(self)
-        rows = self._rows(X)
-        with torch.no_grad():
-            return [
-                np.concatenate([question(model, block.x).numpy() for block in blocks(rows)])
-                for model in self.networks_.models
-            ]
+        return self.networks_.ask_each(self._rows(X), lambda model, block: question(model, block.x))
 
     def _member_joint(self, X: Any) -> Array:
         """Log p(x, class) of each member, per unit of the columns, (members, n, K)."""
-        joint = np.stack(self._ask(X, lambda model, x: model.log_joint(x).T))
+        joint = self._ask(X, lambda model, x: model.log_joint(x).T)
         return np.asarray(joint - np.log(self.networks_.architecture.table.scale).sum())
 
     def _member_proba(self, X: Any) -> tuple[Array, Array]:
@@ -376,17 +366,6 @@ _CURE = (
     "a flow needs every value: impute them, drop the column, or use VAEClassifier, which leaves missing "
     "values out of the likelihood"
 )
-
-
-def _to_start_from(
-    table: tables.Table, matrix: Any, split: Split, seed: int
-) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
-    """Standardized rows (of many, some), their classes, -1 where unlabeled, and their places in the split."""
-    code = np.concatenate([split.code, np.full(len(split.unlabeled), -1)])
-    kept = to_spread_over(code, seed, table.schema.n_features)
-    rows = np.concatenate([split.labeled, split.unlabeled])[kept]
-    x = training_rows(table, matrix, rows).take(slice(None)).x
-    return x.numpy().astype(np.float64), code[kept], kept
 
 
 def _refuse_categories(schema: Schema) -> None:

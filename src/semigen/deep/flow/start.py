@@ -16,20 +16,23 @@ Codes = NDArray[np.int64]
 
 LEVELED = 0.1
 """Share of the mean variance within classes in that of every direction."""
+LEAST_WITHIN = 1e-8
+"""Mean variance within classes below which rows of a class are all the same, but for rounding."""
 
 
 def whitening(x: Array, code: Codes) -> Array:
     """A (D, D) for rows (n, D) of classes (n,): x A varies by 1 within classes, and alike in all directions.
 
     Columns of A are the principal axes of the covariance within classes. A tenth of that is replaced by the
-    same variance in all directions, so that those in which rows do not vary are not blown up.
+    same variance in all directions, so that those in which rows do not vary are not blown up. Where rows of a
+    class are all the same, A is the identity.
     """
     own = x.copy()
     for k in np.unique(code):
         own[code == k] -= own[code == k].mean(axis=0)
     value, axes = np.linalg.eigh(own.T @ own / len(own))
     mean = value.mean()
-    if mean <= 0:
+    if mean < LEAST_WITHIN:
         return np.eye(len(value))
     return np.asarray(axes / np.sqrt((1.0 - LEVELED) * np.maximum(value, 0.0) + LEVELED * mean))
 
