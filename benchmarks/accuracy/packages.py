@@ -155,8 +155,8 @@ def _named(lines: str) -> dict[str, list[str]]:
 LEARNED_FROM, JUDGED_ONLY = _named(_LEARNED_FROM), _named(_JUDGED_ONLY)
 """Tables that default weights may be learned from, and others that nothing is learned from."""
 UNSEEN = _named(_UNSEEN)
-"""Tables, classes and columns that were chosen before any fit to them, when the default was finished. Nothing
-is learned from them; by those with names and codes it was then chosen how text is read."""
+"""Tables, classes and columns that were chosen before any fit to them, when the default was finished. Only
+the prior of advice was learned from them since; those with names and codes chose how text is read."""
 TABLES = LEARNED_FROM | JUDGED_ONLY
 ALL = TABLES | UNSEEN
 
