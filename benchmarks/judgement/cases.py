@@ -82,7 +82,7 @@ def more_tables(seeds: Iterable[int] = PACKAGE_SEEDS) -> Iterator[Case]:
 
 def from_packages(seeds: Iterable[int] = PACKAGE_SEEDS) -> Iterator[Case]:
     """Tables of R packages: those that may be learned from first, then those that are only judged."""
-    for names in (packages.LEARNED_FROM, packages.UNSEEN, packages.JUDGED_ONLY):
+    for names in (packages.LEARNED_FROM, packages.UNSEEN, packages.JUDGED_ONLY, packages.FRESH):
         for seed, name, n in product(seeds, names, TABLE_LABELS):
             yield Case("package", name, False, n, seed)
 

@@ -120,7 +120,7 @@ def lines(rows: Sequence[dict[str, str]], group: str = "name", fresh: Collection
 def _is_known(row: dict[str, str], fresh: Collection[int]) -> bool:
     if row["kind"] == "design":
         return int(row["seed"]) not in fresh
-    return row["name"] not in packages.JUDGED_ONLY
+    return row["name"] not in packages.JUDGED_ONLY | packages.FRESH
 
 
 def outcomes(rows: Sequence[dict[str, str]], of: str = "") -> tuple[Flags, Array]:

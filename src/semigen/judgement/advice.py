@@ -27,8 +27,8 @@ Said = Literal["use", "use with weight λ", "do not use", "not enough labels to 
 HALF = 0.5
 """λ of an ensemble of the models with and without the unlabeled rows."""
 SAFE, HARMFUL, SAFE_AVERAGE = 1 / 5, 4 / 5, 1 / 4
-"""Probabilities of harm up to which rows are advised and from which they are advised against, at odds of 4 : 1,
-and up to which the average is advised, at 3 : 1 (``benchmarks/judgement``)."""
+"""Probabilities of harm up to which rows are advised and from which they are advised against, at odds of
+4 : 1, and up to which the average is advised, at 3 : 1 (``benchmarks/judgement``)."""
 SHIFTED = 1.0
 """Standard errors beyond chance by which a column's mean differs between labeled and unlabeled rows where no
 average is advised: what new rows will be like is then not in the table."""
