@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 import sklearn
+from scipy.stats import multivariate_normal
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
@@ -23,6 +24,7 @@ from semigen.em import ThreadEngine
 from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement import diagnostics
 from semigen.judgement.advice import HARMFUL, SAFE, SAFE_AVERAGE, advice_on, decide, told_by_labels
+from semigen.judgement.clustering import clusters
 from semigen.judgement.efficiency import efficiency
 from semigen.judgement.findings import LOOKS
 from semigen.judgement.findings.clusters import clusters_are_classes, label_equivalents
@@ -41,7 +43,7 @@ from semigen.judgement.findings.path import held_out_change, path_jump
 from semigen.judgement.findings.population import covariate_shift, label_shift, shuffled_columns
 from semigen.judgement.prior import Harm, learned
 from semigen.judgement.rules import recommend
-from semigen.judgement.signs import signs
+from semigen.judgement.signs import of_clusters, signs
 from semigen.judgement.study import name_of, study
 
 __all__ = ["here"]  # a fixture
@@ -189,6 +191,38 @@ def test_each_model_expects_to_be_better_than_the_other():
     assert 0 < found["iterations before"] <= found["iterations"] <= np.log(100)
 
 
+def test_clusters_that_labels_do_not_begin_are_seen():
+    found = {}
+    for right in (False, True):
+        made = make_harm("split clusters", 10, well_specified=right, random_state=0)
+        found[right] = of_clusters(look(made.X, made.y))
+    assert found[False]["other clusters in errors"] > 5
+    assert found[True]["other clusters in errors"] < 0
+
+
+def test_rows_without_clusters_are_seen(rng):
+    cells = pd.DataFrame(rng.integers(3, size=(400, 5)).astype(str))
+    y = np.where(cells[0] == cells[1], "same", "other").astype(object)
+    y[30:] = None
+    found = of_clusters(look(cells, y))
+    assert found["clusters in errors"] < 2
+    assert (found["numbers"], found["heavy tails"]) == (0, 0)
+    assert found["repeated"] == pytest.approx(1 - 3 / 400)
+    far = make_gaussian_classes(40, 300, 3, distance=6, random_state=1)
+    assert of_clusters(look(far.X, far.y))["clusters in errors"] > 5
+
+
+def test_a_density_without_clusters_is_that_of_one_normal_distribution():
+    """Beside scipy's, where the prior is next to nothing."""
+    found = clean_study()
+    half = found.half
+    alone, _ = clusters(half, 0)
+    x = half.fitted.matrix
+    normal = multivariate_normal(x.mean(axis=0), np.cov(x.T, bias=True))
+    change = normal.logpdf(half.left_out.matrix) - half.model.score_samples(half.left_out)
+    assert alone.mean == pytest.approx(np.clip(change, -3, 3).mean(), abs=0.01)
+
+
 def test_the_learned_prior_knows_the_signs_of_a_study():
     found = signs(clean_study())
     for name, harm in learned().items():
@@ -227,18 +261,21 @@ def test_a_tree_is_read_down_to_a_leaf_and_a_line_beside_it():
         a, b = signs_of
         line = 1 / (1 + np.exp(1 - 0.5 * (a - 1) - min(b, 3)))
         assert harm.mean(signs_of) == pytest.approx(0.7 * np.mean(shares) + 0.3 * line)
-        signs_by_name = {**dict(zip("ab", signs_of, strict=True)), "log labels": 1.0}
-        assert harm.probabilities(signs_by_name) == pytest.approx([harm.mean(signs_of)] * 2)
-    steeper = Harm.from_dict({**harm.to_dict(), "slope": 2.0, "intercept": 1.0})
+        known = {**dict(zip("ab", signs_of, strict=True)), "log labels": 1.0, "repeated": 0.0}
+        assert harm.probabilities(known) == pytest.approx([harm.mean(signs_of)] * 2)
     mean = harm.mean((1, 5))
-    odds = np.exp(1.0) * (mean / (1 - mean)) ** 2
-    ten = {"a": 1, "b": 5, "log labels": np.log(10)}
-    assert steeper.probabilities(ten) == pytest.approx((odds / (1 + odds), mean))
-    by_labels = Harm.from_dict({**harm.to_dict(), "slope_by_labels": 0.5, "average_slope_by_labels": -0.5})
-    odds = [(mean / (1 - mean)) ** (1 + change * np.log(2)) for change in (0.5, -0.5)]
-    twenty = {**ten, "log labels": np.log(20)}
-    assert by_labels.probabilities(twenty) == pytest.approx([one / (1 + one) for one in odds])
-    assert by_labels.probabilities(ten) == pytest.approx((mean, mean))
+    odds = mean / (1 - mean)
+    calibrated = Harm.from_dict(
+        {**harm.to_dict(), "calibration": (1, 2, 0.5, 0.25, 0.125), "of_average": (0, 1, -0.5, 0, 0.5)}
+    )
+    ten = {"a": 1, "b": 5, "log labels": np.log(10), "repeated": 0.0}
+    for change, own, of_average in (
+        ({}, np.e * odds**2, odds),
+        ({"log labels": np.log(20)}, np.e * odds ** (2 + np.log(2) / 2), odds ** (1 - np.log(2) / 2)),
+        ({"repeated": 0.06}, np.exp(1.125) * odds**2.25, np.exp(0.5) * odds),
+    ):
+        found = calibrated.probabilities({**ten, **change})
+        assert found == pytest.approx((own / (1 + own), of_average / (1 + of_average)))
 
 
 # Each look: what was planted is seen, and clean rows are clean.

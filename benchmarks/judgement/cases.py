@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from benchmarks.accuracy import mixed, packages, splits
+from benchmarks.accuracy import keel, mixed, packages, splits
 from semigen.datasets import HARM_DESIGNS, make_harm
 
 DESIGN_LABELS = (3, 5, 10, 20, 50)
@@ -74,9 +74,15 @@ def tables(seeds: Iterable[int] = TABLE_SEEDS) -> Iterator[Case]:
                 yield Case("table", name, False, n, seed)
 
 
+def more_tables(seeds: Iterable[int] = PACKAGE_SEEDS) -> Iterator[Case]:
+    """More of KEEL's tables."""
+    for seed, name, n in product(seeds, keel.TABLES, TABLE_LABELS):
+        yield Case("keel", name, False, n, seed)
+
+
 def from_packages(seeds: Iterable[int] = PACKAGE_SEEDS) -> Iterator[Case]:
     """Tables of R packages: those that may be learned from first, then those that are only judged."""
-    for names in (packages.LEARNED_FROM, packages.JUDGED_ONLY):
+    for names in (packages.LEARNED_FROM, packages.UNSEEN, packages.JUDGED_ONLY, packages.FRESH):
         for seed, name, n in product(seeds, names, TABLE_LABELS):
             yield Case("package", name, False, n, seed)
 

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.accuracy import packages
 from benchmarks.accuracy.learning import RELATIVES
-from semigen.judgement.prior import LINE, LOG_LABELS, Harm, apart, calibrated, evidence
+from semigen.judgement.prior import LINE, LOG_LABELS, REPEATED, Harm, apart, calibrated, evidence
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -33,6 +33,20 @@ N_TREES, N_BLIND_TREES, DEPTH, LEAST_OF_LEAF = 100, 50, 10, 8
 RIDGE = 0.1
 """Inverse of the ridge of the line's weights."""
 TABLE_PARTS = 24
+MORE_RELATIVES = {
+    "glass0": "MASS fgl", "glass1": "MASS fgl", "glass6": "MASS fgl", "wisconsin": "MASS biopsy",
+    "spambase": "DAAG spam7", "ecoli1": "ecoli3", "ecoli-0_vs_1": "ecoli3", "vowel0": "vowel",
+    "vehicle1": "vehicle", "segment0": "segment", "new-thyroid2": "new-thyroid1", "yeast1": "yeast3",
+    "yeast4": "yeast3", "abalone-3_vs_11": "abalone19", "winequality-white-9_vs_4": "winequality-red-4",
+    "kr-vs-k-zero_vs_eight": "kr-vs-k-three_vs_eleven", "page-blocks-1-3_vs_4": "page-blocks0",
+    "poker-8-9_vs_5": "poker-9_vs_7", "shuttle-6_vs_2-3": "shuttle-c0-vs-c4",
+    "led7digit-0-2-4-5-6-7-8-9_vs_1": "led7digit",
+    "kddcup-guess_passwd_vs_satan": "kddcup-buffer_overflow_vs_back",
+    "kddcup-land_vs_satan": "kddcup-buffer_overflow_vs_back", "MatchIt lalonde": "wooldridge jtrain3",
+    "mlmRev guImmun": "mlmRev guPrenat", "stevedata anes_vote84": "stevedata anes_prochoice",
+    "wooldridge loanapp": "AER HMDA",
+}  # fmt: skip
+"""Of tables that the default weights are not learned from."""
 DIGITS = 3
 
 
@@ -106,7 +120,7 @@ def lines(rows: Sequence[dict[str, str]], group: str = "name", fresh: Collection
 def _is_known(row: dict[str, str], fresh: Collection[int]) -> bool:
     if row["kind"] == "design":
         return int(row["seed"]) not in fresh
-    return row["name"] not in packages.JUDGED_ONLY
+    return row["name"] not in packages.JUDGED_ONLY | packages.FRESH
 
 
 def outcomes(rows: Sequence[dict[str, str]], of: str = "") -> tuple[Flags, Array]:
@@ -139,8 +153,9 @@ def by_group(data: Lines) -> Array:
 
 
 def by_kind(data: Lines) -> Array:
-    """The same, and designs, tables and tables of R packages count alike."""
+    """The same, and designs, tables (with more of KEEL's) and tables of R packages count alike."""
     weight, kinds = by_group(data), data.column("kind")
+    kinds = np.where(kinds == "keel", "table", kinds)
     for kind in np.unique(kinds):
         weight[kinds == kind] /= weight[kinds == kind].sum()
     return np.asarray(weight * len(weight) / weight.sum())
@@ -213,7 +228,8 @@ def parts(data: Lines) -> NDArray[np.str_]:
     if not np.array_equal(data.group, data.column("name")):
         return data.group
     kind = dict(zip(data.group.tolist(), data.column("kind").tolist(), strict=True))
-    source = {name: RELATIVES.get(name, name) for name in kind if kind[name] != "design"}
+    relatives = RELATIVES | MORE_RELATIVES
+    source = {name: relatives.get(name, name) for name in kind if kind[name] != "design"}
     place = {name: i % TABLE_PARTS for i, name in enumerate(sorted(set(source.values())))}
     return np.array([f"part {place[source[one]]}" if one in source else one for one in data.group.tolist()])
 
@@ -227,23 +243,29 @@ def left_out_means(data: Lines, n_trees: int = N_TREES) -> Array:
     return found
 
 
-def calibration(data: Lines, means: Array) -> tuple[float, float, float]:
-    """Slope and intercept of the log odds of harm on those of the means, and the slope's own by labels."""
-    x = evidence(means, data.numbers(LOG_LABELS))
-    model = LogisticRegression(C=10.0).fit(x, data.harmful, sample_weight=weights(data, by_kind))
-    return float(model.coef_[0, 0]), float(model.intercept_[0]), float(model.coef_[0, 1])
+def seen(data: Lines, means: Array) -> Array:
+    """What is calibrated, (n, 4)."""
+    return evidence(means, data.numbers(LOG_LABELS), data.numbers(REPEATED))
+
+
+def calibration(data: Lines, means: Array) -> list[float]:
+    """Intercept and weights of what is calibrated."""
+    model = LogisticRegression(C=10.0, max_iter=500)
+    model.fit(seen(data, means), data.harmful, sample_weight=weights(data, by_kind))
+    return [float(model.intercept_[0]), *model.coef_[0].tolist()]
 
 
 def left_out(data: Lines, n_trees: int = N_TREES) -> tuple[Array, Array]:
     """Probabilities of harm of full weight and of the average, learned without the table, (n,) each."""
     means, found = left_out_means(data, n_trees), (np.empty(len(data.rows)), np.empty(len(data.rows)))
-    log_labels, part = data.numbers(LOG_LABELS), parts(data)
+    part = parts(data)
     for harm, outcome in zip(found, (data, of_average(data)), strict=True):
         for one in np.unique(part):
             out = part == one
             others = ~out & data.known
-            numbers = calibration(outcome.take(others), means[others])
-            harm[out] = calibrated(means[out], log_labels[out], *numbers)
+            harm[out] = calibrated(
+                seen(data.take(out), means[out]), calibration(outcome.take(others), means[others])
+            )
     return found
 
 
@@ -255,12 +277,10 @@ def everything(rows: Sequence[dict[str, str]]) -> dict[str, Harm]:
     found = {}
     for name, each, n_trees in (("held out", data, N_TREES), ("blind", blind, N_BLIND_TREES)):
         means = left_out_means(each, n_trees)
-        own, average = (calibration(one, means) for one in (each, of_average(each)))
-        keys = ("slope", "intercept", "slope_by_labels")
-        numbers = dict(zip(keys, own, strict=True))
-        numbers |= {f"average_{key}": one for key, one in zip(keys, average, strict=True)}
-        rounded = {key: round(one, DIGITS) for key, one in numbers.items()}
-        found[name] = replace(plain(grow(each, n_trees), each.names), **rounded)
+        own, average = (
+            [round(number, DIGITS) for number in calibration(one, means)] for one in (each, of_average(each))
+        )
+        found[name] = replace(plain(grow(each, n_trees), each.names), calibration=own, of_average=average)
     return found
 
 

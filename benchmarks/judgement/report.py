@@ -44,10 +44,12 @@ def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases]) -> str:
     fresh : mapping {"name" or "seed": sequence of Judged}
         Judged by priors that have seen none of the fresh draws: without the design, and with other draws.
     """
-    kinds = ("design", "table", "package", "book")
-    designs, real, from_packages, book = ([one for one in cases if one.kind == kind] for kind in kinds)
+    kinds = ("design", "table", "keel", "package", "book")
+    designs, real, more, from_packages, book = ([one for one in cases if one.kind == kind] for kind in kinds)
     unseen = [one for one in from_packages if one.name in packages.JUDGED_ONLY]
-    from_packages = [one for one in from_packages if one.name not in packages.JUDGED_ONLY]
+    chosen_last = [one for one in from_packages if one.name in packages.FRESH]
+    others = [*unseen, *chosen_last]
+    from_packages = [one for one in from_packages if one not in others]
     parts = ["# Judgement", "", _INTRODUCTION, "", "## Designs", "", _verdicts(designs), ""]
     for group, title in _FRESH.items():
         drawn = [one for one in fresh[group] if one.kind == "design" and one.seed in FRESH_SEEDS]
@@ -63,22 +65,26 @@ def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases]) -> str:
     if real:
         parts += ["## Real tables", "", _verdicts(real), ""]
     for title, found in (
+        ("More of KEEL's tables", more),
         ("Tables of R packages", from_packages),
-        ("Real tables and tables of R packages", [*real, *from_packages]),
+        ("All of these", [*real, *more, *from_packages]),
         ("Tables of R packages that nothing was learned from", unseen),
+        ("Tables of R packages that were chosen when the prior was finished", chosen_last),
     ):
-        if from_packages:
+        if found:
             parts += [f"## {title}", "", _verdicts(found), ""]
     if book:
         parts += ["## SSL book (with the number of all labels)", "", _verdicts(book), ""]
-    groups = {"designs": designs, "real tables": real, "R packages": [*from_packages, *unseen]}
+    groups = {"designs": designs, "real tables": real, "KEEL": more, "R packages": [*from_packages, *others]}
     parts += ["## Is the stated probability of harm right?", "", _reliability(groups), ""]
     parts += ["## Other odds", "", _other_odds({"designs": designs, "real tables": real}), ""]
     parts += ["## What following the advice costs and gains", "", _following(groups), ""]
     if real:
         parts += ["## Real tables, one by one", "", _by_table(real), ""]
+    if more:
+        parts += ["## More of KEEL's tables, one by one", "", _by_table(more), ""]
     if from_packages:
-        parts += ["## Tables of R packages, one by one", "", _by_table([*from_packages, *unseen]), ""]
+        parts += ["## Tables of R packages, one by one", "", _by_table([*from_packages, *others]), ""]
     parts += ["## Designs, one by one", "", _by_design(designs), ""]
     parts += ["## The same, by a prior that knows other draws of the design", "", _verdicts(known), ""]
     parts += [_by_design(known), ""]

@@ -26,9 +26,9 @@ from semigen.mixture import MixtureClassifier
 Said = Literal["use", "use with weight λ", "do not use", "not enough labels to tell"]
 HALF = 0.5
 """λ of an ensemble of the models with and without the unlabeled rows."""
-SAFE, HARMFUL, SAFE_AVERAGE = 1 / 5, 7 / 9, 1 / 4
-"""Probabilities of harm up to which rows are advised, at odds of 4 : 1, from which they are advised against,
-at odds of 7 : 2, and up to which the average is advised, at 3 : 1 (``benchmarks/judgement``)."""
+SAFE, HARMFUL, SAFE_AVERAGE = 1 / 5, 4 / 5, 1 / 4
+"""Probabilities of harm up to which rows are advised and from which they are advised against, at odds of
+4 : 1, and up to which the average is advised, at 3 : 1 (``benchmarks/judgement``)."""
 SHIFTED = 1.0
 """Standard errors beyond chance by which a column's mean differs between labeled and unlabeled rows where no
 average is advised: what new rows will be like is then not in the table."""
@@ -44,8 +44,8 @@ class Advice:
     without them (λ = 0): does the log-loss on new rows fall? ``harm_probability`` joins what held-out labels
     say with what the rows themselves say (:mod:`semigen.judgement.prior`); 100 held-out labels or more decide
     by themselves where their 95 % interval leaves out 0. It decides where the odds are 4 : 1 or more that
-    they help, or 7 : 2 or more that they hurt. Where it does not, an ensemble of both models is advised if
-    the odds are 3 : 1 that their average helps and labeled and unlabeled rows have the same column means.
+    they help or that they hurt. Where it does not, an ensemble of both models is advised if the odds are
+    3 : 1 that their average helps and labeled and unlabeled rows have the same column means.
 
     Attributes
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,44 +140,69 @@ def _z(seen: Array, drawn: Array) -> float:
     return (float(np.maximum(seen, LEAST_LOG).mean()) - float(means.mean())) / spread
 
 
-def freer_densities(
-    fit: MixtureClassifier, table: ReadTable, labels: Labels, random_state: int
-) -> dict[str, Gain]:
+@dataclass(frozen=True, eq=False)
+class Half:
+    """A mixture with λ = 1 fitted to the labeled and every other unlabeled row; the others judge it.
+
+    Attributes
+    ----------
+    model : MixtureClassifier
+    fitted, left_out : ReadTable
+    labels : Labels
+        Of the fitted rows.
+    log_density : ndarray
+        Log p(x) of the rows left out, nats.
+    """
+
+    model: MixtureClassifier
+    fitted: ReadTable
+    left_out: ReadTable
+    labels: Labels
+    log_density: Array
+
+    @classmethod
+    def of(cls, fit: MixtureClassifier, table: ReadTable, labels: Labels, random_state: int) -> Self | None:
+        """Fit it as a mixture was; None where fewer than two rows would be left out."""
+        rest = np.flatnonzero(~labels.is_labeled)
+        kept, out = np.concatenate([np.flatnonzero(labels.is_labeled), rest[::2]]), rest[1::2]
+        if len(out) < 2:
+            return None
+        model = clone(fit).set_params(
+            calibrate=1.0,
+            unlabeled_weight=1.0,
+            covariance="full" if fit.covariance == "auto" else fit.covariance,
+            random_state=random_state,
+        )
+        known = labels.take(kept)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(table[kept], known)
+        return cls(model, table[kept], table[out], known, model.score_samples(table[out]))
+
+    def gain(self, log_density: Array) -> Gain:
+        """How much better another density describes the rows left out."""
+        change = np.clip(log_density - self.log_density, -MOST_NATS, MOST_NATS)
+        return Gain(float(change.mean()), float(change.std() / np.sqrt(len(change))), len(change))
+
+
+def freer_densities(half: Half) -> dict[str, Gain]:
     """How much better freer mixtures describe unlabeled rows that none of them has seen.
 
-    All are fitted to the labeled and every other unlabeled row with λ = 1; ``FREER`` says what is free in
-    each, where the model leaves it open.
+    ``FREER`` says what is free in each, where the model leaves it open.
     """
-    rest = np.flatnonzero(~labels.is_labeled)
-    kept, out = np.concatenate([np.flatnonzero(labels.is_labeled), rest[::2]]), rest[1::2]
-    model = clone(fit).set_params(
-        calibrate=1.0,
-        unlabeled_weight=1.0,
-        covariance="full" if fit.covariance == "auto" else fit.covariance,
-        random_state=random_state,
-    )
-    known = labels.take(kept)
-
-    def density(**settings: Any) -> Array:
-        return np.asarray(
-            clone(model).set_params(**settings).fit(table[kept], known).score_samples(table[out])
-        )
-
-    if len(out) < 2:
-        return {}
+    gaussian = getattr(half.model.mixture_.family, "name", "") == "gaussian"
     found = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        plain = density()
-        for name, settings in FREER.items():
-            gaussian = getattr(fit.mixture_.family, "name", "") == "gaussian"
-            if name != COMPONENTS and (not gaussian or settings.get("covariance") == model.covariance):
-                continue
-            try:
-                change = np.clip(density(**settings) - plain, -MOST_NATS, MOST_NATS)
-            except ParameterError:  # fewer rows than components to start from
-                continue
-            found[name] = Gain(float(change.mean()), float(change.std() / np.sqrt(len(change))), len(change))
+    for name, settings in FREER.items():
+        if name != COMPONENTS and (not gaussian or settings.get("covariance") == half.model.covariance):
+            continue
+        model = clone(half.model).set_params(**settings)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(half.fitted, half.labels)
+        except ParameterError:  # fewer rows than components to start from
+            continue
+        found[name] = half.gain(model.score_samples(half.left_out))
     return found
 
 

@@ -18,16 +18,21 @@ Array = NDArray[np.float64]
 CLIP = 0.01
 LINE, FAR = 0.3, 3.0
 """What the line counts beside the trees, and the spreads from its center by which a sign counts at most."""
-LOG_LABELS = "log labels"
-"""The sign that says how many labels per class there are."""
+LOG_LABELS, REPEATED = "log labels", "repeated"
+"""The signs that say how many labels per class there are, and which share of cells repeats another."""
+MEASURED = 0.05
+"""The share from which on a table is one of categories or measured, rounded numbers."""
+PLAIN = (0.0, 1.0, 0.0, 0.0, 0.0)
+"""A calibration that changes nothing."""
 
 
 @dataclass(frozen=True)
 class Harm:
     """Small trees and a line over signs, whose mean is calibrated.
 
-    ``logit p = slope · logit(mean) + intercept``. The line, a logistic regression, counts for ``LINE`` of the
-    mean. The slope rises with the labels per class: what signs say is surer where labels were held out.
+    ``logit p = intercept + slope · logit(mean)``. The line, a logistic regression, counts for ``LINE`` of the
+    mean. The slope rises with the labels per class: what signs say is surer where labels were held out. Slope
+    and intercept are others where cells repeat: tables as people have them tell less than simulated ones.
 
     Attributes
     ----------
@@ -45,11 +50,10 @@ class Harm:
         Of each sign: where the line is as without it, how far is far, and what it counts.
     level : float
         The log odds of the line where every sign is at its center.
-    slope, intercept : float
-        For 10 labels per class.
-    slope_by_labels : float
-        What the slope gains where labels are e times as many.
-    average_slope, average_intercept, average_slope_by_labels : float
+    calibration : sequence of 5 floats
+        Intercept, slope for 10 labels per class, what the slope gains where labels are e times as many, and
+        what slope and intercept gain where cells repeat.
+    of_average : sequence of 5 floats
         The same for the average of the models with and without unlabeled rows.
     """
 
@@ -62,12 +66,8 @@ class Harm:
     spread: Sequence[float]
     weights: Sequence[float]
     level: float
-    slope: float = 1.0
-    intercept: float = 0.0
-    slope_by_labels: float = 0.0
-    average_slope: float = 1.0
-    average_intercept: float = 0.0
-    average_slope_by_labels: float = 0.0
+    calibration: Sequence[float] = PLAIN
+    of_average: Sequence[float] = PLAIN
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
@@ -91,10 +91,8 @@ class Harm:
     def probabilities(self, signs: Mapping[str, float]) -> tuple[float, float]:
         """Probabilities of harm of full weight and of the average, from signs by name."""
         mean = np.array(self.mean([signs[name] for name in self.names]))
-        labels = np.array(signs[LOG_LABELS])
-        own = (self.slope, self.intercept, self.slope_by_labels)
-        of_average = (self.average_slope, self.average_intercept, self.average_slope_by_labels)
-        return float(calibrated(mean, labels, *own)), float(calibrated(mean, labels, *of_average))
+        seen = evidence(mean, np.array(signs[LOG_LABELS]), np.array(signs[REPEATED]))
+        return float(calibrated(seen, self.calibration)), float(calibrated(seen, self.of_average))
 
 
 def apart(x: Array, center: ArrayLike, spread: ArrayLike) -> Array:
@@ -102,17 +100,16 @@ def apart(x: Array, center: ArrayLike, spread: ArrayLike) -> Array:
     return np.asarray(np.clip((x - np.asarray(center)) / np.asarray(spread), -FAR, FAR))
 
 
-def evidence(mean: Array, log_labels: Array) -> Array:
-    """Log odds of the means of trees, and the same times the log of labels per class over 10, (n, 2)."""
-    log_odds = logit(np.clip(mean, CLIP, 1 - CLIP))
-    return np.stack([log_odds, log_odds * (log_labels - np.log(10))], axis=-1)
+def evidence(mean: Array, log_labels: Array, repeated: Array) -> Array:
+    """What is calibrated, (n, 4): log odds of the means, these by labels and by repeats, and the repeats."""
+    log_odds, measured = logit(np.clip(mean, CLIP, 1 - CLIP)), np.where(repeated > MEASURED, 1.0, 0.0)
+    by_labels = log_odds * (log_labels - np.log(10))
+    return np.stack([log_odds, by_labels, log_odds * measured, measured], axis=-1)
 
 
-def calibrated(
-    mean: Array, log_labels: Array, slope: float, intercept: float, slope_by_labels: float
-) -> Array:
-    """Probabilities with other log odds."""
-    return np.asarray(expit(evidence(mean, log_labels) @ np.array([slope, slope_by_labels]) + intercept))
+def calibrated(evidence: Array, calibration: Sequence[float]) -> Array:
+    """Probabilities of harm."""
+    return np.asarray(expit(calibration[0] + evidence @ np.array(calibration[1:])))
 
 
 @cache

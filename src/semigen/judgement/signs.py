@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.evaluation.uncertainty import entropy
+from semigen.judgement.clustering import clusters, form
 from semigen.judgement.diagnostics import COMPONENTS, SHAPE, TAILS, Gain
 from semigen.judgement.held_out import OutOfFold
 from semigen.judgement.study import LOGISTIC, Study, name_of
@@ -19,6 +20,8 @@ LARGEST_T = 8.0
 FULL = 1.0
 """The λ in question."""
 SHIFT = "shift of means"
+FARTHEST = 20.0
+"""Standard errors of a gain by clusters."""
 MOST_STEPS = 100
 """EM iterations that are told apart: as many as advice lets its fits make."""
 
@@ -85,6 +88,7 @@ def _of_rows(study: Study) -> dict[str, float]:
         **of_densities(study),
         **_of_fits(study),
         **_of_beliefs(study),
+        **of_clusters(study),
     }
 
 
@@ -102,6 +106,22 @@ def of_densities(study: Study) -> dict[str, float]:
         "shift of spreads": study.shift[1],
         "worst column": worst[0].distance if worst else 0.0,
         "worth": float(np.log(0.01 + study.labels_each * len(study.unlabeled) / study.count.sum())),
+    }
+
+
+def of_clusters(study: Study) -> dict[str, float]:
+    """Signs of clusters, with labels and without, and of what the columns are like."""
+    nothing = Gain(0.0, 1.0, 0)
+    alone, natural = (nothing, nothing) if study.half is None else clusters(study.half, study.random_state)
+    numbers, repeated, tails = form(study.table)
+    return {
+        "clusters": -alone.mean,
+        "clusters in errors": float(np.clip(-alone.z, -FARTHEST, FARTHEST)),
+        "other clusters": natural.mean,
+        "other clusters in errors": float(np.clip(natural.z, -FARTHEST, FARTHEST)),
+        "numbers": numbers,
+        "repeated": repeated,
+        "heavy tails": tails,
     }
 
 

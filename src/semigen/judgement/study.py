@@ -21,7 +21,7 @@ from semigen.data.labels import Labels, encode
 from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
 from semigen.exceptions import ColumnWarning, ConvergenceWarning, LabelError, ParameterError
 from semigen.judgement import diagnostics
-from semigen.judgement.diagnostics import ColumnFit, Gain, Told
+from semigen.judgement.diagnostics import ColumnFit, Gain, Half, Told
 from semigen.judgement.efficiency import efficiency
 from semigen.judgement.held_out import N_SPLITS, OutOfFold, count_repeats, cross_validated
 from semigen.mixture import MixtureClassifier
@@ -154,9 +154,14 @@ class Study:
         }
 
     @cached_property
+    def half(self) -> Half | None:
+        """The mixture with λ = 1 without every other unlabeled row."""
+        return Half.of(self.fits[1.0], self.table, self.labels, self.random_state)
+
+    @cached_property
     def freer(self) -> dict[str, Gain]:
         """How much better freer mixtures describe the unlabeled rows."""
-        return diagnostics.freer_densities(self.fits[1.0], self.table, self.labels, self.random_state)
+        return {} if self.half is None else diagnostics.freer_densities(self.half)
 
     @cached_property
     def shift(self) -> tuple[float, float]:
