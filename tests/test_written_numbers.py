@@ -127,59 +127,6 @@ def test_points_of_one_maximum_are_numbers_and_other_fractions_are_not():
         assert numerals_of(cells) is None
 
 
-RANGES = {
-    "ages": (["18-24", "25-34", "35-44", "65+", "Under 18"], [21, 29.5, 39.5, 65, 18]),
-    "words": (["18 to 24", "25 to 34", "35 to 44", "65 and over", "less than 18"], [21, 29.5, 39.5, 65, 18]),
-    "years": (["1-5 years", "5-9 years", "10-14 years", "20+ years"], [3, 7, 12, 20]),
-    "dollars": (["$10,000-$19,999", "$20,000-$29,999", "$30,000–49,999"], [14999.5, 24999.5, 39999.5]),
-    "thousands": (["10k-20k", "20k-30k", "30k-40k", ">40k"], [15, 25, 35, 40]),
-    "percent": (["0-5%", "5-10%", "10-20%"], [2.5, 7.5, 15]),
-    "commas": (["0,5-1,0", "1,0-1,5", "1,5-2,0"], [0.75, 1.25, 1.75]),
-    "gaps": (["20-29", "?", "30-39", "40-49"], [24.5, np.nan, 34.5, 44.5]),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", sorted(RANGES))
-def test_ranges_that_follow_one_another_are_their_middle(frame, name):
-    cells, numbers = RANGES[name]
-    found = numerals_of_column(cells * 9)
-    assert [np.nan if cell == "?" else found.read(cell) for cell in cells] == pytest.approx(
-        numbers, nan_ok=True
-    )
-    with pytest.warns(ColumnWarning, match="became numbers"):
-        schema, matrix = learn(frame({"x": cells * 9}))
-    assert_allclose(matrix[:, 0], numbers * 9)
-    assert_allclose(read(schema, frame({"x": cells[:1]})), [numbers[:1]])
-    table, numerals, notes = read_written_numbers(pa.table({"x": cells * 9}), [], [], ".")
-    assert table["x"].to_pylist() == pytest.approx([None if x != x else x for x in numbers * 9])
-    assert notes[0].startswith(f"read as numbers: x ({cells[0]!r} is ")
-    noted = {"x": asdict(numerals["x"])}
-    again = read_numbers_again(pa.table({"x": cells[1:]}), ["x"], noted, ".", Path("new.csv"))
-    assert again["x"].to_pylist() == table["x"].to_pylist()[1 : len(cells)]
-
-
-@pytest.mark.parametrize(
-    "cells",
-    [
-        ["2-1", "1-0", "3-2", "0-0"],
-        ["12-45", "13-44", "14-90"],
-        ["01-02", "03-04", "05-06"],
-        ["2020-01", "2020-02", "2020-03"],
-        ["555-1234", "556-2345", "557-3456"],
-        ["20-29", "30-39"],
-        ["20-29", "30-39", "40-49", "old"],
-        ["10-20", "20-30", "30-40", "15"],
-        ["1-2-3", "4-5-6", "7-8-9"],
-        ["a-1", "b-2", "c-3"],
-        ["<50", ">50", "50-60"],
-    ],
-    ids=lambda cells: cells[0],
-)
-def test_other_texts_with_dashes_are_no_ranges(frame, cells):
-    assert numerals_of_column(cells * 9) is None
-    assert infer(nw.from_native(frame({"x": cells * 9})).get_column("x")) == "category"
-
-
 # --- the same kinds in a data frame
 
 

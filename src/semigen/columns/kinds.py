@@ -127,13 +127,13 @@ def infer(series: Series) -> Kind:
     - Numbers are counts if all are whole, the smallest is 0, there are more than two different ones, their
       mean is below 10 and their variance is 0.75 times the mean or more. All other numbers are numbers.
     - Categoricals and enums are categories.
-    - Text is a number if its cells are numbers as people write them, such as $1,200, 51.3%, 4/5 or <0.05, or
-      three or more ranges that follow one another, such as 20-29. Digits alone are codes.
+    - Text is a number if its cells are numbers as people write them, such as $1,200, 51.3%, 4/5 or <0.05.
+      Digits alone are codes.
     - Text is a date if its cells are written as one, such as 2024-12-31, 12/31/2024 23:59 or 23:59, unless
       they are at most 20 values that repeat.
     - Words such as ?, - and N/A among them are missing values. So are, beside more than twenty different
       numbers or dates, up to three others in a tenth of the cells at most (among numbers only those without a
-      digit). Limits such as <0.05 are numbers only beside so many, or beside ranges.
+      digit). Limits such as <0.05 are numbers only beside so many.
     - Other text is a category if no cell is longer than 60 characters, at least every third cell repeats
       another, and there are at most 20 values, or 250 and one for every 5 filled rows, or one for every 20;
       where nine cells in ten or more read as numbers (codes, or damaged numbers), only at most 20.

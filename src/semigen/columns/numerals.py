@@ -1,8 +1,7 @@
-"""Numbers as people write them: 20,412 · 1 234,5 · $50.20 · 51.3% · (1,200) · 70 kg · 4/5 · <0.05 · 20-29."""
+"""Numbers as people write them: 20,412 · 1 234,5 · $50.20 · 51.3% · (1,200) · 70 kg · 4/5 · <0.05 · 90+."""
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections import Counter
@@ -19,18 +18,9 @@ _CURRENCIES = (
 )  # fmt: skip
 _PARTS = "%‰"
 _WITH_UNIT = re.compile(
-    r"[^A-Za-z]*[0-9][.,+]?(\s+(?:°|[^\W\d_])\D*|[a-zµ°]\D*|\s*/\s*[0-9]+(?:[.,][0-9]+)?)"
+    r"[^A-Za-z]*[0-9][.,]?(\s+(?:°|[^\W\d_])\D*|[a-zµ°]\D*|\s*/\s*[0-9]+(?:[.,][0-9]+)?)"
 )  # 70 kg, 70kg, 4/5; but 70X is a code
 _LIMITS = "<>=≤≥~≈"  # before a number that is a limit or about right; after it a plus
-
-
-_RANGE = re.compile(r"([^-–—]*[0-9][^-–—]*?)\s*(?:[-–—]|\sto\s)\s*([^0-9]{0,3}[0-9].*)")
-_LIMIT_WORDS = re.compile(
-    r"^\s*(under|below|less than|up to|over|above|more than|at least)\b"
-    r"|\b(and|or) (over|older|above|more|up|under|below|less|younger)\s*$",
-    re.IGNORECASE,
-)
-_LEAST_RANGES, _LONGEST_RANGE = 3, 60
 
 
 def plain_number(text: str) -> float | None:
@@ -55,36 +45,21 @@ class Numerals:
         empty for none. It does not change the number: 51.3% is 51.3.
     words : tuple of str
         Cells that are words and no numbers, such as a "Total" in a last row: they are missing.
-    ranges : bool
-        Whether cells are ranges such as 20-29, whose number is in the middle.
     """
 
     decimal: str = "."
     symbol: str = ""
     words: tuple[str, ...] = ()
-    ranges: bool = False
 
     def read(self, cell: str) -> float | None:
         """The number in a cell, None if there is none; that of a limit such as <0.05 or 90+ is the limit."""
-        ends = self.ends(cell) if self.ranges else None
-        if ends is None:
-            return self._number(_LIMIT_WORDS.sub("", cell) if self.ranges else cell)
-        return (ends[0] + ends[1]) / 2 if ends[0] < ends[1] else None
-
-    def ends(self, cell: str) -> tuple[float, float] | None:
-        """The ends of a range, None if a cell is none."""
-        numbers = [self._number(one) for one in _split(cell)]
-        return (numbers[0], numbers[1]) if len(numbers) == 2 and None not in numbers else None  # type: ignore
-
-    def _number(self, cell: str) -> float | None:
-        text = cell.strip().lstrip(_LIMITS).strip()
+        text = cell.strip().lstrip(_LIMITS).removesuffix("+").strip()
         negative = text.startswith("(") and text.endswith(")")
         text = text[1:-1].strip() if negative else text
         sign = text[0] if text[:1] in ("-", "+", "−") else ""
         text = text.removeprefix(sign).strip()
         if self.symbol:
             text = text.removeprefix(self.symbol).removesuffix(self.symbol).strip()
-        text = text.removesuffix("+").strip()
         if not sign and text[:1] in ("-", "+", "−"):  # $-5 as well as -$5
             sign, text = text[0], text[1:]
         if (negative and sign) or not _PATTERN[self.decimal].fullmatch(text):
@@ -155,8 +130,7 @@ _ENOUGH_MARKED = 10
 def numerals_of_column(cells: Sequence[str | None], prefer: str = ".") -> Numerals | None:
     """As :func:`numerals_of`, of all cells of a column; gaps are missing, and so are a few words.
 
-    Limits such as <0.05 and 90+ are numbers beside more than twenty different ones, or beside ranges such as
-    20-29, three or more that follow one another.
+    Limits such as <0.05 and 90+ are numbers beside more than twenty different ones.
     """
     words = _words(cells)
     numerals = None
@@ -164,38 +138,10 @@ def numerals_of_column(cells: Sequence[str | None], prefer: str = ".") -> Numera
         filled = {cell for cell in some if is_filled(cell) and cell.strip() not in words}
         numerals = numerals_of(filled, prefer)
         if filled and numerals is None:
-            return _of_ranges(cells, prefer)
+            return None
     if len(filled) <= FEW_LEVELS and any(map(_is_limit, filled)):
         return None  # <50 beside >50 are two levels
     return replace(numerals, words=words) if numerals is not None and words else numerals
-
-
-def _of_ranges(cells: Sequence[str | None], prefer: str) -> Numerals | None:
-    """How ranges such as 20-29 and 65+ are written, None if cells are none, or ranges overlap."""
-    some = [cell for cell in cells[:_ENOUGH] if is_filled(cell)]
-    if 2 * sum(len(_split(cell)) == 2 for cell in some) < len(some):
-        return None
-    filled = {cell for cell in cells if is_filled(cell)}
-    parts = [_split(_LIMIT_WORDS.sub("", cell)) for cell in filled]
-    last = numerals_of({part[-1] for part in parts}, prefer)  # 20-29 years
-    if last is None:
-        return None
-    ends = {one.strip().removesuffix(last.symbol).strip() for part in parts for one in part}
-    found = numerals_of(ends, prefer)
-    if found is None or any(re.match("0[0-9]", one) for one in ends):
-        return None
-    found = replace(found, symbol=found.symbol or last.symbol, ranges=True)
-    ranges = sorted(pair for pair in map(found.ends, filled) if pair is not None)
-    follow = all(before[1] <= after[0] for before, after in itertools.pairwise(ranges))
-    numbers = {found.read(cell) for cell in filled}
-    all_differ = None not in numbers and len(numbers) == len({cell.strip() for cell in filled})
-    return found if len(ranges) >= _LEAST_RANGES and follow and all_differ else None
-
-
-def _split(cell: str) -> tuple[str, ...]:
-    """The ends of a range as text, or the cell."""
-    found = _RANGE.fullmatch(cell.strip()) if len(cell) <= _LONGEST_RANGE else None
-    return (cell,) if found is None else (found[1], found[2])
 
 
 def _words(cells: Sequence[str | None]) -> tuple[str, ...]:
