@@ -94,6 +94,9 @@ def test_a_first_batch_without_a_label_is_told():
     x = np.random.default_rng(0).normal(size=(60, 2))
     with pytest.raises(LabelError, match="no row of the first batch has a label"):
         semigen.MixtureClassifier(**STREAM).partial_fit(x, None, classes=[0, 1])
+    with pytest.raises(LabelError, match="only one class") as refused:
+        semigen.MixtureClassifier(**STREAM).partial_fit(x, np.zeros(len(x), dtype=int))
+    assert "partial_fit(X, y, classes=[...])" in refused.value.__notes__[0]
 
 
 def test_a_column_without_a_value_in_the_first_batch_is_told():

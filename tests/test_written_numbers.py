@@ -188,7 +188,7 @@ def test_dates_of_a_type_are_read_as_their_cells_are(frame):
         [*DAYS, None],
         [*(day.date() for day in DAYS), None],
         [*(day - DAYS[7] for day in DAYS), None],
-        [*berlin.dt.to_pydatetime().tolist(), None] if frame is pd.DataFrame else [None, *DAYS],
+        [*map(pd.Timestamp.to_pydatetime, berlin), None] if frame is pd.DataFrame else [None, *DAYS],
         [dt.datetime(1890, 5, 1, 12, 30, 1, 7), None, *DAYS],
     ):
         table = frame({"x": cells})

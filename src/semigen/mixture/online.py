@@ -266,7 +266,12 @@ class OnlineMixture:
                     "no row of the first batch has a label, and prior and start come from labeled rows: "
                     "begin with a batch that has some, of as many classes as there are."
                 )
-        level = self._fit(X, y, sample_weight)  # type: ignore[attr-defined]
+        try:
+            level = self._fit(X, y, sample_weight)  # type: ignore[attr-defined]
+        except LabelError as error:
+            if classes is None:
+                error.add_note("Classes that the first batch lacks: partial_fit(X, y, classes=[...]).")
+            raise
         self._refuse_silence()
         rows: Data = self._with_labels(X, self._matrix(X), y, sample_weight, self.classes_)  # type: ignore[attr-defined]
         data = rows.weighted(self.unlabeled_weight_)
