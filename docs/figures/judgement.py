@@ -10,6 +10,7 @@ import pandas as pd
 ROOT = Path(__file__).parents[2]
 BLUE, ORANGE, GREEN, GRAY = "#2f6db3", "#c2621b", "#2c8a57", "#9a9a9a"
 BINS = np.array([0, 0.1, 0.25, 0.4, 0.6, 0.75, 0.9, 1.0001])
+FEWEST = 5  # cases of a point
 
 
 def main():
@@ -51,6 +52,7 @@ def reliability(cases):
         said = 100 * mine.groupby(of_bin, observed=True)["harm"].mean()
         seen = 100 * (mine["change"] > 0).groupby(of_bin, observed=True).mean()
         n = (mine["change"] > 0).groupby(of_bin, observed=True).size()
+        said, seen, n = (one[n >= FEWEST] for one in (said, seen, n))
         error = 196 * np.sqrt(np.maximum(seen / 100 * (1 - seen / 100), 0.01) / n)
         axis.errorbar(said, seen, yerr=error, color=color, marker=marker, capsize=3, label=name)
     axis.set(xlabel="stated probability of harm, %", ylabel="cases in which unlabeled rows hurt, %")
