@@ -134,9 +134,8 @@ def _expected(mixture: Mixture, params: Params, block: Block, dtype: Any, *, qui
     if log_sums is not None:
         if known:
             parts[UNLABELED if pattern[0] == UNLABELED_PATTERN else LABELED] = walk.mass
-        weight = block.weight if len(block.rows) == len(block.weight) else block.weight[block.rows]
-        if block.missing is not None:
-            weight = block.weight[block.rows_by_pattern]
+        as_they_are = block.missing is None and len(block.rows) == len(block.weight)
+        weight = block.weight if as_they_are else block.weight[block.rows_by_pattern]
         log_lik = float(weight @ log_sums.log().astype(np.float64, copy=False))
     return Stats(parts, log_lik, walk.stats(), noise)
 
