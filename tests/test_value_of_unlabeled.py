@@ -45,7 +45,9 @@ def test_unlabeled_rows_are_worth_what_theory_says(distance):
     for _ in range(repeats):
         X, y = draw(rng, n_labeled + n_unlabeled, distance, dimension)
         y[n_labeled:] = -1
-        model = MixtureClassifier(covariance="tied", shrinkage=0, tol=1e-9, max_iter=3000).fit(X, y)
+        model = MixtureClassifier(
+            covariance="tied", shrinkage=0, unlabeled_weight=1.0, tol=1e-9, max_iter=3000
+        ).fit(X, y)
         with_unlabeled.append(excess_error(model, distance, dimension))
         X, y = draw(rng, equivalent, distance, dimension)
         model = MixtureClassifier(covariance="tied", shrinkage=0).fit(X, y)

@@ -19,7 +19,7 @@ __all__ = ["here", "small"]  # fixtures
 
 MODELS = ("mixture", "auto", "safe", "hybrid")
 DEEP = ("vae", "gan", "flow")
-CATEGORICAL = ("categories of text.parquet",)
+CATEGORICAL = ("categories of text.parquet", "mixed.csv")
 """What a flow cannot take."""
 
 
