@@ -214,9 +214,9 @@ class DelimitedFile:
 
 
 def _may_be_thousands(column: pa.ChunkedArray) -> bool:
-    """Whether numbers have up to three digits before and after their point, and some none after it."""
-    numbers = column.drop_null().to_numpy()
-    if not (np.abs(numbers) < 1000).all():
+    """Whether numbers have up to three digits on each side of the point, some none after it; never 0.5."""
+    numbers = np.abs(column.drop_null().to_numpy())
+    if not ((numbers < 1000) & ((numbers >= 1) | (numbers == 0))).all():
         return False
     digits = np.abs(1000 * numbers - np.rint(1000 * numbers)) < _ROUNDING
     return bool(digits.all() and (numbers == np.rint(numbers)).any())
