@@ -249,7 +249,7 @@ def study(
             models[FOREST] = ("plain", TreeEnsemble(100, random_state=random_state))
         forms = {"table": table, "plain": to_plain.transform(table)}
         held_out = cross_validated(models, forms, labels, weight, random_state, report)
-    asked = MixtureClassifier(covariance=model.covariance, verbose=0) if estimator is None else estimator
+    asked = MixtureClassifier(covariance=model.covariance) if estimator is None else estimator
     return Study(table, labels, rows, to_plain, asked, fits, held_out, random_state, tuple(schema.notes))
 
 
