@@ -30,6 +30,7 @@ from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, RidgeLogistic
 from semigen.exceptions import ColumnWarning, DatasetShiftWarning, LabelError, ParameterError
 from semigen.representation import PlainColumns, PrincipalAxes
+from semigen.representation.plain import look_like_pixels
 
 REDRAWN = "a row given twice is another draw of the random representation than a row of weight 2"
 EXPECTED = {
@@ -597,3 +598,43 @@ def test_one_label_of_each_of_many_classes_is_no_regression(rng):
     y = np.where(np.arange(120) < 40, truth, -1)
     for model in (small(), HybridClassifier(MixtureEnsembleFeatures(4, n_iter=5))):  # warnings are errors
         assert np.mean(model.fit(X, y).predict(X) == truth) > 0.4
+
+
+def test_pixels_have_one_scale():
+    """Gray values of which some hardly vary; not columns of their own units, nor those that all vary."""
+    rng = np.random.default_rng(0)
+    strokes = rng.binomial(16, 0.4, (300, 20)).astype(float)
+    strokes[rng.integers(300, size=20), np.arange(20)] = 16
+    strokes[rng.integers(300, size=20), np.arange(20)] = 0
+    border = (rng.random((300, 4)) < 0.01).astype(float)
+    pixels = np.hstack([strokes, border])
+    amounts = rng.exponential(size=(300, 24)) ** np.linspace(
+        1, 6, 24
+    )  # from 0 to 1 by their own least and most
+    ranged = (amounts - amounts.min(axis=0)) / np.ptp(amounts, axis=0)
+    flags = (rng.random((300, 24)) < np.linspace(0.01, 0.5, 24)).astype(float)
+    answers = rng.integers(1, 6, (300, 24)).astype(float)
+    for rows, wanted in (
+        (pixels, True),
+        (pixels / 16, True),
+        (np.where(pixels == 3, np.nan, pixels), False),
+        (pixels[:, -15:], False),
+        (strokes, False),
+        (np.maximum(pixels, np.where(np.arange(24) < 12, 2, 0)), False),
+        (ranged, False),
+        (flags, False),
+        (answers, False),
+        (csr_array(pixels), False),
+        (pixels * np.where(np.arange(24) < 12, 1, 50), False),
+    ):
+        assert look_like_pixels(rows) is wanted
+    y = np.full(300, -1)
+    y[:20] = np.arange(20) % 2
+    auto, one, own = (small(shared_scale=shared).fit(pixels, y) for shared in ("auto", True, False))
+    assert auto.shared_scale_
+    assert "look like pixels" in auto.explanation_
+    assert "pixels" not in one.explanation_ + own.explanation_
+    np.testing.assert_array_equal(auto.predict_proba(pixels), one.predict_proba(pixels))
+    assert not np.allclose(auto.predict_proba(pixels), own.predict_proba(pixels))
+    with pytest.raises(ParameterError, match="shared_scale='pixels': use True, False or 'auto'"):
+        small(shared_scale="pixels").fit(pixels, y)

@@ -36,3 +36,9 @@ def real(
             bounds = f"{bounds} and below {maximum:g}" if below else f"from {minimum:g} to {maximum:g}"
         raise ParameterError(f"{name}={value!r}: it must be {more}a number {bounds}.")
     return float(value)
+
+
+def flag_or_auto(name: str, value: Any) -> None:
+    """Refuse what is neither "auto" nor a flag with a ParameterError."""
+    if not isinstance(value, bool | np.bool_) and not (isinstance(value, str) and value == "auto"):
+        raise ParameterError(f"{name}={value!r}: use True, False or 'auto'.")

@@ -16,14 +16,14 @@ from sklearn.utils.validation import validate_data
 
 from semigen import columns
 from semigen.columns import ReadTable
-from semigen.common.checks import integer
+from semigen.common.checks import flag_or_auto, integer
 from semigen.common.notices import warn
 from semigen.common.progress import Clock, Progress
 from semigen.common.threads import begun, one_blas_thread, thread_count
 from semigen.comparison import Comparison, Verdict
 from semigen.data.weights import class_rows, class_shares, read_labels
 from semigen.em import Data, Engine
-from semigen.ensemble.deep_models import DEEP, check_deep, deep_to_try, explain_deep, settle_deep
+from semigen.ensemble.deep_models import DEEP, deep_to_try, explain_deep, settle_deep
 from semigen.ensemble.defaults import SUPERVISED, default_weights, models
 from semigen.ensemble.explained import explanation
 from semigen.ensemble.fitted import FittedEnsemble
@@ -40,6 +40,7 @@ from semigen.families import as_modeled, choose
 from semigen.mixture.checkpoints import Kept, at_once
 from semigen.mixture.parameters import class_prior
 from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PrincipalAxes
+from semigen.representation.plain import look_like_pixels
 
 Array = NDArray[np.float64]
 
@@ -85,9 +86,10 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         Seconds for a fit and for predicting its rows, roughly: mixtures, folds and models that cannot be
         finished in time are left out, and ``explanation_`` says so. Results then depend on the speed of the
         machine. None: no limit.
-    shared_scale : bool, default=False
+    shared_scale : bool or "auto", default="auto"
         Whether columns of numbers are coordinates of one space in which distances mean something, such as the
         latents of :class:`semigen.deep.VAEFeatures` or embeddings: they keep the ratios of their scales.
+        "auto": where they look like pixels, of which some hardly vary (``shared_scale_``).
     deep : bool or "auto", default=False
         Whether M2 and the K+1 GAN (:class:`semigen.deep.VAEClassifier`, :class:`semigen.deep.GANClassifier`)
         are tried, too. They are kept only if held-out rows show that they make the ensemble better, which
@@ -138,6 +140,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         rows, nor with fewer than 5 labeled or 30 unlabeled rows.
     deep_standing_ : Standing or None
         The ensemble with deep models beside itself without them; None where none was tried.
+    shared_scale_ : bool
+        Whether columns keep the ratios of their scales.
     stopped_early_ : bool
         Whether the time budget ended the fit before all mixtures, folds and models were there.
     explanation_ : str
@@ -185,7 +189,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         kinds: Any = None,
         class_prior: Any = "shared",
         time_budget: float | None = None,
-        shared_scale: bool = False,
+        shared_scale: Any = "auto",
         deep: Any = False,
         unlabeled: Any = -1,
         n_jobs: int | None = None,
@@ -238,7 +242,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self
         """
         integer("n_mixtures", self.n_mixtures, minimum=1)
-        check_deep(self.deep)
+        flag_or_auto("deep", self.deep)
+        flag_or_auto("shared_scale", self.shared_scale)
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
         seed = check_random_state(self.random_state).randint(2**31)
@@ -256,6 +261,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             n_unlabeled = source.rows.where(~labels.pattern_labeled).n_rows
             n_labeled = source.rows.n_rows - n_unlabeled
         table = ReadTable(self.schema_, matrix)
+        pixels = "category" not in schema.kinds and look_like_pixels(matrix)
+        self.shared_scale_ = pixels if self.shared_scale == "auto" else bool(self.shared_scale)
         kept = Kept.of(self, source, Data(matrix, labels, weight), seed)
         run = at_once if kept is None else kept.run
         mixtures = MixtureEnsembleFeatures(
@@ -265,7 +272,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             n_jobs=self.n_jobs,
             random_state=seed,
             engine=of_few(self.engine),
-            shared_scale=self.shared_scale,
+            shared_scale=self.shared_scale_,
         )
         counted, progress_of = table[weight > 0], clock.first(self.n_mixtures)
         rows = rows_to_learn_from(labels, weight, seed)
@@ -280,7 +287,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         if not graphs:  # the mixtures come from a checkpoint
             begin_graph(mixtures.views_)
         self.classes_ = labels.classes
-        self.forms_ = run(lambda: Forms.learn(table, mixtures, graphs[0], self.shared_scale))
+        self.forms_ = run(lambda: Forms.learn(table, mixtures, graphs[0], self.shared_scale_))
         if clock.budget is not None:
             clock.reserve(seconds_to_predict(self.forms_, table, matrix.shape[0]))
         X_formed = self.forms_.of(table)

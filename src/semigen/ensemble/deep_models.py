@@ -16,7 +16,7 @@ from semigen.ensemble.forms import FormedRows
 from semigen.ensemble.held_out import HeldOut
 from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import ALL_MODELS
-from semigen.exceptions import MissingExtraError, ParameterError
+from semigen.exceptions import MissingExtraError
 
 M2, GAN = "M2", "K+1 GAN"
 DEEP = (M2, GAN)
@@ -25,17 +25,6 @@ N_FITS = 6
 """On all rows, and on five folds."""
 TIMED_STEPS = 20
 MOST_OF_BUDGET = 0.5
-
-
-def check_deep(deep: Any) -> None:
-    """Refuse what is neither "auto" nor a flag.
-
-    Raises
-    ------
-    ParameterError
-    """
-    if not isinstance(deep, bool) and deep != "auto":
-        raise ParameterError(f"deep={deep!r}: use True, False or 'auto'.")
 
 
 def deep_to_try(

@@ -58,6 +58,8 @@ def explanation(auto: Any, n_unlabeled: int, about_source: str | None) -> str:
         lines.append(about_source)
     if auto.schema_.notes:
         lines.append(f"Columns: {'; '.join(auto.schema_.notes).removesuffix('.')}.")
+    if auto.shared_scale == "auto" and auto.shared_scale_:
+        lines.append("The columns look like pixels and have one scale (shared_scale).")
     if auto.dependence_shift_:
         lines.append(DEPENDENCE_SHIFT)
     if auto.stopped_early_:

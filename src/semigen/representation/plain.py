@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from semigen import columns
+from semigen.arrays.pieces import evenly
 from semigen.arrays.special import NormalScores
 from semigen.em import Data, ThreadEngine
 from semigen.estimators.base import TableInput
@@ -23,6 +24,34 @@ CLIP = 4.0
 """Standardized numbers are clipped here, so that an outlier has limited influence."""
 RARE = 0.01
 """A column with a larger share of missing values gets an indicator column that says where they are."""
+FEWEST_PIXELS = 16
+GRAY_VALUES = 257
+"""Different values of pixels, at most: 256 and one for what is missing in between."""
+LOOKED_AT = 2_000
+"""Rows that are enough to see whether columns are pixels."""
+
+
+def look_like_pixels(matrix: Any) -> bool:
+    """Whether the columns of (n, D) numbers are pixels: the same few gray values, and some hardly ever vary.
+
+    At least three quarters of the columns are black somewhere, half are nearly white somewhere, and one in
+    twenty, as at the border of an image, has less than a quarter of the common standard deviation. Scaled
+    column by column, what little there is in these would count as much as the strokes in the middle.
+    """
+    if issparse(matrix) or matrix.shape[1] < FEWEST_PIXELS:
+        return False
+    some = np.asarray(matrix[evenly(len(matrix), LOOKED_AT)], dtype=np.float64)
+    values = np.unique(some)
+    if not 2 < len(values) <= GRAY_VALUES or not np.isfinite(values).all():
+        return False
+    black, white = values[0], values[-1]
+    spread = some.std(axis=0)
+    spread = spread[spread > 0]
+    return bool(
+        (some.min(axis=0) == black).mean() >= 0.75
+        and (some.max(axis=0) >= white - 0.1 * (white - black)).mean() >= 0.5
+        and (spread < 0.25 * np.sqrt(np.mean(spread**2))).mean() >= 0.05
+    )
 
 
 class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
