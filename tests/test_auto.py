@@ -608,16 +608,16 @@ def test_pixels_have_one_scale():
     strokes[rng.integers(300, size=20), np.arange(20)] = 0
     border = (rng.random((300, 4)) < 0.01).astype(float)
     pixels = np.hstack([strokes, border])
-    amounts = rng.exponential(size=(300, 24)) ** np.linspace(
-        1, 6, 24
-    )  # from 0 to 1 by their own least and most
-    ranged = (amounts - amounts.min(axis=0)) / np.ptp(amounts, axis=0)
-    flags = (rng.random((300, 24)) < np.linspace(0.01, 0.5, 24)).astype(float)
+    amounts = rng.random((300, 24))
+    amounts[:, :4] **= 1000
+    ranged = (amounts - amounts.min(axis=0)) / np.ptp(amounts, axis=0)  # each by its own least and most
+    flags = (rng.random((300, 24)) < np.where(np.arange(24) < 4, 0.01, 0.5)).astype(float)
     answers = rng.integers(1, 6, (300, 24)).astype(float)
     for rows, wanted in (
         (pixels, True),
         (pixels / 16, True),
         (np.where(pixels == 3, np.nan, pixels), False),
+        (np.where(pixels == 3, -np.inf, pixels), False),
         (pixels[:, -15:], False),
         (strokes, False),
         (np.maximum(pixels, np.where(np.arange(24) < 12, 2, 0)), False),
