@@ -1,15 +1,16 @@
 """Signals that end a program: noticed once, never lost, and never in the middle of a step that must be whole.
 
 Python raises ``KeyboardInterrupt`` wherever it happens to be, and forgets it where that is a destructor or a
-callback of a library. A program that calls :func:`listen` also remembers the signal, for :func:`check` to
-raise it again.
+callback of a library, and writes so. A program that calls :func:`listen` also remembers the signal, for
+:func:`check` to raise it again, and nothing is written.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,8 @@ class _State:
     held: int = 0
     written: list[Path] = field(default_factory=list)
     told: bool = False
+    hook: Callable[[Any], object] = sys.__unraisablehook__
+    """Says what Python ignores."""
 
 
 _STATE = _State()
@@ -44,6 +47,8 @@ def listen() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _notice)
+    if sys.unraisablehook is not _of_others:
+        _STATE.hook, sys.unraisablehook = sys.unraisablehook, _of_others
 
 
 def received() -> int | None:
@@ -106,3 +111,9 @@ def _notice(number: int, frame: Any) -> None:
     _STATE.number = _STATE.number or number
     if not _STATE.held:
         raise Interrupted
+
+
+def _of_others(ignored: Any) -> None:
+    """Say what Python ignores, but for an interrupt, which is remembered."""
+    if not isinstance(ignored.exc_value, Interrupted):
+        _STATE.hook(ignored)

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import starmap
 from typing import Any
 
-from semigen.arrays.scratch import forget
+from semigen.arrays.scratch import keep, keeping
 from semigen.common.checks import integer
 from semigen.common.threads import available_cpus, one_blas_thread
 from semigen.data.blocks import Blocks, Data, Engine
@@ -60,11 +60,8 @@ class ThreadEngine(Engine):
     def open(self) -> Iterator[Engine]:
         # one thread in small matrix products, too: waking others takes longer than the product
         n_threads = self.n_threads or available_cpus()
-        with one_blas_thread(), ThreadPoolExecutor(n_threads) as pool:
-            try:
-                yield _Threads(pool if n_threads > 1 else None, n_threads, self.block_rows)
-            finally:
-                forget()
+        with one_blas_thread(), keeping(), ThreadPoolExecutor(n_threads, initializer=keep) as pool:
+            yield _Threads(pool if n_threads > 1 else None, n_threads, self.block_rows)
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
         with self.open() as running:
