@@ -114,6 +114,18 @@ def test_the_workers_of_a_cluster_predict_the_same(home, tmp_path, monkeypatch, 
     done = predict(home, "t.parquet", found, "--scheduler", address)
     with pytest.raises(semigen.exceptions.ParameterError, match="0"):  # as if on the spot
         list(cluster.map_in_order(address, _refuse, 0, range(5)))
+    begun = 0
+
+    def items():
+        nonlocal begun
+        while begun < 29:
+            begun += 1
+            yield begun
+
+    results = cluster.map_in_order(address, max, 0, items())
+    assert next(results) == 1
+    assert begun == 2 * sum(client.nthreads().values())  # not the whole table
+    assert list(results) == list(range(2, 30))
     assert "batch by batch: --scheduler" in done.output
     assert len(threads) >= N_ROWS // 64
     assert threading.main_thread() not in threads
