@@ -26,7 +26,8 @@ from semigen.exceptions import ColumnError, ModelFileError, SemigenError, TableE
 from semigen.io.files import first_line
 from semigen.io.models import load, read_notes
 from semigen.io.paths import parts_of
-from semigen.io.tables import spreadsheet_safe, table_format, write_table
+from semigen.io.tables import spreadsheet_safe, table_format
+from semigen.io.writing import write_table
 from semigen.reporting.facts import class_rows
 
 

@@ -77,14 +77,15 @@ def log_joints(
             number = int(pattern[0])
             if number not in known:
                 known[number] = joint(table[:, pattern])
-            yield piece, pattern, known[number](x)
-            continue
-        values = walk.log_prob(x)
-        if few:
-            offsets = table[:, pattern]
+            values = known[number](x)
         else:
-            offsets = log_offsets(mixture, params, labels.log_table[pattern], pattern != UNLABELED_PATTERN).T
-        values += offsets.astype(values.dtype, copy=False)
+            if few:
+                offsets = table[:, pattern]
+            else:
+                its, labeled = labels.log_table[pattern], pattern != UNLABELED_PATTERN
+                offsets = log_offsets(mixture, params, its, labeled).T
+            values = walk.log_prob(x)
+            values += offsets.astype(values.dtype, copy=False)
         yield piece, pattern, values
 
 
