@@ -33,6 +33,8 @@ class _State:
     held: int = 0
     written: list[Path] = field(default_factory=list)
     told: bool = False
+    kept: Path | None = None
+    """Where a command keeps what is done."""
     hook: Callable[[Any], object] = sys.__unraisablehook__
     """Says what Python ignores."""
 
@@ -61,10 +63,21 @@ def note(written: Iterable[Path]) -> None:
     _STATE.written.extend(written)
 
 
+def keep_in(folder: Path | None) -> None:
+    """Remember where the command keeps what is done, for the same command to go on from."""
+    _STATE.kept = folder
+
+
+def goes_on() -> str:
+    """A sentence on that where there is something, for the end of a message."""
+    there = _STATE.kept is not None and _STATE.kept.exists()
+    return f" The same command goes on from {_STATE.kept}." if there else ""
+
+
 def begin() -> None:
     """Forget the files of the last command."""
     _STATE.written.clear()
-    _STATE.told = False
+    _STATE.told, _STATE.kept = False, None
 
 
 def message() -> str | None:
@@ -73,7 +86,7 @@ def message() -> str | None:
         return None
     _STATE.told = True
     done = ", ".join(map(str, _STATE.written))
-    return f"interrupted; {f'{done} is complete' if done else 'nothing was written'}."
+    return f"interrupted; {f'{done} is complete' if done else 'nothing was written'}.{goes_on()}"
 
 
 def exit_code() -> int:
