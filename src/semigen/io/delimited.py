@@ -152,12 +152,9 @@ class DelimitedFile:
     def thousands(self, table: pa.Table) -> list[str]:
         """The columns of a table of this file whose numbers such as 2.509 beside 915 are 2,509 and 915."""
         names = [one.name for one in table.schema if _may_be_thousands(table[one.name])]
-        for file, are in ((self._head(), may_be_thousands), (self, are_thousands)):  # few rows tell of most
-            written = file.written(names)
-            known = table.slice(0, written.num_rows)
-            cells = {name: written[name].filter(compute.is_valid(known[name])).unique() for name in names}
-            names = [name for name in names if are(cells[name].to_pylist())]
-        return names
+        head = self._head()._filled(names, table)  # few rows tell of most columns
+        names = [name for name, cells in head.items() if may_be_thousands(cells.to_pylist())]
+        return [name for name, cells in self._filled(names, table).items() if _are_thousands(cells)]
 
     def _head(self) -> DelimitedFile:
         """The same file without all but its first rows."""
@@ -167,14 +164,18 @@ class DelimitedFile:
     def widths(self, table: pa.Table) -> dict[str, Widths]:
         """How the columns are written that are whole numbers in a table of this file."""
         whole = [one.name for one in table.schema if pa.types.is_integer(one.type)]
-        written = self.written(whole)
         found = {}
-        for name in whole:
-            cells = written[name].filter(compute.is_valid(table[name]))
+        for name, cells in self._filled(whole, table).items():
             lengths = compute.min_max(compute.utf8_length(cells)).as_py()
             padded = compute.any(compute.starts_with(cells, "0")).as_py()
             found[name] = Widths(lengths["min"], lengths["max"], padded)
         return found
+
+    def _filled(self, names: Sequence[str], table: pa.Table) -> dict[str, pa.ChunkedArray]:
+        """Some columns as they are written, without the cells that are missing in a table of this file."""
+        written = self.written(names)
+        known = table.slice(0, written.num_rows)
+        return {name: written[name].filter(compute.is_valid(known[name])) for name in names}
 
     def written(self, names: Sequence[str]) -> pa.Table:
         """Some columns as text, cell by cell as it is written; only empty cells are missing."""
@@ -224,6 +225,12 @@ def _may_be_thousands(column: pa.ChunkedArray) -> bool:
     numbers = np.abs(column.drop_null().to_numpy())
     small = (numbers < 1000) & ((numbers >= 1) | (numbers == 0))
     return bool(small.all() and (numbers == np.rint(numbers)).any())
+
+
+def _are_thousands(column: pa.ChunkedArray) -> bool:
+    """Whether cells are numbers with points between thousands, and not all have one, as 915.000 has."""
+    pointed = compute.match_substring(column, ".")
+    return not compute.all(pointed).as_py() and are_thousands(column.unique().to_pylist())
 
 
 def row_with(names: Collection[str], rows: Iterable[Sequence[str]]) -> int | None:
