@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -313,3 +314,31 @@ def test_ctrl_c_in_a_real_process(here):
     assert process.returncode == 130
     assert errors.decode().strip() == "error: interrupted; nothing was written."
     assert os.listdir(here) == []
+
+
+def test_a_signal_in_a_callback_is_raised_at_the_next_step_and_nothing_else_is_said(here):
+    code = """
+        import signal, weakref
+        from semigen.common import interrupts
+
+        class Thing:
+            pass
+
+        interrupts.listen()
+        interrupts.listen()
+        for ends in (lambda _: 1 / 0, lambda _: signal.raise_signal(signal.SIGTERM)):
+            thing = Thing()
+            watch = weakref.ref(thing, ends)
+            del thing
+        try:
+            interrupts.check()
+        except KeyboardInterrupt:
+            print(interrupts.exit_code())
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["143"]
+    assert done.stderr.count("Exception ignored") == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert "Interrupted" not in done.stderr

@@ -114,6 +114,18 @@ def test_the_workers_of_a_cluster_predict_the_same(home, tmp_path, monkeypatch, 
     done = predict(home, "t.parquet", found, "--scheduler", address)
     with pytest.raises(semigen.exceptions.ParameterError, match="0"):  # as if on the spot
         list(cluster.map_in_order(address, _refuse, 0, range(5)))
+    begun = 0
+
+    def items():
+        nonlocal begun
+        while begun < 29:
+            begun += 1
+            yield begun
+
+    results = cluster.map_in_order(address, max, 0, items())
+    assert next(results) == 1
+    assert begun == 2 * sum(client.nthreads().values())  # not the whole table
+    assert list(results) == list(range(2, 30))
     assert "batch by batch: --scheduler" in done.output
     assert len(threads) >= N_ROWS // 64
     assert threading.main_thread() not in threads
@@ -233,12 +245,14 @@ def test_an_interrupted_prediction_goes_on(home, tmp_path, monkeypatch):
     predict(home, "t.parquet", wanted)
     with monkeypatch.context() as patched:
         stop(patched, 3)
-        predict(home, "t.parquet", out, "--resume", code=1)
+        done = predict(home, "t.parquet", out, "--resume", code=1)
     kept = streams.pieces_folder(out)
+    assert done.output.split()[-6:] == f"same command goes on from {kept}.".split()
     assert not out.exists()
     assert len(list(kept.glob("*.arrow"))) == 3
     other = predict(home, "t.parquet", out, "--resume", "--missing", "red", code=1)
     assert "part of other predictions" in other.output
+    assert "goes on from" not in other.output
     with monkeypatch.context() as patched:
         count = stop(patched, 100)
         predict(home, "t.parquet", out, "--resume")
@@ -345,7 +359,8 @@ def test_a_fit_goes_on_after_an_interruption(partly, monkeypatch, model):
     with monkeypatch.context() as patched:
         patched.setattr(checkpoints.Checkpoint, "_climbed", stopped_climb)
         patched.setattr(checkpoints.Kept, "run", stopped_run)
-        run(*given, "--out", partly / "out", code=1)
+        done = run(*given, "--out", partly / "out", code=1)
+    assert "The same command goes on from" in " ".join(done.output.split())
     assert not (partly / "out").exists()
     assert any(streams.checkpoint_folder(partly / "out").iterdir())
     run(*given, "--out", partly / "out")

@@ -16,7 +16,7 @@ N_ROWS = 600
 
 
 def rows():
-    """Ids and classes that look like missing values, codes, money, a marker of 9999."""
+    """Ids and classes that look like missing values, codes, money, thousands, a marker of 9999."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, N_ROWS)
     spelled = np.array([["NA", "NA ", "na"], ["yes", "Yes", "yes"]])[truth, rng.integers(0, 3, N_ROWS)]
@@ -33,6 +33,7 @@ def rows():
             "size": np.where(rng.random(N_ROWS) < 0.1, "?", np.array(["1.5", "2.5"])[truth]),
             "color": np.array(["red", "NA", "blue"])[(truth + rng.integers(0, 2, N_ROWS)) % 3],
             "y": pa.array(label, mask=label == ""),
+            "people": [f"{k + 1 + j % 7}.{j:03d}" if j % 3 else f"{j + 100}" for j, k in enumerate(truth)],
         }
     )
 
@@ -64,6 +65,7 @@ def test_cells_mean_what_they_mean_in_memory(tmp_path, ending):
     assert told["labeled"] == known["labeled"]
     assert told["reading"] == known["reading"]
     assert told["reading"]["numerals"]["price"]["words"] == ["free"]
+    assert told["reading"]["ranges"]["people"][1] > 1000
     for one, other in zip(wanted, got, strict=True):
         assert one["key"] == other["key"]
         np.testing.assert_allclose(one["p_yes"], other["p_yes"], atol=1e-9)

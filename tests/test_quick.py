@@ -3,13 +3,14 @@
 import copy
 import pickle
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from semigen.arrays.scratch import Scratch, forget, kept
+from semigen.arrays.scratch import Scratch, keeping, kept
 from semigen.data.labels import encode
 from semigen.em import Data, Mixture, ThreadEngine, e_step, start
 from semigen.em.engines import _Threads
@@ -113,7 +114,11 @@ def test_walks_begun_anew_add_up_their_own_rows(covariance, rng):
 
 
 def test_memory_serves_the_next_context_and_never_two_at_once():
-    forget()
+    with keeping():
+        _serves_one_after_the_other()
+
+
+def _serves_one_after_the_other():
     with kept():
         one, other = Scratch(np.float64), Scratch(np.float32)
         first, second = one("rows", 7, 9), other("rows", 50)
@@ -128,7 +133,44 @@ def test_memory_serves_the_next_context_and_never_two_at_once():
     outside = Scratch(np.float64)("rows", 5)
     with kept():
         assert not np.shares_memory(outside, Scratch(np.float64)("rows", 5))
-    forget()
+
+
+def root(array):
+    return array if array.base is None else root(array.base)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_memory_is_kept_while_an_engine_of_threads_is_open_and_no_longer(n_threads):
+    data, seen = Data.unlabeled(np.zeros((100, 1))), []
+
+    def function(block):
+        with kept():
+            seen.append(weakref.ref(root(Scratch(np.float64)("rows", 1000))))
+
+    with ThreadEngine(n_threads, 10).open() as engine:
+        engine.map_blocks(function, data)
+        assert any(one() is not None for one in seen)
+    assert not any(one() is not None for one in seen)
+    with ThreadPoolExecutor(1) as pool:  # as a worker of another engine
+        pool.submit(function, data).result()
+        assert seen[-1]() is None
+
+
+@pytest.mark.parametrize("covariance", COVARIANCES)
+def test_the_quick_way_leaves_out_what_a_label_or_a_share_of_nothing_does(covariance, rng):
+    mixture, params, data = problem(rng, Gaussian(covariance))
+    with np.errstate(divide="ignore"):
+        empty = replace(params, log_within=np.log([1.0, 1.0, 0.0]))
+    for these, rows in (
+        (params, np.arange(0, 40, 2)),
+        (params, np.arange(1, 40, 2)),
+        (empty, np.arange(40, 300)),
+    ):
+        block = data.at(rows)
+        careful, quick = (_expected(mixture, these, block, np.float64, quick=way) for way in (False, True))
+        assert np.isfinite(quick.log_lik)
+        assert_same_record(quick, careful, rtol=1e-12, atol=1e-11)
+    assert quick.weight[:, 2].sum() == 0
 
 
 @pytest.mark.parametrize("fails", [0, 4, 9])

@@ -27,7 +27,8 @@ from semigen.columns.numerals import Numerals, numerals_of
 from semigen.exceptions import ColumnError, MissingExtraError, TableError
 from semigen.io.delimited import Reading
 from semigen.io.scan import from_files
-from semigen.io.tables import open_table, read_table, spreadsheet_safe, write_table
+from semigen.io.tables import open_table, read_table, spreadsheet_safe
+from semigen.io.writing import write_table
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

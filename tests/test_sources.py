@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from sklearn.base import clone
 import semigen
 import semigen.data
 from semigen.columns.survey import learn_source
-from semigen.em import engines, hierarchy
+from semigen.em import hierarchy
 from semigen.exceptions import ColumnError, LabelError, ParameterError, TableError
 from semigen.io.delimited import Reading
 from semigen.io.paths import parts_of
@@ -258,20 +259,25 @@ def test_no_more_than_a_few_batches_are_in_memory(tmp_path):
     blocks.close()
 
 
-def test_engines_begin_few_blocks_at_a_time():
-    begun = 0
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_as_many_blocks_are_in_memory_as_there_are_threads(n_threads):
+    begun, done, most = 0, [], 0
 
-    def calls():
-        nonlocal begun
+    def blocks(most_rows):
+        nonlocal begun, most
         for number in range(50):
             begun += 1
+            most = max(most, begun - len(done))
             yield number
 
-    with ThreadPoolExecutor(2) as pool:
-        results = engines.in_order(lambda number: pool.submit(int, number), calls(), 3)
-        assert next(results) == 0
-        assert begun == 4
-        assert list(results) == list(range(1, 50))
+    def function(number):
+        time.sleep(0.001)
+        done.append(number)
+        return number
+
+    source = SimpleNamespace(n_rows=50, blocks=blocks)
+    assert semigen.em.ThreadEngine(n_threads, 1).map_blocks(function, source) == list(range(50))
+    assert 0 < most <= n_threads
 
 
 @pytest.mark.parametrize("kind", [{}, {"missing": True}, {"weighted": True}], ids=str)

@@ -71,6 +71,8 @@ def test_measurements_with_three_decimals_are_no_thousands(tmp_path):
         ["1.25", *(f"{j}.{j + 100}" for j in range(1, 30)), "7"],
         [f"{j}.{j + 100}" for j in range(1, 30)],
         ["1250.125", *(f"{j}.{j + 100}" for j in range(1, 30)), "7"],
+        [*(f"{j % 9 + 1}.{j + 100}" for j in range(300)), "7", "1.25"],
+        [*(f"{j}.{j + 100}e1" for j in range(1, 30)), "7"],
     ):
         pd.DataFrame({"x": cells, "z": "a"}).to_csv(tmp_path / "x.csv", index=False)
         assert open_table(tmp_path / "x.csv", Reading()).typed()["x"].to_pylist() == list(map(float, cells))

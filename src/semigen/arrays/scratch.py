@@ -15,19 +15,34 @@ Floats = NDArray[np.floating]
 
 
 class _Thread(threading.local):
-    """Of this thread: memory that is free, and who uses some in the context."""
+    """Of this thread: memory that is free, if it keeps any, and who uses some in the context."""
 
-    def __init__(self) -> None:
-        self.free: dict[str, list[NDArray[np.uint8]]] = {}
-        self.users: list[Scratch] | None = None
+    free: dict[str, list[NDArray[np.uint8]]] | None = None
+    users: list[Scratch] | None = None
 
 
 _THREAD = _Thread()
 
 
+def keep() -> None:
+    """Let this thread keep the memory of its :func:`kept` contexts, for the next ones, until it ends."""
+    _THREAD.free = {}
+
+
+@contextmanager
+def keeping() -> Iterator[None]:
+    """Context in which this thread does so."""
+    before = _THREAD.free
+    keep()
+    try:
+        yield
+    finally:
+        _THREAD.free = before
+
+
 @contextmanager
 def kept() -> Iterator[None]:
-    """Context whose scratch memory serves the next one of this thread: no array in it may outlive it.
+    """Context whose scratch memory serves the next one, if this thread keeps any: no array may outlive it.
 
     The system takes back large pieces of memory and has to clear new ones, which can take longer than
     what fills them.
@@ -36,20 +51,15 @@ def kept() -> Iterator[None]:
     try:
         yield
     finally:
-        for one in _THREAD.users:
-            one.give_back(_THREAD.free)
+        if _THREAD.free is not None:
+            for one in _THREAD.users:
+                one.give_back(_THREAD.free)
         _THREAD.users = before
 
 
-def forget() -> None:
-    """Let the system have what :func:`kept` has kept in this thread."""
-    _THREAD.free.clear()
-
-
-def _memory(name: str, size: int) -> NDArray[np.uint8]:
+def _taken(name: str, size: int) -> NDArray[np.uint8]:
     """So many bytes or more, of the thread's free memory of this name or new."""
-    free = _THREAD.free.get(name)
-    found = free.pop() if free else None
+    found = _THREAD.free[name].pop() if _THREAD.free and _THREAD.free.get(name) else None
     return np.empty(size, np.uint8) if found is None or found.size < size else found
 
 
@@ -75,7 +85,7 @@ class Scratch:
         if found is None or found.shape != shape:
             size = prod(shape) * self.dtype.itemsize
             if name not in self._memory or self._memory[name].size < size:
-                self._memory[name] = _memory(name, size)
+                self._memory[name] = _taken(name, size)
             found = self._last[name] = self._memory[name][:size].view(self.dtype).reshape(shape)
         return found
 

@@ -117,7 +117,7 @@ def exit_codes() -> Iterator[None]:
         if isinstance(error, SemigenError):
             _fail(str(error))
         elif isinstance(error, OSError):
-            _fail(_about_file(error))
+            _fail(_about_file(error) + interrupts.goes_on())
         else:
             raise
         raise typer.Exit(INPUT_ERROR) from None

@@ -20,13 +20,15 @@ from semigen.cli.sources.images import noted_form
 from semigen.cli.sources.labels import as_classes
 from semigen.cli.sources.text import read_texts
 from semigen.cli.streams import RULE, Predicting, is_large, is_streamable, pieces_folder
+from semigen.common import interrupts
 from semigen.common.progress import Progress
 from semigen.evaluation.scoring import PredictionScore, score_predictions
 from semigen.exceptions import ColumnError, ModelFileError, SemigenError, TableError
 from semigen.io.files import first_line
 from semigen.io.models import load, read_notes
 from semigen.io.paths import parts_of
-from semigen.io.tables import spreadsheet_safe, table_format, write_table
+from semigen.io.tables import spreadsheet_safe, table_format
+from semigen.io.writing import write_table
 from semigen.reporting.facts import class_rows
 
 
@@ -195,6 +197,7 @@ def _predict_stream(
             _parts_fit(model_path, source),
         ):
             kept = pieces_folder(out) if resume else None
+            interrupts.keep_in(kept)
             done = stream.write(unfinished, table_format(out), kept, progress)
         for note in done.notes:
             output.note(note)

@@ -25,7 +25,8 @@ from semigen.exceptions import ModelFileError
 from semigen.io.models import load, read_notes
 from semigen.io.spreadsheets import ENDING as SPREADSHEET
 from semigen.io.spreadsheets import write_spreadsheet
-from semigen.io.tables import WRITTEN, spreadsheet_safe, table_format, write_table
+from semigen.io.tables import WRITTEN, spreadsheet_safe, table_format
+from semigen.io.writing import write_table
 from semigen.judgement.query import CHECK, Query, query
 from semigen.labeling import Session
 

@@ -37,7 +37,8 @@ from semigen.exceptions import (
     TrainingWarning,
 )
 from semigen.io.models import save
-from semigen.io.tables import spreadsheet_safe, write_table
+from semigen.io.tables import spreadsheet_safe
+from semigen.io.writing import write_table
 from semigen.judgement.advice import advise
 from semigen.judgement.forecast import forecast
 from semigen.reporting.evidence import Evidence, held_out_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
@@ -240,12 +240,26 @@ def _unless_odd(numerals: Numerals, cells: Sequence[str]) -> Numerals | None:
     return numerals if all(numerals.read(cell) is not None for cell in cells) else None
 
 
+def may_be_thousands(cells: Iterable[str]) -> bool:
+    """Whether each point in some cells may stand between thousands: not in 2.5, 0.509 and 2.509e3."""
+    return all("." not in one or _THOUSANDS.fullmatch(one) for one in _digits_in(cells))
+
+
 def are_thousands(cells: Sequence[str], symbol: str = "") -> bool:
     """Whether points stand between thousands: of a decimal point 4.648 € would not stand beside 648 €."""
-    found = [match[0] for cell in cells if (match := re.search("[0-9][0-9.]*", cell))]
-    marked = [one for one in found if "." in one]
+    found = list(_digits_in(cells))
+    n_marked = sum("." in one for one in found)
     return (
-        len(marked) >= (1 if symbol in _CURRENCIES else _ENOUGH_MARKED)
-        and all(re.fullmatch(r"[1-9][0-9]{0,2}(\.[0-9]{3})+", one) for one in marked)
+        n_marked >= (1 if symbol in _CURRENCIES else _ENOUGH_MARKED)
+        and may_be_thousands(cells)
         and any(len(one) <= 3 for one in found)
     )
+
+
+def _digits_in(cells: Iterable[str]) -> Iterator[str]:
+    """The first number in each cell that has one, without its sign."""
+    return (match[0] for cell in cells if (match := _DIGITS.search(cell)))
+
+
+_DIGITS = re.compile("[0-9][0-9.]*(?:[eE][+-]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+")

@@ -17,6 +17,7 @@ from semigen.columns.reading import read
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.tables import as_frame, is_missing, listing
 from semigen.columns.vectors import as_stored
+from semigen.common.threads import ahead
 from semigen.data.blocks import Block, Blocks, Data, Missing, among
 from semigen.data.labels import Labels
 from semigen.data.sources import Batch, RowSource
@@ -128,10 +129,9 @@ class StreamedRows:
                 yield Block(whole.x[part], labels, whole.weight[part], self.missing)
 
     def whole(self) -> Iterator[Data]:
-        """The rows batch by batch, those that do not count, too."""
-        for batch in self.source.batches(self._names):
-            if len(batch.code):
-                yield self._block(batch)
+        """The rows batch by batch, those that do not count, too; a thread makes numbers of the next batch."""
+        batches = (batch for batch in self.source.batches(self._names) if len(batch.code))
+        yield from ahead(map(self._block, batches), 1)
 
     def where(self, patterns: NDArray[np.bool_]) -> StreamedRows | Data:
         """The rows whose label is one of these label rows, (P,)."""

@@ -1,15 +1,16 @@
 """Signals that end a program: noticed once, never lost, and never in the middle of a step that must be whole.
 
 Python raises ``KeyboardInterrupt`` wherever it happens to be, and forgets it where that is a destructor or a
-callback of a library. A program that calls :func:`listen` also remembers the signal, for :func:`check` to
-raise it again.
+callback of a library, and writes so. A program that calls :func:`listen` also remembers the signal, for
+:func:`check` to raise it again, and nothing is written.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,10 @@ class _State:
     held: int = 0
     written: list[Path] = field(default_factory=list)
     told: bool = False
+    kept: Path | None = None
+    """Where a command keeps what is done."""
+    hook: Callable[[Any], object] = sys.__unraisablehook__
+    """Says what Python ignores."""
 
 
 _STATE = _State()
@@ -44,6 +49,8 @@ def listen() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _notice)
+    if sys.unraisablehook is not _of_others:
+        _STATE.hook, sys.unraisablehook = sys.unraisablehook, _of_others
 
 
 def received() -> int | None:
@@ -56,10 +63,21 @@ def note(written: Iterable[Path]) -> None:
     _STATE.written.extend(written)
 
 
+def keep_in(folder: Path | None) -> None:
+    """Remember where the command keeps what is done, for the same command to go on from."""
+    _STATE.kept = folder
+
+
+def goes_on() -> str:
+    """A sentence on that where there is something, for the end of a message."""
+    there = _STATE.kept is not None and _STATE.kept.exists()
+    return f" The same command goes on from {_STATE.kept}." if there else ""
+
+
 def begin() -> None:
     """Forget the files of the last command."""
     _STATE.written.clear()
-    _STATE.told = False
+    _STATE.told, _STATE.kept = False, None
 
 
 def message() -> str | None:
@@ -68,7 +86,7 @@ def message() -> str | None:
         return None
     _STATE.told = True
     done = ", ".join(map(str, _STATE.written))
-    return f"interrupted; {f'{done} is complete' if done else 'nothing was written'}."
+    return f"interrupted; {f'{done} is complete' if done else 'nothing was written'}.{goes_on()}"
 
 
 def exit_code() -> int:
@@ -106,3 +124,9 @@ def _notice(number: int, frame: Any) -> None:
     _STATE.number = _STATE.number or number
     if not _STATE.held:
         raise Interrupted
+
+
+def _of_others(ignored: Any) -> None:
+    """Say what Python ignores, but for an interrupt, which is remembered."""
+    if not isinstance(ignored.exc_value, Interrupted):
+        _STATE.hook(ignored)

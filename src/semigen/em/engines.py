@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from itertools import starmap
 from typing import Any
 
-from semigen.arrays.scratch import forget
+from semigen.arrays.scratch import keep, keeping
 from semigen.common.checks import integer
 from semigen.common.threads import available_cpus, one_blas_thread
-from semigen.data.blocks import Blocks, Data, Engine
+from semigen.data.blocks import Blocks, Engine
 from semigen.exceptions import ParameterError
 
-_BEGUN = 2 * available_cpus() + 2
-"""Blocks that are computed or wait for a thread, at most."""
 _BY_NAME = {
     "dask": ("semigen.engines.cluster", "DaskEngine", "dask"),
     "torch": ("semigen.engines.tensors", "TorchEngine", "deep"),
@@ -60,11 +55,8 @@ class ThreadEngine(Engine):
     def open(self) -> Iterator[Engine]:
         # one thread in small matrix products, too: waking others takes longer than the product
         n_threads = self.n_threads or available_cpus()
-        with one_blas_thread(), ThreadPoolExecutor(n_threads) as pool:
-            try:
-                yield _Threads(pool if n_threads > 1 else None, n_threads, self.block_rows)
-            finally:
-                forget()
+        with one_blas_thread(), keeping(), ThreadPoolExecutor(n_threads, initializer=keep) as pool:
+            yield _Threads(pool, n_threads, self.block_rows)
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
         with self.open() as running:
@@ -73,9 +65,9 @@ class ThreadEngine(Engine):
 
 @dataclass(frozen=True)
 class _Threads(Engine):
-    """The threads of an open :class:`ThreadEngine`; None where the calling thread is the only one."""
+    """The threads of an open :class:`ThreadEngine`, beside the calling one."""
 
-    pool: ThreadPoolExecutor | None
+    pool: ThreadPoolExecutor
     n_threads: int
     block_rows: int
 
@@ -104,26 +96,20 @@ class _Threads(Engine):
     ) -> None:
         """Give ``take`` the results in block order."""
         calls = zip(source.blocks(self.block_rows), *states, strict=False)
-        if self.pool is not None and source.n_rows > self.block_rows:
-            if isinstance(source, Data):
-                _Turns(function, calls, take).share(self.pool, self.n_threads)
-                return
-            submit = partial(self.pool.submit, function)  # reading goes on in this thread
-            results = in_order(lambda call: submit(*call), calls, _BEGUN)
-        else:
-            results = starmap(function, calls)
-        for result in results:
-            take(result)
+        n_threads = self.n_threads if source.n_rows > self.block_rows else 1
+        _Turns(function, calls, take).share(self.pool, n_threads)
 
 
 class _Turns:
     """Calls that threads take as they come, this one among them: none waits for another to hand them out.
 
+    So as many blocks are in memory as there are threads, also where each is read when it is asked for.
+
     Parameters
     ----------
     function : callable
     calls : iterator of tuples
-        Its arguments, which take no time to find.
+        Its arguments.
     take : callable
         Is given the results in the order of the calls, one at a time.
     """
@@ -166,26 +152,6 @@ class _Turns:
             while self._taken in self._waiting:
                 self._take(self._waiting.pop(self._taken))
                 self._taken += 1
-
-
-def in_order(submit: Callable[[Any], Any], items: Iterable[Any], most: int) -> Iterator[Any]:
-    """Results in the order of the items, with few begun: they may come from a source larger than memory.
-
-    Parameters
-    ----------
-    submit : callable
-        Begins one item and gives its future.
-    items : iterable
-    most : int
-        Futures that wait for another item to be begun.
-    """
-    waiting: deque[Any] = deque()
-    for item in items:
-        waiting.append(submit(item))
-        if len(waiting) > most:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def as_engine(engine: Any, default: Engine | None = None) -> Engine:

@@ -12,6 +12,7 @@ through p(label | class), :func:`label_evidence`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def log_joints(
 
     ``quick``: rows too far away may have no numbers.
     """
-    labels = block.labels
+    labels, joint = block.labels, getattr(walk, "joint", partial(Walk.joint, walk))
     few = len(labels.log_table) <= walk.chunk_rows  # hard labels: one table serves all chunks
     if few:
         table = log_offsets(mixture, params, labels.log_table, labels.pattern_labeled).T
@@ -75,23 +76,17 @@ def log_joints(
         if quick and few and len(pattern) == 1:
             number = int(pattern[0])
             if number not in known:
-                known[number] = _joint(walk, table[:, pattern])
-            yield piece, pattern, known[number](x)
-            continue
-        values = walk.log_prob(x)
-        if few:
-            offsets = table[:, pattern]
+                known[number] = joint(table[:, pattern])
+            values = known[number](x)
         else:
-            offsets = log_offsets(mixture, params, labels.log_table[pattern], pattern != UNLABELED_PATTERN).T
-        values += offsets.astype(values.dtype, copy=False)
+            if few:
+                offsets = table[:, pattern]
+            else:
+                its, labeled = labels.log_table[pattern], pattern != UNLABELED_PATTERN
+                offsets = log_offsets(mixture, params, its, labeled).T
+            values = walk.log_prob(x)
+            values += offsets.astype(values.dtype, copy=False)
         yield piece, pattern, values
-
-
-def _joint(walk: Walk, offset: Array) -> Callable[[Any], Floats]:
-    """:meth:`Walk.joint`, also of walks without it and where a label leaves some components out."""
-    if hasattr(walk, "joint") and np.isfinite(offset).all():
-        return walk.joint(offset)
-    return Walk.joint(walk, offset)
 
 
 def responsibilities(
@@ -106,7 +101,8 @@ def responsibilities(
 def e_step(mixture: Mixture, params: Params, block: Block, dtype: Any = np.float64) -> Stats:
     """Expected statistics of a block under the current parameters.
 
-    ``dtype`` float32 is faster where a family computes in it, and good to about six digits.
+    ``dtype`` float32 is faster where a family computes in it, and good to about six digits. The quick way
+    looks for no row that is too far away for numbers; where there is one the log-likelihood is none, either.
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         stats = _expected(mixture, params, block, dtype, quick=True)
@@ -116,6 +112,7 @@ def e_step(mixture: Mixture, params: Params, block: Block, dtype: Any = np.float
 
 
 def _expected(mixture: Mixture, params: Params, block: Block, dtype: Any, *, quick: bool) -> Stats:
+    """The statistics, in one walk."""
     walk = start_walk(mixture, params, block, dtype)
     parts = np.zeros((2, mixture.n_components))
     noise = no_label_counts(mixture)
@@ -134,8 +131,7 @@ def _expected(mixture: Mixture, params: Params, block: Block, dtype: Any, *, qui
     if log_sums is not None:
         if known:
             parts[UNLABELED if pattern[0] == UNLABELED_PATTERN else LABELED] = walk.mass
-        as_they_are = block.missing is None and len(block.rows) == len(block.weight)
-        weight = block.weight if as_they_are else block.weight[block.rows_by_pattern]
+        weight = block.weight[block.rows_by_pattern]
         log_lik = float(weight @ log_sums.log().astype(np.float64, copy=False))
     return Stats(parts, log_lik, walk.stats(), noise)
 

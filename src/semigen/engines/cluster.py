@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -20,7 +21,6 @@ from semigen.common.checks import integer
 from semigen.data.blocks import Block, Blocks, Engine
 from semigen.data.sources import RowSource
 from semigen.em import ThreadEngine
-from semigen.em.engines import in_order
 from semigen.engines.collections import DaskSource, apply, merged, name_of, task_name
 from semigen.exceptions import ParameterError
 
@@ -206,10 +206,13 @@ def map_in_order(
         # a task, which is done again where its result dies with a worker; what is scattered would be lost
         there = client.submit(_same, shared, key=task_name("send"))
 
-        def submit(item: Any) -> Any:
-            return client.submit(function, there, item, key=task_name(name_of(function)))
-
-        yield from in_order(submit, items, 2 * threads - 1)
+        waiting: deque[Any] = deque()
+        for item in items:
+            waiting.append(client.submit(function, there, item, key=task_name(name_of(function))))
+            if len(waiting) == 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _same(value: Any) -> Any:

@@ -57,7 +57,7 @@ class Walk(Protocol):
         return None
 
     def joint(self, offset: Array) -> Callable[[Any], Floats]:
-        """What gives :meth:`log_prob` plus numbers ``offset`` (C, 1), a walk's own quick way.
+        """What gives :meth:`log_prob` plus ``offset`` (C, 1), numbers or -inf, a walk's own quick way.
 
         Rows too far away may have no numbers. A walk need not have this method.
         """

@@ -8,7 +8,7 @@ import io
 import itertools
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
-from semigen.columns.numerals import are_thousands
+from semigen.columns.numerals import are_thousands, may_be_thousands
 from semigen.columns.tables import listing
 from semigen.exceptions import TableError
 from semigen.io.files import first_line
@@ -43,7 +43,6 @@ _WESTERN = re.compile(
     r"[«“‘„‚¿¡]?[A-Za-zÀ-ÖØ-öø-ÿŠšŽžŒœŸ’–]+[°²³ªº»”’™®…–—€]{0,2}|[€£¥§°±²³µ½¼¾«»“”‘’–—…•·©®™×]"
 )
 _LONGEST_CELL = 2**30
-_ROUNDING = 1e-6
 _LEAST_WIDTH = 3  # of codes: hours and months have two digits
 _MARKS = {  # the longest first: that of UTF-32 starts with that of UTF-16
     codecs.BOM_UTF32_LE: "utf-32",
@@ -144,33 +143,39 @@ class DelimitedFile:
                 column_types=dict.fromkeys(text, pa.string()),
             )
         )
-        found = [*self._codes(table), *self._thousands(table)] if codes else []
+        found = [*self._codes(table), *self.thousands(table)] if codes else []
         return self.typed({*text, *found}, codes=False) if found else table
 
     def _codes(self, table: pa.Table) -> list[str]:
         return [name for name, widths in self.widths(table).items() if widths.are_codes]
 
-    def _thousands(self, table: pa.Table) -> list[str]:
-        """The columns of numbers such as 2.509 beside 915 that are 2,509 and 915."""
-        floats = [one.name for one in table.schema if pa.types.is_floating(one.type)]
-        written = self.written([name for name in floats if _may_be_thousands(table[name])])
-        return [
-            name
-            for name, column in zip(written.column_names, written.columns, strict=True)
-            if are_thousands(column.filter(compute.is_valid(table[name])).unique().to_pylist())
-        ]
+    def thousands(self, table: pa.Table) -> list[str]:
+        """The columns of a table of this file whose numbers such as 2.509 beside 915 are 2,509 and 915."""
+        names = [one.name for one in table.schema if _may_be_thousands(table[one.name])]
+        head = self._head()._filled(names, table)  # few rows tell of most columns
+        names = [name for name, cells in head.items() if may_be_thousands(cells.to_pylist())]
+        return [name for name, cells in self._filled(names, table).items() if _are_thousands(cells)]
+
+    def _head(self) -> DelimitedFile:
+        """The same file without all but its first rows."""
+        lines = itertools.islice(io.BytesIO(self._content), ROWS_OF_TITLES)
+        return replace(self, _content=_full_rows(b"".join(lines), self.separator))
 
     def widths(self, table: pa.Table) -> dict[str, Widths]:
         """How the columns are written that are whole numbers in a table of this file."""
         whole = [one.name for one in table.schema if pa.types.is_integer(one.type)]
-        written = self.written(whole)
         found = {}
-        for name in whole:
-            cells = written[name].filter(compute.is_valid(table[name]))
+        for name, cells in self._filled(whole, table).items():
             lengths = compute.min_max(compute.utf8_length(cells)).as_py()
             padded = compute.any(compute.starts_with(cells, "0")).as_py()
             found[name] = Widths(lengths["min"], lengths["max"], padded)
         return found
+
+    def _filled(self, names: Sequence[str], table: pa.Table) -> dict[str, pa.ChunkedArray]:
+        """Some columns as they are written, without the cells that are missing in a table of this file."""
+        written = self.written(names)
+        known = table.slice(0, written.num_rows)
+        return {name: written[name].filter(compute.is_valid(known[name])) for name in names}
 
     def written(self, names: Sequence[str]) -> pa.Table:
         """Some columns as text, cell by cell as it is written; only empty cells are missing."""
@@ -214,12 +219,18 @@ class DelimitedFile:
 
 
 def _may_be_thousands(column: pa.ChunkedArray) -> bool:
-    """Whether numbers have up to three digits on each side of the point, some none after it; never 0.5."""
-    numbers = np.abs(column.drop_null().to_numpy())
-    if not ((numbers < 1000) & ((numbers >= 1) | (numbers == 0))).all():
+    """Whether numbers have up to three digits before the point, some none after it, and none is as 0.5."""
+    if not pa.types.is_floating(column.type):
         return False
-    digits = np.abs(1000 * numbers - np.rint(1000 * numbers)) < _ROUNDING
-    return bool(digits.all() and (numbers == np.rint(numbers)).any())
+    numbers = np.abs(column.drop_null().to_numpy())
+    small = (numbers < 1000) & ((numbers >= 1) | (numbers == 0))
+    return bool(small.all() and (numbers == np.rint(numbers)).any())
+
+
+def _are_thousands(column: pa.ChunkedArray) -> bool:
+    """Whether cells are numbers with points between thousands, and not all have one, as 915.000 has."""
+    pointed = compute.match_substring(column, ".")
+    return not compute.all(pointed).as_py() and are_thousands(column.unique().to_pylist())
 
 
 def row_with(names: Collection[str], rows: Iterable[Sequence[str]]) -> int | None:

@@ -230,6 +230,8 @@ class CsvPart(Part):
         Lines before the names.
     widths : dict
         How columns of whole numbers are written, by name.
+    thousands : frozenset of str
+        Columns of numbers that have points between thousands.
     as_written : frozenset of str
         Columns of text of which only empty cells are missing.
     """
@@ -242,6 +244,7 @@ class CsvPart(Part):
     notes: tuple[str, ...] = ()
     n_before: int = 0
     widths: Mapping[str, Widths] = field(default_factory=dict)
+    thousands: frozenset[str] = frozenset()
     as_written: frozenset[str] = frozenset()
 
     def typed(self, types: Mapping[str, pa.DataType], as_written: Collection[str] = ()) -> Self:
@@ -378,6 +381,7 @@ def _csv_part(path: str, system: fs.FileSystem, state: tuple[Any, ...], reading:
         opened.notes,
         opened.n_before,
         opened.widths(typed),
+        frozenset(opened.thousands(typed)),
     )
 
 

@@ -244,8 +244,9 @@ def from_files(
     Notes
     -----
     Columns of CSV files have the types that the first 8 MiB of each file tell, whole numbers that of
-    decimals; those of one width from three digits with zeros in front, as ZIP codes have, are text. A cell
-    further down that has no such value is an error. Files without the target are unlabeled.
+    decimals; those of one width from three digits with zeros in front, as ZIP codes have, are text, and so
+    are those with points between thousands (2.509 beside 915). A cell further down that has no such value is
+    an error. Files without the target are unlabeled.
     """
     reading = Reading(encoding=encoding, separator=separator, missing=tuple(missing))
     parts = parts_of(path, reading, file_format)

@@ -28,7 +28,7 @@ def agreed(
     """Files whose columns have the types that the cells of all of them tell, where the files have none.
 
     Whole numbers of CSV files are measurements, which may have decimals further down; those that are
-    written as codes are text.
+    written as codes are text, and so are numbers with points between thousands.
 
     Parameters
     ----------
@@ -60,6 +60,9 @@ def _csv_type(name: str, files: Sequence[CsvPart], is_class: bool) -> pa.DataTyp
     if all(map(pa.types.is_integer, known)):
         widths = reduce(Widths.merge, (part.widths[name] for part in files if name in part.widths))
         return pa.string() if widths.are_codes else pa.int64() if is_class else pa.float64()
+    of_numbers = [part for part in files if pa.types.is_floating(part.schema.field(name).type)]
+    if of_numbers and all(name in part.thousands for part in of_numbers):
+        return pa.string()  # 2.509 beside 915
     if is_class and len(known) > 1 and any(map(is_text, known)):
         return pa.string()  # 1, 2 in one file, and "other" in another
     return common_type(known)

@@ -189,33 +189,6 @@ def filled(path: Path, table: pa.Table) -> pa.Table:
     return table
 
 
-def write_table(table: pa.Table, path: Path, ending: str) -> None:
-    """Write a table in the format of ``ending``, whatever the path is called."""
-    if ending == ".parquet":
-        from pyarrow import parquet
-
-        parquet.write_table(table, path)
-        return
-    if ending in _ARROW:
-        from pyarrow import feather
-
-        feather.write_feather(table, str(path))
-        return
-    if ending in _JSON_LINES:
-        path.write_text("".join(json_lines(table)), encoding="utf-8")
-        return
-    from pyarrow import csv
-
-    table = pa.table(list(map(flat, table.columns)), names=table.column_names)
-    options = csv.WriteOptions(delimiter="\t" if ending.startswith(".tsv") else ",")
-    with (
-        pa.CompressedOutputStream(str(path), "gzip")
-        if ending.endswith(".gz")
-        else pa.OSFile(str(path), "wb") as file
-    ):
-        csv.write_csv(table, file, write_options=options)
-
-
 def json_lines(table: pa.Table) -> Iterator[str]:
     """The rows as JSON objects, one a line."""
     return (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in table.to_pylist())

@@ -1,4 +1,4 @@
-"""Tables that are written piece by piece, in any format, and pieces that outlive an interruption."""
+"""Tables that are written, at once or piece by piece, in any format; pieces that outlive an interruption."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
-from pyarrow import csv, ipc, parquet
+from pyarrow import csv, ipc
 
 from semigen.exceptions import TableError
 from semigen.io.tables import flat, json_lines
 
 _ABOUT = "about.json"
+_COMPRESSED = ipc.IpcWriteOptions(compression="lz4")  # as Feather files are
 
 
 class TableWriter:
@@ -62,9 +63,11 @@ class TableWriter:
     def _opened(self, schema: pa.Schema) -> Any:
         enter = self._open.enter_context
         if self.ending == ".parquet":
+            from pyarrow import parquet
+
             return enter(parquet.ParquetWriter(self.path, schema))
         if self.ending in (".feather", ".arrow"):
-            return enter(ipc.new_file(str(self.path), schema))
+            return enter(ipc.new_file(str(self.path), schema, options=_COMPRESSED))
         if self.ending in (".jsonl", ".ndjson"):
             return enter(self.path.open("w", encoding="utf-8"))
         packed = self.ending.endswith(".gz")
@@ -73,6 +76,12 @@ class TableWriter:
         )
         separator = "\t" if self.ending.startswith(".tsv") else ","
         return enter(csv.CSVWriter(file, schema, write_options=csv.WriteOptions(delimiter=separator)))
+
+
+def write_table(table: pa.Table, path: Path, ending: str) -> None:
+    """Write a table in the format of ``ending``, whatever the path is called."""
+    with TableWriter(path, ending) as file:
+        file.write(table)
 
 
 class KeptPieces:

@@ -14,7 +14,8 @@ from semigen.columns.numerals import plain_number
 from semigen.columns.tables import is_missing, listing
 from semigen.exceptions import ParameterError, TableError
 from semigen.io.files import first_line, written_at_once
-from semigen.io.tables import read_table, table_format, write_table
+from semigen.io.tables import read_table, table_format
+from semigen.io.writing import write_table
 from semigen.labeling.answers import Answers, plain_answer
 from semigen.labeling.cells import cell_text
 from semigen.labeling.items import Items, TableItems

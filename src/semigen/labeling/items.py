@@ -23,7 +23,8 @@ from semigen.common.text import shortened, visible
 from semigen.exceptions import ParameterError, TableError
 from semigen.io.delimited import Reading
 from semigen.io.images import image_files, read_image
-from semigen.io.tables import read_table, write_table
+from semigen.io.tables import read_table
+from semigen.io.writing import write_table
 from semigen.labeling.cells import WORD, cell_text
 from semigen.labeling.keys import keys_by_content, keys_by_id
 

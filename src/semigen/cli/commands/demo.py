@@ -103,7 +103,7 @@ def _write_tables(bundle: PartlyLabeled, paths: list[Path], seed: int) -> None:
     import pyarrow as pa
 
     from semigen.datasets import hide_labels
-    from semigen.io.tables import write_table
+    from semigen.io.writing import write_table
 
     names = np.array([f"{_ID} {number:04d}" for number in range(len(bundle.y_true))])
     shuffled = np.random.default_rng(seed).permutation(len(names))

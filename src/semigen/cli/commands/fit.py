@@ -36,6 +36,7 @@ from semigen.cli.options import (
     shares_of_classes,
 )
 from semigen.cli.outputs import out_folder
+from semigen.common import interrupts
 
 
 class Model(StrEnum):
@@ -320,6 +321,7 @@ def fit(
         given = (table, labels, config, embeddings)
         inputs = [one for one in given if one is not None and not one.is_dir()]
         with complete_folder(folder, results, force=force, inputs=inputs) as unfinished:
+            interrupts.keep_in(kept)
             with output.progress("loading"):
                 recipe = recipe_of(model.value)  # what is not installed is told before anything is read
             refuse_families(model.value, recipe, read_as)

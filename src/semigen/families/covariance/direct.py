@@ -53,7 +53,6 @@ class DirectWalk(CompleteWalk):
         """By how much ``y`` is more than the row less the center, (D,)."""
         self.mean = params.mean + self.moved
         self._centers = not near
-        self._joint: dict[bytes, tuple[Array, ...]] = {}  # of the last offset, shared by walks begun anew
 
     @abstractmethod
     def weights(self, factor: float, constant: Array) -> tuple[Array, ...]:
@@ -78,11 +77,7 @@ class DirectWalk(CompleteWalk):
         return log_prob
 
     def joint(self, offset: Array) -> Callable[[NDArray[Any]], Floats]:
-        key = offset.tobytes()
-        weights = self._joint.get(key)
-        if weights is None:  # block after block has the same
-            self._joint.clear()
-            weights = self._joint[key] = self.weights(-0.5, self.log_scale - 0.5 * self.constant + offset)
+        weights = self.weights(-0.5, self.log_scale - 0.5 * self.constant + offset)
         return lambda x: self.form(x, *weights)
 
     def load(self, x: NDArray[Any]) -> Array:
