@@ -25,11 +25,10 @@ from semigen.deep.draws import draw_classes, drawing
 from semigen.deep.estimator import Array
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
 from semigen.deep.flow.start import start_components, whitening
-from semigen.deep.labelers import FROM_LABELS, LABELERS, start_labels
+from semigen.deep.labelers import FROM_LABELS, LABELERS
 from semigen.deep.parameters import hidden_sizes
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import KeepsPrecision
-from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ColumnError
 
 LEAST_SD = {**dict.fromkeys(LABELERS, 0.3), FROM_LABELS: 0.5}
@@ -200,14 +199,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         tags.input_tags.allow_nan = False
         return tags
 
-    def _learn_first(
-        self, X: Any, labels: Labels, weight: Array, seed: int, progress: Progress | None
-    ) -> bool:
-        self._choose_start(lambda: self._read(X), labels, weight, seed)
-        return False
-
     def _read(self, X: Any) -> tuple[tables.Table, Any]:
-        """The table and its matrix."""
         kinds = ("number", "count", "flag")
         table, matrix = tables.learn(X, dict.fromkeys(kinds, "gaussian"), shared_scale=True)
         _refuse_categories(table.schema)
@@ -234,7 +226,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         if start == FROM_LABELS:
             x, code = x[code >= 0], code[code >= 0]
         else:
-            code = start_labels(x, code, start, training.seed)
+            code = LABELERS[start](x, code, None)
             guess = np.full(len(split.code) + len(split.unlabeled), -1)
             guess[kept] = code
             guess = guess[len(split.code) :]
@@ -277,24 +269,12 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
 
     def log_joint(self, X: Any) -> Array:
         """Log p(x, class), nats per unit of the columns, exact, (n, K), in the order of ``classes_``."""
-        return self._mixed(self._member_joint(X))
+        joint = self._member_joint(X)
+        return np.asarray(np.logaddexp.reduce(joint, axis=0) - np.log(len(joint)))
 
     def score_samples(self, X: Any) -> Array:
         """Log p(x), nats per unit of the columns, exact, (n,)."""
         return np.asarray(np.logaddexp.reduce(self.log_joint(X), axis=1))
-
-    def predict_proba(self, X: Any) -> Array:
-        """Calibrated p(class | x) ∝ p(x, class), (n, K), in the order of ``classes_``."""
-        probs, member = self._member_proba(X)
-        return np.asarray((member[..., None] * probs).sum(axis=0))
-
-    def predict_uncertainty(self, X: Any) -> Uncertainty:
-        """How uncertain the class of each row is, and which part of that more data would reduce, nats.
-
-        From the disagreement of the members, weighted by their densities at the row: the epistemic part is 0
-        for a single one. The total is the entropy of p(class | x).
-        """
-        return disagreement(*self._member_proba(X))
 
     def transform(self, X: Any) -> Array:
         """Latents f(x), those of each member in turn, (n, members · D)."""
@@ -353,13 +333,10 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         return np.asarray(joint - np.log(self.networks_.architecture.table.scale).sum())
 
     def _member_proba(self, X: Any) -> tuple[Array, Array]:
-        """Calibrated p(class | x) of each member, (members, n, K), and its share of p(x), (members, n)."""
+        # a member counts by its share of p(x)
         joint, prior = self._member_joint(X), np.log(self.class_prior_)
         member = np.exp(log_posterior(np.logaddexp.reduce(joint, axis=2).T, np.zeros(len(joint)))).T
         return self.calibration_(np.stack([np.exp(log_posterior(one, prior)) for one in joint])), member
-
-    def _mixed(self, joint: Array) -> Array:
-        return np.asarray(np.logaddexp.reduce(joint, axis=0) - np.log(len(joint)))
 
 
 _CURE = (
