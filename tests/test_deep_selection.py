@@ -9,7 +9,7 @@ import semigen  # noqa: E402
 from semigen.comparison import CLASS_SHARES  # noqa: E402
 from semigen.data.labels import encode  # noqa: E402
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures  # noqa: E402
-from semigen.deep.selection import select, to_hold_out, to_try  # noqa: E402
+from semigen.deep.selection import explain_selection, select, to_hold_out, to_try  # noqa: E402
 from semigen.evaluation.calibration import Calibration, calibrate, evidence_of  # noqa: E402
 from semigen.evaluation.metrics import row_log_loss  # noqa: E402
 
@@ -43,6 +43,35 @@ def test_unlabeled_rows_are_left_out_where_they_hurt(without, with_unlabeled, la
     best = found.comparison.score("all rows" if with_unlabeled == better else "labeled rows only")
     assert best.accuracy.value == pytest.approx(better, abs=0.06)
     assert best.log_loss.value < found.comparison.score(CLASS_SHARES).log_loss.value
+
+
+@pytest.mark.parametrize(
+    ("without", "with_unlabeled", "said"),
+    [
+        (0.9, 0.2, ["Unlabeled rows hurt", "than the class shares alone"]),
+        (0.3, 0.9, ["Unlabeled rows helped", "The model predicts better than the class shares alone: -"]),
+        (0.8, 0.7, ["cannot be told", "They are kept", "do not show that the model predicts better"]),
+        (0.2, 0.2, ["cannot be told", "They are kept", "predicts worse than the class shares alone: +"]),
+    ],
+)
+def test_a_fit_says_what_held_out_labels_tell(without, with_unlabeled, said):
+    found = chosen(lambda lam, held, rows: right(rows, with_unlabeled if lam else without), power=0.3)
+    text = explain_selection(found.comparison, found.verdict, found.unlabeled_weight)
+    assert [line for line in said if line not in text] == []
+    assert ("They are kept" in text) == (found.verdict.outcome == "unclear")
+    assert ("Do not use it" in text) == ("worse than the class" in text)
+    assert len(text.splitlines()) == 2
+
+
+def test_a_fit_says_what_held_out_labels_do_not_tell(rng, capsys):
+    X = rng.normal(size=(100, 2)) + Y[:, None]
+    small = VAEClassifier(hidden=8, n_latent=2, n_steps=2, random_state=0)
+    assert "nothing is known" in small.set_params(unlabeled_weight=0.5, calibrate=1.0).fit(X, Y).explanation_
+    given = small.set_params(calibrate="auto", verbose=1).fit(X, Y)
+    assert given.explanation_.startswith("Unlabeled rows have the weight 0.5: nothing says")
+    assert "class shares alone" in given.explanation_
+    assert capsys.readouterr().out.endswith(f"{given.explanation_}\n")
+    assert small.fit(X[:40], Y[:40]).explanation_.startswith("Every row is labeled")
 
 
 def test_nothing_is_held_out_that_need_not_be():

@@ -364,6 +364,7 @@ def test_a_network_of_one_s_own_has_the_right_width(rng):
         (wide, r"network=wide turned rows of shape \(2, 2\) into \(2, 17\): it has to return"),
         (narrow, "network=narrow failed on rows of 2 inputs"),
         (lambda *_: None, "returned NoneType"),
+        (lambda n: wide(n, n), r"does not take \(2, 16\).*it has to return"),
     ):
         with pytest.raises(ParameterError, match=message):
             classifier(network=network).fit(X, y)

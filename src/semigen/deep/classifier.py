@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from semigen.common import checks
 from semigen.common.notices import warn
@@ -23,7 +24,7 @@ from semigen.deep.data.rows import ROWS_PER_BLOCK
 from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, to_spread_over
-from semigen.deep.selection import Rows, select, to_hold_out, to_show, to_try
+from semigen.deep.selection import Rows, explain_selection, select, to_hold_out, to_show, to_try
 from semigen.deep.training.checkpoints import fold_path
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import TableClassifier
@@ -135,6 +136,8 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         if self.outcome_ != "interrupted":  # the fit is whole: its own checkpoint is all that it leaves
             for path in saved:
                 path.unlink(missing_ok=True)
+        if self.verbose and self.comparison_ is not None:
+            print(self.explanation_, flush=True)
         return self
 
     def _learn(
@@ -160,6 +163,12 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         From the disagreement of the members: the epistemic part is 0 for a single one.
         """
         return disagreement(*self._member_proba(X))
+
+    @property
+    def explanation_(self) -> str:
+        """What held-out labels say of the unlabeled rows and of the model, in sentences for a person."""
+        check_is_fitted(self)
+        return explain_selection(self.comparison_, self.verdict_, self.unlabeled_weight_)
 
     def _member_proba(self, X: Any) -> tuple[Array, Array | None]:
         """Calibrated p(class | x) of each member, (members, n, K), and how much each counts, (members, n)."""

@@ -104,7 +104,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     ----------
     classes_ : ndarray of shape (K,)
     class_prior_ : ndarray of shape (K,)
-    unlabeled_weight_, calibration_, comparison_, verdict_
+    unlabeled_weight_, calibration_, comparison_, verdict_, explanation_
         As in :class:`VAEClassifier`.
     start_ : {"density", "spreading", "mixture", "labels"}
         The start of the fit; "labels" also without unlabeled rows.

@@ -110,7 +110,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
-    start_, unlabeled_weight_, calibration_, comparison_, verdict_
+    start_, unlabeled_weight_, calibration_, comparison_, verdict_, explanation_
         As in :class:`VAEClassifier`.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one of "cross_entropy" of labeled rows, "real"

@@ -118,6 +118,8 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         (``"labeled rows only"``) and of the class shares; None where nothing could or had to be held out.
     verdict_ : Verdict
         Whether the unlabeled rows helped; with ``features``, once these are learned from all rows.
+    explanation_ : str
+        What these labels say of the unlabeled rows, and of the model beside the class shares, in sentences.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one, nats per row, of "labeled_bound",
         "unlabeled_bound" and "cross_entropy", and for the unlabeled rows of the "kl" of their latents and the
