@@ -26,8 +26,8 @@ N_FOLDS = 3
 TRIED = (0.0, 1.0)
 """λ with ``unlabeled_weight="auto"``."""
 KEPT = (
-    "They are kept: mostly networks are better with them, but where classes are no clusters they can be much "
-    "worse. More labels would tell."
+    "They are kept: in such cases networks are better with them in the mean, but worse almost as often as "
+    "better. More labels would tell."
 )
 """What is done where held-out labels do not tell whether unlabeled rows help."""
 MOST_SHOWN = 1000
