@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 torch = pytest.importorskip("torch")
 
 import semigen  # noqa: E402
-from semigen.comparison import CLASS_SHARES  # noqa: E402
+from semigen.comparison import CLASS_SHARES, Score, Verdict  # noqa: E402
 from semigen.data.labels import encode  # noqa: E402
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures  # noqa: E402
 from semigen.deep.selection import explain_selection, select, to_hold_out, to_try  # noqa: E402
 from semigen.evaluation.calibration import Calibration, calibrate, evidence_of  # noqa: E402
+from semigen.evaluation.intervals import Estimate  # noqa: E402
 from semigen.evaluation.metrics import row_log_loss  # noqa: E402
 
 Y = np.where(np.arange(100) < 40, np.arange(100) % 2, -1)
@@ -143,6 +145,19 @@ def test_columns_that_mean_nothing_give_the_class_shares(make, rng, tmp_path):
     plain = model.calibration_
     model.calibration_ = Calibration.at(1.0, plain.shares)
     np.testing.assert_allclose(plain(model.predict_proba(X)), again.predict_proba(X), rtol=1e-9)
+
+
+@pytest.mark.parametrize("make", SMALL, ids=lambda one: one.__name__)
+def test_a_fit_whose_unlabeled_rows_hurt_is_one_of_the_labeled_rows(make, rng, monkeypatch):
+    X = rng.normal(size=(100, 3)) + Y[:, None]
+    small = make(n_steps=4, random_state=0, start="mixture", **SMALL[make])
+    alone = clone(small).set_params(unlabeled_weight=0.0).fit(X, Y)
+    harm = Verdict("hurt", 40, Score(*[Estimate(0.2, 0.1, 0.3)] * 2))
+    monkeypatch.setattr("semigen.deep.selection.judge", lambda *_, **__: harm)
+    fitted = small.fit(X, Y)
+    assert fitted.unlabeled_weight_ == 0
+    assert fitted.start_ == alone.start_ == "labels"
+    np.testing.assert_array_equal(fitted.predict_proba(X), alone.predict_proba(X))
 
 
 def test_folds_do_not_see_the_labels_that_are_held_out(monkeypatch, rng):

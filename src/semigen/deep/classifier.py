@@ -116,6 +116,8 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             return found
 
         found = select(predict, tried, folds, labels, weight, shares, training.seed, power)
+        if found.unlabeled_weight == 0:  # no row is left whose class could be guessed
+            self.start_ = FROM_LABELS
         self._learn(X, labels, weight, training, found.unlabeled_weight, part(progress, done, 0))
         if interrupted:
             self.outcome_ = "interrupted"

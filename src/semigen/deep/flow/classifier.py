@@ -107,7 +107,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     unlabeled_weight_, calibration_, comparison_, verdict_, explanation_
         As in :class:`VAEClassifier`.
     start_ : {"density", "spreading", "mixture", "labels"}
-        The start of the fit; "labels" also without unlabeled rows.
+        The start of the fit; "labels" also where no unlabeled row counts.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one, nats per row of standardized columns, of
         "log_joint" and "cross_entropy" of labeled rows, and of "log_density" and the "entropy" of p(y | x) of
@@ -220,13 +220,12 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         table, matrix = self._read(X)
         validate_data(self, X, skip_check_array=True)
         split = split_rows(labels, weight, lam)
-        start = self.start_ if len(split.unlabeled) else FROM_LABELS
         x, code, kept = rows_to_start_from(table, matrix, split, training.seed)
         guess, turn = None, None
-        if start == FROM_LABELS:
+        if self.start_ == FROM_LABELS:
             x, code = x[code >= 0], code[code >= 0]
         else:
-            code = LABELERS[start](x, code, None)
+            code = LABELERS[self.start_](x, code, None)
             guess = np.full(len(split.code) + len(split.unlabeled), -1)
             guess[kept] = code
             guess = guess[len(split.code) :]
@@ -247,11 +246,11 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
             n_transforms=checks.integer("n_transforms", self.n_transforms, minimum=1),
             bins=checks.integer("bins", self.bins, minimum=2),
             hidden=hidden_sizes("hidden", self.hidden),
-            least_sd=LEAST_SD[start],
+            least_sd=LEAST_SD[self.start_],
             turned=turn is not None,
             labeled_share=split.labeled_share,
             alpha=alpha,
-            warmup_steps=0 if start == FROM_LABELS else self.warmup_steps,
+            warmup_steps=0 if self.start_ == FROM_LABELS else self.warmup_steps,
         )
 
         def start_model(model: ClassFlow, seed: int) -> None:
@@ -265,7 +264,6 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         self._train(architecture, training, labeled, unlabeled, start_model, progress)
         self.schema_ = table.schema
         self.classes_ = split.classes
-        self.start_ = start
 
     def log_joint(self, X: Any) -> Array:
         """Log p(x, class), nats per unit of the columns, exact, (n, K), in the order of ``classes_``."""

@@ -109,6 +109,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
     features_ : fitted transformer
         Only with ``features``.
     start_ : {"density", "spreading", "mixture", "labels"}
+        "labels" also where no unlabeled row counts.
     unlabeled_weight_ : float
         The λ of the fit.
     calibration_ : Calibration
