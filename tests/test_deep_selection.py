@@ -14,6 +14,7 @@ from semigen.deep.selection import explain_selection, select, to_hold_out, to_tr
 from semigen.evaluation.calibration import Calibration, calibrate, evidence_of  # noqa: E402
 from semigen.evaluation.intervals import Estimate  # noqa: E402
 from semigen.evaluation.metrics import row_log_loss  # noqa: E402
+from semigen.exceptions import ParameterError  # noqa: E402
 
 Y = np.where(np.arange(100) < 40, np.arange(100) % 2, -1)
 LABELS, WEIGHT = encode(Y), np.ones(100)
@@ -196,6 +197,21 @@ def test_a_seed_is_a_result_and_progress_counts_the_steps_of_all_fits(rng):
     first = one.fit(X, Y, progress=lambda *step: said.append(step[:2])).predict_proba(X)
     np.testing.assert_array_equal(one.fit(X, Y).predict_proba(X), first)
     assert [done for done, total in said if total == 23] == list(range(1, 24))
+
+
+def test_another_fit_s_checkpoint_is_refused_before_any_fold(rng, tmp_path):
+    X, path = rng.normal(size=(100, 3)), tmp_path / "fit.pt"
+    small = {"n_latent": 2, "hidden": 8, "n_steps": 4, "checkpoint": path}
+    VAEClassifier(**small).fit(X, Y)
+    for other, message in (
+        ({"alpha": 3.0}, "other settings or data"),
+        ({"random_state": 1}, "other settings or data"),
+        ({"n_steps": 3}, "is of a fit of 4 steps, and n_steps=3: raise n_steps"),
+    ):
+        with pytest.raises(ParameterError, match=message):
+            VAEClassifier(**{**small, **other}).fit(X, Y, progress=lambda *_: pytest.fail("a step"))
+    assert [one.name for one in tmp_path.iterdir()] == ["fit.pt"]
+    assert VAEClassifier(**{**small, "n_steps": 5, "verbose": 1}).fit(X, Y).n_steps_ == 5
 
 
 @pytest.mark.filterwarnings("ignore::semigen.exceptions.TrainingWarning")
