@@ -160,16 +160,16 @@ def test_fits_without_some_labels_start_as_the_last_one_does(rng, monkeypatch):
         n_known.append(int((code >= 0).sum()))
         return labelers.Choice("mixture", 1.0)
 
-    def label(x, code, start, seed):
-        starts.append(start)
-        return start_labels(x, code, start, seed)
+    def label(x, code, near):
+        starts.append((len(code), int((code >= 0).sum())))
+        return mixture_labels(x, code, near)
 
-    start_labels = labelers.start_labels
+    mixture_labels = labelers.mixture_labels
     monkeypatch.setattr("semigen.deep.classifier.choose_start", choose)
-    monkeypatch.setattr("semigen.deep.flow.classifier.start_labels", label)
+    monkeypatch.setitem(labelers.LABELERS, "mixture", label)
     fitted = flow(n_steps=2, unlabeled_weight="auto", calibrate="auto").fit(X, y)
     assert n_known == [12]
-    assert starts == ["mixture"] * 4  # three folds and the last fit; without unlabeled rows there is none
+    assert starts == [(86, 8)] * 3 + [(90, 12)]  # folds and the last fit, not those of λ = 0
     assert fitted.start_ == "mixture"
 
 

@@ -282,7 +282,7 @@ def test_digits_with_five_labels_per_class_and_two_members():
 def test_members_differ_and_their_mean_predicts(rng):
     X, y = blobs(rng)
     model = classifier(n_members=3, n_steps=10, random_state=0).fit(X, y)
-    members = model._member_proba(X)
+    members, _ = model._member_proba(X)
     np.testing.assert_allclose(members.mean(axis=0), model.predict_proba(X))
     assert not np.allclose(members[0], members[1])
     assert (classifier(n_steps=5, random_state=0).fit(X, y).predict_uncertainty(X).epistemic == 0).all()

@@ -101,14 +101,19 @@ def test_labels_grow_along_dense_rows(rng):
     np.testing.assert_array_equal(labelers.grow_labels(x[:2], np.array([1, -1])), [1, 1])
 
 
-def test_of_many_rows_some_are_enough_to_grow_along(rng, monkeypatch):
-    X, truth = moons(1500, 0.05, 0)
+def test_of_many_rows_the_labeled_ones_and_some_others_are_spread_over(rng, monkeypatch):
+    _, truth = moons(1500, 0.05, 0)
     y = with_two_labels(truth, rng)
     monkeypatch.setattr(labelers, "MOST_ROWS", 500)
-    for labels in (y, truth):
-        np.testing.assert_array_equal(labelers.start_labels(X, labels, "density", 0), truth)
+    monkeypatch.setattr(labelers, "MOST_VALUES", 1000)
+    for n_columns, n in ((2, 500), (5, 200)):
+        kept = labelers.to_spread_over(y, 0, n_columns)
+        assert len(kept) == len(set(kept)) == n
+        assert (np.diff(kept) > 0).all()
+        assert set(np.flatnonzero(y >= 0)) <= set(kept)
+    np.testing.assert_array_equal(labelers.to_spread_over(truth, 0, 2), np.arange(1500))
     many = np.where(np.arange(1500) < 700, truth, -1)
-    assert (labelers.start_labels(X, many, "density", 0) == truth).mean() > 0.98
+    np.testing.assert_array_equal(labelers.to_spread_over(many, 0, 2), np.arange(700))
 
 
 def test_held_out_labels_choose_how_labels_are_spread(rng):
@@ -119,7 +124,7 @@ def test_held_out_labels_choose_how_labels_are_spread(rng):
     X = rng.normal(size=(300, 12)) * np.where(truth, 1.0, 3.0)[:, None]  # one class within the other
     y = np.where(np.arange(300) < 20, truth, -1)
     assert labelers.choose_start(X, y, 0).start == "mixture"
-    found = labelers.start_labels(X, y, "mixture", 0)
+    found = labelers.mixture_labels(X, y)
     assert (found == truth).mean() > 0.9
     assert (labelers.grow_labels(X, y) == truth).mean() < 0.7
     np.testing.assert_array_equal(found[:20], truth[:20])
@@ -175,21 +180,21 @@ def test_fits_without_some_labels_start_as_the_last_one_does(make, rng, monkeypa
     X, truth = moons(90, 0.1, 0)
     y = np.where(np.arange(90) < 12, truth, -1)
     n_known, starts = [], []
-    start_labels = labelers.start_labels
+    spread_labels = labelers.spread_labels
 
     def choose(x, code, seed):
         n_known.append(int((code >= 0).sum()))
         return labelers.Choice("spreading", 1.0)
 
-    def label(x, code, start, seed):
-        starts.append((start, len(code), int((code >= 0).sum())))
-        return start_labels(x, code, start, seed)
+    def label(x, code, near):
+        starts.append((len(code), int((code >= 0).sum())))
+        return spread_labels(x, code, near)
 
     monkeypatch.setattr("semigen.deep.classifier.choose_start", choose)
-    monkeypatch.setattr("semigen.deep.classifier.start_labels", label)
+    monkeypatch.setitem(labelers.LABELERS, "spreading", label)
     fitted = make(unlabeled_weight="auto", calibrate="auto").fit(X, y)
     assert n_known == [12]
-    assert starts == [("spreading", 86, 8)] * 3 + [("spreading", 90, 12)]
+    assert starts == [(86, 8)] * 3 + [(90, 12)]
     assert fitted.start_ == "spreading"
 
 

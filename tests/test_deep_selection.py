@@ -2,16 +2,19 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 torch = pytest.importorskip("torch")
 
 import semigen  # noqa: E402
-from semigen.comparison import CLASS_SHARES  # noqa: E402
+from semigen.comparison import CLASS_SHARES, Score, Verdict  # noqa: E402
 from semigen.data.labels import encode  # noqa: E402
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures  # noqa: E402
-from semigen.deep.selection import select, to_hold_out, to_try  # noqa: E402
+from semigen.deep.selection import explain_selection, select, to_hold_out, to_try  # noqa: E402
 from semigen.evaluation.calibration import Calibration, calibrate, evidence_of  # noqa: E402
+from semigen.evaluation.intervals import Estimate  # noqa: E402
 from semigen.evaluation.metrics import row_log_loss  # noqa: E402
+from semigen.exceptions import ParameterError  # noqa: E402
 
 Y = np.where(np.arange(100) < 40, np.arange(100) % 2, -1)
 LABELS, WEIGHT = encode(Y), np.ones(100)
@@ -43,6 +46,35 @@ def test_unlabeled_rows_are_left_out_where_they_hurt(without, with_unlabeled, la
     best = found.comparison.score("all rows" if with_unlabeled == better else "labeled rows only")
     assert best.accuracy.value == pytest.approx(better, abs=0.06)
     assert best.log_loss.value < found.comparison.score(CLASS_SHARES).log_loss.value
+
+
+@pytest.mark.parametrize(
+    ("without", "with_unlabeled", "said"),
+    [
+        (0.9, 0.2, ["Unlabeled rows hurt", "than the class shares alone"]),
+        (0.3, 0.9, ["Unlabeled rows helped", "The model predicts better than the class shares alone: -"]),
+        (0.8, 0.7, ["cannot be told", "They are kept", "do not show that the model predicts better"]),
+        (0.2, 0.2, ["cannot be told", "They are kept", "predicts worse than the class shares alone: +"]),
+    ],
+)
+def test_a_fit_says_what_held_out_labels_tell(without, with_unlabeled, said):
+    found = chosen(lambda lam, held, rows: right(rows, with_unlabeled if lam else without), power=0.3)
+    text = explain_selection(found.comparison, found.verdict, found.unlabeled_weight)
+    assert [line for line in said if line not in text] == []
+    assert ("They are kept" in text) == (found.verdict.outcome == "unclear")
+    assert ("Do not use it" in text) == ("worse than the class" in text)
+    assert len(text.splitlines()) == 2
+
+
+def test_a_fit_says_what_held_out_labels_do_not_tell(rng, capsys):
+    X = rng.normal(size=(100, 2)) + Y[:, None]
+    small = VAEClassifier(hidden=8, n_latent=2, n_steps=2, random_state=0)
+    assert "nothing is known" in small.set_params(unlabeled_weight=0.5, calibrate=1.0).fit(X, Y).explanation_
+    given = small.set_params(calibrate="auto", verbose=1).fit(X, Y)
+    assert given.explanation_.startswith("Unlabeled rows have the weight 0.5: nothing says")
+    assert "class shares alone" in given.explanation_
+    assert capsys.readouterr().out.endswith(f"{given.explanation_}\n")
+    assert small.fit(X[:40], Y[:40]).explanation_.startswith("Every row is labeled")
 
 
 def test_nothing_is_held_out_that_need_not_be():
@@ -116,6 +148,19 @@ def test_columns_that_mean_nothing_give_the_class_shares(make, rng, tmp_path):
     np.testing.assert_allclose(plain(model.predict_proba(X)), again.predict_proba(X), rtol=1e-9)
 
 
+@pytest.mark.parametrize("make", SMALL, ids=lambda one: one.__name__)
+def test_a_fit_whose_unlabeled_rows_hurt_is_one_of_the_labeled_rows(make, rng, monkeypatch):
+    X = rng.normal(size=(100, 3)) + Y[:, None]
+    small = make(n_steps=4, random_state=0, start="mixture", **SMALL[make])
+    alone = clone(small).set_params(unlabeled_weight=0.0).fit(X, Y)
+    harm = Verdict("hurt", 40, Score(*[Estimate(0.2, 0.1, 0.3)] * 2))
+    monkeypatch.setattr("semigen.deep.selection.judge", lambda *_, **__: harm)
+    fitted = small.fit(X, Y)
+    assert fitted.unlabeled_weight_ == 0
+    assert fitted.start_ == alone.start_ == "labels"
+    np.testing.assert_array_equal(fitted.predict_proba(X), alone.predict_proba(X))
+
+
 def test_folds_do_not_see_the_labels_that_are_held_out(monkeypatch, rng):
     X, fits = rng.normal(size=(100, 3)), []
     learn = VAEClassifier._learn
@@ -152,6 +197,21 @@ def test_a_seed_is_a_result_and_progress_counts_the_steps_of_all_fits(rng):
     first = one.fit(X, Y, progress=lambda *step: said.append(step[:2])).predict_proba(X)
     np.testing.assert_array_equal(one.fit(X, Y).predict_proba(X), first)
     assert [done for done, total in said if total == 23] == list(range(1, 24))
+
+
+def test_another_fit_s_checkpoint_is_refused_before_any_fold(rng, tmp_path):
+    X, path = rng.normal(size=(100, 3)), tmp_path / "fit.pt"
+    small = {"n_latent": 2, "hidden": 8, "n_steps": 4, "checkpoint": path}
+    VAEClassifier(**small).fit(X, Y)
+    for other, message in (
+        ({"alpha": 3.0}, "other settings or data"),
+        ({"random_state": 1}, "other settings or data"),
+        ({"n_steps": 3}, "is of a fit of 4 steps, and n_steps=3: raise n_steps"),
+    ):
+        with pytest.raises(ParameterError, match=message):
+            VAEClassifier(**{**small, **other}).fit(X, Y, progress=lambda *_: pytest.fail("a step"))
+    assert [one.name for one in tmp_path.iterdir()] == ["fit.pt"]
+    assert VAEClassifier(**{**small, "n_steps": 5, "verbose": 1}).fit(X, Y).n_steps_ == 5
 
 
 @pytest.mark.filterwarnings("ignore::semigen.exceptions.TrainingWarning")

@@ -121,7 +121,7 @@ def test_members_are_trained_at_once_and_disagree_where_little_is_known(rng):
     model = classifier(n_members=4, n_steps=40, learning_rate=0.05, random_state=0).fit(X, y)
     assert {"labeled_bound", "unlabeled_bound", "cross_entropy", "kl", "entropy"} < set(model.history_)
     assert len(model.networks_.models) == 4
-    members = model._member_proba(model._rows(X))
+    members, _ = model._member_proba(X)
     np.testing.assert_allclose(members.mean(axis=0), model.predict_proba(X))
     assert not np.allclose(members[0], members[1])
     found = model.predict_uncertainty([[0.0, 0.0], [2.5, 2.5]])
@@ -364,6 +364,7 @@ def test_a_network_of_one_s_own_has_the_right_width(rng):
         (wide, r"network=wide turned rows of shape \(2, 2\) into \(2, 17\): it has to return"),
         (narrow, "network=narrow failed on rows of 2 inputs"),
         (lambda *_: None, "returned NoneType"),
+        (lambda n: wide(n, n), r"does not take \(2, 16\).*it has to return"),
     ):
         with pytest.raises(ParameterError, match=message):
             classifier(network=network).fit(X, y)

@@ -71,6 +71,7 @@ def test_transformers_functions_and_tensors_are_encoders():
 @pytest.mark.parametrize(
     ("encoder", "error", "message"),
     [
+        (lambda rows: rows.to(2), ColumnError, "failed on 8 rows, a list .*network of PyTorch"),
         (5, ParameterError, "encoder=5: use an object with encode"),
         (lambda rows: [1.0] * len(rows), ColumnError, r"returned float64 of shape \(8,\) for 8 rows"),
         (lambda rows: np.zeros((3, 2)), ColumnError, r"shape \(3, 2\) for 8 rows"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from semigen.common import checks
 from semigen.common.notices import warn
@@ -22,16 +23,15 @@ from semigen.deep.data.labels import Split, class_prior, split_rows
 from semigen.deep.data.rows import ROWS_PER_BLOCK
 from semigen.deep.data.tables import Inputs, Table
 from semigen.deep.estimator import Array, DeepEstimator
-from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, start_labels, to_spread_over
-from semigen.deep.selection import Rows, select, to_hold_out, to_show, to_try
+from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, to_spread_over
+from semigen.deep.selection import Rows, explain_selection, select, to_hold_out, to_show, to_try
 from semigen.deep.training.checkpoints import fold_path
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.calibration import Calibration, calibrate, evidence_of
+from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ParameterError, TrainingWarning
 
-Read: TypeAlias = Callable[[], tuple[Table, Any]]
-"""Gives columns and rows."""
 STARTS = ("auto", *LABELERS, FROM_LABELS)
 
 
@@ -116,6 +116,8 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             return found
 
         found = select(predict, tried, folds, labels, weight, shares, training.seed, power)
+        if found.unlabeled_weight == 0:  # no row is left whose class could be guessed
+            self.start_ = FROM_LABELS
         self._learn(X, labels, weight, training, found.unlabeled_weight, part(progress, done, 0))
         if interrupted:
             self.outcome_ = "interrupted"
@@ -136,6 +138,8 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         if self.outcome_ != "interrupted":  # the fit is whole: its own checkpoint is all that it leaves
             for path in saved:
                 path.unlink(missing_ok=True)
+        if self.verbose and self.comparison_ is not None:
+            print(self.explanation_, flush=True)
         return self
 
     def _learn(
@@ -150,6 +154,32 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         """Train the networks with λ."""
         raise NotImplementedError
 
+    def predict_proba(self, X: Any) -> Array:
+        """Calibrated p(class | x), averaged over members, (n, K), in the order of ``classes_``."""
+        probs, share = self._member_proba(X)
+        return np.asarray(probs.mean(axis=0) if share is None else (share[..., None] * probs).sum(axis=0))
+
+    def predict_uncertainty(self, X: Any) -> Uncertainty:
+        """How uncertain the class of each row is, and which part of that more data would reduce, nats.
+
+        From the disagreement of the members: the epistemic part is 0 for a single one.
+        """
+        return disagreement(*self._member_proba(X))
+
+    @property
+    def explanation_(self) -> str:
+        """What held-out labels say of the unlabeled rows and of the model, in sentences for a person."""
+        check_is_fitted(self)
+        return explain_selection(self.comparison_, self.verdict_, self.unlabeled_weight_)
+
+    def _member_proba(self, X: Any) -> tuple[Array, Array | None]:
+        """Calibrated p(class | x) of each member, (members, n, K), and how much each counts, (members, n)."""
+        raise NotImplementedError
+
+    def _read(self, X: Any) -> tuple[Table, Any]:
+        """The columns along which labels are spread, and the rows."""
+        raise NotImplementedError
+
     @property
     def _steps_first(self) -> int:
         """Steps of :meth:`_learn_first`."""
@@ -158,14 +188,15 @@ class DeepClassifier(DeepEstimator, TableClassifier):
     def _learn_first(
         self, X: Any, labels: Labels, weight: Array, seed: int, progress: Progress | None
     ) -> bool:
-        """Learn what all fits have in common; whether Ctrl-C ended it."""
+        """Learn what all fits have in common, at least the start; whether Ctrl-C ended it."""
+        self._choose_start(X, labels, weight, seed)
         return False
 
     def _alone(self) -> Any:
         """The same classifier, not fitted, with what :meth:`_learn_first` learned."""
         return clone(self).set_params(start=self.start_)
 
-    def _choose_start(self, read: Read, labels: Labels, weight: Array, seed: int) -> None:
+    def _choose_start(self, X: Any, labels: Labels, weight: Array, seed: int) -> None:
         """Choose the start by all labels: without a third of them a fit would often choose another one."""
         if self.start not in STARTS:
             raise ParameterError(f"start={self.start!r}: use {' or '.join(map(repr, STARTS))}.")
@@ -174,16 +205,16 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         if not len(split.unlabeled) or self.unlabeled_weight == 0:
             self.start_ = FROM_LABELS
         elif self.start == "auto":
-            x, code, _ = rows_to_start_from(*read(), split, seed)
+            x, code, _ = rows_to_start_from(*self._read(X), split, seed)
             found, least = choose_start(x, code, seed), self.least_agreement
             self.start_ = found.start if least is None or found.agreement >= least else FROM_LABELS
 
-    def _guess(self, read: Read, split: Split, seed: int) -> NDArray[np.int64]:
+    def _guess(self, read: Callable[[], tuple[Table, Any]], split: Split, seed: int) -> NDArray[np.int64]:
         """The classes that labeled and unlabeled rows start from, in this order; -1: none."""
         guess = np.concatenate([split.code, np.full(len(split.unlabeled), -1)])
         if self.start_ != FROM_LABELS and len(split.unlabeled):
             x, code, kept = rows_to_start_from(*read(), split, seed)
-            guess[kept] = start_labels(x, code, self.start_, seed)
+            guess[kept] = LABELERS[self.start_](x, code, None)
         return guess
 
     def _without(

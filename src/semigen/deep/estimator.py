@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 
 
 EPOCHS = 100
+MAY_DIFFER = ("checkpoint", "n_jobs", "n_steps", "random_state", "verbose")
+"""Parameters of a fit that goes on from a checkpoint; the seed is compared by itself."""
 LEAST_STEPS, MOST_STEPS = 400, 2000
 """Of a classifier with ``n_steps="auto"``."""
 
@@ -92,7 +94,7 @@ class DeepEstimator:
         checks.integer("warmup_steps", self.warmup_steps, minimum=0)
         if self.patience is not None:
             checks.integer("patience", self.patience, minimum=1)
-        return Training(
+        training = Training(
             n_steps=n_steps_of(self, n_rows),
             learning_rate=checks.real("learning_rate", self.learning_rate, minimum=0.0),
             weight_average=checks.real(
@@ -104,6 +106,20 @@ class DeepEstimator:
             seed=common_seed(random_seed(random_state)),
             verbose=self.verbose,
         )
+        path = checked_path(self.checkpoint)
+        if path is not None:  # before anything is computed
+            Checkpoint(path, None, self._parameters(training)).read(training.n_steps)
+        return training
+
+    def _parameters(self, training: Training) -> str:
+        """A hash of the plain parameters that a fit which goes on has to share."""
+        own: Any = self
+        plain = (
+            (name, value)
+            for name, value in sorted(own.get_params(deep=False).items())
+            if name not in MAY_DIFFER and isinstance(value, bool | float | int | str | tuple | None)
+        )
+        return fingerprint((type(self).__name__, training.seed, *plain), ())
 
     def _train(
         self,
@@ -165,6 +181,7 @@ class DeepEstimator:
             fingerprint(
                 settings, (one for rows in (labeled, unlabeled) for block in blocks(rows) for one in block)
             ),
+            self._parameters(training),
         )
 
     def _rows(self, X: Any) -> Rows:

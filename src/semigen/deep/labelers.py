@@ -71,10 +71,8 @@ def choose_start(x: Array, code: Codes, seed: int) -> Choice:
     code : ndarray of int, shape (n,)
         Class, -1 where unlabeled.
     seed : int
-        Of the folds, and of the subsample where there are too many rows.
+        Of the folds.
     """
-    kept = to_spread_over(code, seed)
-    x, code = x[kept], code[kept]
     classes = np.unique(code[code >= 0])
     n_folds = min(N_FOLDS, count_testable(code)) if len(classes) > 1 else 0
     if n_folds < 2:
@@ -93,23 +91,7 @@ def choose_start(x: Array, code: Codes, seed: int) -> Choice:
     return Choice(best, (right[best] / n_held - 1 / len(classes)) / (1 - 1 / len(classes)))
 
 
-def start_labels(x: Array, code: Codes, start: str, seed: int) -> Codes:
-    """Labels of all rows, (n,); of too many, some take the label of the nearest of the others.
-
-    Parameters
-    ----------
-    x, code, seed
-        As in :func:`choose_start`.
-    start : {"density", "spreading", "mixture"}
-        :func:`grow_labels`, :func:`spread_labels` or :func:`mixture_labels`.
-    """
-    kept = to_spread_over(code, seed)
-    found = code.copy()
-    found[kept] = LABELERS[start](x[kept], code[kept], None)
-    return _nearest(x, kept, found)
-
-
-def to_spread_over(code: Codes, seed: int, n_columns: int = 1) -> Codes:
+def to_spread_over(code: Codes, seed: int, n_columns: int) -> Codes:
     """The rows that labels are spread over: of too many, the labeled ones and a sample of the others."""
     most = min(MOST_ROWS, MOST_VALUES // n_columns)
     if len(code) <= most:

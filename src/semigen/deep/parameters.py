@@ -15,14 +15,16 @@ CONVOLUTIONAL = ("conv", "resnet")
 """Networks of images."""
 
 
-def hidden_sizes(name: str, value: Any) -> tuple[int, ...]:
-    """Units of each hidden layer; there is at least one layer.
+def hidden_sizes(name: str, value: Any, automatic: tuple[int, ...] | None = None) -> tuple[int, ...]:
+    """Units of each hidden layer; there is at least one layer. ``automatic``: what "auto" means.
 
     Raises
     ------
     ParameterError
         This and the other functions here: if the parameter is none of what is allowed.
     """
+    if automatic is not None and isinstance(value, str) and value == "auto":
+        return automatic
     if isinstance(value, str) or not isinstance(value, Integral | Iterable):
         raise ParameterError(
             f"{name}={value!r}: use a number of units, or one for each hidden layer such as (300, 300)."

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.arrays.pieces import evenly
-from semigen.comparison import Comparison, Tally, Verdict, judge
+from semigen.comparison import CLASS_SHARES, Comparison, Tally, Verdict, explain, judge
+from semigen.comparison.rule import signed_interval
 from semigen.data.labels import Labels
 from semigen.data.weights import class_shares
 from semigen.evaluation.calibration import Calibration, Fold, calibrate, evidence_of
@@ -24,6 +25,11 @@ N_FOLDS = 3
 """Folds at most, each a fit for every λ that is tried."""
 TRIED = (0.0, 1.0)
 """λ with ``unlabeled_weight="auto"``."""
+KEPT = (
+    "They are kept: in such cases networks are better with them in the mean, but worse almost as often as "
+    "better. More labels would tell."
+)
+"""What is done where held-out labels do not tell whether unlabeled rows help."""
 MOST_SHOWN = 1000
 """Rows at most that all fits are shown, to see how far they agree."""
 
@@ -118,6 +124,37 @@ def select(
     verdict = judge(comparison if len(tried) > 1 else None, WITH, WITHOUT, n_unlabeled=n_unlabeled)
     chosen = tried[0] if verdict.hurt else tried[-1]
     return Selection(chosen, found[chosen], comparison, verdict)
+
+
+def explain_selection(comparison: Comparison | None, verdict: Verdict, unlabeled_weight: float) -> str:
+    """What held-out labels say of the unlabeled rows and of the model, in sentences for a person.
+
+    Parameters
+    ----------
+    comparison, verdict
+        As :class:`Selection` has them.
+    unlabeled_weight : float
+        The λ that was chosen or given.
+    """
+    if verdict.outcome == "no unlabeled rows":
+        return explain(verdict, 0)
+    if comparison is None:
+        return "No labeled row was held out: nothing is known of how good the model is."
+    if verdict.change is None:
+        lines = [f"Unlabeled rows have the weight {unlabeled_weight:g}: nothing says whether they help."]
+    else:
+        lines = [explain(verdict, comparison.n_unlabeled or 0)]
+        if verdict.outcome == "unclear" and not verdict.negligible:
+            lines[0] += f" {KEPT}"
+    change = comparison.difference(name_of(unlabeled_weight), CLASS_SHARES).log_loss
+    beside = f"class shares alone: {signed_interval(change, 1, '.3f')} nats per row (95 % interval)."
+    if change.low > 0:
+        lines.append(f"The model predicts worse than the {beside} Do not use it.")
+    elif change.high >= 0:
+        lines.append(f"These labels do not show that the model predicts better than the {beside}")
+    else:
+        lines.append(f"The model predicts better than the {beside}")
+    return "\n".join(lines)
 
 
 def name_of(unlabeled_weight: float) -> str:

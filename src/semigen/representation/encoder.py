@@ -67,7 +67,7 @@ class EncoderFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
         ParameterError
             If the encoder is none.
         ColumnError
-            If what it returns is not (n, d) finite numbers.
+            If it cannot take the rows, or what it returns is not (n, d) finite numbers.
         """
         encode, n_rows = self._encode(), count_rows(X)
         starts = range(0, max(n_rows, 1), self.batch_size)
@@ -89,7 +89,14 @@ class EncoderFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
         )
 
     def _checked(self, encode: Any, rows: Any) -> NDArray[Any]:
-        found = encode(rows)
+        try:
+            found = encode(rows)
+        except (AttributeError, TypeError) as error:
+            raise ColumnError(
+                f"the encoder failed on {count_rows(rows)} rows, a {type(rows).__name__} ({error}).",
+                "It is given rows as they are in X: for a network of PyTorch pass a function, such as "
+                "torch.no_grad()(lambda rows: network(torch.from_numpy(rows))).",
+            ) from error
         if hasattr(found, "detach"):  # a tensor of PyTorch
             found = found.detach().cpu()
         values = np.asarray(found)

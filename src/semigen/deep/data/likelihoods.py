@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -186,11 +186,9 @@ class CategoricalLikelihood(Likelihood):
         return [one.log_softmax(dim=-1) for one in torch.split(outputs, self.n_levels, dim=-1)]
 
     def log_prob_each(self, outputs: Tensor, x: Tensor) -> Tensor:
-        found = [(log_p * is_level(x[..., j], log_p.shape[-1])).sum(-1) for j, log_p in self._each(outputs)]
+        each = enumerate(self._log_probs(outputs))
+        found = [(log_p * is_level(x[..., j], log_p.shape[-1])).sum(-1) for j, log_p in each]
         return torch.stack(found, dim=-1)
-
-    def _each(self, outputs: Tensor) -> list[tuple[int, Tensor]]:
-        return list(enumerate(self._log_probs(outputs)))
 
     def mean(self, outputs: Tensor) -> Tensor:
         best = [log_p.argmax(dim=-1) for log_p in self._log_probs(outputs)]
@@ -266,49 +264,42 @@ class MixedLikelihood(Likelihood):
         super().__init__(sum(map(len, columns)))
         self.parts = nn.ModuleList(parts)
         self.columns = [list(block) for block in columns]
+        self.sizes = [part.n_outputs for part in parts]
         back = sorted(range(self.n_columns), key=[j for block in columns for j in block].__getitem__)
         self.back = back
 
     @property
     def n_outputs(self) -> int:
-        return sum(self._sizes)
+        return sum(self.sizes)
 
-    @property
-    def _blocks(self) -> list[Likelihood]:
-        return list(self.parts)  # type: ignore[arg-type]
+    def _each(self, outputs: Tensor) -> Iterator[tuple[Any, Tensor]]:
+        """The parts, each with its outputs."""
+        return zip(self.parts, torch.split(outputs, self.sizes, dim=-1), strict=True)
 
-    @property
-    def _sizes(self) -> list[int]:
-        return [part.n_outputs for part in self._blocks]
+    def _each_of(self, x: Tensor) -> Iterator[tuple[Any, Tensor]]:
+        """The parts, each with the values of its columns."""
+        return zip(self.parts, (x[..., block] for block in self.columns), strict=True)
 
-    def _join(self, values: Sequence[Tensor]) -> Tensor:
+    def _join(self, values: Iterable[Tensor]) -> Tensor:
         return torch.cat(list(values), dim=-1)[..., self.back]
 
     def observe(self, x: Tensor) -> Tensor:
-        return self._join(
-            [p.observe(x[..., block]) for p, block in zip(self._blocks, self.columns, strict=True)]
-        )
+        return self._join(part.observe(own) for part, own in self._each_of(x))
 
     def log_prob_each(self, outputs: Tensor, x: Tensor) -> Tensor:
-        split = zip(self._blocks, self.columns, torch.split(outputs, self._sizes, dim=-1), strict=True)
-        return self._join([part.log_prob_each(one, x[..., block]) for part, block, one in split])
+        both = zip(self._each(outputs), self._each_of(x), strict=True)
+        return self._join(part.log_prob_each(one, own) for (part, one), (_, own) in both)
 
     def mean(self, outputs: Tensor) -> Tensor:
-        split = zip(self._blocks, torch.split(outputs, self._sizes, dim=-1), strict=True)
-        return self._join([part.mean(one) for part, one in split])
+        return self._join(part.mean(one) for part, one in self._each(outputs))
 
     def sample(self, outputs: Tensor) -> Tensor:
-        split = zip(self._blocks, torch.split(outputs, self._sizes, dim=-1), strict=True)
-        return self._join([part.sample(one) for part, one in split])
+        return self._join(part.sample(one) for part, one in self._each(outputs))
 
     def start(self, x: Tensor, mask: Tensor) -> Tensor:
-        mask = mask.expand_as(x)
-        return torch.cat(
-            [
-                p.start(x[:, block], mask[:, block])
-                for p, block in zip(self._blocks, self.columns, strict=True)
-            ]
-        )
+        masks = (own for _, own in self._each_of(mask.expand_as(x)))
+        both = zip(self._each_of(x), masks, strict=True)
+        return torch.cat([part.start(own, own_mask) for (part, own), own_mask in both])
 
 
 def is_level(codes: Tensor, n_levels: int) -> Tensor:

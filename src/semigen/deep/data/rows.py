@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semigen.arrays.pieces import evenly
 from semigen.data.rows import count_rows, take_rows
 from semigen.deep.data.tables import Table
 
@@ -211,9 +212,7 @@ def training_rows(
 
 def spread_out(rows: Rows, n: int) -> TensorRows:
     """At most ``n`` of the rows, evenly spread over them."""
-    if rows.n_rows <= n:
-        return rows.take(slice(None))
-    return rows.take(np.linspace(0, rows.n_rows - 1, n).astype(np.int64))
+    return rows.take(evenly(rows.n_rows, n))
 
 
 def table_rows(table: Table, matrix: Any) -> TableRows:

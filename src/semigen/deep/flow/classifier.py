@@ -25,11 +25,10 @@ from semigen.deep.draws import draw_classes, drawing
 from semigen.deep.estimator import Array
 from semigen.deep.flow.model import ClassFlow, FlowArchitecture
 from semigen.deep.flow.start import start_components, whitening
-from semigen.deep.labelers import FROM_LABELS, LABELERS, start_labels
+from semigen.deep.labelers import FROM_LABELS, LABELERS
 from semigen.deep.parameters import hidden_sizes
 from semigen.deep.training.trainer import Training
 from semigen.estimators.base import KeepsPrecision
-from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ColumnError
 
 LEAST_SD = {**dict.fromkeys(LABELERS, 0.3), FROM_LABELS: 0.5}
@@ -105,10 +104,10 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
     ----------
     classes_ : ndarray of shape (K,)
     class_prior_ : ndarray of shape (K,)
-    unlabeled_weight_, calibration_, comparison_, verdict_
+    unlabeled_weight_, calibration_, comparison_, verdict_, explanation_
         As in :class:`VAEClassifier`.
     start_ : {"density", "spreading", "mixture", "labels"}
-        The start of the fit; "labels" also without unlabeled rows.
+        The start of the fit; "labels" also where no unlabeled row counts.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one, nats per row of standardized columns, of
         "log_joint" and "cross_entropy" of labeled rows, and of "log_density" and the "entropy" of p(y | x) of
@@ -200,14 +199,7 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         tags.input_tags.allow_nan = False
         return tags
 
-    def _learn_first(
-        self, X: Any, labels: Labels, weight: Array, seed: int, progress: Progress | None
-    ) -> bool:
-        self._choose_start(lambda: self._read(X), labels, weight, seed)
-        return False
-
     def _read(self, X: Any) -> tuple[tables.Table, Any]:
-        """The table and its matrix."""
         kinds = ("number", "count", "flag")
         table, matrix = tables.learn(X, dict.fromkeys(kinds, "gaussian"), shared_scale=True)
         _refuse_categories(table.schema)
@@ -228,13 +220,12 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         table, matrix = self._read(X)
         validate_data(self, X, skip_check_array=True)
         split = split_rows(labels, weight, lam)
-        start = self.start_ if len(split.unlabeled) else FROM_LABELS
         x, code, kept = rows_to_start_from(table, matrix, split, training.seed)
         guess, turn = None, None
-        if start == FROM_LABELS:
+        if self.start_ == FROM_LABELS:
             x, code = x[code >= 0], code[code >= 0]
         else:
-            code = start_labels(x, code, start, training.seed)
+            code = LABELERS[self.start_](x, code, None)
             guess = np.full(len(split.code) + len(split.unlabeled), -1)
             guess[kept] = code
             guess = guess[len(split.code) :]
@@ -255,11 +246,11 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
             n_transforms=checks.integer("n_transforms", self.n_transforms, minimum=1),
             bins=checks.integer("bins", self.bins, minimum=2),
             hidden=hidden_sizes("hidden", self.hidden),
-            least_sd=LEAST_SD[start],
+            least_sd=LEAST_SD[self.start_],
             turned=turn is not None,
             labeled_share=split.labeled_share,
             alpha=alpha,
-            warmup_steps=0 if start == FROM_LABELS else self.warmup_steps,
+            warmup_steps=0 if self.start_ == FROM_LABELS else self.warmup_steps,
         )
 
         def start_model(model: ClassFlow, seed: int) -> None:
@@ -273,28 +264,15 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         self._train(architecture, training, labeled, unlabeled, start_model, progress)
         self.schema_ = table.schema
         self.classes_ = split.classes
-        self.start_ = start
 
     def log_joint(self, X: Any) -> Array:
         """Log p(x, class), nats per unit of the columns, exact, (n, K), in the order of ``classes_``."""
-        return self._mixed(self._member_joint(X))
+        joint = self._member_joint(X)
+        return np.asarray(np.logaddexp.reduce(joint, axis=0) - np.log(len(joint)))
 
     def score_samples(self, X: Any) -> Array:
         """Log p(x), nats per unit of the columns, exact, (n,)."""
         return np.asarray(np.logaddexp.reduce(self.log_joint(X), axis=1))
-
-    def predict_proba(self, X: Any) -> Array:
-        """Calibrated p(class | x) ∝ p(x, class), (n, K), in the order of ``classes_``."""
-        probs, member = self._member_proba(X)
-        return np.asarray((member[..., None] * probs).sum(axis=0))
-
-    def predict_uncertainty(self, X: Any) -> Uncertainty:
-        """How uncertain the class of each row is, and which part of that more data would reduce, nats.
-
-        From the disagreement of the members, weighted by their densities at the row: the epistemic part is 0
-        for a single one. The total is the entropy of p(class | x).
-        """
-        return disagreement(*self._member_proba(X))
 
     def transform(self, X: Any) -> Array:
         """Latents f(x), those of each member in turn, (n, members · D)."""
@@ -353,13 +331,10 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         return np.asarray(joint - np.log(self.networks_.architecture.table.scale).sum())
 
     def _member_proba(self, X: Any) -> tuple[Array, Array]:
-        """Calibrated p(class | x) of each member, (members, n, K), and its share of p(x), (members, n)."""
+        # a member counts by its share of p(x)
         joint, prior = self._member_joint(X), np.log(self.class_prior_)
         member = np.exp(log_posterior(np.logaddexp.reduce(joint, axis=2).T, np.zeros(len(joint)))).T
         return self.calibration_(np.stack([np.exp(log_posterior(one, prior)) for one in joint])), member
-
-    def _mixed(self, joint: Array) -> Array:
-        return np.asarray(np.logaddexp.reduce(joint, axis=0) - np.log(len(joint)))
 
 
 _CURE = (

@@ -35,23 +35,7 @@ class ClassFlow(Model):
 
     Parameters
     ----------
-    n_features, n_components, n_transforms, bins : int
-    hidden : tuple of int
-        Hidden layers of each coupling layer's network.
-    log_prior : Tensor of shape (K,)
-        log p(y).
-    spread : Tensor of shape (D,)
-        Sd of the Gaussian noise that a training step adds to standardized values.
-    width : Tensor of shape (D,)
-        Width of the uniform noise that it adds: one unit for columns of whole numbers, 0 for others.
-    labeled_share : float in [0, 1]
-        The labeled rows' share of the total weight.
-    alpha : float
-        Weight of the mean cross-entropy.
-    warmup_steps : int
-        Steps over which the propagated labels of unlabeled rows lose their weight.
-    turned : bool
-        Whether the first layer is a linear map.
+    architecture : FlowArchitecture
     """
 
     log_prior: Tensor
@@ -60,38 +44,25 @@ class ClassFlow(Model):
     spread: Tensor
     width: Tensor
 
-    def __init__(
-        self,
-        n_features: int,
-        n_components: int,
-        n_transforms: int,
-        bins: int,
-        hidden: tuple[int, ...],
-        log_prior: Tensor,
-        spread: Tensor,
-        width: Tensor,
-        *,
-        labeled_share: float,
-        alpha: float,
-        warmup_steps: int,
-        turned: bool = False,
-    ) -> None:
+    def __init__(self, architecture: FlowArchitecture) -> None:
         super().__init__()
-        self.flow = _identity_flow(n_features, n_transforms, bins, hidden)
-        shape = (len(log_prior), n_components, n_features)
+        n_features = architecture.table.schema.n_features
+        self.flow = _identity_flow(
+            n_features, architecture.n_transforms, architecture.bins, architecture.hidden
+        )
+        shape = (len(architecture.log_prior), architecture.n_components, n_features)
         self.share_logits = nn.Parameter(torch.zeros(shape[:2]))
         self.mean = nn.Parameter(torch.zeros(shape))
         self.log_sd = nn.Parameter(torch.zeros(shape))
-        self.register_buffer("log_prior", log_prior)
-        self.register_buffer("spread", spread)
-        self.register_buffer("width", width)
-        self.turned = turned
-        if turned:
+        for name in ("log_prior", "spread", "width"):
+            self.register_buffer(name, torch.from_numpy(getattr(architecture, name)).float())
+        self.turned = architecture.turned
+        if self.turned:
             self.register_buffer("turn", torch.eye(n_features))
             self.register_buffer("log_volume", torch.zeros(()))
-        self.labeled_share = labeled_share
-        self.alpha = alpha
-        self.warmup_steps = warmup_steps
+        self.labeled_share = architecture.labeled_share
+        self.alpha = architecture.alpha
+        self.warmup_steps = architecture.warmup_steps
 
     def start_at(self, components: Components, turn: NDArray[np.float64] | None = None) -> None:
         """Set the latent components, and the linear map if there is one."""
@@ -176,13 +147,24 @@ class FlowArchitecture:
     ----------
     table : Table
     log_prior : ndarray of shape (K,)
-    spread, width : ndarray of shape (D,)
+        log p(y).
+    spread : ndarray of shape (D,)
+        Sd of the Gaussian noise that a training step adds to standardized values.
+    width : ndarray of shape (D,)
+        Width of the uniform noise that it adds: one unit for columns of whole numbers, 0 for others.
     n_components, n_transforms, bins : int
     hidden : tuple of int
+        Hidden layers of each coupling layer's network.
     least_sd : float
         Smallest sd of a component at the start, in standard deviations of a column.
-    labeled_share, alpha, warmup_steps, turned
-        As :class:`ClassFlow`.
+    labeled_share : float in [0, 1]
+        The labeled rows' share of the total weight.
+    alpha : float
+        Weight of the mean cross-entropy.
+    warmup_steps : int
+        Steps over which the propagated labels of unlabeled rows lose their weight.
+    turned : bool
+        Whether the first layer is a linear map.
     """
 
     table: Table
@@ -211,18 +193,7 @@ class FlowArchitecture:
 
     def build(self) -> ClassFlow:
         """A flow that is the identity, with all components standard normal."""
-        return ClassFlow(
-            self.table.schema.n_features,
-            self.n_components,
-            self.n_transforms,
-            self.bins,
-            self.hidden,
-            *(torch.from_numpy(one).float() for one in (self.log_prior, self.spread, self.width)),
-            labeled_share=self.labeled_share,
-            alpha=self.alpha,
-            warmup_steps=self.warmup_steps,
-            turned=self.turned,
-        )
+        return ClassFlow(self)
 
 
 def _identity_flow(n_features: int, n_transforms: int, bins: int, hidden: tuple[int, ...]) -> Any:

@@ -29,7 +29,6 @@ from semigen.deep.gan.model import GAN, GANArchitecture
 from semigen.deep.labelers import FROM_LABELS
 from semigen.deep.parameters import CONVOLUTIONAL, check_augment, hidden_sizes, image_sizes
 from semigen.deep.training.trainer import Training
-from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ClassNotMadeError, ColumnError, ParameterError
 
 START_ROWS = 2_000
@@ -111,7 +110,7 @@ class GANClassifier(DeepClassifier, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
-    start_, unlabeled_weight_, calibration_, comparison_, verdict_
+    start_, unlabeled_weight_, calibration_, comparison_, verdict_, explanation_
         As in :class:`VAEClassifier`.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one of "cross_entropy" of labeled rows, "real"
@@ -202,15 +201,9 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _learn_first(
-        self, X: Any, labels: Labels, weight: Array, seed: int, progress: Progress | None
-    ) -> bool:
-        def read() -> tuple[Table, Any]:
-            table, matrix = tables.learn(X, {})
-            return self._with_unit_cells(table, matrix)[0], matrix
-
-        self._choose_start(read, labels, weight, seed)
-        return False
+    def _read(self, X: Any) -> tuple[Table, Any]:
+        table, matrix = tables.learn(X, {})
+        return self._with_unit_cells(table, matrix)[0], matrix
 
     def _learn(
         self,
@@ -242,17 +235,6 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         states = _calibrated(architecture, trained.states, mix(training.seed, 0))
         self.networks_ = Networks.of(architecture, states)
         self.classes_ = split.classes
-
-    def predict_proba(self, X: Any) -> Array:
-        """Calibrated p(class | x, real), averaged over members, (n, K), in the order of ``classes_``."""
-        return np.asarray(self._member_proba(X).mean(axis=0))
-
-    def predict_uncertainty(self, X: Any) -> Uncertainty:
-        """How uncertain the class of each row is, and which part of that more data would reduce, nats.
-
-        From the disagreement of the members: the epistemic part is 0 for a single one.
-        """
-        return disagreement(self._member_proba(X))
 
     def sample(self, n: int = 1, y: Any = None, random_state: Any = None) -> tuple[Any, NDArray[Any]]:
         """Draw rows from the generator; each gets the class that the classifier predicts for it.
@@ -303,12 +285,12 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         rows = columns.restore(self.schema_, self.networks_.architecture.table.matrix(x))
         return rows, self.classes_[code.numpy()]
 
-    def _member_proba(self, X: Any) -> Array:
-        """Calibrated p(class | x, real) of each member, (members, n, K)."""
+    def _member_proba(self, X: Any) -> tuple[Array, None]:
         check_is_fitted(self)
-        return self._member_proba_of(self._rows(X))
+        return self._member_proba_of(self._rows(X)), None
 
     def _member_proba_of(self, rows: Rows) -> Array:
+        """Calibrated p(class | x, real) of each member, (members, n, K)."""
         found = self.networks_.ask_each(rows, lambda model, block: model.log_probs(block).exp())
         return self.calibration_(found)
 
@@ -354,8 +336,8 @@ class GANClassifier(DeepClassifier, BaseEstimator):
             table,
             unit,
             np.zeros(n_classes),
-            hidden=_sizes("hidden", self.hidden, hidden),
-            generator_hidden=_sizes("generator_hidden", self.generator_hidden, generator),
+            hidden=hidden_sizes("hidden", self.hidden, hidden),
+            generator_hidden=hidden_sizes("generator_hidden", self.generator_hidden, generator),
             n_latent=checks.integer("n_latent", self.n_latent, minimum=1),
             n_generated=self.batch_size,
             input_noise=checks.real("input_noise", noise, minimum=0.0),
@@ -375,13 +357,6 @@ def _generated(model: Any, which: Tensor) -> Tensor:
         model.generator(model.generator.latents(len(which))), model.inputs
     )
     return found
-
-
-def _sizes(name: str, value: Any, automatic: tuple[int, ...]) -> tuple[int, ...]:
-    """Sizes of hidden layers, checked."""
-    if isinstance(value, str) and value == "auto":
-        return automatic
-    return hidden_sizes(name, value)
 
 
 def _calibrated(

@@ -196,7 +196,18 @@ class BatchNorm(nn.Module):
         return batch_norm(x, self.mean, self.variance, bias=self.shift)
 
 
-class ResidualGenerator(nn.Module):
+class _Latents(nn.Module):
+    """What is generated from: uniform random numbers."""
+
+    n_latent: int
+
+    def latents(self, n_rows: int) -> Tensor:
+        """Uniform random numbers from 0 to 1, (n, latents)."""
+        like = next(self.parameters())
+        return torch.rand(n_rows, self.n_latent, dtype=like.dtype, device=like.device)
+
+
+class ResidualGenerator(_Latents):
     """From uniform random numbers to the inputs of the output layer by a residual network, for images.
 
     Parameters
@@ -219,13 +230,8 @@ class ResidualGenerator(nn.Module):
     def calibrate(self, z: Tensor) -> None:
         """Nothing: there is no batch norm."""
 
-    def latents(self, n_rows: int) -> Tensor:
-        """Uniform random numbers from 0 to 1, (n, latents)."""
-        like = self.body.linear.bias
-        return torch.rand(n_rows, self.n_latent, dtype=like.dtype, device=like.device)
 
-
-class Generator(nn.Module):
+class Generator(_Latents):
     """From uniform random numbers to the inputs of the output layer: softplus units with batch norm.
 
     Parameters
@@ -255,8 +261,3 @@ class Generator(nn.Module):
         """Set the moments of batch norm from these latents."""
         for layer, norm in zip(self.layers, self.norms, strict=True):
             z = softplus(norm.calibrate(layer(z)))  # type: ignore[operator]
-
-    def latents(self, n_rows: int) -> Tensor:
-        """Uniform random numbers from 0 to 1, (n, latents)."""
-        like = self.head.bias
-        return torch.rand(n_rows, self.n_latent, dtype=like.dtype, device=like.device)

@@ -52,26 +52,30 @@ class Checkpoint:
     Attributes
     ----------
     path : Path
-    fingerprint : str
-        Hash of the settings and the data: a checkpoint of others is refused.
+    fingerprint : str or None
+        Hash of the settings and the data: a checkpoint of others is refused. None: not known yet.
+    parameters : str
+        Hash of the parameters alone, by which others are refused before anything is computed.
     """
 
     path: Path
-    fingerprint: str
+    fingerprint: str | None
+    parameters: str = ""
 
     def write(self, state: dict[str, Any]) -> None:
         """Replace the file atomically: an interruption leaves the previous one."""
         unfinished = self.path.with_name(f".{self.path.name}.unfinished")
-        torch.save({"fingerprint": self.fingerprint, **state}, unfinished)
+        known = {"fingerprint": self.fingerprint, "parameters": self.parameters}
+        torch.save({**known, **state}, unfinished)
         os.replace(unfinished, self.path)
 
-    def read(self) -> dict[str, Any] | None:
+    def read(self, n_steps: int) -> dict[str, Any] | None:
         """The state of training, on the CPU; None if there is no file.
 
         Raises
         ------
         ParameterError
-            If the file is not a checkpoint, or is of other settings or data.
+            If the file is not a checkpoint, or is of other settings or data, or of more steps.
         """
         if not self.path.exists():
             return None
@@ -84,10 +88,16 @@ class Checkpoint:
                 f"checkpoint={str(self.path)!r} is not a checkpoint, or is damaged ({type(error).__name__}): "
                 "remove the file, or choose another path."
             ) from error
-        if fingerprint != self.fingerprint:
+        others = state.get("parameters", self.parameters) != self.parameters
+        if others or self.fingerprint not in (None, fingerprint):
             raise ParameterError(
                 f"checkpoint={str(self.path)!r} was saved with other settings or data: use the same to "
                 "resume, or remove the file to start again."
+            )
+        if state["step"] > n_steps:
+            raise ParameterError(
+                f"checkpoint={str(self.path)!r} is of a fit of {state['step']} steps, and n_steps={n_steps}: "
+                "raise n_steps to go on, or choose another path."
             )
         return dict(state)
 

@@ -24,7 +24,7 @@ from semigen.deep.training.devices import autocast, device_for, new_accelerator
 from semigen.deep.training.members import Members
 from semigen.deep.training.model import Model
 from semigen.deep.training.streams import Streams
-from semigen.exceptions import ParameterError, TrainingWarning
+from semigen.exceptions import TrainingWarning
 
 Outcome = Literal["finished", "no improvement", "not finite", "interrupted"]
 
@@ -168,9 +168,8 @@ class _Loop:
     def run(self) -> Outcome:
         """Train round by round."""
         if self.checkpoint is not None:
-            found = self.checkpoint.read()
+            found = self.checkpoint.read(self.training.n_steps)
             if found is not None:
-                self._refuse_longer(found)
                 self._restore(found)
         try:
             while self.step < self.training.n_steps:
@@ -330,14 +329,6 @@ class _Loop:
         self.history = {name: list(values) for name, values in state["history"].items()}
         self.step, self.best = int(state["step"]), float(state["best"])
         self.rounds_without, self.good = int(state["rounds_without"]), dict(state["good"])
-
-    def _refuse_longer(self, state: Mapping[str, Any]) -> None:
-        if state["step"] > self.training.n_steps:
-            place = "" if self.checkpoint is None else str(self.checkpoint.path)
-            raise ParameterError(
-                f"checkpoint={place!r} is of a fit of {state['step']} steps, and n_steps="
-                f"{self.training.n_steps}: raise n_steps to go on, or choose another path."
-            )
 
     def _warn(self, message: str) -> None:
         warn(f"{message}.", TrainingWarning)

@@ -112,9 +112,7 @@ class VAEArchitecture:
     ) -> nn.Module:
         """A body; ``last`` if it ends in outputs and not in hidden units."""
         if callable(self.network):
-            made: nn.Module = self.network(n_inputs, n_outputs)
-            _check_width(self.network, made, n_inputs, n_outputs)
-            return made
+            return _made(self.network, n_inputs, n_outputs)
         if self.network in CONVOLUTIONAL and self.image_shape is not None:
             nets = (
                 (ConvEncoder, ConvDecoder) if self.network == "conv" else (ResidualEncoder, ResidualDecoder)
@@ -126,15 +124,21 @@ class VAEArchitecture:
         return MLP(n_inputs, inner[::-1] if backwards else inner, n_outputs)
 
 
-def _check_width(network: Any, body: Any, n_inputs: int, n_outputs: int) -> None:
-    """Refuse a body of the user's that does not map (n, inputs) to (n, outputs).
+def _made(network: Any, n_inputs: int, n_outputs: int) -> nn.Module:
+    """A body of the user's.
 
     Raises
     ------
     ParameterError
+        If it does not map (n, inputs) to (n, outputs).
     """
     name = f"network={getattr(network, '__name__', type(network).__name__)}"
     wanted = f"it has to return a torch.nn.Module from (n, {n_inputs}) to (n, {n_outputs})"
+    try:
+        body = network(n_inputs, n_outputs)
+    except TypeError as error:
+        told = f"{name} does not take ({n_inputs}, {n_outputs})"
+        raise ParameterError(f"{told} ({error}): {wanted}.") from error
     if not isinstance(body, nn.Module):
         raise ParameterError(f"{name} returned {type(body).__name__} for {n_inputs} inputs: {wanted}.")
     mode, device = body.training, next((one.device for one in body.parameters()), torch.device("cpu"))
@@ -148,6 +152,7 @@ def _check_width(network: Any, body: Any, n_inputs: int, n_outputs: int) -> None
     if not isinstance(found, torch.Tensor) or found.shape != (2, n_outputs):
         shape = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
         raise ParameterError(f"{name} turned rows of shape (2, {n_inputs}) into {shape}: {wanted}.")
+    return body
 
 
 def start_decoder(model: VAE, rows: TensorRows) -> None:

@@ -21,14 +21,11 @@ from semigen.deep.data import tables
 from semigen.deep.data.datasets import as_table
 from semigen.deep.data.labels import class_prior, split_rows
 from semigen.deep.data.rows import FeatureRows, Rows, TensorRows, training_rows
-from semigen.deep.draws import random_seed
 from semigen.deep.estimator import Array
 from semigen.deep.training.trainer import Training
-from semigen.deep.vae.density import LogDensity, log_density
 from semigen.deep.vae.estimator import VAEEstimator
 from semigen.deep.vae.features import VAEFeatures, posterior_to_learn_from
 from semigen.deep.vae.generation import Generation
-from semigen.evaluation.uncertainty import Uncertainty, disagreement
 from semigen.exceptions import ParameterError
 
 
@@ -112,6 +109,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
     features_ : fitted transformer
         Only with ``features``.
     start_ : {"density", "spreading", "mixture", "labels"}
+        "labels" also where no unlabeled row counts.
     unlabeled_weight_ : float
         The λ of the fit.
     calibration_ : Calibration
@@ -121,6 +119,8 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         (``"labeled rows only"``) and of the class shares; None where nothing could or had to be held out.
     verdict_ : Verdict
         Whether the unlabeled rows helped; with ``features``, once these are learned from all rows.
+    explanation_ : str
+        What these labels say of the unlabeled rows, and of the model beside the class shares, in sentences.
     history_ : dict {str: ndarray}
         At each report: "step", and the means since the last one, nats per row, of "labeled_bound",
         "unlabeled_bound" and "cross_entropy", and for the unlabeled rows of the "kl" of their latents and the
@@ -238,7 +238,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
             table, np.log(prior), labeled_share=split.labeled_share, alpha=alpha, top_k=self.top_k
         )
         seen = (table, matrix) if self.features is None else None
-        guess = self._guess(lambda: seen or self._guessed_from(X), split, training.seed)[len(split.code) :]
+        guess = self._guess(lambda: seen or self._read(X), split, training.seed)[len(split.code) :]
         labeled, unlabeled = (
             training_rows(table, matrix, rows, code, weight, sd)
             for rows, code, weight in (
@@ -250,17 +250,6 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         self._train_from(architecture, training, labeled, unlabeled, progress, guidance=lam)
         self.classes_ = split.classes
 
-    def predict_proba(self, X: Any) -> Array:
-        """Calibrated q(class | x), averaged over members, (n, K), in the order of ``classes_``."""
-        return np.asarray(self._member_proba(self._rows(X)).mean(axis=0))
-
-    def predict_uncertainty(self, X: Any) -> Uncertainty:
-        """How uncertain the class of each row is, and which part of that more data would reduce, nats.
-
-        From the disagreement of the members: the epistemic part is 0 for a single one.
-        """
-        return disagreement(self._member_proba(self._rows(X)))
-
     def transform(self, X: Any) -> Array:
         """Posterior means of z given the most probable class, those of each member in turn, (n, latents)."""
 
@@ -270,28 +259,6 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
             return latent
 
         return columns.in_precision_of(X, np.hstack(list(self.networks_.ask_each(self._rows(X), mean))))
-
-    def score_samples(self, X: Any) -> Array:
-        """Estimated log p(x), nats per unit of the columns, (n,); see :meth:`log_density`."""
-        return self.log_density(X).value
-
-    def log_density(self, X: Any, *, n_samples: int = 100, random_state: Any = 0) -> LogDensity:
-        """Importance-weighted estimate of log p(x), summed over classes, with its standard error.
-
-        With ``features`` the density is that of the features.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n, D)
-        n_samples : int, default=100
-            Draws of z; the same for every row.
-        random_state : int, RandomState or None, default=0
-
-        Returns
-        -------
-        LogDensity
-        """
-        return log_density(self.networks_, self._rows(X), n_samples, random_seed(random_state))
 
     @property
     def class_prior_(self) -> Array:
@@ -304,11 +271,11 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
     ) -> bool:
         """M1, which sees no labels, and the start."""
         interrupted = self._learn_features(X, seed, progress)
-        self._choose_start(lambda: self._guessed_from(X), labels, weight, seed)
+        self._choose_start(X, labels, weight, seed)
         return interrupted
 
-    def _guessed_from(self, X: Any) -> tuple[tables.Table, Any]:
-        """The rows along which labels are spread, and their columns: those that M1 sees, too."""
+    def _read(self, X: Any) -> tuple[tables.Table, Any]:
+        # labels are spread along the columns that M1 sees, too
         if self.features is None:
             return tables.learn(X, self.likelihood)
         return tables.learn(X if hasattr(self.features_, "posterior") else self.features_.transform(X))
@@ -361,10 +328,10 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
             as_table(X)[0], lambda some: self._as_rows(columns.read(schema, self.features_.transform(some)))
         )
 
-    def _member_proba(self, rows: Rows) -> Array:
-        """Calibrated q(class | x) of each member, (members, n, K)."""
+    def _member_proba(self, X: Any) -> tuple[Array, None]:
+        rows = self._rows(X)
         found = self.networks_.ask_each(rows, lambda model, block: model.log_q(model.look(block)).exp())
-        return self.calibration_(found)
+        return self.calibration_(found), None
 
 
 def _frozen(features: Any) -> Any:

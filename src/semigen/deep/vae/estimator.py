@@ -8,10 +8,12 @@ from semigen.common import checks
 from semigen.common.progress import Progress
 from semigen.deep.data.rows import TrainingRows, spread_out
 from semigen.deep.data.tables import Inputs, Table
+from semigen.deep.draws import random_seed
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.parameters import CONVOLUTIONAL, check_augment, check_network, hidden_sizes, image_sizes
 from semigen.deep.training.trainer import Training
 from semigen.deep.vae.architecture import VAEArchitecture, start_decoder
+from semigen.deep.vae.density import LogDensity, log_density
 from semigen.estimators.base import KeepsPrecision
 from semigen.exceptions import ParameterError
 
@@ -53,10 +55,11 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
             beta = self._usual_beta(table)
         else:
             beta = checks.real("beta", self.beta, minimum=0.0, more="'auto' or ")
+        units = max(LEAST_UNITS, min(4 * Inputs(table).n_outputs, MOST_UNITS))
         return VAEArchitecture(
             table,
             n_latent=checks.integer("n_latent", self.n_latent, minimum=1),
-            hidden=_sizes(self.hidden, table),
+            hidden=hidden_sizes("hidden", self.hidden, (units, units)),
             network=check_network(self.network),
             image_shape=image_sizes(self.image_shape, self.network, table.schema.n_features),
             log_prior=log_prior,
@@ -69,6 +72,29 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
             augment=check_augment(self.augment, self.image_shape, has_missing=table.has_missing),
             **options,
         )
+
+    def score_samples(self, X: Any) -> Array:
+        """Estimated log p(x), nats per unit of the columns, (n,); see :meth:`log_density`."""
+        return self.log_density(X).value
+
+    def log_density(self, X: Any, *, n_samples: int = 100, random_state: Any = 0) -> LogDensity:
+        """Importance-weighted estimate of log p(x), summed over classes, with its standard error.
+
+        With ``features`` the density is that of the features.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, D)
+        n_samples : int, default=100
+            Draws of z; the same for every row.
+        random_state : int, RandomState or None, default=0
+
+        Returns
+        -------
+        LogDensity
+        """
+        rows = self._rows(X)
+        return log_density(self.networks_, rows, n_samples, random_seed(random_state))
 
     def _usual_beta(self, table: Table) -> float:
         """β with ``beta="auto"``."""
@@ -91,9 +117,3 @@ class VAEEstimator(KeepsPrecision, DeepEstimator):
             model.guidance = guidance
 
         self._train(architecture, training, labeled, unlabeled, start, progress)
-
-
-def _sizes(hidden: Any, table: Table) -> tuple[int, ...]:
-    if isinstance(hidden, str) and hidden == "auto":
-        return (max(LEAST_UNITS, min(4 * Inputs(table).n_outputs, MOST_UNITS)),) * 2
-    return hidden_sizes("hidden", hidden)

@@ -21,9 +21,8 @@ from semigen.deep.bounds import gaussian_kl
 from semigen.deep.data import tables
 from semigen.deep.data.datasets import as_table
 from semigen.deep.data.rows import Rows, TensorRows, blocks, training_rows
-from semigen.deep.draws import drawing, random_seed
+from semigen.deep.draws import drawing
 from semigen.deep.estimator import Array
-from semigen.deep.vae.density import LogDensity, log_density
 from semigen.deep.vae.estimator import VAEEstimator
 from semigen.exceptions import ConvergenceWarning
 
@@ -291,26 +290,6 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         with drawing(random_state):
             rows = self.networks_.draw(n, lambda model, which: model.sample(len(which), expected=expected))
         return self._restored(rows)
-
-    def score_samples(self, X: Any) -> Array:
-        """Estimated log p(x), nats per unit of the columns, (n,); see :meth:`log_density`."""
-        return self.log_density(X).value
-
-    def log_density(self, X: Any, *, n_samples: int = 100, random_state: Any = 0) -> LogDensity:
-        """Importance-weighted estimate of log p(x) with its standard error.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n, D)
-        n_samples : int, default=100
-            Draws of z, the same for every row.
-        random_state : int, RandomState or None, default=0
-
-        Returns
-        -------
-        LogDensity
-        """
-        return log_density(self.networks_, self._rows(X), n_samples, random_seed(random_state))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of :meth:`score_samples`, nats per row."""

@@ -11,13 +11,14 @@ a network has the precision of what enters it: products may be in bfloat16, dens
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-Factory = Callable[[int, int], nn.Module]
+N_CHANNELS = 32
+"""Channels next to the image; twice as many in between."""
 
 
 class MLP(nn.Sequential):
@@ -49,24 +50,20 @@ class ConvEncoder(nn.Module):
     image_shape : (channels, height, width)
         Height and width are multiples of 4.
     n_outputs : int
-    n_channels : int, default=32
-        Channels of the first convolution; the second has twice as many.
     """
 
-    def __init__(
-        self, n_inputs: int, image_shape: tuple[int, int, int], n_outputs: int, n_channels: int = 32
-    ) -> None:
+    def __init__(self, n_inputs: int, image_shape: tuple[int, int, int], n_outputs: int) -> None:
         super().__init__()
         _, height, width = image_shape
         channels = n_inputs // (height * width)
         self.image_shape = (channels, height, width)
         self.convolutions = nn.Sequential(
-            nn.Conv2d(channels, n_channels, 4, 2, 1),
+            nn.Conv2d(channels, N_CHANNELS, 4, 2, 1),
             nn.ReLU(),
-            nn.Conv2d(n_channels, 2 * n_channels, 4, 2, 1),
+            nn.Conv2d(N_CHANNELS, 2 * N_CHANNELS, 4, 2, 1),
             nn.ReLU(),
         )
-        self.linear = nn.Linear(2 * n_channels * (height // 4) * (width // 4), n_outputs)
+        self.linear = nn.Linear(2 * N_CHANNELS * (height // 4) * (width // 4), n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Flat rows (n, inputs) to (n, outputs)."""
@@ -82,22 +79,19 @@ class ConvDecoder(nn.Module):
     n_inputs : int
     image_shape : (channels, height, width)
     n_outputs : int
-    n_channels : int, default=32
     """
 
-    def __init__(
-        self, n_inputs: int, image_shape: tuple[int, int, int], n_outputs: int, n_channels: int = 32
-    ) -> None:
+    def __init__(self, n_inputs: int, image_shape: tuple[int, int, int], n_outputs: int) -> None:
         super().__init__()
         _, height, width = image_shape
         channels = n_outputs // (height * width)
-        self.small = (2 * n_channels, height // 4, width // 4)
+        self.small = (2 * N_CHANNELS, height // 4, width // 4)
         self.linear = nn.Linear(n_inputs, math.prod(self.small))
         self.convolutions = nn.Sequential(
             nn.ReLU(),
-            nn.ConvTranspose2d(2 * n_channels, n_channels, 4, 2, 1),
+            nn.ConvTranspose2d(2 * N_CHANNELS, N_CHANNELS, 4, 2, 1),
             nn.ReLU(),
-            nn.ConvTranspose2d(n_channels, channels, 4, 2, 1),
+            nn.ConvTranspose2d(N_CHANNELS, channels, 4, 2, 1),
         )
 
     def forward(self, h: Tensor) -> Tensor:
