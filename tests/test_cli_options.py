@@ -415,6 +415,14 @@ def test_a_run_can_be_repeated_from_its_config(here):
     assert tomllib.loads(Path("other/config.toml").read_text())["seed"] == 4
 
 
+def test_other_commands_pass_over_options_of_fit(table):
+    fit("data.csv", "--target", "y", "--drop", "w", "--csv-safe", "--covariance", "diag")
+    said = run("advise", "--config", "data-semigen/config.toml")
+    assert said.stdout == run("advise", "data.csv", "--target", "y", "--drop", "w").stdout.replace(
+        "fit data.csv --target y --drop w", "fit --config data-semigen/config.toml"
+    )
+
+
 def test_predict_reads_a_config_too(table):
     fit("data.csv", "--target", "y")
     Path("p.toml").write_text(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from semigen.arrays.pieces import evenly
-from semigen.columns.dates import EPOCH_DAY, as_days, dates_of_column
+from semigen.columns.dates import DURATION, EPOCH_DAY, as_days, dates_of_column, examples
 from semigen.columns.numerals import Numerals, are_missing, gap_of, numerals_of_column, plain_number
 from semigen.columns.tables import is_missing
 from semigen.common.notices import warn
@@ -191,7 +191,10 @@ class DateEncoder(Encoder):
 
     def __str__(self) -> str:
         cycles = "".join(f", {cycle} (sine, cosine)" for cycle in self.cycles)
-        return f"time{cycles}{f' ({are_missing(self.words)})' if self.words else ''}"
+        told = [f"written as {examples(self.form)}"] if self.form and "|" in self.form else []
+        told += [are_missing(self.words)] if self.words else []
+        said = ", ".join(told)
+        return f"time{cycles}{said and f' ({said})'}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +237,7 @@ class NumberEncoder(Encoder):
         gap = are_missing(words) if words else ""
         if gap and plain_number(self.example) is not None:
             return f"numbers ({gap})"
-        return f"numbers ({self.example!r} is {self.numerals.read(self.example):,g}{gap and ', '}{gap})"
+        return f"numbers ({self.example!r} is {self.numerals.read(self.example):,.10g}{gap and ', '}{gap})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -332,7 +335,8 @@ def learn_date(name: Any, cells: Sequence[Any] | NDArray[Any]) -> DateEncoder:
         cells = [cell for cell in cells if not is_missing(cell)]
         if any(isinstance(cell, str) for cell in cells):
             form, words = dates_of_column(cells) or (None, ())
-        on_calendar = form is not None or any(hasattr(cell, "year") for cell in cells[:1])
+        is_calendar = form is not None and DURATION not in form
+        on_calendar = is_calendar or any(hasattr(cell, "year") for cell in cells[:1])
     days = as_days(name, cells, form, words)
     days = days[~np.isnan(days)]
     cycles = []

@@ -127,10 +127,10 @@ def infer(series: Series) -> Kind:
     - Numbers are counts if all are whole, the smallest is 0, there are more than two different ones, their
       mean is below 10 and their variance is 0.75 times the mean or more. All other numbers are numbers.
     - Categoricals and enums are categories.
-    - Text is a number if its cells are numbers as people write them, such as $1,200, 51.3%, 4/5 or <0.05.
-      Digits alone are codes.
-    - Text is a date if its cells are written as one, such as 2024-12-31, 12/31/2024 23:59 or 23:59, unless
-      they are at most 20 values that repeat.
+    - Text is a number if its cells are numbers as people write them, such as $1,200, 51.3%, 4/5, 1.2M or
+      <0.05. Digits alone are codes.
+    - Text is a date if its cells are written as one, such as 2024-12-31, 12/31/2024 23:59, 23:59 or 3m 28s,
+      in one way or several, unless they are at most 20 values that repeat.
     - Words such as ?, - and N/A among them are missing values. So are, beside more than twenty different
       numbers or dates, up to three others in a tenth of the cells at most (among numbers only those without a
       digit). Limits such as <0.05 are numbers only beside so many.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from semigen.cli.sources.records import ReadOptions
 from semigen.cli.wording import cell_text, counted
 from semigen.columns.dates import date_format
-from semigen.columns.numerals import numerals_of, plain_number
+from semigen.columns.numerals import numerals_of_column, plain_number
 from semigen.columns.tables import hint, listing
 from semigen.columns.vectors import numbers_called
 from semigen.data.spelling import means_nothing, spelled_alike
@@ -55,7 +55,7 @@ def require_columns(
 
 def looks_like_data(name: str) -> bool:
     """Whether the name of a column is a number or a date."""
-    return numerals_of([name]) is not None or date_format([name]) is not None
+    return numerals_of_column([name]) is not None or date_format([name]) is not None
 
 
 def matching(names: Sequence[str], wanted: Iterable[str]) -> list[str]:
