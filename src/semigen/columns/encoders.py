@@ -11,7 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import sklearn
@@ -50,7 +50,11 @@ class Encoder(ABC):
     ----------
     feature_names : tuple of str
         One for each number that a cell becomes.
+    features_kind : str
+        What these numbers are: "number", "flag" or "word".
     """
+
+    features_kind: ClassVar[Literal["number", "flag", "word"]] = "number"
 
     @property
     @abstractmethod
@@ -108,6 +112,11 @@ class TextEncoder(Encoder):
     @property
     def _unit(self) -> str:
         return "words" if self.analyzer == "word" else "letters"
+
+    @property
+    def features_kind(self) -> Literal["number", "word"]:  # type: ignore[override]
+        """Words as they are, or numbers made of them."""
+        return "word" if self.directions is None else "number"
 
     def words(self, cells: Sequence[Any]) -> csr_array:
         """Weighted words of each cell, (n, V); a missing cell has none."""
