@@ -383,6 +383,15 @@ def test_items_show_what_is_unusual(place):
         assert [one["rare"] for one in colors] == [True, False]
 
 
+def test_numbers_in_text_have_their_place_too(place):
+    prices = [f"€{j}K" for j in range(40)] + ["€1.2M", "n/a", None]
+    codes = [f"{j:05d}" for j in range(43)]
+    with opened(pd.DataFrame({"price": prices, "code": codes}), place, classes=["a"]) as session:
+        found = [session._items.content(row, {})["cells"] for row in (0, 20, 40, 41, 42)]
+    assert [price["percentile"] for price, _ in found] == pytest.approx([1.2, 50, 98.8, None, None], abs=0.1)
+    assert [code["percentile"] for _, code in found] == [None] * 5
+
+
 def test_texts_mark_the_words_that_speak_for_a_class(place):
     texts = ["Good, good tea", "good cake", "bad tea", "bad cake today", "tea\nand good cake"]
     weights = word_weights([(["good", "tea"], "+"), (["good"], "+"), (["bad", "tea"], "-")], ["+", "-"])

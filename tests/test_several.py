@@ -205,3 +205,13 @@ def test_rows_that_repeat_are_noted_where_cases_differ(tmp_path, monkeypatch):
         said[name] = "repeat another one" in fit(f"{name}.csv", "--target", "y").stderr
     assert said == {"once": False, "twice": True, "few": False, "levels": False}
     assert "30 of 180 rows repeat" in fit("twice.csv", "--target", "y", "--force").stderr
+
+
+def test_a_long_name_is_shown_by_its_beginning_and_end(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    question = f"Q1. How often {'(think of the last weeks) ' * 9}do you go there?"
+    table = pd.DataFrame({question: RNG.normal(size=60), "b": RNG.normal(size=60), "y": list("pn") * 30})
+    table.to_csv("t.csv", index=False)
+    said = " ".join(fit("t.csv", "--target", "y").stdout.split())
+    assert "Q1. How often (think of the last weeks) … do you go there?, b" in said
+    assert found_by("t-semigen")[2]["columns"][0]["name"] == question
