@@ -12,13 +12,13 @@ from rich.table import Table
 
 from semigen.columns import Column
 from semigen.columns.tables import listing
+from semigen.common.text import in_short
 from semigen.evaluation.intervals import Estimate
 
 Lines = list[tuple[str, str]]
 """What is shown in two columns: a topic, and what there is to say; the topic is empty where it goes on."""
 
 _MOST_REASONS = 12
-_LONGEST_NAME = 60
 _KIND = {"number": "numeric", "flag": "true/false", "category": "categorical"}
 
 
@@ -68,7 +68,7 @@ def label_lines(unit: str, target: str, labeled: Mapping[Any, int], n_rows: int)
     n_labeled = sum(labeled.values())
     return [
         (f"{unit}s", f"{n_rows:,}: {n_labeled:,} labeled, {n_rows - n_labeled:,} unlabeled"),
-        ("target", f"{short_name(target)} ({class_counts(labeled, 8) or 'no label'})"),
+        ("target", f"{in_short(target)} ({class_counts(labeled, 8) or 'no label'})"),
     ]
 
 
@@ -80,7 +80,7 @@ def column_lines(columns: Sequence[Column]) -> Lines:
         if column.use:
             used.setdefault(column.kind, []).append(_with_counts(column))
         else:
-            reasons.setdefault(column.reason, []).append(short_name(column.name))
+            reasons.setdefault(column.reason, []).append(in_short(column.name))
     lines = [
         f"{counted(len(names), f'{_KIND.get(kind, kind)} column')}: {listing(names)}"
         for kind, names in used.items()
@@ -96,15 +96,10 @@ def _topic(topic: str, said: Sequence[str]) -> Lines:
     return [("" if number else topic, one) for number, one in enumerate(said)]
 
 
-def short_name(name: str) -> str:
-    """The name of a column, of a long one (the text of a question, say) its beginning and its end."""
-    return name if len(name) <= _LONGEST_NAME else f"{name[:39].rstrip()} … {name[-19:].lstrip()}"
-
-
 def _with_counts(column: Column) -> str:
     """A column's name, with what it becomes, and its numbers of levels and missing values."""
     notes = [f"{column.n_distinct:,} values"] if column.kind == "category" else []
     notes += [column.reason] if column.reason else []
     notes += [f"{column.n_missing:,} missing"] if column.n_missing else []
-    name = short_name(column.name)
+    name = in_short(column.name)
     return f"{name} ({', '.join(notes)})" if notes else name
