@@ -370,6 +370,13 @@ def test_what_cannot_be_opened_is_said(tmp_path, monkeypatch, options, match):
     assert Path("notes.txt").read_text() == "hello\n"
 
 
+def test_classes_that_may_be_one_are_noted(place):
+    X, _ = make_table(6)
+    with opened(X.assign(kind=["Yes", "yes ", "no", None, "NO", "maybe"]), place) as session:
+        (note,) = session.notes
+    assert note.startswith("Classes of 'kind' differ only by spaces or case: 'NO', 'no'; 'Yes', 'yes'. If")
+
+
 def test_items_show_what_is_unusual(place):
     X, _ = make_table(200)
     X.loc[7, "u"] = 1e6

@@ -30,6 +30,7 @@ from semigen.columns.several import options_of, several_numbers
 from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Series, as_floats, filled_cells
 from semigen.columns.vectors import LISTS, wide_frame
+from semigen.data.spelling import spelled_alike
 from semigen.exceptions import ColumnError
 
 Kind = Literal[
@@ -76,8 +77,8 @@ class Column:
     use : bool
         Whether a model uses it: true for numbers, counts, flags, categories, text and dates.
     reason : str
-        Why it is not used, what it becomes if it is text, a date or numbers in text, or which of its numbers
-        may stand for missing values; empty if it is read as it is.
+        Why it is not used, what it becomes if it is text, a date or numbers in text, which of its numbers may
+        stand for missing values, or which of its levels may be one; empty if it is read as it is.
     n_missing : int
         Values that are empty, null or NaN.
     n_distinct : int
@@ -273,6 +274,9 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
     if kind == "number" and not filled.dtype.is_numeric():
         cells = filled_cells(series)
         return kind, f"becomes {learn_numbers(cells) or several_numbers(cells)}"
+    if kind == "category" and (same := spelled_alike(sorted(filled.unique().to_list(), key=str))):
+        alike = ", ".join(map(repr, sorted(same[0])))
+        return kind, f"{alike} differ only by spaces or case{', and so do others' if len(same) > 1 else ''}"
     if kind in USED:
         found = stand_ins(as_floats(filled)[:, None]) if kind == "number" else {}
         return kind, str(found[0]) if found else ""
