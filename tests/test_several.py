@@ -67,8 +67,8 @@ def test_cells_that_are_written_otherwise_are_refused_with_their_row(frame):
 
 @pytest.mark.parametrize(
     "form",
-    ["{}-{}", "{}.{}.1.1", "A{}/{}", "0{}/{}", "{},{}", "{} {}", "{}/{}/1/1/1/1/1", "{}"],
-    ids=["hyphen", "address", "code", "padded", "comma", "telephone", "many", "one"],
+    ["{}-{}", "{}:{}:1", "{}.{}.1.1", "A{}/{}", "0{}/{}", "{},{}", "{} {}", "{}/{}/1/1/1/1/1", "{}"],
+    ids=["hyphen", "colon", "address", "code", "padded", "comma", "telephone", "many", "one"],
 )
 def test_codes_and_single_numbers_are_no_several_numbers(form):
     cells = [form.format(a, b) for a, b in zip(UPPER, LOWER, strict=True)]
@@ -215,3 +215,10 @@ def test_a_long_name_is_shown_by_its_beginning_and_end(tmp_path, monkeypatch):
     said = " ".join(fit("t.csv", "--target", "y").stdout.split())
     assert "Q1. How often (think of the last weeks) … do you go there?, b" in said
     assert found_by("t-semigen")[2]["columns"][0]["name"] == question
+
+
+def test_documents_beside_choices_are_features_and_no_words(frame):
+    prose = [" ".join(RNG.choice(["good", "tea", "cold", "cake", "late", "again"], 5)) for _ in range(60)]
+    assert set(learn(frame({"x": prose}), sparse=True)[0].kinds) == {"word"}
+    schema, _ = learn(frame({"x": prose, "y": chosen(";")}), sparse=True)
+    assert set(schema.kinds) == {"number", "flag"}

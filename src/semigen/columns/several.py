@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
@@ -21,10 +21,12 @@ _NUMBER = re.compile(r"(?:(?<![^\s,;(\[{])[+-])?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\
 _CODE = re.compile(r"(?<![\d.])(?<![eE][+-])0\d")
 _BEFORE = re.compile(r"(?:[^\W\d_]+ )?|(?:[^\W\d_]+ ?)?[(\[{] ?")
 _BRACKET = re.compile(r"(?<=[(\[{]) | (?=[)\]}])")
-_BETWEEN = re.compile(r"[,;:/x×*|'′]|\s(?:[,;:/x×*|]\s)?|[,;:]\s|\s?[a-z]{1,5}\.?,?\s")
+_BETWEEN = re.compile(r"[,;/x×*|'′]|\s(?:[,;/x×*|]\s)?|[,;]\s|\s?[a-z]{1,5}\.?,?\s")
 _MOST_NUMBERS, _MOST_IN_BRACKETS = 6, 4096
 _SEPARATORS = (";", "|", ",")
 _MOST_OPTIONS, _LONGEST_OPTION = 50, 60
+_ENOUGH, _SOME = 100, 2_000
+"""Cells that show whether there is a separator, and whether there are too many options."""
 _LEAST_SEVERAL, _MOST_OTHERS = 0.1, 0.1
 """Shares of the cells with more than one option, and of those with one that is rare."""
 _QUOTES = " \t\"'"
@@ -130,7 +132,7 @@ def several_numbers(cells: Sequence[Any]) -> SeveralNumbers | None:
     """The encoder of a column whose cells have several numbers between the same marks; None of others.
 
     There are more than twenty different cells, the marks between the numbers are such as stand between
-    measurements (not the points and hyphens of codes), and no number begins with a zero as codes do.
+    measurements (not the points, colons and hyphens of codes), and no number begins with a zero as codes do.
     """
     found: tuple[str, ...] | None = None
     distinct: dict[str, list[float]] = {}
@@ -161,22 +163,31 @@ def options_of(cells: Sequence[Any]) -> Options | None:
     """
     texts = [text for text in as_texts(cells) if text.strip()]
     for separator in _SEPARATORS:
-        if not any(separator in text for text in texts[:100]):
+        if not any(separator in text for text in texts[:_ENOUGH]):
+            continue
+        some = texts[:: len(texts) // _SOME + 1]
+        if len(_known(Counter(some), separator)) > _MOST_OPTIONS:  # as of prose and addresses
             continue
         count = Counter(texts)
         split = {text: _split(text, separator) for text in count}
         several = sum(n for text, n in count.items() if len(split[text]) > 1)
         if several < _LEAST_SEVERAL * len(texts) or any(len(set(one)) < len(one) for one in split.values()):
             continue
-        options: Counter[str] = Counter()
-        for text, n in count.items():
-            options.update(dict.fromkeys(split[text], n))
-        known = [option for option, n in options.most_common() if n > 1 and len(option) <= _LONGEST_OPTION]
-        others = sum(n for text, n in count.items() if not set(split[text]) <= set(known))
-        few = len(known) <= _MOST_OPTIONS and len(known) < len(count) and others <= _MOST_OTHERS * len(texts)
-        if few and len(known) > 1 and len(set(map(len, split.values()))) > 1:
+        known = _known(count, separator)
+        if not 1 < len(known) <= _MOST_OPTIONS or len(known) >= len(count):
+            continue
+        others = sum(n for text, n in count.items() if not known.keys() >= set(split[text]))
+        if others <= _MOST_OTHERS * len(texts) and len(set(map(len, split.values()))) > 1:
             return Options(separator, tuple(known))
     return None
+
+
+def _known(count: Mapping[str, int], separator: str) -> dict[str, int]:
+    """How often each option occurs, of those that do so more than once, the most frequent first."""
+    options: Counter[str] = Counter()
+    for text, n in count.items():
+        options.update(dict.fromkeys(_split(text, separator), n))
+    return {one: n for one, n in options.most_common() if n > 1 and len(one) <= _LONGEST_OPTION}
 
 
 def _parts(text: str) -> tuple[tuple[str, ...], list[float]]:
