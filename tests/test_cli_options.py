@@ -415,6 +415,35 @@ def test_a_run_can_be_repeated_from_its_config(here):
     assert tomllib.loads(Path("other/config.toml").read_text())["seed"] == 4
 
 
+def test_other_commands_pass_over_options_of_fit(table):
+    fit("data.csv", "--target", "y", "--drop", "w", "--csv-safe", "--covariance", "diag")
+    said = run("advise", "--config", "data-semigen/config.toml")
+    assert said.stdout == run("advise", "data.csv", "--target", "y", "--drop", "w").stdout.replace(
+        "fit data.csv --target y --drop w", "fit --config data-semigen/config.toml"
+    )
+
+
+def test_every_command_reads_the_sheet_that_is_named(table):
+    pytest.importorskip("python_calamine")
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["Exported in May"])
+    for line in (list(cells("data.csv")[0]), *(row.values() for row in cells("data.csv"))):
+        (book["rows"] if "rows" in book.sheetnames else book.create_sheet("rows")).append(list(line))
+    book.save("data.xlsx")
+    known = ("data.xlsx", "--target", "y", "--sheet", "rows")
+    fit(*known)
+    assert "no column 'y'" in error_of(run("advise", "data.xlsx", "--target", "y", code=1))
+    for command in (
+        ("advise", *known),
+        ("compare", *known, "--models", "forest"),
+        ("predict", "data-semigen/model.semigen", "data.xlsx", "--sheet", "rows", "--out", "p.csv"),
+        ("query", "data-semigen/model.semigen", "data.xlsx", "--sheet", "rows"),
+        ("label", *known, "--export", "labels.csv"),
+    ):
+        run(*command)
+
+
 def test_predict_reads_a_config_too(table):
     fit("data.csv", "--target", "y")
     Path("p.toml").write_text(

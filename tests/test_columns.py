@@ -384,3 +384,13 @@ def test_flags_are_zeros_and_ones_both_present(frame):
     assert kind_of(frame, [True, True, None]) == "flag"
     for values in ([1, 1], [0, 0], [1, 2], [0, 0.5], [0, -1]):
         assert kind_of(frame, values) == "number"
+
+
+def test_levels_that_may_be_one_are_named(frame):
+    answers = {"a": ["Yes", "yes ", "no", "maybe"] * 9, "b": ["x", "X", "y", "Y"] * 9, "c": ["x", "y"] * 18}
+    reasons = [one.reason for one in describe(frame(answers))]
+    assert reasons == [
+        "'Yes', 'yes ' differ only by spaces or case",
+        "'X', 'x' differ only by spaces or case, and so do others",
+        "",
+    ]

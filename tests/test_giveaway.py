@@ -6,12 +6,19 @@ import pytest
 from sklearn.datasets import load_iris
 
 import semigen
-from command_line import fit
+from command_line import fit, found_by
 from semigen import columns
 from semigen.columns import ReadTable
 from semigen.datasets import bundled_table
 from semigen.judgement.findings.columns import telling
-from semigen.judgement.giveaway import LEAST_NAMED, LEAST_TOLD, sentence, telling_columns
+from semigen.judgement.giveaway import (
+    LEAST_NAMED,
+    LEAST_TOLD,
+    parting_columns,
+    parting_sentence,
+    sentence,
+    telling_columns,
+)
 from semigen.judgement.study import study
 from semigen.reporting import columns as sections
 from semigen.reporting.evidence import Evidence
@@ -148,3 +155,59 @@ def test_several_columns_are_one_sentence():
         "are made?"
     )
     assert "and so do b, c: are" in sentence(["a", "b", "c"])
+
+
+# --- columns that tell which rows have a label
+
+
+@pytest.fixture
+def history():
+    """Days in order, of which the first are labeled, and columns that go with them or do not."""
+    rng = np.random.default_rng(1)
+    n, n_labeled = 400, 60
+    late = np.arange(n) >= n_labeled
+    slips = late.copy()
+    slips[[3, 200]] ^= True
+    frame = pd.DataFrame(
+        {
+            "noise": rng.normal(size=n),
+            "trend": np.arange(n) + rng.normal(0, 60, n),
+            "day": pd.date_range("2024-01-01", periods=n),
+            "falling": -np.arange(n) / 7,
+            "site": np.where(late, rng.choice(["B", "C"], n), "A"),
+            "nearly": np.where(slips, "new", "old"),
+            "result": np.where(late, np.nan, rng.normal(size=n)),
+            "note": np.where(rng.random(n) < 0.3, None, [f"case number {j} of many" for j in range(n)]),
+        }
+    )
+    return frame, np.where(late, -1, rng.integers(0, 2, n))
+
+
+def test_columns_in_which_labeled_rows_lie_apart_are_named_and_others_are_not(history):
+    frame, code = history
+    table = ReadTable(*columns.learn(frame))
+    assert parting_columns(table, code) == ["day", "falling", "site", "result"]
+    for seed in range(20):
+        assert parting_columns(table, np.random.default_rng(seed).permutation(code)) == []
+
+
+def test_a_handful_of_labels_does_not_lie_apart(history):
+    frame, code = history
+    table = ReadTable(*columns.learn(frame))
+    few = np.where(np.arange(len(code)) < 9, code, -1)
+    assert parting_columns(table, few) == []
+    assert parting_columns(table, np.zeros(len(code), dtype=int)) == []
+
+
+def test_fit_report_and_advice_name_columns_in_which_labeled_rows_lie_apart(history, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame, code = history
+    y = np.where(code < 0, None, np.where(code, "a", "b"))
+    frame[["noise", "day", "trend"]].assign(y=y).to_csv("days.csv", index=False)
+    assert parting_sentence(["day"]) in fit("days.csv", "--target", "y").stderr
+    summary = found_by("days-semigen")[2]
+    assert summary["parting_columns"] == ["day"]
+    assert any(said == parting_sentence(["day"]) for said, *_ in view(summary)["todo"])
+    advice = semigen.advise(frame[["noise", "day", "trend"]], y)
+    (finding,) = (one for one in advice.findings if one.name == "labeled and unlabeled rows")
+    assert "They hardly overlap in 'day'." in finding.sentence

@@ -370,6 +370,13 @@ def test_what_cannot_be_opened_is_said(tmp_path, monkeypatch, options, match):
     assert Path("notes.txt").read_text() == "hello\n"
 
 
+def test_classes_that_may_be_one_are_noted(place):
+    X, _ = make_table(6)
+    with opened(X.assign(kind=["Yes", "yes ", "no", None, "NO", "maybe"]), place) as session:
+        (note,) = session.notes
+    assert note.startswith("Classes of 'kind' differ only by spaces or case: 'NO', 'no'; 'Yes', 'yes'. If")
+
+
 def test_items_show_what_is_unusual(place):
     X, _ = make_table(200)
     X.loc[7, "u"] = 1e6
@@ -381,6 +388,15 @@ def test_items_show_what_is_unusual(place):
         assert (cells["v"]["value"], cells["v"]["percentile"]) == ("", None)
         colors = [session._items.content(row, {})["cells"][2] for row in (5, 6)]
         assert [one["rare"] for one in colors] == [True, False]
+
+
+def test_numbers_in_text_have_their_place_too(place):
+    prices = [f"€{j}K" for j in range(40)] + ["€1.2M", "n/a", None]
+    codes = [f"{j:05d}" for j in range(43)]
+    with opened(pd.DataFrame({"price": prices, "code": codes}), place, classes=["a"]) as session:
+        found = [session._items.content(row, {})["cells"] for row in (0, 20, 40, 41, 42)]
+    assert [price["percentile"] for price, _ in found] == pytest.approx([1.2, 50, 98.8, None, None], abs=0.1)
+    assert [code["percentile"] for _, code in found] == [None] * 5
 
 
 def test_texts_mark_the_words_that_speak_for_a_class(place):

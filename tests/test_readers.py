@@ -280,6 +280,8 @@ def test_spreadsheets(tmp_path, monkeypatch):
     for row in (["u", "v", None, "y"], [1, "?", True, "007"], [2.5, 3, None, "8"], [None, 4.5, False, None]):
         sheet.append(row)
     book.create_sheet("notes")
+    book.create_sheet("more").append(["z"])
+    book["more"].append([7])
     book.save(tmp_path / "t.xlsx")
     file = open_table(tmp_path / "t.xlsx", Reading(missing=("?",)))
     assert file.typed().to_pydict() == {
@@ -288,7 +290,15 @@ def test_spreadsheets(tmp_path, monkeypatch):
         "unnamed: 2": [True, None, False],
         "y": ["007", "8", None],
     }
-    assert "2 sheets" in file.notes[0]
+    assert "3 sheets; the first, 'Sheet', is read (--sheet reads 'notes', 'more')" in file.notes[0]
+    other = open_table(tmp_path / "t.xlsx", Reading(sheet="more"))
+    assert (other.typed().to_pydict(), other.notes) == ({"z": [7]}, ())
+    with pytest.raises(TableError, match=r"no sheet 'less' .*: it has 'Sheet', 'notes', 'more'"):
+        open_table(tmp_path / "t.xlsx", Reading(sheet="less"))
+    with pytest.raises(TableError, match=r"is empty: sheet 'notes' has no cell; --sheet reads another one"):
+        open_table(tmp_path / "t.xlsx", Reading(sheet="notes"))
+    with pytest.raises(TableError, match=r"no column 'z'.* sheets; the first, 'Sheet', is read .*'more'"):
+        TableSource.read(tmp_path / "t.xlsx", "z")
     monkeypatch.setitem(sys.modules, "python_calamine", None)
     with pytest.raises(MissingExtraError, match=r"semigen\[tables\]"):
         open_table(tmp_path / "t.xlsx")

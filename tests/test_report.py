@@ -200,7 +200,7 @@ def test_the_record_of_an_ensemble_says_what_the_ensemble_says(auto):
         np.testing.assert_allclose(losses, model.validation_.row_losses[name], rtol=1e-9)
     of_twin = sum(one["recall"]["value"] * 8 for one in record["held_out"]["twin"]) / 24
     assert of_twin == pytest.approx(model.validation_.score(other).accuracy.value, abs=1e-5)
-    assert set(SECTIONS) | set(SECTIONS_BY_COLUMN) <= set(record) | {"telling_columns"}
+    assert set(SECTIONS) | set(SECTIONS_BY_COLUMN) <= set(record) | {"telling_columns", "parting_columns"}
     sizes = record["prediction_sets"]["sizes"]
     assert sum(one["n_rows"] for one in sizes) == 126
     asked = record["label_next"]

@@ -42,7 +42,14 @@ WRITTEN = {
     "limits": (PARTS, [f"{'<>≤~'[j % 4] if j % 5 == 0 else ''}{x:.2f}" for j, x in enumerate(PARTS)]),
     "or more": (WHOLE, [f"{x}+" if x > 8_000 else f"{x}" for x in WHOLE]),
     "points": (PARTS, [f"{x:.2f}/4000.0" for x in PARTS]),
+    "out of": (PARTS, [f"{x:.2f} out of 4000 points" for x in PARTS]),
+    "millions": (WHOLE * 1e4, [f"{x / 100}M" if x > 1_000 else f"{x}0K" for x in WHOLE]),
+    "views": (PARTS * 1e3, [f"{x}K views" for x in PARTS]),
     "share below 1": (PARTS / 4_000, [f"{x:.9f}" for x in PARTS / 4_000]),
+}
+WRITTEN = {
+    name: (np.roll(numbers, place), np.roll(texts, place).tolist())  # no two columns are the same
+    for place, (name, (numbers, texts)) in enumerate(WRITTEN.items())
 }
 
 
@@ -129,6 +136,21 @@ def test_points_of_one_maximum_are_numbers_and_other_fractions_are_not():
         assert numerals_of(cells) is None
 
 
+def test_thousands_and_millions_are_numbers_and_letters_of_codes_are_not():
+    shorts = [f"{j}K" if j % 3 else f"{j}" for j in range(60)]
+    assert numerals_of_column(shorts) == Numerals()
+    assert numerals_of_column([f"€{j}M" if j % 3 else f"€{j}" for j in range(60)]) == Numerals(".", "€")
+    for cells in (
+        shorts[:20],  # levels
+        [f"{j}{'MB'[j % 2] if j % 3 else ''}" for j in range(60)],  # doors of a house
+        [f"{j}{'KAB'[j % 3]}" for j in range(60)],
+        [f"{j}K" for j in range(10_000, 10_060)],
+    ):
+        assert numerals_of_column(cells) is None
+    assert numerals_of_column(["4.648M", *(f"{j}K" for j in range(60))]).read("4.648M") == 4_648_000
+    assert [Numerals().read(cell) for cell in ("1.2M", "3 bn", "<5k", "(2K)")] == [1.2e6, 3e9, 5e3, -2e3]
+
+
 # --- the same kinds in a data frame
 
 
@@ -181,6 +203,61 @@ def test_the_order_of_day_and_month_is_that_of_most_cells():
     assert dates_of_column([*days, "13/01/2024"]) == ("%d/%m/%Y", ())
     assert dates_of_column([*days, "13/01/2024", "soon"]) == ("%d/%m/%Y", ("soon",))
     assert dates_of_column([*days, "01/13/2024", "01/14/2024", "15/01/2024"]) == ("%m/%d/%Y", ("15/01/2024",))
+
+
+def test_dates_may_be_written_in_several_ways(frame):
+    ways = ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%y", "%B %d, %Y")
+    cells = [day.strftime(ways[j % 4]) for j, day in enumerate(DAYS)]
+    schema, matrix = learn(frame({"x": cells}), {"x": "date"})
+    clean, expected = learn(frame({"x": [day.strftime("%Y-%m-%d") for day in DAYS]}), {"x": "date"})
+    assert schema.names == clean.names
+    assert_array_equal(matrix, expected)
+    assert_array_equal(read(schema, frame({"x": cells[:4]})), expected[:4])
+    assert "written as 2024-12-31, 31/12/2024, 31.12.24 and December 31, 2024" in str(schema.encoded[0])
+    with pytest.raises(ColumnError, match=r"such as 2024-12-31, .*row 1 is 'late'"):
+        read(schema, frame({"x": [cells[0], "late"]}))
+    assert dates_of_column([*cells, "12:30"]) == ("|".join(["", *ways[1:]]), ("12:30",))  # no day
+
+
+def test_a_column_has_one_order_of_day_and_month():
+    days = [f"{j % 12 + 1:02d}/{j % 28 + 1:02d}/2023" for j in range(60)]
+    assert dates_of_column([*days, *(f"{j}.{j}.2024" for j in range(1, 9))]) == ("%m/%d/%Y|%d.%m.%Y", ())
+    assert dates_of_column([*days, *(f"{j}/{j - 12}/24" for j in range(13, 25))]) is None
+
+
+LASTS = [dt.timedelta(seconds=int(s)) for s in np.random.default_rng(3).integers(1, 500_000, 60)]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda s: f"{s // 60}m {s % 60:02d}s",
+        lambda s: f"{s // 86_400} days {s // 3600 % 24:02d}:{s // 60 % 60:02d}:{s % 60:02d}",
+        lambda s: f"{s // 3600}:{s // 60 % 60:02d}:{s % 60:02d}",
+        lambda s: f"{s // 3600} hours, {s // 60 % 60} min and {s % 60} sec.",
+        lambda s: f"{s / 3600!r}h" if s % 2 else f"{s / 60!r} min",
+        lambda s: str(pd.Timedelta(s, "s")),
+    ],
+    ids=["minutes", "days", "clock", "words", "either", "pandas"],
+)
+def test_durations_in_text_are_those_of_a_type(frame, write):
+    cells = [write(int(one.total_seconds())) for one in LASTS]
+    (found,) = describe(frame({"x": cells}))
+    assert (found.kind, found.reason) == ("date", "becomes its time")
+    schema, matrix = learn(frame({"x": cells}), {"x": "date"})
+    expected = learn(frame({"x": LASTS}), {"x": "date"})
+    assert schema.names == expected[0].names
+    assert_allclose(matrix, expected[1], atol=1e-10)
+
+
+def test_numbers_of_one_unit_or_of_unknown_ones_are_no_durations():
+    for cells in (
+        [f"{j} min" for j in range(60)],  # a number with a unit
+        [f"{j}h" if j % 2 else f"{j}x" for j in range(60)],
+        [f"{j}y {j % 12}m" for j in range(60)],  # months or minutes
+        [f"{j} may" if j % 2 else f"{j}s" for j in range(60)],
+    ):
+        assert dates_of_column(cells) is None
 
 
 def test_dates_of_a_type_are_read_as_their_cells_are(frame):

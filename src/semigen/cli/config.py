@@ -30,9 +30,14 @@ def _read(context: typer.Context, path: Path | None) -> Path | None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{path} is no TOML: {error}.") from error
     of_option = {option: parameter for option, parameter in _options(context) if option not in _NOT_IN_FILES}
+    others = context.find_root().command.commands.values()  # type: ignore[attr-defined]
+    of_others = {long.lstrip("-") for command in others for one in command.params for long in one.opts}
+    of_others -= {*of_option, *_NOT_IN_FILES}
     values: dict[str, Any] = {}
     for name, value in found.items():
         option = name.replace("_", "-")
+        if option in of_others:
+            continue  # a file of 'semigen fit' serves the other commands
         if option not in of_option:
             close = get_close_matches(option, of_option, n=1) or [", ".join(sorted(of_option))]
             raise typer.BadParameter(f"{path}: there is no option {name!r}; did you mean {close[0]}?")

@@ -35,6 +35,10 @@ Separator = Annotated[
         rich_help_panel=_TABLES,
     ),
 ]
+Sheet = Annotated[
+    str | None,
+    typer.Option(help="Of a spreadsheet; default: the first one.", metavar="NAME", rich_help_panel=_TABLES),
+]
 Decimal = Annotated[
     str | None,
     typer.Option(
@@ -139,6 +143,7 @@ def read_options(
     *,
     encoding: str | None,
     separator: str | None,
+    sheet: str | None,
     decimal: str | None,
     missing: list[str] | None,
     keep: list[str] | None = None,
@@ -163,7 +168,7 @@ def read_options(
         raise typer.BadParameter(f"--separator {separator!r}: give one character such as ';', or 'tab'.")
     if separator is not None and separator == decimal:
         raise typer.BadParameter(f"--separator and --decimal are both {separator!r}.")
-    reading = Reading(encoding, separator, decimal or ".", tuple(missing or ()), embeddings)
+    reading = Reading(encoding, separator, decimal or ".", tuple(missing or ()), embeddings, sheet)
     return ReadOptions(reading, tuple(unlabeled or ()), strip_labels, tuple(keep or ()))
 
 

@@ -45,7 +45,7 @@ from semigen.reporting.evidence import Evidence, held_out_of
 from semigen.reporting.facts import class_rows, standings
 from semigen.reporting.page import html_page
 from semigen.reporting.record import facts, sections
-from semigen.reporting.view import about_ranking, about_telling
+from semigen.reporting.view import about_parting, about_ranking, about_telling
 
 MODEL, PREDICTIONS, SUMMARY, SAMPLES = "model.semigen", "predictions.csv", "summary.json", "samples.png"
 CONFIG, LABEL_NEXT, REPORT = "config.toml", "label_next.csv", "report.html"
@@ -145,6 +145,8 @@ def learn(
         output.say(ranked)
     if asked := about_telling(found):
         output.note(asked)
+    if parted := about_parting(found):
+        output.note(parted)
     if study:
         found |= _studied(source, options, output)
     found["model_card"] |= {

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from semigen.columns import Column
 from semigen.columns.tables import listing
+from semigen.common.text import in_short
 from semigen.evaluation.intervals import Estimate
 
 Lines = list[tuple[str, str]]
@@ -67,7 +68,7 @@ def label_lines(unit: str, target: str, labeled: Mapping[Any, int], n_rows: int)
     n_labeled = sum(labeled.values())
     return [
         (f"{unit}s", f"{n_rows:,}: {n_labeled:,} labeled, {n_rows - n_labeled:,} unlabeled"),
-        ("target", f"{target} ({class_counts(labeled, 8) or 'no label'})"),
+        ("target", f"{in_short(target)} ({class_counts(labeled, 8) or 'no label'})"),
     ]
 
 
@@ -79,7 +80,7 @@ def column_lines(columns: Sequence[Column]) -> Lines:
         if column.use:
             used.setdefault(column.kind, []).append(_with_counts(column))
         else:
-            reasons.setdefault(column.reason, []).append(column.name)
+            reasons.setdefault(column.reason, []).append(in_short(column.name))
     lines = [
         f"{counted(len(names), f'{_KIND.get(kind, kind)} column')}: {listing(names)}"
         for kind, names in used.items()
@@ -100,4 +101,5 @@ def _with_counts(column: Column) -> str:
     notes = [f"{column.n_distinct:,} values"] if column.kind == "category" else []
     notes += [column.reason] if column.reason else []
     notes += [f"{column.n_missing:,} missing"] if column.n_missing else []
-    return f"{column.name} ({', '.join(notes)})" if notes else column.name
+    name = in_short(column.name)
+    return f"{name} ({', '.join(notes)})" if notes else name

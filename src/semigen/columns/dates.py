@@ -27,17 +27,39 @@ _DAYS = (
 )  # fmt: skip
 _ENOUGH = 100
 """Cells that show whether a column is words."""
+_MOST_FORMS, _SOME = 6, 300
+"""Ways in which the dates of one column are written, and texts that tell the next one."""
+DURATION = "duration"
+"""Beside those of ``strptime``: 3m 28s, 2 days, 1 yr 3 mos, 0 days 01:15:00, 36:00."""
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _FORMS = (
     *(day + clock for day in _DAYS for clock in _CLOCKS),
     *(clock.strip() for clock in _CLOCKS if clock),
 )
+_UNITS = {
+    unit: days
+    for units, days in (
+        ("y yr yrs year years", 365.25),
+        ("mo mos mon mth mths month months", 365.25 / 12),
+        ("w wk wks week weeks", 7),
+        ("d day days", 1),
+        ("h hr hrs hour hours", 1 / 24),
+        ("m min mins minute minutes", 1 / 1440),
+        ("s sec secs second seconds", 1 / 86400),
+        ("ms", 1 / 86400_000),
+    )
+    for unit in units.split()
+}
+_UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
+_PART = re.compile(rf"([+-]?\d+(?:[.,]\d+)?)\s?({_UNIT})(?![^\W\d_])\.?")
+_CLOCK = re.compile(r"([+-]?)(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?")
 _LOOKS_LIKE_DATE = re.compile(
     r"""\s*(
       \d{4}[-/.]\d{1,2}[-/.]\d{1,2} | \d{1,2}[-/.](\d{1,2}|[A-Za-z]{3})[-/.]\d{4}
-      | \d{2}[/.]\d{2}[/.]\d{2} | \d{1,2}-[A-Za-z]{3}-\d{2}
+      | \d{2}[/.]\d{2}[/.]\d{2} | \d{1,2}/\d{1,2}/\d{2} | \d{1,2}-[A-Za-z]{3}-\d{2}
       | [A-Za-z]{3,9}[ ]\d{1,2},[ ]\d{4} | \d{1,2}[ ][A-Za-z]{3,9}[ ]\d{4} | [A-Za-z]{3}[ -]\d{4}
-      | \d{1,2}:\d{2}(:\d{2})?([ ][AaPp][Mm])?
+      | \d{1,2}:\d{2}(:\d{2})?([ ][AaPp][Mm])? | \d+:\d{2}(:\d{2}(\.\d+)?)?
+      | [+-]?\d+([.,]\d+)?\s?[A-Za-z]{1,7}\b.*
     )([ T]\d{1,2}:\d{2}.*)?\s*""",
     re.VERBOSE,
 )
@@ -51,8 +73,8 @@ def is_date(cell: Any) -> bool:
 def date_format(texts: Sequence[Any]) -> str | None:
     """How dates are written in all texts, as for ``strptime``; "" for ISO 8601, None if they are no dates.
 
-    Of 03/04/2020 the first number is the month, unless another text has one above 12 there. Words such as ?
-    are missing dates.
+    Several ways are joined by ``|``, and "duration" is one of them. Of 03/04/2020 the first number is the
+    month, unless another text has one above 12 there. Words such as ? are missing dates.
     """
     found = dates_of_column(texts)
     return found[0] if found is not None and not found[1] else None
@@ -78,8 +100,50 @@ def dates_of_column(texts: Sequence[Any]) -> tuple[str, tuple[str, ...]] | None:
         if odd is not None and (not odd or len(count) - len(odd) > FEW_LEVELS):
             best = form, odd
         if odd == ():
+            return best
+    return _in_several_forms(count, best) or best
+
+
+def _in_several_forms(
+    count: Mapping[str, int], best: tuple[str, tuple[str, ...]] | None
+) -> tuple[str, tuple[str, ...]] | None:
+    """As :func:`dates_of_column`, of dates that are written in several ways, or are durations.
+
+    The next way is the one in which most cells are that no other explains. 03/04/2020 has one meaning in a
+    column, and times of the day are no dates.
+    """
+    forms, rest = ([], list(count)) if best is None else ([best[0]], list(best[1]))
+    while rest and len(forms) < _MOST_FORMS:
+        some = rest[:: len(rest) // _SOME + 1]
+        read = {
+            form: sum(count[text] for text in some if _moment(text, form) is not None)
+            for form in ("", *_FORMS, DURATION)
+            if all(_go_together(form, other) for other in forms)
+        }
+        following = max(read, key=read.__getitem__)
+        if not read[following]:
             break
-    return best
+        forms.append(following)
+        rest = [text for text in rest if _moment(text, following) is None]
+    few = len(rest) <= MOST_WORDS and _rows(count, rest) <= SHARE_OF_WORDS * sum(count.values())
+    if not forms or not few or (forms == [DURATION] and _are_of_one_unit(count)):
+        return None
+    if (len(forms) > 1 or rest) and len(count) - len(rest) <= FEW_LEVELS:
+        return None
+    return "|".join(forms), tuple(sorted(rest))
+
+
+def _go_together(form: str, other: str) -> bool:
+    """Whether texts of a column may be written in both ways."""
+    is_time, other_is_time = (one == DURATION or one.startswith(("%H", "%I")) for one in (form, other))
+    order = {form[:5], other[:5]} == {"%m/%d", "%d/%m"}
+    return form != other and is_time == other_is_time and not order
+
+
+def _are_of_one_unit(texts: Iterable[str]) -> bool:
+    """Whether all are numbers of one unit as 12 min, which need not be known."""
+    units = {tuple(found[2] for found in _PART.finditer(text)) for text in texts if ":" not in text}
+    return all(":" not in text for text in texts) and len(units) == 1 and len(*units) == 1
 
 
 def _odd(count: Mapping[str, int], form: str, most: float) -> tuple[str, ...] | None:
@@ -148,7 +212,10 @@ def _is_gap(text: str) -> bool:
 
 
 def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
-    moment = _moment(cell, form or "") or _moment(cell, "") if isinstance(cell, str) else cell
+    moment = cell
+    if isinstance(cell, str):
+        moment = _moment(cell, form or "")
+        moment = _moment(cell, "") if moment is None else moment
     if isinstance(moment, dt.timedelta):
         return moment / _DAY
     if isinstance(moment, dt.time):
@@ -157,16 +224,47 @@ def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
         return (moment.replace(tzinfo=None) - EPOCH_DAY) / _DAY  # on the clocks of its place
     if isinstance(moment, dt.date):
         return float((moment - EPOCH_DAY.date()).days)
-    example = dt.datetime(2024, 12, 31, 23, 59).strftime(form or "%Y-%m-%d")
     raise ColumnError(
-        f"column {name!r} is read as dates such as {example}, and its cell in row {row} is {cell!r}.",
+        f"column {name!r} is read as dates such as {examples(form or '')}, and its cell in row {row} is "
+        f"{cell!r}.",
         "Write it that way, or as None if the date is missing.",
     )
 
 
-def _moment(text: str, form: str) -> dt.datetime | dt.time | None:
+def examples(form: str) -> str:
+    """A date in each of the ways in which those of a column are written."""
+    day = dt.datetime(2024, 12, 31, 23, 59)
+    found = ["3h 20min" if one == DURATION else day.strftime(one or "%Y-%m-%d") for one in form.split("|")]
+    return " and ".join(filter(None, [", ".join(found[:-1]), found[-1]]))
+
+
+def _duration(text: str) -> dt.timedelta | None:
+    """The time that a text such as 3m 28s or 1 day 02:30 says."""
+    days, rest, units = 0.0, text.replace(" and ", " "), []
+    while found := _PART.match(rest):
+        days += float(found[1].replace(",", ".")) * _UNITS[found[2]]
+        units.append(found[2])
+        rest = rest[found.end() :].lstrip(" ,")
+    if clock := _CLOCK.fullmatch(rest):
+        seconds = int(clock[2]) * 3600 + int(clock[3]) * 60 + float(clock[4] or 0)
+        days += (-1 if clock[1] == "-" else 1) * seconds / 86400
+        rest = ""
+    months = "m" in units and any(_UNITS[unit] > 300 for unit in units)  # 1y 6m
+    if rest or not (units or clock) or months or len(set(units)) < len(units):
+        return None
+    try:
+        return dt.timedelta(days)
+    except OverflowError:
+        return None
+
+
+def _moment(text: str, form: str) -> dt.datetime | dt.time | dt.timedelta | None:
+    if "|" in form:
+        return next((found for one in form.split("|") if (found := _moment(text, one)) is not None), None)
     try:
         text = text.strip()
+        if form == DURATION:
+            return _duration(text)
         if not form:
             return dt.datetime.fromisoformat(text)
         found = dt.datetime.strptime(text, form)

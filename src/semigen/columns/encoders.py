@@ -11,7 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import sklearn
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from semigen.arrays.pieces import evenly
-from semigen.columns.dates import EPOCH_DAY, as_days, dates_of_column
+from semigen.columns.dates import DURATION, EPOCH_DAY, as_days, dates_of_column, examples
 from semigen.columns.numerals import Numerals, are_missing, gap_of, numerals_of_column, plain_number
 from semigen.columns.tables import is_missing
 from semigen.common.notices import warn
@@ -50,7 +50,11 @@ class Encoder(ABC):
     ----------
     feature_names : tuple of str
         One for each number that a cell becomes.
+    features_kind : str
+        What these numbers are: "number", "flag" or "word".
     """
+
+    features_kind: ClassVar[Literal["number", "flag", "word"]] = "number"
 
     @property
     @abstractmethod
@@ -108,6 +112,11 @@ class TextEncoder(Encoder):
     @property
     def _unit(self) -> str:
         return "words" if self.analyzer == "word" else "letters"
+
+    @property
+    def features_kind(self) -> Literal["number", "word"]:  # type: ignore[override]
+        """Words as they are, or numbers made of them."""
+        return "word" if self.directions is None else "number"
 
     def words(self, cells: Sequence[Any]) -> csr_array:
         """Weighted words of each cell, (n, V); a missing cell has none."""
@@ -191,7 +200,10 @@ class DateEncoder(Encoder):
 
     def __str__(self) -> str:
         cycles = "".join(f", {cycle} (sine, cosine)" for cycle in self.cycles)
-        return f"time{cycles}{f' ({are_missing(self.words)})' if self.words else ''}"
+        told = [f"written as {examples(self.form)}"] if self.form and "|" in self.form else []
+        told += [are_missing(self.words)] if self.words else []
+        said = ", ".join(told)
+        return f"time{cycles}{said and f' ({said})'}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +246,7 @@ class NumberEncoder(Encoder):
         gap = are_missing(words) if words else ""
         if gap and plain_number(self.example) is not None:
             return f"numbers ({gap})"
-        return f"numbers ({self.example!r} is {self.numerals.read(self.example):,g}{gap and ', '}{gap})"
+        return f"numbers ({self.example!r} is {self.numerals.read(self.example):,.10g}{gap and ', '}{gap})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -332,7 +344,8 @@ def learn_date(name: Any, cells: Sequence[Any] | NDArray[Any]) -> DateEncoder:
         cells = [cell for cell in cells if not is_missing(cell)]
         if any(isinstance(cell, str) for cell in cells):
             form, words = dates_of_column(cells) or (None, ())
-        on_calendar = form is not None or any(hasattr(cell, "year") for cell in cells[:1])
+        is_calendar = form is not None and DURATION not in form
+        on_calendar = is_calendar or any(hasattr(cell, "year") for cell in cells[:1])
     days = as_days(name, cells, form, words)
     days = days[~np.isnan(days)]
     cycles = []

@@ -26,9 +26,11 @@ from semigen.columns.numerals import (
     numerals_of_column,
     plain_number,
 )
+from semigen.columns.several import options_of, several_numbers
 from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Series, as_floats, filled_cells
 from semigen.columns.vectors import LISTS, wide_frame
+from semigen.data.spelling import spelled_alike
 from semigen.exceptions import ColumnError
 
 Kind = Literal[
@@ -75,8 +77,8 @@ class Column:
     use : bool
         Whether a model uses it: true for numbers, counts, flags, categories, text and dates.
     reason : str
-        Why it is not used, what it becomes if it is text, a date or numbers in text, or which of its numbers
-        may stand for missing values; empty if it is read as it is.
+        Why it is not used, what it becomes if it is text, a date or numbers in text, which of its numbers may
+        stand for missing values, or which of its levels may be one; empty if it is read as it is.
     n_missing : int
         Values that are empty, null or NaN.
     n_distinct : int
@@ -127,10 +129,13 @@ def infer(series: Series) -> Kind:
     - Numbers are counts if all are whole, the smallest is 0, there are more than two different ones, their
       mean is below 10 and their variance is 0.75 times the mean or more. All other numbers are numbers.
     - Categoricals and enums are categories.
-    - Text is a number if its cells are numbers as people write them, such as $1,200, 51.3%, 4/5 or <0.05.
-      Digits alone are codes.
-    - Text is a date if its cells are written as one, such as 2024-12-31, 12/31/2024 23:59 or 23:59, unless
-      they are at most 20 values that repeat.
+    - Text is a number if its cells are numbers as people write them, such as $1,200, 51.3%, 4/5, 1.2M or
+      <0.05. Digits alone are codes.
+    - Text is several numbers if all cells have them between the same marks, such as 120/80 or 52.52, 13.40,
+      in more than twenty different cells.
+    - Text of choices such as red;blue is text, which becomes a flag for each choice.
+    - Text is a date if its cells are written as one, such as 2024-12-31, 12/31/2024 23:59, 23:59 or 3m 28s,
+      in one way or several, unless they are at most 20 values that repeat.
     - Words such as ?, - and N/A among them are missing values. So are, beside more than twenty different
       numbers or dates, up to three others in a tenth of the cells at most (among numbers only those without a
       digit). Limits such as <0.05 are numbers only beside so many.
@@ -149,10 +154,14 @@ def infer(series: Series) -> Kind:
         return "number"
     levels = _levels(cells)
     are_few = 0 < len(levels) <= _MOST_LEVELS
+    if options_of(cells) is not None:
+        return "text"
     if not are_few and dates_of_column(cells) is not None:
         return "date"
     filled = list(filter(is_filled, texts))
     if not are_digits(filled) and numerals_of_column(filled) is not None:
+        return "number"
+    if not are_few and several_numbers(filled) is not None:
         return "number"
     if are_few or (levels and _share_of_numbers(levels) < _SHARE_OF_NUMBERS):
         return "category"
@@ -263,7 +272,11 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
     if kind == "date":
         return kind, _told_of_dates(name, filled)
     if kind == "number" and not filled.dtype.is_numeric():
-        return kind, f"becomes {learn_numbers(filled_cells(series))}"
+        cells = filled_cells(series)
+        return kind, f"becomes {learn_numbers(cells) or several_numbers(cells)}"
+    if kind == "category" and (same := spelled_alike(sorted(filled.unique().to_list(), key=str))):
+        alike = ", ".join(map(repr, sorted(same[0])))
+        return kind, f"{alike} differ only by spaces or case{', and so do others' if len(same) > 1 else ''}"
     if kind in USED:
         found = stand_ins(as_floats(filled)[:, None]) if kind == "number" else {}
         return kind, str(found[0]) if found else ""
@@ -281,6 +294,8 @@ def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str
     cells = list(map(str, filled.to_list()))
     odd = [cell for cell in cells if plain_number(cell) is None]
     becomes = f"text with {n_distinct:,} distinct values becomes features of its "
+    if options := options_of(cells):
+        return "text", f"becomes {options}"
     if is_id_text(cells, n_distinct, n_rows):
         return "id", ID_TEXT
     if is_prose(cells) and any(map(str.isalpha, "".join(cells))):

@@ -12,7 +12,7 @@ from scipy.sparse import issparse
 
 from semigen.columns.checks import Matrix, check_sparse, checked, wish
 from semigen.columns.dates import date_cells
-from semigen.columns.encoders import Encoded, Encoder, TextEncoder, learn_date, learn_numbers, learn_text
+from semigen.columns.encoders import Encoded, Encoder, learn_date, learn_numbers, learn_text
 from semigen.columns.kinds import (
     EMPTY,
     ENCODED,
@@ -31,6 +31,7 @@ from semigen.columns.levels import Levels, declared_levels, find_levels
 from semigen.columns.numerals import are_digits
 from semigen.columns.reading import as_table, read_array, read_columns, read_sparse
 from semigen.columns.schema import ReadTable, Schema
+from semigen.columns.several import options_of, several_numbers
 from semigen.columns.sparse import as_dense, as_words
 from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Frame, Series, filled_cells, hint, listing, plain_name, positions
@@ -158,10 +159,16 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
         found |= {name: infer(columns[name]) for name in numbers if asked[name] is None}
     left_out = {name: kind for name, kind in found.items() if kind not in USED}
     used = {name: kind for name, kind in found.items() if name not in left_out}
-    alone = sparse and set(used.values()) == {"text"}
-    parts, notes = [], [_unused(name, kind, columns[name]) for name, kind in left_out.items()]
+    texts = (name for name, kind in used.items() if kind == "text" and asked[name] != "word")
+    options = {name: options_of(columns[name].to_list()) for name in texts}
+    alone = sparse and set(used.values()) == {"text"} and not any(options.values())
+    parts: list[Part] = []
+    notes = [_unused(name, kind, columns[name]) for name, kind in left_out.items()]
     for name, kind in used.items():
         try:
+            if one := options.get(name):
+                parts.append((name, kind, None, one))
+                continue
             parts.append(_learn_column(name, kind, columns[name], words=words or alone, alone=alone))
         except ColumnError as error:
             if asked[name] is not None:
@@ -219,7 +226,8 @@ def _learn_column(name: Any, kind: Kind, series: Series, *, words: bool, alone: 
     if kind == "date":
         return name, kind, None, learn_date(name, date_cells(series))
     if kind == "number" and kind_by_type(series) == "text":
-        return name, kind, None, learn_numbers(series.to_list())
+        cells = series.to_list()
+        return name, kind, None, learn_numbers(cells) or several_numbers(cells)
     return name, kind, None, None
 
 
@@ -246,7 +254,7 @@ def _schema(parts: Sequence[Part], library: str, notes: tuple[str, ...]) -> Sche
         features: Any = (None,) if encoder is None else encoder.feature_names
         if encoder is not None:
             encoded.append(Encoded(name, kind, len(kinds), encoder))
-            kind = "word" if isinstance(encoder, TextEncoder) and encoder.directions is None else "number"
+            kind = encoder.features_kind
         names += [name] if encoder is None else [f"{name}: {feature}" for feature in features]
         kinds += [kind] * len(features)
         levels += [own] * len(features)

@@ -1,4 +1,4 @@
-"""Numbers as people write them: 20,412 · 1 234,5 · $50.20 · 51.3% · (1,200) · 70 kg · 4/5 · <0.05 · 90+."""
+"""Numbers as people write them: 20,412 · 1 234,5 · $50.20 · 51.3% · (1,200) · 70 kg · 4/5 · <0.05 · 1.2M."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ _CURRENCIES = (
 )  # fmt: skip
 _PARTS = "%‰"
 _WITH_UNIT = re.compile(
-    r"[^A-Za-z]*[0-9][.,]?(\s+(?:°|[^\W\d_])\D*|[a-zµ°]\D*|\s*/\s*[0-9]+(?:[.,][0-9]+)?)"
-)  # 70 kg, 70kg, 4/5; but 70X is a code
+    r"[^A-Za-z]*[0-9][.,]?(?:[KMB](?=\s))?"
+    r"(\s+(?:°|[^\W\d_])\D*(?:[0-9]+\D*)?|[a-zµ°]\D*|\s*/\s*[0-9]+(?:[.,][0-9]+)?)"
+)  # 70 kg, 70kg, 4/5, 4 out of 5 stars, 2M views; but 70X is a code
 _LIMITS = "<>=≤≥~≈"  # before a number that is a limit or about right; after it a plus
+_SCALES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "mn": 1e6, "bn": 1e9}
+_SCALED = re.compile(rf"([0-9]{{1,4}}(?:[.,][0-9]+)?)\s?({'|'.join(_SCALES)})")
 
 
 def plain_number(text: str) -> float | None:
@@ -62,11 +65,13 @@ class Numerals:
             text = text.removeprefix(self.symbol).removesuffix(self.symbol).strip()
         if not sign and text[:1] in ("-", "+", "−"):  # $-5 as well as -$5
             sign, text = text[0], text[1:]
+        scaled = _SCALED.fullmatch(text)
+        text, scale = (scaled[1], _SCALES[scaled[2]]) if scaled else (text, 1.0)
         if (negative and sign) or not _PATTERN[self.decimal].fullmatch(text):
             return None
         group = "," if self.decimal == "." else "."
         digits = re.sub(f"[{re.escape(group + _SPACES)}]", "", text).replace(self.decimal, ".")
-        value = float(digits)
+        value = float(digits) * scale
         return -value if negative or sign in ("-", "−") else value
 
     def read_again(self, cell: str) -> float | None:
@@ -130,7 +135,8 @@ _ENOUGH_MARKED = 10
 def numerals_of_column(cells: Sequence[str | None], prefer: str = ".") -> Numerals | None:
     """As :func:`numerals_of`, of all cells of a column; gaps are missing, and so are a few words.
 
-    Limits such as <0.05 and 90+ are numbers beside more than twenty different ones.
+    Limits such as <0.05 and 90+ are numbers beside more than twenty different ones, and so are thousands and
+    millions such as 500K and 1.2M; but 12M beside 12 may be a code.
     """
     words = _words(cells)
     numerals = None
@@ -139,8 +145,12 @@ def numerals_of_column(cells: Sequence[str | None], prefer: str = ".") -> Numera
         numerals = numerals_of(filled, prefer)
         if filled and numerals is None:
             return None
-    if len(filled) <= FEW_LEVELS and any(map(_is_limit, filled)):
+    symbol = numerals.symbol if numerals is not None else ""
+    scales = {_scale(cell, symbol) for cell in filled}
+    if len(filled) <= FEW_LEVELS and (scales - {1.0} or any(map(_is_limit, filled))):
         return None  # <50 beside >50 are two levels
+    if 1.0 in scales and len(scales) > 1 and 1e3 not in scales and symbol not in _CURRENCIES:
+        return None
     return replace(numerals, words=words) if numerals is not None and words else numerals
 
 
@@ -161,6 +171,12 @@ def _has_no_digit(text: str) -> bool:
 
 def _is_limit(cell: str) -> bool:
     return cell.strip().startswith(tuple(_LIMITS)) or cell.strip().endswith("+")
+
+
+def _scale(cell: str, symbol: str) -> float:
+    """What the number in a cell is multiplied by."""
+    scaled = _SCALED.search(cell.replace(symbol, "")) if symbol else _SCALED.search(cell)
+    return _SCALES[scaled[2]] if scaled else 1.0
 
 
 def is_filled(cell: str | None) -> TypeGuard[str]:
@@ -247,11 +263,12 @@ def may_be_thousands(cells: Iterable[str]) -> bool:
 
 def are_thousands(cells: Sequence[str], symbol: str = "") -> bool:
     """Whether points stand between thousands: of a decimal point 4.648 € would not stand beside 648 €."""
-    found = list(_digits_in(cells))
+    plain = [cell for cell in cells if _scale(cell, symbol) == 1]  # 4.648M is beside 648K
+    found = list(_digits_in(plain))
     n_marked = sum("." in one for one in found)
     return (
         n_marked >= (1 if symbol in _CURRENCIES else _ENOUGH_MARKED)
-        and may_be_thousands(cells)
+        and may_be_thousands(plain)
         and any(len(one) <= 3 for one in found)
     )
 

@@ -73,7 +73,7 @@ def _filled_frame(schema: Schema, matrix: NDArray[Any], frame: Frame) -> Any:
         series = frame.get_column(frame.columns[place])
         if one.encoded is None:  # no text is made up
             series = _filled(series, _cells(schema, one, matrix), frame.implementation)
-        elif one.encoded.kind == "number":
+        elif one.encoded.kind == "number" and len(one.encoded.columns) == 1:
             numbers = _cells(schema, one, matrix)
             series = nw.new_series(series.name, numbers, nw.Float64(), backend=frame.implementation)
         columns.append(series)

@@ -25,6 +25,13 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def in_short(name: str, most: int = 60) -> str:
+    """The name of a column, of a long one (the text of a question, say) its beginning and its end."""
+    return (
+        name if len(name) <= most else f"{name[: 2 * most // 3].rstrip()} … {name[3 - most // 3 :].lstrip()}"
+    )
+
+
 class Printed:
     """A record that a notebook shows as it is printed."""
 

@@ -71,6 +71,8 @@ class Reading:
         Cells that are missing, besides empty ones and the usual words (NA, NaN, null).
     embeddings : Path or None
         A NumPy file with a row of numbers for each row of the table.
+    sheet : str or None
+        Of a spreadsheet; None: the first one.
     """
 
     encoding: str | None = None
@@ -78,6 +80,7 @@ class Reading:
     decimal: str = "."
     missing: tuple[str, ...] = ()
     embeddings: Path | None = None
+    sheet: str | None = None
 
 
 @dataclass(frozen=True)

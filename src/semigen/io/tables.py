@@ -6,8 +6,9 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -229,13 +230,13 @@ def _opened(path: Path, reading: Reading) -> TableFile:
     content, ending = _content(path)
     if ending in _TEXT:
         return open_delimited(path, content, ending, reading)
-    read = {
+    readers: dict[str, Callable[[Path, bytes], tuple[Any, ...]]] = {
         ".parquet": _parquet,
         **dict.fromkeys(_ARROW, _arrow),
         **dict.fromkeys(_JSON_LINES, _json_lines),
-        **dict.fromkeys(_EXCEL, _excel),
-    }[ending]
-    table, *notes = read(path, content)
+        **dict.fromkeys(_EXCEL, partial(_excel, sheet=reading.sheet)),
+    }
+    table, *notes = readers[ending](path, content)
     check_text(table, path)
     return TypedFile(path, spread_lists(_named(table)), reading.missing, tuple(notes), reading.decimal)
 
@@ -306,7 +307,7 @@ def _json_lines(path: Path, content: bytes) -> tuple[pa.Table]:
     )
 
 
-def _excel(path: Path, content: bytes) -> tuple[Any, ...]:
+def _excel(path: Path, content: bytes, sheet: str | None) -> tuple[Any, ...]:
     try:
         import python_calamine
     except ImportError:
@@ -316,19 +317,26 @@ def _excel(path: Path, content: bytes) -> tuple[Any, ...]:
     try:
         book = python_calamine.load_workbook(io.BytesIO(content))
         names = book.sheet_names
-        rows = book.get_sheet_by_index(0).to_python(skip_empty_area=True)
+        place = 0 if sheet is None else names.index(sheet) if sheet in names else None
+        rows = [] if place is None else book.get_sheet_by_index(place).to_python(skip_empty_area=True)
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         raise TableError(f"{path} cannot be read as a spreadsheet: {first_line(error)}") from error
+    others = ", ".join(map(repr, [name for name in names if name != (sheet or names[0])]))
+    if place is None:
+        raise TableError(f"{path} has no sheet {sheet!r} (--sheet): it has {others}.")
     if not rows:
-        raise TableError(f"{path} is empty: its first sheet, {names[0]!r}, has no cell.")
+        which = f"sheet {sheet!r}" if sheet is not None else f"its first sheet, {names[0]!r},"
+        more = f"; --sheet reads another one ({others})" if others else ""
+        raise TableError(f"{path} is empty: {which} has no cell{more}.")
     header, cells = rows[0], [[None if cell == "" else _whole(cell) for cell in row] for row in rows[1:]]
     columns = [
         _column(path, str(name), [row[j] for row in cells], mixed=True) for j, name in enumerate(header)
     ]
     table = pa.table(columns, names=[str(_whole(name)) for name in header])
-    if len(names) == 1:
+    if sheet is not None or not others:
         return (table,)
-    return table, f"{path.name} has {len(names)} sheets; the first, {names[0]!r}, is read."
+    first = f"{path.name} has {len(names)} sheets; the first, {names[0]!r}, is read"
+    return table, f"{first} (--sheet reads {others})."
 
 
 def _whole(cell: Any) -> Any:

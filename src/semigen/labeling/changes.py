@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from semigen.data.spelling import spelled_alike
 from semigen.exceptions import ParameterError
 from semigen.labeling.answers import Answers
 from semigen.labeling.items import Items
@@ -56,6 +58,13 @@ def compared(found: Read, items: Items, answers: Answers) -> tuple[str, ...]:
             f"The table has changed since the last session: {gone:,} rows are gone{kept}; {new:,} are new."
         )
     return tuple(notes)
+
+
+def spelled(target: str, classes: Iterable[str]) -> tuple[str, ...]:
+    """What to tell about classes that may be one."""
+    alike = "; ".join(", ".join(map(repr, names)) for names in spelled_alike(classes))
+    cure = "If they are one class, give them one spelling in the table first"
+    return (f"Classes of {target!r} differ only by spaces or case: {alike}. {cure}.",) if alike else ()
 
 
 def _last(found: Read) -> Words | None:

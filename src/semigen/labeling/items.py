@@ -13,10 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
 from semigen.columns import describe
+from semigen.columns.numerals import Numerals, are_digits, is_filled, numerals_of_column
 from semigen.columns.tables import Frame, as_floats, as_frame, hint, is_missing
 from semigen.columns.vectors import numbers_called
 from semigen.common.text import shortened, visible
@@ -219,9 +221,10 @@ class TableItems(Items):
         value, percentile, rare = self._value(name, row), None, False
         if name in self._ranked and value:
             ranked = self._ranked[name]
-            number = float(self.frame.get_column(name)[row])
-            place = np.searchsorted(ranked, number, "left") + np.searchsorted(ranked, number, "right")
-            percentile = round(50.0 * float(place) / len(ranked), 1)
+            number = self._number(name, self.frame.get_column(name)[row])
+            if number is not None:
+                place = np.searchsorted(ranked, number, "left") + np.searchsorted(ranked, number, "right")
+                percentile = round(50.0 * float(place) / len(ranked), 1)
         elif name in self._shares and value:
             rare = self._shares[name].get(value, 0.0) < RARE
         return {"name": visible(str(name)), "value": value, "percentile": percentile, "rare": rare}
@@ -231,17 +234,40 @@ class TableItems(Items):
         step = max(1, len(self.frame) // MOST_RANKED)
         return self.frame[np.arange(0, len(self.frame), step)]
 
+    def _number(self, name: Any, cell: Any) -> float | None:
+        numerals = self._numerals.get(name)
+        return float(cell) if numerals is None else numerals.read_column([cell])[0][0]
+
+    @cached_property
+    def _numerals(self) -> dict[Any, Numerals]:
+        """How the numbers in columns of text are written."""
+        found = {}
+        for name in self.frame.columns:
+            column = self._some.get_column(name)
+            if name not in (self.id_name, self.text) and column.dtype == nw.String:
+                cells = column.drop_nulls().to_list()
+                numerals = None if are_digits(filter(is_filled, cells)) else numerals_of_column(cells)
+                if numerals is not None:
+                    found[name] = numerals
+        return found
+
     @cached_property
     def _ranked(self) -> dict[Any, NDArray[np.float64]]:
         """Of each column of numbers that is no id, sorted cells."""
         found = {}
         for name in self.frame.columns:
             column = self._some.get_column(name)
-            if name != self.id_name and column.dtype.is_numeric():
+            if name in self._numerals:
+                cells = [None if is_missing(cell) else cell for cell in column.to_list()]
+                read = self._numerals[name].read_column(cells)[0]
+                numbers = np.array(read, dtype=np.float64)
+            elif name != self.id_name and column.dtype.is_numeric():
                 numbers = as_floats(column)
-                numbers = np.sort(numbers[~np.isnan(numbers)])
-                if len(numbers):
-                    found[name] = numbers
+            else:
+                continue
+            numbers = np.sort(numbers[~np.isnan(numbers)])
+            if len(numbers):
+                found[name] = numbers
         return found
 
     @cached_property
@@ -250,7 +276,7 @@ class TableItems(Items):
         found = {}
         for name in self.frame.columns:
             column = self._some.get_column(name)
-            if name in (self.id_name, self.text) or column.dtype.is_numeric():
+            if name in (self.id_name, self.text, *self._numerals) or column.dtype.is_numeric():
                 continue
             count = Counter(cell_text(cell) for cell in column.to_list() if not is_missing(cell))
             if 1 < len(count) <= MOST_LEVELS:

@@ -12,7 +12,7 @@ from semigen.exceptions import LabelError, ParameterError
 from semigen.labeling import formats
 from semigen.labeling.answers import UNCERTAIN, Answers
 from semigen.labeling.cells import native_series
-from semigen.labeling.changes import compared, snapshot
+from semigen.labeling.changes import compared, snapshot, spelled
 from semigen.labeling.items import Items
 from semigen.labeling.journal import ANSWER, CLASS, FIT, TABLE, UNDO, Event, Journal, read
 from semigen.labeling.learning import as_labels
@@ -60,6 +60,7 @@ class SavedSession:
             for name in dict.fromkeys(name_of("a class", one) for one in [*classes, *sorted(items.values)]):
                 if name not in self._answers.classes:
                     self._append({"event": CLASS, "person": "", "name": name})
+            self.notes += spelled(target, self._answers.classes)
             rows = snapshot(journal.found, items)
             if rows is not None:
                 self._append({"event": TABLE, **rows})

@@ -13,7 +13,7 @@ from semigen.columns import ReadTable
 from semigen.columns.vectors import wide_frame
 from semigen.common.plain import plain
 from semigen.evaluation.metrics import row_log_loss
-from semigen.judgement.giveaway import telling_columns
+from semigen.judgement.giveaway import parting_columns, telling_columns
 from semigen.reporting.evidence import Array, Evidence, Rows, rounded
 
 MOST_COLUMNS, LEAST_COLUMNS = 60, 10
@@ -77,6 +77,13 @@ def telling(evidence: Evidence) -> list[Any] | None:
     return [
         plain(one) for one in telling_columns(evidence.table, evidence.code, evidence.model.classes_)
     ] or None
+
+
+def parting(evidence: Evidence) -> list[Any] | None:
+    """The columns in which labeled and unlabeled rows hardly overlap; None where there are none."""
+    if evidence.table is None or not evidence.cells:
+        return None
+    return [plain(one) for one in parting_columns(evidence.table, evidence.code)] or None
 
 
 def columns_by_class(evidence: Evidence, names: list[Any]) -> list[dict[str, Any]] | None:

@@ -10,12 +10,13 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from semigen.common.text import shortened, visible
+from semigen.common.text import in_short, shortened, visible
 from semigen.exceptions import MissingExtraError
 from semigen.reporting.view import view
 
 _NEEDED = ("jinja2", "matplotlib")
 _MOST_NAME = 400
+_MOST_ABOVE = 45
 
 
 def missing_extra() -> MissingExtraError | None:
@@ -79,7 +80,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"name": _name, "percent": _percent, "number": _number}
+    environment.filters |= {"name": _name, "short": _short, "percent": _percent, "number": _number}
     return environment.get_template("report.html")
 
 
@@ -90,6 +91,11 @@ def _name(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return shortened(visible(str(value)), _MOST_NAME)
+
+
+def _short(name: Any) -> str:
+    """The name of a column above its cells."""
+    return in_short(_name(name), _MOST_ABOVE)
 
 
 def _percent(share: float | None, digits: int = 1) -> str:

@@ -15,7 +15,7 @@ from semigen._version import __version__
 from semigen.common.progress import Progress
 from semigen.comparison import Comparison, Standing, Verdict
 from semigen.exceptions import TableError
-from semigen.reporting.columns import columns_by_class, importance, telling
+from semigen.reporting.columns import columns_by_class, importance, parting, telling
 from semigen.reporting.evidence import Evidence
 from semigen.reporting.facts import about_standings, class_shares, model_card
 from semigen.reporting.held_out import (
@@ -38,6 +38,7 @@ SECTIONS: dict[str, Section] = {
     "prediction_sets": prediction_sets,
     "thresholds": thresholds,
     "telling_columns": telling,
+    "parting_columns": parting,
     "suspicious_labels": suspicious_labels,
     "class_shares": class_shares,
     "changed_rows": changed_rows,

@@ -7,7 +7,7 @@ from typing import Any
 
 from semigen.common.text import shortened, visible
 from semigen.comparison import CLASS_SHARES, lean
-from semigen.judgement.giveaway import sentence
+from semigen.judgement.giveaway import parting_sentence, sentence
 
 Record = Mapping[str, Any]
 
@@ -119,6 +119,12 @@ def about_telling(record: Record) -> str | None:
     return sentence([visible(str(one)) for one in names]) if names else None
 
 
+def about_parting(record: Record) -> str | None:
+    """What columns mean in which labeled and unlabeled rows hardly overlap; None without them."""
+    names = record.get("parting_columns")
+    return parting_sentence([visible(str(one)) for one in names]) if names else None
+
+
 def about_ranking(record: Record) -> str | None:
     """How well the rarer of two classes is told apart; None with other numbers of classes."""
     found = (record.get("held_out") or {}).get("ranking")
@@ -144,6 +150,8 @@ def todo(record: Record) -> list[tuple[str, str, str]]:
     found = []
     if asked := about_telling(record):
         found.append((asked, "data", "data and labels"))
+    if parted := about_parting(record):
+        found.append((parted, "data", "data and labels"))
     if record["n_unlabeled"]:
         if record.get("label_next"):
             found.append(("Label the rows that teach the model most.", "label-next", "rows to label next"))

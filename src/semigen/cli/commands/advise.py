@@ -20,6 +20,7 @@ from semigen.cli.options import (
     ReadAs,
     Seed,
     Separator,
+    Sheet,
     StripLabels,
     Target,
     Weight,
@@ -49,6 +50,7 @@ def advise(
     missing: Missing = None,
     encoding: Encoding = None,
     separator: Separator = None,
+    sheet: Sheet = None,
     decimal: Decimal = None,
     config: Config = None,
     as_json: Annotated[
@@ -68,6 +70,7 @@ def advise(
             reading = read_options(
                 encoding=encoding,
                 separator=separator,
+                sheet=sheet,
                 decimal=decimal,
                 missing=missing,
                 unlabeled=unlabeled,

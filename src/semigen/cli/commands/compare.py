@@ -20,6 +20,7 @@ from semigen.cli.options import (
     ReadAs,
     Seed,
     Separator,
+    Sheet,
     StripLabels,
     Target,
     Weight,
@@ -58,6 +59,7 @@ def compare(
     missing: Missing = None,
     encoding: Encoding = None,
     separator: Separator = None,
+    sheet: Sheet = None,
     decimal: Decimal = None,
     config: Config = None,
     as_json: Annotated[
@@ -76,6 +78,7 @@ def compare(
             reading = read_options(
                 encoding=encoding,
                 separator=separator,
+                sheet=sheet,
                 decimal=decimal,
                 missing=missing,
                 unlabeled=unlabeled,

@@ -26,6 +26,7 @@ from semigen.cli.options import (
     Missing,
     Seed,
     Separator,
+    Sheet,
     StripLabels,
     SummaryAsJson,
     Target,
@@ -170,6 +171,7 @@ def fit(
     keep: Keep = None,
     encoding: Encoding = None,
     separator: Separator = None,
+    sheet: Sheet = None,
     decimal: Decimal = None,
     csv_safe: CsvSafe = False,
     embeddings: Embeddings = None,
@@ -251,6 +253,7 @@ def fit(
             reading = read_options(
                 encoding=encoding,
                 separator=separator,
+                sheet=sheet,
                 decimal=decimal,
                 missing=missing,
                 keep=keep,

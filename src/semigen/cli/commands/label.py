@@ -21,6 +21,7 @@ from semigen.cli.options import (
     ReadAs,
     Seed,
     Separator,
+    Sheet,
     column_and_kind,
     is_stdin,
     read_options,
@@ -112,6 +113,7 @@ def label(
     missing: Missing = None,
     encoding: Encoding = None,
     separator: Separator = None,
+    sheet: Sheet = None,
     decimal: Decimal = None,
     config: Config = None,
     force: Annotated[bool, typer.Option("--force", help="Let --export overwrite files.")] = False,
@@ -135,7 +137,12 @@ def label(
         output = Output(as_json=False)
         with output.progress("loading"):
             options = read_options(
-                encoding=encoding, separator=separator, decimal=decimal, missing=missing, unlabeled=unlabeled
+                encoding=encoding,
+                separator=separator,
+                sheet=sheet,
+                decimal=decimal,
+                missing=missing,
+                unlabeled=unlabeled,
             )
             page = import_ is None and export is None
             if page:

@@ -20,6 +20,7 @@ from semigen.cli.options import (
     Missing,
     OverwriteFile,
     Separator,
+    Sheet,
     SummaryAsJson,
     class_and_cost,
     read_options,
@@ -66,6 +67,7 @@ def predict(
     keep: Keep = None,
     encoding: Encoding = None,
     separator: Separator = None,
+    sheet: Sheet = None,
     decimal: Decimal = None,
     csv_safe: CsvSafe = False,
     embeddings: Embeddings = None,
@@ -113,6 +115,7 @@ def predict(
         options = read_options(
             encoding=encoding,
             separator=separator,
+            sheet=sheet,
             decimal=decimal,
             missing=missing,
             keep=keep,

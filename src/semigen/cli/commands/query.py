@@ -19,6 +19,7 @@ from semigen.cli.options import (
     OverwriteFile,
     Seed,
     Separator,
+    Sheet,
     StripLabels,
     SummaryAsJson,
     column_and_kind,
@@ -117,6 +118,7 @@ def query(
     missing: Missing = None,
     encoding: Encoding = None,
     separator: Separator = None,
+    sheet: Sheet = None,
     decimal: Decimal = None,
     csv_safe: CsvSafe = False,
     config: Config = None,
@@ -149,6 +151,7 @@ def query(
             options = read_options(
                 encoding=encoding,
                 separator=separator,
+                sheet=sheet,
                 decimal=decimal,
                 missing=missing,
                 keep=["all"],

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from semigen.cli.sources.records import ReadOptions
 from semigen.cli.wording import cell_text, counted
 from semigen.columns.dates import date_format
-from semigen.columns.numerals import numerals_of, plain_number
+from semigen.columns.numerals import numerals_of_column, plain_number
 from semigen.columns.tables import hint, listing
 from semigen.columns.vectors import numbers_called
 from semigen.data.spelling import means_nothing, spelled_alike
@@ -35,10 +35,11 @@ def require_columns(
     path: Path,
     wanted_by: str,
     row_of: Callable[[Sequence[str]], int | None] = lambda _: None,
+    sheets: str = "",
 ) -> None:
     """Raise TableError if a wanted column is not among the names, with those that come close.
 
-    ``row_of`` finds them in a row below the first one.
+    ``row_of`` finds them in a row below the first one, and ``sheets`` says what else the file has.
     """
     absent = [name for name in wanted if name not in names]
     if not absent:
@@ -48,14 +49,15 @@ def require_columns(
         cure = f"the names of the columns are in row {row}: delete the rows above."
     elif any(looks_like_data(name) for name in names):
         cure += " The first row is taken for the names of the columns: write them there."
-    elif len(names) == 1:
+    elif len(names) == 1 and not sheets:
         cure += " If cells are separated by another mark, name it with --separator."
-    raise TableError(f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): {cure}")
+    said = f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): {cure}"
+    raise TableError(f"{said}{sheets and f' {sheets}'}")
 
 
 def looks_like_data(name: str) -> bool:
     """Whether the name of a column is a number or a date."""
-    return numerals_of([name]) is not None or date_format([name]) is not None
+    return numerals_of_column([name]) is not None or date_format([name]) is not None
 
 
 def matching(names: Sequence[str], wanted: Iterable[str]) -> list[str]:

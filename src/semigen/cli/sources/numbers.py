@@ -50,7 +50,7 @@ def read_written_numbers(
         position = table.column_names.index(name)
         filled = filter(numerals.is_filled, cells)
         odd = next((cell for cell in filled if plain_number(cell) != numerals.read(cell)), None)
-        told = [] if odd is None else [f"{odd.strip()!r} is {numerals.read(odd):,g}"]
+        told = [] if odd is None else [f"{odd.strip()!r} is {numerals.read(odd):,.10g}"]
         if odd is not None or numerals.words or are_numbers_with_gaps(cells):
             told += [f"{word.strip()!r} is missing" for word in numerals.missing(gap_of(cells))]
         if told:

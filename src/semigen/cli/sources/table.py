@@ -26,6 +26,7 @@ from semigen.cli.sources.labels import matching
 from semigen.cli.sources.later import Later, ranges
 from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
 from semigen.cli.sources.records import ReadOptions, Rows, Source
+from semigen.cli.sources.repeats import about_repeated_rows, without_copies
 from semigen.cli.wording import Lines, column_lines
 from semigen.columns import Column, Kind, describe
 from semigen.columns.kinds import ID_TEXT
@@ -114,12 +115,14 @@ class TableSource(Source):
             _sorted_out(column, reasons, kinds, table)
             for column in describe(table.drop_columns([*targets, *weights]))
         )
+        columns = without_copies(columns, table, list(kinds))
         used = [column.name for column in columns if column.use]
         if not used:
             which = listing([f"{column.name} ({column.reason})" for column in columns]) or "only the target"
             raise ColumnError(f"{path} has no column that a model can use: {which}.")
         refuse_huge(table.select(used), path)
         reading = about_reading(options, numerals, weight, ranges(table.select(used)))
+        notes = (*notes, *about_repeated_rows(table.select(used), columns))
         rows = Rows(table.select(used), *row_ids(table, id_name), (*opened.notes, *notes), opened.kept)
         families = {name: FAMILY_OF_WORD[word] for name, word in read_as.items()}
         return cls(path, rows, labels, columns, families, reading)

@@ -8,8 +8,10 @@ from scipy.sparse import issparse
 from scipy.stats import chi2
 
 from semigen.columns import ReadTable
+from semigen.columns.tables import listing
 from semigen.ensemble.held_out import shares_of_rows
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
+from semigen.judgement.findings.columns import parted
 from semigen.judgement.findings.records import Finding, percent
 from semigen.judgement.study import Study
 
@@ -35,14 +37,16 @@ def covariate_shift(study: Study) -> Finding | None:
     }
     if told.z > LIKELY or of_means > LIKELY:
         grave = (told.z > CLEAR and told.auc > 0.7) or of_means > CLEAR
+        names = parted(study)
+        where = f" They hardly overlap in {listing(list(map(repr, names)))}." if names else ""
         return Finding(
             "labeled and unlabeled rows",
             "warning" if grave else "caution",
-            evidence,
+            evidence | ({"parting_columns": names} if names else {}),
             "Labeled and unlabeled rows come from different populations: a classifier tells a labeled from "
             f"an unlabeled row in {percent(told.auc)} of such pairs, and the mean of a column differs by "
-            f"{of_means:.1f} standard errors more than chance allows. Check how rows were chosen for "
-            "labeling.",
+            f"{of_means:.1f} standard errors more than chance allows.{where} Check how rows were chosen "
+            "for labeling.",
         )
     return Finding(
         "labeled and unlabeled rows",
