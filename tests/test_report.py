@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import matplotlib
@@ -18,6 +18,7 @@ from semigen.datasets import bundled_table
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.metrics import row_log_loss
 from semigen.exceptions import LabelError, MissingExtraError
+from semigen.judgement.crossovers import with_more_labels
 from semigen.reporting import columns, figures, held_out, page, rows
 from semigen.reporting.evidence import Evidence, HeldOutRows, held_out_of
 from semigen.reporting.record import FORMAT, SECTIONS, SECTIONS_BY_COLUMN, sections
@@ -291,6 +292,12 @@ def test_advice_and_forecast_are_parts_of_their_own(auto):
     forecast = Given(sentence="It overtakes.", best="mixture", curves=[curve])
     made = semigen.report(model, frame, table.y, advice=advice, forecast=forecast)
     text = made.to_html()
+    assert "Other tables" not in text
+    elsewhere = [asdict(one) for one in with_more_labels(8)]
+    forecast = Given(sentence="It overtakes.", best="mixture", curves=[curve], elsewhere=elsewhere)
+    page = semigen.report(model, frame, table.y, advice=advice, forecast=forecast).to_html()
+    rows = re.findall(r'<th scope="row">(.*?)</th><td class="n">(8|100)</td>', page.split("Other tables:")[1])
+    assert rows == [(one.name, f"{one.per_class:.0f}") for one in with_more_labels(8)]
     assert "Use the rows &lt;now&gt;." in text
     assert "They are not classes." in text
     assert 'class="drawing learning_curve"' in text
