@@ -14,6 +14,8 @@ from sklearn.linear_model import LogisticRegression
 
 import semigen
 from command_line import error_of, here, make_table, run, shown
+from semigen import columns as columns_of
+from semigen.columns import ReadTable
 from semigen.datasets import bundled_table
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.metrics import row_log_loss
@@ -456,3 +458,26 @@ def test_the_headline_is_about_the_columns_where_they_teach_nothing(auto, outcom
     helped = {**record["verdict"], "outcome": "helped", "negligible": False}
     shown = view({**record, "standing": standing, "verdict": helped})
     assert (shown["headline"], shown["tone"]) == (headline, tone)
+
+
+def test_a_study_reads_columns_as_the_fit_does_and_does_not_say_so_again(table, monkeypatch):
+    frame = pd.read_csv("data.csv")
+    frame["zip"] = np.arange(len(frame)) % 7
+    frame["seen"] = pd.date_range("2020-01-01", periods=len(frame)).strftime("%Y-%m-%d")
+    frame.to_csv("data.csv", index=False)
+    read = {}
+
+    def given(name):
+        def noted(X, y, *, kinds=None, **_):
+            table = ReadTable(*columns_of.learn(X, kinds))
+            read[name] = dict(zip(table.schema.names, table.schema.kinds, strict=False))
+            return Given(sentence="So.", recommendation={}, findings=[], best="a", curves=[])
+
+        return noted
+
+    for name in ("advise", "forecast"):
+        monkeypatch.setattr(f"semigen.cli.training.{name}", given(name))
+    monkeypatch.setattr("semigen.reporting.figures.pictures", lambda _: {})
+    result = run("fit", "data.csv", "--target", "y", "--model", "mixture", "--study", "--as", "zip=category")
+    assert read["advise"]["zip"] == read["forecast"]["zip"] == "category"
+    assert "columns of X" not in shown(result)
