@@ -23,7 +23,16 @@ from semigen.datasets import HARM_DESIGNS, make_gaussian_classes, make_harm
 from semigen.em import ThreadEngine
 from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement import diagnostics
-from semigen.judgement.advice import HARMFUL, SAFE, SAFE_AVERAGE, advice_on, decide, told_by_labels
+from semigen.judgement.advice import (
+    HARMFUL,
+    OF_GRIDS,
+    SAFE,
+    SAFE_AVERAGE,
+    advice_on,
+    decide,
+    told_by_grid,
+    told_by_labels,
+)
 from semigen.judgement.clustering import clusters
 from semigen.judgement.efficiency import efficiency
 from semigen.judgement.findings import LOOKS
@@ -40,7 +49,8 @@ from semigen.judgement.findings.labels import (
     twins,
 )
 from semigen.judgement.findings.path import held_out_change, path_jump
-from semigen.judgement.findings.population import covariate_shift, label_shift, shuffled_columns
+from semigen.judgement.findings.population import combinations, covariate_shift, label_shift, shuffled_columns
+from semigen.judgement.grids import Grid, grid
 from semigen.judgement.prior import Harm, learned
 from semigen.judgement.rules import recommend
 from semigen.judgement.signs import of_clusters, signs
@@ -741,3 +751,64 @@ def test_wide_tables_are_advised_on_without_covariances(rng):
     wide = study(rng.normal(size=(40, 100)), encode(y, -1), weights=(0.0, 1.0), with_forest=False)
     assert wide.fits[1.0].covariance == wide.estimator.covariance == "diag"
     assert clean_study().fits[1.0].covariance == "auto"
+
+
+def every_combination(*levels):
+    return np.stack(np.meshgrid(*(np.arange(float(n)) for n in levels)), axis=-1).reshape(-1, len(levels))
+
+
+def test_a_grid_is_rows_of_distinct_combinations(rng):
+    rows = every_combination(4, 3, 3)
+    assert grid(rng.permutation(rows)) == Grid(36, 36, 3)
+    assert grid(np.column_stack([rows, np.full(36, 7.0)])) == Grid(36, 36, 3)
+    some = rng.permutation(every_combination(4, 4, 4))[:32]
+    assert grid(some) == Grid(32, 64, 3)
+    for none in (
+        some[:31],  # less than half of the combinations
+        np.vstack([rows, rows[:1]]),  # one of them twice
+        np.column_stack([np.arange(40.0), np.arange(40) % 2, np.ones(40)]),  # an identifier and a flag
+        np.column_stack([np.arange(40.0), np.arange(40) % 2, np.arange(40) % 4 // 2]),
+        every_combination(3, 3, 3),  # 27 rows
+        rng.standard_normal((500, 3)),
+        scipy.sparse.csr_array(rows),
+    ):
+        assert grid(none) is None
+
+
+def test_unlabeled_rows_of_a_grid_are_advised_against(rng):
+    rows = every_combination(4, 3, 3, 3)
+    kind = np.where(rows[:, 0] + rows[:, 1] + rows[:, 2] > 4, "yes", "no").astype(object)
+    shown = np.where(np.isin(np.arange(len(rows)), rng.permutation(len(rows))[:24]), kind, None)
+    frame = pd.DataFrame(rows.astype(int).astype(str), columns=list("abcd"))
+    found = look(frame, shown)
+    assert found.grid == Grid(108, 108, 4)
+    said = combinations(found)
+    assert (said.severity, said.evidence) == (
+        "caution",
+        {"n_rows": 108, "n_combinations": 108, "n_columns": 4},
+    )
+    assert "The rows are all 108 combinations of the values of 4 columns" in said.sentence
+    assert "100 of the 108" in combinations(replace(found, grid=Grid(100, 108, 4))).sentence
+    assert combinations(clean_study()) is None
+    advice = advice_on(found, uncertainty=False, n_labeled=24, n_unlabeled=84)
+    assert advice.verdict == "do not use"
+    assert said in advice.findings
+    assert told_by_grid((0.1, 0.1), True) == OF_GRIDS
+    assert told_by_grid((0.1, 0.1), False) == (0.1, 0.1)
+    assert told_by_grid((0.95, 0.9), True) == (0.95, 0.9)
+    assert OF_GRIDS[0] >= HARMFUL
+
+
+def test_columns_of_a_grid_are_not_called_shuffled(monkeypatch):
+    monkeypatch.setattr("semigen.judgement.findings.population.dependence_differs", lambda *_: True)
+    assert severity(shuffled_columns, clean_study()) == "warning"
+    assert shuffled_columns(replace(clean_study(), grid=Grid(340, 340, 3))) is None
+
+
+def test_a_grid_is_seen_in_all_rows_that_count_and_not_in_those_that_are_drawn(monkeypatch):
+    monkeypatch.setattr("semigen.judgement.study.MOST_UNLABELED", 20)
+    rows = every_combination(4, 4, 4)
+    shown = np.where(np.arange(65) < 12, np.arange(65) % 2, -1)
+    twice = np.vstack([rows, rows[-1:]])
+    assert look(twice, shown, weight=1.0 * (np.arange(65) < 64)).grid == Grid(64, 64, 3)
+    assert look(twice, shown).grid is None

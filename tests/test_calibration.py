@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_softmax, logit, softmax
 
 from semigen.evaluation.calibration import (
     DEVIATIONS,
@@ -67,6 +67,24 @@ def test_many_rows_give_the_temperature_back(rng, temperature):
     calibration = found(rng, 20_000, temperature)
     assert calibration.power == pytest.approx(1 / temperature, rel=0.25)  # as near as the next possible one
     assert calibration.chances.max() > 0.8
+
+
+def test_many_rows_say_what_venn_abers_prediction_says():
+    """Reference values: ``VennAbers().fit(probs, code)`` of venn-abers 1.5.4, isotonic regressions."""
+    rng = np.random.default_rng(11)
+    shares, n = np.array([0.6, 0.4]), 4000
+    evidence = 1.5 * rng.normal(size=n)
+    code = (rng.random(n) < expit(logit(0.4) + evidence)).astype(int)
+    held = evidence_of(two(expit(logit(0.4) + 4 * evidence)), shares)  # four times as sure as is right
+    calibration = calibrate(held, np.ones(n), [Fold(held, code, np.ones(n), held)], shares)
+    said = np.array([0.002, 0.02, 0.1, 0.3, 0.6, 0.9, 0.98, 0.998])
+    reference = [0.1479, 0.2595, 0.3137, 0.3866, 0.4448, 0.5825, 0.6882, 0.7576]
+    np.testing.assert_allclose(calibration(two(said))[:, 1], reference, atol=0.06)
+
+
+def two(second):
+    """Probabilities of two classes."""
+    return np.column_stack([1 - second, second])
 
 
 def test_calibrated_probabilities_are_better_on_other_rows(rng):

@@ -13,8 +13,9 @@ import semigen
 from semigen.data.labels import encode
 from semigen.datasets import make_gaussian_classes
 from semigen.exceptions import LabelError, ParameterError
+from semigen.judgement.crossovers import Crossover, crossover, elsewhere, in_words, learned, with_more_labels
 from semigen.judgement.curves import CurvePrior, Measured, measure, power_laws, zero_line
-from semigen.judgement.forecast import Crossover, crossover, forecast, measured_curves
+from semigen.judgement.forecast import forecast, measured_curves
 from semigen.reporting.figures import _learning_curve
 
 FLAT = CurvePrior(
@@ -245,3 +246,53 @@ def test_the_default_models_and_progress():
     assert [one.name for one in found.curves] == ["mixture", "logistic regression", "mixture features"]
     assert said[-1][:2] == (18, 18)
     assert len(found.crossovers) == 2
+    per_class = found.n_labeled / 2
+    assert found.elsewhere == with_more_labels(per_class)
+    assert json.loads(json.dumps(found.to_dict()))["elsewhere"][0]["per_class"] == per_class
+    assert str(found).endswith(in_words(found.elsewhere)[0])
+
+
+def test_of_other_tables_what_was_measured_is_said_and_what_lies_between_is_between():
+    for name, by_budget in learned().items():
+        for budget, measured in by_budget.items():
+            one = next(one for one in elsewhere(float(budget)) if one.name == name)
+            assert (one.ahead.value, one.alike) == pytest.approx((measured["ahead"], measured["alike"]))
+            assert one.n_tables == measured["tables"]
+            assert 0 <= one.ahead.low < one.ahead.value < one.ahead.high < 1 - one.alike
+        (few, middle, many), log_budgets = by_budget.values(), np.log([float(one) for one in by_budget])
+        halfway = next(one for one in elsewhere(np.exp(log_budgets[:2].mean())) if one.name == name)
+        assert halfway.ahead.value == pytest.approx((few["ahead"] + middle["ahead"]) / 2)
+        beyond = [next(one for one in elsewhere(n) if one.name == name) for n in (2, 1000)]
+        assert [one.ahead.value for one in beyond] == [few["ahead"], many["ahead"]]
+        assert [one.per_class for one in beyond] == pytest.approx(np.exp(log_budgets[[0, -1]]))
+    shares = [one.ahead.value for one in elsewhere(8)]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_the_model_that_is_spoken_of_is_the_one_that_leads_with_many_labels():
+    few = with_more_labels(5)
+    often, late = few[0].name, next(one for one in few if one.per_class == 100).name
+    assert often != late
+    assert late in in_words(few)[0]
+    assert often not in in_words(few)[0]
+
+
+def test_other_tables_are_spoken_of_where_their_ensemble_is_a_model(found, monkeypatch):
+    assert found.elsewhere == ()
+    assert in_words(()) == []
+    monkeypatch.setattr(
+        "semigen.judgement.forecast.measured_curves",
+        lambda X, labels, models, *_: (list(models), [6, 12], np.full((len(models), 2, 24), 0.25)),
+    )
+    with_it = forecast(DATA.X, DATA.y, estimators={"mine": semigen.AutoClassifier(), "bayes": GaussianNB()})
+    per_class = found.n_labeled / 2
+    now, later = ([one for one in with_it.elsewhere if one.per_class == n] for n in (per_class, 100))
+    assert {one.name for one in now} == {one.name for one in later} == set(learned())
+    assert len(with_more_labels(100)) == len(with_more_labels(500)) == len(learned())
+    first, last = (next(one for one in each if one.name == later[0].name) for each in (now, later))
+    assert in_words(with_it.elsewhere) == [
+        f"On {first.n_tables} other tables with {per_class:.0f} labels per class {first.name} was better "
+        f"than AutoClassifier, by more than a point of error, on {first.ahead.value:.0%} (95 % interval: "
+        f"{first.ahead.low:.0%} to {first.ahead.high:.0%}); with 100 on {last.ahead.value:.0%} "
+        f"({last.ahead.low:.0%} to {last.ahead.high:.0%})."
+    ]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import matplotlib
@@ -14,10 +14,13 @@ from sklearn.linear_model import LogisticRegression
 
 import semigen
 from command_line import error_of, here, make_table, run, shown
+from semigen import columns as columns_of
+from semigen.columns import ReadTable
 from semigen.datasets import bundled_table
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.metrics import row_log_loss
 from semigen.exceptions import LabelError, MissingExtraError
+from semigen.judgement.crossovers import with_more_labels
 from semigen.reporting import columns, figures, held_out, page, rows
 from semigen.reporting.evidence import Evidence, HeldOutRows, held_out_of
 from semigen.reporting.record import FORMAT, SECTIONS, SECTIONS_BY_COLUMN, sections
@@ -291,6 +294,12 @@ def test_advice_and_forecast_are_parts_of_their_own(auto):
     forecast = Given(sentence="It overtakes.", best="mixture", curves=[curve])
     made = semigen.report(model, frame, table.y, advice=advice, forecast=forecast)
     text = made.to_html()
+    assert "Other tables" not in text
+    elsewhere = [asdict(one) for one in with_more_labels(8)]
+    forecast = Given(sentence="It overtakes.", best="mixture", curves=[curve], elsewhere=elsewhere)
+    page = semigen.report(model, frame, table.y, advice=advice, forecast=forecast).to_html()
+    rows = re.findall(r'<th scope="row">(.*?)</th><td class="n">(8|100)</td>', page.split("Other tables:")[1])
+    assert rows == [(one.name, f"{one.per_class:.0f}") for one in with_more_labels(8)]
     assert "Use the rows &lt;now&gt;." in text
     assert "They are not classes." in text
     assert 'class="drawing learning_curve"' in text
@@ -449,3 +458,26 @@ def test_the_headline_is_about_the_columns_where_they_teach_nothing(auto, outcom
     helped = {**record["verdict"], "outcome": "helped", "negligible": False}
     shown = view({**record, "standing": standing, "verdict": helped})
     assert (shown["headline"], shown["tone"]) == (headline, tone)
+
+
+def test_a_study_reads_columns_as_the_fit_does_and_does_not_say_so_again(table, monkeypatch):
+    frame = pd.read_csv("data.csv")
+    frame["zip"] = np.arange(len(frame)) % 7
+    frame["seen"] = pd.date_range("2020-01-01", periods=len(frame)).strftime("%Y-%m-%d")
+    frame.to_csv("data.csv", index=False)
+    read = {}
+
+    def given(name):
+        def noted(X, y, *, kinds=None, **_):
+            table = ReadTable(*columns_of.learn(X, kinds))
+            read[name] = dict(zip(table.schema.names, table.schema.kinds, strict=False))
+            return Given(sentence="So.", recommendation={}, findings=[], best="a", curves=[])
+
+        return noted
+
+    for name in ("advise", "forecast"):
+        monkeypatch.setattr(f"semigen.cli.training.{name}", given(name))
+    monkeypatch.setattr("semigen.reporting.figures.pictures", lambda _: {})
+    result = run("fit", "data.csv", "--target", "y", "--model", "mixture", "--study", "--as", "zip=category")
+    assert read["advise"]["zip"] == read["forecast"]["zip"] == "category"
+    assert "columns of X" not in shown(result)

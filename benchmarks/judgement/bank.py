@@ -22,6 +22,8 @@ from semigen.judgement.study import study
 RESULTS = Path(__file__).resolve().parent / "results"
 BANK = RESULTS / "cases.csv"
 WEIGHTS = (0.0, 1.0)
+GRID = "grid"
+"""The column that says whether rows are all combinations of a few values (:mod:`semigen.judgement.grids`)."""
 KEY = ("kind", "name", "well_specified", "labels_per_class", "seed")
 DIGITS, CLIP = 5, 1e-9
 
@@ -84,7 +86,7 @@ def measured(case: Case) -> dict[str, object] | None:
             f"{name}log_loss_error": change.std() / np.sqrt(len(change)),
             f"{name}error_change": (probs.argmax(axis=1) != code).mean() - wrong.mean(),
         }
-    told = {**outcome, "seconds": seconds, **seen}
+    told = {**outcome, GRID: found.grid is not None, "seconds": seconds, **seen}
     return dict(zip(KEY, case.key, strict=True)) | {
         name: round(float(value), DIGITS) for name, value in told.items()
     }

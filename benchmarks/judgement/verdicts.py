@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.judgement import learning
-from benchmarks.judgement.bank import RESULTS
+from benchmarks.judgement.bank import GRID, RESULTS
 from benchmarks.judgement.learning import CLEAR
-from semigen.judgement.advice import decide
+from semigen.judgement.advice import decide, told_by_grid
 from semigen.judgement.signs import SHIFT
 
 JUDGED = RESULTS / "judged.csv"
@@ -109,9 +109,8 @@ def judge(rows: Sequence[dict[str, str]], group: str = "name", fresh: Collection
     data = learning.lines(rows, group, fresh)
     columns = (*learning.left_out(data), data.z, learning.of_average(data).z)
     judged = []
-    for row, harm, harm_of_average, z, average_z in zip(
-        rows, *(one.tolist() for one in columns), strict=True
-    ):
+    for row, *learned, z, average_z in zip(rows, *(one.tolist() for one in columns), strict=True):
+        harm, harm_of_average = told_by_grid((learned[0], learned[1]), float(row[GRID]) == 1)
         verdict, weight = decide(harm, harm_of_average, float(row[SHIFT]))
         judged.append(
             Judged(

@@ -33,7 +33,7 @@ TABLES = (
 )
 # fmt: on
 LABELS = (10, 20, 50)
-SEEDS = 1
+SEEDS = 3
 MOST_ROWS = 1500
 MIXTURES = 12
 FIELDS = (

@@ -8,51 +8,52 @@ without the table and its relatives.
 from __future__ import annotations
 
 import csv
-import json
-from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy import bank, mixed
+from benchmarks.accuracy import bank, splits
 from benchmarks.accuracy import learning as default_weights
 from benchmarks.accuracy.bank import Entry
 from benchmarks.markdown import table
 from benchmarks.sets.scores import COVERAGE, GAPS, mean, pooled_ece, read, scores
 from semigen.ensemble.auto import RIDGE
-from semigen.ensemble.defaults import DEFAULT_WEIGHTS, for_columns
+from semigen.ensemble.defaults import AXES, for_columns
 from semigen.ensemble.settle import settle
 from semigen.ensemble.uncertainty import held_out_probabilities
 from semigen.evaluation.conformal import set_rule
 
 RESULTS = Path(__file__).resolve().parent / "banked.csv"
-LABELS = (5, 20)
-SUITE = "mixed"
+LABELS = {"mixed": (5, 20, 100), "unseen": (20, 100)}
+"""By suite of `benchmarks.accuracy`."""
+CELLS = tuple((suite, L) for suite, labels in LABELS.items() for L in labels)
 FIELDS = (
     *("n_held_out", "n_test", "error", "coverage", "size", "class_coverage", "class_size", "ece"),
     *GAPS,
 )
 
 
-def measure(names: tuple[str, ...] = mixed.TABLES) -> list[dict[str, Any]]:
-    """One line for each fit of the bank with held-out rows."""
-    learned = json.loads(default_weights.FILE.read_text(encoding="utf-8"))["without group"]
+def measure() -> list[dict[str, Any]]:
+    """One line for each fit of the bank with held-out rows: a draw of labels of each table."""
     found = []
-    for L, data in product(LABELS, names):
-        if (bank.folder() / f"{SUITE}-{data}-{L}-0.npz").exists():
-            one = bank.entry(SUITE, data, L, 0)
-            known = DEFAULT_WEIGHTS | learned[default_weights.group(data)]
-            if one.held_out.weight.any():
-                found.append({"data": data, "L": L} | _line(one, for_columns(known, one.n_features)))
+    for suite, L in CELLS:
+        for data in splits.SUITES[suite].data:
+            if not (bank.folder() / f"{suite}-{data}-{L}-0.npz").exists():
+                continue
+            one = bank.entry(suite, data, L, 0)
+            if one.held_out.weight.any() and AXES not in one.names:
+                found.append({"suite": suite, "data": data, "L": L} | _line(one, data))
     return found
 
 
-def _line(one: Entry, weights: dict[str, float]) -> dict[str, float]:
+def _line(one: Entry, data: str) -> dict[str, float]:
     names = one.names.tolist()
+    weights = for_columns(default_weights.learned_without(data), one.n_features)
+    harm = default_weights.learned_without(data, default_weights.HARM)
     start = {name: weights[name] for name in names}
-    settled = settle(one.held_out, start, RIDGE, one.dependence_shift)
+    settled = settle(one.held_out, start, RIDGE, one.dependence_shift, one.agreed, one.n_features, harm)
     ensemble = SimpleNamespace(
         classes_=one.classes,
         class_prior_=np.exp(one.log_prior),
@@ -63,7 +64,7 @@ def _line(one: Entry, weights: dict[str, float]) -> dict[str, float]:
         weights_=settled.weights,
     )
     held_out = held_out_probabilities(ensemble, shared=True)
-    probs = one.probabilities(weights)
+    probs = one.probabilities(weights, harm=harm)
     together, by_class = (set_rule(held_out, COVERAGE, by_class=each).sets(probs) for each in (False, True))
     values = scores(probs, one.code, together, by_class)
     values |= {"n_held_out": len(one.held_out.code), "n_test": len(one.code)}
@@ -81,11 +82,12 @@ def save(found: list[dict[str, Any]]) -> None:
 def page() -> str:
     """Means over the tables by budget, in Markdown."""
     found, lines = read(RESULTS), []
-    for L in sorted({row["L"] for row in found}):
-        rows = [row for row in found if row["L"] == L]
+    for suite, L in CELLS:
+        rows = [row for row in found if (row["suite"], row["L"]) == (suite, L)]
         lines.append(
             [
-                f"{L:g}",
+                suite,
+                f"{L}",
                 f"{len(rows)}",
                 f"{100 * mean(rows, 'error'):.1f}",
                 f"{100 * mean(rows, 'coverage'):.1f}",
@@ -97,16 +99,17 @@ def page() -> str:
             ]
         )
     head = [
-        *("labels per class", "fits", "error, %", "coverage", "size"),
+        *("tables", "labels per class", "fits", "error, %", "coverage", "size"),
         *("by class: coverage of the mean class", "size", "ECE", "ECE of a fit"),
     ]
     return "\n".join(
         [
-            "## All mixed tables",
+            "## All tables",
             "",
-            "The default ensemble on all its rows, one draw of labels for each table: what its models say is "
-            "read from the bank of `benchmarks.accuracy`, and default weights are those that were learned "
-            "without the table and its relatives (`--bank`).",
+            "The default ensemble on all its rows, one draw of labels for each mixed table, and for each of "
+            "those that no choice has seen: what its models say is read from the bank of "
+            "`benchmarks.accuracy`, and what was learned over tables is that without the table and its "
+            "relatives (`--bank`).",
             "",
             table(head, lines),
             "",

@@ -53,6 +53,6 @@ def pooled_ece(rows: list[dict[str, Any]]) -> float:
 def read(path: Path) -> list[dict[str, Any]]:
     """Finished fits: names of tables, and numbers."""
     return [
-        {name: value if name == "data" else float(value) for name, value in row.items()}
+        {name: value if name in ("data", "suite") else float(value) for name, value in row.items()}
         for row in records.read(path)
     ]

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from semigen import columns
 from semigen.cli.console import Output
 from semigen.cli.predictions import count_predictions, predict_table, probabilities_of, readable
 from semigen.cli.reading import say_source
@@ -27,6 +28,7 @@ from semigen.cli.recipes import DEEP, Judged, Options, Recipe, learn_model
 from semigen.cli.report import say_result, training_notes, verdict_text
 from semigen.cli.sampled import stream_of
 from semigen.cli.sources import ImageSource, Source
+from semigen.columns import ReadTable
 from semigen.common.progress import Progress
 from semigen.data.labels import class_columns
 from semigen.exceptions import (
@@ -205,14 +207,15 @@ def _evidence(judged: Judged, source: Source, predictions: pa.Table) -> Evidence
 def _studied(source: Source, options: Options, output: Output) -> dict[str, Any]:
     """Advice on the unlabeled rows, and learning curves; a note where there cannot be one."""
     found: dict[str, Any] = {}
-    given = (source.rows.features, source.labels.values)
+    features, labels = source.rows.features, source.labels.values
+    read = ReadTable(*columns.learn(features, source.kinds, sparse=True)) if source.kinds else features
     for name, title, make in (
-        ("advice", "advising", partial(advise, kinds=source.kinds)),
-        ("learning_curve", "forecasting", forecast),
+        ("advice", "advising", partial(advise, features, kinds=source.kinds)),
+        ("learning_curve", "forecasting", partial(forecast, read)),
     ):
         try:
-            with output.warnings_as_notes(), output.progress(title) as progress:
-                made = make(*given, unlabeled=None, random_state=options.seed, progress=progress)
+            with output.warnings_as_notes(ColumnWarning), output.progress(title) as progress:
+                made = make(labels, unlabeled=None, random_state=options.seed, progress=progress)
             found[name] = made.to_dict()
         except SemigenError as error:
             output.note(f"no {name.replace('_', ' ')}: {error}")

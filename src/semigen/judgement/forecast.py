@@ -19,10 +19,12 @@ from semigen.common.threads import map_threads
 from semigen.comparison.record import stated_seed
 from semigen.data.labels import UNLABELED_PATTERN, Labels, encode
 from semigen.data.rows import take_rows
+from semigen.ensemble.auto import AutoClassifier
 from semigen.estimators.adapters import class_proba, fit_classifier
-from semigen.evaluation.intervals import CONFIDENCE, TAIL, Estimate, of_share
+from semigen.evaluation.intervals import CONFIDENCE, Estimate, of_share
 from semigen.evaluation.splits import count_testable, stratified_folds
 from semigen.exceptions import LabelError, ParameterError
+from semigen.judgement.crossovers import Crossover, Elsewhere, crossover, in_words, with_more_labels
 from semigen.judgement.curves import Posterior, measure, power_laws, zero_line
 from semigen.mixture import MixtureClassifier
 from semigen.representation import HybridClassifier, MixtureEnsembleFeatures, PlainColumns
@@ -35,8 +37,6 @@ FRACTIONS = (0.25, 0.5, 1.0)
 """Of the labels of a training part."""
 LEAST_TESTED = 10
 MOST_UNLABELED = 1000
-FAR = 10.0
-"""Times as many labels: as far as a crossover is looked for."""
 ALIKE = 0.1
 """Of the labels: models that change places within so many more are about as good as each other."""
 N_DRAWS = 4000
@@ -63,35 +63,6 @@ class Curve:
     exponent: Estimate
 
 
-@dataclass(frozen=True)
-class Crossover:
-    """When another model would be better than the one that is the best now.
-
-    Attributes
-    ----------
-    name, beside : str
-        The other model, and the best one now.
-    probability : float
-        That it happens with at most ten times as many labels; of 20 to 140 labels no better than a coin.
-    more_labels : float or None
-        How many more labels it takes (median); None: probably more than that, or it never happens.
-    low, high : float or None
-        The 95 % interval; None: more than nine times the labels there are, or never.
-    """
-
-    name: str
-    beside: str
-    probability: float
-    more_labels: float | None
-    low: float | None
-    high: float | None
-
-    @property
-    def says_nothing(self) -> bool:
-        """Whether the interval reaches from now to never, as that of few labels does."""
-        return self.low == 0 and self.high is None
-
-
 @dataclass(frozen=True, eq=False)
 class Forecast(Printed):
     """Learning curves over labels, and where they lead.
@@ -107,6 +78,9 @@ class Forecast(Printed):
         The model with the least expected error at the labels there are.
     crossovers : tuple of Crossover
         For each other model.
+    elsewhere : tuple of Elsewhere
+        How often supervised models were better than ``AutoClassifier`` on other tables, with as many labels
+        per class as there are and with 100; empty where models were given and it is none of them.
     random_state : int or None
     """
 
@@ -116,6 +90,7 @@ class Forecast(Printed):
     curves: tuple[Curve, ...]
     best: str
     crossovers: tuple[Crossover, ...]
+    elsewhere: tuple[Elsewhere, ...]
     random_state: int | None
     posterior: Posterior = field(repr=False)
 
@@ -178,7 +153,7 @@ class Forecast(Printed):
                     f"With about {one.more_labels:.0f} more labels the {one.name} model would overtake it "
                     f"(95 % interval: {one.low:.0f} to {high})."
                 )
-        return " ".join(dict.fromkeys(said))
+        return " ".join([*dict.fromkeys(said), *in_words(self.elsewhere)])
 
     @property
     def told(self) -> frozenset[str]:
@@ -217,6 +192,7 @@ class Forecast(Printed):
                 for one in self.curves
             ],
             "crossovers": [asdict(one) for one in self.crossovers],
+            "elsewhere": [asdict(one) for one in self.elsewhere],
             "sentence": self.sentence,
         }
 
@@ -302,9 +278,11 @@ def forecast(
         )
     rows, n_unlabeled = used_rows(labels, random_state)
     X, labels = take_rows(X, rows), labels.take(rows)
+    by_default = estimators is None
     estimators = default_models(X) if estimators is None else estimators
     if not isinstance(estimators, Mapping) or not estimators:
         raise ParameterError("estimators is no dict from names to classifiers: give one, or None.")
+    has_ensemble = by_default or any(isinstance(one, AutoClassifier) for one in estimators.values())
     names, sizes, errors = measured_curves(
         X, labels, estimators, min(n_splits, n_tested), n_repeats, random_state, n_jobs, progress
     )
@@ -327,7 +305,9 @@ def forecast(
         for i, name in enumerate(names)
         if i != best
     )
-    return Forecast(n_labeled, n_unlabeled, errors.shape[2], curves, names[best], crossovers, seed, posterior)
+    others = with_more_labels(n_labeled / len(labels.classes)) if has_ensemble else ()
+    about = n_labeled, n_unlabeled, errors.shape[2]
+    return Forecast(*about, curves, names[best], crossovers, others, seed, posterior)
 
 
 def measured_curves(
@@ -396,20 +376,6 @@ def used_rows(labels: Labels, random_state: Any) -> tuple[Rows, int]:
     if len(rest) > MOST_UNLABELED:
         kept = np.random.default_rng(random_state).choice(rest, MOST_UNLABELED, replace=False)
     return np.sort(np.concatenate([np.flatnonzero(labels.hard >= 0), kept])), len(rest)
-
-
-def crossover(name: str, beside: str, draws: Array, n_labeled: int) -> Crossover:
-    """From draws (n, 2 models, 2) of log error now and exponent, the other model's first."""
-    behind = draws[:, 0, 0] - draws[:, 1, 0]
-    gains = draws[:, 0, 1] - draws[:, 1, 1]
-    reached = np.divide(behind, gains, out=np.full(len(behind), np.inf), where=gains > 0)
-    log_times = np.where(behind <= 0, 0.0, reached)
-    within = log_times <= np.log(FAR)
-    more = np.where(within, n_labeled * np.expm1(np.where(within, log_times, 0.0)), np.inf)
-    value, low, high = (float(np.quantile(more, q, method="higher")) for q in (0.5, 1 - TAIL, TAIL))
-    probability = float(np.isfinite(more).mean())
-    median, least, most = (one if np.isfinite(one) else None for one in (value, low, high))
-    return Crossover(name, beside, probability, median, least, most)
 
 
 def _lower(share: float) -> str:

@@ -23,6 +23,7 @@ from semigen.exceptions import ColumnWarning, ConvergenceWarning, LabelError, Pa
 from semigen.judgement import diagnostics
 from semigen.judgement.diagnostics import ColumnFit, Gain, Half, Told
 from semigen.judgement.efficiency import efficiency
+from semigen.judgement.grids import Grid, grid
 from semigen.judgement.held_out import N_SPLITS, OutOfFold, count_repeats, cross_validated
 from semigen.mixture import MixtureClassifier
 from semigen.representation import PlainColumns
@@ -64,6 +65,10 @@ class Study:
     held_out : OutOfFold or None
         Of the mixture with each λ and of the discriminative models; None where no row could be held out.
     random_state : int
+    notes : tuple of str
+        On how the columns were read.
+    grid : Grid or None
+        All combinations of the values in the columns, if that is what the rows are.
     """
 
     table: ReadTable
@@ -75,6 +80,7 @@ class Study:
     held_out: OutOfFold | None
     random_state: int
     notes: tuple[str, ...] = field(default=())
+    grid: Grid | None = None
 
     @property
     def weights(self) -> tuple[float, ...]:
@@ -223,6 +229,7 @@ def study(
             f"X has {matrix.shape[0]} rows and y {len(labels)}: give one label or marker per row."
         )
     weight = np.ones(len(labels)) if weight is None else weight
+    combinations = grid(matrix[weight > 0])
     rows = _drawn(labels, weight, random_state)
     table, labels, weight = ReadTable(schema, matrix[rows]), labels.take(rows), weight[rows]
     if len(np.unique(labels.hard[labels.hard >= 0])) < len(labels.classes):
@@ -250,7 +257,8 @@ def study(
         forms = {"table": table, "plain": to_plain.transform(table)}
         held_out = cross_validated(models, forms, labels, weight, random_state, report)
     asked = MixtureClassifier(covariance=model.covariance) if estimator is None else estimator
-    return Study(table, labels, rows, to_plain, asked, fits, held_out, random_state, tuple(schema.notes))
+    notes = tuple(schema.notes)
+    return Study(table, labels, rows, to_plain, asked, fits, held_out, random_state, notes, combinations)
 
 
 class _Report:

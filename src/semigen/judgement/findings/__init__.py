@@ -6,7 +6,7 @@ from semigen.judgement.findings.density import density_fit
 from semigen.judgement.findings.drift import drift
 from semigen.judgement.findings.labels import classes_like_two, rare_classes, suspicious_labels, twins
 from semigen.judgement.findings.path import held_out_change, path_jump
-from semigen.judgement.findings.population import covariate_shift, label_shift, shuffled_columns
+from semigen.judgement.findings.population import combinations, covariate_shift, label_shift, shuffled_columns
 from semigen.judgement.findings.records import SEVERITIES, Finding, Look, Severity
 
 LOOKS: tuple[Look, ...] = (
@@ -16,6 +16,7 @@ LOOKS: tuple[Look, ...] = (
     drift,
     density_fit,
     label_equivalents,
+    combinations,
     covariate_shift,
     label_shift,
     shuffled_columns,

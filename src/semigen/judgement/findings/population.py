@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
@@ -56,6 +58,23 @@ def covariate_shift(study: Study) -> Finding | None:
     )
 
 
+def combinations(study: Study) -> Finding | None:
+    """Whether the rows are all combinations of the values in their columns, or most of them."""
+    found = study.grid
+    if found is None:
+        return None
+    all_of_them = found.n_rows == found.n_combinations
+    which = "all" if all_of_them else f"{found.n_rows:,} of the"
+    return Finding(
+        "combinations of values",
+        "caution",
+        asdict(found),
+        f"The rows are {which} {found.n_combinations:,} combinations of the values of {found.n_columns} "
+        "columns, each once, as in a planned experiment: which rows there are says nothing about the "
+        "classes, so unlabeled rows have nothing to teach.",
+    )
+
+
 def label_shift(study: Study) -> Finding | None:
     """Whether the unlabeled rows have other class shares, as the fit to the labeled rows sees them."""
     if len(study.labeled) < LEAST_LABELED:
@@ -102,7 +121,7 @@ def _spread(probs: Array, code: NDArray[np.intp], count: Array) -> Array:
 def shuffled_columns(study: Study) -> Finding | None:
     """Whether columns are correlated in the labeled rows but not in the unlabeled ones."""
     matrix = study.table.matrix
-    if issparse(matrix):
+    if issparse(matrix) or study.grid is not None:  # the columns of a grid are uncorrelated by design
         return None
     to_plain = study.to_plain
     schema = study.table.schema
