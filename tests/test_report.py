@@ -286,8 +286,8 @@ def test_advice_and_forecast_are_parts_of_their_own(auto):
     frame = pd.DataFrame(table.X, columns=table.feature_names)
     advice = Given(
         sentence="Use the rows <now>.",
-        recommendation={"kind": "hybrid", "estimator": "Hybrid()", "reason": "because"},
-        findings=[{"name": "clusters", "severity": "warning", "sentence": "They are not classes."}],
+        recommendation={"kind": "hybrid", "estimator": "Hybrid()", "reason": "because " * 100 + "it is."},
+        findings=[{"name": "clusters", "severity": "warning", "sentence": "They are not classes." * 50}],
     )
     at = [{"n_labels": n, "value": 3 / n, "low": 2 / n, "high": 4 / n} for n in (24, 48, 96)]
     curve = {"name": "mixture", "n_labels": [6, 12, 24], "error": at, "forecast": at}
@@ -301,7 +301,8 @@ def test_advice_and_forecast_are_parts_of_their_own(auto):
     rows = re.findall(r'<th scope="row">(.*?)</th><td class="n">(8|100)</td>', page.split("Other tables:")[1])
     assert rows == [(one.name, f"{one.per_class:.0f}") for one in with_more_labels(8)]
     assert "Use the rows &lt;now&gt;." in text
-    assert "They are not classes." in text
+    assert "because it is." in text  # sentences are whole, however long
+    assert "They are not classes." * 50 in text
     assert 'class="drawing learning_curve"' in text
     assert text.index("The unlabeled rows" if "The unlabeled" in text else "Too few") < text.index(
         "Use the rows"

@@ -80,7 +80,13 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"name": _name, "short": _short, "percent": _percent, "number": _number}
+    environment.filters |= {
+        "name": _name,
+        "said": visible,
+        "short": _short,
+        "percent": _percent,
+        "number": _number,
+    }
     return environment.get_template("report.html")
 
 
