@@ -314,6 +314,11 @@ def _no_share(model: Any) -> None:
         model.agreement_ = None
 
 
+def _scale_as_asked(model: Any) -> None:
+    if hasattr(model, "pool_"):
+        model.shared_scale_ = bool(model.shared_scale)
+
+
 def _all_there(model: Any) -> None:
     """The file does not say whether a time budget left anything out."""
     if any(name.endswith("_") for name in vars(model)):  # it is fitted
@@ -363,7 +368,11 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
     },
     3: {"MixtureClassifier": _one_power},
     4: {"AutoClassifier": _no_share},
-    5: {"MixtureClassifier": _none_silent, "PlainColumns": _scaled_indicators},
+    5: {
+        "AutoClassifier": _scale_as_asked,
+        "MixtureClassifier": _none_silent,
+        "PlainColumns": _scaled_indicators,
+    },
 }
 """What :func:`finish` does to objects of each older format, by the name of their class, to make them those of
 the next one."""
