@@ -82,7 +82,7 @@ def _template() -> Any:
     )
     environment.filters |= {
         "name": _name,
-        "said": visible,
+        "said": _said,
         "short": _short,
         "percent": _percent,
         "number": _number,
@@ -97,6 +97,11 @@ def _name(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return shortened(visible(str(value)), _MOST_NAME)
+
+
+def _said(sentence: str | None) -> str:
+    """A sentence, however long."""
+    return "–" if sentence is None else visible(sentence)
 
 
 def _short(name: Any) -> str:
