@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,6 +104,18 @@ def test_each_choice_of_a_list_is_a_flag(frame, cells):
     assert_array_equal(one.encoder.read("x", one.encoder.restore(matrix[:1])), matrix[:1])
 
 
+def test_cells_without_any_known_choice_are_told(frame):
+    schema, _ = learn(frame({"x": chosen(";")}))
+    for cells in (["red", "violet", "", "[]"], ["blue;violet", "green"]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            read(schema, frame({"x": cells}))
+    others = [cell.replace(";", ", ") for cell in chosen(";") if ";" in cell]
+    for cells in (["red", "violet", "pale"], others):
+        with pytest.warns(ColumnWarning, match=r"'x'.* none of the 5 options .*between them is ';'"):
+            read(schema, frame({"x": cells}))
+
+
 def test_other_text_with_separators_is_no_list_of_choices():
     few = [f"{'xyz'[j % 3]}, {'abc'[j % 7 % 3]}" for j in range(60)]
     prose = [" ".join(RNG.choice(["the", "cat,", "sat", "on", "a", "mat,"], 9)) for _ in range(60)]
@@ -113,6 +127,20 @@ def test_other_text_with_separators_is_no_list_of_choices():
     assert str(options_of(["a;b", "a", "b"] * 30)) == str(Options(";", ("a", "b")))
     other = [f"{cell};more {j}" if j % 20 == 0 else cell for j, cell in enumerate(chosen(";"))]
     assert set(options_of(other).options) == set(COLORS)  # what somebody wrote beside the list
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        ([f"{100 * (j % 26):,}" for j in range(300)], "number"),
+        ([f"${500 * (j % 79):,}" for j in range(300)], "number"),
+        (["0,5", "1", "1,5", "2", "2,5", "3,5", "?"] * 40, "number"),
+        (["40 minutes", *[f"{j % 4 + 1} hours, {j // 4 % 9} minutes" for j in range(300)]] * 2, "date"),
+    ],
+    ids=["thousands", "dollars", "halves", "durations"],
+)
+def test_numbers_and_durations_with_commas_are_no_choices(frame, cells, kind):
+    assert describe(frame({"x": cells}))[0].kind == kind
 
 
 def test_a_list_of_choices_asked_for_as_a_category_has_its_cells_for_levels(frame):

@@ -11,11 +11,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from semigen.columns.dates import dates_of_column
 from semigen.columns.encoders import Array, Encoder, as_texts
-from semigen.columns.numerals import FEW_LEVELS, is_filled
+from semigen.columns.numerals import FEW_LEVELS, is_filled, numerals_of_column
 from semigen.columns.tables import listing
+from semigen.common.notices import warn
 from semigen.common.text import quoted
-from semigen.exceptions import ColumnError
+from semigen.exceptions import ColumnError, ColumnWarning
 
 _NUMBER = re.compile(r"((?:(?<![^\s,;/x×*|'′(\[{])[+-])?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 _CODE = re.compile(r"(?<![\d.])(?<![eE][+-])0\d")
@@ -105,16 +107,25 @@ class Options(Encoder):
         return math.sqrt(len(self.options))
 
     def read(self, name: Any, cells: Sequence[Any]) -> Array:
-        """An option that is not known has no flag."""
+        """An option that is not known has no flag; a warning says if most cells have only such ones."""
         place = {option: j for j, option in enumerate(self.options)}
         found = np.zeros((len(cells), len(place)))
+        strange = []
         for row, text in enumerate(as_texts(cells)):
-            if not text.strip():
+            options = _split(text, self.separator)
+            known = [place[option] for option in options if option in place]
+            found[row, known] = 1
+            if options and not known:
+                strange.append(row)
+            elif not text.strip():
                 found[row] = np.nan
-                continue
-            for option in _split(text, self.separator):
-                if option in place:
-                    found[row, place[option]] = 1
+        if 2 * len(strange) > np.isfinite(found[:, 0]).sum():
+            warn(
+                f"most cells of column {name!r}, such as {quoted(cells[strange[0]])}, have none of the "
+                f"{len(place)} options of the fit, such as {self.options[0]!r} (between them is "
+                f"{self.separator!r}): they say next to nothing about the class.",
+                ColumnWarning,
+            )
         return found
 
     def restore(self, features: Array) -> list[Any]:
@@ -160,7 +171,8 @@ def options_of(cells: Sequence[Any]) -> Options | None:
     """The encoder of a column whose cells are choices of a list, as in surveys; None of other text.
 
     Cells have different numbers of options, none twice; the options are at most fifty and fewer than the
-    different cells, and a tenth of the cells at most has one that is in no other cell.
+    different cells, and a tenth of the cells at most has one that is in no other cell. Numbers such as 1,500
+    and dates are none.
     """
     texts = [text for text in as_texts(cells) if text.strip()]
     for separator in _SEPARATORS:
@@ -179,7 +191,8 @@ def options_of(cells: Sequence[Any]) -> Options | None:
             continue
         others = sum(n for text, n in count.items() if not known.keys() >= set(split[text]))
         if others <= _MOST_OTHERS * len(texts) and len(set(map(len, split.values()))) > 1:
-            return Options(separator, tuple(known))
+            is_other = numerals_of_column(texts) is not None or dates_of_column(texts) is not None
+            return None if is_other else Options(separator, tuple(known))
     return None
 
 

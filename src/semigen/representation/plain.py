@@ -26,7 +26,7 @@ RARE = 0.01
 """A column with a larger share of missing values gets an indicator column that says where they are."""
 FEWEST_PIXELS = 16
 FEWEST_GRAYS, GRAY_VALUES = 8, 257
-"""Different values of pixels: more than answers and genes have; 256 and one for what is missing in between."""
+"""Different values of pixels: more than answers have; at most 256 and one for what is missing in between."""
 LOOKED_AT = 2_000
 """Rows that are enough to see whether columns are pixels."""
 
