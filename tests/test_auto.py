@@ -613,6 +613,8 @@ def test_pixels_have_one_scale():
     ranged = (amounts - amounts.min(axis=0)) / np.ptp(amounts, axis=0)  # each by its own least and most
     flags = (rng.random((300, 24)) < np.where(np.arange(24) < 4, 0.01, 0.5)).astype(float)
     answers = rng.integers(1, 6, (300, 24)).astype(float)
+    genes = rng.binomial(2, np.where(np.arange(24) < 4, 0.001, 0.4), (300, 24)).astype(float)
+    genes[np.arange(24), np.arange(24)] = 2
     for rows, wanted in (
         (pixels, True),
         (pixels / 16, True),
@@ -624,6 +626,7 @@ def test_pixels_have_one_scale():
         (ranged, False),
         (flags, False),
         (answers, False),
+        (genes, False),
         (csr_array(pixels), False),
         (pixels * np.where(np.arange(24) < 12, 1, 50), False),
     ):

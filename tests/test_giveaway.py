@@ -191,6 +191,28 @@ def test_columns_in_which_labeled_rows_lie_apart_are_named_and_others_are_not(hi
         assert parting_columns(table, np.random.default_rng(seed).permutation(code)) == []
 
 
+def test_each_number_and_each_choice_of_a_cell_is_looked_at(history):
+    _, code = history
+    rng, known = np.random.default_rng(1), code >= 0
+    low, high = rng.integers(10, 99, len(code)), rng.integers(0, 9, len(code))
+    rest = [";".join(np.array(["a", "b", "c"])[row]) for row in rng.random((len(code), 3)) < 0.6]
+    said = [
+        f"{one};{'here' if there else 'there'}".strip(";") for one, there in zip(rest, known, strict=True)
+    ]
+    frame = pd.DataFrame(
+        {
+            "first": [f"{a}/{b}" for a, b in zip(np.where(known, 200, 100) + high, low, strict=True)],
+            "second": [f"{b}/{a}" for a, b in zip(np.where(known, 200, 100) + high, low, strict=True)],
+            "neither": [f"{b}/{a}" for a, b in zip(100 + high, low, strict=True)],
+            "choices": said,
+            "rest": rest,
+        }
+    )
+    table = ReadTable(*columns.learn(frame))
+    assert table.schema.kinds[:2] == ("number", "number")
+    assert parting_columns(table, code) == ["first", "second", "choices"]
+
+
 def test_a_handful_of_labels_does_not_lie_apart(history):
     frame, code = history
     table = ReadTable(*columns.learn(frame))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,6 +104,18 @@ def test_each_choice_of_a_list_is_a_flag(frame, cells):
     assert_array_equal(one.encoder.read("x", one.encoder.restore(matrix[:1])), matrix[:1])
 
 
+def test_cells_without_any_known_choice_are_told(frame):
+    schema, _ = learn(frame({"x": chosen(";")}))
+    for cells in (["red", "violet", "", "[]"], ["blue;violet", "green"]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            read(schema, frame({"x": cells}))
+    others = [cell.replace(";", ", ") for cell in chosen(";") if ";" in cell]
+    for cells in (["red", "violet", "pale"], others):
+        with pytest.warns(ColumnWarning, match=r"'x'.* none of the 5 options .*between them is ';'"):
+            read(schema, frame({"x": cells}))
+
+
 def test_other_text_with_separators_is_no_list_of_choices():
     few = [f"{'xyz'[j % 3]}, {'abc'[j % 7 % 3]}" for j in range(60)]
     prose = [" ".join(RNG.choice(["the", "cat,", "sat", "on", "a", "mat,"], 9)) for _ in range(60)]
@@ -113,6 +127,20 @@ def test_other_text_with_separators_is_no_list_of_choices():
     assert str(options_of(["a;b", "a", "b"] * 30)) == str(Options(";", ("a", "b")))
     other = [f"{cell};more {j}" if j % 20 == 0 else cell for j, cell in enumerate(chosen(";"))]
     assert set(options_of(other).options) == set(COLORS)  # what somebody wrote beside the list
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        ([f"{100 * (j % 26):,}" for j in range(300)], "number"),
+        ([f"${500 * (j % 79):,}" for j in range(300)], "number"),
+        (["0,5", "1", "1,5", "2", "2,5", "3,5", "?"] * 40, "number"),
+        (["40 minutes", *[f"{j % 4 + 1} hours, {j // 4 % 9} minutes" for j in range(300)]] * 2, "date"),
+    ],
+    ids=["thousands", "dollars", "halves", "durations"],
+)
+def test_numbers_and_durations_with_commas_are_no_choices(frame, cells, kind):
+    assert describe(frame({"x": cells}))[0].kind == kind
 
 
 def test_a_list_of_choices_asked_for_as_a_category_has_its_cells_for_levels(frame):
@@ -222,3 +250,54 @@ def test_documents_beside_choices_are_features_and_no_words(frame):
     assert set(learn(frame({"x": prose}), sparse=True)[0].kinds) == {"word"}
     schema, _ = learn(frame({"x": prose, "y": chosen(";")}), sparse=True)
     assert set(schema.kinds) == {"number", "flag"}
+
+
+# --- cells of strangers
+
+
+def test_what_is_restored_can_be_read_again(frame):
+    sizes = [f"{a}x{b} cm" for a, b in zip(UPPER - 120, LOWER - 80, strict=True)]
+    fruit = [f"banana ({a}, {b})" for a, b in zip(UPPER, LOWER, strict=True)]
+    for cells in (*(cells for _, _, cells in NUMBERS.values()), sizes, fruit):
+        schema, matrix = learn(frame({"x": cells}))
+        (one,) = schema.encoded
+        for numbers in (matrix, -matrix, matrix * 1e-20, matrix * 1e20):
+            again = one.encoder.restore(numbers)
+            assert_array_equal(one.encoder.read("x", again), numbers)
+            assert_array_equal(read(schema, frame({"x": again})), numbers)
+
+
+def test_telephone_numbers_after_a_word_are_no_several_numbers():
+    assert several_numbers([f"Tel {a} {b}" for a, b in zip(UPPER, LOWER, strict=True)]) is None
+
+
+def test_a_long_cell_is_shown_by_its_beginning(frame):
+    vectors = [f"[{', '.join(map(str, row))}]" for row in RNG.normal(size=(40, 500)).round(9)]
+    (found,) = describe(frame({"x": vectors}))
+    assert found.reason.startswith("becomes 500 numbers (as '[")
+    assert len(found.reason) < 150
+    weights, times = [f"{a} kg" for a in UPPER[:40]], [f"{a}m {a % 60}s" for a in UPPER[:40]]
+    table = {"x": vectors, "z": weights, "t": times, "s": NUMBERS["pressure"][2][:40]}
+    schema, _ = learn(frame(table))
+    for name in table:
+        with pytest.raises(ColumnError, match="row 1") as error:
+            read(schema, frame({**table, name: ["?", "a" * 9_999, *["?"] * 38]}))
+        assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("cells", "odd"),
+    [
+        (list(map(str, range(60))), "1" * 5_000),
+        ([f"{n // 60}:{n % 60:02d}" for n in range(60)], f"{'1' * 400}:00"),
+        ([f"{n // 7 + 1}m {n % 7}s" for n in range(60)], f"{'1m ' * 200_000}?"),
+        ([f"{n // 7 + 1}m {n % 7}s" for n in range(60)], f"5 m{' 1:11' * 50_000}\n?"),
+        (NUMBERS["pressure"][2], "1/" * 200_000),
+        (chosen(", "), "," * 500_000),
+    ],
+    ids=["digits", "clock", "units", "clocks", "numbers", "separators"],
+)
+def test_a_cell_of_a_stranger_stops_nothing(frame, cells, odd):
+    described = [describe(frame({"x": one}))[0] for one in ([odd, *cells], [*cells, odd])]
+    assert described[0] == described[1]
+    assert len(described[0].reason) < 200

@@ -248,6 +248,8 @@ def test_durations_in_text_are_those_of_a_type(frame, write):
     expected = learn(frame({"x": LASTS}), {"x": "date"})
     assert schema.names == expected[0].names
     assert_allclose(matrix, expected[1], atol=1e-10)
+    (one,) = schema.encoded
+    assert one.encoder.restore(matrix) == [dt.timedelta(seconds=int(x.total_seconds())) for x in LASTS]
 
 
 def test_numbers_of_one_unit_or_of_unknown_ones_are_no_durations():

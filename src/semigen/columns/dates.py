@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from semigen.columns.numerals import FEW_LEVELS, MOST_WORDS, SHARE_OF_WORDS
 from semigen.columns.tables import Series, is_missing
+from semigen.common.text import quoted
 from semigen.data.spelling import means_nothing
 from semigen.exceptions import ColumnError
 
@@ -27,6 +28,7 @@ _DAYS = (
 )  # fmt: skip
 _ENOUGH = 100
 """Cells that show whether a column is words."""
+_LONGEST = 100  # characters
 _MOST_FORMS, _SOME = 6, 300
 """Ways in which the dates of one column are written, and texts that tell the next one."""
 DURATION = "duration"
@@ -91,7 +93,7 @@ def dates_of_column(texts: Sequence[Any]) -> tuple[str, tuple[str, ...]] | None:
         if not all(isinstance(text, str) for text in some):
             return None
         count = Counter(text.strip() for text in some if not _is_gap(text))
-        alike = {text for text in count if _LOOKS_LIKE_DATE.fullmatch(text)}
+        alike = {text for text in count if len(text) <= _LONGEST and _LOOKS_LIKE_DATE.fullmatch(text)}
         if not alike or len(count) - len(alike) > MOST_WORDS:
             return None
     best: tuple[str, tuple[str, ...]] | None = None
@@ -226,7 +228,7 @@ def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
         return float((moment - EPOCH_DAY.date()).days)
     raise ColumnError(
         f"column {name!r} is read as dates such as {examples(form or '')}, and its cell in row {row} is "
-        f"{cell!r}.",
+        f"{quoted(cell)}.",
         "Write it that way, or as None if the date is missing.",
     )
 
@@ -240,8 +242,9 @@ def examples(form: str) -> str:
 
 def _duration(text: str) -> dt.timedelta | None:
     """The time that a text such as 3m 28s or 1 day 02:30 says."""
-    days, rest, units = 0.0, text.replace(" and ", " "), []
-    while found := _PART.match(rest):
+    days, rest = 0.0, text.replace(" and ", " ")
+    units: list[str] = []
+    while (found := _PART.match(rest)) and found[2] not in units:
         days += float(found[1].replace(",", ".")) * _UNITS[found[2]]
         units.append(found[2])
         rest = rest[found.end() :].lstrip(" ,")
@@ -250,12 +253,9 @@ def _duration(text: str) -> dt.timedelta | None:
         days += (-1 if clock[1] == "-" else 1) * seconds / 86400
         rest = ""
     months = "m" in units and any(_UNITS[unit] > 300 for unit in units)  # 1y 6m
-    if rest or not (units or clock) or months or len(set(units)) < len(units):
+    if rest or not (units or clock) or months:
         return None
-    try:
-        return dt.timedelta(days)
-    except OverflowError:
-        return None
+    return dt.timedelta(days)
 
 
 def _moment(text: str, form: str) -> dt.datetime | dt.time | dt.timedelta | None:
@@ -269,5 +269,5 @@ def _moment(text: str, form: str) -> dt.datetime | dt.time | dt.timedelta | None
             return dt.datetime.fromisoformat(text)
         found = dt.datetime.strptime(text, form)
         return found if "%d" in form or "%Y" in form else found.time()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -23,6 +23,7 @@ from semigen.columns.dates import DURATION, EPOCH_DAY, as_days, dates_of_column,
 from semigen.columns.numerals import Numerals, are_missing, gap_of, numerals_of_column, plain_number
 from semigen.columns.tables import is_missing
 from semigen.common.notices import warn
+from semigen.common.text import quoted
 from semigen.exceptions import ColumnError, ColumnWarning
 
 Array = NDArray[np.float64]
@@ -194,9 +195,10 @@ class DateEncoder(Encoder):
         return np.column_stack(parts)
 
     def restore(self, features: Array) -> list[Any]:
-        """Times to the second."""
+        """Times and durations to the second."""
         seconds = np.rint(features[:, 0] * 86400)
-        return [None if s != s else EPOCH_DAY + np.timedelta64(int(s), "s").item() for s in seconds.tolist()]
+        begin = EPOCH_DAY - EPOCH_DAY if DURATION in (self.form or "") else EPOCH_DAY
+        return [None if s != s else begin + np.timedelta64(int(s), "s").item() for s in seconds.tolist()]
 
     def __str__(self) -> str:
         cycles = "".join(f", {cycle} (sine, cosine)" for cycle in self.cycles)
@@ -232,9 +234,9 @@ class NumberEncoder(Encoder):
         numbers, odd = self.numerals.read_column(texts)
         if odd:
             raise ColumnError(
-                f"column {name!r} is numbers in the model, such as {self.example!r}, and {len(odd)} of its "
-                f"{len(cells)} cells are none: the first is {cells[odd[0]]!r} in row {odd[0]}. Correct it, "
-                "or write None if the value is missing."
+                f"column {name!r} is numbers in the model, such as {quoted(self.example)}, and {len(odd)} of "
+                f"its {len(cells)} cells are none: the first is {quoted(cells[odd[0]])} in row {odd[0]}. "
+                "Correct it, or write None if the value is missing."
             )
         return np.array(numbers, dtype=np.float64)[:, None]
 
@@ -246,7 +248,8 @@ class NumberEncoder(Encoder):
         gap = are_missing(words) if words else ""
         if gap and plain_number(self.example) is not None:
             return f"numbers ({gap})"
-        return f"numbers ({self.example!r} is {self.numerals.read(self.example):,.10g}{gap and ', '}{gap})"
+        number = f"{self.numerals.read(self.example):,.10g}"
+        return f"numbers ({quoted(self.example)} is {number}{gap and ', '}{gap})"
 
 
 @dataclass(frozen=True, eq=False)

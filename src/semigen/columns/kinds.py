@@ -30,6 +30,7 @@ from semigen.columns.several import options_of, several_numbers
 from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Series, as_floats, filled_cells
 from semigen.columns.vectors import LISTS, wide_frame
+from semigen.common.text import quoted
 from semigen.data.spelling import spelled_alike
 from semigen.exceptions import ColumnError
 
@@ -51,6 +52,7 @@ _LONGEST_LEVEL = 60  # characters
 _SHARE_OF_NUMBERS = 0.9  # of a column of text that is not one of levels such as 2, 4, more
 _MOST_WORDS_OF_ID = 2
 _LEAST_ROWS_FOR_ORDER = 10
+_MOST_DIGITS = 300  # of numbers that may count rows
 _DATES = 1_000  # that tell in which cycles a column has its place
 _LOOKS_LIKE_ID = re.compile(
     r"(^|.*[\W_])(ids?|uuid|guid|key|index|idx|rowid)$|^(ids?|uuid|guid)[\W_]|.*[a-z](Id|ID)$"
@@ -264,7 +266,7 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
         return "empty", EMPTY
     if n_distinct == 1:
         which = "every row" if len(filled) == n_rows else "every filled cell"
-        return "constant", f"{which} has the value {filled.to_list()[0]!r}"
+        return "constant", f"{which} has the value {quoted(filled.to_list()[0])}"
     if kind in ("number", "count") and _is_numeric_id(name, filled, n_distinct, n_rows):
         return "id", ID_NUMBER
     if kind == "text":
@@ -333,6 +335,8 @@ def is_id_text(cells: Sequence[str], n_distinct: int, n_rows: int) -> bool:
     if n_distinct < n_rows or any(len(cell.split()) > _MOST_WORDS_OF_ID for cell in cells):
         return False
     if all(cell.isdecimal() for cell in cells):
+        if max(map(len, cells)) > _MOST_DIGITS:
+            return False
         numbers = list(map(int, cells))
         return len(numbers) >= _LEAST_ROWS_FOR_ORDER and _counts_rows(numbers)
     return 2 * sum(plain_number(cell.replace(",", ".", 1)) is not None for cell in cells) <= len(cells)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
+from semigen.common.text import quoted
 from semigen.data.spelling import means_nothing
 
 _SPACES = "  '’\u00a0\u202f\u2009"  # between groups of digits
@@ -102,7 +103,7 @@ class Numerals:
 
 def are_missing(words: Sequence[str]) -> str:
     """What is said of cells that are words and no numbers or dates."""
-    return f"{', '.join(map(repr, words))} {'is' if len(words) == 1 else 'are'} missing"
+    return f"{', '.join(map(quoted, words))} {'is' if len(words) == 1 else 'are'} missing"
 
 
 def _unit(cells: Sequence[str]) -> str:

@@ -7,17 +7,19 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from semigen.columns.dates import dates_of_column
 from semigen.columns.encoders import Array, Encoder, as_texts
-from semigen.columns.numerals import FEW_LEVELS, is_filled
+from semigen.columns.numerals import FEW_LEVELS, is_filled, numerals_of_column
 from semigen.columns.tables import listing
-from semigen.exceptions import ColumnError
+from semigen.common.notices import warn
+from semigen.common.text import quoted
+from semigen.exceptions import ColumnError, ColumnWarning
 
-_NUMBER = re.compile(r"(?:(?<![^\s,;(\[{])[+-])?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"((?:(?<![^\s,;/x×*|'′(\[{])[+-])?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 _CODE = re.compile(r"(?<![\d.])(?<![eE][+-])0\d")
 _BEFORE = re.compile(r"(?:[^\W\d_]+ )?|(?:[^\W\d_]+ ?)?[(\[{] ?")
 _BRACKET = re.compile(r"(?<=[(\[{]) | (?=[)\]}])")
@@ -63,8 +65,8 @@ class SeveralNumbers(Encoder):
                 if marks != self.marks:
                     raise ColumnError(
                         f"column {name!r} is {len(self.marks) - 1} numbers a cell in the model, such as "
-                        f"{self.example!r}, and its cell in row {row} is {cells[row]!r}: correct it, or "
-                        "write None if it is missing."
+                        f"{quoted(self.example)}, and its cell in row {row} is {quoted(cells[row])}: "
+                        "correct it, or write None if it is missing."
                     )
             found[row] = known[text]
         return found
@@ -73,11 +75,11 @@ class SeveralNumbers(Encoder):
         """Numbers between their marks; None where one is missing."""
         rows = ([repr(number).removesuffix(".0") for number in row] + [""] for row in features.tolist())
         pairs = (zip(self.marks, row, strict=True) for row in rows)
-        found = ("".join(f"{mark}{number}" for mark, number in row) for row in pairs)
-        return [None if "nan" in cell else cell for cell in found]
+        found = ["".join(f"{mark}{number}" for mark, number in row) for row in pairs]
+        return [None if (row != row).any() else cell for row, cell in zip(features, found, strict=True)]
 
     def __str__(self) -> str:
-        return f"{len(self.marks) - 1} numbers (as {self.example!r} has)"
+        return f"{len(self.marks) - 1} numbers (as {quoted(self.example)} has)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,16 +107,25 @@ class Options(Encoder):
         return math.sqrt(len(self.options))
 
     def read(self, name: Any, cells: Sequence[Any]) -> Array:
-        """An option that is not known has no flag."""
+        """An option that is not known has no flag; a warning says if most cells have only such ones."""
         place = {option: j for j, option in enumerate(self.options)}
         found = np.zeros((len(cells), len(place)))
+        strange = []
         for row, text in enumerate(as_texts(cells)):
-            if not text.strip():
+            options = _split(text, self.separator)
+            known = [place[option] for option in options if option in place]
+            found[row, known] = 1
+            if options and not known:
+                strange.append(row)
+            elif not text.strip():
                 found[row] = np.nan
-                continue
-            for option in _split(text, self.separator):
-                if option in place:
-                    found[row, place[option]] = 1
+        if 2 * len(strange) > np.isfinite(found[:, 0]).sum():
+            warn(
+                f"most cells of column {name!r}, such as {quoted(cells[strange[0]])}, have none of the "
+                f"{len(place)} options of the fit, such as {self.options[0]!r} (between them is "
+                f"{self.separator!r}): they say next to nothing about the class.",
+                ColumnWarning,
+            )
         return found
 
     def restore(self, features: Array) -> list[Any]:
@@ -150,7 +161,8 @@ def several_numbers(cells: Sequence[Any]) -> SeveralNumbers | None:
     if found is None or len(distinct) <= FEW_LEVELS:
         return None
     with_points = 2 * sum("." in text for text in distinct) >= len(distinct)
-    if not with_points and not found[0] and not {",", " "}.isdisjoint(found):
+    in_brackets = found[0].rstrip().endswith(("(", "[", "{"))
+    if not with_points and not in_brackets and not {",", " "}.isdisjoint(found):
         return None  # 52,52 may be one number, and 555 1234 that of a telephone
     return SeveralNumbers(found, next(iter(distinct)).strip())
 
@@ -159,7 +171,8 @@ def options_of(cells: Sequence[Any]) -> Options | None:
     """The encoder of a column whose cells are choices of a list, as in surveys; None of other text.
 
     Cells have different numbers of options, none twice; the options are at most fifty and fewer than the
-    different cells, and a tenth of the cells at most has one that is in no other cell.
+    different cells, and a tenth of the cells at most has one that is in no other cell. Numbers such as 1,500
+    and dates are none.
     """
     texts = [text for text in as_texts(cells) if text.strip()]
     for separator in _SEPARATORS:
@@ -178,7 +191,8 @@ def options_of(cells: Sequence[Any]) -> Options | None:
             continue
         others = sum(n for text, n in count.items() if not known.keys() >= set(split[text]))
         if others <= _MOST_OTHERS * len(texts) and len(set(map(len, split.values()))) > 1:
-            return Options(separator, tuple(known))
+            is_other = numerals_of_column(texts) is not None or dates_of_column(texts) is not None
+            return None if is_other else Options(separator, tuple(known))
     return None
 
 
@@ -192,11 +206,8 @@ def _known(count: Mapping[str, int], separator: str) -> dict[str, int]:
 
 def _parts(text: str) -> tuple[tuple[str, ...], list[float]]:
     """What stands around the numbers of a text, one space for several, and the numbers."""
-    text = _BRACKET.sub("", " ".join(text.split()))
-    found = list(_NUMBER.finditer(text))
-    ends = [0, *(place for one in found for place in one.span()), len(text)]
-    marks = [text[begin:end] for begin, end in list(pairwise(ends))[::2]]
-    return tuple(marks), [float(one[0]) for one in found]
+    parts = _NUMBER.split(_BRACKET.sub("", " ".join(text.split())))
+    return tuple(parts[::2]), list(map(float, parts[1::2]))
 
 
 def _are_marks(marks: Sequence[str]) -> bool:

@@ -25,6 +25,11 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def quoted(cell: object, most: int = 80) -> str:
+    """A cell in quotes, of a long one (a vector or a page, say) its beginning."""
+    return repr(shortened(cell, most)) if isinstance(cell, str) else shortened(repr(cell), most)
+
+
 def in_short(name: str, most: int = 60) -> str:
     """The name of a column, of a long one (the text of a question, say) its beginning and its end."""
     return (

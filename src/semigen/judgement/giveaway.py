@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from scipy.stats import rankdata
 
 from semigen.columns import ReadTable
+from semigen.columns.schema import Input
 from semigen.columns.tables import listing
 
 Array = NDArray[np.float64]
@@ -104,11 +105,12 @@ def parting_columns(table: ReadTable, code: Rows) -> list[Any]:
         return []
     if FAR * np.sqrt((n + m + 1) / (12 * n * m)) > 0.5 - OVERLAP:
         return []
-    found = []
-    for one in table.schema.inputs:
-        values = np.asarray(table.matrix[:, one.first], dtype=np.float64)
-        is_text = one.encoded is not None and one.encoded.kind == "text"
-        if is_text or table.schema.kinds[one.first] in ("category", "flag"):
+    found: dict[Any, None] = {}
+    for one, j in _values_of(table):
+        values = np.asarray(table.matrix[:, j], dtype=np.float64)
+        is_level = table.schema.kinds[j] in ("category", "flag")
+        is_text = not is_level and one.encoded is not None and one.encoded.kind == "text"
+        if is_text or is_level:
             values = np.isnan(values).astype(np.float64) if is_text else values
             common = np.isin(np.nan_to_num(values[known], nan=-1), np.nan_to_num(values[~known], nan=-1))
             overlap = common.mean()
@@ -117,8 +119,19 @@ def parting_columns(table: ReadTable, code: Rows) -> list[Any]:
             above = (ranks[known].sum() - n * (n + 1) / 2) / (n * m)
             overlap = min(above, 1 - above)
         if overlap <= OVERLAP:
-            found.append(one.name)
-    return found
+            found[one.name] = None
+    return list(found)
+
+
+def _values_of(table: ReadTable) -> Iterator[tuple[Input, int]]:
+    """The columns of a table, with each column of the matrix that is one of its values."""
+    for one in table.schema.inputs:
+        encoded = one.encoded
+        several = encoded is not None and (
+            encoded.kind == "number" or table.schema.kinds[one.first] == "flag"
+        )  # the first of a date is its time, and all of a text are missing in the same rows
+        for j in encoded.columns if encoded is not None and several else (one.first,):
+            yield one, j
 
 
 def parting_sentence(names: Sequence[str]) -> str:

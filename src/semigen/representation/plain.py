@@ -25,8 +25,8 @@ CLIP = 4.0
 RARE = 0.01
 """A column with a larger share of missing values gets an indicator column that says where they are."""
 FEWEST_PIXELS = 16
-GRAY_VALUES = 257
-"""Different values of pixels, at most: 256 and one for what is missing in between."""
+FEWEST_GRAYS, GRAY_VALUES = 8, 257
+"""Different values of pixels: more than answers have; at most 256 and one for what is missing in between."""
 LOOKED_AT = 2_000
 """Rows that are enough to see whether columns are pixels."""
 
@@ -42,7 +42,7 @@ def look_like_pixels(matrix: Any) -> bool:
         return False
     some = np.asarray(matrix[evenly(len(matrix), LOOKED_AT)], dtype=np.float64)
     values = np.unique(some)
-    if not 2 < len(values) <= GRAY_VALUES or not np.isfinite(values).all():
+    if not FEWEST_GRAYS <= len(values) <= GRAY_VALUES or not np.isfinite(values).all():
         return False
     black, white = values[0], values[-1]
     spread = some.std(axis=0)
