@@ -12,9 +12,9 @@ hundred is a tenth of the time that a first prediction takes."""
 
 def main() -> None:
     """Run the command line, which takes a while to load, ready for an interrupt from the first moment."""
-    interrupts.listen()
     gc.set_threshold(_NEW_OBJECTS)
     try:
+        interrupts.listen()
         from semigen.cli import main as run
 
         run()

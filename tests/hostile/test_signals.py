@@ -25,8 +25,8 @@ CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 # A shell that runs the tests in the background has their processes ignore Ctrl-C.
 CODE = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from semigen.__main__ import main; from semigen.common import interrupts; interrupts.listen(); "
-    "print('listening', flush=True); main()"
+    "from semigen.__main__ import main; from semigen.common import interrupts; listen = interrupts.listen; "
+    "interrupts.listen = lambda: (listen(), print('listening', flush=True)); main()"
 )
 COMMANDS = {
     "fit": ["fit", "data.csv", "--target", "y", "--model", "mixture", "--out", "out"],
