@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from semigen.arrays.pieces import evenly
 from semigen.columns.dates import date_cells, dates_of_column, is_date
-from semigen.columns.encoders import is_prose, learn_date, learn_numbers
+from semigen.columns.encoders import is_prose, learn_date
 from semigen.columns.numerals import (
     Numerals,
     are_digits,
@@ -26,7 +26,7 @@ from semigen.columns.numerals import (
     numerals_of_column,
     plain_number,
 )
-from semigen.columns.several import options_of, several_numbers
+from semigen.columns.several import learn_one_or_several, options_of, several_numbers
 from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Series, as_floats, filled_cells
 from semigen.columns.vectors import LISTS, wide_frame
@@ -274,8 +274,7 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
     if kind == "date":
         return kind, _told_of_dates(name, filled)
     if kind == "number" and not filled.dtype.is_numeric():
-        cells = filled_cells(series)
-        return kind, f"becomes {learn_numbers(cells) or several_numbers(cells)}"
+        return kind, f"becomes {learn_one_or_several(filled_cells(series))}"
     if kind == "category" and (same := spelled_alike(sorted(filled.unique().to_list(), key=str))):
         alike = ", ".join(map(repr, sorted(same[0])))
         return kind, f"{alike} differ only by spaces or case{', and so do others' if len(same) > 1 else ''}"

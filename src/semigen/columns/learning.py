@@ -12,7 +12,7 @@ from scipy.sparse import issparse
 
 from semigen.columns.checks import Matrix, check_sparse, checked, wish
 from semigen.columns.dates import date_cells
-from semigen.columns.encoders import Encoded, Encoder, learn_date, learn_numbers, learn_text
+from semigen.columns.encoders import Encoded, Encoder, learn_date, learn_text
 from semigen.columns.kinds import (
     EMPTY,
     ENCODED,
@@ -31,7 +31,7 @@ from semigen.columns.levels import Levels, declared_levels, find_levels
 from semigen.columns.numerals import are_digits
 from semigen.columns.reading import as_table, read_array, read_columns, read_sparse
 from semigen.columns.schema import ReadTable, Schema
-from semigen.columns.several import options_of, several_numbers
+from semigen.columns.several import learn_one_or_several, options_of
 from semigen.columns.sparse import as_dense, as_words
 from semigen.columns.standins import stand_ins
 from semigen.columns.tables import Frame, Series, filled_cells, hint, listing, plain_name, positions
@@ -226,8 +226,7 @@ def _learn_column(name: Any, kind: Kind, series: Series, *, words: bool, alone: 
     if kind == "date":
         return name, kind, None, learn_date(name, date_cells(series))
     if kind == "number" and kind_by_type(series) == "text":
-        cells = series.to_list()
-        return name, kind, None, learn_numbers(cells) or several_numbers(cells)
+        return name, kind, None, learn_one_or_several(series.to_list())
     return name, kind, None, None
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from semigen.columns.dates import dates_of_column
-from semigen.columns.encoders import Array, Encoder, as_texts
+from semigen.columns.encoders import Array, Encoder, as_texts, learn_numbers
 from semigen.columns.numerals import FEW_LEVELS, is_filled, numerals_of_column
 from semigen.columns.tables import listing
 from semigen.common.notices import warn
@@ -137,6 +137,11 @@ class Options(Encoder):
 
     def __str__(self) -> str:
         return f"a flag for each of its {len(self.options)} options ({listing(self.options, 4)})"
+
+
+def learn_one_or_several(cells: Sequence[Any]) -> Encoder | None:
+    """The encoder of a column of numbers in text: one in a cell, or several; None of other text."""
+    return learn_numbers(cells) or several_numbers(cells)
 
 
 def several_numbers(cells: Sequence[Any]) -> SeveralNumbers | None:

@@ -261,8 +261,10 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             n_unlabeled = source.rows.where(~labels.pattern_labeled).n_rows
             n_labeled = source.rows.n_rows - n_unlabeled
         table = ReadTable(self.schema_, matrix)
-        pixels = "category" not in schema.kinds and look_like_pixels(matrix)
-        self.shared_scale_ = pixels if self.shared_scale == "auto" else bool(self.shared_scale)
+        if self.shared_scale == "auto":
+            self.shared_scale_ = "category" not in schema.kinds and look_like_pixels(matrix)
+        else:
+            self.shared_scale_ = bool(self.shared_scale)
         kept = Kept.of(self, source, Data(matrix, labels, weight), seed)
         run = at_once if kept is None else kept.run
         mixtures = MixtureEnsembleFeatures(

@@ -1,12 +1,10 @@
-"""Columns that give the label away, and columns that tell which rows have one."""
+"""Columns that give the label away."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from semigen.common.plain import plain
 from semigen.judgement.findings.records import Finding
-from semigen.judgement.giveaway import parting_columns, sentence, telling_columns
+from semigen.judgement.giveaway import sentence, telling_columns
 from semigen.judgement.study import Study
 
 
@@ -21,8 +19,3 @@ def telling(study: Study) -> Finding | None:
         {"columns": [plain(one) for one in names]},
         sentence([repr(one) for one in names]),
     )
-
-
-def parted(study: Study) -> list[Any]:
-    """Names of the columns in which labeled and unlabeled rows hardly overlap."""
-    return [plain(one) for one in parting_columns(study.table, study.labels.hard)]

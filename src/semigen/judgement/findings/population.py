@@ -11,10 +11,11 @@ from scipy.stats import chi2
 
 from semigen.columns import ReadTable
 from semigen.columns.tables import listing
+from semigen.common.plain import plain
 from semigen.ensemble.held_out import shares_of_rows
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
-from semigen.judgement.findings.columns import parted
 from semigen.judgement.findings.records import Finding, percent
+from semigen.judgement.giveaway import parting_columns
 from semigen.judgement.study import Study
 
 Array = NDArray[np.float64]
@@ -39,7 +40,7 @@ def covariate_shift(study: Study) -> Finding | None:
     }
     if told.z > LIKELY or of_means > LIKELY:
         grave = (told.z > CLEAR and told.auc > 0.7) or of_means > CLEAR
-        names = parted(study)
+        names = [plain(one) for one in parting_columns(study.table, study.labels.hard)]
         where = f" They hardly overlap in {listing(list(map(repr, names)))}." if names else ""
         return Finding(
             "labeled and unlabeled rows",
