@@ -210,6 +210,10 @@ HEADS = {
     "a|b\n1|2\n": "|",
     'a,"b;c;d"\n1,2\n': ",",
     "only\n1\n2\n": ",",
+    '"size\nin cm";y\n1,5;2\n2,5;3\n': ";",
+    '"a, all\nof it"\tb\n"x\ny"\t2\n': "\t",
+    "a;note, long\n" + '1;"some\nthing, that\ntakes\nlines"\n' * 9: ";",
+    "inch,kg;y\n" + '5";1\n' * 3: ";",
 }
 
 

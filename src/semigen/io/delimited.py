@@ -7,7 +7,7 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -357,13 +357,24 @@ def _separator(head: str, *, whole: bool) -> str:
     The last line of a head that is not the whole table may be cut, and does not count.
     """
     lines = head.splitlines()
-    lines = lines[: len(lines) if whole else max(1, len(lines) - 1)][:_ROWS_FOR_SEPARATOR]
-    in_header = [mark for mark in _SEPARATORS if mark in lines[0]]
+    lines = lines[: len(lines) if whole else max(1, len(lines) - 1)]
+    tables = [list(itertools.islice(rows, _ROWS_FOR_SEPARATOR)) for rows in (lines, _joined(lines))]
+    found = [(rows, [mark for mark in _SEPARATORS if mark in rows[0]]) for rows in tables if rows]
     for strict in (True, False):  # strict: a quoted cell ends at its mark, so the other marks are part of it
-        for mark in reversed(in_header):
-            if _is_even(lines, mark, strict=strict):
-                return mark
-    return in_header[0] if in_header else ","
+        for rows, in_header in found:
+            for mark in reversed(in_header):
+                if _is_even(rows, mark, strict=strict):
+                    return mark
+    return next((in_header[0] for _, in_header in found if in_header), ",")
+
+
+def _joined(lines: Iterable[str]) -> Iterator[str]:
+    """Rows of which cells in quotation marks may have line breaks, which become spaces."""
+    row, n_marks = "", 0
+    for line in lines:
+        row, n_marks = f"{row} {line}" if n_marks % 2 else line, n_marks + line.count('"')
+        if n_marks % 2 == 0:
+            yield row
 
 
 def _is_even(lines: Sequence[str], mark: str, *, strict: bool) -> bool:
