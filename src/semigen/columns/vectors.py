@@ -18,6 +18,7 @@ from semigen.exceptions import ColumnError
 
 LISTS = (list, tuple, np.ndarray)
 _LISTS_OF_TEXT = (*LISTS, set, frozenset)
+_JSON = json.JSONEncoder(ensure_ascii=False)
 _NUMBERED = re.compile(r"\[\d+\]$")
 
 
@@ -89,6 +90,8 @@ def numbers_of(series: Series) -> NDArray[Any] | None:
 def texts_of(series: Series) -> list[str | None] | None:
     """Lists, tuples or sets of text as ``["red", "blue"]``, None if one is missing; None of other cells."""
     cells = series.to_list()
+    if not isinstance(next((cell for cell in cells if not is_missing(cell)), None), _LISTS_OF_TEXT):
+        return None
     there = [cell for cell in cells if not is_missing(cell)]
     if not all(isinstance(cell, _LISTS_OF_TEXT) for cell in there) or not any(map(len, there)):
         return None
@@ -100,7 +103,7 @@ def texts_of(series: Series) -> list[str | None] | None:
 def as_text(options: Collection[str]) -> str:
     """A list of text in one cell: JSON, a set in the order of its texts."""
     found = sorted(options) if isinstance(options, set | frozenset) else list(options)
-    return json.dumps(found, ensure_ascii=False)
+    return _JSON.encode(found)
 
 
 def _with(frame: Frame, columns: Sequence[Series]) -> Frame:
