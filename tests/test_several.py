@@ -108,7 +108,7 @@ def test_each_choice_of_a_list_is_a_flag(frame, cells):
 
 @pytest.mark.parametrize("make", [list, tuple, set, np.array, json.dumps, str], ids=lambda one: one.__name__)
 def test_lists_of_text_are_choices_however_they_are_given(make):
-    colors = ("red", "light, blue", "[green]", "it's; dark", "pink")
+    colors = ("red", "light, blue", "[gr\u00fcn]", "it's; dark", 'C:\\d "x"')
     options = [list(np.array(colors)[row]) for row in CHOSEN]
     cells = [make([str(one) for one in row]) for row in options]
     names = [f"x: {color}" for color in colors]
@@ -317,8 +317,10 @@ def test_a_long_cell_is_shown_by_its_beginning(frame):
         ([f"{n // 7 + 1}m {n % 7}s" for n in range(60)], f"5 m{' 1:11' * 50_000}\n?"),
         (NUMBERS["pressure"][2], "1/" * 200_000),
         (chosen(", "), "," * 500_000),
+        (chosen("', '", "['{}']"), "['" * 200_000),
+        (chosen("', '", "['{}']"), "[" + '"a", ' * 200_000),
     ],
-    ids=["digits", "clock", "units", "clocks", "numbers", "separators"],
+    ids=["digits", "clock", "units", "clocks", "numbers", "separators", "open lists", "a long list"],
 )
 def test_a_cell_of_a_stranger_stops_nothing(frame, cells, odd):
     described = [describe(frame({"x": one}))[0] for one in ([odd, *cells], [*cells, odd])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import json
 import math
 import re
 from collections import Counter
@@ -34,7 +34,8 @@ _ENOUGH, _SOME = 100, 2_000
 _LEAST_SEVERAL, _MOST_OTHERS = 0.1, 0.1
 """Shares of the cells with more than one option, and of those with one that is rare."""
 _QUOTES = " \t\"'"
-_LIST = re.compile(r"""\[\s*["']""")
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_LIST = re.compile(rf"\[\s*(?:{_QUOTED})(?:\s*,\s*(?:{_QUOTED}))*\s*\]", re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,18 +233,15 @@ def _are_marks(marks: Sequence[str]) -> bool:
 def _split(text: str, separator: str) -> list[str]:
     """The options of a cell, which may be written as a list in brackets and quotes."""
     text = text.strip()
-    if _LIST.match(text) and (listed := _listed(text)) is not None:
-        return listed
+    if text[:1] == "[" and _LIST.fullmatch(text):
+        return [option for one in re.findall(_QUOTED, text, re.DOTALL) if (option := _unquoted(one))]
     text = text[1:-1] if text[:1] + text[-1:] in ("[]", "{}", "()") else text
     return [option for one in text.split(separator) if (option := one.strip(_QUOTES))]
 
 
-def _listed(text: str) -> list[str] | None:
-    """A list as Python or JSON writes it; None if it is none."""
+def _unquoted(text: str) -> str:
+    """A text between quotation marks, as Python or JSON writes it."""
     try:
-        found = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        return None
-    return [option for one in found if (option := one.strip())]
+        return str(json.loads(text)).strip()
+    except ValueError:  # single ones, or signs that JSON does not know
+        return re.sub(r"\\(.)", r"\1", text[1:-1]).strip()
