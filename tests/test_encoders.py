@@ -139,6 +139,26 @@ def test_dates_are_days_and_cycles():
         (["9:05", "23:59", " "], "%H:%M"),
         (["09:05:30", "23:59:00"], "%H:%M:%S"),
         (["9:05 AM", "11:59 pm"], "%I:%M %p"),
+        (["2021-01", "2021-12"], "%Y-%m"),
+        (["1/2021", "12/2021"], "%m/%Y"),
+        (["2021-01-04 20", "20211231T201002", "2021-W02"], ""),
+        (["2021.01.04", "2021.12.31"], "%Y.%m.%d"),
+        (["2021年1月4日", "2021年12月31日"], "%Y年%m月%d日"),
+        (["Mon, 04 Jan 2021", "Friday, 31 Dec 2021"], "%d %b %Y"),
+        (["4th January 2021", "31st May 2021"], "%d %B %Y"),
+        (["Jan. 4, 2021", "Sept. 3, 2021"], "%b %d, %Y"),
+        (["4. Januar 2021", "31. Dezember 2021"], None),
+        (["1/4/2021, 8:15:00 AM", "12/31/2021, 11:59:59 p.m."], "%m/%d/%Y %I:%M:%S %p"),
+        (["8:15am", "11:59PM"], "%I:%M %p"),
+        (["01/04/2021 08:15 UTC", "12/31/2021 11:59 GMT"], "%m/%d/%Y %H:%M"),
+        (["04/Jan/2021:20:10:02 +0000", "31/Dec/2021:20:10:02 -0130"], "%d/%b/%Y:%H:%M:%S%z"),
+        (["Mon Jan 04 20:10:02 2021", "Fri Dec 31 20:10:02 2021"], "%b %d %H:%M:%S %Y"),
+        (["Mon, 04 Jan 2021 20:10:02 +0000", "Fri, 31 Dec 2021 20:10:02 +0000"], "%d %b %Y %H:%M:%S%z"),
+        (["2021Q1", "2021 Q4", "Q2 2021", "q2-2021"], "quarter"),
+        (["2021Q5", "2021Q1"], None),
+        (["Jan-21", "Dec-99"], "%b-%y"),
+        (["0021-01", "1234-12"], None),
+        (["20210104", "20211231"], None),
         (["9:05", "24:59"], "duration"),
         (["9:05", "24:61"], None),
         (["2021-01-04", "soon"], None),
@@ -151,6 +171,17 @@ def test_dates_are_days_and_cycles():
 )
 def test_how_dates_are_written(texts, form):
     assert date_format(texts) == form
+
+
+def test_months_and_quarters_have_no_day_of_the_week():
+    months = [f"{2019 + n // 12}-{n % 12 + 1:02d}" for n in range(30)]
+    quarters = [f"{2019 + n // 4}Q{n % 4 + 1}" for n in range(30)]
+    typed = np.array([f"{one}-01" for one in months], dtype="datetime64[us]")
+    for cells in (months, quarters, typed):
+        assert learn_date("when", cells).cycles == ("year",)
+    found = learn_date("when", quarters).read("when", ["2020Q3", "2020-07-01", "Q3 2020"])
+    assert_array_equal(found[0], found[1])
+    assert_array_equal(found[0], found[2])
 
 
 def test_dates_with_gaps():

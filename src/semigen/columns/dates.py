@@ -6,6 +6,8 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal
 
 import narwhals as nw
@@ -27,19 +29,31 @@ _DAYS = (
     "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d-%b-%Y",
     "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y",
     "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b %Y", "%b-%Y",
+    "%Y.%m.%d", "%d-%B-%Y", "%d. %b %Y", "%d. %B %Y", "%d %b, %Y", "%d %B, %Y", "%b %d %Y", "%B %d %Y",
+    "%Y年%m月%d日",
 )  # fmt: skip
-_ENOUGH = 100
-"""Cells that show whether a column is words."""
+_OTHERS = (
+    "%Y-%m", "%m/%Y", "%Y/%m", "%m-%Y", "%B %Y", "%b-%y",
+    "%b %d %H:%M:%S %Y", "%b %d %H:%M:%S%z %Y", "%d %b %Y %H:%M:%S%z", "%d/%b/%Y:%H:%M:%S%z",
+    "%d/%b/%Y:%H:%M:%S",
+)  # fmt: skip
+_ENOUGH, _FEW = 100, 10
+"""Cells that show whether a column is words, and texts that show whether it is codes."""
 _LONGEST = 100  # characters
 _MOST_FORMS, _SOME = 6, 300
 """Ways in which the dates of one column are written, and texts that tell the next one."""
 DURATION = "duration"
 """Beside those of ``strptime``: 3m 28s, 2 days, 1 yr 3 mos, 0 days 01:15:00, 36:00."""
+QUARTER = "quarter"
+"""Beside those of ``strptime``: 2024Q4, Q4 2024."""
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _FORMS = (
     *(day + clock for day in _DAYS for clock in _CLOCKS),
     *(clock.strip() for clock in _CLOCKS if clock),
+    *_OTHERS,
+    QUARTER,
 )
+_EVERY = ("", *_FORMS, DURATION)
 _UNITS = {
     unit: days
     for units, days in (
@@ -57,16 +71,29 @@ _UNITS = {
 _UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
 _PART = re.compile(rf"([+-]?\d+(?:[.,]\d+)?)\s?({_UNIT})(?![^\W\d_])\.?")
 _CLOCK = re.compile(r"([+-]?)(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?")
-_LOOKS_LIKE_DATE = re.compile(
-    r"""\s*(
-      \d{4}[-/.]\d{1,2}[-/.]\d{1,2} | \d{1,2}[-/.](\d{1,2}|[A-Za-z]{3})[-/.]\d{4}
-      | \d{2}[/.]\d{2}[/.]\d{2} | \d{1,2}/\d{1,2}/\d{2} | \d{1,2}-[A-Za-z]{3}-\d{2}
-      | [A-Za-z]{3,9}[ ]\d{1,2},[ ]\d{4} | \d{1,2}[ ][A-Za-z]{3,9}[ ]\d{4} | [A-Za-z]{3}[ -]\d{4}
-      | \d{1,2}:\d{2}(:\d{2})?([ ][AaPp][Mm])? | \d+:\d{2}(:\d{2}(\.\d+)?)?
-      | [+-]?\d+([.,]\d+)?\s?[A-Za-z]{1,7}\b.*
-    )([ T]\d{1,2}:\d{2}.*)?\s*""",
-    re.VERBOSE,
+_NAMES = """
+january february march april may june july august september october november december
+monday tuesday wednesday thursday friday saturday sunday
+"""
+_MORE_WORDS = "sept tues thur thurs and am pm a p m utc gmt z t w q st nd rd th 年 月 日"
+_WORDS = {*_UNITS, *_NAMES.split(), *(name[:3] for name in _NAMES.split()), *_MORE_WORDS.split()}
+_LETTERS = re.compile(r"[^\W\d_]+")
+_TIDY = tuple(
+    (re.compile(pattern, re.IGNORECASE), new)
+    for pattern, new in (
+        (r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]?\s+", ""),
+        (r"(?<=\d)(?:st|nd|rd|th)\b", ""),
+        (r"(?<=\d)\s*([ap])\.?m\b\.?", r" \1m"),
+        (r"(?<=\d)\s?(?:utc|gmt|z)$", ""),
+        (r"\s+(?=[+-]\d\d:?\d\d\b)", ""),
+        (r",\s*(?=\d{1,2}:\d\d)", " "),
+        (r"\bsept\b", "Sep"),
+        (r"(?<=[a-z]{3})\.(?=[\s,-])", ""),
+    )
 )
+"""What dates of one form may have besides: days of the week, 24th, 8:10pm, UTC, a comma before the clock."""
+_QUARTER = re.compile(r"(?P<year>\d{4})[ /-]?Q(?P<quarter>[1-4])|Q([1-4])[ /-]?(\d{4})", re.IGNORECASE)
+_YEARS = range(1800, 2200)  # of dates without a day: codes are written alike
 
 
 def is_date(cell: Any) -> bool:
@@ -95,9 +122,13 @@ def dates_of_column(texts: Sequence[Any]) -> tuple[str, tuple[str, ...]] | None:
         if not all(isinstance(text, str) for text in some):
             return None
         count = Counter(text.strip() for text in some if not _is_gap(text))
-        alike = {text for text in count if len(text) <= _LONGEST and _LOOKS_LIKE_DATE.fullmatch(text)}
+        alike = set(filter(_looks_like_date, count))
         if not alike or len(count) - len(alike) > MOST_WORDS:
             return None
+        if some is not texts and not any(
+            _moment(one, form) for one in islice(alike, _FEW) for form in _EVERY
+        ):
+            return None  # codes, as soon as that
     best: tuple[str, tuple[str, ...]] | None = None
     for form in ("", *_FORMS):
         odd = _odd(count, form, SHARE_OF_WORDS * count.total() if best is None else _rows(count, best[1]) - 1)
@@ -121,7 +152,7 @@ def _in_several_forms(
         some = rest[:: len(rest) // _SOME + 1]
         read = {
             form: sum(count[text] for text in some if _moment(text, form) is not None)
-            for form in ("", *_FORMS, DURATION)
+            for form in _EVERY
             if all(_go_together(form, other) for other in forms)
         }
         following = max(read, key=read.__getitem__)
@@ -258,7 +289,8 @@ def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
 def examples(form: str) -> str:
     """A date in each of the ways in which those of a column are written."""
     day = dt.datetime(2024, 12, 31, 23, 59)
-    found = ["3h 20min" if one == DURATION else day.strftime(one or "%Y-%m-%d") for one in form.split("|")]
+    special = {DURATION: "3h 20min", QUARTER: "2024Q4", "": "2024-12-31"}
+    found = [special[one] if one in special else day.strftime(one) for one in form.split("|")]
     return " and ".join(filter(None, [", ".join(found[:-1]), found[-1]]))
 
 
@@ -280,16 +312,52 @@ def _duration(text: str) -> dt.timedelta | None:
     return dt.timedelta(days)
 
 
+def _looks_like_date(text: str) -> bool:
+    """Whether it has digits and more, and no word that dates, times and durations have not."""
+    if len(text) > _LONGEST or text.isdecimal() or not any(map(str.isdecimal, text)):
+        return False
+    return all(word in _WORDS for word in _LETTERS.findall(text.lower()))
+
+
 def _moment(text: str, form: str) -> dt.datetime | dt.time | dt.timedelta | None:
+    """What a text says that is written in a form; None if it is not."""
     if "|" in form:
         return next((found for one in form.split("|") if (found := _moment(text, one)) is not None), None)
+    text = text.strip()
+    found = _parsed(text, form)
+    if found is None and form != DURATION and (tidy := _tidied(text)) != text:
+        found = _parsed(tidy, form)
+    return found
+
+
+def _parsed(text: str, form: str) -> dt.datetime | dt.time | dt.timedelta | None:
     try:
-        text = text.strip()
         if form == DURATION:
             return _duration(text)
+        if form == QUARTER:
+            return _quarter(text)
         if not form:
             return dt.datetime.fromisoformat(text)
         found = dt.datetime.strptime(text, form)
-        return found if "%d" in form or "%Y" in form else found.time()
     except (ValueError, OverflowError):
         return None
+    if _is_time(form):
+        return found.time()
+    return found if "%d" in form or found.year in _YEARS else None
+
+
+@lru_cache(2**12)
+def _tidied(text: str) -> str:
+    """A date without what those of one form may have besides."""
+    for pattern, new in _TIDY:
+        text = pattern.sub(new, text)
+    return text
+
+
+def _quarter(text: str) -> dt.datetime | None:
+    """The first day of a quarter such as 2024Q4."""
+    found = _QUARTER.fullmatch(text)
+    if found is None:
+        return None
+    year, quarter = found["year"] or found[4], found["quarter"] or found[3]
+    return dt.datetime(int(year), 3 * int(quarter) - 2, 1) if int(year) in _YEARS else None

@@ -354,7 +354,9 @@ def learn_date(name: Any, cells: Sequence[Any] | NDArray[Any]) -> DateEncoder:
     cycles = []
     if measure == "date" and len(days) and np.ptp(days) > _HALF_A_YEAR:
         cycles.append("year")
-    if measure == "date" and len(np.unique(np.floor(days) % 7)) > 1:
+    dates = days.astype("datetime64[D]")
+    are_months = (dates == dates.astype("datetime64[M]")).all()
+    if measure == "date" and not are_months and len(np.unique(np.floor(days) % 7)) > 1:
         cycles.append("week")
     if measure != "duration" and len(np.unique(days % 1)) > 1:
         cycles.append("day")

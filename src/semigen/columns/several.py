@@ -21,11 +21,11 @@ from semigen.common.notices import warn
 from semigen.common.text import quoted
 from semigen.exceptions import ColumnError, ColumnWarning
 
-_NUMBER = re.compile(r"((?:(?<![^\s,;/x×*|'′(\[{])[+-])?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
+_NUMBER = re.compile(r"((?:(?<![^\s,;/x×*|'′±°(\[{])[+-])?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 _CODE = re.compile(r"(?<![\d.])(?<![eE][+-])0\d")
 _BEFORE = re.compile(r"(?:[^\W\d_]+ )?|(?:[^\W\d_]+ ?)?[(\[{] ?")
 _BRACKET = re.compile(r"(?<=[(\[{]) | (?=[)\]}])")
-_BETWEEN = re.compile(r"[,;/x×*|'′]|\s(?:[,;/x×*|]\s)?|[,;]\s|\s?[a-z]{1,5}\.?,?\s")
+_BETWEEN = re.compile(r"[,;/x×*|'′±°]|\s(?:[,;/x×*|±]\s)?|[,;]\s|\s?[a-z]{1,5}\.?,?\s")
 _MOST_NUMBERS, _MOST_IN_BRACKETS = 6, 4096
 _SEPARATORS = (";", "|", ",")
 _MOST_OPTIONS, _LONGEST_OPTION = 50, 60
