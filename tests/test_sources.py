@@ -569,3 +569,18 @@ def test_lists_of_which_the_first_are_empty_are_read_where_they_are(tmp_path):
     frame = pa.table({"c0": rows["c0"], "e": pa.array(cells)})
     assert model.means_.shape == (3, 3)
     assert np.isfinite(model.predict_proba(frame)).all()
+
+
+def test_files_and_sources_are_told_where_a_table_is_wanted(tmp_path):
+    source = semigen.data.from_files(written(tmp_path, table()), target="y")
+    model = semigen.MixtureClassifier(unlabeled=None).fit(source)
+    batchwise = r"MixtureClassifier.fit and AutoClassifier.fit"
+    for predict in (model.predict, semigen.AutoClassifier().fit, semigen.MixtureClassifier().partial_fit):
+        for path in (str(tmp_path), tmp_path):
+            with pytest.raises(ColumnError, match=rf"no table but .* {batchwise} also take .*from_files"):
+                predict(path)
+        with pytest.raises(ColumnError, match=rf"pass X.to_table\(\); {batchwise}"):
+            predict(dataset.dataset(tmp_path))
+    for predict in (model.predict_proba, model.score_samples, semigen.HybridClassifier().fit):
+        with pytest.raises(ColumnError, match=rf"X is FileSource.* only {batchwise} .*for table in X.tables"):
+            predict(source, *([[0]] if predict.__name__ == "fit" else []))

@@ -17,6 +17,10 @@ TABLE_HELP = (
     "a .zip; - for standard input."
 )
 
+FILES_HELP = TABLE_HELP.replace(
+    "; -", "; a folder or a quoted pattern ('part-*.csv') of Parquet, Arrow or CSV files; -"
+)
+
 _TABLES, _RESULTS = "How tables are read", "What predictions hold"
 
 Encoding = Annotated[
@@ -184,6 +188,21 @@ def refuse_for_images(given: Mapping[str, Any]) -> None:
     if stray:
         verb = "is" if len(stray) == 1 else "are"
         raise typer.BadParameter(f"{', '.join(stray)} {verb} for the columns of a table, not for images.")
+
+
+def refuse_inside(folder: Path, *results: Path | None) -> None:
+    """Refuse results in a folder that is read: the next run would take them for some of its files.
+
+    Raises
+    ------
+    typer.BadParameter
+        If one is there; none is where ``folder`` is a file.
+    """
+    inside = [one for one in results if one and one.resolve().is_relative_to(folder.resolve())]
+    if inside and folder.is_dir():
+        raise typer.BadParameter(
+            f"{inside[0]} is in {folder}, whose files the next run reads: write it elsewhere."
+        )
 
 
 def is_stdin(path: Path | None) -> bool:

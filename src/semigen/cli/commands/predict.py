@@ -10,7 +10,7 @@ import typer
 from semigen.cli.config import Config
 from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
-    TABLE_HELP,
+    FILES_HELP,
     Cost,
     CsvSafe,
     Decimal,
@@ -25,6 +25,7 @@ from semigen.cli.options import (
     class_and_cost,
     read_options,
     refuse_for_images,
+    refuse_inside,
 )
 
 
@@ -37,7 +38,7 @@ def predict(
             metavar="FILE",
         ),
     ],
-    table: Annotated[Path | None, typer.Argument(help=TABLE_HELP, metavar="TABLE")] = None,
+    table: Annotated[Path | None, typer.Argument(help=FILES_HELP, metavar="TABLE")] = None,
     images: Annotated[
         Path | None,
         typer.Option(help="Folder of images, for a model that was fitted on images.", metavar="DIR"),
@@ -111,6 +112,7 @@ def predict(
 
         source = images or table
         assert source is not None  # by now, one of them is given
+        refuse_inside(source, out, score)
         is_folder = images is not None
         options = read_options(
             encoding=encoding,
