@@ -395,6 +395,7 @@ def test_a_run_can_be_repeated_from_its_config(here):
     fit("data.csv", "--target", "y", *options, "--covariance", "diag", "--unlabeled=-1", "--csv-safe")
     written = tomllib.loads(Path("data-semigen/config.toml").read_text())
     assert written == {
+        "command": "fit",
         "target": "y",
         "table": "data.csv",
         "out": "data-semigen",
@@ -421,6 +422,14 @@ def test_other_commands_pass_over_options_of_fit(table):
     assert said.stdout == run("advise", "data.csv", "--target", "y", "--drop", "w").stdout.replace(
         "fit data.csv --target y --drop w", "fit --config data-semigen/config.toml"
     )
+    for words in ((), ("data-semigen/model.semigen", "data.csv")):
+        run("query", *words, "--config", "data-semigen/config.toml", "--out", f"{len(words)}.csv")
+    assert len(cells("0.csv")) == len(cells("2.csv")) == 10
+    run("predict", "data-semigen/model.semigen", "--config", "data-semigen/config.toml", "--out", "p.csv")
+    assert os.path.isdir("data-semigen")
+    assert "for a table without MODEL" in " ".join(
+        run("query", "data-semigen/model.semigen", "data.csv", "--drop", "w", code=2).stderr.split()
+    )
 
 
 def test_every_command_reads_the_sheet_that_is_named(table):
@@ -433,7 +442,14 @@ def test_every_command_reads_the_sheet_that_is_named(table):
     book.save("data.xlsx")
     known = ("data.xlsx", "--target", "y", "--sheet", "rows")
     fit(*known)
-    assert "no column 'y'" in error_of(run("advise", "data.xlsx", "--target", "y", code=1))
+    assert "another sheet of the file ('rows')" in error_of(
+        run("advise", "data.xlsx", "--target", "y", code=1)
+    )
+    for words in (
+        ("advise", "data.csv", "--target", "y"),
+        ("predict", "data-semigen/model.semigen", "data.csv", "--out", "p.csv"),
+    ):
+        assert "leave out --sheet 'rows'" in error_of(run(*words, "--sheet", "rows", code=1))
     for command in (
         ("advise", *known),
         ("compare", *known, "--models", "forest"),

@@ -6,6 +6,7 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -117,7 +118,8 @@ def test_dates_are_days_and_cycles():
     assert (
         learn_date("age", [dt.timedelta(days=3), dt.timedelta(hours=12)]).read("age", [dt.timedelta(2)]) == 2
     )
-    assert learn_date("at", [dt.time(6), dt.time(12)]).read("at", [dt.time(18)]) == 0.75
+    evening = learn_date("at", [dt.time(6), dt.time(12)]).read("at", [dt.time(18)])
+    assert_allclose(evening, [[0.75, -1, 0]], atol=1e-12)
     assert learn_date("day", [dt.date(2021, 1, 4), dt.date(2021, 1, 11)]).cycles == ()
 
 
@@ -166,6 +168,30 @@ def test_times_of_the_day_are_its_share_and_midnight_is_beside_itself():
     assert np.isnan(features[3]).all()
     assert np.linalg.norm(features[0, 1:] - features[2, 1:]) < 0.01
     assert_allclose(encoder.read("at", [dt.time(6)]), features[[1]])
+
+
+CLOCK = [dt.time(hour, 7 * hour % 60, hour) for hour in range(24)]
+TYPED = {
+    "times": (CLOCK, [f"{one:%H:%M:%S}" for one in CLOCK]),
+    "durations": ([dt.timedelta(hours=5 * n - 3) for n in range(24)], [f"{5 * n - 3} h" for n in range(24)]),
+    "dates": ([dt.datetime(2024, 1 + n % 12, 2 + n, n) for n in range(24)], None),
+}
+TYPED["durations"][1][0] = "-3 h 0 min"
+TYPED["dates"] = (TYPED["dates"][0], [f"{one:%d.%m.%Y %H:%M}" for one in TYPED["dates"][0]])
+
+
+@pytest.mark.parametrize("cells", TYPED.values(), ids=TYPED)
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_what_was_a_time_or_a_duration_is_one_again_typed_or_written(cells, make):
+    typed, written = cells
+    schema, matrix = learn(make({"x": typed}), {"x": "date"})
+    again, same = learn(make({"x": written}), {"x": "date"})
+    assert again.names == schema.names
+    assert_allclose(same, matrix, atol=1e-12)
+    for one in (schema, again):
+        found = restore(one, np.vstack([matrix, np.full_like(matrix[:1], np.nan)]))["x"].to_list()
+        assert list(found[:-1]) == typed
+        assert pd.isna(found[-1])
 
 
 def test_dates_in_iso_8601_are_read_whatever_the_fit_had():

@@ -25,7 +25,7 @@ from semigen.cli.sources import TableSource
 from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
 from semigen.columns.numerals import Numerals, numerals_of
 from semigen.exceptions import ColumnError, MissingExtraError, TableError
-from semigen.io.delimited import Reading
+from semigen.io.reading import Reading
 from semigen.io.scan import from_files
 from semigen.io.tables import open_table, read_table, spreadsheet_safe
 from semigen.io.writing import write_table
@@ -210,6 +210,10 @@ HEADS = {
     "a|b\n1|2\n": "|",
     'a,"b;c;d"\n1,2\n': ",",
     "only\n1\n2\n": ",",
+    '"size\nin cm";y\n1,5;2\n2,5;3\n': ";",
+    '"a, all\nof it"\tb\n"x\ny"\t2\n': "\t",
+    "a;note, long\n" + '1;"some\nthing, that\ntakes\nlines"\n' * 9: ";",
+    "inch,kg;y\n" + '5";1\n' * 3: ";",
 }
 
 
@@ -297,7 +301,7 @@ def test_spreadsheets(tmp_path, monkeypatch):
         open_table(tmp_path / "t.xlsx", Reading(sheet="less"))
     with pytest.raises(TableError, match=r"is empty: sheet 'notes' has no cell; --sheet reads another one"):
         open_table(tmp_path / "t.xlsx", Reading(sheet="notes"))
-    with pytest.raises(TableError, match=r"no column 'z'.* sheets; the first, 'Sheet', is read .*'more'"):
+    with pytest.raises(TableError, match=r"no column 'z'.* another sheet .*\('notes', 'more'\)"):
         TableSource.read(tmp_path / "t.xlsx", "z")
     monkeypatch.setitem(sys.modules, "python_calamine", None)
     with pytest.raises(MissingExtraError, match=r"semigen\[tables\]"):

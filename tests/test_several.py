@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
 
 import semigen
 from command_line import fit, found_by, run
 from frames import frame, library
-from semigen.columns import describe, learn, read
+from semigen.columns import describe, learn, read, restore
 from semigen.columns.several import Options, options_of, several_numbers
 from semigen.exceptions import ColumnError, ColumnWarning
 
@@ -102,6 +104,27 @@ def test_each_choice_of_a_list_is_a_flag(frame, cells):
     assert read(schema, frame({"x": [known]})).sum() == 4  # one that is new has no flag
     (one,) = schema.encoded
     assert_array_equal(one.encoder.read("x", one.encoder.restore(matrix[:1])), matrix[:1])
+
+
+@pytest.mark.parametrize("make", [list, tuple, set, np.array, json.dumps, str], ids=lambda one: one.__name__)
+def test_lists_of_text_are_choices_however_they_are_given(make):
+    colors = ("red", "light, blue", "[gr\u00fcn]", "it's; dark", 'C:\\d "x"')
+    options = [list(np.array(colors)[row]) for row in CHOSEN]
+    cells = [make([str(one) for one in row]) for row in options]
+    names = [f"x: {color}" for color in colors]
+    with_gap = pd.DataFrame({"x": [*cells, None]}, index=range(7, 68))
+    tables = [with_gap]
+    if make is list:
+        tables.append(pl.DataFrame({"x": [*cells, None]}))
+        tables += [tables[1].to_arrow(), tables[1].to_pandas(use_pyarrow_extension_array=True)]
+    for table in tables:
+        schema, matrix = learn(table)
+        order = [schema.names.index(name) for name in names]
+        assert_array_equal(matrix[:-1, order], CHOSEN)
+        assert np.isnan(matrix[-1]).all()
+        assert_array_equal(read(schema, pd.DataFrame({"x": options[:4]})), matrix[:4])
+        assert_array_equal(read(schema, pd.DataFrame({"x": [[]]})), [[0] * 5])
+        assert_array_equal(read(schema, restore(schema, matrix)), matrix)
 
 
 def test_cells_without_any_known_choice_are_told(frame):
@@ -294,8 +317,10 @@ def test_a_long_cell_is_shown_by_its_beginning(frame):
         ([f"{n // 7 + 1}m {n % 7}s" for n in range(60)], f"5 m{' 1:11' * 50_000}\n?"),
         (NUMBERS["pressure"][2], "1/" * 200_000),
         (chosen(", "), "," * 500_000),
+        (chosen("', '", "['{}']"), "['" * 200_000),
+        (chosen("', '", "['{}']"), "[" + '"a", ' * 200_000),
     ],
-    ids=["digits", "clock", "units", "clocks", "numbers", "separators"],
+    ids=["digits", "clock", "units", "clocks", "numbers", "separators", "open lists", "a long list"],
 )
 def test_a_cell_of_a_stranger_stops_nothing(frame, cells, odd):
     described = [describe(frame({"x": one}))[0] for one in ([odd, *cells], [*cells, odd])]

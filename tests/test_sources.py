@@ -19,8 +19,8 @@ import semigen.data
 from semigen.columns.survey import learn_source
 from semigen.em import hierarchy
 from semigen.exceptions import ColumnError, LabelError, ParameterError, TableError
-from semigen.io.delimited import Reading
 from semigen.io.paths import parts_of
+from semigen.io.reading import Reading
 from semigen.io.scan import FileSource
 
 N_ROWS = 1500

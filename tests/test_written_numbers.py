@@ -22,7 +22,7 @@ from semigen.columns.dates import dates_of_column
 from semigen.columns.encoders import learn_date
 from semigen.columns.numerals import Numerals, numerals_of, numerals_of_column
 from semigen.exceptions import ColumnError, ColumnWarning
-from semigen.io.delimited import Reading
+from semigen.io.reading import Reading
 from semigen.io.tables import open_table
 
 __all__ = ["frame", "library"]  # fixtures

@@ -17,6 +17,8 @@ import typer
 
 _NOT_IN_FILES = ("config", "help")
 _NOT_WRITTEN = (*_NOT_IN_FILES, "force", "json")
+_COMMAND = "command"
+_OF_ONE_COMMAND = ("model", "out")  # each command means something else by them
 
 
 def _read(context: typer.Context, path: Path | None) -> Path | None:
@@ -30,13 +32,14 @@ def _read(context: typer.Context, path: Path | None) -> Path | None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{path} is no TOML: {error}.") from error
     of_option = {option: parameter for option, parameter in _options(context) if option not in _NOT_IN_FILES}
+    written_by = found.pop(_COMMAND, context.command.name)
     others = context.find_root().command.commands.values()  # type: ignore[attr-defined]
     of_others = {long.lstrip("-") for command in others for one in command.params for long in one.opts}
     of_others -= {*of_option, *_NOT_IN_FILES}
     values: dict[str, Any] = {}
     for name, value in found.items():
         option = name.replace("_", "-")
-        if option in of_others:
+        if option in of_others or (option in _OF_ONE_COMMAND and written_by != context.command.name):
             continue  # a file of 'semigen fit' serves the other commands
         if option not in of_option:
             close = get_close_matches(option, of_option, n=1) or [", ".join(sorted(of_option))]
@@ -59,13 +62,20 @@ Config = Annotated[
 
 def config_text(context: typer.Context, **values: Any) -> str:
     """The options of a command as a file that ``--config`` reads; ``values`` go before what was given."""
-    lines = [f"# semigen {context.command.name} --config config.toml"]
+    name = context.command.name
+    lines = [f"# semigen {name} --config config.toml", f"{_COMMAND} = {_toml(name)}"]
     for option, parameter in _options(context):
         value = values.get(option, context.params.get(parameter.name))
         absent = value is None or value is False or value in ([], ())
         if option not in _NOT_WRITTEN and not absent:
             lines.append(f"{option} = {_toml(value)}")
     return "\n".join(lines) + "\n"
+
+
+def typed(context: typer.Context, *names: str) -> bool:
+    """Whether one of these parameters was given on the command line."""
+    sources = map(context.get_parameter_source, names)
+    return any(source is not None and source.name == "COMMANDLINE" for source in sources)
 
 
 def command_line(context: typer.Context) -> str:
@@ -87,8 +97,7 @@ def _typed(context: typer.Context) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for option, parameter in sorted(_options(context), key=lambda one: one[1].param_type_name != "argument"):
         value = context.params.get(parameter.name)
-        source = context.get_parameter_source(str(parameter.name))
-        if source is None or source.name != "COMMANDLINE":
+        if not typed(context, str(parameter.name)):
             continue
         named = [] if parameter.param_type_name == "argument" else [f"--{option}"]
         found[option] = []

@@ -163,7 +163,7 @@ def read_options(
         If a mark is none.
     """
     from semigen.cli.sources import ReadOptions
-    from semigen.io.delimited import Reading, is_separator
+    from semigen.io.reading import Reading, is_separator
 
     if decimal not in (None, ".", ","):
         raise typer.BadParameter(f"--decimal {decimal}: the decimal mark is '.' or ','.")

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
@@ -18,7 +18,9 @@ from semigen.common.text import quoted
 from semigen.data.spelling import means_nothing
 from semigen.exceptions import ColumnError
 
-EPOCH_DAY = dt.datetime(1970, 1, 1)
+Measure = Literal["date", "time", "duration"]
+"""What cells say: a date, a time of the day, or how long something takes."""
+_EPOCH = dt.datetime(1970, 1, 1)
 _DAY = dt.timedelta(days=1)
 _DATE_TYPES = (dt.date, dt.timedelta, dt.time)
 _DAYS = (
@@ -137,9 +139,8 @@ def _in_several_forms(
 
 def _go_together(form: str, other: str) -> bool:
     """Whether texts of a column may be written in both ways."""
-    is_time, other_is_time = (one == DURATION or one.startswith(("%H", "%I")) for one in (form, other))
     order = {form[:5], other[:5]} == {"%m/%d", "%d/%m"}
-    return form != other and is_time == other_is_time and not order
+    return form != other and _is_time(form) == _is_time(other) and not order
 
 
 def _are_of_one_unit(texts: Iterable[str]) -> bool:
@@ -209,6 +210,27 @@ def date_cells(series: Series) -> list[Any] | NDArray[Any]:
     return found.astype(f"{found.dtype.kind}8[us]")
 
 
+def measured(cells: Sequence[Any] | NDArray[Any], form: str | None) -> Measure:
+    """What the cells of a column of dates say, those of text by their form."""
+    if isinstance(cells, np.ndarray):
+        return "duration" if cells.dtype.kind == "m" else "date"
+    first = next(iter(cells), None)
+    if DURATION in (form or "") or isinstance(first, dt.timedelta):
+        return "duration"
+    return "time" if isinstance(first, dt.time) or _is_time(form or "") else "date"
+
+
+def moment(since: dt.timedelta, measure: Measure) -> dt.datetime | dt.time | dt.timedelta:
+    """What so many days mean, as :func:`as_days` has them."""
+    if measure == "duration":
+        return since
+    return (_EPOCH + since).time() if measure == "time" else _EPOCH + since
+
+
+def _is_time(form: str) -> bool:
+    return form == DURATION or form.startswith(("%H", "%I"))
+
+
 def _is_gap(text: str) -> bool:
     return not text.strip() or means_nothing(text)
 
@@ -223,9 +245,9 @@ def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
     if isinstance(moment, dt.time):
         return dt.timedelta(hours=moment.hour, minutes=moment.minute, seconds=moment.second) / _DAY
     if isinstance(moment, dt.datetime):
-        return (moment.replace(tzinfo=None) - EPOCH_DAY) / _DAY  # on the clocks of its place
+        return (moment.replace(tzinfo=None) - _EPOCH) / _DAY  # on the clocks of its place
     if isinstance(moment, dt.date):
-        return float((moment - EPOCH_DAY.date()).days)
+        return float((moment - _EPOCH.date()).days)
     raise ColumnError(
         f"column {name!r} is read as dates such as {examples(form or '')}, and its cell in row {row} is "
         f"{quoted(cell)}.",

@@ -7,6 +7,7 @@ as in skrub's StringEncoder and DatetimeEncoder.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from semigen.arrays.pieces import evenly
-from semigen.columns.dates import DURATION, EPOCH_DAY, as_days, dates_of_column, examples
+from semigen.columns.dates import Measure, as_days, dates_of_column, examples, measured, moment
 from semigen.columns.numerals import Numerals, are_missing, gap_of, numerals_of_column, plain_number
 from semigen.columns.tables import is_missing
 from semigen.common.notices import warn
@@ -176,11 +177,14 @@ class DateEncoder(Encoder):
         How dates are written, as for ``strptime``; "" for ISO 8601, None where they are no text.
     words : tuple of str
         Cells of the fit that are no dates, such as "soon": they are missing.
+    measure : "date", "time" or "duration"
+        What the cells are, the time being one of the day.
     """
 
     cycles: tuple[str, ...]
     form: str | None
     words: tuple[str, ...] = ()
+    measure: Measure = "date"
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -197,8 +201,7 @@ class DateEncoder(Encoder):
     def restore(self, features: Array) -> list[Any]:
         """Times and durations to the second."""
         seconds = np.rint(features[:, 0] * 86400)
-        begin = EPOCH_DAY - EPOCH_DAY if DURATION in (self.form or "") else EPOCH_DAY
-        return [None if s != s else begin + np.timedelta64(int(s), "s").item() for s in seconds.tolist()]
+        return [None if s != s else moment(dt.timedelta(seconds=s), self.measure) for s in seconds.tolist()]
 
     def __str__(self) -> str:
         cycles = "".join(f", {cycle} (sine, cosine)" for cycle in self.cycles)
@@ -341,24 +344,21 @@ def learn_date(name: Any, cells: Sequence[Any] | NDArray[Any]) -> DateEncoder:
     """
     form: str | None = None
     words: tuple[str, ...] = ()
-    if isinstance(cells, np.ndarray):
-        on_calendar = cells.dtype.kind == "M"
-    else:
+    if not isinstance(cells, np.ndarray):
         cells = [cell for cell in cells if not is_missing(cell)]
         if any(isinstance(cell, str) for cell in cells):
             form, words = dates_of_column(cells) or (None, ())
-        is_calendar = form is not None and DURATION not in form
-        on_calendar = is_calendar or any(hasattr(cell, "year") for cell in cells[:1])
+    measure = measured(cells, form)
     days = as_days(name, cells, form, words)
     days = days[~np.isnan(days)]
     cycles = []
-    if on_calendar and len(days) and np.ptp(days) > _HALF_A_YEAR:
+    if measure == "date" and len(days) and np.ptp(days) > _HALF_A_YEAR:
         cycles.append("year")
-    if on_calendar and len(np.unique(np.floor(days) % 7)) > 1:
+    if measure == "date" and len(np.unique(np.floor(days) % 7)) > 1:
         cycles.append("week")
-    if on_calendar and len(np.unique(days % 1)) > 1:
+    if measure != "duration" and len(np.unique(days % 1)) > 1:
         cycles.append("day")
-    return DateEncoder(tuple(cycles), form, words)
+    return DateEncoder(tuple(cycles), form, words, measure)
 
 
 def learn_numbers(cells: Sequence[Any]) -> NumberEncoder | None:

@@ -71,7 +71,7 @@ def _filled_frame(schema: Schema, matrix: NDArray[Any], frame: Frame) -> Any:
     columns = []
     for one, place in zip(schema.inputs, places, strict=True):
         series = frame.get_column(frame.columns[place])
-        if one.encoded is None:  # no text is made up
+        if one.encoded is None:  # no text or date is made up
             series = _filled(series, _cells(schema, one, matrix), frame.implementation)
         elif one.encoded.kind == "number" and len(one.encoded.columns) == 1:
             numbers = _cells(schema, one, matrix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
@@ -15,6 +16,7 @@ from semigen.columns.dates import dates_of_column
 from semigen.columns.encoders import Array, Encoder, as_texts, learn_numbers
 from semigen.columns.numerals import FEW_LEVELS, is_filled, numerals_of_column
 from semigen.columns.tables import listing
+from semigen.columns.vectors import as_text
 from semigen.common.notices import warn
 from semigen.common.text import quoted
 from semigen.exceptions import ColumnError, ColumnWarning
@@ -32,6 +34,8 @@ _ENOUGH, _SOME = 100, 2_000
 _LEAST_SEVERAL, _MOST_OTHERS = 0.1, 0.1
 """Shares of the cells with more than one option, and of those with one that is rare."""
 _QUOTES = " \t\"'"
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_LIST = re.compile(rf"\[\s*(?:{_QUOTED})(?:\s*,\s*(?:{_QUOTED}))*\s*\]", re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +133,14 @@ class Options(Encoder):
         return found
 
     def restore(self, features: Array) -> list[Any]:
-        """The chosen options; None where they are missing."""
-        return [
-            None if (row != row).any() else f"{self.separator} ".join(np.array(self.options)[row > 0.5])
+        """The chosen options, as a list where one has the separator in it; None where they are missing."""
+        plain = not any(self.separator in option for option in self.options)
+        write = f"{self.separator} ".join if plain else as_text
+        chosen = (
+            [one for one, is_there in zip(self.options, row > 0.5, strict=True) if is_there]
             for row in features
-        ]
+        )
+        return [None if (row != row).any() else write(one) for row, one in zip(features, chosen, strict=True)]
 
     def __str__(self) -> str:
         return f"a flag for each of its {len(self.options)} options ({listing(self.options, 4)})"
@@ -226,5 +233,15 @@ def _are_marks(marks: Sequence[str]) -> bool:
 def _split(text: str, separator: str) -> list[str]:
     """The options of a cell, which may be written as a list in brackets and quotes."""
     text = text.strip()
+    if text[:1] == "[" and _LIST.fullmatch(text):
+        return [option for one in re.findall(_QUOTED, text, re.DOTALL) if (option := _unquoted(one))]
     text = text[1:-1] if text[:1] + text[-1:] in ("[]", "{}", "()") else text
     return [option for one in text.split(separator) if (option := one.strip(_QUOTES))]
+
+
+def _unquoted(text: str) -> str:
+    """A text between quotation marks, as Python or JSON writes it."""
+    try:
+        return str(json.loads(text)).strip()
+    except ValueError:  # single ones, or signs that JSON does not know
+        return re.sub(r"\\(.)", r"\1", text[1:-1]).strip()

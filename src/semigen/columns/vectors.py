@@ -1,9 +1,10 @@
-"""Columns whose cells are lists of numbers, such as embeddings: each number becomes a column."""
+"""Columns of lists: those of numbers, such as embeddings, become a column each, those of text become text."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from numbers import Real
 from typing import Any
@@ -16,6 +17,8 @@ from semigen.columns.tables import Frame, Series, as_frame, is_missing
 from semigen.exceptions import ColumnError
 
 LISTS = (list, tuple, np.ndarray)
+_LISTS_OF_TEXT = (*LISTS, set, frozenset)
+_JSON = json.JSONEncoder(ensure_ascii=False)
 _NUMBERED = re.compile(r"\[\d+\]$")
 
 
@@ -26,13 +29,20 @@ def wide_frame(X: Any) -> Frame | None:
 
 
 def spread(frame: Frame) -> Frame:
-    """The table with columns ``name[0]``, ``name[1]``, … in place of a column of lists of one length."""
-    found = {
-        name: numbers
-        for name, dtype in frame.schema.items()
-        if dtype == nw.Object or isinstance(dtype, nw.List | nw.Array)
-        if (numbers := numbers_of(frame.get_column(name))) is not None
-    }
+    """The table without columns of lists.
+
+    ``name[0]``, ``name[1]``, … are in place of one of numbers of one length, and text such as
+    ``["red", "blue"]`` in place of lists of text.
+    """
+    found, texts = {}, []
+    for name, dtype in frame.schema.items():
+        if dtype == nw.Object or isinstance(dtype, nw.List | nw.Array):
+            series = frame.get_column(name)
+            if (numbers := numbers_of(series)) is not None:
+                found[name] = numbers
+            elif (cells := texts_of(series)) is not None:
+                texts.append(nw.new_series(name, cells, nw.String(), backend=frame.implementation))
+    frame = _with(frame, texts)
     if not found:
         return frame
     index, plain = nw.maybe_get_index(frame), nw.maybe_reset_index(frame)
@@ -75,6 +85,34 @@ def numbers_of(series: Series) -> NDArray[Any] | None:
     found = np.full((len(cells), values.shape[1]), np.nan, values.dtype)
     found[there] = values
     return found
+
+
+def texts_of(series: Series) -> list[str | None] | None:
+    """Lists, tuples or sets of text as ``["red", "blue"]``, None if one is missing; None of other cells."""
+    cells = series.to_list()
+    if not isinstance(next((cell for cell in cells if not is_missing(cell)), None), _LISTS_OF_TEXT):
+        return None
+    there = [cell for cell in cells if not is_missing(cell)]
+    if not all(isinstance(cell, _LISTS_OF_TEXT) for cell in there) or not any(map(len, there)):
+        return None
+    if not all(isinstance(one, str) for cell in there for one in cell):
+        return None
+    return [None if is_missing(cell) else as_text(cell) for cell in cells]
+
+
+def as_text(options: Collection[str]) -> str:
+    """A list of text in one cell: JSON, a set in the order of its texts."""
+    found = sorted(options) if isinstance(options, set | frozenset) else list(options)
+    return _JSON.encode(found)
+
+
+def _with(frame: Frame, columns: Sequence[Series]) -> Frame:
+    """The table with some columns in place of those of their names."""
+    if not columns:
+        return frame
+    index = nw.maybe_get_index(frame)
+    found = nw.maybe_reset_index(frame).with_columns(*columns)
+    return found if index is None else nw.from_native(found.to_native().set_axis(index))
 
 
 def _of_arrow(series: Series) -> NDArray[Any] | None:

@@ -7,9 +7,10 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +18,10 @@ from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from semigen.columns.numerals import are_thousands, may_be_thousands
-from semigen.columns.tables import listing
 from semigen.exceptions import TableError
 from semigen.io.files import first_line
 from semigen.io.packed import MOST_BYTES
+from semigen.io.reading import Reading
 
 _SAID = re.compile(r'"?sep=([^\w\s"]|\t)"?[ ]*\r?\n')  # as Excel writes and reads it
 _SEPARATORS = (",", ";", "\t", "|")
@@ -53,34 +54,6 @@ _MARKS = {  # the longest first: that of UTF-32 starts with that of UTF-16
 }
 WORDS_FOR_MISSING = tuple(arrow_csv.ConvertOptions().null_values)
 """Cells of text tables that are missing, the empty one among them."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a file does not say about itself.
-
-    Attributes
-    ----------
-    encoding : str or None
-        Of a text file; None: that of its byte order mark, else UTF-8, else guessed.
-    separator : str or None
-        Between the cells of a text file; None: told from its first lines.
-    decimal : str
-        The decimal mark of numbers in a text file.
-    missing : tuple of str
-        Cells that are missing, besides empty ones and the usual words (NA, NaN, null).
-    embeddings : Path or None
-        A NumPy file with a row of numbers for each row of the table.
-    sheet : str or None
-        Of a spreadsheet; None: the first one.
-    """
-
-    encoding: str | None = None
-    separator: str | None = None
-    decimal: str = "."
-    missing: tuple[str, ...] = ()
-    embeddings: Path | None = None
-    sheet: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +100,7 @@ class DelimitedFile:
     n_before: int
     _content: bytes = field(repr=False)
     _reading: Reading = field(repr=False)
+    other_sheets: ClassVar[tuple[str, ...]] = ()
 
     @property
     def decimal(self) -> str:
@@ -383,13 +357,24 @@ def _separator(head: str, *, whole: bool) -> str:
     The last line of a head that is not the whole table may be cut, and does not count.
     """
     lines = head.splitlines()
-    lines = lines[: len(lines) if whole else max(1, len(lines) - 1)][:_ROWS_FOR_SEPARATOR]
-    in_header = [mark for mark in _SEPARATORS if mark in lines[0]]
+    lines = lines[: len(lines) if whole else max(1, len(lines) - 1)]
+    tables = [list(itertools.islice(rows, _ROWS_FOR_SEPARATOR)) for rows in (lines, _joined(lines))]
+    found = [(rows, [mark for mark in _SEPARATORS if mark in rows[0]]) for rows in tables if rows]
     for strict in (True, False):  # strict: a quoted cell ends at its mark, so the other marks are part of it
-        for mark in reversed(in_header):
-            if _is_even(lines, mark, strict=strict):
-                return mark
-    return in_header[0] if in_header else ","
+        for rows, in_header in found:
+            for mark in reversed(in_header):
+                if _is_even(rows, mark, strict=strict):
+                    return mark
+    return next((in_header[0] for _, in_header in found if in_header), ",")
+
+
+def _joined(lines: Iterable[str]) -> Iterator[str]:
+    """Rows of which cells in quotation marks may have line breaks, which become spaces."""
+    row, n_marks = "", 0
+    for line in lines:
+        row, n_marks = f"{row} {line}" if n_marks % 2 else line, n_marks + line.count('"')
+        if n_marks % 2 == 0:
+            yield row
 
 
 def _is_even(lines: Sequence[str], mark: str, *, strict: bool) -> bool:
@@ -398,22 +383,3 @@ def _is_even(lines: Sequence[str], mark: str, *, strict: bool) -> bool:
         return len({len(row) for row in csv.reader(lines, delimiter=mark, strict=strict) if row}) == 1
     except csv.Error:
         return False
-
-
-def is_separator(mark: str) -> bool:
-    """Whether it can stand between cells: one ASCII character, no quotation mark and no end of line."""
-    return len(mark) == 1 and mark.isascii() and mark not in '"\r\n'
-
-
-def refuse_separator(separator: str) -> None:
-    """Refuse what cannot stand between cells.
-
-    Raises
-    ------
-    TableError
-        If it is not one ASCII character, or a quotation mark or an end of line.
-    """
-    if not is_separator(separator):
-        raise TableError(
-            f"--separator {listing([repr(separator)])}: give one character, such as ';', '|' or tab."
-        )

@@ -48,6 +48,11 @@ class WithEmbeddings:
         """The decimal mark of the table."""
         return self.file.decimal
 
+    @property
+    def other_sheets(self) -> tuple[str, ...]:
+        """Sheets of the table's file that are not read."""
+        return self.file.other_sheets
+
     def typed(self, text: Collection[str] = ()) -> pa.Table:
         """All columns with their types."""
         table = self.file.typed(text)

@@ -20,9 +20,10 @@ from pyarrow import dataset as arrow_dataset
 from semigen.columns.tables import plain_types
 from semigen.columns.vectors import numbers_of_lists
 from semigen.exceptions import TableError
-from semigen.io.delimited import WORDS_FOR_MISSING, Reading, Widths, open_delimited
+from semigen.io.delimited import WORDS_FOR_MISSING, Widths, open_delimited
 from semigen.io.embeddings import holds_numbers, names_of, with_numbers
 from semigen.io.files import first_line
+from semigen.io.reading import Reading, refuse_sheet
 from semigen.io.tables import check_text, refuse_repeated, value_type
 
 AHEAD = 2
@@ -347,6 +348,7 @@ def part_of(fragment: Any, reading: Reading) -> Part:
     """
     system, path = fragment.filesystem, fragment.path
     state = _state(system, path)
+    refuse_sheet(path, reading)
     try:
         if isinstance(fragment.format, arrow_dataset.CsvFileFormat):
             return _csv_part(path, system, state, reading)

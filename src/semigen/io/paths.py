@@ -15,10 +15,10 @@ from pyarrow import dataset as arrow_dataset
 from pyarrow import fs
 
 from semigen.exceptions import TableError
-from semigen.io.delimited import Reading
 from semigen.io.embeddings import holds_numbers
 from semigen.io.files import first_line
 from semigen.io.parts import HEAD_ROWS, DatasetPart, Part, dataset_state, part_of
+from semigen.io.reading import Reading
 
 _FORMATS = {
     ".parquet": "parquet",

@@ -24,11 +24,11 @@ from semigen.common.threads import ahead
 from semigen.data.sources import Batch, RowSource, label_rows
 from semigen.exceptions import LabelError, LabelWarning, TableError
 from semigen.io.cells import Cells
-from semigen.io.delimited import Reading
 from semigen.io.embeddings import names_of
 from semigen.io.files import first_line
 from semigen.io.parts import AHEAD, DatasetPart, Part
 from semigen.io.paths import parts_of
+from semigen.io.reading import Reading
 from semigen.io.schemas import agreed, as_schema, common_schema
 
 BATCH_ROWS = 65_536

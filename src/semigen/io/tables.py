@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,10 +16,11 @@ import pyarrow as pa
 from semigen.columns.numerals import plain_number
 from semigen.columns.tables import plain_types
 from semigen.exceptions import MissingExtraError, TableError
-from semigen.io.delimited import ROWS_OF_TITLES, Reading, open_delimited, refuse_separator, row_with
+from semigen.io.delimited import ROWS_OF_TITLES, open_delimited, row_with
 from semigen.io.embeddings import WithEmbeddings, read_embeddings, spread_lists
 from semigen.io.files import first_line
 from semigen.io.packed import of_zip, unzipped
+from semigen.io.reading import Reading, refuse_separator, refuse_sheet
 
 STDIN = Path("-")
 """The path that means standard input."""
@@ -58,6 +58,10 @@ class TableFile(Protocol):
     def decimal(self) -> str:
         """The decimal mark where numbers leave it open."""
 
+    @property
+    def other_sheets(self) -> tuple[str, ...]:
+        """Of a spreadsheet: those that are not read."""
+
     def typed(self, text: Collection[str] = ()) -> pa.Table:
         """All columns with their types; in a file without types, those of ``text`` are text."""
 
@@ -77,6 +81,7 @@ class TypedFile:
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     decimal: str = "."
+    other_sheets: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -228,17 +233,20 @@ def value_type(kind: pa.DataType) -> pa.DataType:
 
 def _opened(path: Path, reading: Reading) -> TableFile:
     content, ending = _content(path)
+    if ending in _EXCEL:
+        table, notes, others = _excel(path, content, reading.sheet)
+        return TypedFile(path, spread_lists(_named(table)), reading.missing, notes, reading.decimal, others)
+    refuse_sheet(path, reading)
     if ending in _TEXT:
         return open_delimited(path, content, ending, reading)
-    readers: dict[str, Callable[[Path, bytes], tuple[Any, ...]]] = {
+    readers: dict[str, Callable[[Path, bytes], pa.Table]] = {
         ".parquet": _parquet,
         **dict.fromkeys(_ARROW, _arrow),
         **dict.fromkeys(_JSON_LINES, _json_lines),
-        **dict.fromkeys(_EXCEL, partial(_excel, sheet=reading.sheet)),
     }
-    table, *notes = readers[ending](path, content)
+    table = readers[ending](path, content)
     check_text(table, path)
-    return TypedFile(path, spread_lists(_named(table)), reading.missing, tuple(notes), reading.decimal)
+    return TypedFile(path, spread_lists(_named(table)), reading.missing, decimal=reading.decimal)
 
 
 def _content(path: Path) -> tuple[bytes, str]:
@@ -267,25 +275,25 @@ def _named(table: pa.Table) -> pa.Table:
     return plain_types(table.rename_columns(names))
 
 
-def _parquet(path: Path, content: bytes) -> tuple[pa.Table]:
+def _parquet(path: Path, content: bytes) -> pa.Table:
     from pyarrow import parquet
 
     try:
-        return (parquet.ParquetFile(pa.BufferReader(content)).read(),)
+        return parquet.ParquetFile(pa.BufferReader(content)).read()
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
 
 
-def _arrow(path: Path, content: bytes) -> tuple[pa.Table]:
+def _arrow(path: Path, content: bytes) -> pa.Table:
     from pyarrow import feather
 
     try:
-        return (feather.read_table(pa.BufferReader(content), use_threads=False),)
+        return feather.read_table(pa.BufferReader(content), use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{path} cannot be read as an Arrow file: {first_line(error)}") from error
 
 
-def _json_lines(path: Path, content: bytes) -> tuple[pa.Table]:
+def _json_lines(path: Path, content: bytes) -> pa.Table:
     records = []
     for number, line in enumerate(content.splitlines(), start=1):
         if not line.strip():
@@ -302,12 +310,13 @@ def _json_lines(path: Path, content: bytes) -> tuple[pa.Table]:
     if not records:
         raise TableError(f"{path} is empty.")
     names = dict.fromkeys(name for record in records for name in record)
-    return (
-        pa.table({name: _column(path, name, [record.get(name) for record in records]) for name in names}),
-    )
+    return pa.table({name: _column(path, name, [record.get(name) for record in records]) for name in names})
 
 
-def _excel(path: Path, content: bytes, sheet: str | None) -> tuple[Any, ...]:
+def _excel(
+    path: Path, content: bytes, sheet: str | None
+) -> tuple[pa.Table, tuple[str, ...], tuple[str, ...]]:
+    """A sheet as a table, what was guessed, and the other sheets."""
     try:
         import python_calamine
     except ImportError:
@@ -321,7 +330,8 @@ def _excel(path: Path, content: bytes, sheet: str | None) -> tuple[Any, ...]:
         rows = [] if place is None else book.get_sheet_by_index(place).to_python(skip_empty_area=True)
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         raise TableError(f"{path} cannot be read as a spreadsheet: {first_line(error)}") from error
-    others = ", ".join(map(repr, [name for name in names if name != (sheet or names[0])]))
+    other_sheets = tuple(name for name in names if name != (sheet or names[0]))
+    others = ", ".join(map(repr, other_sheets))
     if place is None:
         raise TableError(f"{path} has no sheet {sheet!r} (--sheet): it has {others}.")
     if not rows:
@@ -333,10 +343,8 @@ def _excel(path: Path, content: bytes, sheet: str | None) -> tuple[Any, ...]:
         _column(path, str(name), [row[j] for row in cells], mixed=True) for j, name in enumerate(header)
     ]
     table = pa.table(columns, names=[str(_whole(name)) for name in header])
-    if sheet is not None or not others:
-        return (table,)
-    first = f"{path.name} has {len(names)} sheets; the first, {names[0]!r}, is read"
-    return table, f"{first} (--sheet reads {others})."
+    first = f"{path.name} has {len(names)} sheets; the first, {names[0]!r}, is read (--sheet reads {others})."
+    return table, () if sheet is not None or not others else (first,), other_sheets
 
 
 def _whole(cell: Any) -> Any:

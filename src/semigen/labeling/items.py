@@ -23,8 +23,8 @@ from semigen.columns.tables import Frame, as_floats, as_frame, hint, is_missing
 from semigen.columns.vectors import numbers_called
 from semigen.common.text import shortened, visible
 from semigen.exceptions import ParameterError, TableError
-from semigen.io.delimited import Reading
 from semigen.io.images import image_files, read_image
+from semigen.io.reading import Reading
 from semigen.io.tables import read_table
 from semigen.io.writing import write_table
 from semigen.labeling.cells import WORD, cell_text

@@ -11,7 +11,7 @@ import numpy as np
 
 from semigen.common.checks import integer, real
 from semigen.exceptions import ParameterError
-from semigen.io.delimited import Reading
+from semigen.io.reading import Reading
 from semigen.labeling import progress
 from semigen.labeling.answers import CHECK, EXPLORE, RANDOM, UNCERTAIN
 from semigen.labeling.cells import word_weights

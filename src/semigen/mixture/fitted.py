@@ -156,8 +156,8 @@ class FittedMixture:
         Returns
         -------
         table, or list of ``n_draws`` tables
-            Arrays, or data frames of the library that the model was fitted with. ``silent_columns_`` stay as
-            they are.
+            Arrays, or data frames of the library that the model was fitted with. Text, dates and
+            ``silent_columns_`` stay as they are.
         """
         matrix = self._read_rows(X)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from semigen.cli.config import Config
+from semigen.cli.config import Config, typed
 from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
     TABLE_HELP,
@@ -37,13 +37,14 @@ class Strategy(StrEnum):
 
 
 def query(
+    context: typer.Context,
     model: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="A model that 'semigen fit' wrote; or TABLE, with --target, where there is none.",
             metavar="MODEL|TABLE",
         ),
-    ],
+    ] = None,
     table: Annotated[Path | None, typer.Argument(help=TABLE_HELP, metavar="TABLE")] = None,
     target: Annotated[
         str | None,
@@ -137,10 +138,10 @@ def query(
     probability, and all columns of TABLE. Once it is filled in, --filled reads it
     back, saves the classes in a journal and chooses the next rows.
     """
-    source = model if table is None else table
-    if table is None and target is None:
+    source = table or model
+    if source is None or (target is None and not (model and table)):
         raise typer.BadParameter("give MODEL and TABLE, or TABLE alone with --target COL.")
-    if table is not None and (drop or as_ or unlabeled or strip_labels):
+    if model and table and typed(context, "drop", "as_", "unlabeled", "strip_labels"):
         raise typer.BadParameter(
             "--drop, --as, --unlabeled and --strip-labels are for a table without MODEL, which knows them."
         )
@@ -165,11 +166,11 @@ def query(
         name = "stdin" if is_stdin(source) else source.name[: -len(table_format(source, READ))]
         place = out or _free(f"{name}-next", again=filled is not None)
         with output.progress("reading"):
-            if table is None:
+            if model and table:
+                asking = ask_model(model, table, target, id_, options)
+            else:
                 assert target is not None  # by now, it is given
                 asking = ask_table(source, target, id_, options, drop=drop or (), read_as=kinds, seed=seed)
-            else:
-                asking = ask_model(model, source, target, id_, options)
             if filled is not None or journal is not None:
                 asking, n_saved = with_journal(asking, source, id_, journal, filled)
         if filled is not None:

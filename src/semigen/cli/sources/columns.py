@@ -112,8 +112,7 @@ def open_table(
         If it cannot be read, or a column is not in it.
     """
     for option, names in named.items():
-        sheets = next((note for note in file.notes if "--sheet" in note), "")
-        require_columns(file.names, names, file.path, option, file.row_of, sheets)
+        require_columns(file.names, names, file.path, option, file.row_of, file.other_sheets)
     ids = named.get("--id", ())
     every = "all" in options.keep and "all" not in file.names
     keep = [name for name in file.names if name not in ids] if every else matching(file.names, options.keep)

@@ -35,11 +35,11 @@ def require_columns(
     path: Path,
     wanted_by: str,
     row_of: Callable[[Sequence[str]], int | None] = lambda _: None,
-    sheets: str = "",
+    other_sheets: Sequence[str] = (),
 ) -> None:
     """Raise TableError if a wanted column is not among the names, with those that come close.
 
-    ``row_of`` finds them in a row below the first one, and ``sheets`` says what else the file has.
+    ``row_of`` finds them in a row below the first one, and ``other_sheets`` are those that may have them.
     """
     absent = [name for name in wanted if name not in names]
     if not absent:
@@ -49,10 +49,11 @@ def require_columns(
         cure = f"the names of the columns are in row {row}: delete the rows above."
     elif any(looks_like_data(name) for name in names):
         cure += " The first row is taken for the names of the columns: write them there."
-    elif len(names) == 1 and not sheets:
+    elif other_sheets:
+        cure += f" --sheet reads another sheet of the file ({', '.join(map(repr, other_sheets))})."
+    elif len(names) == 1:
         cure += " If cells are separated by another mark, name it with --separator."
-    said = f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): {cure}"
-    raise TableError(f"{said}{sheets and f' {sheets}'}")
+    raise TableError(f"{path} has no column {listing(list(map(repr, absent)))} ({wanted_by}): {cure}")
 
 
 def looks_like_data(name: str) -> bool:

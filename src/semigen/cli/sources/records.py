@@ -17,7 +17,7 @@ from semigen.cli.wording import Lines, label_lines
 from semigen.columns import Column, Kind
 from semigen.common.progress import Progress
 from semigen.data.labels import Labels as Evidence
-from semigen.io.delimited import Reading
+from semigen.io.reading import Reading
 
 
 @dataclass(frozen=True)
