@@ -17,23 +17,19 @@ from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
     FILES_HELP,
     CsvSafe,
-    Decimal,
     Drop,
     Embeddings,
-    Encoding,
     Keep,
     Markers,
-    Missing,
     Seed,
-    Separator,
-    Sheet,
     StripLabels,
     SummaryAsJson,
+    TableOptions,
     Target,
     Weight,
     column_and_kind,
     is_stdin,
-    read_options,
+    reads_tables,
     refuse_inside,
     shares_of_classes,
 )
@@ -74,6 +70,7 @@ _MODELS_WITH = {
 }
 
 
+@reads_tables
 def fit(
     context: typer.Context,
     target: Target,
@@ -168,12 +165,9 @@ def fit(
     seed: Seed = 0,
     unlabeled: Markers = None,
     strip_labels: StripLabels = False,
-    missing: Missing = None,
+    *,
+    tables: TableOptions,
     keep: Keep = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    sheet: Sheet = None,
-    decimal: Decimal = None,
     csv_safe: CsvSafe = False,
     embeddings: Embeddings = None,
     config: Config = None,
@@ -251,12 +245,7 @@ def fit(
     with exit_codes():
         output = Output(as_json)
         with output.progress("loading"):
-            reading = read_options(
-                encoding=encoding,
-                separator=separator,
-                sheet=sheet,
-                decimal=decimal,
-                missing=missing,
+            reading = tables.reading(
                 keep=keep,
                 unlabeled=unlabeled,
                 strip_labels=strip_labels,
