@@ -85,6 +85,8 @@ def test_a_data_frame_is_fitted_as_in_memory_and_predicted_where_it_is(client):
     np.testing.assert_allclose(lazy.compute(), fitted, atol=1e-12)
     np.testing.assert_array_equal(found.predict(parts).compute(), found.predict(table))
     np.testing.assert_allclose(found.score_samples(parts).compute(), found.score_samples(table))
+    np.testing.assert_allclose(found.predict_log_proba(parts).compute(), found.predict_log_proba(table))
+    assert found.score(parts, parts["kind"]) == found.score(table, table["kind"])
 
 
 def test_weights_and_labels_beside_the_rows(client):
@@ -161,7 +163,10 @@ def test_rows_and_models_travel_to_other_processes(processes):
 def test_the_default_model_predicts_over_partitions(client):
     x, y = rows(300)
     model = AutoClassifier(n_mixtures=2, n_jobs=1).fit(x, y)
-    lazy = model.predict_proba(dask.array.from_array(x, chunks=(70, 2)))
+    parts = dask.array.from_array(x, chunks=(70, 2))
+    for method in (model.predict_log_proba, model.score_samples):
+        np.testing.assert_allclose(method(parts).compute(), method(x), atol=1e-12)
+    lazy = model.predict_proba(parts)
     assert lazy.chunks[0] == (70, 70, 70, 70, 20)
     np.testing.assert_allclose(lazy.compute(), model.predict_proba(x), atol=1e-12)
     np.testing.assert_array_equal(
