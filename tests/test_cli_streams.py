@@ -85,12 +85,12 @@ def test_written_in_batches_as_at_once(home, tmp_path, monkeypatch, ending):
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("table", ["t.csv", "t.arrow", "parts"])
+@pytest.mark.parametrize("table", ["t.csv", "t.arrow", "parts", "parts/*"])
 def test_other_formats_and_folders(home, tmp_path, monkeypatch, table):
     wanted, found = tmp_path / "w.parquet", tmp_path / "f.parquet"
     predict(home, "t.parquet", wanted)
     monkeypatch.setattr(streams, "BATCH_ROWS", 128)
-    predict(home, table, found, *([] if table == "parts" else ["--resume"]))
+    predict(home, table, found, *([] if "parts" in table else ["--resume"]))
     wanted, found = read(wanted), read(found)
     assert wanted["key"] == found["key"]
     assert wanted["color"] == found["color"]
@@ -335,6 +335,22 @@ def test_a_fit_to_a_folder_reads_all_of_it(partly, monkeypatch):
     assert sum(one["rows"] for one in summary["labeled"]) == n_labeled
     assert summary["n_sample"] == 300 + n_labeled
     assert {one["name"] for one in summary["columns"] if not one["use"]} == {"key", "one"}
+
+
+def test_a_fit_to_a_pattern_is_named_after_its_folder(partly, monkeypatch):
+    monkeypatch.chdir(partly)
+    run("fit", "parts/?.par*", "--target", "y", "--id", "key", "--model", "mixture", "--covariance", "full")
+    assert json.loads((partly / "parts-semigen" / "summary.json").read_text())["n_rows"] == N_ROWS
+    said = run("fit", "parts/c*", "--target", "y", "--out", "new", code=1)
+    assert "parts/c* does not exist" in said.output
+
+
+def test_results_are_not_written_where_the_next_run_reads(home, partly):
+    said = run("fit", partly / "parts", "--target", "y", "--out", partly / "parts" / "out", code=2)
+    assert "whose files the next run reads" in " ".join(said.output.replace("│", " ").split())
+    predict(home, partly / "parts", partly / "parts" / "p.parquet", code=2)
+    predict(home, partly / "parts", partly / "p.parquet", "--score", partly / "parts" / "s.json", code=2)
+    assert sorted(one.name for one in (partly / "parts").iterdir()) == ["a.parquet", "b.parquet"]
 
 
 @pytest.mark.long

@@ -1,13 +1,15 @@
 """Dask's arrays and data frames as X and y: the model of the same rows in memory."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from semigen import AutoClassifier, MixtureClassifier
+from semigen import AutoClassifier, HybridClassifier, MixtureClassifier
 from semigen.em.records import as_vector
-from semigen.exceptions import LabelError, TableError
+from semigen.exceptions import ColumnError, LabelError, TableError
 from semigen.families import Gaussian
 
 distributed = pytest.importorskip("distributed")
@@ -83,6 +85,8 @@ def test_a_data_frame_is_fitted_as_in_memory_and_predicted_where_it_is(client):
     np.testing.assert_allclose(lazy.compute(), fitted, atol=1e-12)
     np.testing.assert_array_equal(found.predict(parts).compute(), found.predict(table))
     np.testing.assert_allclose(found.score_samples(parts).compute(), found.score_samples(table))
+    np.testing.assert_allclose(found.predict_log_proba(parts).compute(), found.predict_log_proba(table))
+    assert found.score(parts, parts["kind"]) == found.score(table, table["kind"])
 
 
 def test_weights_and_labels_beside_the_rows(client):
@@ -96,6 +100,19 @@ def test_weights_and_labels_beside_the_rows(client):
         table.drop(columns="kind"), table["kind"], weight
     )
     np.testing.assert_allclose(found.predict_proba(table), wanted.predict_proba(table), atol=1e-8)
+
+
+def test_a_column_of_the_same_files_may_be_the_labels(client, tmp_path):
+    """Dask would read such a column in fewer partitions than the rows."""
+    table = frame()
+    for number in range(6):
+        table[number::6].to_parquet(tmp_path / f"{number}.parquet", row_group_size=20)
+    parts = dask.dataframe.read_parquet(tmp_path)
+    assert len(parts["kind"].to_delayed()) < parts.npartitions == 6
+    rest = parts.drop(columns="kind")
+    found = MixtureClassifier(covariance="diag", **BRIEF, engine="dask").fit(rest, parts["kind"])
+    wanted = MixtureClassifier(covariance="diag", **BRIEF, engine="dask").fit(parts, "kind")
+    np.testing.assert_array_equal(as_vector(found.params_), as_vector(wanted.params_))
 
 
 @pytest.mark.parametrize("of_frame", [False, True])
@@ -146,7 +163,10 @@ def test_rows_and_models_travel_to_other_processes(processes):
 def test_the_default_model_predicts_over_partitions(client):
     x, y = rows(300)
     model = AutoClassifier(n_mixtures=2, n_jobs=1).fit(x, y)
-    lazy = model.predict_proba(dask.array.from_array(x, chunks=(70, 2)))
+    parts = dask.array.from_array(x, chunks=(70, 2))
+    for method in (model.predict_log_proba, model.score_samples):
+        np.testing.assert_allclose(method(parts).compute(), method(x), atol=1e-12)
+    lazy = model.predict_proba(parts)
     assert lazy.chunks[0] == (70, 70, 70, 70, 20)
     np.testing.assert_allclose(lazy.compute(), model.predict_proba(x), atol=1e-12)
     np.testing.assert_array_equal(
@@ -159,6 +179,11 @@ def test_what_does_not_match_is_refused(client):
     a = dask.array.from_array(x, chunks=(50, 3))
     with pytest.raises(LabelError, match="y must be one, too"):
         from_dask(a, y)
+    with pytest.raises(LabelError, match=r"sample_weight must be one, too.*ndarray"):
+        from_dask(a, dask.array.from_array(y, chunks=50), np.ones(100))
+    for fit in (partial(HybridClassifier().fit, y=y), MixtureClassifier().partial_fit):
+        with pytest.raises(ColumnError, match=r"X is a collection of Dask .*: pass X.compute\(\)"):
+            fit(a)
     with pytest.raises(TableError, match="y has 4 partitions and X 2"):
         from_dask(a, dask.array.from_array(y, chunks=25))
     with pytest.raises(TableError, match="partition 0: y has 40 rows and X 50"):

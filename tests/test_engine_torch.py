@@ -230,6 +230,31 @@ def test_only_rows_without_labels_are_computed_in_a_batch(shape, rng, monkeypatc
             np.testing.assert_allclose(one.path, other.path, rtol=1e-12)
 
 
+@pytest.mark.parametrize("other", [None, "rows", "x", "weights", "labels", "parameters"])
+def test_processes_with_other_rows_or_parameters_are_told(other, rng, monkeypatch):
+    from semigen.engines import tensors
+
+    def gather(found, mine):
+        seen, results = mine
+        names = "rows", "x", "weights", "labels", "parameters"
+        theirs = [value + (name == other) for name, value in zip(names, seen, strict=True)]
+        found[:] = [mine, (theirs, results)]
+
+    monkeypatch.setattr(tensors, "_n_processes", lambda: 2)
+    monkeypatch.setattr(tensors, "_rank", lambda: 0)
+    monkeypatch.setattr(tensors.distributed, "all_gather_object", gather)
+    mixture, data, plain = problem("diag", rng)
+    prior = mixture.family.fit_prior(data, None, plain)
+    begin = start(mixture, prior, data, plain, rng)
+    with engine(block_rows=32).open() as running:
+        step = partial(e_step, mixture, begin)
+        if other is None:
+            assert running.reduce_blocks(step, Stats.merge, data)
+            return
+        with pytest.raises(ParameterError, match=r"2 processes .* to the same rows .* random_state"):
+            running.reduce_blocks(step, Stats.merge, data)
+
+
 RANK = """
 import sys, numpy as np, torch.distributed as group
 from semigen import MixtureClassifier

@@ -432,8 +432,12 @@ def test_values_out_of_kind_are_placed(tmp_path):
     x = rows["c0"].to_numpy().copy()
     x[1200] = np.inf
     written(tmp_path, rows.set_column(0, "c0", pa.array(x)))
-    with pytest.raises(ColumnError, match="infinity"):
-        semigen.MixtureClassifier(unlabeled=None).fit(semigen.data.from_parquet(tmp_path, "y"))
+    source = semigen.data.from_parquet(tmp_path, "y")
+    with pytest.raises(ColumnError, match=r"b.parquet, row group 2: .*infinity in column 'c0'"):
+        semigen.MixtureClassifier(unlabeled=None).fit(source)
+    x[[1200, 1201]] = 1e308, 1.7e308  # only their sum is infinite
+    written(tmp_path, rows.set_column(0, "c0", pa.array(x)))
+    assert learn_source(semigen.data.from_parquet(tmp_path, "y"), unlabeled=None).rows.missing is None
 
 
 def test_an_ensemble_learns_from_a_sample_and_its_mixture_from_all_rows(tmp_path, monkeypatch):
@@ -569,3 +573,18 @@ def test_lists_of_which_the_first_are_empty_are_read_where_they_are(tmp_path):
     frame = pa.table({"c0": rows["c0"], "e": pa.array(cells)})
     assert model.means_.shape == (3, 3)
     assert np.isfinite(model.predict_proba(frame)).all()
+
+
+def test_files_and_sources_are_told_where_a_table_is_wanted(tmp_path):
+    source = semigen.data.from_files(written(tmp_path, table()), target="y")
+    model = semigen.MixtureClassifier(unlabeled=None).fit(source)
+    batchwise = r"MixtureClassifier.fit and AutoClassifier.fit"
+    for predict in (model.predict, semigen.AutoClassifier().fit, semigen.MixtureClassifier().partial_fit):
+        for path in (str(tmp_path), tmp_path):
+            with pytest.raises(ColumnError, match=rf"no table but .* {batchwise} also take .*from_files"):
+                predict(path)
+        with pytest.raises(ColumnError, match=rf"pass X.to_table\(\); {batchwise}"):
+            predict(dataset.dataset(tmp_path))
+    for predict in (model.predict_proba, model.score_samples, semigen.HybridClassifier().fit):
+        with pytest.raises(ColumnError, match=rf"X is FileSource.* only {batchwise} .*for table in X.tables"):
+            predict(source, *([[0]] if predict.__name__ == "fit" else []))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
 TABLE_HELP = (
     "CSV, TSV or TXT (plain or .gz), JSON Lines, Parquet, Feather or Arrow, Excel (extra 'tables'), also in "
     "a .zip; - for standard input."
+)
+
+FILES_HELP = TABLE_HELP.replace(
+    "; -", "; a folder or a quoted pattern ('part-*.csv') of Parquet, Arrow or CSV files; -"
 )
 
 _TABLES, _RESULTS = "How tables are read", "What predictions hold"
@@ -139,37 +146,63 @@ OverwriteFile = Annotated[bool, typer.Option("--force", help="Overwrite an exist
 _NAMED_SEPARATORS = {"tab": "\t", r"\t": "\t", "space": " "}
 
 
-def read_options(
-    *,
-    encoding: str | None,
-    separator: str | None,
-    sheet: str | None,
-    decimal: str | None,
-    missing: list[str] | None,
-    keep: list[str] | None = None,
-    unlabeled: list[str] | None = None,
-    strip_labels: bool = False,
-    embeddings: Path | None = None,
-) -> ReadOptions:
-    """How tables are to be read.
+@dataclass(frozen=True)
+class TableOptions:
+    """Options that all commands which read tables have: see :func:`reads_tables`."""
 
-    Raises
-    ------
-    typer.BadParameter
-        If a mark is none.
-    """
-    from semigen.cli.sources import ReadOptions
-    from semigen.io.reading import Reading, is_separator
+    missing: Missing = None
+    encoding: Encoding = None
+    separator: Separator = None
+    sheet: Sheet = None
+    decimal: Decimal = None
 
-    if decimal not in (None, ".", ","):
-        raise typer.BadParameter(f"--decimal {decimal}: the decimal mark is '.' or ','.")
-    separator = _NAMED_SEPARATORS.get(separator or "", separator)
-    if separator is not None and not is_separator(separator):
-        raise typer.BadParameter(f"--separator {separator!r}: give one character such as ';', or 'tab'.")
-    if separator is not None and separator == decimal:
-        raise typer.BadParameter(f"--separator and --decimal are both {separator!r}.")
-    reading = Reading(encoding, separator, decimal or ".", tuple(missing or ()), embeddings, sheet)
-    return ReadOptions(reading, tuple(unlabeled or ()), strip_labels, tuple(keep or ()))
+    def reading(
+        self,
+        *,
+        keep: Sequence[str] | None = None,
+        unlabeled: Sequence[str] | None = None,
+        strip_labels: bool = False,
+        embeddings: Path | None = None,
+    ) -> ReadOptions:
+        """How tables are to be read.
+
+        Raises
+        ------
+        typer.BadParameter
+            If a mark is none.
+        """
+        from semigen.cli.sources import ReadOptions
+        from semigen.io.reading import Reading, is_separator
+
+        decimal, separator = self.decimal, _NAMED_SEPARATORS.get(self.separator or "", self.separator)
+        if decimal not in (None, ".", ","):
+            raise typer.BadParameter(f"--decimal {decimal}: the decimal mark is '.' or ','.")
+        if separator is not None and not is_separator(separator):
+            raise typer.BadParameter(f"--separator {separator!r}: give one character such as ';', or 'tab'.")
+        if separator is not None and separator == decimal:
+            raise typer.BadParameter(f"--separator and --decimal are both {separator!r}.")
+        missing = tuple(self.missing or ())
+        reading = Reading(self.encoding, separator, decimal or ".", missing, embeddings, self.sheet)
+        return ReadOptions(reading, tuple(unlabeled or ()), strip_labels, tuple(keep or ()))
+
+
+def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command each of :class:`TableOptions` as an option; it gets them as its argument ``tables``."""
+    own = inspect.signature(command, eval_str=True)
+    shared = [
+        one.replace(kind=one.KEYWORD_ONLY)
+        for one in inspect.signature(TableOptions, eval_str=True).parameters.values()
+    ]
+    options = [two for one in own.parameters.values() for two in (shared if one.name == "tables" else [one])]
+
+    @wraps(command)
+    def wrapped(**given: Any) -> None:
+        tables = TableOptions(**{one.name: given.pop(one.name) for one in shared})
+        command(**given, tables=tables)
+
+    wrapped.__signature__ = own.replace(parameters=options)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {one.name: one.annotation for one in options}
+    return wrapped
 
 
 def refuse_for_images(given: Mapping[str, Any]) -> None:
@@ -184,6 +217,21 @@ def refuse_for_images(given: Mapping[str, Any]) -> None:
     if stray:
         verb = "is" if len(stray) == 1 else "are"
         raise typer.BadParameter(f"{', '.join(stray)} {verb} for the columns of a table, not for images.")
+
+
+def refuse_inside(folder: Path, *results: Path | None) -> None:
+    """Refuse results in a folder that is read: the next run would take them for some of its files.
+
+    Raises
+    ------
+    typer.BadParameter
+        If one is there; none is where ``folder`` is a file.
+    """
+    inside = [one for one in results if one and one.resolve().is_relative_to(folder.resolve())]
+    if inside and folder.is_dir():
+        raise typer.BadParameter(
+            f"{inside[0]} is in {folder}, whose files the next run reads: write it elsewhere."
+        )
 
 
 def is_stdin(path: Path | None) -> bool:

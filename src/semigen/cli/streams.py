@@ -37,23 +37,29 @@ LARGE_BYTES = 2**28
 """Size from which a CSV file is."""
 
 RULE = (
-    f"folders, tables of more than {LARGE_CELLS:,} cells and CSV files of more than {LARGE_BYTES >> 20} MiB "
-    "are read batch by batch"
+    f"folders, patterns such as 'part-*.csv', tables of more than {LARGE_CELLS:,} cells and CSV files of "
+    f"more than {LARGE_BYTES >> 20} MiB are read batch by batch"
 )
 _STREAMED = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".feather", ".arrow")
 
 
+def is_pattern(path: Path) -> bool:
+    """Whether a path stands for several files, as in a shell."""
+    return any(mark in str(path) for mark in "*?[") and not path.exists()
+
+
 def is_streamable(path: Path) -> bool:
     """Whether a table can be read batch by batch."""
-    return path != STDIN and (path.is_dir() or path.name.lower().endswith(_STREAMED))
+    several = path.is_dir() or is_pattern(path)
+    return path != STDIN and (several or path.name.lower().endswith(_STREAMED))
 
 
 def is_large(path: Path) -> bool:
-    """Whether a table is read batch by batch without being asked to; a folder of files always is."""
+    """Whether a table is read batch by batch without being asked to; several files always are."""
+    if path.is_dir() or is_pattern(path):
+        return True
     if not is_streamable(path) or not path.exists():
         return False
-    if path.is_dir():
-        return True
     if path.name.lower().endswith(".parquet"):
         from pyarrow import parquet
 

@@ -254,7 +254,7 @@ class _Survey:
         kind = kind_by_type(series)
         if kind in _CELLS:
             self._agree(name, _CELLS[kind], place)
-        has_nan = series.is_nan().any() if series.dtype.is_float() else lacks_numbers(series)
+        has_nan = _has_nan(name, series, place) if series.dtype.is_float() else lacks_numbers(series)
         if series.null_count() or has_nan:
             self.with_missing.add(name)
         asked = self.kinds.get(name) if isinstance(self.kinds, dict) else self.kinds
@@ -339,6 +339,25 @@ class _Survey:
             words = isinstance(encoder, NumberEncoder) and bool(encoder.numerals.words)
             missing[one.first : one.first + n_columns] = words or not names.isdisjoint(self.with_missing)
         return missing if missing.any() and not schema.is_sparse else None
+
+
+def _has_nan(name: str, series: nw.Series[Any], place: str) -> bool:
+    """Whether a column of floats has NaN.
+
+    Raises
+    ------
+    ColumnError
+        If it has infinity.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = series.sum() or 0.0  # None of no values
+    if np.isfinite(total):  # one sum tells whether a search is needed
+        return False
+    if np.isinf(series.to_numpy()).any():
+        raise ColumnError(
+            f"{place}: Input X contains infinity in column {name!r}: correct it, or leave the column out."
+        )
+    return bool(series.is_nan().any())
 
 
 def _without_silent(rows: StreamedRows) -> StreamedRows:

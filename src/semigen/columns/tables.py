@@ -14,6 +14,7 @@ from narwhals.exceptions import DuplicateError
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from semigen.data.rows import refuse_unread
 from semigen.exceptions import ColumnError
 
 _NEAR = 0.65  # of 1 for the same name: that two names may be a slip of each other
@@ -28,8 +29,10 @@ def as_frame(X: Any) -> Frame | None:
     Raises
     ------
     ColumnError
-        If its rows are not read yet, two columns have one name, or it has named values and is no data frame.
+        If it is a source or files, its rows are not read yet, two columns have one name, or it has named
+        values and is no data frame.
     """
+    refuse_unread(X)
     _refuse_named(X)
     try:
         frame = nw.from_native(plain_types(X), pass_through=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from sklearn.utils import indexable
 
 from semigen.common.threads import map_threads, one_blas_thread
 from semigen.data.labels import Labels
+from semigen.data.sources import RowSource, is_partitioned
 from semigen.exceptions import ColumnError
 
 Array = NDArray[np.float64]
@@ -67,6 +69,7 @@ def by_blocks(function: Callable[[Any], Array], X: Any, n_classes: int, n_thread
 
 def count_rows(X: Any) -> int:
     """Number of rows of any table."""
+    refuse_unread(X)
     if hasattr(X, "shape"):
         return int(X.shape[0])
     if hasattr(X, "__len__"):
@@ -75,3 +78,30 @@ def count_rows(X: Any) -> int:
     if rows.ndim == 0:
         raise ColumnError(f"X is no table but {X!r:.80}: pass an array, a data frame or a sparse matrix.")
     return len(rows)
+
+
+def refuse_unread(X: Any) -> None:
+    """Say what to do with a source, or with files, where a table is wanted.
+
+    Raises
+    ------
+    ColumnError
+        If ``X`` is a source, a collection of Dask, a data set of pyarrow or a path.
+    """
+    batchwise = "MixtureClassifier.fit and AutoClassifier.fit"
+    if is_partitioned(X):
+        raise ColumnError(
+            f"X is a collection of Dask ({type(X).__name__}), which fit and predictions of MixtureClassifier "
+            "and AutoClassifier read by partitions: pass X.compute()."
+        )
+    if isinstance(X, RowSource):
+        raise ColumnError(
+            f"X is {X!r:.80}, and only {batchwise} read one batch by batch: pass its tables one by one "
+            "(for table in X.tables())."
+        )
+    if hasattr(X, "get_fragments") or isinstance(X, str | bytes | os.PathLike):  # a data set of pyarrow
+        cure = "X.to_table()" if hasattr(X, "get_fragments") else "the table that you read from it"
+        raise ColumnError(
+            f"X is no table but {X!r:.80}: pass {cure}; {batchwise} also take "
+            "semigen.data.from_files(X, target=...)."
+        )

@@ -115,6 +115,11 @@ def is_partitioned(X: Any) -> bool:
     return hasattr(X, "__dask_graph__")
 
 
+def computed(values: Any) -> Any:
+    """A collection of Dask in memory; other values as they are."""
+    return values.compute() if is_partitioned(values) else values
+
+
 def as_source(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     """A collection of Dask with its labels and weights as a source; other tables as they are."""
     if not is_partitioned(X):

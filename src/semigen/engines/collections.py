@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial, reduce
+from itertools import repeat
 from operator import add
 from typing import Any, Self
 from uuid import uuid4
@@ -181,46 +182,64 @@ def from_dask(X: Any, y: Any, sample_weight: Any = None) -> DaskSource:
     for one in named:
         if one not in columns or is_array:
             raise TableError(f"X has no column {one!r}: it has {', '.join(columns[:20])}.")
-    if not isinstance(y, str) and not hasattr(y, "to_delayed"):
-        raise LabelError(
-            "X is a Dask collection, so y must be one, too, with the same partitions, or the name of a "
-            f"column of X; it is {type(y).__name__}."
-        )
-    x_parts, classes = _parts(_by_rows(X)), None
+    others = {"y": y} | ({} if sample_weight is None else {"sample_weight": sample_weight})
+    for what, values in others.items():
+        if not isinstance(values, str) and not hasattr(values, "to_delayed"):
+            raise LabelError(
+                f"X is a Dask collection, so {what} must be one, too, with the same partitions, or the name "
+                f"of a column of X; it is {type(values).__name__}."
+            )
+    parts = _partitions({"X": X} | {what: one for what, one in others.items() if not isinstance(one, str)})
+    classes = None
     if getattr(y, "ndim", 1) == 2 and y.shape[1] > 1:
         classes = tuple(y.columns) if hasattr(y, "columns") else tuple(range(y.shape[1]))
 
-    def beside(values: Any, what: str) -> Sequence[Any]:
-        if values is None:
-            return [None] * len(x_parts)
-        parts = x_parts if isinstance(values, str) else _parts(_by_rows(values))
-        if len(parts) != len(x_parts):
-            raise TableError(
-                f"{what} has {len(parts)} partitions and X {len(x_parts)}: give both the same (rechunk, "
-                "repartition)."
-            )
-        return [one[values] for one in parts] if isinstance(values, str) else parts
+    def beside(what: str) -> Iterable[Any]:
+        name = others.get(what)
+        if isinstance(name, str):
+            return [one[name] for one in parts["X"]]
+        return parts.get(what, repeat(None))
 
-    rows = zip(x_parts, beside(y, "y"), beside(sample_weight, "sample_weight"), strict=True)
+    rows = zip(parts["X"], beside("y"), beside("sample_weight"), strict=False)
     target = y if isinstance(y, str) else str(getattr(y, "name", None) or "y") if not is_array else "y"
     names = [one for one in columns if one not in named]
     pieces = [
-        delayed(partial(Partition, number, target, names, classes), pure=False)(*parts)
-        for number, parts in enumerate(rows)
+        delayed(partial(Partition, number, target, names, classes), pure=False)(*row)
+        for number, row in enumerate(rows)
     ]
     source = DaskSource(pieces, target, names, classes=classes)
     source.is_named = not is_array
     return source
 
 
+def _partitions(collections: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The partitions of each collection, with all columns.
+
+    Dask reads several partitions as one where a table has few columns (``df["label"]``); where others must
+    match, each stays by itself.
+
+    Raises
+    ------
+    TableError
+        If one has more of them than another.
+    """
+    whole = {what: _by_rows(one) for what, one in collections.items()}
+    n_parts = {what: one.npartitions for what, one in whole.items()}
+    for what, n in n_parts.items():
+        if n != n_parts["X"]:
+            raise TableError(
+                f"{what} has {n} partitions and X {n_parts['X']}: give both the same (rechunk, repartition)."
+            )
+    found = {what: list(np.ravel(one.to_delayed())) for what, one in whole.items()}
+    if len(whole) > 1 and any(len(parts) != n_parts["X"] for parts in found.values()):
+        return {what: list(np.ravel(one.to_delayed(optimize_graph=False))) for what, one in whole.items()}
+    return found
+
+
 def _by_rows(collection: Any) -> Any:
     """A collection whose partitions have all columns."""
     is_matrix = not hasattr(collection, "columns") and collection.ndim == 2
     return collection.rechunk({1: collection.shape[1]}) if is_matrix else collection
-
-
-def _parts(collection: Any) -> list[Any]:
-    return list(np.ravel(collection.to_delayed()))
 
 
 def apply(

@@ -17,6 +17,7 @@ from semigen.common.checks import integer
 from semigen.data.blocks import Block, Blocks, Engine
 from semigen.em import Mixture, Params, Stats, ThreadEngine, e_step
 from semigen.em.kernel import label_counts, log_offsets, no_label_counts
+from semigen.em.records import as_vector
 from semigen.engines.banks import Bank, is_banked
 from semigen.engines.walks import TensorWalk, adds_up, normalized
 from semigen.exceptions import ParameterError
@@ -34,7 +35,7 @@ class TorchEngine(Engine):
     With float32 rows products are in float32, sums over rows in float64, and the last iterations all in
     float64, as on threads: parameters are the same but for rounding. Where ``torch.distributed`` is
     initialized, every process calls the same fit on the same rows (an array may be memory-mapped), computes
-    its share of the blocks, and learns the sums of the others.
+    its share of the blocks, and learns the sums of the others; other rows or parameters are an error.
 
     A device without float64 (Apple's "mps") computes what is asked for in float32, which are all but the last
     iterations of float32 rows: its sums over chunks of rows are added up in float64 on the processor, where
@@ -53,7 +54,7 @@ class TorchEngine(Engine):
     ------
     ParameterError
         If the device is not there, or ``block_rows`` is below 1; in a fit, if the family is not Gaussian or
-        values are missing.
+        values are missing, or if processes do not fit the same.
     """
 
     device: str | None = None
@@ -95,14 +96,18 @@ class _Device(Engine):
     threads: Engine
     has_float64: bool
     _kept: dict[int, list[_Rows]] = field(default_factory=dict, repr=False)
+    _seen: dict[int, list[float]] = field(default_factory=dict, repr=False)
     _banks: dict[tuple[bool, int], Bank] = field(default_factory=dict, repr=False)
 
     def map_blocks(self, function: Callable[..., Any], source: Blocks, *states: Iterable[Any]) -> list[Any]:
         share: Any = _Share(source)
         if not self._computes(function):
             mine = [[one for j, one in enumerate(items) if _is_mine(j)] for items in states]
-            return _in_turn(self.threads.map_blocks(function, share, *mine))
-        return _in_turn([self._e_step(function, rows) for rows in self._rows(share, source)])
+            found = self.threads.map_blocks(function, share, *mine)
+        else:
+            found = [self._e_step(function, rows) for rows in self._rows(share, source)]
+        of_all = self._from_all(found, function, source)
+        return [of_all[j % len(of_all)][j // len(of_all)] for j in range(sum(map(len, of_all)))]
 
     def reduce_blocks(
         self, function: Callable[..., Any], merge: Callable[[Any, Any], Any], source: Blocks
@@ -113,7 +118,7 @@ class _Device(Engine):
         else:
             parts = self.threads.map_blocks(function, share)
         mine = [reduce(merge, parts)] if parts else []
-        of_all = [one for parts in _from_all(mine) for one in parts]
+        of_all = [one for parts in self._from_all(mine, function, source) for one in parts]
         return [reduce(merge, of_all)] if of_all else []
 
     def reduce_each(
@@ -126,6 +131,31 @@ class _Device(Engine):
                 found |= {j: [one] for j, one in zip(numbers, stats, strict=True)}
         pairs = enumerate(zip(functions, sources, strict=True))
         return [found.get(j) or self.reduce_blocks(one, merge, source) for j, (one, source) in pairs]
+
+    def _from_all(self, mine: list[Any], function: Any, source: Blocks) -> list[list[Any]]:
+        """What each process has, in their order.
+
+        Raises
+        ------
+        ParameterError
+            If they differ in the rows or in the parameters of an E-step.
+        """
+        if _n_processes() == 1:
+            return [mine]
+        if id(source) not in self._seen:
+            self._seen[id(source)] = _summary(source)
+            weakref.finalize(source, self._seen.pop, id(source), None)
+        seen = [*self._seen[id(source)], _size(function)]
+        found: list[Any] = [None] * _n_processes()
+        distributed.all_gather_object(found, (seen, mine))
+        if not all(np.allclose(one, found[0][0], rtol=1e-6) for one, _ in found):
+            rows = ", ".join(f"{one[0]:,.0f}" for one, _ in found)
+            raise ParameterError(
+                f"the {len(found)} processes of torch.distributed do not fit the same model to the same rows "
+                f"({rows} of them): each calls fit with all rows (an array may be memory-mapped), the same "
+                "labels and parameters, and a number as random_state; the engine deals the blocks out."
+            )
+        return [parts for _, parts in found]
 
     def _computes(self, function: Any) -> bool:
         """Whether the device computes a pass, and not threads."""
@@ -203,12 +233,6 @@ def _is_mine(number: int) -> bool:
     return number % _n_processes() == _rank()
 
 
-def _in_turn(results: list[Any]) -> list[Any]:
-    """The results of all processes, in block order."""
-    of_all = _from_all(results)
-    return [of_all[j % len(of_all)][j // len(of_all)] for j in range(sum(map(len, of_all)))]
-
-
 def _n_processes() -> int:
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
@@ -217,13 +241,18 @@ def _rank() -> int:
     return distributed.get_rank() if _n_processes() > 1 else 0
 
 
-def _from_all(mine: list[Any]) -> list[list[Any]]:
-    """What each process has, in their order."""
-    if _n_processes() == 1:
-        return [mine]
-    found: list[Any] = [None] * _n_processes()
-    distributed.all_gather_object(found, mine)
-    return found
+def _summary(source: Blocks) -> list[float]:
+    """Numbers that tell rows from others: how many count, and sums over the first ones."""
+    for block in source.blocks(1024):
+        sums = [np.nansum(np.abs(block.x), dtype=np.float64)] if isinstance(block.x, np.ndarray) else [0.0]
+        return [source.n_rows, *sums, block.weight.sum(), block.labels.pattern.sum()]
+    return [source.n_rows, 0.0, 0.0, 0.0]
+
+
+def _size(function: Any) -> float:
+    """A number that tells parameters of an E-step from others."""
+    values = as_vector(function.args[1]) if _is_e_step(function) else np.zeros(1)
+    return float(np.abs(values[np.isfinite(values)]).sum())
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from semigen.columns.tables import listing
 from semigen.common.checks import real
 from semigen.common.threads import thread_count
 from semigen.data.rows import by_blocks
-from semigen.data.sources import over_partitions, probabilities
+from semigen.data.sources import numbers, over_partitions, probabilities
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS
 from semigen.ensemble.forms import FormedRows, Forms
 from semigen.ensemble.pool import PoolClassifier
@@ -65,11 +65,13 @@ class FittedEnsemble(UncertainEnsemble):
 
         return self._by_blocks(probabilities_of, X)
 
+    @over_partitions(probabilities)
     def predict_log_proba(self, X: Any) -> Array:
         """Log class probabilities, (n, K)."""
         return np.asarray(np.log(self.predict_proba(X)))
 
     @available_if(_has_density)  # type: ignore[untyped-decorator]
+    @over_partitions(numbers)
     def score_samples(self, X: Any) -> Array:
         """Log p(x) under the mixture per class, nats, (n,); of documents, of their words in their order.
 

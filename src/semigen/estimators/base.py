@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 
 from semigen.common.notices import warn
 from semigen.data.labels import labeled_values
-from semigen.data.sources import classes, over_partitions
+from semigen.data.sources import classes, computed, over_partitions
 from semigen.evaluation.metrics import accuracy_score
 from semigen.exceptions import LabelWarning
 
@@ -65,7 +65,7 @@ class TableClassifier(TableInput, ProbabilityClassifier):
         LabelWarning
             If there is such a class.
         """
-        predicted = self.predict(X)
+        predicted, y, sample_weight = map(computed, (self.predict(X), y, sample_weight))
         accuracy = accuracy_score(y, predicted, sample_weight=sample_weight, unlabeled=self.unlabeled)
         truth, _ = labeled_values(y, self.unlabeled)
         unseen = ~np.isin(truth, self.classes_)

@@ -91,6 +91,7 @@ class FittedMixture:
         known = label_evidence(self.params_.noise, given.log_table, given.pattern_labeled)
         return columns.in_precision_of(X, softmax(log_proba + known[given.pattern], axis=1))
 
+    @over_partitions(probabilities)
     def predict_log_proba(self, X: Any) -> Array:
         """Log of :meth:`predict_proba`, (n, K)."""
         return columns.in_precision_of(X, self._log_proba(X))

@@ -11,24 +11,21 @@ from semigen.cli.config import Config, fit_command
 from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
     TABLE_HELP,
-    Decimal,
     Drop,
-    Encoding,
     Id,
     Markers,
-    Missing,
     ReadAs,
     Seed,
-    Separator,
-    Sheet,
     StripLabels,
+    TableOptions,
     Target,
     Weight,
     column_and_kind,
-    read_options,
+    reads_tables,
 )
 
 
+@reads_tables
 def advise(
     context: typer.Context,
     table: Annotated[Path, typer.Argument(help=TABLE_HELP, metavar="TABLE")],
@@ -47,11 +44,8 @@ def advise(
     seed: Seed = 0,
     unlabeled: Markers = None,
     strip_labels: StripLabels = False,
-    missing: Missing = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    sheet: Sheet = None,
-    decimal: Decimal = None,
+    *,
+    tables: TableOptions,
     config: Config = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the advice as JSON and nothing else.")
@@ -67,12 +61,7 @@ def advise(
     with exit_codes():
         output = Output(as_json)
         with output.progress("loading"):
-            reading = read_options(
-                encoding=encoding,
-                separator=separator,
-                sheet=sheet,
-                decimal=decimal,
-                missing=missing,
+            reading = tables.reading(
                 unlabeled=unlabeled,
                 strip_labels=strip_labels,
             )

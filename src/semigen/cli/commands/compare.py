@@ -11,21 +11,17 @@ from semigen.cli.config import Config, fit_command
 from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
     TABLE_HELP,
-    Decimal,
     Drop,
-    Encoding,
     Id,
     Markers,
-    Missing,
     ReadAs,
     Seed,
-    Separator,
-    Sheet,
     StripLabels,
+    TableOptions,
     Target,
     Weight,
     column_and_kind,
-    read_options,
+    reads_tables,
 )
 
 _DEFAULT = "auto,mixture,logistic,forest,boosting,self-training"
@@ -33,6 +29,7 @@ _RECIPES = ("auto", "mixture", "safe")
 """Made as ``fit`` makes them, for the columns of the table. That of hybrid has seen all rows."""
 
 
+@reads_tables
 def compare(
     context: typer.Context,
     table: Annotated[Path, typer.Argument(help=TABLE_HELP, metavar="TABLE")],
@@ -56,11 +53,8 @@ def compare(
     seed: Seed = 0,
     unlabeled: Markers = None,
     strip_labels: StripLabels = False,
-    missing: Missing = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    sheet: Sheet = None,
-    decimal: Decimal = None,
+    *,
+    tables: TableOptions,
     config: Config = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the comparison as JSON and nothing else.")
@@ -75,12 +69,7 @@ def compare(
     with exit_codes():
         output = Output(as_json)
         with output.progress("loading"):
-            reading = read_options(
-                encoding=encoding,
-                separator=separator,
-                sheet=sheet,
-                decimal=decimal,
-                missing=missing,
+            reading = tables.reading(
                 unlabeled=unlabeled,
                 strip_labels=strip_labels,
             )

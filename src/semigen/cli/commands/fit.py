@@ -15,25 +15,22 @@ import typer
 from semigen.cli.config import Config, command_line, config_text
 from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
-    TABLE_HELP,
+    FILES_HELP,
     CsvSafe,
-    Decimal,
     Drop,
     Embeddings,
-    Encoding,
     Keep,
     Markers,
-    Missing,
     Seed,
-    Separator,
-    Sheet,
     StripLabels,
     SummaryAsJson,
+    TableOptions,
     Target,
     Weight,
     column_and_kind,
     is_stdin,
-    read_options,
+    reads_tables,
+    refuse_inside,
     shares_of_classes,
 )
 from semigen.cli.outputs import out_folder
@@ -73,10 +70,11 @@ _MODELS_WITH = {
 }
 
 
+@reads_tables
 def fit(
     context: typer.Context,
     target: Target,
-    table: Annotated[Path | None, typer.Argument(help=TABLE_HELP, metavar="TABLE")] = None,
+    table: Annotated[Path | None, typer.Argument(help=FILES_HELP, metavar="TABLE")] = None,
     images: Annotated[
         Path | None,
         typer.Option(
@@ -167,12 +165,9 @@ def fit(
     seed: Seed = 0,
     unlabeled: Markers = None,
     strip_labels: StripLabels = False,
-    missing: Missing = None,
+    *,
+    tables: TableOptions,
     keep: Keep = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    sheet: Sheet = None,
-    decimal: Decimal = None,
     csv_safe: CsvSafe = False,
     embeddings: Embeddings = None,
     config: Config = None,
@@ -250,12 +245,7 @@ def fit(
     with exit_codes():
         output = Output(as_json)
         with output.progress("loading"):
-            reading = read_options(
-                encoding=encoding,
-                separator=separator,
-                sheet=sheet,
-                decimal=decimal,
-                missing=missing,
+            reading = tables.reading(
                 keep=keep,
                 unlabeled=unlabeled,
                 strip_labels=strip_labels,
@@ -266,7 +256,7 @@ def fit(
             from semigen.cli.sampled import StreamSource
             from semigen.cli.sources import ImageSource, Source, TableSource
             from semigen.cli.sources.journal import with_journal
-            from semigen.cli.streams import RULE, checkpoint_folder, is_large
+            from semigen.cli.streams import RULE, checkpoint_folder, is_large, is_pattern
             from semigen.cli.training import (
                 CONFIG,
                 LABEL_NEXT,
@@ -307,14 +297,12 @@ def fit(
             found = TableSource.read(source, target, least_classes=0, **given)
             return with_journal(found, labels, target, id_, reading)
 
-        name = "stdin" if is_stdin(table) else source.resolve().name
-        if not images and not is_stdin(table) and not source.is_dir():
+        several = next(one for one in source.parents if one.is_dir()) if is_pattern(source) else source
+        name = "stdin" if is_stdin(table) else several.resolve().name
+        if not images and not is_stdin(table) and not several.is_dir():
             name = source.name[: -len(table_format(source, READ))]
         folder = out or Path(f"{name}-semigen")
-        if images and folder.resolve().is_relative_to(images.resolve()):
-            raise typer.BadParameter(
-                f"{folder} is inside the folder of images, which the next fit reads: choose another --out."
-            )
+        refuse_inside(source, folder)
         shape = (covariance or CovarianceShape.auto).value
         kept = checkpoint_folder(folder) if resume else None
         options = Options(model.value, shape, time_budget, jobs, steps, seed, kept, began, shares)

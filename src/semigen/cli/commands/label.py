@@ -12,19 +12,15 @@ from semigen.cli.config import Config
 from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
     TABLE_HELP,
-    Decimal,
     Drop,
-    Encoding,
     Id,
     Markers,
-    Missing,
     ReadAs,
     Seed,
-    Separator,
-    Sheet,
+    TableOptions,
     column_and_kind,
     is_stdin,
-    read_options,
+    reads_tables,
     refuse_for_images,
 )
 
@@ -38,6 +34,7 @@ class Form(StrEnum):
     label_studio = "label-studio"
 
 
+@reads_tables
 def label(
     target: Annotated[
         str, typer.Option(help="What is labeled; the column may be there already.", metavar="COL")
@@ -110,11 +107,8 @@ def label(
     ] = Form.auto,
     seed: Seed = 0,
     unlabeled: Markers = None,
-    missing: Missing = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    sheet: Sheet = None,
-    decimal: Decimal = None,
+    *,
+    tables: TableOptions,
     config: Config = None,
     force: Annotated[bool, typer.Option("--force", help="Let --export overwrite files.")] = False,
 ) -> None:
@@ -128,7 +122,7 @@ def label(
     if is_stdin(table):
         raise typer.BadParameter("a table from standard input has no place for its journal: give a file.")
     if images is not None:
-        columns = {"--text": text, "--id": id_, "--drop": drop, "--as": as_, "--missing": missing}
+        columns = {"--text": text, "--id": id_, "--drop": drop, "--as": as_, "--missing": tables.missing}
         columns |= {"--unlabeled": unlabeled}
         refuse_for_images(columns)
     kinds = dict(map(column_and_kind, as_ or ()))
@@ -136,12 +130,7 @@ def label(
     with exit_codes():
         output = Output(as_json=False)
         with output.progress("loading"):
-            options = read_options(
-                encoding=encoding,
-                separator=separator,
-                sheet=sheet,
-                decimal=decimal,
-                missing=missing,
+            options = tables.reading(
                 unlabeled=unlabeled,
             )
             page = import_ is None and export is None

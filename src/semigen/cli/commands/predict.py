@@ -10,24 +10,22 @@ import typer
 from semigen.cli.config import Config
 from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
-    TABLE_HELP,
+    FILES_HELP,
     Cost,
     CsvSafe,
-    Decimal,
     Embeddings,
-    Encoding,
     Keep,
-    Missing,
     OverwriteFile,
-    Separator,
-    Sheet,
     SummaryAsJson,
+    TableOptions,
     class_and_cost,
-    read_options,
+    reads_tables,
     refuse_for_images,
+    refuse_inside,
 )
 
 
+@reads_tables
 def predict(
     model: Annotated[Path, typer.Argument(help="A model that 'semigen fit' wrote.", metavar="MODEL")],
     out: Annotated[
@@ -37,7 +35,7 @@ def predict(
             metavar="FILE",
         ),
     ],
-    table: Annotated[Path | None, typer.Argument(help=TABLE_HELP, metavar="TABLE")] = None,
+    table: Annotated[Path | None, typer.Argument(help=FILES_HELP, metavar="TABLE")] = None,
     images: Annotated[
         Path | None,
         typer.Option(help="Folder of images, for a model that was fitted on images.", metavar="DIR"),
@@ -63,12 +61,9 @@ def predict(
         ),
     ] = None,
     cost: Cost = None,
-    missing: Missing = None,
+    *,
+    tables: TableOptions,
     keep: Keep = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    sheet: Sheet = None,
-    decimal: Decimal = None,
     csv_safe: CsvSafe = False,
     embeddings: Embeddings = None,
     resume: Annotated[
@@ -100,7 +95,12 @@ def predict(
     if images is not None and id_ is not None:
         raise typer.BadParameter("--id is for the columns of a table; images are identified by their files.")
     if images is not None:
-        of_tables = {"--score": score, "--keep": keep, "--missing": missing, "--embeddings": embeddings}
+        of_tables = {
+            "--score": score,
+            "--keep": keep,
+            "--missing": tables.missing,
+            "--embeddings": embeddings,
+        }
         refuse_for_images({**of_tables, "--resume": resume, "--scheduler": scheduler})
     with exit_codes():
         output = Output(as_json)
@@ -111,13 +111,9 @@ def predict(
 
         source = images or table
         assert source is not None  # by now, one of them is given
+        refuse_inside(source, out, score)
         is_folder = images is not None
-        options = read_options(
-            encoding=encoding,
-            separator=separator,
-            sheet=sheet,
-            decimal=decimal,
-            missing=missing,
+        options = tables.reading(
             keep=keep,
             embeddings=embeddings,
         )

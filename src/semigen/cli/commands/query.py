@@ -13,18 +13,14 @@ from semigen.cli.console import Output, exit_codes
 from semigen.cli.options import (
     TABLE_HELP,
     CsvSafe,
-    Decimal,
-    Encoding,
-    Missing,
     OverwriteFile,
     Seed,
-    Separator,
-    Sheet,
     StripLabels,
     SummaryAsJson,
+    TableOptions,
     column_and_kind,
     is_stdin,
-    read_options,
+    reads_tables,
 )
 
 
@@ -36,6 +32,7 @@ class Strategy(StrEnum):
     margin = "margin"
 
 
+@reads_tables
 def query(
     context: typer.Context,
     model: Annotated[
@@ -116,11 +113,8 @@ def query(
     ] = None,
     strip_labels: StripLabels = False,
     seed: Seed = 0,
-    missing: Missing = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    sheet: Sheet = None,
-    decimal: Decimal = None,
+    *,
+    tables: TableOptions,
     csv_safe: CsvSafe = False,
     config: Config = None,
     as_json: SummaryAsJson = False,
@@ -149,12 +143,7 @@ def query(
     with exit_codes():
         output = Output(as_json)
         with output.progress("loading"):
-            options = read_options(
-                encoding=encoding,
-                separator=separator,
-                sheet=sheet,
-                decimal=decimal,
-                missing=missing,
+            options = tables.reading(
                 keep=["all"],
                 unlabeled=unlabeled,
                 strip_labels=strip_labels,
