@@ -138,6 +138,30 @@ def test_unlabeled_rows_with_shuffled_columns_are_told_of_and_not_used():
     assert [auto.weights_[name] for name in np.array([*auto.pool_.estimators_])[mine]] == pytest.approx(found)
 
 
+def test_columns_in_which_labeled_and_unlabeled_rows_do_not_overlap_are_named(rng):
+    truth = np.arange(120) % 2
+    frame = pd.DataFrame({"x": rng.normal(3.0 * truth), "day": np.arange(120.0)})
+    early = np.where(np.arange(120) < 20, truth, -1)
+    with pytest.warns(DatasetShiftWarning, match="hardly overlap in column 'day': held-out labeled rows do"):
+        auto = small().fit(frame, early)
+    assert "hardly overlap in column 'day'" in auto.explanation_
+    with pytest.warns(DatasetShiftWarning, match="hardly overlap in column 1: "):
+        small().fit(frame.to_numpy(), early)
+    anywhere = np.where(rng.permutation(120) < 20, truth, -1)
+    assert "overlap" not in small().fit(frame, anywhere).explanation_  # warnings are errors
+
+
+def test_the_columns_of_a_grid_are_not_called_shuffled(rng):
+    """All combinations of a few values: labeled rows are correlated, though all rows together are not."""
+    X = np.stack(np.meshgrid(*(np.arange(6.0) for _ in range(3))), axis=-1).reshape(-1, 3)
+    alike = np.flatnonzero(np.ptp(X, axis=1) <= 1)[::2][:12]
+    y = np.full(len(X), -1)
+    y[alike] = X[alike].sum(axis=1) > 4
+    assert not small().fit(X, y).dependence_shift_  # warnings are errors
+    with pytest.warns(DatasetShiftWarning, match="as if each column"):
+        assert small().fit(np.vstack([X, X[-1:]]), [*y, -1]).dependence_shift_
+
+
 class Counting(Engine):
     """Blocks in the calling thread, few rows each; it knows how many there were."""
 

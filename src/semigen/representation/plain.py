@@ -16,6 +16,7 @@ from semigen.arrays.pieces import evenly
 from semigen.arrays.special import NormalScores
 from semigen.em import Data, ThreadEngine
 from semigen.estimators.base import TableInput
+from semigen.exceptions import ColumnError
 from semigen.families.elliptical import refuse_overflow
 
 Array = NDArray[np.float64]
@@ -116,7 +117,12 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         deviation = np.where(missing, 0.0, values - self.center_)
         with np.errstate(over="ignore"):
             spread = np.sqrt((deviation**2).sum(axis=0) / filled)
-        refuse_overflow(Data.unlabeled(values), ThreadEngine(n_threads=1), ~np.isfinite(spread))
+        wild = np.zeros(matrix.shape[1], dtype=bool)
+        wild[numbers] = ~np.isfinite(spread)
+        try:
+            refuse_overflow(Data.unlabeled(matrix.astype(np.float64)), ThreadEngine(n_threads=1), wild)
+        except ColumnError as error:
+            raise self.schema_.about(error) from error
         spread = np.where(spread > 1e-12 * (1 + np.abs(self.center_)), spread, 1.0)
         self.scale_ = self._shared(spread)
         self.scores_ = NormalScores.of(values) if self.gaussian else None
