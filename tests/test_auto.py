@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -29,6 +29,7 @@ from semigen.ensemble.forms import seconds_to_predict
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, RidgeLogistic
 from semigen.exceptions import ColumnWarning, DatasetShiftWarning, LabelError, ParameterError
+from semigen.judgement.information import N_MIXTURES, similarity, similarity_features
 from semigen.representation import PlainColumns, PrincipalAxes
 from semigen.representation.plain import look_like_pixels
 
@@ -663,5 +664,21 @@ def test_pixels_have_one_scale():
     assert "pixels" not in one.explanation_ + own.explanation_
     np.testing.assert_array_equal(auto.predict_proba(pixels), one.predict_proba(pixels))
     assert not np.allclose(auto.predict_proba(pixels), own.predict_proba(pixels))
-    with pytest.raises(ParameterError, match="shared_scale='pixels': use True, False or 'auto'"):
-        small(shared_scale="pixels").fit(pixels, y)
+    for model in (small(shared_scale="pixels"), MixtureEnsembleFeatures(4, shared_scale="pixels")):
+        with pytest.raises(ParameterError, match="shared_scale='pixels': use True, False or 'auto'"):
+            model.fit(pixels, y)
+
+
+def test_features_and_rows_to_label_see_pixels_by_the_same_rule():
+    rows = load_digits().data[:300]
+    auto, one, own = (MixtureEnsembleFeatures(4, shared_scale=how).fit(rows) for how in ("auto", True, False))
+    assert auto.shared_scale_
+    np.testing.assert_array_equal(auto.transform(rows), one.transform(rows))
+    assert not np.allclose(auto.transform(rows), own.transform(rows))
+    assert not MixtureEnsembleFeatures(4).fit(rows + np.arange(64)).shared_scale_
+    spread = HybridClassifier(MixtureEnsembleFeatures(4)).fit(rows, [0, 1, *[-1] * 298]).representation_
+    assert spread.shared_scale_
+    axes = similarity_features(None, rows, 0)
+    features = MixtureEnsembleFeatures(N_MIXTURES, random_state=0, shared_scale=True).fit(rows)
+    wanted = similarity(features.transform(rows), features.views_[-1].transform(rows))
+    np.testing.assert_allclose(axes @ axes.T, wanted @ wanted.T, atol=1e-9)

@@ -42,7 +42,7 @@ from semigen.families import as_modeled, choose
 from semigen.mixture.checkpoints import Kept, at_once
 from semigen.mixture.parameters import class_prior
 from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PrincipalAxes
-from semigen.representation.plain import look_like_pixels
+from semigen.representation.plain import one_scale
 
 Array = NDArray[np.float64]
 
@@ -248,7 +248,6 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         """
         integer("n_mixtures", self.n_mixtures, minimum=1)
         flag_or_auto("deep", self.deep)
-        flag_or_auto("shared_scale", self.shared_scale)
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
         seed = check_random_state(self.random_state).randint(2**31)
@@ -266,10 +265,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             n_unlabeled = source.rows.where(~labels.pattern_labeled).n_rows
             n_labeled = source.rows.n_rows - n_unlabeled
         table = ReadTable(self.schema_, matrix)
-        if self.shared_scale == "auto":
-            self.shared_scale_ = "category" not in schema.kinds and look_like_pixels(matrix)
-        else:
-            self.shared_scale_ = bool(self.shared_scale)
+        self.shared_scale_ = one_scale(self.shared_scale, schema, matrix)
         kept = Kept.of(self, source, Data(matrix, labels, weight), seed)
         run = at_once if kept is None else kept.run
         mixtures = MixtureEnsembleFeatures(

@@ -14,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from semigen import columns
 from semigen.arrays.pieces import evenly
 from semigen.arrays.special import NormalScores
+from semigen.columns import Schema
+from semigen.common.checks import flag_or_auto
 from semigen.em import Data, ThreadEngine
 from semigen.estimators.base import TableInput
 from semigen.exceptions import ColumnError
@@ -53,6 +55,18 @@ def look_like_pixels(matrix: Any) -> bool:
         and (some.max(axis=0) >= white - 0.1 * (white - black)).mean() >= 0.5
         and (spread < 0.25 * np.sqrt(np.mean(spread**2))).mean() >= 0.05
     )
+
+
+def one_scale(asked: Any, schema: Schema, matrix: Any) -> bool:
+    """Whether numbers keep the ratios of their scales: as asked for, with "auto" where they look like pixels.
+
+    Raises
+    ------
+    ParameterError
+        If ``asked`` is neither a flag nor "auto".
+    """
+    flag_or_auto("shared_scale", asked)
+    return look_like_pixels(matrix) and "category" not in schema.kinds if asked == "auto" else bool(asked)
 
 
 class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
