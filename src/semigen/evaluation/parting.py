@@ -22,7 +22,7 @@ OVERLAP, FAR = 0.02, 5.0
 """Share of the pairs of a labeled and an unlabeled row that lie the other way round in a parting column, at
 most, or of the labeled rows whose level an unlabeled row has; and standard deviations from what that share is
 where labels are drawn at random."""
-MOST_ROWS = 10_000
+MOST_ROWS = 2_000
 """Labeled rows, and unlabeled ones, that are looked at."""
 
 
