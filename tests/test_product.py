@@ -19,6 +19,7 @@ from semigen.families import (
     choose,
     wanted_kinds,
 )
+from semigen.representation import PlainColumns
 
 
 @pytest.fixture
@@ -210,6 +211,8 @@ def test_an_error_of_a_block_names_the_columns_of_the_table(rng):
     y = [0, 1, *[-1] * 38]
     with pytest.raises(ColumnError, match=r"^column\(s\) 'far': the squares .* or take logarithms.$"):
         MixtureClassifier({"note": "multinomial"}, unlabeled_weight=1).fit(frame, y)
+    with pytest.raises(ColumnError, match=r"^column\(s\) 'far': the squares"):
+        PlainColumns().fit(frame.assign(note=frame["note"].astype("category"))[["note", "x", "far"]])
     with pytest.raises(ColumnError, match=r"^column\(s\) 0, counted from 0: the squares"):
         MixtureClassifier().fit(np.array([[1e200, 1.0], [1.0, 1.0]] * 20), y)
 
