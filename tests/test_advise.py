@@ -21,6 +21,7 @@ from command_line import error_of, here, run
 from semigen.data.labels import encode
 from semigen.datasets import HARM_DESIGNS, make_gaussian_classes, make_harm
 from semigen.em import ThreadEngine
+from semigen.evaluation.grids import Grid, grid
 from semigen.exceptions import LabelError, ParameterError
 from semigen.judgement import diagnostics
 from semigen.judgement.advice import (
@@ -50,7 +51,6 @@ from semigen.judgement.findings.labels import (
 )
 from semigen.judgement.findings.path import held_out_change, path_jump
 from semigen.judgement.findings.population import combinations, covariate_shift, label_shift, shuffled_columns
-from semigen.judgement.grids import Grid, grid
 from semigen.judgement.prior import Harm, learned
 from semigen.judgement.rules import recommend
 from semigen.judgement.signs import of_clusters, signs

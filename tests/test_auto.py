@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -29,6 +29,7 @@ from semigen.ensemble.forms import seconds_to_predict
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, RidgeLogistic
 from semigen.exceptions import ColumnWarning, DatasetShiftWarning, LabelError, ParameterError
+from semigen.judgement.information import N_MIXTURES, similarity, similarity_features
 from semigen.representation import PlainColumns, PrincipalAxes
 from semigen.representation.plain import look_like_pixels
 
@@ -136,6 +137,30 @@ def test_unlabeled_rows_with_shuffled_columns_are_told_of_and_not_used():
     start = np.array([alone[name] for name in np.array([*auto.pool_.estimators_])[mine]])
     found = auto.pool_.held_out_.only(mine).pool_weights(start, 20.0)
     assert [auto.weights_[name] for name in np.array([*auto.pool_.estimators_])[mine]] == pytest.approx(found)
+
+
+def test_columns_in_which_labeled_and_unlabeled_rows_do_not_overlap_are_named(rng):
+    truth = np.arange(120) % 2
+    frame = pd.DataFrame({"x": rng.normal(3.0 * truth), "day": np.arange(120.0)})
+    early = np.where(np.arange(120) < 20, truth, -1)
+    with pytest.warns(DatasetShiftWarning, match="hardly overlap in column 'day': held-out labeled rows do"):
+        auto = small().fit(frame, early)
+    assert "hardly overlap in column 'day'" in auto.explanation_
+    with pytest.warns(DatasetShiftWarning, match="hardly overlap in column 1: "):
+        small().fit(frame.to_numpy(), early)
+    anywhere = np.where(rng.permutation(120) < 20, truth, -1)
+    assert "overlap" not in small().fit(frame, anywhere).explanation_  # warnings are errors
+
+
+def test_the_columns_of_a_grid_are_not_called_shuffled(rng):
+    """All combinations of a few values: labeled rows are correlated, though all rows together are not."""
+    X = np.stack(np.meshgrid(*(np.arange(6.0) for _ in range(3))), axis=-1).reshape(-1, 3)
+    alike = np.flatnonzero(np.ptp(X, axis=1) <= 1)[::2][:12]
+    y = np.full(len(X), -1)
+    y[alike] = X[alike].sum(axis=1) > 4
+    assert not small().fit(X, y).dependence_shift_  # warnings are errors
+    with pytest.warns(DatasetShiftWarning, match="as if each column"):
+        assert small().fit(np.vstack([X, X[-1:]]), [*y, -1]).dependence_shift_
 
 
 class Counting(Engine):
@@ -639,5 +664,21 @@ def test_pixels_have_one_scale():
     assert "pixels" not in one.explanation_ + own.explanation_
     np.testing.assert_array_equal(auto.predict_proba(pixels), one.predict_proba(pixels))
     assert not np.allclose(auto.predict_proba(pixels), own.predict_proba(pixels))
-    with pytest.raises(ParameterError, match="shared_scale='pixels': use True, False or 'auto'"):
-        small(shared_scale="pixels").fit(pixels, y)
+    for model in (small(shared_scale="pixels"), MixtureEnsembleFeatures(4, shared_scale="pixels")):
+        with pytest.raises(ParameterError, match="shared_scale='pixels': use True, False or 'auto'"):
+            model.fit(pixels, y)
+
+
+def test_features_and_rows_to_label_see_pixels_by_the_same_rule():
+    rows = load_digits().data[:300]
+    auto, one, own = (MixtureEnsembleFeatures(4, shared_scale=how).fit(rows) for how in ("auto", True, False))
+    assert auto.shared_scale_
+    np.testing.assert_array_equal(auto.transform(rows), one.transform(rows))
+    assert not np.allclose(auto.transform(rows), own.transform(rows))
+    assert not MixtureEnsembleFeatures(4).fit(rows + np.arange(64)).shared_scale_
+    spread = HybridClassifier(MixtureEnsembleFeatures(4)).fit(rows, [0, 1, *[-1] * 298]).representation_
+    assert spread.shared_scale_
+    axes = similarity_features(None, rows, 0)
+    features = MixtureEnsembleFeatures(N_MIXTURES, random_state=0, shared_scale=True).fit(rows)
+    wanted = similarity(features.transform(rows), features.views_[-1].transform(rows))
+    np.testing.assert_allclose(axes @ axes.T, wanted @ wanted.T, atol=1e-9)

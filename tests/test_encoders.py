@@ -280,6 +280,7 @@ def test_what_became_of_columns_is_said_once_unless_the_user_said_it():
         assert words in said
     assert len(schema.notes) == 4
     assert learn(table, KINDS)[0].notes == schema.notes[:3]  # and no warning, which would be an error here
+    assert "'when' is not used, as asked" in learn(table, KINDS | {"when": "id"})[0].notes
 
 
 def test_numbers_can_be_read_as_text_and_dates_as_numbers():

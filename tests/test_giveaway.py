@@ -10,12 +10,11 @@ from command_line import fit, found_by
 from semigen import columns
 from semigen.columns import ReadTable
 from semigen.datasets import bundled_table
+from semigen.evaluation.parting import parting_columns, parting_sentence
 from semigen.judgement.findings.columns import telling
 from semigen.judgement.giveaway import (
     LEAST_NAMED,
     LEAST_TOLD,
-    parting_columns,
-    parting_sentence,
     sentence,
     telling_columns,
 )
@@ -189,6 +188,17 @@ def test_columns_in_which_labeled_rows_lie_apart_are_named_and_others_are_not(hi
     assert parting_columns(table, code) == ["day", "falling", "site", "result"]
     for seed in range(20):
         assert parting_columns(table, np.random.default_rng(seed).permutation(code)) == []
+
+
+def test_levels_that_hardly_any_two_rows_share_say_nothing(history):
+    frame, code = history
+    rng = np.random.default_rng(1)
+    names = pd.DataFrame({"name": [f"n{j}" for j in range(len(frame))], "noise": frame["noise"]})
+    names["pair"] = [f"p{j // 2}" for j in rng.permutation(len(frame))]
+    names["team"] = [f"t{j % 20}" for j in rng.permutation(len(frame))]
+    names["squad"] = np.where(code < 0, names["team"], "u" + names["team"])
+    table = ReadTable(*columns.learn(names, dict.fromkeys(("name", "pair", "team", "squad"), "category")))
+    assert parting_columns(table, code) == ["squad"]
 
 
 def test_each_number_and_each_choice_of_a_cell_is_looked_at(history):

@@ -1,6 +1,7 @@
 """Blocks of columns with families of their own, and what names and kinds of columns lead to."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from laws import fit_prior
@@ -18,6 +19,7 @@ from semigen.families import (
     choose,
     wanted_kinds,
 )
+from semigen.representation import PlainColumns
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ def test_every_column_belongs_to_one_block():
 
 def test_an_error_in_a_block_names_its_columns(rows):
     rows[:, 3] = -1.0
-    with pytest.raises(ColumnError, match=r"columns \[3\] \(poisson\)"):
+    with pytest.raises(ColumnError, match=r"^column\(s\) 3, counted from 0: values such as -1, which are no"):
         fitted(Product(BLOCKS), rows, np.random.default_rng(0))
 
 
@@ -201,3 +203,30 @@ def test_a_dict_of_column_numbers_splits_an_array(rng):
     assert [type(family) for _, family in model.mixture_.family.blocks] == [Gaussian, Poisson, Categorical]
     assert model.score(X, truth) > 0.9
     assert model.schema_ == learn(X, {1: "count", 2: "category"})[0]
+
+
+def test_an_error_of_a_block_names_the_columns_of_the_table(rng):
+    frame = pd.DataFrame({"note": ["good day", "bad day"] * 20, "x": rng.normal(size=40)})
+    frame["far"] = 1e200 * frame["x"]
+    y = [0, 1, *[-1] * 38]
+    with pytest.raises(ColumnError, match=r"^column\(s\) 'far': the squares .* or take logarithms.$"):
+        MixtureClassifier({"note": "multinomial"}, unlabeled_weight=1).fit(frame, y)
+    with pytest.raises(ColumnError, match=r"^column\(s\) 'far': the squares"):
+        PlainColumns().fit(frame.assign(note=frame["note"].astype("category"))[["note", "x", "far"]])
+    with pytest.raises(ColumnError, match=r"^column\(s\) 0, counted from 0: the squares"):
+        MixtureClassifier().fit(np.array([[1e200, 1.0], [1.0, 1.0]] * 20), y)
+
+
+def test_words_that_no_row_that_counts_has_say_nothing(rng):
+    """As a column of numbers without a value in the rows that count does."""
+    truth = np.arange(200) % 2
+    x = rng.normal(3.0 * truth)
+    notes = np.where(np.arange(200) < 20, "", np.where(truth, "bad day of rain", "good day of sun"))
+    frame = pd.DataFrame({"note": notes, "x": x})
+    y = np.where(np.arange(200) < 20, truth, -1)
+    wish = {"note": "multinomial"}
+    supervised = MixtureClassifier(wish, unlabeled_weight=0).fit(frame, y)
+    without = MixtureClassifier(unlabeled_weight=0).fit(frame[["x"]], y)
+    alone = without.predict_proba(frame[["x"]])
+    np.testing.assert_allclose(supervised.predict_proba(frame), alone, atol=1e-12)
+    assert MixtureClassifier(wish).fit(frame, y).score(frame, truth) > 0.9  # tries λ = 0, too

@@ -248,7 +248,7 @@ def test_an_unknown_setting_is_refused():
 def test_numbers_that_overflow_are_refused(value, rng):
     x = rng.normal(size=(40, 2))
     x[3, 1] = value
-    with pytest.raises(ColumnError, match=r"squares overflow.*column 1"):
+    with pytest.raises(ColumnError, match=r"^column\(s\) 1, counted from 0: the squares"):
         fit_prior(StudentT(), x, np.ones(40), None)
 
 

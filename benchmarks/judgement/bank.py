@@ -23,7 +23,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 BANK = RESULTS / "cases.csv"
 WEIGHTS = (0.0, 1.0)
 GRID = "grid"
-"""The column that says whether rows are all combinations of a few values (:mod:`semigen.judgement.grids`)."""
+"""The column that says whether rows are combinations of a few values (:mod:`semigen.evaluation.grids`)."""
 KEY = ("kind", "name", "well_specified", "labels_per_class", "seed")
 DIGITS, CLIP = 5, 1e-9
 

@@ -4,6 +4,11 @@ Every error that semigen raises on a user's input is a ``ValueError`` or ``TypeE
 and has one of the names below, so that programs can tell errors apart without parsing messages.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 __all__ = [
@@ -25,6 +30,8 @@ __all__ = [
     "TrainingWarning",
 ]
 
+_NAMED = 8  # columns in an error
+
 
 class SemigenError(Exception):
     """Base of every error that semigen defines."""
@@ -43,11 +50,27 @@ class ColumnError(SemigenError, ValueError):
         What was seen, and where.
     cure : str
         What helps in Python; ``seen`` is the message without it, for those who have another one.
+    columns : sequence of int
+        Numbers of the columns that it is about, where whoever found it knows no names (:meth:`named`); the
+        message then begins with them.
     """
 
-    def __init__(self, message: str, cure: str = "") -> None:
-        super().__init__(f"{message} {cure}" if cure else message)
-        self.seen = message
+    def __init__(self, message: str, cure: str = "", *, columns: Sequence[int] = ()) -> None:
+        self.what = f"{message} {cure}" if cure else message
+        where = f"column(s) {_few(columns)}, counted from 0: " if columns else ""
+        super().__init__(f"{where}{self.what}")
+        self.seen = f"{where}{message}"
+        self.columns = tuple(columns)
+
+    def named(self, name: Callable[[int], Any]) -> ColumnError:
+        """The same with the ``name`` of each of its columns; itself where it is about none."""
+        names = list(dict.fromkeys(repr(name(column)) for column in self.columns))
+        return ColumnError(f"column(s) {_few(names)}: {self.what}") if names else self
+
+
+def _few(names: Sequence[Any]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(map(str, names[:_NAMED]))}{more}"
 
 
 class ParameterError(SemigenError, ValueError):
@@ -91,7 +114,7 @@ class ClassNameWarning(LabelWarning):
 
 
 class DatasetShiftWarning(UserWarning):
-    """Columns are correlated in the labeled rows but not in the unlabeled ones."""
+    """Labeled and unlabeled rows differ: columns are correlated in the former only, or hardly overlap."""
 
 
 class TrainingWarning(UserWarning):

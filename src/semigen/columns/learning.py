@@ -163,7 +163,7 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     options = {name: options_of(columns[name].to_list()) for name in texts}
     alone = sparse and set(used.values()) == {"text"} and not any(options.values())
     parts: list[Part] = []
-    notes = [_unused(name, kind, columns[name]) for name, kind in left_out.items()]
+    notes = [_unused(name, kind, columns[name], asked[name]) for name, kind in left_out.items()]
     for name, kind in used.items():
         try:
             if one := options.get(name):
@@ -237,7 +237,9 @@ def _told(one: Encoded, series: Series) -> str:
     return str(one)
 
 
-def _unused(name: Any, kind: Kind, series: Series) -> str:
+def _unused(name: Any, kind: Kind, series: Series, asked: Kind | None) -> str:
+    if asked == "id":
+        return f"{name!r} is not used, as asked"
     id_why = ID_NUMBER if series.dtype.is_numeric() else ID_TEXT
     why = other(series) if kind == "other" else {"id": id_why, "empty": EMPTY}[kind]
     return f"{name!r} is not used: {why}"

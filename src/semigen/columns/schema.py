@@ -8,6 +8,7 @@ from typing import Any
 from semigen.columns.encoders import Encoded
 from semigen.columns.kinds import Kind
 from semigen.columns.levels import Levels
+from semigen.exceptions import ColumnError
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,10 @@ class Schema:
         """Name (or number) of the column of the table that a column of the matrix is from."""
         inside = (one.name for one in self.encoded if column in one.columns)
         return next(inside, self.name(column))
+
+    def about(self, error: ColumnError) -> ColumnError:
+        """An error about columns of the matrix, with the names of those of the table if these have any."""
+        return error if self.names is None else error.named(self.source)
 
     @property
     def n_features(self) -> int:

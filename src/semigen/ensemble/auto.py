@@ -35,12 +35,14 @@ from semigen.ensemble.sources import learn_from_all, of_few, sampled
 from semigen.ensemble.training import JUDGED_UNLABELED, rows_to_learn_from
 from semigen.estimators.base import TableClassifier
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
+from semigen.evaluation.grids import grid
+from semigen.evaluation.parting import parting_columns, parting_sentence
 from semigen.exceptions import DatasetShiftWarning
 from semigen.families import as_modeled, choose
 from semigen.mixture.checkpoints import Kept, at_once
 from semigen.mixture.parameters import class_prior
 from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PrincipalAxes
-from semigen.representation.plain import look_like_pixels
+from semigen.representation.plain import one_scale
 
 Array = NDArray[np.float64]
 
@@ -137,7 +139,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     dependence_shift_ : bool
         Whether columns are correlated in the labeled rows but not in the unlabeled ones, as if each column
         had been shuffled on its own, by tests at the 5 % level; a warning says so, too. Not tested for sparse
-        rows, nor with fewer than 5 labeled or 30 unlabeled rows.
+        rows, nor with fewer than 5 labeled or 30 unlabeled rows, nor where the rows are all combinations of a
+        few values, whose columns are uncorrelated by design.
     deep_standing_ : Standing or None
         The ensemble with deep models beside itself without them; None where none was tried.
     shared_scale_ : bool
@@ -145,7 +148,9 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     stopped_early_ : bool
         Whether the time budget ended the fit before all mixtures, folds and models were there.
     explanation_ : str
-        Which models the predictions rest on and what the unlabeled rows changed, in words.
+        Which models the predictions rest on and what the unlabeled rows changed, in words. Where labeled and
+        unlabeled rows hardly overlap in a column, as in time or between places, it says so, as a warning does
+        (``DatasetShiftWarning``).
     pool_ : PoolClassifier
         The ensemble.
     class_rows_ : ndarray of shape (K,)
@@ -243,7 +248,6 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         """
         integer("n_mixtures", self.n_mixtures, minimum=1)
         flag_or_auto("deep", self.deep)
-        flag_or_auto("shared_scale", self.shared_scale)
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
         seed = check_random_state(self.random_state).randint(2**31)
@@ -261,10 +265,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             n_unlabeled = source.rows.where(~labels.pattern_labeled).n_rows
             n_labeled = source.rows.n_rows - n_unlabeled
         table = ReadTable(self.schema_, matrix)
-        if self.shared_scale == "auto":
-            self.shared_scale_ = "category" not in schema.kinds and look_like_pixels(matrix)
-        else:
-            self.shared_scale_ = bool(self.shared_scale)
+        self.shared_scale_ = one_scale(self.shared_scale, schema, matrix)
         kept = Kept.of(self, source, Data(matrix, labels, weight), seed)
         run = at_once if kept is None else kept.run
         mixtures = MixtureEnsembleFeatures(
@@ -312,11 +313,17 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
                 self.pool_, source.rows, self.schema_, shares, where, run, in_time=in_time
             )
         self.log_densities_ = self._densities_of_some(table)
-        self.dependence_shift_ = not issparse(matrix) and dependence_differs(
-            table.matrix, labels.is_labeled, self._numbers, seed
+        self.dependence_shift_ = (
+            not issparse(matrix)
+            and dependence_differs(table.matrix, labels.is_labeled, self._numbers, seed)
+            and grid(counted.matrix) is None  # whose columns are uncorrelated by design
         )
         if self.dependence_shift_:
             warn(DEPENDENCE_SHIFT, DatasetShiftWarning)
+        parted = parting_columns(table, np.where(labels.is_labeled, 0, -1))
+        about_parting = parting_sentence([f"column {name!r}" for name in parted]) if parted else None
+        if about_parting is not None:
+            warn(about_parting, DatasetShiftWarning)
         pool = self.pool_
         deep_seconds = sum(one.seconds for one in pool.models_ if one.name in DEEP)
         self.deep_standing_ = settle_deep(pool)
@@ -340,7 +347,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.weights_ = pool.weights_
         self.models_ = tuple(replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in pool.models_)
         self.stopped_early_ = mixtures.stopped_early_ or self.pool_.stopped_early_
-        self.explanation_ = explanation(self, n_unlabeled, about_source)
+        self.explanation_ = explanation(self, n_unlabeled, about_source, about_parting)
         if self.deep_standing_ is not None:
             self.explanation_ += f"\n{explain_deep(self.deep_standing_, deep_seconds)}"
         if kept is not None:

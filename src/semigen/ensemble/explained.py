@@ -51,7 +51,7 @@ def share_alone(supervised_share: float, verdict: Verdict) -> str:
     return f"{why} {alone} counts for {supervised_share:.0%} of the model."
 
 
-def explanation(auto: Any, n_unlabeled: int, about_source: str | None) -> str:
+def explanation(auto: Any, n_unlabeled: int, about_source: str | None, about_parting: str | None) -> str:
     """What a fit found, in words."""
     lines = [f"Weights of the models: {shares_of_models(auto)}.", assumed_shares(auto)]
     if about_source is not None:
@@ -62,6 +62,8 @@ def explanation(auto: Any, n_unlabeled: int, about_source: str | None) -> str:
         lines.append("The columns look like pixels and have one scale (shared_scale).")
     if auto.dependence_shift_:
         lines.append(DEPENDENCE_SHIFT)
+    if about_parting is not None:
+        lines.append(about_parting)
     if auto.stopped_early_:
         lines.append("The time budget ended the fit: mixtures, folds or models may be missing.")
     if auto.validation_ is None:

@@ -163,8 +163,7 @@ def check_support(x: Any, inside: Callable[[Any], NDArray[np.bool_]], wanted: st
         outside &= ~np.isnan(values)
     if outside.any():
         columns = np.unique(x.indices[outside] if is_sparse(x) else np.nonzero(outside)[1])
-        where, example = listing(columns), values[outside][0]
-        raise ColumnError(f"column(s) {where}, counted from 0, hold values such as {example:g}, {wanted}")
+        raise ColumnError(f"values such as {values[outside][0]:g}, {wanted}", columns=columns.tolist())
 
 
 def check_counts(x: Any) -> None:

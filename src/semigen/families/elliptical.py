@@ -323,9 +323,10 @@ def largest_sizes(block: Block) -> Array:
 def refuse_overflow(data: Blocks, engine: Engine, wild: NDArray[np.bool_]) -> None:
     """Raise a ColumnError if there are ``wild`` columns (D,), whose squares are no numbers."""
     if wild.any():
-        first = int(np.flatnonzero(wild)[0])
-        largest = np.fmax.reduce(engine.map_blocks(largest_sizes, data))[first]
+        where = np.flatnonzero(wild).tolist()
+        largest = np.fmax.reduce(engine.map_blocks(largest_sizes, data))[where[0]]
         raise ColumnError(
-            f"{wild.sum()} column(s) hold numbers whose squares overflow {data.dtype}, the first is column "
-            f"{first} (largest {largest:.3g}): divide them by their size, or take logarithms."
+            f"the squares of such numbers overflow {data.dtype} (largest {largest:.3g}): divide them by "
+            "their size, or take logarithms.",
+            columns=where,
         )

@@ -125,7 +125,8 @@ class Multinomial(Family):
     Prior: a Dirichlet, as s pseudo-rows with the word frequencies of all rows; by default s is the square
     root of the rows' total weight. ``shrinkage=0`` is maximum likelihood. Probabilities stay ≥ 1e-16. A
     document without words has log p = 0 for every component; a word that no document had when the model
-    was fitted says nothing of the class. Sparse rows (CSR) are never made dense.
+    was fitted says nothing of the class, and no word does where no row that counts had any. Sparse rows
+    (CSR) are never made dense.
 
     Parameters
     ----------
@@ -163,12 +164,10 @@ class Multinomial(Family):
     def fit_prior(self, data: Blocks, shrinkage: float | None, engine: Engine) -> DocumentPrior:
         counts, sizes = zip(*engine.map_blocks(self._word_sums, data), strict=True)
         count, (rows, raw) = sum(counts), sum(sizes)
-        if not 0 < count.sum() < np.inf:
-            raise ColumnError(
-                f"the words of all rows add up to {count.sum():g}: give rows with words, and smaller numbers."
-            )
+        if not count.sum() < np.inf:
+            raise ColumnError("the words of all rows overflow: give smaller numbers.")
         return DocumentPrior(
-            frequency=count / count.sum(),
+            frequency=count / positive(count.sum()),
             words=float(count.sum()) / rows,
             strength=float(np.sqrt(rows)) if shrinkage is None else float(shrinkage),
             drawn=int(np.clip(np.rint(raw / rows), 1, LARGEST_COUNT)),

@@ -106,10 +106,9 @@ class Product(Family):
             try:
                 return fitted(family, data.columns(columns))
             except ColumnError as error:
-                where = np.arange(data.n_columns)[columns].tolist()
-                raise ColumnError(
-                    f"among the columns {where} ({family.name}), counted from 0: {error}"
-                ) from error
+                own = np.arange(data.n_columns)[columns]
+                where = own[list(error.columns)] if error.columns else own
+                raise ColumnError(error.what, columns=where.tolist()) from error
 
         return Parts(self._each(prior))
 

@@ -315,7 +315,7 @@ def _no_share(model: Any) -> None:
 
 
 def _scale_as_asked(model: Any) -> None:
-    if hasattr(model, "pool_"):
+    if hasattr(model, "pool_") or hasattr(model, "views_"):
         model.shared_scale_ = bool(model.shared_scale)
 
 
@@ -371,6 +371,7 @@ STEPS: Mapping[int, Mapping[str, Callable[[Any], None]]] = {
     5: {
         "AutoClassifier": _scale_as_asked,
         "MixtureClassifier": _none_silent,
+        "MixtureEnsembleFeatures": _scale_as_asked,
         "PlainColumns": _scaled_indicators,
     },
 }

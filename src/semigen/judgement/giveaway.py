@@ -1,18 +1,15 @@
-"""Columns that alone tell the class of every labeled row, and columns that tell which rows have a label."""
+"""Columns that alone tell the class of every labeled row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from scipy.stats import rankdata
 
 from semigen.columns import ReadTable
-from semigen.columns.schema import Input
-from semigen.columns.tables import listing
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -78,68 +75,6 @@ def sentence(names: Sequence[str]) -> str:
     return (
         f"Column {first} alone tells the class of every labeled row{too}: {which} known when predictions are "
         "made?"
-    )
-
-
-OVERLAP, FAR = 0.02, 5.0
-"""Share of the pairs of a labeled and an unlabeled row that lie the other way round in a parting column, at
-most, and standard deviations of that share where labels are drawn at random."""
-
-
-def parting_columns(table: ReadTable, code: Rows) -> list[Any]:
-    """Names of the columns in which labeled and unlabeled rows hardly overlap, as in time or between places.
-
-    Next to all labeled rows have larger or smaller numbers or dates than the unlabeled ones, or levels that
-    no unlabeled row has. A missing value is a level, and the largest number.
-
-    Parameters
-    ----------
-    table : ReadTable
-        Sparse rows have no such columns.
-    code : ndarray of shape (n,), intp
-        Classes; negative for rows without one.
-    """
-    known = code >= 0
-    n, m = np.count_nonzero(known), np.count_nonzero(~known)
-    if issparse(table.matrix) or not n or not m:
-        return []
-    if FAR * np.sqrt((n + m + 1) / (12 * n * m)) > 0.5 - OVERLAP:
-        return []
-    found: dict[Any, None] = {}
-    for one, j in _values_of(table):
-        values = np.asarray(table.matrix[:, j], dtype=np.float64)
-        is_level = table.schema.kinds[j] in ("category", "flag")
-        is_text = not is_level and one.encoded is not None and one.encoded.kind == "text"
-        if is_text or is_level:
-            values = np.isnan(values).astype(np.float64) if is_text else values
-            common = np.isin(np.nan_to_num(values[known], nan=-1), np.nan_to_num(values[~known], nan=-1))
-            overlap = common.mean()
-        else:
-            ranks = rankdata(np.where(np.isnan(values), np.inf, values))
-            above = (ranks[known].sum() - n * (n + 1) / 2) / (n * m)
-            overlap = min(above, 1 - above)
-        if overlap <= OVERLAP:
-            found[one.name] = None
-    return list(found)
-
-
-def _values_of(table: ReadTable) -> Iterator[tuple[Input, int]]:
-    """The columns of a table, with each column of the matrix that is one of its values."""
-    for one in table.schema.inputs:
-        encoded = one.encoded
-        several = encoded is not None and (
-            encoded.kind == "number" or table.schema.kinds[one.first] == "flag"
-        )  # the first of a date is its time, and all of a text are missing in the same rows
-        for j in encoded.columns if encoded is not None and several else (one.first,):
-            yield one, j
-
-
-def parting_sentence(names: Sequence[str]) -> str:
-    """What such columns mean for the predictions."""
-    return (
-        f"Labeled and unlabeled rows hardly overlap in {listing(names)}: held-out labeled rows do not tell "
-        "how good predictions of the unlabeled ones are. Label some of these, and leave out what "
-        "says nothing of the class."
     )
 
 

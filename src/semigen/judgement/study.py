@@ -19,11 +19,11 @@ from semigen.columns import ReadTable
 from semigen.common.progress import Steps
 from semigen.data.labels import Labels, encode
 from semigen.estimators.classifiers import RidgeLogistic, TreeEnsemble
+from semigen.evaluation.grids import Grid, grid
 from semigen.exceptions import ColumnWarning, ConvergenceWarning, LabelError, ParameterError
 from semigen.judgement import diagnostics
 from semigen.judgement.diagnostics import ColumnFit, Gain, Half, Told
 from semigen.judgement.efficiency import efficiency
-from semigen.judgement.grids import Grid, grid
 from semigen.judgement.held_out import N_SPLITS, OutOfFold, count_repeats, cross_validated
 from semigen.mixture import MixtureClassifier
 from semigen.representation import PlainColumns

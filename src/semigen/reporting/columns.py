@@ -13,7 +13,8 @@ from semigen.columns import ReadTable
 from semigen.columns.vectors import wide_frame
 from semigen.common.plain import plain
 from semigen.evaluation.metrics import row_log_loss
-from semigen.judgement.giveaway import parting_columns, telling_columns
+from semigen.evaluation.parting import parting_columns
+from semigen.judgement.giveaway import telling_columns
 from semigen.reporting.evidence import Array, Evidence, Rows, rounded
 
 MOST_COLUMNS, LEAST_COLUMNS = 60, 10

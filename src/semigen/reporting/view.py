@@ -7,7 +7,8 @@ from typing import Any
 
 from semigen.common.text import shortened, visible
 from semigen.comparison import CLASS_SHARES, lean
-from semigen.judgement.giveaway import parting_sentence, sentence
+from semigen.evaluation.parting import parting_sentence
+from semigen.judgement.giveaway import sentence
 
 Record = Mapping[str, Any]
 

@@ -27,6 +27,7 @@ from semigen.em.kernel import responsibilities
 from semigen.estimators.base import KeepsPrecision, TableInput
 from semigen.families import Family, Gaussian, as_family, as_modeled, choose
 from semigen.representation.axes import PrincipalAxes
+from semigen.representation.plain import one_scale
 from semigen.representation.softmax import Powers, Softmax
 from semigen.representation.starts import Start
 
@@ -109,8 +110,9 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
     engine : Engine or None, default=None
         Where the rows of mixtures are computed: by ``"torch"`` those of one type of covariance in one batch,
         else one mixture after the other, as with None.
-    shared_scale : bool, default=False
-        As in :class:`PlainColumns`.
+    shared_scale : bool or "auto", default="auto"
+        As in :class:`PlainColumns`. "auto": where columns look like pixels, of which some hardly vary
+        (``shared_scale_``).
 
     Attributes
     ----------
@@ -119,6 +121,8 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
     mixtures_ : tuple of FeatureMixture
         Those that count, at most M.
     views_ : tuple of PrincipalAxes
+    shared_scale_ : bool
+        Whether columns keep the ratios of their scales.
     schema_ : Schema
     n_features_in_ : int
 
@@ -140,7 +144,7 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         n_jobs: int | None = None,
         random_state: Any = 0,
         engine: Engine | None = None,
-        shared_scale: bool = False,
+        shared_scale: Any = "auto",
     ) -> None:
         self.n_mixtures = n_mixtures
         self.min_components = min_components
@@ -188,6 +192,7 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
         schema, matrix = columns.learn(X, self.kinds, sparse="words")
         self.schema_ = as_modeled(choose("auto", "full", schema, sparse=issparse(matrix)), schema)
         validate_data(self, X, skip_check_array=True)
+        self.shared_scale_ = one_scale(self.shared_scale, schema, matrix)
         seed = check_random_state(self.random_state).randint(2**31)
         if matrix.shape[0] > self.max_rows:
             chosen = np.random.default_rng(seed).choice(matrix.shape[0], self.max_rows, replace=False)
@@ -197,7 +202,7 @@ class MixtureEnsembleFeatures(TableInput, KeepsPrecision, TransformerMixin, Base
                 gaussian=share,
                 n_axes=MOST_DIMENSIONS,
                 engine=self.engine,
-                shared_scale=self.shared_scale,
+                shared_scale=self.shared_scale_,
             )
             for share in (GAUSSIAN_SHARES[:1] if issparse(matrix) else GAUSSIAN_SHARES)
         )

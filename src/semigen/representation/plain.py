@@ -14,8 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from semigen import columns
 from semigen.arrays.pieces import evenly
 from semigen.arrays.special import NormalScores
+from semigen.columns import Schema
+from semigen.common.checks import flag_or_auto
 from semigen.em import Data, ThreadEngine
 from semigen.estimators.base import TableInput
+from semigen.exceptions import ColumnError
 from semigen.families.elliptical import refuse_overflow
 
 Array = NDArray[np.float64]
@@ -52,6 +55,18 @@ def look_like_pixels(matrix: Any) -> bool:
         and (some.max(axis=0) >= white - 0.1 * (white - black)).mean() >= 0.5
         and (spread < 0.25 * np.sqrt(np.mean(spread**2))).mean() >= 0.05
     )
+
+
+def one_scale(asked: Any, schema: Schema, matrix: Any) -> bool:
+    """Whether numbers keep the ratios of their scales: as asked for, with "auto" where they look like pixels.
+
+    Raises
+    ------
+    ParameterError
+        If ``asked`` is neither a flag nor "auto".
+    """
+    flag_or_auto("shared_scale", asked)
+    return look_like_pixels(matrix) and "category" not in schema.kinds if asked == "auto" else bool(asked)
 
 
 class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -116,7 +131,12 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         deviation = np.where(missing, 0.0, values - self.center_)
         with np.errstate(over="ignore"):
             spread = np.sqrt((deviation**2).sum(axis=0) / filled)
-        refuse_overflow(Data.unlabeled(values), ThreadEngine(n_threads=1), ~np.isfinite(spread))
+        wild = np.zeros(matrix.shape[1], dtype=bool)
+        wild[numbers] = ~np.isfinite(spread)
+        try:
+            refuse_overflow(Data.unlabeled(matrix.astype(np.float64)), ThreadEngine(n_threads=1), wild)
+        except ColumnError as error:
+            raise self.schema_.about(error) from error
         spread = np.where(spread > 1e-12 * (1 + np.abs(self.center_)), spread, 1.0)
         self.scale_ = self._shared(spread)
         self.scores_ = NormalScores.of(values) if self.gaussian else None

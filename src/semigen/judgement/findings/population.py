@@ -14,8 +14,8 @@ from semigen.columns.tables import listing
 from semigen.common.plain import plain
 from semigen.ensemble.held_out import shares_of_rows
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
+from semigen.evaluation.parting import parting_columns
 from semigen.judgement.findings.records import Finding, percent
-from semigen.judgement.giveaway import parting_columns
 from semigen.judgement.study import Study
 
 Array = NDArray[np.float64]
