@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -105,6 +106,27 @@ def test_the_table_in_words():
     assert f"{loss.value:.3f} ({loss.low:.3f}-{loss.high:.3f})" in lines[2]
     change = found.difference(other, best).log_loss
     assert f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})" in lines[3]
+
+
+@pytest.mark.parametrize("measure", ["log_loss", "accuracy", "brier"])
+def test_the_figure_has_the_intervals_of_the_table_and_the_best_on_top(measure):
+    found = semigen.compare({"bayes": GaussianNB(), r"$\frac{1$": "logistic"}, X, Y)
+    axes = semigen.plot(found, ax=Figure().subplots(), measure=measure)
+    names = [one.get_text() for one in axes.get_yticklabels()]
+    (points, _, (lines,)) = axes.containers[0]
+    of = [found.brier(name) if measure == "brier" else getattr(found.score(name), measure) for name in names]
+    values = [one.value for one in of]
+    assert points.get_xdata().tolist() == values
+    assert values == sorted(values, reverse=measure != "accuracy")
+    ends = [(one[0, 0], one[1, 0]) for one in lines.get_segments()]
+    np.testing.assert_allclose(ends, [(one.low, one.high) for one in of])
+
+
+def test_what_has_no_figure():
+    found = semigen.compare({"bayes": GaussianNB()}, X, Y)
+    for record, measure in ((found, "auc"), (found.to_dict(), "log_loss")):
+        with pytest.raises(ParameterError, match=r"no measure|no figure of a dict"):
+            semigen.plot(record, measure=measure)
 
 
 @pytest.mark.parametrize("name", ["auto", "mixture", "supervised mixture", "hybrid", *OTHERS])

@@ -169,6 +169,16 @@ def test_sets_of_auto_survive_a_file(auto, tmp_path):
     assert (auto.predict_set(X, 0.99).sum(axis=1) >= auto.predict_set(X, 0.8).sum(axis=1)).all()
 
 
+def test_mapie_conforms_a_fitted_ensemble(auto):
+    """As the guide has it: a prefit model, and labeled rows that were kept back."""
+    mapie = pytest.importorskip("mapie.classification")
+    X, y = draw(np.random.default_rng(1), 900, 0.4, 1.5)
+    conformal = mapie.SplitConformalClassifier(auto, confidence_level=0.9, prefit=True)
+    _, sets = conformal.conformalize(X[:300], y[:300]).predict_set(X[300:])
+    assert sets.shape == (600, 2, 1)
+    assert 0.84 < sets[np.arange(600), y[300:], 0].mean() < 0.96
+
+
 def test_no_sets_without_held_out_rows():
     model = ensemble().fit([[0.0], [1.0]], [0, 1])
     with pytest.raises(ParameterError, match="no labeled row was held out"):

@@ -21,10 +21,11 @@ from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.metrics import row_log_loss
 from semigen.exceptions import LabelError, MissingExtraError
 from semigen.judgement.crossovers import with_more_labels
+from semigen.judgement.findings.labels import LOOK_WRONG
 from semigen.reporting import columns, figures, held_out, page, rows
 from semigen.reporting.evidence import Evidence, HeldOutRows, held_out_of
 from semigen.reporting.record import FORMAT, SECTIONS, SECTIONS_BY_COLUMN, sections
-from semigen.reporting.view import tiles, view
+from semigen.reporting.view import findings, tiles, view
 
 __all__ = ["here"]  # fixtures
 
@@ -132,6 +133,29 @@ def test_labels_between_two_classes_are_merely_uncertain(evidence):
     probs[np.arange(90), (evidence.code[:90] + 1) % 3] = 0.75
     known = replace(evidence, held_out=replace(evidence.held_out, probabilities=probs))
     assert held_out.suspicious_labels(known) == []
+
+
+def test_labels_that_advice_doubts_follow_on_those_of_the_model(evidence):
+    found = {"suspicious_labels": held_out.suspicious_labels(evidence)}
+    model = [one["row"] for one in found["suspicious_labels"]]
+    other = next(row for row in range(90) if row not in model)
+    sentence = "None of 90 labels looks wrong."
+    advice = {"findings": [{"name": LOOK_WRONG, "sentence": sentence, "evidence": {"rows": []}}]}
+    assert held_out.with_advice(found, evidence) == found  # without advice
+    alone = held_out.with_advice(found | {"advice": advice}, evidence)
+    assert alone["suspicious_labels"] == found["suspicious_labels"]
+    assert findings(alone)[0]["sentence"] == (
+        f"{sentence} The saved model doubts {len(model)} labels: see data and labels."
+    )
+    advice["findings"][0]["evidence"]["rows"] = [{"row": model[1]}, {"row": other}]
+    both = held_out.with_advice(found | {"advice": advice}, evidence)
+    assert [one["row"] for one in both["suspicious_labels"]] == [*model, other]
+    by = [one["doubted_by"] for one in both["suspicious_labels"]]
+    assert by[0] == ["saved model"]
+    assert by[1] == ["saved model", "advice"]
+    assert by[-1] == ["advice"]
+    assert both["suspicious_labels"][-1]["given"] == evidence.code[other]
+    assert "that the models of this advice do not" in findings(both)[0]["sentence"]
 
 
 def test_shuffling_a_column_that_is_not_used_changes_nothing(evidence):
@@ -310,6 +334,24 @@ def test_advice_and_forecast_are_parts_of_their_own(auto):
 
 
 # --- names of strangers
+
+
+def test_labeled_rows_are_drawn_thin_below_all_rows_as_the_page_says(auto):
+    record = auto[1].to_dict()
+    with matplotlib.rc_context(figures._STYLE):
+        figure, _ = figures._columns(record)
+        figure.draw_without_rendering()
+    panel = figure.axes[0]
+    heights = {
+        width: [
+            panel.transData.transform((0, one.get_ydata()[0]))[1]
+            for one in panel.lines
+            if one.get_linewidth() == width
+        ]
+        for width in (3, 7)
+    }
+    assert len(heights[3]) == 3
+    assert all(thin < thick for thin, thick in zip(heights[3], heights[7], strict=True))
 
 
 def test_titles_of_axes_do_not_meet_where_names_of_models_are_long(auto):

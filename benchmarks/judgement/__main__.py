@@ -10,6 +10,9 @@ from benchmarks.judgement import bank, cases, learning, report, suspects, verdic
 
 LEARNED = Path(__file__).resolve().parents[2] / "src/semigen/judgement/learned.json"
 
+BOOK = bank.RESULTS / "book.csv"
+"""Cases of the SSL book, which nothing is learned from."""
+
 
 def main() -> None:
     """Run what is not finished, print the tables and save them beside the results."""
@@ -33,7 +36,7 @@ def main() -> None:
         if options.packages or everything:
             bank.fill(cases.from_packages(options.seeds or cases.PACKAGE_SEEDS))
         if options.book or everything:
-            bank.fill(cases.book(options.seeds or cases.BOOK_SEEDS))
+            bank.fill(cases.book(options.seeds or cases.BOOK_SEEDS), BOOK)
         if options.suspects or everything:
             suspects.run()
     rows = bank.read()
@@ -43,7 +46,9 @@ def main() -> None:
     verdicts.save(judged)
     known = [one for one in verdicts.judge(rows, group="seed") if one.kind == "design"]
     fresh = {group: verdicts.judge(rows, group, cases.FRESH_SEEDS) for group in ("name", "seed")}
-    page = report.page(judged, known, fresh)
+    seen_by_nobody = bank.read(BOOK)
+    book = verdicts.judge_as_it_is(seen_by_nobody) if seen_by_nobody else []
+    page = report.page(judged, known, fresh, book)
     print(page)
     (bank.RESULTS / "results.md").write_text(page, encoding="utf-8")
 

@@ -33,7 +33,7 @@ Cases = Sequence[Judged]
 _FRESH = {"name": "by a prior without the design", "seed": "by a prior that knows earlier draws of it"}
 
 
-def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases]) -> str:
+def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases], book: Cases) -> str:
     """All tables in Markdown.
 
     Parameters
@@ -43,9 +43,11 @@ def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases]) -> str:
         Designs, judged by a prior that knows other draws of them.
     fresh : mapping {"name" or "seed": sequence of Judged}
         Judged by priors that have seen none of the fresh draws: without the design, and with other draws.
+    book : sequence of Judged
+        Sets of the SSL book, by the prior of the package.
     """
-    kinds = ("design", "table", "keel", "package", "book")
-    designs, real, more, from_packages, book = ([one for one in cases if one.kind == kind] for kind in kinds)
+    kinds = ("design", "table", "keel", "package")
+    designs, real, more, from_packages = ([one for one in cases if one.kind == kind] for kind in kinds)
     unseen = [one for one in from_packages if one.name in packages.JUDGED_ONLY]
     chosen_last = [one for one in from_packages if one.name in packages.FRESH]
     others = [*unseen, *chosen_last]
@@ -74,7 +76,12 @@ def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases]) -> str:
         if found:
             parts += [f"## {title}", "", _verdicts(found), ""]
     if book:
-        parts += ["## SSL book (with the number of all labels)", "", _verdicts(book), ""]
+        parts += [
+            "## SSL book, by the prior of the package",
+            "",
+            _one_by_one(book),
+            "",
+        ]
     groups = {"designs": designs, "real tables": real, "KEEL": more, "R packages": [*from_packages, *others]}
     parts += ["## Is the stated probability of harm right?", "", _reliability(groups), ""]
     parts += ["## Other odds", "", _other_odds({"designs": designs, "real tables": real}), ""]
@@ -101,6 +108,22 @@ def _verdicts(cases: Cases) -> str:
     groups.append(("advised with weight ½", lambda one: one.unlabeled_weight == 0.5))
     groups += [(f"{n} labels per class", lambda one, n=n: one.labels_per_class == n) for n in budgets]
     return table(HEAD, [_line(name, [one for one in cases if chosen(one)]) for name, chosen in groups])
+
+
+def _one_by_one(cases: Cases) -> str:
+    """Each case: what λ = 1 changes on test rows, and what was said of it."""
+    head = ["set, number of all labels", "log-loss by λ = 1 (standard error)", "by the average"]
+    lines = [
+        [
+            f"{one.name}, {one.labels_per_class}",
+            f"{one.change:+.2f} ({abs(one.change / one.z) if one.z else 0:.2f})",
+            f"{one.average_change:+.2f}",
+            f"{100 * one.error_change:+.1f}",
+            f"{one.verdict} ({100 * one.harm:.0f} %)",
+        ]
+        for one in sorted(cases, key=lambda one: (one.labels_per_class, one.name))
+    ]
+    return table([*head, "error, points", "said"], lines)
 
 
 def _line(name: str, cases: Cases) -> list[str]:

@@ -25,7 +25,7 @@ from semigen.evaluation.doubt import Doubts
 from semigen.judgement.findings.labels import doubtful
 from semigen.judgement.study import WEIGHTS, study
 
-LABELS, FLIPPED, SEEDS, N_TABLES = 30, 0.1, 2, 12
+LABELS, FLIPPED, SEEDS, N_TABLES = 30, 0.1, 5, 12
 OURS = "advise"
 LOGISTIC, FOREST = "cleanlab, logistic regression", "cleanlab, random forest"
 _COUNTED = ("labels", "flipped", "listed", "listed and flipped", "listed of right labels")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from benchmarks.judgement import learning
 from benchmarks.judgement.bank import GRID, RESULTS
 from benchmarks.judgement.learning import CLEAR
 from semigen.judgement.advice import decide, told_by_grid
+from semigen.judgement.prior import harm_probabilities
 from semigen.judgement.signs import SHIFT
 
 JUDGED = RESULTS / "judged.csv"
@@ -106,11 +107,21 @@ def judge(rows: Sequence[dict[str, str]], group: str = "name", fresh: Collection
     fresh : collection of int
         The prior is learned without designs of these seeds.
     """
-    data = learning.lines(rows, group, fresh)
-    columns = (*learning.left_out(data), data.z, learning.of_average(data).z)
+    return _judged(rows, zip(*learning.left_out(learning.lines(rows, group, fresh)), strict=True))
+
+
+def judge_as_it_is(rows: Sequence[dict[str, str]]) -> list[Judged]:
+    """Cases of tables that nothing was learned from, by the prior of the package."""
+    names = learning.lines(rows).names
+    signs = [{name: float(row[name]) for name in names} for row in rows]
+    return _judged(rows, [harm_probabilities(one, held_out=True) for one in signs])
+
+
+def _judged(rows: Sequence[dict[str, str]], learned: Iterable[tuple[float, float]]) -> list[Judged]:
     judged = []
-    for row, *learned, z, average_z in zip(rows, *(one.tolist() for one in columns), strict=True):
-        harm, harm_of_average = told_by_grid((learned[0], learned[1]), float(row[GRID]) == 1)
+    outcomes = (learning.outcomes(rows, of)[1].tolist() for of in ("", "average_"))
+    for row, harms, z, average_z in zip(rows, learned, *outcomes, strict=True):
+        harm, harm_of_average = told_by_grid((float(harms[0]), float(harms[1])), float(row[GRID]) == 1)
         verdict, weight = decide(harm, harm_of_average, float(row[SHIFT]))
         judged.append(
             Judged(

@@ -11,6 +11,25 @@ WIDTHS = (1280, 390)
 FIGURES = {"scores", "map", "columns", "reliability", "importance"}
 
 
+class Advice:
+    """What the page shows of advice, with a label that only its models doubt."""
+
+    def __init__(self, row):
+        self.row = row
+
+    def to_dict(self):
+        said = {"kind": "hybrid", "estimator": "Hybrid()", "reason": "Many columns.", "sentence": None}
+        findings = [("path of λ", "warning", []), ("labels that look wrong", "caution", [{"row": self.row}])]
+        return {
+            "sentence": "Use the rows.",
+            "recommendation": said,
+            "findings": [
+                {"name": name, "severity": severity, "sentence": "See here. " * 9, "evidence": {"rows": rows}}
+                for name, severity, rows in findings
+            ],
+        }
+
+
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     """A report with every part: an ensemble on a real table, one of whose columns has hostile values."""
@@ -19,7 +38,8 @@ def path(tmp_path_factory):
     frame["kind"] = np.where(table.X[:, 0] > 5.8, "<img src=x onerror=alert(1)>", "price\u202egnp.exe")
     model = semigen.AutoClassifier(n_mixtures=4, n_jobs=1).fit(frame, table.y)
     place = tmp_path_factory.mktemp("report") / "report.html"
-    semigen.report(model, frame, table.y, place, target="species")
+    advice = Advice(next(row for row, label in enumerate(table.y) if label is not None))
+    semigen.report(model, frame, table.y, place, target="species", advice=advice)
     return place
 
 
@@ -45,6 +65,14 @@ def test_the_page_is_quiet_whole_and_accessible(opened, serious, tmp_path, path,
     assert not serious(page)
     assert said == []
     assert asked == [path.as_uri()]
+
+
+def test_findings_are_read_on_a_phone_without_moving_them(opened):
+    page, _, _ = opened(390)
+    assert page.evaluate(
+        "(t => t.scrollWidth <= t.parentElement.clientWidth)(document.querySelector('.findings'))"
+    )
+    assert page.locator("#suspicious ~ .scroll td").last.inner_text() == "advice"
 
 
 def test_the_threshold_moves_by_keyboard(opened):

@@ -45,6 +45,7 @@ from semigen.judgement.advice import advise
 from semigen.judgement.forecast import forecast
 from semigen.reporting.evidence import Evidence, held_out_of
 from semigen.reporting.facts import class_rows, standings
+from semigen.reporting.held_out import with_advice
 from semigen.reporting.page import html_page
 from semigen.reporting.record import facts, sections
 from semigen.reporting.view import about_parting, about_ranking, about_telling
@@ -150,7 +151,7 @@ def learn(
     if parted := about_parting(found):
         output.note(parted)
     if study:
-        found |= _studied(source, options, output)
+        found = with_advice(found | _studied(source, options, output), evidence)
     found["model_card"] |= {
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

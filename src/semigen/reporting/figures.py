@@ -182,8 +182,8 @@ def _columns(record: Record) -> tuple[Any, str] | None:
             panel.set_visible(False)
             continue
         for k, one in enumerate(found[number]["classes"]):
-            _box(panel, k + 0.14, one["predicted"], _color(k), filled=True)
-            _box(panel, k - 0.16, one["labeled"], _color(k), filled=False)
+            _box(panel, k - 0.14, one["predicted"], _color(k), filled=True)
+            _box(panel, k + 0.16, one["labeled"], _color(k), filled=False)
         panel.set_title(label_text(found[number]["column"]), fontsize=10, color=INK)
         panel.set_yticks(range(len(classes)), [label_text(one, 16) for one in classes])
         panel.set_ylim(len(classes) - 0.4, -0.6)
@@ -265,7 +265,7 @@ def _learning_curve(record: Record) -> tuple[Any, str] | None:
         color, ahead = _color(k), one["forecast"]
         panel.plot(
             one["n_labels"], [100 * error["value"] for error in one["error"]], linewidth=0.8,
-            marker=MARKERS[k % len(MARKERS)], color=color, label=label_text(one["name"]),
+            marker=MARKERS[k % len(MARKERS)], color=color, label=label_text(one["name"]), clip_on=False,
         )  # fmt: skip
         if one["name"] not in found.get("told", [found["best"]]):  # lines that cross would say too much
             continue

@@ -12,6 +12,7 @@ from semigen.evaluation import intervals
 from semigen.evaluation.doubt import label_doubts
 from semigen.evaluation.metrics import row_log_loss
 from semigen.evaluation.ranking import ranking
+from semigen.judgement.findings.labels import LOOK_WRONG
 from semigen.reporting.evidence import Evidence, HeldOutRows, rounded
 
 Array = NDArray[np.float64]
@@ -19,6 +20,7 @@ Array = NDArray[np.float64]
 LEAST_ROWS_PER_BIN, MOST_BINS = 8, 10
 N_THRESHOLDS = 101
 MOST_SUSPICIOUS = 30
+BY_MODEL, BY_ADVICE = "saved model", "advice"
 COVERAGE = 0.9
 MOST_CLASSES_OF_CONFUSION = 30
 _MAX_LOSS = 14.0
@@ -121,18 +123,40 @@ def suspicious_labels(evidence: Evidence) -> list[dict[str, Any]] | None:
     if evidence.held_out is None:
         return None
     rows = evidence.held_out
-    code, probs = evidence.code[rows.rows], rows.probabilities
-    given, best = probs[np.arange(len(code)), code], probs.argmax(axis=1)
-    return [
-        {
-            **evidence.row(int(rows.rows[i])),
-            "given": evidence.classes[code[i]],
-            "probability_of_given": rounded(given[i]),
-            "predicted": evidence.classes[best[i]],
-            "probability": rounded(probs[i, best[i]]),
-        }
-        for i in label_doubts(probs, code).listed[:MOST_SUSPICIOUS]
-    ]
+    doubts = label_doubts(rows.probabilities, evidence.code[rows.rows])
+    return [_suspect(evidence, i, [BY_MODEL]) for i in doubts.listed[:MOST_SUSPICIOUS]]
+
+
+def with_advice(found: dict[str, Any], evidence: Evidence) -> dict[str, Any]:
+    """Sections with advice among them, whose models may doubt other labels than the saved model: these follow
+    on those that it doubts.
+    """
+    suspects, advice = found.get("suspicious_labels"), found.get("advice")
+    if suspects is None or advice is None or evidence.held_out is None:
+        return found
+    about = (one["evidence"]["rows"] for one in advice["findings"] if one["name"] == LOOK_WRONG)
+    doubted = [one["row"] for one in next(about, [])]
+    both = [BY_MODEL, BY_ADVICE]
+    known = [one | {"doubted_by": both} if one["row"] in doubted else one for one in suspects]
+    others = [row for row in doubted if row not in {one["row"] for one in suspects}]
+    place = {row: i for i, row in enumerate(evidence.held_out.rows.tolist())}
+    more = [_suspect(evidence, place[row], [BY_ADVICE]) for row in others if row in place]
+    return found | {"suspicious_labels": known + more}
+
+
+def _suspect(evidence: Evidence, i: int, by: list[str]) -> dict[str, Any]:
+    """The label of a held-out row beside what the model says that did not see it."""
+    assert evidence.held_out is not None
+    row, probs = int(evidence.held_out.rows[i]), evidence.held_out.probabilities[i]
+    given, best = evidence.code[row], probs.argmax()
+    return {
+        **evidence.row(row),
+        "given": evidence.classes[given],
+        "probability_of_given": rounded(probs[given]),
+        "predicted": evidence.classes[best],
+        "probability": rounded(probs[best]),
+        "doubted_by": by,
+    }
 
 
 def prediction_sets(evidence: Evidence) -> dict[str, Any] | None:

@@ -39,6 +39,7 @@ from semigen.reporting.facts import (
     class_rows,
     standings,
 )
+from semigen.reporting.held_out import with_advice
 from semigen.reporting.page import html_page, missing_extra
 from semigen.reporting.record import facts, sections
 
@@ -211,6 +212,7 @@ def report(
     for name, extra in (("advice", advice), ("learning_curve", forecast)):
         if extra is not None:
             found[name] = extra.to_dict()
+    found = with_advice(found, evidence)
     found["model_card"]["seconds"] = round(time.perf_counter() - begin, 1)
     made = Report(
         {**_facts(evidence, labels, table, target, comparison, pair[0], verdict, n_unlabeled), **found}

@@ -8,7 +8,9 @@ from typing import Any
 from semigen.common.text import shortened, visible
 from semigen.comparison import CLASS_SHARES, lean
 from semigen.evaluation.parting import parting_sentence
+from semigen.judgement.findings.labels import LOOK_WRONG
 from semigen.judgement.giveaway import sentence
+from semigen.reporting.held_out import BY_MODEL
 
 Record = Mapping[str, Any]
 
@@ -47,6 +49,7 @@ def view(record: Record) -> dict[str, Any]:
         "tiles": tiles(record),
         "todo": todo(record),
         "counts": counts(record),
+        "findings": findings(record),
         "marks": {"warning": "bad", "caution": "bad", "good": "good"},
         "columns": record["columns"][:MOST_COLUMN_ROWS],
         "n_columns_used": sum(bool(one["use"]) for one in record["columns"]),
@@ -114,6 +117,18 @@ def tiles(record: Record) -> list[tuple[str, str, str]]:
     return found
 
 
+def findings(record: Record) -> list[dict[str, Any]]:
+    """What advice found, and how many labels the saved model doubts that the models of the advice do not."""
+    alone = [one for one in record.get("suspicious_labels") or () if one.get("doubted_by") == [BY_MODEL]]
+    found = [dict(one) for one in (record.get("advice") or {}).get("findings", ())]
+    for one in found:
+        if one["name"] == LOOK_WRONG and alone:
+            none = " that the models of this advice do not" if one["evidence"]["rows"] else ""
+            more = f"{len(alone)} label{'' if len(alone) == 1 else 's'}{none}"
+            one["sentence"] += f" The saved model doubts {more}: see data and labels."
+    return found
+
+
 def about_telling(record: Record) -> str | None:
     """What to ask about columns that alone tell the class of every labeled row; None without them."""
     names = record.get("telling_columns")
@@ -162,8 +177,8 @@ def todo(record: Record) -> list[tuple[str, str, str]]:
             )
     wrong = record.get("suspicious_labels")
     if wrong:
-        n = f"{len(wrong)} label{'s' if len(wrong) > 1 else ''}"
-        found.append((f"Check {n} that the model would bet against.", "suspicious", "labels that look wrong"))
+        what = "1 label that looks" if len(wrong) == 1 else f"{len(wrong)} labels that look"
+        found.append((f"Check {what} wrong.", "suspicious", LOOK_WRONG))
     far = [one for one in record.get("novel_rows") or () if one["deviation"] >= _FAR]
     if far:
         n = f"{len(far)} row{'s' if len(far) > 1 else ''}"

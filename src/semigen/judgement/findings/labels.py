@@ -16,6 +16,7 @@ from semigen.judgement.findings.records import Finding, counted
 from semigen.judgement.held_out import OutOfFold
 from semigen.judgement.study import FOREST, LOGISTIC, Study, name_of
 
+LOOK_WRONG = "labels that look wrong"
 NATS, LEAST = 8.0, 1e-3
 N_NEAREST, NO_NEIGHBOR, LEAST_REACH = 10, 0.5, 1e-9
 """Nearest labeled rows, the weight of all classes alike beside them, and how far they are at least."""
@@ -54,14 +55,12 @@ def suspicious_labels(study: Study) -> Finding | None:
         "rows": listed[:MOST_SHOWN],
     }
     if not listed:
-        return Finding(
-            "labels that look wrong", "good", evidence, f"None of {counted(n, 'label')} looks wrong."
-        )
+        return Finding(LOOK_WRONG, "good", evidence, f"None of {counted(n, 'label')} looks wrong.")
     first, only = listed[0], len(listed) == 1
     which = f"{counted(len(listed), 'label')} of {n:,} look{'s' if only else ''} wrong"
     row = f"row {first['row']} (from 0)"
     return Finding(
-        "labels that look wrong",
+        LOOK_WRONG,
         "caution",
         evidence,
         f"{which}{f': {row},' if only else f', first of all {row}:'} labeled {first['label']!r}, while "
