@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from semigen.common import checks
 from semigen.common.notices import warn
@@ -18,10 +18,10 @@ from semigen.common.progress import Progress, part
 from semigen.data.labels import Labels
 from semigen.data.rows import count_rows, take_rows
 from semigen.data.weights import read_labels
-from semigen.deep.data.datasets import as_table
+from semigen.deep.data.datasets import as_table, of_source
 from semigen.deep.data.labels import Split, class_prior, split_rows
 from semigen.deep.data.rows import ROWS_PER_BLOCK
-from semigen.deep.data.tables import Inputs, Table
+from semigen.deep.data.tables import Inputs, Table, wanted_kinds
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, to_spread_over
 from semigen.deep.selection import Rows, explain_selection, select, to_hold_out, to_show, to_try
@@ -60,8 +60,10 @@ class DeepClassifier(DeepEstimator, TableClassifier):
 
         Parameters
         ----------
-        X : array or data frame of shape (n, D), PyTorch ``Dataset``, ``DataLoader`` or iterator of batches
-            Of rows, or of pairs of a row and its label. These are read once and kept in a temporary file.
+        X : array or data frame of shape (n, D), PyTorch ``Dataset``, ``DataLoader``, iterator or RowSource
+            Of rows, or of pairs of a row and its label; an iterator of batches of these. They are read once
+            and kept in a temporary file. A source (:func:`semigen.data.from_files`) is read twice and has its
+            labels and weights in columns of its own.
         y : array-like of shape (n,) or (n, K), or None
             Labels, with markers for unlabeled rows, or label probabilities / candidate sets over K classes; a
             row with several possible classes counts as one weighted row for each. None: those of ``X``.
@@ -79,6 +81,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         ColumnError, LabelError, ParameterError
             If columns, labels, weights or parameters cannot be used.
         """
+        X, y, sample_weight, shown = of_source(X, y, sample_weight, self.unlabeled, self._kinds)
         X, y = as_table(X, y)
         training = self._training(count_rows(X))
         lam = power = None
@@ -119,6 +122,8 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         if found.unlabeled_weight == 0:  # no row is left whose class could be guessed
             self.start_ = FROM_LABELS
         self._learn(X, labels, weight, training, found.unlabeled_weight, part(progress, done, 0))
+        if shown is not None:
+            validate_data(self, shown, skip_check_array=True)
         if interrupted:
             self.outcome_ = "interrupted"
             warn(
@@ -179,6 +184,11 @@ class DeepClassifier(DeepEstimator, TableClassifier):
     def _read(self, X: Any) -> tuple[Table, Any]:
         """The columns along which labels are spread, and the rows."""
         raise NotImplementedError
+
+    @property
+    def _kinds(self) -> Any:
+        """The kinds that columns are read as, where the parameters say so."""
+        return wanted_kinds(getattr(self, "likelihood", "auto"))
 
     @property
     def _steps_first(self) -> int:

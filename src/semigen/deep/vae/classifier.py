@@ -298,6 +298,12 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         return bool(told) and self.features_.outcome_ == "interrupted"
 
     @property
+    def _kinds(self) -> Any:
+        if self.features is None:
+            return super()._kinds
+        return tables.wanted_kinds(getattr(self.features, "likelihood", "auto"))
+
+    @property
     def _steps_first(self) -> int:
         return int(self.features.n_steps) if isinstance(self.features, VAEFeatures) else 0
 
