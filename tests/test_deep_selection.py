@@ -199,6 +199,30 @@ def test_a_seed_is_a_result_and_progress_counts_the_steps_of_all_fits(rng):
     assert [done for done, total in said if total == 23] == list(range(1, 24))
 
 
+class Tracker:
+    def __init__(self):
+        self.logged = []
+
+    def log(self, values, step):
+        self.logged.append((step, values))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_tracker_logs_the_history_of_the_last_fit(rng, tmp_path):
+    X, tracker = rng.normal(size=(100, 3)), Tracker()
+    small = {"n_latent": 2, "hidden": 8, "n_steps": 5}
+    features = VAEFeatures(**small)
+    model = VAEClassifier(features, **small, checkpoint=tmp_path / "fit.pt").fit(X, Y, tracker=tracker)
+    assert [step for step, _ in tracker.logged] == model.history_["step"].tolist()
+    for name in tracker.logged[0][1]:
+        assert [values[name] for _, values in tracker.logged] == model.history_[name].tolist()
+    assert model.fit(X, Y).n_steps_ == 5  # the checkpoint is that of a fit without one, too
+    features.fit(X, tracker=tracker)
+    assert [values["bound"] for _, values in tracker.logged[5:]] == features.history_["bound"].tolist()
+    with pytest.raises(ParameterError, match=r"tracker=3 has no log\(values, step=\)"):
+        features.fit(X, tracker=3)
+
+
 def test_another_fit_s_checkpoint_is_refused_before_any_fold(rng, tmp_path):
     X, path = rng.normal(size=(100, 3)), tmp_path / "fit.pt"
     small = {"n_latent": 2, "hidden": 8, "n_steps": 4, "checkpoint": path}

@@ -52,6 +52,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         sample_weight: ArrayLike | None = None,
         *,
         progress: Progress | None = None,
+        tracker: Any = None,
     ) -> Self:
         """Fit to labeled and unlabeled rows.
 
@@ -71,6 +72,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             Weights of the rows, ≥ 0.
         progress : callable, optional
             Called as ``progress(steps done, all steps, what is done)`` up to 50 times per fit.
+        tracker : object, optional
+            Its ``log(values, step=)`` gets what ``history_`` has, up to 50 times; not of folds and features.
+            That of ``accelerate.tracking``, such as ``TensorBoardTracker``, or another.
 
         Returns
         -------
@@ -83,7 +87,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         """
         X, y, sample_weight, shown = of_source(X, y, sample_weight, self.unlabeled, self._kinds)
         X, y = as_table(X, y)
-        training = self._training(count_rows(X))
+        training = self._training(count_rows(X), tracker)
         lam = power = None
         if not _is_auto(self.unlabeled_weight):
             lam = checks.real(

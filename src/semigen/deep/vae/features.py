@@ -194,7 +194,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None, *, progress: Progress | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, progress: Progress | None = None, tracker: Any = None) -> Self:
         """Fit to all rows; y is ignored.
 
         Parameters
@@ -204,6 +204,8 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         y : ignored
         progress : callable, optional
             Called as ``progress(steps done, all steps, parts of the loss)`` up to 50 times.
+        tracker : object, optional
+            As in the classifiers.
 
         Returns
         -------
@@ -211,7 +213,7 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         """
         X, _, _, shown = of_source(X, None, None, None, tables.wanted_kinds(self.likelihood))
         X, _ = as_table(X)
-        training = self._training(count_rows(X))
+        training = self._training(count_rows(X), tracker)
         table, matrix = tables.learn(X, self.likelihood)
         self.schema_ = table.schema
         validate_data(self, X if shown is None else shown, skip_check_array=True)
