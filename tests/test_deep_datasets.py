@@ -1,5 +1,7 @@
 """PyTorch's datasets and data loaders, and files, as X: the fit and the answers are those of the table."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from semigen.data import from_files  # noqa: E402
 from semigen.deep import FlowMixtureClassifier, GANClassifier, VAEClassifier, VAEFeatures  # noqa: E402
 from semigen.deep.data.datasets import as_table  # noqa: E402
-from semigen.exceptions import ColumnError, LabelError  # noqa: E402
+from semigen.exceptions import ColumnError, ColumnWarning, LabelError, ParameterError  # noqa: E402
+from semigen.representation import MixtureEnsembleFeatures  # noqa: E402
 
 FEW = {"hidden": 8, "n_steps": 5, "random_state": 0, "device": "cpu"}
 
@@ -167,3 +170,30 @@ def test_features_of_files_are_those_of_the_table(files):
     found = VAEFeatures(**FEW).fit(source)
     np.testing.assert_allclose(found.transform(table), wanted, rtol=1e-12)
     assert found.feature_names_in_.tolist() == list(table)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "model",
+    [GANClassifier(**FEW), VAEClassifier(**FEW), VAEClassifier(VAEFeatures(**FEW), **FEW)],
+    ids=["GAN", "M2", "M1+M2"],
+)
+def test_all_fits_of_a_classifier_read_its_columns_once(model, rng):
+    words = [f"a {('red', 'big', 'old')[i % 3]} cat {i}" for i in range(60)]
+    X = pd.DataFrame({"said": words, "size": rng.normal(size=60)})
+    y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, y)
+    said = [one for one in caught if issubclass(one.category, ColumnWarning)]
+    assert len(said) == 1
+    assert said[0].filename == __file__
+    assert len(model.comparison_.rows) == 20  # with folds
+    assert model.n_features_in_ == 2
+    assert model.predict_proba(X[:3]).shape == (3, 2)
+
+
+def test_features_that_want_a_table_take_no_source(files):
+    model = VAEClassifier(MixtureEnsembleFeatures(2), **FEW)
+    with pytest.raises(ParameterError, match="takes a table as it is, and X is a source of rows"):
+        model.fit(files[1])

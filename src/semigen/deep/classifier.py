@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from semigen import columns
+from semigen.columns import ReadTable
 from semigen.common import checks
 from semigen.common.notices import warn
 from semigen.common.progress import Progress, part
@@ -21,7 +23,7 @@ from semigen.data.weights import read_labels
 from semigen.deep.data.datasets import as_table, of_source
 from semigen.deep.data.labels import Split, class_prior, split_rows
 from semigen.deep.data.rows import ROWS_PER_BLOCK
-from semigen.deep.data.tables import Inputs, Table, wanted_kinds
+from semigen.deep.data.tables import Inputs, Table, refuse_stacks, wanted_kinds
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, to_spread_over
 from semigen.deep.selection import Rows, explain_selection, select, to_hold_out, to_show, to_try
@@ -86,7 +88,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             If columns, labels, weights or parameters cannot be used.
         """
         X, y, sample_weight, shown = of_source(X, y, sample_weight, self.unlabeled, self._kinds)
-        X, y = as_table(X, y)
+        if shown is None:
+            X, y = as_table(X, y)
+            shown = X
         training = self._training(count_rows(X), tracker)
         lam = power = None
         if not _is_auto(self.unlabeled_weight):
@@ -96,6 +100,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         if not _is_auto(self.calibrate):
             power = checks.real("calibrate", self.calibrate, minimum=0.0, more="'auto' or ")
         labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
+        if self._sees_columns:
+            refuse_stacks(X)
+            X = ReadTable(*columns.learn(X, self._kinds))  # once for all fits
         split = split_rows(labels, weight, 1.0)
         shares = class_prior(getattr(self, "class_prior", "labeled"), split)
 
@@ -126,8 +133,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         if found.unlabeled_weight == 0:  # no row is left whose class could be guessed
             self.start_ = FROM_LABELS
         self._learn(X, labels, weight, training, found.unlabeled_weight, part(progress, done, 0))
-        if shown is not None:
-            validate_data(self, shown, skip_check_array=True)
+        self._note_columns(shown)
         if interrupted:
             self.outcome_ = "interrupted"
             warn(
@@ -193,6 +199,15 @@ class DeepClassifier(DeepEstimator, TableClassifier):
     def _kinds(self) -> Any:
         """The kinds that columns are read as, where the parameters say so."""
         return wanted_kinds(getattr(self, "likelihood", "auto"))
+
+    @property
+    def _sees_columns(self) -> bool:
+        """Whether networks see the columns, and no transformer that wants X as it is."""
+        return True
+
+    def _note_columns(self, shown: Any) -> None:
+        """Let scikit-learn note the columns of the table as it was given."""
+        validate_data(self, shown, skip_check_array=True)
 
     @property
     def _steps_first(self) -> int:

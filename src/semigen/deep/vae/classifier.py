@@ -231,7 +231,6 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         if self.top_k is not None:
             checks.integer("top_k", self.top_k, minimum=1)
         table, matrix, sd = self._learn_columns(X)
-        validate_data(self, X, skip_check_array=True)
         split = split_rows(labels, weight, lam)
         prior = class_prior(self.class_prior, split)
         architecture = self._architecture(
@@ -288,6 +287,11 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
                 f"features={self.features!r}: use a transformer such as VAEFeatures(), or None for M2 of the "
                 "columns themselves."
             )
+        if isinstance(X, columns.ReadTable) and not hasattr(self.features, "posterior"):
+            raise ParameterError(
+                f"features={self.features!r:.80} takes a table as it is, and X is a source of rows: use "
+                "VAEFeatures(), or a sample of the rows in memory."
+            )
         features = clone(self.features)
         if features.get_params().get("random_state", 0) is None:  # one seed for both
             features.set_params(random_state=seed)
@@ -302,6 +306,15 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         if self.features is None:
             return super()._kinds
         return tables.wanted_kinds(getattr(self.features, "likelihood", "auto"))
+
+    @property
+    def _sees_columns(self) -> bool:
+        return self.features is None or isinstance(self.features, VAEFeatures)
+
+    def _note_columns(self, shown: Any) -> None:
+        super()._note_columns(shown)
+        if isinstance(self.features, VAEFeatures):
+            validate_data(self.features_, shown, skip_check_array=True)
 
     @property
     def _steps_first(self) -> int:
