@@ -129,7 +129,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             done += short
             return found
 
-        found = select(predict, tried, folds, labels, weight, shares, training.seed, power)
+        found = select(
+            predict, tried, folds, labels, weight, shares, training.seed, power, self._least_in_common
+        )
         if found.unlabeled_weight == 0:  # no row is left whose class could be guessed
             self.start_ = FROM_LABELS
         self._learn(X, labels, weight, training, found.unlabeled_weight, part(progress, done, 0))
@@ -194,6 +196,13 @@ class DeepClassifier(DeepEstimator, TableClassifier):
     def _read(self, X: Any) -> tuple[Table, Any]:
         """The columns along which labels are spread, and the rows."""
         raise NotImplementedError
+
+    @property
+    def _least_in_common(self) -> float | None:
+        """How far fits with unlabeled rows have to agree with those without them (0: as chance does), where
+        held-out labels do not tell which are better; None: not at all.
+        """
+        return None
 
     @property
     def _kinds(self) -> Any:

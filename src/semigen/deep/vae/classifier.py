@@ -66,7 +66,8 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         (:func:`semigen.data.weights.estimated_shares`: nearly even ones where a few labels are uneven).
     unlabeled_weight : "auto" or float in [0, 1], default="auto"
         λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning. "auto": 1 or 0, as
-        labeled rows that are held out decide; 1 if none can be.
+        labeled rows that are held out decide; 1 if none can be. Where these do not tell, M2 has 0 if its fits
+        with unlabeled rows and without agree on less than half of what chance leaves (κ < ½), else 1.
     calibrate : "auto" or float, default="auto"
         How sure predictions are: the power of what the network makes of the columns, beside the class shares
         (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
@@ -300,6 +301,11 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         if hasattr(self.features_, "schema_"):
             self.schema_ = self.features_.schema_
         return bool(told) and self.features_.outcome_ == "interrupted"
+
+    @property
+    def _least_in_common(self) -> float | None:
+        # of M1+M2, as of a GAN, low agreement tells nothing (benchmarks/deep/NOTES.md)
+        return 0.5 if self.features is None else None
 
     @property
     def _kinds(self) -> Any:
