@@ -45,14 +45,16 @@ def test_deep_models_are_kept_where_held_out_rows_show_a_gain(column, kept, rng,
         assert (M2 in named) == kept
     assert len(pool.held_out_.log_probs) == len(pool.estimators) == len(pool.estimators_) == 2 + kept
     assert pool.predict_proba(X).shape == (200, 2)
-    assert ("kept" if kept else "left out") in explain_deep(standing, 12.3)
-    assert "12 seconds" in explain_deep(standing, 12.3)
+    (said,) = explain_deep(standing, 12.3)
+    assert ("kept" if kept else "left out") in said
+    assert "12 seconds" in said
 
 
 def test_without_deep_models_there_is_nothing_to_settle(rng):
     pool = PoolClassifier([("logistic", LogisticRegression())])
     assert settle_deep(pool.fit(rng.normal(size=(30, 2)), np.arange(30) % 2)) is None
-    assert deep_to_try(False, None, 0, None, None, None) == []
+    assert deep_to_try(False, None, 0, None, None, None) == ([], ())
+    assert explain_deep(None, 0.0) == []
     with pytest.raises(ParameterError, match="deep='yes': use True, False or 'auto'"):
         AutoClassifier(deep="yes").fit(np.zeros((4, 1)), [0, 1, 0, 1])
 
@@ -67,9 +69,14 @@ def test_deep_models_are_tried_where_there_is_time(rng, monkeypatch, tmp_path):
     assert auto.deep_standing_.beside == "without deep models"
     assert "Deep models took" in auto.explanation_
     rows, labels, weight = auto.forms_.of(auto.read(X)), y, np.ones(120)
-    assert [name for name, *_ in deep_to_try("auto", None, 0, rows, labels, weight)] == list(DEEP)
-    assert [name for name, *_ in deep_to_try("auto", 1e4, 0, rows, labels, weight)] == [M2, GAN]
-    assert deep_to_try(True, 1e-3, 0, rows, labels, weight) == []
+    for seconds in (None, 1e4):
+        found = deep_to_try("auto", seconds, 0, rows, labels, weight)
+        assert [name for name, *_ in found.models] == [M2, GAN]
+        assert found.left_out == ()
+    assert deep_to_try(True, 1e-3, 0, rows, labels, weight) == ([], DEEP)
+    assert "not tried" not in auto.explanation_
+    hurried = AutoClassifier(n_mixtures=4, deep="auto", time_budget=0.5).fit(X, y)
+    assert "M2 and K+1 GAN: not tried, since that would take more" in hurried.explanation_
     save(auto, tmp_path / "m.semigen")
     np.testing.assert_array_equal(load(tmp_path / "m.semigen").predict_proba(X), auto.predict_proba(X))
 

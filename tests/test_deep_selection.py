@@ -24,7 +24,7 @@ EVEN = np.full(2, 0.5)
 def chosen(predict, **options):
     tried = to_try(None, LABELS, WEIGHT)
     folds = to_hold_out(tried, None, LABELS, WEIGHT, 0)
-    return select(predict, tried, folds, LABELS, WEIGHT, EVEN, 0, options.get("power"))
+    return select(predict, tried, folds, LABELS, WEIGHT, EVEN, 0, options.pop("power", None), **options)
 
 
 def right(rows, share):
@@ -46,6 +46,37 @@ def test_unlabeled_rows_are_left_out_where_they_hurt(without, with_unlabeled, la
     best = found.comparison.score("all rows" if with_unlabeled == better else "labeled rows only")
     assert best.accuracy.value == pytest.approx(better, abs=0.06)
     assert best.log_loss.value < found.comparison.score(CLASS_SHARES).log_loss.value
+
+
+@pytest.mark.parametrize(("turned", "least", "lam"), [(0.6, 0.5, 0.0), (0.6, None, 1.0), (0.1, 0.5, 1.0)])
+def test_unlabeled_rows_that_make_another_model_are_left_out_where_labels_do_not_tell(turned, least, lam):
+    def predict(tried, held_out, rows):
+        of_labels = right(rows, 0.8)  # the same with unlabeled rows and without
+        sure = np.where(rows[:, None] % 2 == np.arange(2), 0.99, 0.01)  # of rows without a label
+        other = (tried == 1) & (rows // 2 % 10 < 10 * turned)
+        sure[other] = sure[other][:, ::-1]
+        return np.where(Y[rows, None] >= 0, of_labels, sure)
+
+    found = chosen(predict, least_agreement=least)
+    assert found.verdict.outcome == "unclear"
+    assert found.unlabeled_weight == lam
+    # the 40 rows with a label agree, and the 60 others with 1 - 2 turned, as their classes are even
+    assert found.agreement == pytest.approx(0.4 + 0.6 * (1 - 2 * turned), abs=0.02)
+    said = explain_selection(found.comparison, found.verdict, found.unlabeled_weight)
+    assert ("They are left out" in said) == (lam == 0)
+    assert ("They are kept" in said) == (lam == 1)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("agreed", "kept"), [(0.4, 0.0), (0.6, 1.0)])
+def test_only_m2_leaves_unlabeled_rows_out_by_agreement(agreed, kept, rng, monkeypatch):
+    monkeypatch.setattr("semigen.deep.selection.agreement", lambda *_: agreed)
+    X, small = rng.normal(size=(100, 2)), {"hidden": 8, "n_steps": 2, "random_state": 0}
+    models = [VAEClassifier(**small), VAEClassifier(VAEFeatures(**small), **small), GANClassifier(**small)]
+    models.append(FlowMixtureClassifier(n_transforms=1, bins=2, components_per_class=1, **small))
+    fits = [model.fit(X, Y) for model in models]
+    assert [one.verdict_.outcome for one in fits] == ["unclear"] * 4
+    assert [one.unlabeled_weight_ for one in fits] == [kept, 1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -197,6 +228,30 @@ def test_a_seed_is_a_result_and_progress_counts_the_steps_of_all_fits(rng):
     first = one.fit(X, Y, progress=lambda *step: said.append(step[:2])).predict_proba(X)
     np.testing.assert_array_equal(one.fit(X, Y).predict_proba(X), first)
     assert [done for done, total in said if total == 23] == list(range(1, 24))
+
+
+class Tracker:
+    def __init__(self):
+        self.logged = []
+
+    def log(self, values, step):
+        self.logged.append((step, values))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_tracker_logs_the_history_of_the_last_fit(rng, tmp_path):
+    X, tracker = rng.normal(size=(100, 3)), Tracker()
+    small = {"n_latent": 2, "hidden": 8, "n_steps": 5}
+    features = VAEFeatures(**small)
+    model = VAEClassifier(features, **small, checkpoint=tmp_path / "fit.pt").fit(X, Y, tracker=tracker)
+    assert [step for step, _ in tracker.logged] == model.history_["step"].tolist()
+    for name in tracker.logged[0][1]:
+        assert [values[name] for _, values in tracker.logged] == model.history_[name].tolist()
+    assert model.fit(X, Y).n_steps_ == 5  # the checkpoint is that of a fit without one, too
+    features.fit(X, tracker=tracker)
+    assert [values["bound"] for _, values in tracker.logged[5:]] == features.history_["bound"].tolist()
+    with pytest.raises(ParameterError, match=r"tracker=3 has no log\(values, step=\)"):
+        features.fit(X, tracker=3)
 
 
 def test_another_fit_s_checkpoint_is_refused_before_any_fold(rng, tmp_path):

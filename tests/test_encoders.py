@@ -275,7 +275,8 @@ def test_what_became_of_columns_is_said_once_unless_the_user_said_it():
         "'zip' (text) became 10 features of its letters",
         "'when' (date) became time, year (sine, cosine), week (sine, cosine)",
         "'who' is not used: every row has a different text, like an identifier",
-        "kinds={'COLUMN': 'category'}, or family={'COLUMN': 'categorical'} of a MixtureClassifier",
+        "kinds={'COLUMN': 'category'}, or family={'COLUMN': 'categorical'} of a MixtureClassifier, "
+        "which is likelihood= of a VAEClassifier",
     ):
         assert words in said
     assert len(schema.notes) == 4

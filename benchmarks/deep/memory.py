@@ -2,7 +2,7 @@
 
 Each model is fitted for a few steps to 200,000 rows of 50 columns (float32, 40 MB, a memory map) in a process
 of its own, after a fit to few rows that loads the libraries; then all rows are predicted. The figures are
-peaks above the level before, and have the 40 MB of the map in them.
+peaks above the level before, and have the 40 MB of the map in them; "Parquet" is M2 of the rows in a file.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.memory import level, peak
 
 N_ROWS, N_COLUMNS, N_STEPS = 200_000, 50, 20
+PARQUET = "Parquet"
 
 
 def models() -> dict[str, Any]:
@@ -38,10 +40,16 @@ def measure(name: str, path: str) -> None:
     """Print the figures of one model, MB."""
     x = np.load(path, mmap_mode="r")
     y = np.where(np.arange(len(x)) % 1000 == 0, np.arange(len(x)) // 1000 % 2, -1)
-    model = models()[name]
+    if name == PARQUET:
+        import semigen
+
+        model, file = models()["M2"], f"{path}.parquet"
+        given = [semigen.data.from_files(file, target="label")]
+    else:
+        model, given = models()[name], [x, y]
     model.fit(x[:3000], y[:3000]).predict(x[:100])
     before = level()
-    model.fit(x, y)
+    model.fit(*given)
     fitted = peak()
     model.predict(x)
     print(f"{name}: {fitted - before:.0f} MB in fit, {peak() - before:.0f} MB with predict")
@@ -55,8 +63,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.npy"
         rng = np.random.default_rng(0)
-        np.save(path, rng.standard_normal((N_ROWS, N_COLUMNS), dtype=np.float32))
-        for name in models():
+        x = rng.standard_normal((N_ROWS, N_COLUMNS), dtype=np.float32)
+        np.save(path, x)
+        label = np.where(np.arange(N_ROWS) % 1000 == 0, np.arange(N_ROWS) // 1000 % 2, -1)
+        pd.DataFrame(x, columns=list(map(str, range(N_COLUMNS)))).assign(label=label).to_parquet(
+            f"{path}.parquet"
+        )
+        for name in [*models(), PARQUET]:
             subprocess.run([sys.executable, "-m", "benchmarks.deep.memory", name, str(path)], check=True)
 
 

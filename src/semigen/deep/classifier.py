@@ -10,18 +10,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from semigen import columns
+from semigen.columns import ReadTable
 from semigen.common import checks
 from semigen.common.notices import warn
 from semigen.common.progress import Progress, part
 from semigen.data.labels import Labels
 from semigen.data.rows import count_rows, take_rows
 from semigen.data.weights import read_labels
-from semigen.deep.data.datasets import as_table
+from semigen.deep.data.datasets import as_table, of_source
 from semigen.deep.data.labels import Split, class_prior, split_rows
 from semigen.deep.data.rows import ROWS_PER_BLOCK
-from semigen.deep.data.tables import Inputs, Table
+from semigen.deep.data.tables import Inputs, Table, refuse_stacks, wanted_kinds
 from semigen.deep.estimator import Array, DeepEstimator
 from semigen.deep.labelers import FROM_LABELS, LABELERS, choose_start, to_spread_over
 from semigen.deep.selection import Rows, explain_selection, select, to_hold_out, to_show, to_try
@@ -52,6 +54,7 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         sample_weight: ArrayLike | None = None,
         *,
         progress: Progress | None = None,
+        tracker: Any = None,
     ) -> Self:
         """Fit to labeled and unlabeled rows.
 
@@ -60,8 +63,10 @@ class DeepClassifier(DeepEstimator, TableClassifier):
 
         Parameters
         ----------
-        X : array or data frame of shape (n, D), PyTorch ``Dataset``, ``DataLoader`` or iterator of batches
-            Of rows, or of pairs of a row and its label. These are read once and kept in a temporary file.
+        X : array or data frame of shape (n, D), PyTorch ``Dataset``, ``DataLoader``, iterator or RowSource
+            Of rows, or of pairs of a row and its label; an iterator of batches of these. They are read once
+            and kept in a temporary file. A source (:func:`semigen.data.from_files`) is read twice and has its
+            labels and weights in columns of its own.
         y : array-like of shape (n,) or (n, K), or None
             Labels, with markers for unlabeled rows, or label probabilities / candidate sets over K classes; a
             row with several possible classes counts as one weighted row for each. None: those of ``X``.
@@ -69,6 +74,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             Weights of the rows, ≥ 0.
         progress : callable, optional
             Called as ``progress(steps done, all steps, what is done)`` up to 50 times per fit.
+        tracker : object, optional
+            Its ``log(values, step=)`` gets what ``history_`` has, up to 50 times; not of folds and features.
+            That of ``accelerate.tracking``, such as ``TensorBoardTracker``, or another.
 
         Returns
         -------
@@ -79,8 +87,11 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         ColumnError, LabelError, ParameterError
             If columns, labels, weights or parameters cannot be used.
         """
-        X, y = as_table(X, y)
-        training = self._training(count_rows(X))
+        X, y, sample_weight, shown = of_source(X, y, sample_weight, self.unlabeled, self._kinds)
+        if shown is None:
+            X, y = as_table(X, y)
+            shown = X
+        training = self._training(count_rows(X), tracker)
         lam = power = None
         if not _is_auto(self.unlabeled_weight):
             lam = checks.real(
@@ -89,6 +100,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
         if not _is_auto(self.calibrate):
             power = checks.real("calibrate", self.calibrate, minimum=0.0, more="'auto' or ")
         labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
+        if self._sees_columns:
+            refuse_stacks(X)
+            X = ReadTable(*columns.learn(X, self._kinds))  # once for all fits
         split = split_rows(labels, weight, 1.0)
         shares = class_prior(getattr(self, "class_prior", "labeled"), split)
 
@@ -115,10 +129,13 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             done += short
             return found
 
-        found = select(predict, tried, folds, labels, weight, shares, training.seed, power)
+        found = select(
+            predict, tried, folds, labels, weight, shares, training.seed, power, self._least_in_common
+        )
         if found.unlabeled_weight == 0:  # no row is left whose class could be guessed
             self.start_ = FROM_LABELS
         self._learn(X, labels, weight, training, found.unlabeled_weight, part(progress, done, 0))
+        self._note_columns(shown)
         if interrupted:
             self.outcome_ = "interrupted"
             warn(
@@ -179,6 +196,27 @@ class DeepClassifier(DeepEstimator, TableClassifier):
     def _read(self, X: Any) -> tuple[Table, Any]:
         """The columns along which labels are spread, and the rows."""
         raise NotImplementedError
+
+    @property
+    def _least_in_common(self) -> float | None:
+        """How far fits with unlabeled rows have to agree with those without them (0: as chance does), where
+        held-out labels do not tell which are better; None: not at all.
+        """
+        return None
+
+    @property
+    def _kinds(self) -> Any:
+        """The kinds that columns are read as, where the parameters say so."""
+        return wanted_kinds(getattr(self, "likelihood", "auto"))
+
+    @property
+    def _sees_columns(self) -> bool:
+        """Whether networks see the columns, and no transformer that wants X as it is."""
+        return True
+
+    def _note_columns(self, shown: Any) -> None:
+        """Let scikit-learn note the columns of the table as it was given."""
+        validate_data(self, shown, skip_check_array=True)
 
     @property
     def _steps_first(self) -> int:

@@ -77,8 +77,13 @@ class DeepEstimator:
         tags.input_tags.allow_nan = True
         return tags
 
-    def _training(self, n_rows: int) -> Training:
+    def _training(self, n_rows: int, tracker: Any = None) -> Training:
         """The parameters of training on so many rows, checked; the seed is drawn from ``random_state``."""
+        if tracker is not None and not callable(getattr(tracker, "log", None)):
+            raise ParameterError(
+                f"tracker={tracker!r:.80} has no log(values, step=): use one of accelerate.tracking, such as "
+                "TensorBoardTracker, or an object of your own."
+            )
         check_device(self.device)
         check_precision(self.precision)
         if checked_path(self.checkpoint) is None:
@@ -105,6 +110,7 @@ class DeepEstimator:
             precision=self.precision,
             seed=common_seed(random_seed(random_state)),
             verbose=self.verbose,
+            tracker=tracker,
         )
         path = checked_path(self.checkpoint)
         if path is not None:  # before anything is computed

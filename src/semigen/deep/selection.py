@@ -13,7 +13,7 @@ from semigen.comparison import CLASS_SHARES, Comparison, Tally, Verdict, explain
 from semigen.comparison.rule import signed_interval
 from semigen.data.labels import Labels
 from semigen.data.weights import class_shares
-from semigen.evaluation.calibration import Calibration, Fold, calibrate, evidence_of
+from semigen.evaluation.calibration import Calibration, Fold, agreement, calibrate, evidence_of
 from semigen.evaluation.splits import held_out_folds
 
 Array = NDArray[np.float64]
@@ -30,6 +30,11 @@ KEPT = (
     "better. More labels would tell."
 )
 """What is done where held-out labels do not tell whether unlabeled rows help."""
+LEFT_OUT = (
+    "They are left out: fits with them call many rows otherwise than fits without them, and where that is so "
+    "and labels do not tell, networks are mostly worse with them. More labels would tell."
+)
+"""The same where unlabeled rows turn the model into another one."""
 MOST_SHOWN = 1000
 """Rows at most that all fits are shown, to see how far they agree."""
 
@@ -48,12 +53,16 @@ class Selection:
         Of the λ that were tried, each as sure as the other folds let it be, and of the class shares. None
         where no labeled row could be held out, or nothing was left to the labels.
     verdict : Verdict
+    agreement : float or None
+        How often fits of the same labeled rows call rows the same with the unlabeled rows and without, from 0
+        (as by chance) to 1; the mean over folds. None where not both were tried.
     """
 
     unlabeled_weight: float
     folds: Sequence[Fold]
     comparison: Comparison | None
     verdict: Verdict
+    agreement: float | None = None
 
 
 def to_try(unlabeled_weight: float | None, labels: Labels, weight: Array) -> tuple[float, ...]:
@@ -87,11 +96,13 @@ def select(
     shares: Array,
     seed: int,
     power: float | None,
+    least_agreement: float | None = None,
 ) -> Selection:
     """Choose λ by labeled rows that are held out in turn, and keep what the fits made of them.
 
     Unlabeled rows are left out where they hurt (:class:`semigen.comparison.Verdict`). Where that is unclear
-    they are kept: a network that is trained on a handful of rows alone is mostly the worse one.
+    they are kept: a network that is trained on a handful of rows alone is mostly the worse one. But where
+    they turn the model into another one they are left out.
 
     Parameters
     ----------
@@ -109,6 +120,9 @@ def select(
         Of the folds.
     power : float or None
         Of the calibration; None where it is left to the labels.
+    least_agreement : float or None, default=None
+        The least agreement of fits with unlabeled rows and without them at which an unclear verdict keeps the
+        unlabeled rows; None: it always does.
     """
     n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
     if not folds:
@@ -122,8 +136,13 @@ def select(
     found = {lam: [fold(lam, held) for held in folds] for lam in tried}
     comparison = _compare(found, folds, shown, shares, labels, weight, power, n_unlabeled, seed)
     verdict = judge(comparison if len(tried) > 1 else None, WITH, WITHOUT, n_unlabeled=n_unlabeled)
-    chosen = tried[0] if verdict.hurt else tried[-1]
-    return Selection(chosen, found[chosen], comparison, verdict)
+    agreed, is_another = None, False
+    if len(tried) > 1:
+        pairs = zip(found[tried[0]], found[tried[-1]], strict=True)
+        agreed = float(np.mean([agreement(one.shown, other.shown, weight[shown]) for one, other in pairs]))
+        is_another = least_agreement is not None and agreed < least_agreement
+    chosen = tried[0] if verdict.hurt or (verdict.outcome == "unclear" and is_another) else tried[-1]
+    return Selection(chosen, found[chosen], comparison, verdict, agreed)
 
 
 def explain_selection(comparison: Comparison | None, verdict: Verdict, unlabeled_weight: float) -> str:
@@ -145,7 +164,7 @@ def explain_selection(comparison: Comparison | None, verdict: Verdict, unlabeled
     else:
         lines = [explain(verdict, comparison.n_unlabeled or 0)]
         if verdict.outcome == "unclear" and not verdict.negligible:
-            lines[0] += f" {KEPT}"
+            lines[0] += f" {KEPT if unlabeled_weight else LEFT_OUT}"
     change = comparison.difference(name_of(unlabeled_weight), CLASS_SHARES).log_loss
     beside = f"class shares alone: {signed_interval(change, 1, '.3f')} nats per row (95 % interval)."
     if change.low > 0:

@@ -95,7 +95,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     deep : bool or "auto", default=False
         Whether M2 and the K+1 GAN (:class:`semigen.deep.VAEClassifier`, :class:`semigen.deep.GANClassifier`)
         are tried, too. They are kept only if held-out rows show that they make the ensemble better, which
-        takes a minute or more. "auto": where the extra ``deep`` is installed.
+        takes a minute or more; in a time budget they are tried if half of it is enough. "auto": where the
+        extra ``deep`` is installed.
     unlabeled : scalar or None, default=-1
         The marker in y. None, NaN and NA always count as unlabeled.
     n_jobs : int or None, default=None
@@ -296,7 +297,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         X_formed = self.forms_.of(table)
         self.n_unlabeled_: int | None = n_unlabeled
         deep = deep_to_try(self.deep, clock.left(), seed, X_formed, labels, weight)
-        self.pool_ = self._pool(len(table), clock, seed, deep, source is not None).fit_in_runs(
+        self.pool_ = self._pool(len(table), clock, seed, deep.models, source is not None).fit_in_runs(
             X_formed,
             labels,
             None if (weight == 1).all() else weight,
@@ -348,8 +349,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.models_ = tuple(replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in pool.models_)
         self.stopped_early_ = mixtures.stopped_early_ or self.pool_.stopped_early_
         self.explanation_ = explanation(self, n_unlabeled, about_source, about_parting)
-        if self.deep_standing_ is not None:
-            self.explanation_ += f"\n{explain_deep(self.deep_standing_, deep_seconds)}"
+        of_deep = explain_deep(self.deep_standing_, deep_seconds, deep.left_out)
+        self.explanation_ = "\n".join([self.explanation_, *of_deep])
         if kept is not None:
             kept.forget()
         return self

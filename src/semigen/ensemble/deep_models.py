@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,17 @@ TIMED_STEPS = 20
 MOST_OF_BUDGET = 0.5
 
 
+class ToTry(NamedTuple):
+    """Name, form of the rows and classifier of each deep model; names of those for which time is short."""
+
+    models: list[tuple[str, str, Any]]
+    left_out: tuple[str, ...] = ()
+
+
 def deep_to_try(
     deep: Any, seconds: float | None, seed: int, rows: FormedRows, labels: Labels, weight: NDArray[np.float64]
-) -> list[tuple[str, str, Any]]:
-    """Name, form of the rows and classifier of the deep models that are tried.
+) -> ToTry:
+    """The deep models that are tried.
 
     None for documents, and with "auto" none where PyTorch is not installed. Of a number of seconds all fits
     may take half at most, by the time of a few steps. How sure models are is left to the ensemble.
@@ -41,19 +48,19 @@ def deep_to_try(
         If they are asked for and PyTorch is not installed.
     """
     if deep is False or rows.forms.plain.sparse_:
-        return []
+        return ToTry([])
     try:
         from semigen.deep import GANClassifier, VAEClassifier  # loads for seconds
         from semigen.deep.estimator import n_steps_of
     except MissingExtraError:
         if deep is True:
             raise
-        return []
+        return ToTry([])
     given: dict[str, Any] = {"unlabeled": None, "unlabeled_weight": 1.0, "calibrate": 1.0}
     given["random_state"] = seed
     models = [(M2, "table", VAEClassifier(**given)), (GAN, "table", GANClassifier(**given))]
     if seconds is None:
-        return models
+        return ToTry(models)
     left, kept = MOST_OF_BUDGET * seconds, []
     for name, form, model in models:
         few, took = clone(model).set_params(n_steps=TIMED_STEPS), np.inf
@@ -65,7 +72,7 @@ def deep_to_try(
         if left < 0:
             break
         kept.append((name, form, model))
-    return kept
+    return ToTry(kept, DEEP[len(kept) :])
 
 
 def settle_deep(pool: PoolClassifier) -> Standing | None:
@@ -96,11 +103,18 @@ def settle_deep(pool: PoolClassifier) -> Standing | None:
     return standing
 
 
-def explain_deep(standing: Standing, seconds: float) -> str:
-    """Whether deep models were kept, and their price, in a sentence for a person."""
-    change = standing.change.log_loss
-    kept = "kept" if standing.outcome == "better" else "left out"
-    return (
-        f"Deep models took {seconds:.0f} seconds and changed the log-loss by {change.value:+.3f} nats per "
-        f"row ({change.low:+.3f} to {change.high:+.3f}): {kept}."
-    )
+def explain_deep(standing: Standing | None, seconds: float, left_out: tuple[str, ...] = ()) -> list[str]:
+    """Whether deep models were kept, their price, and for which time was short, in sentences for a person."""
+    lines = []
+    if standing is not None:
+        change = standing.change.log_loss
+        kept = "kept" if standing.outcome == "better" else "left out"
+        lines.append(
+            f"Deep models took {seconds:.0f} seconds and changed the log-loss by {change.value:+.3f} nats "
+            f"per row ({change.low:+.3f} to {change.high:+.3f}): {kept}."
+        )
+    if left_out:
+        lines.append(
+            f"{' and '.join(left_out)}: not tried, since that would take more than half of the time budget."
+        )
+    return lines

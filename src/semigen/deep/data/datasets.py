@@ -1,9 +1,10 @@
-"""Datasets and data loaders of PyTorch as tables."""
+"""Datasets and data loaders of PyTorch, and sources of rows, as tables with rows in any order."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -12,6 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from semigen.columns import ReadTable
+from semigen.columns.streams import StreamedRows
+from semigen.columns.survey import learn_source, source_of
+from semigen.data.sources import RowSource
+from semigen.em import ThreadEngine
 from semigen.exceptions import ColumnError
 
 
@@ -39,6 +45,11 @@ def as_table(X: Any, y: Any = None) -> tuple[Any, Any]:
     ColumnError
         If rows are no numbers or differ in size, or there are none.
     """
+    if isinstance(X, RowSource):
+        raise ColumnError(
+            f"X is a source of rows, {X!r:.80}, which only a fit takes.",
+            "Ask about its batches one by one: for table in source.tables(): model.predict(table).",
+        )
     if not isinstance(X, Dataset | DataLoader | Iterator):
         return X, y
     labels: list[Any] = []
@@ -59,6 +70,55 @@ def as_table(X: Any, y: Any = None) -> tuple[Any, Any]:
         file.flush()
         table = np.memmap(file, dtype, "r", shape=(len(labels), math.prod(shape)))
     return table, labels if y is None else y
+
+
+def of_source(X: Any, y: Any, sample_weight: Any, unlabeled: Any, kinds: Any) -> tuple[Any, Any, Any, Any]:
+    """Rows, labels and weights of a source; other tables as they are.
+
+    A source gives rows in their order only, and a fit takes them in any. So they are read twice: a first pass
+    tells the columns and their levels, and a second one writes the rows to a temporary file.
+
+    Parameters
+    ----------
+    X : RowSource, Dask collection or any table
+    y, sample_weight
+        None beside a ``RowSource``.
+    unlabeled, kinds
+        As :func:`semigen.columns.survey.learn_source` has them.
+
+    Returns
+    -------
+    X : ReadTable of a memory map, or the table
+    y : Labels, or what was given
+    sample_weight : ndarray, or what was given
+    shown : data frame, array or None
+        What tells scikit-learn the columns of a source; None of another table.
+
+    Raises
+    ------
+    ColumnError, LabelError, TableError
+        If files, columns or labels cannot be used.
+    """
+    source = source_of(X, y, sample_weight, ThreadEngine())
+    if source is None:
+        return X, y, sample_weight, None
+    read = learn_source(source, kinds, unlabeled)
+    matrix, pattern, weight = _written(read.rows)
+    return ReadTable(read.schema, matrix), replace(read.rows.labels, pattern=pattern), weight, read.shown
+
+
+def _written(rows: StreamedRows) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.float64]]:
+    """The rows as a memory map of a temporary file, (n, D), their label rows and weights, (n,)."""
+    patterns, weights = [], []
+    with TemporaryFile() as file:
+        for block in rows.whole():
+            file.write(np.asarray(block.x, dtype=rows.dtype).tobytes())
+            patterns.append(block.labels.pattern)
+            weights.append(block.weight)
+        file.flush()
+        weight = np.concatenate(weights)
+        matrix = np.memmap(file, rows.dtype, "r", shape=(len(weight), rows.n_columns))
+    return matrix, np.concatenate(patterns), weight
 
 
 def _batches(source: Any) -> Iterator[tuple[NDArray[Any], list[Any]]]:

@@ -141,7 +141,7 @@ def learn(X: Any, likelihood: Any = "auto", *, shared_scale: bool = False) -> tu
         If a likelihood is unknown, or is not one for the kind of a column.
     """
     refuse_stacks(X)
-    schema, matrix = columns.learn(X, _wanted_kinds(likelihood))
+    schema, matrix = columns.learn(X, wanted_kinds(likelihood))
     matrix = np.ascontiguousarray(matrix)  # sums run in the order of memory, and so do their last digits
     names = tuple(_name_for(likelihood, schema, j) for j in range(schema.n_features))
     with np.errstate(over="ignore"):
@@ -282,7 +282,7 @@ def _common(sd: Array) -> float:
     return float(np.sqrt(np.mean(sd**2))) if (sd != 1).any() else 1.0
 
 
-def _wanted_kinds(likelihood: Any) -> Any:
+def wanted_kinds(likelihood: Any) -> Any:
     """The kinds to read columns as. Gray values are numbers, although "bernoulli" models flags."""
     if isinstance(likelihood, Mapping):
         kinds = get_args(Kind)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from semigen import columns
@@ -218,7 +218,6 @@ class FlowMixtureClassifier(KeepsPrecision, DeepClassifier, TransformerMixin, Ba
         alpha = checks.real("alpha", self.alpha, minimum=0.0)
         noise = checks.real("noise", self.noise, minimum=0.0)
         table, matrix = self._read(X)
-        validate_data(self, X, skip_check_array=True)
         split = split_rows(labels, weight, lam)
         x, code, kept = rows_to_start_from(table, matrix, split, training.seed)
         guess, turn = None, None

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from semigen import columns
@@ -216,7 +216,6 @@ class GANClassifier(DeepClassifier, BaseEstimator):
     ) -> None:
         table, matrix = tables.learn(X, {})
         table, unit = self._with_unit_cells(table, matrix)
-        validate_data(self, X, skip_check_array=True)
         split = split_rows(labels, weight, lam)
         architecture = self._architecture(table, unit, len(split.classes))
         labeled = training_rows(table, matrix, split.labeled, split.code, split.weight)

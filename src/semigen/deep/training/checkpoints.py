@@ -117,7 +117,8 @@ def fingerprint(settings: Any, tensors: Iterable[Tensor]) -> str:
 def _plain(value: Any) -> Any:
     """Settings with a repr that is the same in every process and has all numbers of arrays."""
     if is_dataclass(value):
-        return [type(value).__name__, *(_plain(getattr(value, one.name)) for one in fields(value))]
+        own = (one.name for one in fields(value) if one.compare)
+        return [type(value).__name__, *(_plain(getattr(value, name)) for name in own)]
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]
     if isinstance(value, np.ndarray):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -52,6 +52,8 @@ class Training:
     seed : int
     verbose : int
         1: print each report.
+    tracker : object or None
+        Its ``log(values, step=)`` gets the parts of the loss in each report.
     """
 
     n_steps: int
@@ -63,6 +65,7 @@ class Training:
     precision: str = "float32"
     seed: int = 0
     verbose: int = 0
+    tracker: Any = field(default=None, compare=False)
 
     @property
     def round_steps(self) -> int:
@@ -258,6 +261,8 @@ class _Loop:
         terms = "  ".join(f"{name} {value:.4g}" for name, value in parts.items())
         if self.training.verbose:
             print(f"step {self.step} of {self.training.n_steps}: {terms}", flush=True)
+        if self.training.tracker is not None:
+            self.training.tracker.log(dict(parts), step=self.step)
         if self.progress is not None:
             self.progress(self.step, self.training.n_steps, terms)
 

@@ -66,7 +66,8 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         (:func:`semigen.data.weights.estimated_shares`: nearly even ones where a few labels are uneven).
     unlabeled_weight : "auto" or float in [0, 1], default="auto"
         λ: weight of an unlabeled row relative to a labeled one. 0 is supervised learning. "auto": 1 or 0, as
-        labeled rows that are held out decide; 1 if none can be.
+        labeled rows that are held out decide; 1 if none can be. Where these do not tell, M2 has 0 if its fits
+        with unlabeled rows and without agree on less than half of what chance leaves (κ < ½), else 1.
     calibrate : "auto" or float, default="auto"
         How sure predictions are: the power of what the network makes of the columns, beside the class shares
         (:class:`~semigen.evaluation.calibration.Calibration`). 1 is the network's own, which is far too sure
@@ -231,7 +232,6 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         if self.top_k is not None:
             checks.integer("top_k", self.top_k, minimum=1)
         table, matrix, sd = self._learn_columns(X)
-        validate_data(self, X, skip_check_array=True)
         split = split_rows(labels, weight, lam)
         prior = class_prior(self.class_prior, split)
         architecture = self._architecture(
@@ -288,6 +288,11 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
                 f"features={self.features!r}: use a transformer such as VAEFeatures(), or None for M2 of the "
                 "columns themselves."
             )
+        if isinstance(X, columns.ReadTable) and not hasattr(self.features, "posterior"):
+            raise ParameterError(
+                f"features={self.features!r:.80} takes a table as it is, and X is a source of rows: use "
+                "VAEFeatures(), or a sample of the rows in memory."
+            )
         features = clone(self.features)
         if features.get_params().get("random_state", 0) is None:  # one seed for both
             features.set_params(random_state=seed)
@@ -296,6 +301,26 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         if hasattr(self.features_, "schema_"):
             self.schema_ = self.features_.schema_
         return bool(told) and self.features_.outcome_ == "interrupted"
+
+    @property
+    def _least_in_common(self) -> float | None:
+        # of M1+M2, as of a GAN, low agreement tells nothing (benchmarks/deep/NOTES.md)
+        return 0.5 if self.features is None else None
+
+    @property
+    def _kinds(self) -> Any:
+        if self.features is None:
+            return super()._kinds
+        return tables.wanted_kinds(getattr(self.features, "likelihood", "auto"))
+
+    @property
+    def _sees_columns(self) -> bool:
+        return self.features is None or isinstance(self.features, VAEFeatures)
+
+    def _note_columns(self, shown: Any) -> None:
+        super()._note_columns(shown)
+        if isinstance(self.features, VAEFeatures):
+            validate_data(self.features_, shown, skip_check_array=True)
 
     @property
     def _steps_first(self) -> int:

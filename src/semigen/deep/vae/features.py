@@ -19,7 +19,7 @@ from semigen.common.progress import Progress
 from semigen.data.rows import count_rows, take_rows
 from semigen.deep.bounds import gaussian_kl
 from semigen.deep.data import tables
-from semigen.deep.data.datasets import as_table
+from semigen.deep.data.datasets import as_table, of_source
 from semigen.deep.data.rows import Rows, TensorRows, blocks, training_rows
 from semigen.deep.draws import drawing
 from semigen.deep.estimator import Array
@@ -194,25 +194,29 @@ class VAEFeatures(VAEEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None, *, progress: Progress | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, progress: Progress | None = None, tracker: Any = None) -> Self:
         """Fit to all rows; y is ignored.
 
         Parameters
         ----------
-        X : array or data frame of shape (n, D), PyTorch ``Dataset``, ``DataLoader`` or iterator of batches
+        X : array or data frame of shape (n, D), PyTorch ``Dataset``, ``DataLoader``, iterator or RowSource
+            As the classifiers take them.
         y : ignored
         progress : callable, optional
             Called as ``progress(steps done, all steps, parts of the loss)`` up to 50 times.
+        tracker : object, optional
+            As in the classifiers.
 
         Returns
         -------
         self
         """
+        X, _, _, shown = of_source(X, None, None, None, tables.wanted_kinds(self.likelihood))
         X, _ = as_table(X)
-        training = self._training(count_rows(X))
+        training = self._training(count_rows(X), tracker)
         table, matrix = tables.learn(X, self.likelihood)
         self.schema_ = table.schema
-        validate_data(self, X, skip_check_array=True)
+        validate_data(self, X if shown is None else shown, skip_check_array=True)
         rows = training_rows(table, matrix, np.arange(len(matrix)))
         architecture = self._architecture(table, np.empty(0))
         self._train_from(architecture, training, rows.take(slice(0)), rows, progress)
