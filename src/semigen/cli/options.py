@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -227,8 +228,11 @@ def refuse_inside(folder: Path, *results: Path | None) -> None:
     typer.BadParameter
         If one is there; none is where ``folder`` is a file.
     """
-    inside = [one for one in results if one and one.resolve().is_relative_to(folder.resolve())]
-    if inside and folder.is_dir():
+    if not folder.is_dir():
+        return
+    place = os.path.realpath(folder)
+    inside = [one for one in results if one and Path(os.path.realpath(one)).is_relative_to(place)]
+    if inside:
         raise typer.BadParameter(
             f"{inside[0]} is in {folder}, whose files the next run reads: write it elsewhere."
         )

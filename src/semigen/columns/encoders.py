@@ -312,10 +312,8 @@ def learn_text(name: Any, cells: Sequence[Any], *, words: bool, alone: bool) -> 
             )
             if analyzer == "word":
                 vectorizer.set_params(max_df=0.5)
-            else:
-                vectorizer.set_params(
-                    use_idf=False
-                )  # what codes share, such as a region, says more than the rest
+            else:  # what codes share, such as a region, says more than the rest
+                vectorizer.set_params(use_idf=False)
             try:
                 found = csr_array(vectorizer.fit_transform(texts))
             except ValueError:  # nothing left

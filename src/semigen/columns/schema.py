@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,9 +77,13 @@ class Schema:
         inside = (one.name for one in self.encoded if column in one.columns)
         return next(inside, self.name(column))
 
-    def about(self, error: ColumnError) -> ColumnError:
-        """An error about columns of the matrix, with the names of those of the table if these have any."""
-        return error if self.names is None else error.named(self.source)
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Give an error about columns of the matrix the names of those of the table, if these have any."""
+        try:
+            yield
+        except ColumnError as error:
+            raise error if self.names is None else error.named(self.source) from error
 
     @property
     def n_features(self) -> int:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
+LOOK_WRONG = "labels that look wrong"
+"""The finding about them."""
 MISTAKES = 1 / 11
 """Share of labels that are wrong before anything is seen: a label is as likely wrong as right where one other
 class is ten times as probable."""

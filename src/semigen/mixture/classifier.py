@@ -32,7 +32,6 @@ from semigen.em import (
 )
 from semigen.em import fit as climb
 from semigen.estimators.base import TableClassifier
-from semigen.exceptions import ColumnError
 from semigen.families import as_modeled, choose, wanted_kinds
 from semigen.mixture import evidence, parameters, selection, streamed
 from semigen.mixture.checkpoints import Checkpoint
@@ -378,22 +377,19 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         mixture = self._mixture(self.schema_, rows, covariance, components, before)
         if not mixture.family.accepts(rows.missing):
             refuse_missing_rows(self.schema_, rows, missing_refused(mixture.family))
-        try:
-            with as_engine(self.engine).open() as engine:
-                return fit_levels(
-                    mixture,
-                    rows.weighted(weight),
-                    engine,
-                    np.random.default_rng(check_random_state(self.random_state).randint(2**31)),
-                    shrinkage=parameters.shrinkage(self.shrinkage),
-                    n_init=self.n_init,
-                    before=None if before is None else before.params,
-                    **self._stopping,
-                    on_iteration=evidence.report(weight) if self.verbose else None,
-                    run=run,
-                )
-        except ColumnError as error:
-            raise self.schema_.about(error) from error
+        with self.schema_.naming(), as_engine(self.engine).open() as engine:
+            return fit_levels(
+                mixture,
+                rows.weighted(weight),
+                engine,
+                np.random.default_rng(check_random_state(self.random_state).randint(2**31)),
+                shrinkage=parameters.shrinkage(self.shrinkage),
+                n_init=self.n_init,
+                before=None if before is None else before.params,
+                **self._stopping,
+                on_iteration=evidence.report(weight) if self.verbose else None,
+                run=run,
+            )
 
     @property
     def _stopping(self) -> dict[str, Any]:

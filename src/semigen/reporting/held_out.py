@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.evaluation import intervals
-from semigen.evaluation.doubt import label_doubts
+from semigen.evaluation.doubt import LOOK_WRONG, label_doubts
 from semigen.evaluation.metrics import row_log_loss
 from semigen.evaluation.ranking import ranking
-from semigen.judgement.findings.labels import LOOK_WRONG
 from semigen.reporting.evidence import Evidence, HeldOutRows, rounded
 
 Array = NDArray[np.float64]

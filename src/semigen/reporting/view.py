@@ -7,8 +7,8 @@ from typing import Any
 
 from semigen.common.text import shortened, visible
 from semigen.comparison import CLASS_SHARES, lean
+from semigen.evaluation.doubt import LOOK_WRONG
 from semigen.evaluation.parting import parting_sentence
-from semigen.judgement.findings.labels import LOOK_WRONG
 from semigen.judgement.giveaway import sentence
 from semigen.reporting.held_out import BY_MODEL
 

@@ -18,7 +18,6 @@ from semigen.columns import Schema
 from semigen.common.checks import flag_or_auto
 from semigen.em import Data, ThreadEngine
 from semigen.estimators.base import TableInput
-from semigen.exceptions import ColumnError
 from semigen.families.elliptical import refuse_overflow
 
 Array = NDArray[np.float64]
@@ -133,10 +132,8 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
             spread = np.sqrt((deviation**2).sum(axis=0) / filled)
         wild = np.zeros(matrix.shape[1], dtype=bool)
         wild[numbers] = ~np.isfinite(spread)
-        try:
+        with self.schema_.naming():
             refuse_overflow(Data.unlabeled(matrix.astype(np.float64)), ThreadEngine(n_threads=1), wild)
-        except ColumnError as error:
-            raise self.schema_.about(error) from error
         spread = np.where(spread > 1e-12 * (1 + np.abs(self.center_)), spread, 1.0)
         self.scale_ = self._shared(spread)
         self.scores_ = NormalScores.of(values) if self.gaussian else None

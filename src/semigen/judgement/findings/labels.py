@@ -11,12 +11,11 @@ from scipy.special import softmax
 from sklearn.mixture import GaussianMixture
 
 from semigen.common.plain import plain
-from semigen.evaluation.doubt import Doubts, label_doubts
+from semigen.evaluation.doubt import LOOK_WRONG, Doubts, label_doubts
 from semigen.judgement.findings.records import Finding, counted
 from semigen.judgement.held_out import OutOfFold
 from semigen.judgement.study import FOREST, LOGISTIC, Study, name_of
 
-LOOK_WRONG = "labels that look wrong"
 NATS, LEAST = 8.0, 1e-3
 N_NEAREST, NO_NEIGHBOR, LEAST_REACH = 10, 0.5, 1e-9
 """Nearest labeled rows, the weight of all classes alike beside them, and how far they are at least."""
