@@ -46,6 +46,8 @@ DURATION = "duration"
 """Beside those of ``strptime``: 3m 28s, 2 days, 1 yr 3 mos, 0 days 01:15:00, 36:00."""
 QUARTER = "quarter"
 """Beside those of ``strptime``: 2024Q4, Q4 2024."""
+_IN_TEXT: Mapping[Measure, str] = {"time": "%H:%M:%S|%H:%M|%H:%M:%S.%f", "duration": DURATION}
+"""How times and durations of a type become text, as in CSV."""
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _FORMS = (
     *(day + clock for day in _DAYS for clock in _CLOCKS),
@@ -81,7 +83,7 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _TIDY = tuple(
     (re.compile(pattern, re.IGNORECASE), new)
     for pattern, new in (
-        (r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]?\s+", ""),
+        (r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]?\s+(?=.*\d{4}|.*\d[/.-])", ""),
         (r"(?<=\d)(?:st|nd|rd|th)\b", ""),
         (r"(?<=\d)\s*([ap])\.?m\b\.?", r" \1m"),
         (r"(?<=\d)\s?(?:utc|gmt|z)$", ""),
@@ -249,6 +251,11 @@ def measured(cells: Sequence[Any] | NDArray[Any], form: str | None) -> Measure:
     if DURATION in (form or "") or isinstance(first, dt.timedelta):
         return "duration"
     return "time" if isinstance(first, dt.time) or _is_time(form or "") else "date"
+
+
+def as_written(form: str | None, measure: Measure) -> str | None:
+    """The form of text among cells that are measured so: that of the fit, whose cells were no text if None."""
+    return _IN_TEXT.get(measure) if form is None else form
 
 
 def moment(since: dt.timedelta, measure: Measure) -> dt.datetime | dt.time | dt.timedelta:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from semigen.arrays.pieces import evenly
-from semigen.columns.dates import Measure, as_days, dates_of_column, examples, measured, moment
+from semigen.columns.dates import Measure, as_days, as_written, dates_of_column, examples, measured, moment
 from semigen.columns.numerals import Numerals, are_missing, gap_of, numerals_of_column, plain_number
 from semigen.columns.tables import is_missing
 from semigen.common.notices import warn
@@ -191,7 +191,7 @@ class DateEncoder(Encoder):
         return ("time", *(f"{part} of {cycle}" for cycle in self.cycles for part in ("sine", "cosine")))
 
     def read(self, name: Any, cells: Sequence[Any] | NDArray[Any]) -> Array:
-        days = as_days(name, cells, self.form, self.words)
+        days = as_days(name, cells, as_written(self.form, self.measure), self.words)
         parts = [days]
         for cycle in self.cycles:
             angle = 2 * np.pi * _phase(days, cycle)
