@@ -254,7 +254,7 @@ def measured(cells: Sequence[Any] | NDArray[Any], form: str | None) -> Measure:
 
 
 def as_written(form: str | None, measure: Measure) -> str | None:
-    """The form of text among cells that are measured so: that of the fit, whose cells were no text if None."""
+    """The form of text among cells that are measured so; None is that of a fit whose cells were no text."""
     return _IN_TEXT.get(measure) if form is None else form
 
 
