@@ -223,6 +223,7 @@ def test_a_column_has_one_order_of_day_and_month():
     days = [f"{j % 12 + 1:02d}/{j % 28 + 1:02d}/2023" for j in range(60)]
     assert dates_of_column([*days, *(f"{j}.{j}.2024" for j in range(1, 9))]) == ("%m/%d/%Y|%d.%m.%Y", ())
     assert dates_of_column([*days, *(f"{j}/{j - 12}/24" for j in range(13, 25))]) is None
+    assert dates_of_column([*days, *(f"{j}-{j - 12}-2024" for j in range(13, 25))]) is None
 
 
 LASTS = [dt.timedelta(seconds=int(s)) for s in np.random.default_rng(3).integers(1, 500_000, 60)]

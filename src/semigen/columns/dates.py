@@ -26,7 +26,7 @@ _EPOCH = dt.datetime(1970, 1, 1)
 _DAY = dt.timedelta(days=1)
 _DATE_TYPES = (dt.date, dt.timedelta, dt.time)
 _DAYS = (
-    "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d-%b-%Y",
+    "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y",
     "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y",
     "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b %Y", "%b-%Y",
     "%Y.%m.%d", "%d-%B-%Y", "%d. %b %Y", "%d. %B %Y", "%d %b, %Y", "%d %B, %Y", "%b %d %Y", "%B %d %Y",
@@ -35,7 +35,7 @@ _DAYS = (
 _OTHERS = (
     "%Y-%m", "%m/%Y", "%Y/%m", "%m-%Y", "%B %Y", "%b-%y",
     "%b %d %H:%M:%S %Y", "%b %d %H:%M:%S%z %Y", "%d %b %Y %H:%M:%S%z", "%d/%b/%Y:%H:%M:%S%z",
-    "%d/%b/%Y:%H:%M:%S",
+    "%d/%b/%Y:%H:%M:%S", "%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p",
 )  # fmt: skip
 _ENOUGH, _FEW = 100, 10
 """Cells that show whether a column is words, and texts that show whether it is codes."""
@@ -172,7 +172,7 @@ def _in_several_forms(
 
 def _go_together(form: str, other: str) -> bool:
     """Whether texts of a column may be written in both ways."""
-    order = {form[:5], other[:5]} == {"%m/%d", "%d/%m"}
+    order = {form[:5].replace("-", "/"), other[:5].replace("-", "/")} == {"%m/%d", "%d/%m"}
     return form != other and _is_time(form) == _is_time(other) and not order
 
 
