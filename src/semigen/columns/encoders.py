@@ -351,9 +351,7 @@ def learn_date(name: Any, cells: Sequence[Any] | NDArray[Any]) -> DateEncoder:
     measure = measured(cells, form)
     days = as_days(name, cells, form, words)
     days = days[~np.isnan(days)]
-    cycles = []
-    if measure == "date" and len(days) and np.ptp(days) > _HALF_A_YEAR:
-        cycles.append("year")
+    cycles = ["year"] if measure == "date" and len(days) and np.ptp(days) > _HALF_A_YEAR else []
     dates = days.astype("datetime64[D]")
     are_months = (dates == dates.astype("datetime64[M]")).all()
     if measure == "date" and not are_months and len(np.unique(np.floor(days) % 7)) > 1:
