@@ -276,3 +276,19 @@ def test_weights(here):
 def test_covariances(table, covariance):
     fit("data.csv", "--target", "y", "--covariance", covariance)
     assert semigen.load("data-semigen/model.semigen").covariance == covariance
+
+
+def test_choices_are_flags_in_mixtures_too(here):
+    """As the summary says, and alike in text and in a type."""
+    rng, frame = np.random.default_rng(0), make_table()[0]
+    tags = [[one for one in ("red", "a, b", "green") if rng.random() < 0.5] for _ in range(len(frame))]
+    frame.assign(tags=tags).to_csv("data.csv", index=False)
+    frame.assign(tags=tags).to_parquet("data.parquet")
+    for name in ("data.csv", "data.parquet"):
+        result = fit(name, "--target", "y", "--out", "out", "--force")
+        assert "tags (becomes a flag for each of its 3 options" in shown(result)
+        clf = semigen.load("out/model.semigen")
+        assert clf.schema_.kinds[3:] == ("flag",) * 3
+        assert {"tags: red", "tags: a, b", "tags: green"} < set(clf.schema_.names)
+    fit("data.csv", "--target", "y", "--out", "out", "--force", "--as", "tags=text")
+    assert "word" in semigen.load("out/model.semigen").schema_.kinds

@@ -182,3 +182,14 @@ def test_what_cannot_be_asked_is_said(model, arguments, code, message):
     result = run("query", *arguments, code=code)
     assert message in " ".join(result.stderr.replace("│", " ").split())
     assert set(os.listdir()) == {"data.csv", "data-semigen"}
+
+
+def test_the_table_on_the_command_line_comes_before_that_of_a_config(model):
+    """Beside a model, and where there is none."""
+    model[:30].assign(who=[f"x{j}" for j in range(30)]).to_csv("new.csv", index=False)
+    config = ("--config", "data-semigen/config.toml", "-n", 3, "--out", "asked.csv", "--force")
+    for given, first in (([MODEL, "new.csv"], "x"), (["new.csv"], "x"), ([MODEL], "w"), ([], "w")):
+        run("query", *given, *config)
+        found = read("asked.csv")
+        assert len(found) == 3
+        assert found["who"].str.startswith(first).all()

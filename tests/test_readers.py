@@ -20,9 +20,11 @@ import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 
 from semigen.cli.sources import TableSource
 from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
+from semigen.columns import learn
 from semigen.columns.numerals import Numerals, numerals_of
 from semigen.exceptions import ColumnError, MissingExtraError, TableError
 from semigen.io.reading import Reading
@@ -433,3 +435,18 @@ def test_a_class_with_one_label_and_an_id_with_a_space_are_told(tmp_path):
         "in 'y', 'x', 'z' have one label, which cannot be held out, so the scores are of the other classes.",
     )
     assert "--as 'Row No=number' uses it" in source.columns[0].reason
+
+
+def test_times_of_a_place_stay_on_its_clocks(tmp_path):
+    """A table gives the same columns as CSV, as Parquet, and in parts."""
+    berlin = pd.date_range("2024-03-30 22:30", periods=60, freq="7h", tz="Europe/Berlin")
+    frame = pd.DataFrame({"x": berlin, "y": [0, 1] * 30})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    wanted = learn(frame[["x"]], {"x": "date"})[1]
+    for name in ("t.csv", "t.parquet"):
+        assert_array_equal(learn(open_table(tmp_path / name).typed().select(["x"]), {"x": "date"})[1], wanted)
+        (batch,) = from_files(tmp_path / name, target="y").batches()
+        assert_array_equal(learn(batch.table, {"x": "date"})[1], wanted)
+    (tmp_path / "z.csv").write_text("x\n2024-03-30 22:30:00Z\n")
+    assert open_table(tmp_path / "z.csv").typed().schema.field("x").type.tz == "UTC"

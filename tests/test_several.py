@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -127,6 +128,16 @@ def test_lists_of_text_are_choices_however_they_are_given(make):
         assert_array_equal(read(schema, pd.DataFrame({"x": options[:4]})), matrix[:4])
         assert_array_equal(read(schema, pd.DataFrame({"x": [[]]})), [[0] * 5])
         assert_array_equal(read(schema, restore(schema, matrix)), matrix)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "pyarrow"])
+def test_nothing_in_a_list_of_text_is_left_out(frame):
+    options = [[color for color, use in zip(COLORS, row, strict=True) if use] for row in CHOSEN]
+    schema, matrix = learn(frame({"x": [[None, *row] if j % 3 else row for j, row in enumerate(options)]}))
+    expected = learn(frame({"x": options}))
+    assert schema.names == expected[0].names
+    assert_array_equal(matrix, expected[1])
+    assert_array_equal(read(schema, frame({"x": [[None]]})), [[0] * len(COLORS)])
 
 
 def test_cells_without_any_known_choice_are_told(frame):

@@ -223,6 +223,7 @@ def test_a_column_has_one_order_of_day_and_month():
     days = [f"{j % 12 + 1:02d}/{j % 28 + 1:02d}/2023" for j in range(60)]
     assert dates_of_column([*days, *(f"{j}.{j}.2024" for j in range(1, 9))]) == ("%m/%d/%Y|%d.%m.%Y", ())
     assert dates_of_column([*days, *(f"{j}/{j - 12}/24" for j in range(13, 25))]) is None
+    assert dates_of_column([*days, *(f"{j}-{j - 12}-2024" for j in range(13, 25))]) is None
 
 
 LASTS = [dt.timedelta(seconds=int(s)) for s in np.random.default_rng(3).integers(1, 500_000, 60)]
@@ -278,3 +279,25 @@ def test_dates_of_a_type_are_read_as_their_cells_are(frame):
         (one,) = schema.encoded
         assert asdict(one.encoder) == asdict(twin)
         assert_allclose(matrix, twin.read("x", cells), rtol=1e-15)
+
+
+def test_times_and_durations_of_a_type_are_read_from_text_too(frame):
+    """As where a model is fitted on Parquet, and the rows to predict come as CSV."""
+    clocks = [dt.time(j % 24, 7 * j % 60, 11 * j % 60, j % 2 * 500) for j in range(60)]
+    for cells, texts in (
+        (LASTS, [str(pd.Timedelta(one)) for one in LASTS]),
+        (clocks, list(map(str, clocks))),
+        (clocks, [str(one)[:8] for one in clocks]),
+    ):
+        schema, matrix = learn(frame({"x": cells}), {"x": "date"})
+        assert_allclose(read(schema, frame({"x": texts})), matrix, atol=1e-8)
+        with pytest.raises(ColumnError, match=r"such as (3h 20min|23:59:00), .*row 0 is 'late'"):
+            read(schema, frame({"x": ["late"]}))
+
+
+def test_a_day_of_the_week_before_a_time_of_the_day_is_not_lost():
+    """It would be the same for a shop that opens on Monday and one that opens on Sunday."""
+    days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    assert dates_of_column([f"{days[j % 7]} {j % 24}:{7 * j % 60:02d}" for j in range(60)]) is None
+    for form in ("%d/%m/%Y", "%d-%b-%y", "%d.%m.%y", "%b %d, %Y"):
+        assert dates_of_column([day.strftime(f"%a, {form}") for day in DAYS]) == (form, ())

@@ -26,7 +26,7 @@ _EPOCH = dt.datetime(1970, 1, 1)
 _DAY = dt.timedelta(days=1)
 _DATE_TYPES = (dt.date, dt.timedelta, dt.time)
 _DAYS = (
-    "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d-%b-%Y",
+    "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y",
     "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y",
     "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b %Y", "%b-%Y",
     "%Y.%m.%d", "%d-%B-%Y", "%d. %b %Y", "%d. %B %Y", "%d %b, %Y", "%d %B, %Y", "%b %d %Y", "%B %d %Y",
@@ -35,7 +35,7 @@ _DAYS = (
 _OTHERS = (
     "%Y-%m", "%m/%Y", "%Y/%m", "%m-%Y", "%B %Y", "%b-%y",
     "%b %d %H:%M:%S %Y", "%b %d %H:%M:%S%z %Y", "%d %b %Y %H:%M:%S%z", "%d/%b/%Y:%H:%M:%S%z",
-    "%d/%b/%Y:%H:%M:%S",
+    "%d/%b/%Y:%H:%M:%S", "%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p",
 )  # fmt: skip
 _ENOUGH, _FEW = 100, 10
 """Cells that show whether a column is words, and texts that show whether it is codes."""
@@ -46,6 +46,8 @@ DURATION = "duration"
 """Beside those of ``strptime``: 3m 28s, 2 days, 1 yr 3 mos, 0 days 01:15:00, 36:00."""
 QUARTER = "quarter"
 """Beside those of ``strptime``: 2024Q4, Q4 2024."""
+_IN_TEXT: Mapping[Measure, str] = {"time": "%H:%M:%S|%H:%M|%H:%M:%S.%f", "duration": DURATION}
+"""How times and durations of a type become text, as in CSV."""
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _FORMS = (
     *(day + clock for day in _DAYS for clock in _CLOCKS),
@@ -81,7 +83,7 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _TIDY = tuple(
     (re.compile(pattern, re.IGNORECASE), new)
     for pattern, new in (
-        (r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]?\s+", ""),
+        (r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]?\s+(?=.*\d{4}|.*\d[/.-])", ""),
         (r"(?<=\d)(?:st|nd|rd|th)\b", ""),
         (r"(?<=\d)\s*([ap])\.?m\b\.?", r" \1m"),
         (r"(?<=\d)\s?(?:utc|gmt|z)$", ""),
@@ -170,7 +172,7 @@ def _in_several_forms(
 
 def _go_together(form: str, other: str) -> bool:
     """Whether texts of a column may be written in both ways."""
-    order = {form[:5], other[:5]} == {"%m/%d", "%d/%m"}
+    order = {form[:5].replace("-", "/"), other[:5].replace("-", "/")} == {"%m/%d", "%d/%m"}
     return form != other and _is_time(form) == _is_time(other) and not order
 
 
@@ -249,6 +251,11 @@ def measured(cells: Sequence[Any] | NDArray[Any], form: str | None) -> Measure:
     if DURATION in (form or "") or isinstance(first, dt.timedelta):
         return "duration"
     return "time" if isinstance(first, dt.time) or _is_time(form or "") else "date"
+
+
+def as_written(form: str | None, measure: Measure) -> str | None:
+    """The form of text among cells that are measured so; None is that of a fit whose cells were no text."""
+    return _IN_TEXT.get(measure) if form is None else form
 
 
 def moment(since: dt.timedelta, measure: Measure) -> dt.datetime | dt.time | dt.timedelta:

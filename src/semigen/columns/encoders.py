@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from semigen.arrays.pieces import evenly
-from semigen.columns.dates import Measure, as_days, dates_of_column, examples, measured, moment
+from semigen.columns.dates import Measure, as_days, as_written, dates_of_column, examples, measured, moment
 from semigen.columns.numerals import Numerals, are_missing, gap_of, numerals_of_column, plain_number
 from semigen.columns.tables import is_missing
 from semigen.common.notices import warn
@@ -191,7 +191,7 @@ class DateEncoder(Encoder):
         return ("time", *(f"{part} of {cycle}" for cycle in self.cycles for part in ("sine", "cosine")))
 
     def read(self, name: Any, cells: Sequence[Any] | NDArray[Any]) -> Array:
-        days = as_days(name, cells, self.form, self.words)
+        days = as_days(name, cells, as_written(self.form, self.measure), self.words)
         parts = [days]
         for cycle in self.cycles:
             angle = 2 * np.pi * _phase(days, cycle)
@@ -349,9 +349,7 @@ def learn_date(name: Any, cells: Sequence[Any] | NDArray[Any]) -> DateEncoder:
     measure = measured(cells, form)
     days = as_days(name, cells, form, words)
     days = days[~np.isnan(days)]
-    cycles = []
-    if measure == "date" and len(days) and np.ptp(days) > _HALF_A_YEAR:
-        cycles.append("year")
+    cycles = ["year"] if measure == "date" and len(days) and np.ptp(days) > _HALF_A_YEAR else []
     dates = days.astype("datetime64[D]")
     are_months = (dates == dates.astype("datetime64[M]")).all()
     if measure == "date" and not are_months and len(np.unique(np.floor(days) % 7)) > 1:

@@ -210,6 +210,8 @@ def _kind(name: Any, asked: Kind | None, series: Series) -> Kind:
         return "text" if kind_by_type(series) in ("text", "category", "empty") else "number"
     if asked == "number" and kind_by_type(series) in ENCODED and infer(series) == "date":
         return "date"
+    if asked == "flag" and kind_by_type(series) == "text" and options_of(series.to_list()) is not None:
+        return "text"
     if asked is not None:
         return asked
     kind = infer(series)

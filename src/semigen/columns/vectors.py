@@ -88,22 +88,27 @@ def numbers_of(series: Series) -> NDArray[Any] | None:
 
 
 def texts_of(series: Series) -> list[str | None] | None:
-    """Lists, tuples or sets of text as ``["red", "blue"]``, None if one is missing; None of other cells."""
+    """Lists, tuples or sets of text as ``["red", "blue"]``, None if one is missing; None of other cells.
+
+    None in a list is left out.
+    """
     cells = series.to_list()
     if not isinstance(next((cell for cell in cells if not is_missing(cell)), None), _LISTS_OF_TEXT):
         return None
     there = [cell for cell in cells if not is_missing(cell)]
-    if not all(isinstance(cell, _LISTS_OF_TEXT) for cell in there) or not any(map(len, there)):
+    if not all(isinstance(cell, _LISTS_OF_TEXT) for cell in there):
         return None
-    if not all(isinstance(one, str) for cell in there for one in cell):
+    if not all(isinstance(one, str | None) for cell in there for one in cell):
+        return None
+    if all(one is None for cell in there for one in cell):
         return None
     return [None if is_missing(cell) else as_text(cell) for cell in cells]
 
 
-def as_text(options: Collection[str]) -> str:
+def as_text(options: Collection[str | None]) -> str:
     """A list of text in one cell: JSON, a set in the order of its texts."""
-    found = sorted(options) if isinstance(options, set | frozenset) else list(options)
-    return _JSON.encode(found)
+    found = [one for one in options if one is not None]
+    return _JSON.encode(sorted(found) if isinstance(options, set | frozenset) else found)
 
 
 def _with(frame: Frame, columns: Sequence[Series]) -> Frame:

@@ -110,7 +110,8 @@ class DelimitedFile:
     def typed(self, text: Collection[str] = (), *, codes: bool = True) -> pa.Table:
         """Columns with types told from all of their cells.
 
-        Those of ``text`` stay text, and so do codes and numbers with points between thousands.
+        Those of ``text`` stay text, and so do codes, numbers with points between thousands, and times on
+        the clocks of a place such as 12:00+02:00.
         """
         table = self._read(
             arrow_csv.ConvertOptions(
@@ -120,8 +121,16 @@ class DelimitedFile:
                 column_types=dict.fromkeys(text, pa.string()),
             )
         )
-        found = [*self._codes(table), *self.thousands(table)] if codes else []
+        found = self._zoned(table) + ([*self._codes(table), *self.thousands(table)] if codes else [])
         return self.typed({*text, *found}, codes=False) if found else table
+
+    def _zoned(self, table: pa.Table) -> list[str]:
+        """The columns of a table of this file that would be on the clocks of Greenwich, and are not."""
+        names = [one.name for one in table.schema if getattr(one.type, "tz", None)]
+        cells = self._filled(names, table).items()
+        return [
+            name for name, one in cells if compute.any(compute.match_substring_regex(one, _OFFSET)).as_py()
+        ]
 
     def _codes(self, table: pa.Table) -> list[str]:
         return [name for name, widths in self.widths(table).items() if widths.are_codes]
@@ -193,6 +202,9 @@ class DelimitedFile:
                 f"{self.path} cannot be read as a table: {said}. Rows are counted from 1 with the line of "
                 f"names; the separator is taken to be {self.separator!r} (--separator says another)."
             ) from error
+
+
+_OFFSET = r"[+-]\d\d(:?\d\d)?$"
 
 
 def _may_be_thousands(column: pa.ChunkedArray) -> bool:

@@ -410,11 +410,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         return found
 
     def _store(self, mixture: Mixture, prior: Any, result: Fit, classes: NDArray[Any]) -> None:
-        self.classes_ = classes
-        self.mixture_ = mixture
-        self.params_ = result.params
+        self.classes_, self.mixture_, self.params_ = classes, mixture, result.params
         self.shrinkage_ = prior.strength
-        self.objective_path_ = result.path
-        self.objective_ = result.objective
-        self.n_iter_ = result.n_iter
-        self.converged_ = result.converged
+        self.objective_path_, self.objective_ = result.path, result.objective
+        self.n_iter_, self.converged_ = result.n_iter, result.converged

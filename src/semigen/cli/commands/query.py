@@ -132,6 +132,8 @@ def query(
     probability, and all columns of TABLE. Once it is filled in, --filled reads it
     back, saves the classes in a journal and chooses the next rows.
     """
+    if model and table and not typed(context, "table") and _is_table(model):
+        table = None  # that of --config is another one
     source = table or model
     if source is None or (target is None and not (model and table)):
         raise typer.BadParameter("give MODEL and TABLE, or TABLE alone with --target COL.")
@@ -178,6 +180,12 @@ def query(
             "command with --filled and that file saves the labels and asks for the next rows."
         )
         output.result(summary)
+
+
+def _is_table(path: Path) -> bool:
+    from semigen.io.tables import READ
+
+    return is_stdin(path) or path.name.lower().endswith(READ)
 
 
 def _free(stem: str, *, again: bool) -> Path:

@@ -30,6 +30,7 @@ from semigen.cli.sources.repeats import about_repeated_rows, without_copies
 from semigen.cli.wording import Lines, column_lines
 from semigen.columns import Column, Kind, describe
 from semigen.columns.kinds import ID_TEXT
+from semigen.columns.several import options_of
 from semigen.columns.tables import listing
 from semigen.exceptions import ColumnError, ModelFileError
 from semigen.io.tables import TableFile
@@ -166,11 +167,14 @@ class TableSource(Source):
         return {column.name: column.kind for column in self.columns if column.use}
 
     def family(self, of_kind: Mapping[Kind, str]) -> dict[str, str]:
-        """One for each column that is used: the user's, or the usual one for its kind."""
-        own = {
-            name: of_kind.get("text") if kind == "text" else self.families.get(name, of_kind.get(kind))
-            for name, kind in self.kinds.items()
-        }
+        """One for each column that is used: the user's, or the usual one for its kind or for its flags."""
+        own: dict[str, str | None] = {}
+        for name, kind in self.kinds.items():
+            if kind != "text":
+                own[name] = self.families.get(name, of_kind.get(kind))
+            else:
+                are_words = name in self.families or options_of(self.rows.features[name].to_pylist()) is None
+                own[name] = of_kind.get("text" if are_words else "flag")
         return {name: family for name, family in own.items() if family is not None}
 
     def about(self) -> dict[str, Any]:
