@@ -108,7 +108,10 @@ def test_names_that_repeat_in_files_with_types(here, name):
         rows = pa.table([[1.5, 2.5], [1, 2], ["a", "b"]], names=["gene", "gene", "y"])
         (pq.write_table if name == "t.parquet" else feather.write_feather)(rows, name)
     message = error_of(fit(name, "--target", "y", code=1))
-    assert "more than one column named 'gene': give each its own name, or remove the row above the names" in message
+    assert (
+        "more than one column named 'gene': give each its own name, or remove the row above the names"
+        in message
+    )
 
 
 def test_classes_with_one_label_each_are_not_names_of_rows():
