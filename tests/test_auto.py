@@ -309,6 +309,9 @@ def test_unlabeled_rows_that_hurt_are_left_out(all_trees):
     assert {one.name for one in auto.models_ if one.weight > 0} <= {*SUPERVISED}
     assert "Unlabeled rows hurt" in auto.explanation_
     assert "Models that use unlabeled rows are left out." in auto.explanation_
+    kept = auto.validation_.score(SUPERVISED_MODELS)
+    assert f"accuracy {kept.accuracy.value:.1%} (" in repr(auto), "the figures of models that are left out"
+    assert f"log-loss {kept.log_loss.value:.3f} nats" in repr(auto)
     assert auto.score(fresh, truth) > 0.9
     supervised = supervised_ensemble(auto, X, y)
     plain = PlainColumns().fit(X)

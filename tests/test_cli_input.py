@@ -14,8 +14,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pyarrow as pa
 import pytest
+from pyarrow import feather
+from pyarrow import parquet as pq
 
 from command_line import (
     RESULTS,
@@ -92,6 +95,23 @@ def test_tables_that_cannot_be_used(here, what):
     message = error_of(result)
     assert re.search(words, message), message
     assert os.listdir() == [name]
+
+
+@pytest.mark.parametrize("name", ["t.xlsx", "t.parquet", "t.feather"])
+def test_names_that_repeat_in_files_with_types(here, name):
+    if name == "t.xlsx":  # two rows of names
+        book = openpyxl.Workbook()
+        for row in (["id", "gene", "gene", "y"], ["cell", "g1", "g2", "kind"], ["c1", 3, 0, "a"]):
+            book.active.append(row)
+        book.save(name)
+    else:
+        rows = pa.table([[1.5, 2.5], [1, 2], ["a", "b"]], names=["gene", "gene", "y"])
+        (pq.write_table if name == "t.parquet" else feather.write_feather)(rows, name)
+    message = error_of(fit(name, "--target", "y", code=1))
+    assert (
+        "more than one column named 'gene': give each its own name, or remove the row above the names"
+        in message
+    )
 
 
 def test_classes_with_one_label_each_are_not_names_of_rows():

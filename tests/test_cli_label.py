@@ -105,6 +105,22 @@ def test_fit_takes_a_journal(table):
     assert (predicted.to_numpy() == truth[:12]).mean() > 0.8
 
 
+def test_labels_of_another_table_become_a_journal(table):
+    frame, truth = table
+    frame.drop(columns="y").assign(name=[f"r{row}" for row in range(60)]).to_csv("rows.csv", index=False)
+    pd.DataFrame({"name": [f"r{row}" for row in range(59, 39, -1)], "kind": truth[:39:-1]}).to_csv(
+        "kinds.csv", index=False
+    )
+    wrong = run("fit", "rows.csv", "--target", "kind", "--id", "name", "--labels", "kinds.csv", code=2)
+    assert "'semigen query rows.csv --target" in " ".join(wrong.stderr.replace("│", " ").split())
+    asked = run("query", "rows.csv", "--target", "kind", "--id", "name", "--filled", "kinds.csv")
+    assert "20 labels of kinds.csv saved in rows.csv.journal; 'semigen fit' takes it" in shown(asked)
+    fit("rows.csv", "--target", "kind", "--id", "name", "--labels", "rows.csv.journal", "--out", "found")
+    found = pd.read_csv("found/predictions.csv")
+    assert found["given"].isna().sum() == 40
+    assert (found["given"][40:] == truth[40:]).all()
+
+
 def test_fit_learns_from_candidate_sets(here):
     code = np.arange(60) % 3
     X = 3.0 * code[:, None] + np.random.default_rng(0).normal(size=(60, 2))

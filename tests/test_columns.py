@@ -394,3 +394,18 @@ def test_levels_that_may_be_one_are_named(frame):
         "'X', 'x' differ only by spaces or case, and so do others",
         "",
     ]
+
+
+def test_texts_called_id_may_come_twice_now_and_then():
+    number = np.random.default_rng(0).permutation(10_000)[:200]
+    number[-4:] = number[:4]
+    names = [f"C-{j}" for j in number]
+    table = pd.DataFrame({"customer_id": names, "town": names, "OrderId": number})
+    found = {one.name: one for one in describe(table)}
+    assert [found[name].kind for name in table] == ["id", "text", "number"]
+    assert found["customer_id"].reason == "nearly every row has a different text, like an identifier"
+    with pytest.warns(ColumnWarning, match="'customer_id' is not used: nearly every row has a different"):
+        schema, _ = learn(table)
+    assert [one.name for one in schema.inputs] == ["town", "OrderId"]
+    often = pd.concat([table, table.head(10)], ignore_index=True)
+    assert [one.kind for one in describe(often)] == ["text", "text", "number"]

@@ -10,7 +10,7 @@ from command_line import fit, found_by
 from semigen import columns
 from semigen.columns import ReadTable
 from semigen.datasets import bundled_table
-from semigen.evaluation.parting import parting_columns, parting_sentence
+from semigen.evaluation.parting import most_apart, parting_columns, parting_sentence
 from semigen.judgement.findings.columns import telling
 from semigen.judgement.giveaway import (
     LEAST_NAMED,
@@ -221,6 +221,21 @@ def test_each_number_and_each_choice_of_a_cell_is_looked_at(history):
     table = ReadTable(*columns.learn(frame))
     assert table.schema.kinds[:2] == ("number", "number")
     assert parting_columns(table, code) == ["first", "second", "choices"]
+
+
+def test_the_column_that_differs_most_is_named_and_none_by_chance(history):
+    frame, code = history
+    days, drawn = np.arange(len(code)), np.random.default_rng(0).permutation(len(code))
+    early = (days < len(days) / 2) & (drawn < len(days) / 5)  # rows of the first half, but not all of them
+    table = ReadTable(*columns.learn(frame[["noise", "day", "site", "note"]]))
+    labeled, rest = np.flatnonzero(early), np.flatnonzero(~early)
+    assert parting_columns(table, early - 1) == []
+    assert most_apart(table, labeled, rest) == "day"
+    assert most_apart(table, drawn[:60], np.sort(drawn[60:])) is None
+    assert most_apart(table, labeled[:0], rest) is None
+    advice = semigen.advise(frame[["noise", "day"]], np.where(early, frame["noise"] > 0, -1))
+    found = {one.name: one for one in advice.findings}["labeled and unlabeled rows"]
+    assert "They differ most in 'day'." in found.sentence
 
 
 def test_a_handful_of_labels_does_not_lie_apart(history):

@@ -11,7 +11,7 @@ from semigen.comparison import Score, Verdict
 from semigen.data.weights import read_labels
 from semigen.datasets import make_gaussian_classes
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS, MIXTURES
-from semigen.ensemble.explained import share_alone
+from semigen.ensemble.explained import left_out, share_alone
 from semigen.ensemble.harm import (
     COEFFICIENTS,
     agreement,
@@ -127,6 +127,17 @@ def test_a_share_follows_from_the_probability_of_harm_not_from_a_difference_that
     assert share_alone(0.94, some) == (
         "So the ensemble trained on the labeled rows alone counts for 94% of the model."
     )
+
+
+def test_models_that_are_left_out_for_a_probability_are_said_to_be():
+    wide = Estimate(0.0, -0.3, 0.3)
+    unclear = Verdict("unclear", 60, Score(wide, wide), 0.74)
+    assert left_out(unclear, dependence_shift=False).startswith(
+        "With a probability of harm of 70% or more, m"
+    )
+    for said_before in ((unclear, True), (replace(unclear, outcome="hurt"), False)):
+        told = left_out(said_before[0], dependence_shift=said_before[1])
+        assert told == "Models that use unlabeled rows are left out."
 
 
 def replace_labels(labels):

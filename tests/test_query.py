@@ -407,5 +407,5 @@ def test_labels_that_cannot_be_used_are_refused(auto, data):
     X, truth, y = data
     with pytest.raises(LabelError, match="X has 240 rows and y 3"):
         semigen.query(auto, X, y[:3])
-    with pytest.raises(LabelError, match=r"none is left to ask for: check=10"):
+    with pytest.raises(LabelError, match=r"none is left to ask for: check=10 \(--check 10\)"):
         semigen.query(auto, X, truth)

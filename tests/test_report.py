@@ -247,6 +247,7 @@ def test_records_survive_json_and_pages_are_made_of_them_alone(auto, text, tmp_p
     again = json.loads(json.dumps(record, allow_nan=False))
     assert again == record
     semigen.Report(again).save(tmp_path / "a.html")
+    assert str(semigen.Report(again)).startswith(again["verdict"]["text"])
     assert (tmp_path / "a.html").read_text(encoding="utf-8") == text
     with pytest.raises(FileExistsError, match="overwrite"):
         report.save(tmp_path / "a.html")

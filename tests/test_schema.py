@@ -523,6 +523,10 @@ def test_absent_columns_are_named_with_the_closest(frame):
     schema, _ = learn(frame({"height": [1.5, 2.5], "weight": [1.5, 2.5], "x": [2.5, 3.5]}))
     with pytest.raises(ColumnError, match=r"lacks 'height', 'x' \(2 of the 3.*did you mean 'heigth'"):
         read(schema, frame({"heigth": [1.5], "weight": [1.5]}))
+    with pytest.raises(ColumnError, match=r"its columns the model does not know 'cm', 'kg'\.$"):
+        read(schema, frame({"x": [1.5], "cm": [1.5], "kg": [1.5]}))
+    with pytest.raises(ColumnError, match=r"it has 'x'\.$"):
+        read(schema, frame({"x": [1.5]}))
 
 
 def test_a_frame_without_names_in_the_fit_and_an_array_after_a_frame(frame):

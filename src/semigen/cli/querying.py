@@ -143,7 +143,7 @@ def with_journal(
     id_name: str | None,
     journal: Path | None,
     filled: Path | None,
-) -> tuple[Asking, int]:
+) -> tuple[Asking, int, Path]:
     """The labels of a journal over those of the table; those of a filled-in file are saved in it first.
 
     Returns
@@ -151,6 +151,8 @@ def with_journal(
     asking : Asking
     n_saved : int
         Labels that were saved.
+    place : Path
+        The journal.
 
     Raises
     ------
@@ -169,13 +171,13 @@ def with_journal(
     ) as session:
         if filled is not None:
             n_saved = session.import_labels(filled, filled.name)
-        said = session.evidence_by_row()
+        said, place = session.evidence_by_row(), session.journal
     labels = asking.labels.copy()
     for row, classes in said.items():
         labels[row] = classes[0] if len(classes) == 1 else None
     known = {cell_text(one): one for one in asking.labels if one is not None}
     labels[:] = [None if one is None else known.get(cell_text(one), one) for one in labels]
-    return replace(asking, labels=labels), n_saved
+    return replace(asking, labels=labels), n_saved, place
 
 
 def query_file(

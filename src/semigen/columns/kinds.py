@@ -51,6 +51,7 @@ _MANY_LEVELS, _ROWS_A_LEVEL = 250, (5, 20)  # up to so many levels five rows eac
 _LONGEST_LEVEL = 60  # characters
 _SHARE_OF_NUMBERS = 0.9  # of a column of text that is not one of levels such as 2, 4, more
 _MOST_WORDS_OF_ID = 2
+_SHARE_OF_IDS, _LEAST_ROWS_FOR_SHARE = 0.95, 20  # of texts called id that differ: some rows come twice
 _LEAST_ROWS_FOR_ORDER = 10
 _MOST_DIGITS = 300  # of numbers that may count rows
 _DATES = 1_000  # that tell in which cycles a column has its place
@@ -270,7 +271,7 @@ def _judge(name: str, kind: Kind, filled: Series, n_distinct: int, series: Serie
     if kind in ("number", "count") and _is_numeric_id(name, filled, n_distinct, n_rows):
         return "id", ID_NUMBER
     if kind == "text":
-        return _judge_text(filled, n_distinct, n_rows)
+        return _judge_text(name, filled, n_distinct, n_rows)
     if kind == "date":
         return kind, _told_of_dates(name, filled)
     if kind == "number" and not filled.dtype.is_numeric():
@@ -291,14 +292,14 @@ def _told_of_dates(name: str, filled: Series) -> str:
     return f"becomes its time{' and its place in ' if places[0] else ''}{', '.join(places)}"
 
 
-def _judge_text(filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:
+def _judge_text(name: str, filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:
     cells = list(map(str, filled.to_list()))
     odd = [cell for cell in cells if plain_number(cell) is None]
     becomes = f"text with {n_distinct:,} distinct values becomes features of its "
     if options := options_of(cells):
         return "text", f"becomes {options}"
-    if is_id_text(cells, n_distinct, n_rows):
-        return "id", ID_TEXT
+    if is_id_text(name, cells, n_distinct, n_rows):
+        return "id", why_id_text(n_distinct, n_rows)
     if is_prose(cells) and any(map(str.isalpha, "".join(cells))):
         return "text", f"{becomes}words"
     if odd and len(odd) < len(cells) / 2:
@@ -323,15 +324,24 @@ ID_NUMBER = "every row has a different number, like an identifier"
 ID_TEXT = "every row has a different text, like an identifier"
 
 
+def why_id_text(n_distinct: int, n_rows: int) -> str:
+    """Why a column of text is taken for an identifier."""
+    return ID_TEXT if n_distinct == n_rows else f"nearly {ID_TEXT}"
+
+
 def id_evidence(series: Series) -> tuple[list[str], int, int]:
     """The texts of a column, how many are distinct, and the number of rows."""
     cells = list(map(str, filled_cells(series)))
     return cells, len(set(cells)), len(series)
 
 
-def is_id_text(cells: Sequence[str], n_distinct: int, n_rows: int) -> bool:
-    """Whether texts only tell rows apart: all differ, are of a word or two, and no numbers but in order."""
-    if n_distinct < n_rows or any(len(cell.split()) > _MOST_WORDS_OF_ID for cell in cells):
+def is_id_text(name: str, cells: Sequence[str], n_distinct: int, n_rows: int) -> bool:
+    """Whether texts only tell rows apart: all differ, are of a word or two, and no numbers but in order.
+
+    In a column that is called id, nearly all differ.
+    """
+    share = _SHARE_OF_IDS if _is_called_id(name) and n_rows >= _LEAST_ROWS_FOR_SHARE else 1.0
+    if n_distinct < share * n_rows or any(len(cell.split()) > _MOST_WORDS_OF_ID for cell in cells):
         return False
     if all(cell.isdecimal() for cell in cells):
         if max(map(len, cells)) > _MOST_DIGITS:
@@ -355,10 +365,14 @@ def is_named_id(name: str, series: Series) -> bool:
 
 
 def _is_named_id(name: str, filled: Series) -> bool:
-    if _LOOKS_LIKE_ID.match(name) or _LOOKS_LIKE_ID.match(name.lower()):
+    if _is_called_id(name):
         return True
     called = _IS_CALLED_NUMBER.match(name.lower()) and filled.dtype.is_numeric()
     return bool(called and filled.min() >= _LEAST_NUMBER)
+
+
+def _is_called_id(name: str) -> bool:
+    return bool(_LOOKS_LIKE_ID.match(name) or _LOOKS_LIKE_ID.match(name.lower()))
 
 
 def _is_numeric_id(name: str, filled: Series, n_distinct: int, n_rows: int) -> bool:

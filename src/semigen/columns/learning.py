@@ -17,7 +17,6 @@ from semigen.columns.kinds import (
     EMPTY,
     ENCODED,
     ID_NUMBER,
-    ID_TEXT,
     USED,
     Kind,
     id_evidence,
@@ -26,6 +25,7 @@ from semigen.columns.kinds import (
     is_named_id,
     kind_by_type,
     other,
+    why_id_text,
 )
 from semigen.columns.levels import Levels, declared_levels, find_levels
 from semigen.columns.numerals import are_digits
@@ -215,7 +215,7 @@ def _kind(name: Any, asked: Kind | None, series: Series) -> Kind:
     if asked is not None:
         return asked
     kind = infer(series)
-    if kind == "text" and is_id_text(*id_evidence(series)):
+    if kind == "text" and is_id_text(str(name), *id_evidence(series)):
         return "id"
     return "id" if kind == "number" and is_named_id(str(name), series) else kind
 
@@ -242,7 +242,7 @@ def _told(one: Encoded, series: Series) -> str:
 def _unused(name: Any, kind: Kind, series: Series, asked: Kind | None) -> str:
     if asked == "id":
         return f"{name!r} is not used, as asked"
-    id_why = ID_NUMBER if series.dtype.is_numeric() else ID_TEXT
+    id_why = ID_NUMBER if series.dtype.is_numeric() else why_id_text(*id_evidence(series)[1:])
     why = other(series) if kind == "other" else {"id": id_why, "empty": EMPTY}[kind]
     return f"{name!r} is not used: {why}"
 

@@ -116,12 +116,14 @@ def positions(wanted: Iterable[Any], names: Sequence[Any]) -> tuple[list[int], l
 
 
 def hint(absent: Any, names: Sequence[Any], there: Sequence[Any] | None = None) -> str:
-    """A hint for an absent name: those of ``names`` that are similar, or all that are ``there``."""
+    """A hint for an absent name: similar ones of ``names``, or all of them, or without any all ``there``."""
     others = list(map(str, names))
     close = get_close_matches(str(absent), others, n=3, cutoff=_NEAR)
     close += [name for name in others if name.strip().lower() == str(absent).strip().lower()]
     if close:
         return f"did you mean {' or '.join(map(repr, dict.fromkeys(close)))}?"
+    if there and others:
+        return f"of its columns the model does not know {listing([repr(name) for name in names])}."
     return f"it has {listing([repr(name) for name in there or names])}."
 
 

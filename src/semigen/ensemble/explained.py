@@ -8,6 +8,7 @@ import numpy as np
 
 from semigen.comparison import Verdict, explain
 from semigen.ensemble.fitted import shares as shares_of_models
+from semigen.ensemble.harm import MUCH
 from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT
 
@@ -51,6 +52,13 @@ def share_alone(supervised_share: float, verdict: Verdict) -> str:
     return f"{why} {alone} counts for {supervised_share:.0%} of the model."
 
 
+def left_out(verdict: Verdict, *, dependence_shift: bool) -> str:
+    """That models which use unlabeled rows are left out, and why if nothing has said it before."""
+    said_before = verdict.outcome == "hurt" or dependence_shift
+    why = "Models" if said_before else f"With a probability of harm of {MUCH:.0%} or more, models"
+    return f"{why} that use unlabeled rows are left out."
+
+
 def explanation(auto: Any, n_unlabeled: int, about_source: str | None, about_parting: str | None) -> str:
     """What a fit found, in words."""
     lines = [f"Weights of the models: {shares_of_models(auto)}.", assumed_shares(auto)]
@@ -85,7 +93,7 @@ def explanation(auto: Any, n_unlabeled: int, about_source: str | None, about_par
         )
         lines.append(explain(auto.verdict_, n_unlabeled))
     if not auto.unlabeled_used_:
-        lines.append("Models that use unlabeled rows are left out.")
+        lines.append(left_out(auto.verdict_, dependence_shift=auto.dependence_shift_))
     elif auto.supervised_share_ > 0:
         lines.append(share_alone(auto.supervised_share_, auto.verdict_))
     return "\n".join(lines)

@@ -24,6 +24,7 @@ from semigen.data.sources import numbers, over_partitions, probabilities
 from semigen.ensemble.defaults import MIXTURE_PER_CLASS
 from semigen.ensemble.forms import FormedRows, Forms
 from semigen.ensemble.pool import PoolClassifier
+from semigen.ensemble.settle import ALL_MODELS, SUPERVISED_MODELS
 from semigen.ensemble.training import read_form
 from semigen.ensemble.uncertainty import Ensemble, UncertainEnsemble
 
@@ -179,7 +180,7 @@ def facts(auto: Any) -> Facts:
     said += [("", note) for note in auto.schema_.notes]
     said.append(("models", shares(auto)))
     if auto.validation_ is not None:
-        score = auto.validation_.score(auto.validation_.names[0])  # of the ensemble
+        score = auto.validation_.score(ALL_MODELS if auto.unlabeled_used_ else SUPERVISED_MODELS)
         accuracy, log_loss = score.accuracy, score.log_loss.value
         scores = f"accuracy {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%})"
         rows = f"{len(auto.validation_.rows):,} rows"

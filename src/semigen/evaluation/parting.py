@@ -50,18 +50,47 @@ def parting_columns(table: ReadTable, code: Rows) -> list[Any]:
     found: dict[Any, None] = {}
     for one, j in _values_of(table):
         values = np.asarray(matrix[:, j], dtype=np.float64)
-        is_level = table.schema.kinds[j] in ("category", "flag")
-        is_text = not is_level and one.encoded is not None and one.encoded.kind == "text"
-        if is_text or is_level:
-            levels = np.isnan(values) if is_text else np.nan_to_num(values, nan=-1)
-            parted = _lie_apart(np.unique(levels, return_inverse=True)[1], known)
-        else:
-            ranks = rankdata(np.where(np.isnan(values), np.inf, values))
-            above = (ranks[known].sum() - n * (n + 1) / 2) / (n * m)
+        if _has_order(table, one, j):
+            above = _share_above(values, known)
             parted = min(above, 1 - above) <= OVERLAP
+        else:
+            is_level = table.schema.kinds[j] in ("category", "flag")
+            levels = np.nan_to_num(values, nan=-1) if is_level else np.isnan(values)
+            parted = _lie_apart(np.unique(levels, return_inverse=True)[1], known)
         if parted:
             found[one.name] = None
     return list(found)
+
+
+def most_apart(table: ReadTable, labeled: Rows, unlabeled: Rows) -> Any | None:
+    """Name of the column of numbers or dates in which labeled and unlabeled rows differ most.
+
+    None where none differs by more than chance, and for sparse rows.
+    """
+    n, m = len(labeled), len(unlabeled)
+    if issparse(table.matrix) or not n or not m:
+        return None
+    matrix, known = table.matrix[np.concatenate([labeled, unlabeled])], np.arange(n + m) < n
+    far: dict[Any, float] = {}
+    for one, j in _values_of(table):
+        if _has_order(table, one, j):
+            apart = abs(_share_above(np.asarray(matrix[:, j], dtype=np.float64), known) - 0.5)
+            far[one.name] = max(apart, far.get(one.name, 0.0))
+    most = max(far, key=far.__getitem__, default=None)
+    return most if most is not None and far[most] > FAR * np.sqrt((n + m + 1) / (12 * n * m)) else None
+
+
+def _has_order(table: ReadTable, one: Input, j: int) -> bool:
+    """Whether the values in column j of the matrix are numbers or times."""
+    is_text = one.encoded is not None and one.encoded.kind == "text"
+    return not is_text and table.schema.kinds[j] not in ("category", "flag")
+
+
+def _share_above(values: Array, known: NDArray[np.bool_]) -> float:
+    """The share of pairs in which the labeled row is larger than the unlabeled one; ties count half."""
+    n, m = np.count_nonzero(known), np.count_nonzero(~known)
+    ranks = rankdata(np.where(np.isnan(values), np.inf, values))
+    return float((ranks[known].sum() - n * (n + 1) / 2) / (n * m))
 
 
 def _lie_apart(level: Rows, known: NDArray[np.bool_]) -> bool:

@@ -104,15 +104,17 @@ def read_embeddings(path: Path) -> NDArray[Any]:
 
 def spread_lists(table: pa.Table) -> pa.Table:
     """The table with a column for each number of a column of lists that have the same length."""
-    for name in table.column_names:
-        column = table[name].combine_chunks()
+    place = 0
+    for name, chunks in zip(table.column_names, table.columns, strict=True):  # names may repeat
+        column = chunks.combine_chunks()
         found = numbers_of_lists(column) if holds_numbers(column.type) else None
         if found is None:
+            place += 1
             continue
-        place = table.column_names.index(name)
         table = table.remove_column(place)
-        for j, own in enumerate(names_of(name, found.shape[1])):
-            table = table.add_column(place + j, own, pa.array(found[:, j]))
+        for own, numbers in zip(names_of(name, found.shape[1]), found.T, strict=True):
+            table = table.add_column(place, own, pa.array(numbers))
+            place += 1
     return table
 
 

@@ -144,7 +144,10 @@ def refuse_repeated(path: Path | str, names: Sequence[str]) -> None:
     """Raise a TableError if two columns have one name."""
     twice = [repr(name) for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise TableError(f"{path} has more than one column named {', '.join(twice)}: give each its own name.")
+        raise TableError(
+            f"{path} has more than one column named {', '.join(twice)}: give each its own name, or remove "
+            "the row above the names."
+        )
 
 
 def check_text(rows: pa.Table | pa.RecordBatch, place: Path | str) -> None:

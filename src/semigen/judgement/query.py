@@ -204,7 +204,7 @@ def query(
     if not len(candidates) and not n_check:
         raise LabelError(
             f"each of the {len(weight)} rows has a label or weight 0, so none is left to ask for: check=10 "
-            "names labels that look wrong."
+            "(--check 10) names labels that look wrong."
         )
     model, answers = _answers(estimator, X, labels, weight, random_state, needed=strategy != "cover")
     if strategy == "margin" and answers is None:

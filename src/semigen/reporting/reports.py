@@ -51,7 +51,7 @@ _HEIGHT_IN_NOTEBOOK = 640
 class Report:
     """What a fitted classifier is worth: a record that JSON can hold, and a page made of it.
 
-    Notebooks show the page.
+    Notebooks show the page; ``str`` is its verdict.
 
     Attributes
     ----------
@@ -60,6 +60,9 @@ class Report:
     """
 
     record: Mapping[str, Any] = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.record['verdict']['text']}\nsave(path) writes the whole page."
 
     def to_dict(self) -> dict[str, Any]:
         """The record as plain Python values: the keys of ``summary.json``, which ``semigen fit`` writes."""

@@ -373,7 +373,10 @@ def _refuse_unlike_source(
     if images is not None and labels is None:
         raise typer.BadParameter("--images needs --labels FILE, a table of file names and their classes.")
     if table is not None and labels is not None and not labels.name.endswith(".journal"):
-        raise typer.BadParameter(f"--labels {labels}: with TABLE, give a journal of 'semigen label'.")
+        raise typer.BadParameter(
+            f"--labels {labels}: with TABLE, labels come from a journal. 'semigen query {table} --target COL "
+            f"--id COL --filled {labels}' makes one of a table with these two columns: {table}.journal."
+        )
     stray = [option for option, value in (of_tables if images else of_images).items() if value]
     if stray:
         which = "the columns of a table, not for images." if images else "images: add --images DIR."

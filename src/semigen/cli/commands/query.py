@@ -163,9 +163,10 @@ def query(
                 assert target is not None  # by now, it is given
                 asking = ask_table(source, target, id_, options, drop=drop or (), read_as=kinds, seed=seed)
             if filled is not None or journal is not None:
-                asking, n_saved = with_journal(asking, source, id_, journal, filled)
-        if filled is not None:
-            output.say(f"{counted(n_saved, 'label')} of {filled} saved.", wrap=False)
+                asking, n_saved, saved_in = with_journal(asking, source, id_, journal, filled)
+                if filled is not None:
+                    said = f"{counted(n_saved, 'label')} of {filled} saved in {saved_in}"
+                    output.say(f"{said}; 'semigen fit' takes it as --labels.", wrap=False)
         inputs = [one for one in (model, table, config, filled, journal) if one is not None]
         wanted = Wanted(rows, strategy.value, check, seed)
         summary = query_file(asking, place, wanted, output, inputs=inputs, force=force, csv_safe=csv_safe)

@@ -227,7 +227,7 @@ def _sorted_out(
         return replace(column, reason=f"{column.reason}; if it means 'missing', add --missing={value}")
     if column.kind == "id" and pa.types.is_integer(table.schema.field(name).type):
         return replace(column, reason=f"{column.reason} (--as {shlex.quote(f'{name}=number')} uses it)")
-    if column.reason == ID_TEXT:
+    if column.reason.endswith(ID_TEXT):
         return replace(column, reason=f"{column.reason} (--id COLUMN names rows by it)")
     return column
 

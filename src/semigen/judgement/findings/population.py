@@ -14,7 +14,7 @@ from semigen.columns.tables import listing
 from semigen.common.plain import plain
 from semigen.ensemble.held_out import shares_of_rows
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
-from semigen.evaluation.parting import parting_columns
+from semigen.evaluation.parting import most_apart, parting_columns
 from semigen.judgement.findings.records import Finding, percent
 from semigen.judgement.study import Study
 
@@ -42,6 +42,8 @@ def covariate_shift(study: Study) -> Finding | None:
         grave = (told.z > CLEAR and told.auc > 0.7) or of_means > CLEAR
         names = [plain(one) for one in parting_columns(study.table, study.labels.hard)]
         where = f" They hardly overlap in {listing(list(map(repr, names)))}." if names else ""
+        if not names and (most := most_apart(study.table, study.labeled, study.unlabeled)) is not None:
+            where = f" They differ most in {plain(most)!r}."
         return Finding(
             "labeled and unlabeled rows",
             "warning" if grave else "caution",
