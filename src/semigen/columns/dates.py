@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
 from typing import Any, Literal
 
 import narwhals as nw
@@ -124,12 +123,10 @@ def dates_of_column(texts: Sequence[Any]) -> tuple[str, tuple[str, ...]] | None:
         if not all(isinstance(text, str) for text in some):
             return None
         count = Counter(text.strip() for text in some if not _is_gap(text))
-        alike = set(filter(_looks_like_date, count))
+        alike = list(filter(_looks_like_date, count))
         if not alike or len(count) - len(alike) > MOST_WORDS:
             return None
-        if some is not texts and not any(
-            _moment(one, form) for one in islice(alike, _FEW) for form in _EVERY
-        ):
+        if all(_moment(one, form) is None for one in alike[:_FEW] for form in _EVERY):
             return None  # codes, as soon as that
     best: tuple[str, tuple[str, ...]] | None = None
     for form in ("", *_FORMS):
