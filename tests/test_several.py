@@ -109,7 +109,19 @@ def test_each_choice_of_a_list_is_a_flag(frame, cells):
     assert_array_equal(one.encoder.read("x", one.encoder.restore(matrix[:1])), matrix[:1])
 
 
-@pytest.mark.parametrize("make", [list, tuple, set, np.array, json.dumps, str], ids=lambda one: one.__name__)
+def as_numpy_prints(options):
+    return str(np.array(options, dtype=object))
+
+
+def with_its_types(options):
+    return f"[{', '.join(f'np.str_({one!r})' for one in options)}]"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [list, tuple, set, np.array, json.dumps, str, as_numpy_prints, with_its_types],
+    ids=lambda one: one.__name__,
+)
 def test_lists_of_text_are_choices_however_they_are_given(make):
     colors = ("red", "light, blue", "[gr\u00fcn]", "it's; dark", 'C:\\d "x"')
     options = [list(np.array(colors)[row]) for row in CHOSEN]
@@ -332,8 +344,19 @@ def test_a_long_cell_is_shown_by_its_beginning(frame):
         (chosen(", "), "," * 500_000),
         (chosen("', '", "['{}']"), "['" * 200_000),
         (chosen("', '", "['{}']"), "[" + '"a", ' * 200_000),
+        (chosen("', '", "['{}']"), "['a'" + " " * 200_000 + "b"),
     ],
-    ids=["digits", "clock", "units", "clocks", "numbers", "separators", "open lists", "a long list"],
+    ids=[
+        "digits",
+        "clock",
+        "units",
+        "clocks",
+        "numbers",
+        "separators",
+        "open lists",
+        "a long list",
+        "spaces",
+    ],
 )
 def test_a_cell_of_a_stranger_stops_nothing(frame, cells, odd):
     described = [describe(frame({"x": one}))[0] for one in ([odd, *cells], [*cells, odd])]

@@ -35,7 +35,8 @@ _LEAST_SEVERAL, _MOST_OTHERS = 0.1, 0.1
 """Shares of the cells with more than one option, and of those with one that is rare."""
 _QUOTES = " \t\"'"
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
-_LIST = re.compile(rf"\[\s*(?:{_QUOTED})(?:\s*,\s*(?:{_QUOTED}))*\s*\]", re.DOTALL)
+_LIST = re.compile(rf"\[\s*(?:{_QUOTED})(?:(?:\s*,)?\s*(?:{_QUOTED}))*(?:\s*,)?\s*\]", re.DOTALL)
+_OF_NUMPY = re.compile(rf"np\.str_\(({_QUOTED})\)", re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,6 +234,8 @@ def _are_marks(marks: Sequence[str]) -> bool:
 def _split(text: str, separator: str) -> list[str]:
     """The options of a cell, which may be written as a list in brackets and quotes."""
     text = text.strip()
+    if text.startswith("[np.str_("):
+        text = _OF_NUMPY.sub(r"\1", text)
     if text[:1] == "[" and _LIST.fullmatch(text):
         return [option for one in re.findall(_QUOTED, text, re.DOTALL) if (option := _unquoted(one))]
     text = text[1:-1] if text[:1] + text[-1:] in ("[]", "{}", "()") else text
