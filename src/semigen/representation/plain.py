@@ -132,8 +132,9 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
             spread = np.sqrt((deviation**2).sum(axis=0) / filled)
         wild = np.zeros(matrix.shape[1], dtype=bool)
         wild[numbers] = ~np.isfinite(spread)
-        with self.schema_.naming():
-            refuse_overflow(Data.unlabeled(matrix.astype(np.float64)), ThreadEngine(n_threads=1), wild)
+        if wild.any():
+            with self.schema_.naming():
+                refuse_overflow(Data.unlabeled(matrix.astype(np.float64)), ThreadEngine(n_threads=1), wild)
         spread = np.where(spread > 1e-12 * (1 + np.abs(self.center_)), spread, 1.0)
         self.scale_ = self._shared(spread)
         self.scores_ = NormalScores.of(values) if self.gaussian else None
