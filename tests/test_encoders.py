@@ -188,6 +188,16 @@ def test_months_and_quarters_have_no_day_of_the_week():
     assert_array_equal(found[0], found[2])
 
 
+@pytest.mark.parametrize("last", ["9999-12-31", "9999-01-01", "0001-01-01"])
+def test_dates_that_stand_for_none_are_missing(last):
+    cells = ["2021-01-04", last, "2021-03-04"]
+    typed = np.array(cells, dtype="datetime64[us]")
+    for one in (cells, typed, typed.tolist()):
+        found = learn_date("until", one).read("until", one)
+        assert np.isnan(found[1]).all()
+        assert_allclose(found[2, 0] - found[0, 0], 59)
+
+
 def test_dates_with_gaps():
     encoder = learn_date("when", ["12/31/2021", "N/A", None, "1/4/2021"])
     found = encoder.read("when", ["12/31/2021", "?", "1/1/2022"])

@@ -23,6 +23,8 @@ Measure = Literal["date", "time", "duration"]
 """What cells say: a date, a time of the day, or how long something takes."""
 _EPOCH = dt.datetime(1970, 1, 1)
 _DAY = dt.timedelta(days=1)
+_REAL = tuple((dt.datetime(year, 1, 1) - _EPOCH) / _DAY for year in (2, 9999))
+"""Days of real dates: 0001-01-01 and 9999-12-31 are no date and no end."""
 _DATE_TYPES = (dt.date, dt.timedelta, dt.time)
 _DAYS = (
     "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y",
@@ -216,7 +218,7 @@ def as_days(
     """
     if isinstance(cells, np.ndarray):
         steps = cells.view(np.int64) / (_DAY / dt.timedelta(microseconds=1))
-        return np.where(np.isnat(cells), np.nan, steps)
+        return _real(np.where(np.isnat(cells), np.nan, steps))
     days = np.full(len(cells), np.nan)
     known: dict[str, float] = {}  # of texts, which may repeat
     for row, cell in enumerate(cells):
@@ -227,7 +229,12 @@ def as_days(
             days[row] = known[cell]
         elif not is_missing(cell):
             days[row] = _days(name, row, cell, form)
-    return days
+    return _real(days)
+
+
+def _real(days: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Days, NaN for those that stand for no date."""
+    return np.where((days >= _REAL[0]) & (days < _REAL[1]), days, np.nan)
 
 
 def date_cells(series: Series) -> list[Any] | NDArray[Any]:
