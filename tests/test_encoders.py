@@ -198,6 +198,21 @@ def test_dates_that_stand_for_none_are_missing(last):
         assert_allclose(found[2, 0] - found[0, 0], 59)
 
 
+@pytest.mark.parametrize("first", [1925, 1945, 1968, 1970, 2001])
+def test_years_of_two_digits_stay_together(first):
+    days = [dt.date(year, 1 + year % 12, 1 + year % 28) for year in range(first, first + 80)]
+    written, full = ([f"{day:{form}}" for day in days] for form in ("%d.%m.%y", "%d.%m.%Y"))
+    encoder = learn_date("born", written)
+    found = encoder.read("born", written)
+    assert_allclose(np.diff(found[:, 0]), np.diff(learn_date("born", full).read("born", full)[:, 0]))
+    assert found[0, 0] in [
+        learn_date("born", full).read("born", full)[0, 0] - shift for shift in (0, 36525, -36525)
+    ]
+    assert [one.date() for one in encoder.restore(found)][-1].strftime("%d.%m.%y") == written[-1]
+    born = [f"01.02.{year:02d}" for year in (45, 68, 69, 99, 10)]
+    assert learn_date("born", born).first_year == 1945
+
+
 def test_dates_with_gaps():
     encoder = learn_date("when", ["12/31/2021", "N/A", None, "1/4/2021"])
     found = encoder.read("when", ["12/31/2021", "?", "1/1/2022"])

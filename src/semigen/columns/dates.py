@@ -96,6 +96,8 @@ _TIDY = tuple(
 )
 """What dates of one form may have besides: days of the week, 24th, 8:10pm, UTC, a comma before the clock."""
 _QUARTER = re.compile(r"(?P<year>\d{4})[ /-]?Q(?P<quarter>[1-4])|Q([1-4])[ /-]?(\d{4})", re.IGNORECASE)
+_HALF_A_YEAR = 183
+_CENTURY, _LEAST_GAP = 69, 10  # the two digits that are 1969, and years without a date
 _YEARS = range(1800, 2200)  # of dates without a day: codes are written alike
 
 
@@ -235,6 +237,45 @@ def as_days(
 def _real(days: NDArray[np.float64]) -> NDArray[np.float64]:
     """Days, NaN for those that stand for no date."""
     return np.where((days >= _REAL[0]) & (days < _REAL[1]), days, np.nan)
+
+
+def first_year(days: NDArray[np.float64], form: str | None) -> int | None:
+    """The first of the hundred years of dates whose years have two digits; None if they are told apart.
+
+    69 is 1969 and 68 is 2068, unless that parts what belongs together: of people born in 45 to 99 and in
+    00 to 10 the first year is 1945. Ten years without a date at least are between them.
+    """
+    if form is None or "%y" not in form or "|" in form:
+        return None
+    years = np.unique(days.astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970)
+    ends = np.unique(years % 100)
+    gaps = (ends - np.roll(ends, 1)) % 100
+    start = int(ends[np.argmax(gaps)]) if len(ends) else 0
+    is_parted = len(ends) > 1 and gaps.max() > _LEAST_GAP and start < _CENTURY <= ends.max()
+    return 1900 + start if is_parted else None
+
+
+def within_century(days: NDArray[np.float64], first: int | None) -> NDArray[np.float64]:
+    """Days of dates in the hundred years from the first one: later ones are of a hundred years before."""
+    if first is None:
+        return days
+    dates = np.where(np.isnan(days), 0, np.floor(days)).astype("datetime64[D]")
+    months = dates.astype("datetime64[M]")
+    before = (months - 1200).astype("datetime64[D]") + (dates - months)
+    is_late = months >= np.datetime64(f"{first + 100}-01")
+    return np.where(is_late, days + (before - dates).astype(np.float64), days)
+
+
+def cycles_of(days: NDArray[np.float64], measure: Measure) -> tuple[str, ...]:
+    """Those of "year", "week" and "day" in which days differ; the first of months have no day of the week."""
+    found = ["year"] if measure == "date" and len(days) and np.ptp(days) > _HALF_A_YEAR else []
+    whole = days.astype("datetime64[D]")
+    are_months = (whole == whole.astype("datetime64[M]")).all()
+    if measure == "date" and not are_months and len(np.unique(np.floor(days) % 7)) > 1:
+        found.append("week")
+    if measure != "duration" and len(np.unique(days % 1)) > 1:
+        found.append("day")
+    return tuple(found)
 
 
 def date_cells(series: Series) -> list[Any] | NDArray[Any]:

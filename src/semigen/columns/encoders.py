@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from semigen.arrays.pieces import evenly
+from semigen.columns import dates
 from semigen.columns.dates import Measure, as_days, as_written, dates_of_column, examples, measured, moment
 from semigen.columns.numerals import Numerals, are_missing, gap_of, numerals_of_column, plain_number
 from semigen.columns.tables import is_missing
@@ -179,12 +180,15 @@ class DateEncoder(Encoder):
         Cells of the fit that are no dates, such as "soon": they are missing.
     measure : "date", "time" or "duration"
         What the cells are, the time being one of the day.
+    first_year : int or None
+        Of the hundred years of dates with two digits for the year, if not those of ``strptime``.
     """
 
     cycles: tuple[str, ...]
     form: str | None
     words: tuple[str, ...] = ()
     measure: Measure = "date"
+    first_year: int | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -192,6 +196,7 @@ class DateEncoder(Encoder):
 
     def read(self, name: Any, cells: Sequence[Any] | NDArray[Any]) -> Array:
         days = as_days(name, cells, as_written(self.form, self.measure), self.words)
+        days = dates.within_century(days, self.first_year)
         parts = [days]
         for cycle in self.cycles:
             angle = 2 * np.pi * _phase(days, cycle)
@@ -349,14 +354,9 @@ def learn_date(name: Any, cells: Sequence[Any] | NDArray[Any]) -> DateEncoder:
     measure = measured(cells, form)
     days = as_days(name, cells, form, words)
     days = days[~np.isnan(days)]
-    cycles = ["year"] if measure == "date" and len(days) and np.ptp(days) > _HALF_A_YEAR else []
-    dates = days.astype("datetime64[D]")
-    are_months = (dates == dates.astype("datetime64[M]")).all()
-    if measure == "date" and not are_months and len(np.unique(np.floor(days) % 7)) > 1:
-        cycles.append("week")
-    if measure != "duration" and len(np.unique(days % 1)) > 1:
-        cycles.append("day")
-    return DateEncoder(tuple(cycles), form, words, measure)
+    first = dates.first_year(days, form)
+    days = dates.within_century(days, first)
+    return DateEncoder(dates.cycles_of(days, measure), form, words, measure, first)
 
 
 def learn_numbers(cells: Sequence[Any]) -> NumberEncoder | None:
@@ -368,9 +368,6 @@ def learn_numbers(cells: Sequence[Any]) -> NumberEncoder | None:
         return None
     example = next((one for one in texts if plain_number(one) is None), texts[0])
     return NumberEncoder(numerals, example, gap_of(every))
-
-
-_HALF_A_YEAR = 183
 
 
 def is_prose(texts: Sequence[str]) -> bool:
