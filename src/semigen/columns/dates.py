@@ -95,7 +95,7 @@ _TIDY = tuple(
     )
 )
 """What dates of one form may have besides: days of the week, 24th, 8:10pm, UTC, a comma before the clock."""
-_QUARTER = re.compile(r"(?P<year>\d{4})[ /-]?Q(?P<quarter>[1-4])|Q([1-4])[ /-]?(\d{4})", re.IGNORECASE)
+_QUARTER = re.compile(r"(\d{4})[ /-]?Q([1-4])|Q([1-4])[ /-]?(\d{4})", re.IGNORECASE)
 _HALF_A_YEAR = 183
 _CENTURY, _LEAST_GAP = 69, 10  # the two digits that are 1969, and years without a date
 _YEARS = range(1800, 2200)  # of dates without a day: codes are written alike
@@ -319,18 +319,18 @@ def _is_gap(text: str) -> bool:
 
 
 def _days(name: Any, row: int, cell: Any, form: str | None) -> float:
-    moment = cell
+    found = cell
     if isinstance(cell, str):
-        moment = _moment(cell, form or "")
-        moment = _moment(cell, "") if moment is None else moment
-    if isinstance(moment, dt.timedelta):
-        return moment / _DAY
-    if isinstance(moment, dt.time):
-        return dt.timedelta(hours=moment.hour, minutes=moment.minute, seconds=moment.second) / _DAY
-    if isinstance(moment, dt.datetime):
-        return (moment.replace(tzinfo=None) - _EPOCH) / _DAY  # on the clocks of its place
-    if isinstance(moment, dt.date):
-        return float((moment - _EPOCH.date()).days)
+        found = _moment(cell, form or "")
+        found = _moment(cell, "") if found is None else found
+    if isinstance(found, dt.timedelta):
+        return found / _DAY
+    if isinstance(found, dt.time):
+        return dt.timedelta(hours=found.hour, minutes=found.minute, seconds=found.second) / _DAY
+    if isinstance(found, dt.datetime):
+        return (found.replace(tzinfo=None) - _EPOCH) / _DAY  # on the clocks of its place
+    if isinstance(found, dt.date):
+        return float((found - _EPOCH.date()).days)
     raise ColumnError(
         f"column {name!r} is read as dates such as {examples(form or '')}, and its cell in row {row} is "
         f"{quoted(cell)}.",
@@ -411,5 +411,5 @@ def _quarter(text: str) -> dt.datetime | None:
     found = _QUARTER.fullmatch(text)
     if found is None:
         return None
-    year, quarter = found["year"] or found[4], found["quarter"] or found[3]
+    year, quarter = found[1] or found[4], found[2] or found[3]
     return dt.datetime(int(year), 3 * int(quarter) - 2, 1) if int(year) in _YEARS else None

@@ -21,7 +21,6 @@ from scipy.sparse import csr_array
 
 from semigen.arrays.pieces import evenly
 from semigen.columns import dates
-from semigen.columns.dates import Measure, as_days, as_written, dates_of_column, examples, measured, moment
 from semigen.columns.numerals import Numerals, are_missing, gap_of, numerals_of_column, plain_number
 from semigen.columns.tables import is_missing
 from semigen.common.notices import warn
@@ -187,7 +186,7 @@ class DateEncoder(Encoder):
     cycles: tuple[str, ...]
     form: str | None
     words: tuple[str, ...] = ()
-    measure: Measure = "date"
+    measure: dates.Measure = "date"
     first_year: int | None = None
 
     @property
@@ -195,7 +194,7 @@ class DateEncoder(Encoder):
         return ("time", *(f"{part} of {cycle}" for cycle in self.cycles for part in ("sine", "cosine")))
 
     def read(self, name: Any, cells: Sequence[Any] | NDArray[Any]) -> Array:
-        days = as_days(name, cells, as_written(self.form, self.measure), self.words)
+        days = dates.as_days(name, cells, dates.as_written(self.form, self.measure), self.words)
         days = dates.within_century(days, self.first_year)
         parts = [days]
         for cycle in self.cycles:
@@ -206,11 +205,13 @@ class DateEncoder(Encoder):
     def restore(self, features: Array) -> list[Any]:
         """Times and durations to the second."""
         seconds = np.rint(features[:, 0] * 86400)
-        return [None if s != s else moment(dt.timedelta(seconds=s), self.measure) for s in seconds.tolist()]
+        return [
+            None if s != s else dates.moment(dt.timedelta(seconds=s), self.measure) for s in seconds.tolist()
+        ]
 
     def __str__(self) -> str:
         cycles = "".join(f", {cycle} (sine, cosine)" for cycle in self.cycles)
-        told = [f"written as {examples(self.form)}"] if self.form and "|" in self.form else []
+        told = [f"written as {dates.examples(self.form)}"] if self.form and "|" in self.form else []
         told += [are_missing(self.words)] if self.words else []
         said = ", ".join(told)
         return f"time{cycles}{said and f' ({said})'}"
@@ -350,9 +351,9 @@ def learn_date(name: Any, cells: Sequence[Any] | NDArray[Any]) -> DateEncoder:
     if not isinstance(cells, np.ndarray):
         cells = [cell for cell in cells if not is_missing(cell)]
         if any(isinstance(cell, str) for cell in cells):
-            form, words = dates_of_column(cells) or (None, ())
-    measure = measured(cells, form)
-    days = as_days(name, cells, form, words)
+            form, words = dates.dates_of_column(cells) or (None, ())
+    measure = dates.measured(cells, form)
+    days = dates.as_days(name, cells, form, words)
     days = days[~np.isnan(days)]
     first = dates.first_year(days, form)
     days = dates.within_century(days, first)

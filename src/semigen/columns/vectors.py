@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from itertools import groupby
 from numbers import Real
 from typing import Any
@@ -42,10 +42,9 @@ def spread(frame: Frame) -> Frame:
                 found[name] = numbers
             elif (cells := texts_of(series)) is not None:
                 texts.append(nw.new_series(name, cells, nw.String(), backend=frame.implementation))
-    frame = _with(frame, texts)
-    if not found:
+    if not found and not texts:
         return frame
-    index, plain = nw.maybe_get_index(frame), nw.maybe_reset_index(frame)
+    index, plain = nw.maybe_get_index(frame), nw.maybe_reset_index(frame).with_columns(*texts)
     parts = [
         nw.from_numpy(
             found[name],
@@ -109,15 +108,6 @@ def as_text(options: Collection[str | None]) -> str:
     """A list of text in one cell: JSON, a set in the order of its texts."""
     found = [one for one in options if one is not None]
     return _JSON.encode(sorted(found) if isinstance(options, set | frozenset) else found)
-
-
-def _with(frame: Frame, columns: Sequence[Series]) -> Frame:
-    """The table with some columns in place of those of their names."""
-    if not columns:
-        return frame
-    index = nw.maybe_get_index(frame)
-    found = nw.maybe_reset_index(frame).with_columns(*columns)
-    return found if index is None else nw.from_native(found.to_native().set_axis(index))
 
 
 def _of_arrow(series: Series) -> NDArray[Any] | None:
