@@ -50,6 +50,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--unseen", action="store_true", help="only tables that nothing was chosen by, labels drawn at random"
     )
+    parser.add_argument(
+        "--shuffled", action="store_true", help="only tables whose classes are shuffled among the rows"
+    )
     parser.add_argument("--folder", type=Path, help="of the mixed tables; or the variable SEMIGEN_TABLES")
     parser.add_argument(
         "--learn-weights",

@@ -25,6 +25,10 @@ NATIVE = "native"
 SHUFFLED = "shuffled "
 """Before the name of a table: its classes are shuffled among the rows, so that the columns carry nothing."""
 SHUFFLE_SEED = 7
+SHUFFLED_TO_LEARN = tuple(
+    SHUFFLED + name for name in ("australian", "german", "segment", "titanic", "tae", "page-blocks0")
+)
+"""Default weights are learned from these, too."""
 LABELS = (5, 20, 100)
 """Labeled rows per class, on average."""
 SEEDS = 3
@@ -45,6 +49,8 @@ TABLES = (
 )
 # fmt: on
 """KEEL's tables, uneven two-class problems among them, and five of R's modeldata."""
+SHUFFLED_TO_JUDGE = tuple(SHUFFLED + name for name in TABLES if SHUFFLED + name not in SHUFFLED_TO_LEARN)[::3]
+"""A third of the others."""
 
 Labels = NDArray[np.intp]
 

@@ -13,6 +13,7 @@ from typing import Any
 from pandas import DataFrame
 from scipy.sparse import issparse
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import ComplementNB, GaussianNB, MultinomialNB
@@ -40,8 +41,11 @@ FEW_COLUMNS = 1000
 """Methods that hold matrices of columns × columns run up to here."""
 
 ALL = ("tables", "sslbook", "newsgroups", "permuted")
-EVERYDAY = ("mixed", "packages", "unseen")
+NOTHING = "shuffled"
+"""The suite of tables whose columns carry nothing."""
+EVERYDAY = ("mixed", "packages", "unseen", NOTHING)
 """Suites of tables as people have them."""
+FREQUENCIES, SHARES = "label frequencies", "class shares"
 EVERYWHERE = (*ALL, *EVERYDAY)
 NUMERIC = ("tables", "sslbook", "permuted")
 DEVELOPMENT = ("tables", "sslbook", "newsgroups")
@@ -186,6 +190,11 @@ HEAVY: dict[str, Method] = {
     "TabICL": _mixed(heavy.tab_icl, form=mixed.NATIVE, needs="tabicl", file=heavy.WEIGHTS),
 }
 """Of mixed tables, with categories and gaps as they are."""
+CONSTANT: dict[str, Method] = {
+    FREQUENCIES: _labeled(partial(DummyClassifier, strategy="prior"), (NOTHING,)),
+    SHARES: Method(DummyClassifier, (NOTHING,), kept=learning.shares),
+}
+"""The same probabilities for every row: labels as counted, and what AutoClassifier makes of the counts."""
 SINGLE: dict[str, Method] = {
     "logistic regression alone": Method(
         lambda: HybridClassifier(PlainColumns(), RidgeLogistic(1.0)), ("permuted",)
@@ -224,6 +233,7 @@ GROUPS: dict[str, Mapping[str, Method]] = {
     "single": SINGLE,
     "baselines": BASELINES,
     "heavy": HEAVY,
+    "constant": CONSTANT,
     "recipe": RECIPE,
 }
 METHODS: dict[str, Method] = {name: one for group in GROUPS.values() for name, one in group.items()}

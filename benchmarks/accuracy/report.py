@@ -29,6 +29,7 @@ TITLES = {
     "mixed": "mixed tables, labels drawn at random",
     "packages": "tables of R packages, labels drawn at random",
     "unseen": "tables that nothing was chosen by, labels drawn at random",
+    "shuffled": "tables whose classes are shuffled among the rows",
 }
 Given = dict[tuple[str, int, str], dict[str, str]]
 

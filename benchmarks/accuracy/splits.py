@@ -218,4 +218,7 @@ SUITES = {
     "unseen": Suite(
         "unseen", everyday, tuple(packages.UNSEEN), mixed.LABELS, mixed.SEEDS, (*MEASURES, *UNEVEN)
     ),
+    "shuffled": Suite(
+        "shuffled", everyday, mixed.SHUFFLED_TO_JUDGE, mixed.LABELS, mixed.SEEDS, (*MEASURES, *UNEVEN)
+    ),
 }

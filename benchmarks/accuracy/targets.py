@@ -53,6 +53,7 @@ def lines(results: Results) -> Lines:
         "mixed": everyday.targets,
         "packages": everyday.targets,
         "unseen": everyday.targets,
+        "shuffled": everyday.honest,
     }
     return of_suite[results.suite.name](results)
 

@@ -19,7 +19,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks import records
-from benchmarks.accuracy import bank, packages
+from benchmarks.accuracy import bank, mixed, packages
 from benchmarks.accuracy import learning as default_weights
 from benchmarks.judgement import learning
 from benchmarks.judgement.bank import RESULTS
@@ -86,7 +86,7 @@ def measure() -> list[dict[str, str]]:
     for path in sorted(bank.folder().glob("*.npz")):
         suite, rest = path.stem.split("-", 1)
         data, n_labeled, seed = rest.rsplit("-", 2)
-        dense = data not in default_weights.DOCUMENTS and data not in default_weights.SHUFFLED
+        dense = data not in default_weights.DOCUMENTS and not data.startswith(mixed.SHUFFLED)
         if suite in SUITES and dense:
             line = measured(suite, data, int(n_labeled), int(seed))
             if line is not None:

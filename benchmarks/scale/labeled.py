@@ -1,8 +1,9 @@
-"""``python -m benchmarks.scale.labeled``: everyday tables of which all rows to fit are labeled.
+"""``python -m benchmarks.scale.labeled``: everyday tables of which all rows to fit are labeled, or many.
 
 AutoClassifier, histogram boosting and a forest of 300 trees on the mixed tables of a thousand rows or more
-(``benchmarks.accuracy --mixed``): error, log-loss, and processor seconds of a fit in one thread. A line per
-fit in ``labeled.csv``; finished ones are skipped, and tables are judged by the mean of their draws.
+(``benchmarks.accuracy --mixed``): error, log-loss, and processor seconds of a fit in one thread. With
+``--labels N`` there are N labels per class, drawn at random; supervised methods see labeled rows only. A line
+per fit in ``labeled.csv``; finished ones are skipped, and tables are judged by the mean of their draws.
 ``--as NAME`` names the AutoClassifier that is on the path.
 """
 
@@ -28,13 +29,14 @@ from benchmarks.markdown import table
 from semigen.ensemble.auto import AutoClassifier
 
 FILE = Path(__file__).resolve().parent / "labeled.csv"
-COLUMNS = ("table", "seed", "method", "error", "logloss", "seconds", "date", "commit")
+COLUMNS = ("table", "labels", "seed", "method", "error", "logloss", "seconds", "date", "commit")
 BOOSTING, FOREST = "HistGB", "forest of 300"
 PEERS = {
     BOOSTING: HEAVY["HistGB"],
-    FOREST: Method(partial(RandomForestClassifier, 300, random_state=0), form="numbers"),
+    FOREST: Method(partial(RandomForestClassifier, 300, random_state=0), form="numbers", labeled_only=True),
 }
 LEAST_ROWS = 1000
+ALL = "all"
 CLIP = 1e-6
 
 
@@ -45,21 +47,23 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=3, help="of test rows")
     parser.add_argument("--as", dest="name", default="auto", help="name of AutoClassifier in the results")
     parser.add_argument("--folder", type=Path, help="of the mixed tables; or the variable SEMIGEN_TABLES")
+    parser.add_argument("--labels", type=int, help="per class; by default all rows to fit are labeled")
     options = parser.parse_args()
     mixed.point_to(options.folder)
+    labels = str(options.labels or ALL)
     methods = {**PEERS, options.name: Method(partial(AutoClassifier, n_jobs=1))}
-    done = {(row["table"], int(row["seed"]), row["method"]) for row in records.read(FILE)}
+    done = {tuple(row[key] for key in COLUMNS[:4]) for row in records.read(FILE)}
     stamp = environment.stamp()
     tables = [name for name in options.tables or mixed.TABLES if len(mixed.read(name)[1]) >= LEAST_ROWS]
     for seed, name in product(range(options.draws), tables):
-        split = everyday(name, mixed.MOST_ROWS, seed)  # more labels than rows: all of them
+        split = everyday(name, options.labels or mixed.MOST_ROWS, seed)  # more labels than rows: all of them
         for one in methods:
-            if (name, seed, one) not in done:
+            if (name, labels, str(seed), one) not in done:
                 found = _fitted(methods[one], split)
                 print(name, seed, one, *found.values(), flush=True)
-                line = {"table": name, "seed": seed, "method": one, **found, **stamp}
+                line = {"table": name, "labels": labels, "seed": seed, "method": one, **found, **stamp}
                 records.append(FILE, [line], COLUMNS)
-    print(page(records.read(FILE)))
+    print(page([row for row in records.read(FILE) if row["labels"] == labels]))
 
 
 def _fitted(how: Method, split: Split) -> dict[str, Any]:
@@ -67,7 +71,7 @@ def _fitted(how: Method, split: Split) -> dict[str, Any]:
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the columns became is no news here
         begin = time.process_time()
-        model = how.make().fit(rows, split.y)
+        model = how.fit(rows, split.y)
         seconds = time.process_time() - begin
         probs = model.predict_proba(new)
     likelihood = np.maximum(probs[np.arange(len(code)), code], CLIP)
