@@ -19,8 +19,10 @@ from semigen.evaluation.parting import (
 )
 from semigen.judgement.findings.columns import telling
 from semigen.judgement.giveaway import (
+    LEAST_MISREAD,
     LEAST_NAMED,
-    LEAST_TOLD,
+    MOST_MISREAD,
+    least_told,
     sentence,
     telling_columns,
 )
@@ -72,9 +74,34 @@ def test_rows_without_a_label_do_not_matter(table):
 def test_few_labels_outside_of_the_largest_class_say_nothing(table):
     frame, code = table
     minor = np.flatnonzero(code == 1)
-    for n, found in ((LEAST_TOLD, False), (LEAST_TOLD + 2, True)):  # each level is learned from a row
+    least = least_told(LEAST_MISREAD)  # the other columns tell the classes, too
+    for n, found in ((least, False), (least + 2, True)):  # each level is learned from a row
         rows = np.concatenate([np.flatnonzero(code == 0), minor[:n]])
         assert ("status" in read(frame.iloc[rows], code[rows])) == found
+
+
+def test_a_column_that_alone_knows_the_labels_is_named_with_fewer(table):
+    frame, code = table
+    assert (least_told(MOST_MISREAD), least_told(LEAST_MISREAD)) == (17, 44)
+    rng = np.random.default_rng(3)
+    few = np.concatenate([np.flatnonzero(code == 0), np.flatnonzero(code == 1)[:18]])
+    fewer = few[:-1]
+    frame = frame.assign(
+        reason=np.where(code == 1, rng.choice(["moved", "price", "service", "other"], N), None),
+        code=np.where(code == 1, "x", "y"),
+        also=np.where(code == 1, "1st", "2nd"),
+    )
+    for names, known in (
+        (["noise", "status"], []),  # a row of each of its two levels is not told
+        (["noise", "amount"], ["amount"]),
+        (["noise", "closed", "day", "reason"], ["closed", "day", "reason"]),  # filled in the same rows
+        (["noise", "code", "also"], ["code", "also"]),
+        (["amount", "closed"], []),  # each is as good as the other
+        (["good", "amount"], []),
+        (["amount"], ["amount"]),
+    ):
+        assert read(frame[names].iloc[few], code[few]) == known, names
+        assert read(frame[names].iloc[fewer], code[fewer]) == [], names
 
 
 def test_a_copy_of_the_labels_is_named_with_fewer(table):
