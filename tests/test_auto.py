@@ -143,13 +143,15 @@ def test_columns_in_which_labeled_and_unlabeled_rows_do_not_overlap_are_named(rn
     truth = np.arange(120) % 2
     frame = pd.DataFrame({"x": rng.normal(3.0 * truth), "day": np.arange(120.0)})
     early = np.where(np.arange(120) < 20, truth, -1)
-    with pytest.warns(DatasetShiftWarning, match="hardly overlap in column 'day': held-out labeled rows do"):
+    with pytest.warns(
+        DatasetShiftWarning, match="outside of the labeled ones: 100 % in column 'day'. Held-out"
+    ):
         auto = small().fit(frame, early)
-    assert "hardly overlap in column 'day'" in auto.explanation_
-    with pytest.warns(DatasetShiftWarning, match="hardly overlap in column 1: "):
+    assert "100 % in column 'day'" in auto.explanation_
+    with pytest.warns(DatasetShiftWarning, match="100 % in column 1. "):
         small().fit(frame.to_numpy(), early)
     anywhere = np.where(rng.permutation(120) < 20, truth, -1)
-    assert "overlap" not in small().fit(frame, anywhere).explanation_  # warnings are errors
+    assert "outside" not in small().fit(frame, anywhere).explanation_  # warnings are errors
 
 
 def test_the_columns_of_a_grid_are_not_called_shuffled(rng):

@@ -245,7 +245,7 @@ def test_classes_of_least_cost(here, model, more):
     assert found["of_most_probable"]["value"] == pytest.approx(np.mean(cost * wrong))
     assert found["confusion"] == pd.crosstab(truth, decided).to_numpy().tolist()
     text = shown(run(*arguments, "--force"))
-    assert "where missing a row costs no 1, yes 50" in text
+    assert "where missing a row costs 1 of no, 50 of yes" in text
     assert "knows no such class" in error_of(run(*arguments, "--cost", "maybe=2", "--force", code=1))
     for wrong in ("yes", "yes=-1", "yes=many", "=3"):
         assert "CLASS=NUMBER" in run(*arguments, "--cost", wrong, "--force", code=2).stderr

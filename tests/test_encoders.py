@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from frames import frame, library
 from semigen import AutoClassifier, HybridClassifier, MixtureClassifier, MixtureEnsembleFeatures, load, save
+from semigen.cli.sources.columns import about_documents
 from semigen.columns import ReadTable, describe, learn, read, restore
 from semigen.columns.dates import date_format
 from semigen.columns.encoders import learn_date, learn_text
@@ -304,8 +305,8 @@ def test_what_became_of_columns_is_said_once_unless_the_user_said_it():
         "'zip' (text) became 10 features of its letters",
         "'when' (date) became time, year (sine, cosine), week (sine, cosine)",
         "'who' is not used: every row has a different text, like an identifier",
-        "kinds={'COLUMN': 'category'}, or family={'COLUMN': 'categorical'} of a MixtureClassifier, "
-        "which is likelihood= of a VAEClassifier",
+        "kinds={'COLUMN': 'category'} (in a MixtureClassifier family={'COLUMN': 'categorical'}, in a "
+        "VAEClassifier likelihood=)",
     ):
         assert words in said
     assert len(schema.notes) == 4
@@ -546,3 +547,31 @@ def test_scores_as_a_frame(fitted, library):
     scores = model.validation_.to_dict()["scores"]
     assert columns["name"] == list(scores)
     assert columns["log_loss_high"] == [one["log_loss"]["high"] for one in scores.values()]
+
+
+def test_it_is_said_that_long_texts_are_learned_word_by_word_without_other_columns():
+    rng = np.random.default_rng(0)
+    words = [f"word{j}" for j in range(90)]
+    frame = pd.DataFrame(
+        {
+            "long": [" ".join(rng.choice(words, 25)) for _ in range(60)],
+            "short": [" ".join(rng.choice(words, 6)) for _ in range(60)],
+            "side": rng.choice(["left side", "right side"], 60),
+        }
+    )
+    said = "without other columns the words themselves are learned"
+    for names, words_only, warned in (
+        (["long", "side"], False, True),
+        (["short", "side"], False, False),
+        (["long"], False, False),
+        (["long", "side"], True, False),
+    ):
+        with pytest.warns(ColumnWarning) as caught:
+            learn(frame[names], sparse=True, words=words_only)
+        assert (said in str(caught[0].message)) == warned
+    table = pa.Table.from_pandas(frame)
+    (note,) = about_documents(table, describe(table))
+    assert note.startswith("long: beside other columns")
+    assert note.endswith("(--drop short --drop side)")
+    assert about_documents(table, describe(table.select(["long"]))) == ()
+    assert about_documents(table, describe(table.select(["short", "side"]))) == ()

@@ -10,11 +10,19 @@ from command_line import fit, found_by
 from semigen import columns
 from semigen.columns import ReadTable
 from semigen.datasets import bundled_table
-from semigen.evaluation.parting import most_apart, parting_columns, parting_sentence
+from semigen.evaluation.parting import (
+    _at_other_levels,
+    _outside_of_range,
+    most_apart,
+    parting_columns,
+    parting_sentence,
+)
 from semigen.judgement.findings.columns import telling
 from semigen.judgement.giveaway import (
+    LEAST_MISREAD,
     LEAST_NAMED,
-    LEAST_TOLD,
+    MOST_MISREAD,
+    least_told,
     sentence,
     telling_columns,
 )
@@ -66,9 +74,34 @@ def test_rows_without_a_label_do_not_matter(table):
 def test_few_labels_outside_of_the_largest_class_say_nothing(table):
     frame, code = table
     minor = np.flatnonzero(code == 1)
-    for n, found in ((LEAST_TOLD, False), (LEAST_TOLD + 2, True)):  # each level is learned from a row
+    least = least_told(LEAST_MISREAD)  # the other columns tell the classes, too
+    for n, found in ((least, False), (least + 2, True)):  # each level is learned from a row
         rows = np.concatenate([np.flatnonzero(code == 0), minor[:n]])
         assert ("status" in read(frame.iloc[rows], code[rows])) == found
+
+
+def test_a_column_that_alone_knows_the_labels_is_named_with_fewer(table):
+    frame, code = table
+    assert (least_told(MOST_MISREAD), least_told(LEAST_MISREAD)) == (17, 44)
+    rng = np.random.default_rng(3)
+    few = np.concatenate([np.flatnonzero(code == 0), np.flatnonzero(code == 1)[:18]])
+    fewer = few[:-1]
+    frame = frame.assign(
+        reason=np.where(code == 1, rng.choice(["moved", "price", "service", "other"], N), None),
+        code=np.where(code == 1, "x", "y"),
+        also=np.where(code == 1, "1st", "2nd"),
+    )
+    for names, known in (
+        (["noise", "status"], []),  # a row of each of its two levels is not told
+        (["noise", "amount"], ["amount"]),
+        (["noise", "closed", "day", "reason"], ["closed", "day", "reason"]),  # filled in the same rows
+        (["noise", "code", "also"], ["code", "also"]),
+        (["amount", "closed"], []),  # each is as good as the other
+        (["good", "amount"], []),
+        (["amount"], ["amount"]),
+    ):
+        assert read(frame[names].iloc[few], code[few]) == known, names
+        assert read(frame[names].iloc[fewer], code[fewer]) == [], names
 
 
 def test_a_copy_of_the_labels_is_named_with_fewer(table):
@@ -185,9 +218,57 @@ def history():
 def test_columns_in_which_labeled_rows_lie_apart_are_named_and_others_are_not(history):
     frame, code = history
     table = ReadTable(*columns.learn(frame))
-    assert parting_columns(table, code) == ["day", "falling", "site", "result"]
+    found = parting_columns(table, code)
+    assert found.pop("trend") == pytest.approx(0.63, abs=0.01)
+    assert found == {"day": 1.0, "falling": 1.0, "site": 1.0, "result": 1.0}
     for seed in range(20):
-        assert parting_columns(table, np.random.default_rng(seed).permutation(code)) == []
+        assert parting_columns(table, np.random.default_rng(seed).permutation(code)) == {}
+
+
+def test_labels_from_a_part_of_the_time_or_places_part_though_unlabeled_rows_are_there_too(history):
+    frame, _ = history
+    rng, n = np.random.default_rng(2), len(frame)
+    frame = frame.assign(shop=rng.choice([f"s{j}" for j in range(40)], n))
+    table = ReadTable(*columns.learn(frame[["noise", "day", "shop"]]))
+    of_shop = frame["shop"].isin([f"s{j}" for j in range(20)]).to_numpy()
+    day = np.arange(n)
+    for where, name, share in (
+        (day < n / 3, "day", 2 / 3),
+        (abs(day - 150) < 60, "day", 0.7),
+        (of_shop, "shop", 0.5),
+    ):
+        labeled = rng.permutation(np.flatnonzero(where))[:80]
+        code = np.full(n, -1)
+        code[labeled] = 0
+        ((found, outside),) = parting_columns(table, code).items()
+        assert found == name
+        assert outside == pytest.approx(share * n / (n - 80), abs=0.1)
+
+
+def test_chance_is_that_of_labels_drawn_at_random():
+    rng = np.random.default_rng(0)
+    n, m = 12, 40
+    values, level = rng.normal(size=n + m), rng.integers(0, 9, n + m)
+    ordered, leveled = [], []
+    for _ in range(4_000):
+        known = np.arange(n + m)[rng.permutation(n + m)] < n
+        ordered.append(_outside_of_range(values, known))
+        leveled.append(_at_other_levels(level, known))
+    for of, exact in ((np.array(ordered), True), (np.array(leveled), False)):
+        for share in (0.2, 0.3, 0.4):
+            happened = (of[:, 0] >= share).mean()
+            stated = of[of[:, 0] >= share, 1].max()
+            assert happened <= stated + 4 * np.sqrt(stated / len(of))
+            assert not exact or happened == pytest.approx(stated, abs=4 * np.sqrt(stated / len(of)))
+
+
+def test_a_level_that_half_of_the_rows_have_is_missed_as_often_as_is_said():
+    level, known = np.repeat([0, 1], 500), np.arange(1000) < 20
+    share, chance = _at_other_levels(level, known)
+    assert share == pytest.approx(500 / 980)
+    exact = np.prod((500 - np.arange(20)) / (1000 - np.arange(20)))
+    assert exact <= chance < 10 * exact
+    assert _at_other_levels(np.arange(1000), known)[1] == pytest.approx(1.0)  # no two rows share one
 
 
 def test_levels_that_hardly_any_two_rows_share_say_nothing(history):
@@ -198,7 +279,7 @@ def test_levels_that_hardly_any_two_rows_share_say_nothing(history):
     names["team"] = [f"t{j % 20}" for j in rng.permutation(len(frame))]
     names["squad"] = np.where(code < 0, names["team"], "u" + names["team"])
     table = ReadTable(*columns.learn(names, dict.fromkeys(("name", "pair", "team", "squad"), "category")))
-    assert parting_columns(table, code) == ["squad"]
+    assert parting_columns(table, code) == {"squad": 1.0}
 
 
 def test_each_number_and_each_choice_of_a_cell_is_looked_at(history):
@@ -220,16 +301,16 @@ def test_each_number_and_each_choice_of_a_cell_is_looked_at(history):
     )
     table = ReadTable(*columns.learn(frame))
     assert table.schema.kinds[:2] == ("number", "number")
-    assert parting_columns(table, code) == ["first", "second", "choices"]
+    assert list(parting_columns(table, code)) == ["first", "second", "choices"]
 
 
 def test_the_column_that_differs_most_is_named_and_none_by_chance(history):
     frame, code = history
     days, drawn = np.arange(len(code)), np.random.default_rng(0).permutation(len(code))
-    early = (days < len(days) / 2) & (drawn < len(days) / 5)  # rows of the first half, but not all of them
+    early = drawn < np.where(days < len(days) / 2, 0.4, 0.1) * len(days)  # most of them are early
     table = ReadTable(*columns.learn(frame[["noise", "day", "site", "note"]]))
     labeled, rest = np.flatnonzero(early), np.flatnonzero(~early)
-    assert parting_columns(table, early - 1) == []
+    assert parting_columns(table, early - 1) == {}
     assert most_apart(table, labeled, rest) == "day"
     assert most_apart(table, drawn[:60], np.sort(drawn[60:])) is None
     assert most_apart(table, labeled[:0], rest) is None
@@ -241,9 +322,9 @@ def test_the_column_that_differs_most_is_named_and_none_by_chance(history):
 def test_a_handful_of_labels_does_not_lie_apart(history):
     frame, code = history
     table = ReadTable(*columns.learn(frame))
-    few = np.where(np.arange(len(code)) < 9, code, -1)
-    assert parting_columns(table, few) == []
-    assert parting_columns(table, np.zeros(len(code), dtype=int)) == []
+    few = np.where(np.arange(len(code)) < 3, code, -1)
+    assert parting_columns(table, few) == {}
+    assert parting_columns(table, np.zeros(len(code), dtype=int)) == {}
 
 
 def test_fit_report_and_advice_name_columns_in_which_labeled_rows_lie_apart(history, tmp_path, monkeypatch):
@@ -251,10 +332,11 @@ def test_fit_report_and_advice_name_columns_in_which_labeled_rows_lie_apart(hist
     frame, code = history
     y = np.where(code < 0, None, np.where(code, "a", "b"))
     frame[["noise", "day", "trend"]].assign(y=y).to_csv("days.csv", index=False)
-    assert parting_sentence(["day"]) in fit("days.csv", "--target", "y").stderr
+    said = parting_sentence({"day": 1.0, "trend": 0.63})
+    assert said in fit("days.csv", "--target", "y").stderr
     summary = found_by("days-semigen")[2]
-    assert summary["parting_columns"] == ["day"]
-    assert any(said == parting_sentence(["day"]) for said, *_ in view(summary)["todo"])
+    assert summary["parting_columns"][0] == {"column": "day", "outside": 1.0}
+    assert said in [one for one, *_ in view(summary)["todo"]]
     advice = semigen.advise(frame[["noise", "day", "trend"]], y)
     (finding,) = (one for one in advice.findings if one.name == "labeled and unlabeled rows")
-    assert "They hardly overlap in 'day'." in finding.sentence
+    assert "outside of the labeled ones: 100 % in 'day', 63 % in 'trend'." in finding.sentence

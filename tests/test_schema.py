@@ -417,7 +417,7 @@ def test_kinds_that_do_not_fit_are_refused_with_the_cell(frame):
     with pytest.raises(ColumnError, match=r"'a' is read as flags, and 2 of its values are not 0 or 1"):
         learn(X, {"a": "flag"})
     with pytest.raises(
-        ColumnError, match=r"'b' \(text\) cannot be read as numbers.*'x'.* kinds={'b': 'category'}, or"
+        ColumnError, match=r"'b' \(text\) cannot be read as numbers.*'x'.* kinds={'b': 'category'} \(in"
     ):
         learn(X, {"b": "number"})
     with pytest.raises(ColumnError, match=r"column 1 is read as counts.*row 2"):

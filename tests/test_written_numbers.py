@@ -20,7 +20,7 @@ from semigen.cli.sources.numbers import read_numbers_again, read_written_numbers
 from semigen.columns import describe, infer, learn, read
 from semigen.columns.dates import dates_of_column
 from semigen.columns.encoders import learn_date
-from semigen.columns.numerals import Numerals, numerals_of, numerals_of_column
+from semigen.columns.numerals import Numerals, currencies_of, numerals_of, numerals_of_column
 from semigen.exceptions import ColumnError, ColumnWarning
 from semigen.io.reading import Reading
 from semigen.io.tables import open_table
@@ -39,7 +39,7 @@ PARTS = RNG.uniform(0, 4_000, 62).round(2)
 WRITTEN = {
     "thousands": (WHOLE, [f"{x:,}" for x in WHOLE]),
     "parts": (PARTS, [f"{x:,.2f}" for x in PARTS]),
-    "limits": (PARTS, [f"{'<>≤~'[j % 4] if j % 5 == 0 else ''}{x:.2f}" for j, x in enumerate(PARTS)]),
+    "limits": (PARTS, [f"{'<>≤~'[j % 4] if j % 5 == 0 else ''}{x}" for j, x in enumerate(PARTS)]),
     "or more": (WHOLE, [f"{x}+" if x > 8_000 else f"{x}" for x in WHOLE]),
     "points": (PARTS, [f"{x:.2f}/4000.0" for x in PARTS]),
     "out of": (PARTS, [f"{x:.2f} out of 4000 points" for x in PARTS]),
@@ -301,3 +301,32 @@ def test_a_day_of_the_week_before_a_time_of_the_day_is_not_lost():
     assert dates_of_column([f"{days[j % 7]} {j % 24}:{7 * j % 60:02d}" for j in range(60)]) is None
     for form in ("%d/%m/%Y", "%d-%b-%y", "%d.%m.%y", "%b %d, %Y"):
         assert dates_of_column([day.strftime(f"%a, {form}") for day in DAYS]) == (form, ())
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["€5", "$6.50", None, "€1,000.00"], ["€", "$"]),
+        (["EUR 5", "5 USD", "(USD 7)"], ["USD", "EUR"]),
+        (["€5", "€6", "7"], []),
+        (["R$ 5", "R$ 6"], []),
+        (["paid $5", "paid €3"], []),
+        (["$", "€"], []),
+        (["a", "b"], []),
+        ([None, ""], []),
+    ],
+)
+def test_amounts_in_several_currencies(cells, found):
+    assert currencies_of(cells) == found
+    assert not found or numerals_of_column(cells) is None
+
+
+def test_amounts_in_several_currencies_stay_text_and_it_is_said():
+    rng = np.random.default_rng(0)
+    bill = [f"{'$' if j % 9 == 0 else '€'}{x}" for j, x in enumerate(rng.integers(9, 40, 60))]
+    _, _, notes = read_written_numbers(pa.table({"bill": bill}), [], [], ".")
+    assert notes == ("bill: amounts in € and $ stay text: in one currency they would be numbers",)
+    assert read_written_numbers(pa.table({"bill": bill}), ["bill"], [], ".")[2] == ()
+    said = r"of its letters; amounts in € and \$ stay text: in one .* To read it .*kinds={'bill': 'category'}"
+    with pytest.warns(ColumnWarning, match=said):
+        learn(pd.DataFrame({"bill": bill, "x": rng.normal(size=60)}))

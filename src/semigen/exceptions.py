@@ -114,7 +114,7 @@ class ClassNameWarning(LabelWarning):
 
 
 class DatasetShiftWarning(UserWarning):
-    """Labeled and unlabeled rows differ: columns are correlated in the former only, or hardly overlap."""
+    """Labeled and unlabeled rows differ: in correlations of columns, or many of the latter lie outside."""
 
 
 class TrainingWarning(UserWarning):

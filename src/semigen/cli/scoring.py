@@ -51,7 +51,8 @@ def say_score(output: Output, score: PredictionScore, target: str) -> None:
 
 def _say_decided(output: Output, classes: Sequence[Any], decided: DecisionScore) -> None:
     """Say what the classes of least expected cost cost, and which are mixed up."""
-    costs = listing([f"{class_text(one)} {cost:g}" for one, cost in zip(classes, decided.cost, strict=True)])
+    each = zip(decided.cost, classes, strict=True)
+    costs = listing([f"{cost:g} of {class_text(one)}" for cost, one in each])
     cost, otherwise = (interval(one, ".3g") for one in (decided.mean_cost, decided.of_most_probable))
     output.say(f"Classes of least expected cost, where missing a row costs {costs}", style="bold")
     output.say(f"cost {cost} per row; of the most probable classes {otherwise}")

@@ -137,8 +137,8 @@ def _warn_of_nearest(notes: list[str]) -> None:
 def wish(name: Any, kind: Kind, family: str) -> str:
     """How an estimator is told what a column is."""
     return (
-        f"kinds={{{name!r}: {kind!r}}}, or family={{{name!r}: {family!r}}} of a MixtureClassifier, which is "
-        "likelihood= of a VAEClassifier"
+        f"kinds={{{name!r}: {kind!r}}} (in a MixtureClassifier family={{{name!r}: {family!r}}}, in a "
+        "VAEClassifier likelihood=)"
     )
 
 

@@ -371,9 +371,9 @@ def learn_numbers(cells: Sequence[Any]) -> NumberEncoder | None:
     return NumberEncoder(numerals, example, gap_of(every))
 
 
-def is_prose(texts: Sequence[str]) -> bool:
+def is_prose(texts: Sequence[str], least: float = WORDS_OF_PROSE) -> bool:
     """Whether texts are read by their words, and not by their letters as names and codes are."""
-    return sum(len(text.split()) for text in texts) >= WORDS_OF_PROSE * max(len(texts), 1)
+    return sum(len(text.split()) for text in texts) >= least * max(len(texts), 1)
 
 
 def as_texts(cells: Sequence[Any]) -> list[str]:

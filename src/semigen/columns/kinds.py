@@ -28,7 +28,7 @@ from semigen.columns.numerals import (
 )
 from semigen.columns.several import learn_one_or_several, options_of, several_numbers
 from semigen.columns.standins import stand_ins
-from semigen.columns.tables import Series, as_floats, filled_cells
+from semigen.columns.tables import Series, as_floats, filled_cells, is_missing
 from semigen.columns.vectors import LISTS, wide_frame
 from semigen.common.text import quoted
 from semigen.data.spelling import spelled_alike
@@ -54,6 +54,7 @@ _MOST_WORDS_OF_ID = 2
 _SHARE_OF_IDS, _LEAST_ROWS_FOR_SHARE = 0.95, 20  # of texts called id that differ: some rows come twice
 _LEAST_ROWS_FOR_ORDER = 10
 _MOST_DIGITS = 300  # of numbers that may count rows
+WORDS_OF_DOCUMENTS = 20  # of a cell, in the mean
 _DATES = 1_000  # that tell in which cycles a column has its place
 _LOOKS_LIKE_ID = re.compile(
     r"(^|.*[\W_])(ids?|uuid|guid|key|index|idx|rowid)$|^(ids?|uuid|guid)[\W_]|.*[a-z](Id|ID)$"
@@ -290,6 +291,12 @@ def _told_of_dates(name: str, filled: Series) -> str:
     places = [f"the {cycle}" for cycle in learn_date(name, date_cells(some)).cycles]
     places[-2:] = [" and ".join(places[-2:])]
     return f"becomes its time{' and its place in ' if places[0] else ''}{', '.join(places)}"
+
+
+def are_documents(cells: Sequence[Any]) -> bool:
+    """Whether texts are so long that a few features of their words say much less than the words do."""
+    texts = [str(cell) for cell in cells if not is_missing(cell)]
+    return bool(texts) and is_prose(texts, WORDS_OF_DOCUMENTS) and options_of(texts) is None
 
 
 def _judge_text(name: str, filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:

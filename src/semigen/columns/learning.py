@@ -19,6 +19,7 @@ from semigen.columns.kinds import (
     ID_NUMBER,
     USED,
     Kind,
+    are_documents,
     id_evidence,
     infer,
     is_id_text,
@@ -28,7 +29,7 @@ from semigen.columns.kinds import (
     why_id_text,
 )
 from semigen.columns.levels import Levels, declared_levels, find_levels
-from semigen.columns.numerals import are_digits
+from semigen.columns.numerals import are_digits, currencies_of, stay_text
 from semigen.columns.reading import as_table, read_array, read_columns, read_sparse
 from semigen.columns.schema import ReadTable, Schema
 from semigen.columns.several import learn_one_or_several, options_of
@@ -178,11 +179,21 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     if notes and not parts:
         raise ColumnError(f"X has no column that a model can use: {listing(notes)}")
     schema = _schema(parts, frame.implementation.name.lower(), tuple(notes))
-    told = [_told(one, columns[one.name]) for one in schema.encoded if asked[one.name] is None]
-    told += [note for name, note in zip(left_out, notes, strict=True) if asked[name] is None]
+    told = {one.name: _told(one, columns[one.name]) for one in schema.encoded if asked[one.name] is None}
+    if sparse and not words and len(used) > 1:
+        for name in told:
+            if found[name] == "text" and are_documents(columns[name].to_list()):
+                told[name] += "; in a data frame without other columns the words themselves are learned"
+    told |= {name: note for name, note in zip(left_out, notes, strict=True) if asked[name] is None}
     if told:
-        cure = f"To read one in another way: {wish('COLUMN', 'category', 'categorical')}."
-        said = f"{told[0].removesuffix('.')}. " if len(told) == 1 else "\n".join(["columns of X:", *told, ""])
+        first, *others = told
+        said = (
+            "\n".join(["columns of X:", *told.values(), ""])
+            if others
+            else f"{told[first].removesuffix('.')}. "
+        )
+        which, it = ("COLUMN", "one") if others else (first, "it")
+        cure = f"To read {it} in another way: {wish(which, 'category', 'categorical')}."
         warn(said + cure, ColumnWarning)
     matrix = read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
     as_they_are = [one for one in schema.inputs if one.encoded is None and not asked[one.name]]
@@ -236,6 +247,8 @@ def _told(one: Encoded, series: Series) -> str:
     """What a column became, and if it is text of digits alone, how it is read as numbers."""
     if one.kind == "text" and are_digits(map(str, filled_cells(series))):
         return f"{one}, as codes do; if they are numbers: {wish(one.name, 'number', 'gaussian')}"
+    if one.kind == "text" and (currencies := currencies_of(list(map(str, filled_cells(series))))):
+        return f"{one}; {stay_text(currencies)}"
     return str(one)
 
 

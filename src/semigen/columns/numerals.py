@@ -218,6 +218,26 @@ def are_digits(cells: Iterable[str]) -> bool:
     return all(cell.strip().isdecimal() for cell in cells)
 
 
+def currencies_of(cells: Iterable[str | None]) -> list[str]:
+    """The currencies of a column of amounts in several of them, the most frequent first; empty of any other.
+
+    Such a column stays text, since $5 is not €5.
+    """
+    filled = list(filter(is_filled, cells))
+    for some in (filled[:_ENOUGH], filled):
+        signs = [next((sign for sign in _CURRENCIES if sign in cell), "") for cell in some]
+        bare = {cell.replace(sign, "").strip() for cell, sign in zip(some, signs, strict=True)}
+        if not any(signs) or not numerals_of(bare):
+            return []
+    found = [sign for sign, _ in Counter(signs).most_common() if sign]
+    return found if len(found) > 1 else []
+
+
+def stay_text(currencies: Sequence[str]) -> str:
+    """What to do about amounts in several currencies."""
+    return f"amounts in {' and '.join(currencies)} stay text: in one currency they would be numbers"
+
+
 def numerals_of(cells: Iterable[str], prefer: str = ".") -> Numerals | None:
     """How the numbers in some cells are written, None if some cell is no number.
 

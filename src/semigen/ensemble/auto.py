@@ -149,9 +149,9 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     stopped_early_ : bool
         Whether the time budget ended the fit before all mixtures, folds and models were there.
     explanation_ : str
-        Which models the predictions rest on and what the unlabeled rows changed, in words. Where labeled and
-        unlabeled rows hardly overlap in a column, as in time or between places, it says so, as a warning does
-        (``DatasetShiftWarning``).
+        Which models the predictions rest on and what the unlabeled rows changed, in words. Where many
+        unlabeled rows lie outside of the labeled ones in a column, as in time or between places, it says so,
+        as a warning does (``DatasetShiftWarning``).
     pool_ : PoolClassifier
         The ensemble.
     class_rows_ : ndarray of shape (K,)
@@ -322,7 +322,11 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         if self.dependence_shift_:
             warn(DEPENDENCE_SHIFT, DatasetShiftWarning)
         parted = parting_columns(table, np.where(labels.is_labeled, 0, -1))
-        about_parting = parting_sentence([f"column {name!r}" for name in parted]) if parted else None
+        about_parting = (
+            parting_sentence({f"column {name!r}": share for name, share in parted.items()})
+            if parted
+            else None
+        )
         if about_parting is not None:
             warn(about_parting, DatasetShiftWarning)
         pool = self.pool_

@@ -80,11 +80,12 @@ def telling(evidence: Evidence) -> list[Any] | None:
     ] or None
 
 
-def parting(evidence: Evidence) -> list[Any] | None:
-    """The columns in which labeled and unlabeled rows hardly overlap; None where there are none."""
+def parting(evidence: Evidence) -> list[dict[str, Any]] | None:
+    """The columns in which unlabeled rows lie outside of the labeled ones; None where there are none."""
     if evidence.table is None or not evidence.cells:
         return None
-    return [plain(one) for one in parting_columns(evidence.table, evidence.code)] or None
+    found = parting_columns(evidence.table, evidence.code)
+    return [{"column": plain(name), "outside": rounded(share)} for name, share in found.items()] or None
 
 
 def columns_by_class(evidence: Evidence, names: list[Any]) -> list[dict[str, Any]] | None:

@@ -136,9 +136,11 @@ def about_telling(record: Record) -> str | None:
 
 
 def about_parting(record: Record) -> str | None:
-    """What columns mean in which labeled and unlabeled rows hardly overlap; None without them."""
-    names = record.get("parting_columns")
-    return parting_sentence([visible(str(one)) for one in names]) if names else None
+    """What columns mean in which unlabeled rows lie outside of the labeled ones; None without them."""
+    found = record.get("parting_columns")
+    if not found:
+        return None
+    return parting_sentence({visible(str(one["column"])): one["outside"] for one in found})
 
 
 def about_ranking(record: Record) -> str | None:

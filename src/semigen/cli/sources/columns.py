@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from semigen.cli.sources.labels import given_labels, labels_of, matching, requir
 from semigen.cli.sources.later import about_added_columns
 from semigen.cli.sources.records import Labels, ReadOptions, Rows
 from semigen.cli.wording import counted
-from semigen.columns import Kind, learn
+from semigen.columns import Column, Kind, learn
+from semigen.columns.kinds import are_documents
 from semigen.columns.numerals import Numerals
 from semigen.columns.tables import listing
 from semigen.data.weights import check_weights
@@ -239,6 +241,20 @@ def known_target(names: Sequence[str], noted: Mapping[str, Any]) -> list[str]:
     """The target that a model was fitted on, if there is such a column."""
     target = noted.get("target")
     return [target] if isinstance(target, str) and target in names else []
+
+
+def about_documents(table: pa.Table, columns: Sequence[Column]) -> tuple[str, ...]:
+    """That columns of long texts are learned by a few features where there are others beside them."""
+    texts = [one.name for one in columns if one.use and one.kind == "text"]
+    long = [name for name in texts if are_documents(table[name].to_pylist())]
+    others = [one.name for one in columns if one.use and one.name not in long]
+    if not long or not others:
+        return ()
+    drop = f"--drop {' --drop '.join(map(shlex.quote, others))}" if len(others) <= 3 else "--drop"
+    return (
+        f"{listing(long)}: beside other columns only mixtures learn from the words of long texts, other "
+        f"models from a few features of them. If the classes are in the words, leave the others out ({drop})",
+    )
 
 
 def refuse_huge(table: pa.Table, path: Path) -> None:

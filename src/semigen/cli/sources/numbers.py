@@ -13,9 +13,11 @@ import pyarrow as pa
 from semigen.columns.numerals import (
     Numerals,
     are_numbers_with_gaps,
+    currencies_of,
     gap_of,
     numerals_of_column,
     plain_number,
+    stay_text,
 )
 from semigen.columns.tables import listing
 from semigen.exceptions import ColumnError
@@ -60,8 +62,19 @@ def read_written_numbers(
         found[name] = numerals
         table = table.set_column(position, name, pa.array(numerals.read_column(cells)[0], pa.float64()))
     cure = "To read one as it is written, add --as COLUMN=category"
-    notes = (f"read as numbers: {listing(examples)}. {cure}",) if examples else ()
-    return table, found, notes
+    several = {name: currencies_of(cells) for name, cells in _texts(table, as_text).items()}
+    notes = [f"read as numbers: {listing(examples)}. {cure}"] if examples else []
+    notes += [f"{name}: {stay_text(signs)}" for name, signs in several.items() if signs]
+    return table, found, tuple(notes)
+
+
+def _texts(table: pa.Table, as_text: Collection[str]) -> dict[str, list[Any]]:
+    """The cells of the columns that are text, but not on purpose."""
+    return {
+        name: column.to_pylist()
+        for name, column in zip(table.column_names, table.columns, strict=True)
+        if name not in as_text and is_text(column.type) and not pa.types.is_dictionary(column.type)
+    }
 
 
 def _numerals(
@@ -72,11 +85,7 @@ def _numerals(
     Where a column tells that its decimal mark is the other one, and no column tells against it, it is that
     of the table: 20,412 is 20.412 beside 1.250,5.
     """
-    texts = {
-        name: column.to_pylist()
-        for name, column in zip(table.column_names, table.columns, strict=True)
-        if name not in as_text and is_text(column.type) and not pa.types.is_dictionary(column.type)
-    }
+    texts = _texts(table, as_text)
 
     def found(mark: str) -> dict[str, tuple[list[Any], Numerals]]:
         read = ((name, cells, numerals_of_column(cells, mark)) for name, cells in texts.items())

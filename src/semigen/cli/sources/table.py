@@ -13,6 +13,7 @@ import pyarrow as pa
 from semigen.cli.sources.columns import (
     FAMILY_OF_WORD,
     OpenTable,
+    about_documents,
     about_reading,
     expand_kinds,
     named_kinds,
@@ -123,7 +124,7 @@ class TableSource(Source):
             raise ColumnError(f"{path} has no column that a model can use: {which}.")
         refuse_huge(table.select(used), path)
         reading = about_reading(options, numerals, weight, ranges(table.select(used)))
-        notes = (*notes, *about_repeated_rows(table.select(used), columns))
+        notes = (*notes, *about_documents(table, columns), *about_repeated_rows(table.select(used), columns))
         rows = Rows(table.select(used), *row_ids(table, id_name), (*opened.notes, *notes), opened.kept)
         families = {name: FAMILY_OF_WORD[word] for name, word in read_as.items()}
         return cls(path, rows, labels, columns, families, reading)

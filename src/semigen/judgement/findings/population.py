@@ -40,14 +40,17 @@ def covariate_shift(study: Study) -> Finding | None:
     }
     if told.z > LIKELY or of_means > LIKELY:
         grave = (told.z > CLEAR and told.auc > 0.7) or of_means > CLEAR
-        names = [plain(one) for one in parting_columns(study.table, study.labels.hard)]
-        where = f" They hardly overlap in {listing(list(map(repr, names)))}." if names else ""
-        if not names and (most := most_apart(study.table, study.labeled, study.unlabeled)) is not None:
+        outside = {
+            plain(name): share for name, share in parting_columns(study.table, study.labels.hard).items()
+        }
+        parts = listing([f"{percent(share)} in {name!r}" for name, share in outside.items()])
+        where = f" Many unlabeled rows lie outside of the labeled ones: {parts}." if outside else ""
+        if not outside and (most := most_apart(study.table, study.labeled, study.unlabeled)) is not None:
             where = f" They differ most in {plain(most)!r}."
         return Finding(
             "labeled and unlabeled rows",
             "warning" if grave else "caution",
-            evidence | ({"parting_columns": names} if names else {}),
+            evidence | ({"parting_columns": outside} if outside else {}),
             "Labeled and unlabeled rows come from different populations: a classifier tells a labeled from "
             f"an unlabeled row in {percent(told.auc)} of such pairs, and the mean of a column differs by "
             f"{of_means:.1f} standard errors more than chance allows.{where} Check how rows were chosen "
