@@ -51,8 +51,12 @@ class DaskSource(RowSource):
         client: Any = None,
         classes: tuple[Any, ...] | None = None,
     ) -> None:
-        self.pieces, self.target, self.names = tuple(pieces), target, tuple(names)
-        self._fingerprint, self.client, self.classes = fingerprint, client, classes
+        self.pieces = tuple(pieces)
+        self.target = target
+        self.names = tuple(names)
+        self._fingerprint = fingerprint
+        self.client = client
+        self.classes = classes
 
     def __repr__(self) -> str:
         size = f"{self.n_pieces} partitions, {len(self.names)} columns"
@@ -112,8 +116,13 @@ class Partition(RowSource):
     def __init__(
         self, number: int, target: str, names: Sequence[str], classes: Any, x: Any, y: Any, weight: Any
     ) -> None:
-        self.number, self.target, self.names = number, target, tuple(names)
-        self.classes, self.x, self.y, self.weight = classes, x, y, weight
+        self.number = number
+        self.target = target
+        self.names = tuple(names)
+        self.classes = classes
+        self.x = x
+        self.y = y
+        self.weight = weight
 
     def __repr__(self) -> str:
         return f"partition {self.number}"

@@ -283,7 +283,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         about_deep = self._settle_deep(deep)
         self._settle(formed, rows)
         pool.assume_prior(prior, formed, labels, weight)
-        self.class_prior_, self.weights_ = pool.class_prior_, pool.weights_
+        self.class_prior_ = pool.class_prior_
+        self.weights_ = pool.weights_
         self.models_ = tuple(replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in pool.models_)
         self.stopped_early_ = self.forms_.mixtures.stopped_early_ or pool.stopped_early_
         self.explanation_ = explanation(self, about_source, parted, about_deep)
