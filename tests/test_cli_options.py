@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import tomllib
 import warnings
 from collections import Counter
@@ -422,6 +423,9 @@ def test_other_commands_pass_over_options_of_fit(table):
     assert said.stdout == run("advise", "data.csv", "--target", "y", "--drop", "w").stdout.replace(
         "fit data.csv --target y --drop w", "fit --config data-semigen/config.toml"
     )
+    (command,) = (line for line in said.stdout.splitlines() if line.startswith("Next: semigen "))
+    run(*shlex.split(command)[2:])  # it replaces nothing, and needs no --force
+    assert len(list(Path().glob("data-semigen*/model.semigen"))) == 2
     for words in ((), ("data-semigen/model.semigen", "data.csv")):
         run("query", *words, "--config", "data-semigen/config.toml", "--out", f"{len(words)}.csv")
     assert len(cells("0.csv")) == len(cells("2.csv")) == 10

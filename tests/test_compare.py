@@ -17,10 +17,11 @@ from sklearn.svm import LinearSVC
 
 import semigen
 from command_line import error_of, run
+from semigen.common.notices import once_each
 from semigen.datasets import make_gaussian_classes
 from semigen.estimators.adapters import PartlyLabeledClassifier
 from semigen.evaluation.metrics import brier_score
-from semigen.exceptions import LabelError, ParameterError
+from semigen.exceptions import DatasetShiftWarning, LabelError, ParameterError
 from semigen.judgement.comparing import OTHERS, OURS, named_model
 
 DATA = make_gaussian_classes(16, 64, distance=2.5, random_state=0)
@@ -219,6 +220,37 @@ def test_warnings_of_all_folds_are_given_once():
         for said in ("'day' (date) became", "rows is far from all other values"):
             assert len([one for one in caught if said in str(one.message)]) == 1
         assert {one.filename for one in caught} == {__file__} or n_jobs > 1
+
+
+def test_models_that_read_columns_in_their_own_ways_warn_of_each_column_once():
+    rng = np.random.default_rng(0)
+    few = ["the", "quick", "brown", "fox", "jumps", "over", "a", "dog"]
+    words = [" ".join(rng.choice(few, 6)) for _ in Y]
+    frame = pd.DataFrame({"a": X[:, 0], "free": words, "when": pd.date_range("2020-01-01", periods=len(Y))})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        semigen.compare(["mixture", "logistic"], frame, NAMES, n_splits=2, unlabeled=None)
+    told = [str(one.message) for one in caught if "'free'" in str(one.message)]
+    assert len(told) == 1
+    assert "'when'" in told[0]
+
+
+def test_of_warnings_about_the_same_columns_the_one_that_names_most_is_given():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with once_each():
+            for said in (
+                "'a' is odd",
+                "'b' is odd",
+                "'a' and 'c' are odd",
+                "'c' is odd in 3 rows",
+                "done in 4",
+            ):
+                warnings.warn(said, UserWarning, stacklevel=1)
+            warnings.warn("'a' is odd", DatasetShiftWarning, stacklevel=1)
+            warnings.warn("done in 5", UserWarning, stacklevel=1)
+    kept = ["'b' is odd", "'a' and 'c' are odd", "done in 4", "'a' is odd"]
+    assert [str(one.message) for one in caught] == kept
 
 
 def test_a_classifier_that_cannot_read_the_table_is_named():

@@ -14,6 +14,7 @@ from semigen.families import Gaussian
 
 distributed = pytest.importorskip("distributed")
 import dask.array  # noqa: E402
+import dask.bag  # noqa: E402
 import dask.dataframe  # noqa: E402
 
 from semigen.engines import DaskEngine, from_dask  # noqa: E402
@@ -177,9 +178,9 @@ def test_the_default_model_predicts_over_partitions(client):
 def test_what_does_not_match_is_refused(client):
     x, y = rows(100)
     a = dask.array.from_array(x, chunks=(50, 3))
-    with pytest.raises(LabelError, match="y must be one, too"):
+    with pytest.raises(LabelError, match="y must be an array or a series of Dask"):
         from_dask(a, y)
-    with pytest.raises(LabelError, match=r"sample_weight must be one, too.*ndarray"):
+    with pytest.raises(LabelError, match=r"sample_weight must be an array .*ndarray"):
         from_dask(a, dask.array.from_array(y, chunks=50), np.ones(100))
     for fit in (partial(HybridClassifier().fit, y=y), MixtureClassifier().partial_fit):
         with pytest.raises(ColumnError, match=r"X is a collection of Dask .*: pass X.compute\(\)"):
@@ -190,3 +191,35 @@ def test_what_does_not_match_is_refused(client):
         next(from_dask(a, dask.array.from_array(y, chunks=((40, 60),))).batches())
     with pytest.raises(TableError, match="X has no column 'clazz'"):
         from_dask(dask.dataframe.from_pandas(frame(), npartitions=2), "clazz")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda x: dask.bag.from_sequence([{"a": 1.0}, {"a": 2.0}]),
+        dask.delayed,
+        lambda x: dask.array.from_array(x)[:, 0],
+        lambda x: dask.array.from_array(x).sum(),
+        lambda x: dask.dataframe.from_pandas(frame(), npartitions=2)["a"],
+    ],
+    ids=["bag", "delayed", "column", "number", "series"],
+)
+def test_what_dask_computes_and_is_no_table_is_refused_with_the_cure(made):
+    x, y = rows()
+    model = MixtureClassifier(**BRIEF).fit(x, y)
+    labels = dask.array.from_array(y)
+    for call in (
+        lambda X: MixtureClassifier().fit(X, labels),
+        lambda X: HybridClassifier().fit(X, y),
+        model.predict_proba,
+        model.score_samples,
+    ):
+        with pytest.raises(ColumnError, match=r"of Dask and no table.*two dimensions: pass a data frame"):
+            call(made(x))
+
+
+@pytest.mark.parametrize("wrong", [dask.delayed, lambda y: dask.bag.from_sequence(y.tolist())])
+def test_labels_that_are_no_array_of_dask_are_refused(wrong):
+    x, y = rows()
+    with pytest.raises(LabelError, match="y must be an array or a series of Dask"):
+        MixtureClassifier().fit(dask.array.from_array(x), wrong(y))

@@ -302,18 +302,49 @@ def test_what_cannot_be_saved_leaves_no_file(rng, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_rows_of_all_classes_are_those_of_each(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.random((60, 4)), np.arange(60) % 3
+    X[:, 0] = (X[:, 0] + y) / 3
+    model = GANClassifier(hidden=8, generator_hidden=8, n_steps=150, random_state=0, **GIVEN).fit(X, y)
+    monkeypatch.setattr("semigen.deep.gan.classifier._MOST_DRAWS", 3)
+    kept, missing = 0, 0
+    for seed in range(12):
+        for label, rows in enumerate(model.sample_classes(4, random_state=seed)):
+            if rows is None:
+                with pytest.raises(ClassNotMadeError, match=rf"y={label}: .* in 12\."):
+                    model.sample(4, label, random_state=seed)
+                missing += 1
+            else:
+                assert_array_equal(rows, model.sample(4, label, random_state=seed)[0])
+                assert_array_equal(model.predict(rows), [label] * 4)
+                kept += 1
+    assert kept
+    assert missing
+
+
+def test_a_grid_draws_the_rows_of_all_classes_in_one_pass(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.random((40, 9)), np.arange(40) % 2
+    model = GANClassifier(hidden=8, generator_hidden=8, n_steps=4, random_state=0, **GIVEN).fit(X, y)
+    passes = []
+    monkeypatch.setattr("semigen.deep.gan.classifier._MOST_DRAWS", 5)
+    monkeypatch.setattr(type(model.networks_), "draw", lambda *_: passes.append(1) or torch.full((3, 9), 0.5))
+    with pytest.warns(TrainingWarning, match="too few rows of class"):
+        class_grid(model, 3)
+    assert len(passes) == 5
+
+
 def test_a_class_that_is_never_made_is_gray_and_named(monkeypatch):
     rng = np.random.default_rng(0)
     X, y = rng.random((40, 9)), np.arange(40) % 2
     model = GANClassifier(hidden=8, generator_hidden=8, n_steps=4, random_state=0, **GIVEN).fit(X, y)
     drawn = GANClassifier.sample
-
-    def sample(self, n, y, random_state):
-        if y == 1:
-            raise ClassNotMadeError("too few")
-        return drawn(self, n, None, random_state)
-
-    monkeypatch.setattr(GANClassifier, "sample", sample)
+    monkeypatch.setattr(
+        GANClassifier,
+        "sample_classes",
+        lambda self, n, random_state: [drawn(self, n, None, random_state)[0], None],
+    )
     with pytest.warns(TrainingWarning, match="too few rows of class 1"):
         grid = class_grid(model, 3, background=0.0)
     assert set(np.unique(grid[4:])) == {0.0, 0.5}

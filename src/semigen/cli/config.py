@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from enum import Enum
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,12 +83,23 @@ def command_line(context: typer.Context) -> str:
     return shlex.join(["semigen", str(context.command.name), *chain(*_typed(context).values())])
 
 
-def fit_command(context: typer.Context, model: str) -> str:
-    """``semigen fit`` of the same table with the same options, those left out that it does not have."""
+def fit_command(context: typer.Context, model: str, folder: Path) -> str:
+    """``semigen fit`` of the same table with the same options, those left out that it does not have.
+
+    ``folder`` is where it writes if neither an option nor a file says where. A fit replaces nothing, so the
+    command names another folder where there is one.
+    """
     group = context.find_root().command
     known = {name for one in group.commands["fit"].params for name in one.opts}  # type: ignore[attr-defined]
     known -= {"--json"}
     kept = [words for name, words in _typed(context).items() if known & {name, f"--{name}"}]
+    config = context.params.get("config")
+    said = {} if config is None else tomllib.loads(config.read_text(encoding="utf-8"))
+    if said.get(_COMMAND, "fit") == "fit":
+        folder = Path(said.get("out", folder))
+    if folder.exists():
+        others = (f"{folder}-{model}{number}" for number in chain([""], map("-{}".format, count(2))))
+        kept.append(["--out", next(one for one in others if not Path(one).exists())])
     return shlex.join(["semigen", "fit", *chain(*kept), "--model", model])
 
 

@@ -243,6 +243,24 @@ def is_stdin(path: Path | None) -> bool:
     return path == Path("-")
 
 
+def table_name(path: Path) -> str:
+    """The name of a table without its ending; "stdin" for standard input.
+
+    Raises
+    ------
+    TableError
+        If the ending is not that of a table.
+    """
+    from semigen.io.tables import READ, table_format  # loads pyarrow
+
+    return "stdin" if is_stdin(path) else path.name[: -len(table_format(path, READ))]
+
+
+def results_folder(name: str) -> Path:
+    """Where a fit of what has this name writes by default."""
+    return Path(f"{name}-semigen")
+
+
 def class_and_cost(word: str) -> tuple[str, float]:
     """Class and cost of ``class=cost``; the name of the class may contain ``=``."""
     name, _, number = word.rpartition("=")

@@ -13,7 +13,7 @@ from sklearn.utils import indexable
 
 from semigen.common.threads import map_threads, one_blas_thread
 from semigen.data.labels import Labels
-from semigen.data.sources import RowSource, is_partitioned
+from semigen.data.sources import RowSource, is_partitioned, refuse_no_table
 from semigen.exceptions import ColumnError
 
 Array = NDArray[np.float64]
@@ -89,6 +89,7 @@ def refuse_unread(X: Any) -> None:
         If ``X`` is a source, a collection of Dask, a data set of pyarrow or a path.
     """
     batchwise = "MixtureClassifier.fit and AutoClassifier.fit"
+    refuse_no_table(X)
     if is_partitioned(X):
         raise ColumnError(
             f"X is a collection of Dask ({type(X).__name__}), which fit and predictions of MixtureClassifier "

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from semigen.data.labels import is_unlabeled
-from semigen.exceptions import LabelError
+from semigen.exceptions import ColumnError, LabelError
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +115,29 @@ def is_partitioned(X: Any) -> bool:
     return hasattr(X, "__dask_graph__")
 
 
+def dask_dimensions(X: Any) -> int | None:
+    """Of an array, a series or a data frame of Dask; None for anything else, such as a bag."""
+    found = getattr(X, "ndim", None) if is_partitioned(X) else None
+    return found if isinstance(found, int) else None  # a delayed object has every attribute, delayed
+
+
+def refuse_no_table(X: Any) -> None:
+    """Refuse what Dask computes and is no table: a bag, a delayed object, one column, a number.
+
+    Raises
+    ------
+    ColumnError
+        With what to pass instead.
+    """
+    if not is_partitioned(X) or dask_dimensions(X) == 2:
+        return
+    raise ColumnError(
+        f"X is a {type(X).__name__} of Dask and no table, which has two dimensions: pass a data frame or an "
+        "array of Dask (X.to_dataframe() of a bag, dask.dataframe.from_delayed, X.to_frame() of a series), "
+        "or what X.compute() gives, if that is a table in memory."
+    )
+
+
 def computed(values: Any) -> Any:
     """A collection of Dask in memory; other values as they are."""
     return values.compute() if is_partitioned(values) else values
@@ -147,6 +170,7 @@ def over_partitions(
         def wrapped(self: Any, X: Any, *given: Any, **named: Any) -> Any:
             if not is_partitioned(X):
                 return method(self, X, *given, **named)
+            refuse_no_table(X)
             empty = meta(self)
             return _by_partitions(_Call(self, method.__name__, given, named, empty), X, empty)
 

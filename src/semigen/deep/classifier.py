@@ -114,7 +114,9 @@ class DeepClassifier(DeepEstimator, TableClassifier):
             X, labels, weight, training.seed, part(progress, 0, of_folds + training.n_steps)
         )
         if interrupted:
-            folds, of_folds, training = [], 0, replace(training, n_steps=0)
+            folds = []
+            of_folds = 0
+            training = replace(training, n_steps=0)
         done = self._steps_first
         total = done + of_folds + training.n_steps
         saved: list[Path] = []

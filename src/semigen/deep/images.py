@@ -22,14 +22,9 @@ from semigen.common import checks
 from semigen.common.notices import warn
 from semigen.deep.draws import random_seed
 from semigen.deep.estimator import Array
+from semigen.deep.gan.classifier import GANClassifier
 from semigen.deep.vae.classifier import VAEClassifier
-from semigen.exceptions import (
-    ClassNotMadeError,
-    MissingExtraError,
-    ParameterError,
-    TableError,
-    TrainingWarning,
-)
+from semigen.exceptions import MissingExtraError, ParameterError, TableError, TrainingWarning
 from semigen.io.files import refuse_existing, written_at_once
 from semigen.io.images import ImageForm, as_gray, image_files, pixel_rows, read_image
 
@@ -119,16 +114,18 @@ def class_grid(model: Any, n: int = 10, *, random_state: Any = None, **layout: A
     checks.integer("n", n, minimum=1)
     layout = _layout(model, layout)
     seed = random_seed(random_state)
-    expected = {"expected": True} if isinstance(model, VAEClassifier) else {}
-    made = []
-    for y in model.classes_.tolist():
-        try:
-            rows, _ = model.sample(n, y=y, random_state=seed, **expected)
-            made.append(_made(model, rows, layout))
-        except ClassNotMadeError:
+    classes = model.classes_.tolist()
+    if isinstance(model, GANClassifier):
+        drawn = model.sample_classes(n, random_state=seed)
+    else:
+        expected = {"expected": True} if isinstance(model, VAEClassifier) else {}
+        drawn = [model.sample(n, y=y, random_state=seed, **expected)[0] for y in classes]
+    for y, rows in zip(classes, drawn, strict=True):
+        if rows is None:
             message = f"the generator makes too few rows of class {y!r}: its images are drawn gray."
             warn(message, TrainingWarning)
-            made.append(np.full((n, math.prod(layout["image_shape"])), np.nan))
+    never = np.full((n, math.prod(layout["image_shape"])), np.nan)
+    made = [never if rows is None else _made(model, rows, layout) for rows in drawn]
     return image_grid(np.concatenate(made), n, **layout)
 
 

@@ -214,9 +214,13 @@ def _climb(
     single = data.dtype == np.float32 and mixture.family.has_single
     dtype = np.dtype(np.float32 if single else np.float64)
     faster = as_acceleration(acceleration)
-    path, rise, refused = [], np.inf, 0
+    path: list[float] = []
+    rise = np.inf
+    refused = 0
     if resumed is not None:
-        params, path, refused = resumed.params, resumed.path[:-1].tolist(), resumed.refused
+        params = resumed.params
+        path = resumed.path[:-1].tolist()
+        refused = resumed.refused
         dtype = np.dtype(np.float32 if single and resumed.single else np.float64)
     objective, stats = yield from evaluate(params, dtype)
     path.append(objective)

@@ -167,7 +167,10 @@ class _Climb:
     """Steps up the whole objective."""
 
     def __init__(self, mixture: Mixture, prior: Any, data: Blocks, engine: Engine) -> None:
-        self.mixture, self.prior, self.data, self.engine = mixture, prior, data, engine
+        self.mixture = mixture
+        self.prior = prior
+        self.data = data
+        self.engine = engine
         weights, unlabeled = zip(*engine.map_blocks(_weights_and_labels, data), strict=True)
         self.weight, self.unlabeled = np.concatenate(weights), np.concatenate(unlabeled)
 

@@ -107,7 +107,10 @@ def fit(
     contrast = _Contrast(mixture, prior, data, supervised, engine)
     step = _Steps(contrast.first_labels(), contrast.weight)
     stats = contrast.stats(step.labels)
-    best, gain, bound, bounding = supervised, 0.0, np.inf, step.labels
+    best = supervised
+    gain = 0.0
+    bound = np.inf
+    bounding = step.labels
     n_iter, converged = 0, False
     while n_iter < max_iter:
         n_iter += 1

@@ -18,7 +18,7 @@ from distributed import get_worker
 from numpy.typing import NDArray
 
 from semigen.common.threads import one_blas_thread
-from semigen.data.sources import Batch, RowSource, label_rows
+from semigen.data.sources import Batch, RowSource, dask_dimensions, label_rows, refuse_no_table
 from semigen.exceptions import LabelError, TableError
 
 FAN_IN = 8
@@ -51,8 +51,12 @@ class DaskSource(RowSource):
         client: Any = None,
         classes: tuple[Any, ...] | None = None,
     ) -> None:
-        self.pieces, self.target, self.names = tuple(pieces), target, tuple(names)
-        self._fingerprint, self.client, self.classes = fingerprint, client, classes
+        self.pieces = tuple(pieces)
+        self.target = target
+        self.names = tuple(names)
+        self._fingerprint = fingerprint
+        self.client = client
+        self.classes = classes
 
     def __repr__(self) -> str:
         size = f"{self.n_pieces} partitions, {len(self.names)} columns"
@@ -112,8 +116,13 @@ class Partition(RowSource):
     def __init__(
         self, number: int, target: str, names: Sequence[str], classes: Any, x: Any, y: Any, weight: Any
     ) -> None:
-        self.number, self.target, self.names = number, target, tuple(names)
-        self.classes, self.x, self.y, self.weight = classes, x, y, weight
+        self.number = number
+        self.target = target
+        self.names = tuple(names)
+        self.classes = classes
+        self.x = x
+        self.y = y
+        self.weight = weight
 
     def __repr__(self) -> str:
         return f"partition {self.number}"
@@ -171,11 +180,14 @@ def from_dask(X: Any, y: Any, sample_weight: Any = None) -> DaskSource:
 
     Raises
     ------
+    ColumnError
+        If X has not two dimensions, as a bag or a delayed object of Dask.
     LabelError
-        If y is neither a collection nor a column.
+        If y is neither an array, a series or a data frame of Dask nor a column.
     TableError
         If partitions do not match.
     """
+    refuse_no_table(X)
     is_array = not hasattr(X, "columns")
     columns = [f"x{j}" for j in range(X.shape[1])] if is_array else [str(one) for one in X.columns]
     named = {one for one in (y, sample_weight) if isinstance(one, str)}
@@ -184,10 +196,10 @@ def from_dask(X: Any, y: Any, sample_weight: Any = None) -> DaskSource:
             raise TableError(f"X has no column {one!r}: it has {', '.join(columns[:20])}.")
     others = {"y": y} | ({} if sample_weight is None else {"sample_weight": sample_weight})
     for what, values in others.items():
-        if not isinstance(values, str) and not hasattr(values, "to_delayed"):
+        if not isinstance(values, str) and not dask_dimensions(values):
             raise LabelError(
-                f"X is a Dask collection, so {what} must be one, too, with the same partitions, or the name "
-                f"of a column of X; it is {type(values).__name__}."
+                f"X is a Dask collection, so {what} must be an array or a series of Dask with the same "
+                f"partitions, or the name of a column of X; it is {type(values).__name__}."
             )
     parts = _partitions({"X": X} | {what: one for what, one in others.items() if not isinstance(one, str)})
     classes = None

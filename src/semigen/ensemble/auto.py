@@ -15,7 +15,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from semigen import columns
-from semigen.columns import ReadTable
 from semigen.common.checks import flag_or_auto, integer
 from semigen.common.notices import warn
 from semigen.common.progress import Clock, Progress
@@ -23,20 +22,20 @@ from semigen.common.threads import begun, one_blas_thread, thread_count
 from semigen.comparison import Comparison, Verdict
 from semigen.data.weights import class_rows, class_shares, read_labels
 from semigen.em import Data, Engine
-from semigen.ensemble.deep_models import DEEP, deep_to_try, explain_deep, settle_deep
+from semigen.ensemble.deep_models import DEEP, ToTry, deep_to_try, explain_deep, settle_deep
 from semigen.ensemble.defaults import SUPERVISED, default_weights, models
 from semigen.ensemble.explained import explanation
+from semigen.ensemble.fit_rows import FitRows
 from semigen.ensemble.fitted import FittedEnsemble
-from semigen.ensemble.forms import Forms, graph_of, seconds_to_predict
+from semigen.ensemble.forms import FormedRows, Forms, graph_of, seconds_to_predict
 from semigen.ensemble.harm import agreement
 from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import settle
+from semigen.ensemble.shifts import about_parting, dependence_shift
 from semigen.ensemble.sources import learn_from_all, of_few, sampled
-from semigen.ensemble.training import JUDGED_UNLABELED, rows_to_learn_from
+from semigen.ensemble.training import JUDGED_UNLABELED
 from semigen.estimators.base import TableClassifier
-from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
-from semigen.evaluation.grids import grid
-from semigen.evaluation.parting import parting_columns, parting_sentence
+from semigen.evaluation.dependence import DEPENDENCE_SHIFT
 from semigen.exceptions import DatasetShiftWarning
 from semigen.families import as_modeled, choose
 from semigen.mixture.checkpoints import Kept, at_once
@@ -45,6 +44,8 @@ from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, Princ
 from semigen.representation.plain import one_scale
 
 Array = NDArray[np.float64]
+Run = Callable[[Callable[[], Any]], Any]
+"""Calls what fits, or gives what it gave before an interruption."""
 
 RIDGE = 20.0
 SHARE_OF_MIXTURES = 0.4
@@ -252,112 +253,81 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         thread_count(self.n_jobs)
         clock = Clock(self.time_budget, self.verbose, progress)
         seed = check_random_state(self.random_state).randint(2**31)
-        X, y, sample_weight, source = sampled(
-            X, y, sample_weight, self.kinds, self.unlabeled, seed, self.engine
-        )
-        schema, matrix = columns.learn(X, self.kinds, sparse="words")
-        self.schema_ = as_modeled(choose("auto", "diag", schema, sparse=issparse(matrix)), schema)
-        validate_data(self, X if source is None else source.shown, skip_check_array=True)
-        labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
+        rows = self._read(X, y, sample_weight, seed)
+        labels, weight = rows.learned.labels, rows.learned.weight
         prior = class_prior(self.class_prior, labels.classes)
-        n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
-        n_labeled = int((weight > 0).sum()) - n_unlabeled
-        if source is not None:
-            n_unlabeled = source.rows.where(~labels.pattern_labeled).n_rows
-            n_labeled = source.rows.n_rows - n_unlabeled
-        table = ReadTable(self.schema_, matrix)
-        self.shared_scale_ = one_scale(self.shared_scale, schema, matrix)
-        kept = Kept.of(self, source, Data(matrix, labels, weight), seed)
+        kept = Kept.of(self, rows.source, rows.given, seed)
         run = at_once if kept is None else kept.run
-        mixtures = MixtureEnsembleFeatures(
-            self.n_mixtures,
-            min_components=len(labels.classes),
-            time_budget=clock.left(SHARE_OF_MIXTURES),
-            n_jobs=self.n_jobs,
-            random_state=seed,
-            engine=of_few(self.engine),
-            shared_scale=self.shared_scale_,
-        )
-        counted, progress_of = table[weight > 0], clock.first(self.n_mixtures)
-        rows = rows_to_learn_from(labels, weight, seed)
-        if len(rows) < len(weight):
-            table, labels, weight = table[rows], labels.take(rows), weight[rows]
-        graphs: list[Callable[[], NeighborGraph]] = []
-
-        def begin_graph(views: tuple[PrincipalAxes, ...]) -> None:
-            graphs.append(begun(partial(graph_of, table, seed, views), self.n_jobs))
-
-        mixtures = run(lambda: mixtures.fit(counted, progress=progress_of, on_views=begin_graph))
-        if not graphs:  # the mixtures come from a checkpoint
-            begin_graph(mixtures.views_)
         self.classes_ = labels.classes
-        self.forms_ = run(lambda: Forms.learn(table, mixtures, graphs[0], self.shared_scale_))
-        if clock.budget is not None:
-            clock.reserve(seconds_to_predict(self.forms_, table, matrix.shape[0]))
-        X_formed = self.forms_.of(table)
-        self.n_unlabeled_: int | None = n_unlabeled
-        deep = deep_to_try(self.deep, clock.left(), seed, X_formed, labels, weight)
-        self.pool_ = self._pool(len(table), clock, seed, deep.models, source is not None).fit_in_runs(
-            X_formed,
+        self.class_rows_ = class_rows(labels, weight)
+        self.n_unlabeled_: int | None = rows.n_unlabeled
+        self.forms_ = self._learn_forms(rows, clock, seed, run)
+        formed = self.forms_.of(rows.table)
+        deep = deep_to_try(self.deep, clock.left(), seed, formed, labels, weight)
+        pool = self._pool(len(rows.table), clock, seed, deep.models, rows.source is not None)
+        self.pool_ = pool.fit_in_runs(
+            formed,
             labels,
             None if (weight == 1).all() else weight,
             progress=clock.after(self.n_mixtures),
             run=run,
             most_unlabeled=JUDGED_UNLABELED,
         )
-        self.class_rows_ = class_rows(labels, weight)
-        about_source = None
-        if source is not None:
-            shares, in_time = class_shares(labels, weight), clock.budget is None
-            where = {"engine": self.engine, "checkpoint": self.checkpoint}
-            about_source = learn_from_all(
-                self.pool_, source.rows, self.schema_, shares, where, run, in_time=in_time
-            )
-        self.log_densities_ = self._densities_of_some(table)
-        self.dependence_shift_ = (
-            not issparse(matrix)
-            and dependence_differs(table.matrix, labels.is_labeled, self._numbers, seed)
-            and grid(counted.matrix) is None  # whose columns are uncorrelated by design
-        )
-        if self.dependence_shift_:
-            warn(DEPENDENCE_SHIFT, DatasetShiftWarning)
-        parted = parting_columns(table, np.where(labels.is_labeled, 0, -1))
-        about_parting = (
-            parting_sentence({f"column {name!r}": share for name, share in parted.items()})
-            if parted
-            else None
-        )
-        if about_parting is not None:
-            warn(about_parting, DatasetShiftWarning)
-        pool = self.pool_
-        deep_seconds = sum(one.seconds for one in pool.models_ if one.name in DEEP)
-        self.deep_standing_ = settle_deep(pool)
-        held_out = replace(
-            pool.held_out_,
-            rows=rows[pool.held_out_.rows],
-            n_labeled=n_labeled,
-            n_unlabeled=n_unlabeled,
-        )
-        start = {name: (pool.weights or {})[name] for name in pool.estimators_}
-        self.agreement_ = agreement(pool, X_formed, labels, weight)
-        shift, n_features = self.dependence_shift_, self.schema_.n_features
-        settled = settle(held_out, start, pool.ridge, shift, self.agreement_, n_features)
-        self.validation_: Comparison | None = settled.validation
-        self.verdict_: Verdict = settled.verdict
-        self.unlabeled_used_ = settled.unlabeled_used
-        self.supervised_share_ = pool.supervised_share_ = settled.supervised_share
-        pool.reweight(settled.weights)
-        pool.assume_prior(prior, X_formed, labels, weight)
+        about_source = self._learn_from_all(rows, run)
+        self.log_densities_ = self._densities_of_some(rows.table)
+        self.dependence_shift_ = dependence_shift(rows, self.forms_, seed)
+        parted = about_parting(rows)
+        for said in (DEPENDENCE_SHIFT if self.dependence_shift_ else None, parted):
+            if said is not None:
+                warn(said, DatasetShiftWarning)
+        about_deep = self._settle_deep(deep)
+        self._settle(formed, rows)
+        pool.assume_prior(prior, formed, labels, weight)
         self.class_prior_ = pool.class_prior_
         self.weights_ = pool.weights_
         self.models_ = tuple(replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in pool.models_)
-        self.stopped_early_ = mixtures.stopped_early_ or self.pool_.stopped_early_
-        self.explanation_ = explanation(self, n_unlabeled, about_source, about_parting)
-        of_deep = explain_deep(self.deep_standing_, deep_seconds, deep.left_out)
-        self.explanation_ = "\n".join([self.explanation_, *of_deep])
+        self.stopped_early_ = self.forms_.mixtures.stopped_early_ or pool.stopped_early_
+        self.explanation_ = explanation(self, about_source, parted, about_deep)
         if kept is not None:
             kept.forget()
         return self
+
+    def _read(self, X: Any, y: Any, sample_weight: ArrayLike | None, seed: int) -> FitRows:
+        """Rows, labels and weights; what the columns are."""
+        X, y, sample_weight, source = sampled(
+            X, y, sample_weight, self.kinds, self.unlabeled, seed, self.engine
+        )
+        schema, matrix = columns.learn(X, self.kinds, sparse="words")
+        self.schema_ = as_modeled(choose("auto", "diag", schema, sparse=issparse(matrix)), schema)
+        self.shared_scale_ = one_scale(self.shared_scale, schema, matrix)
+        validate_data(self, X if source is None else source.shown, skip_check_array=True)
+        labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
+        return FitRows.of(self.schema_, Data(matrix, labels, weight), source, seed)
+
+    def _learn_forms(self, rows: FitRows, clock: Clock, seed: int, run: Run) -> Forms:
+        """Learn the representations of all rows, the graph beside the mixtures."""
+        mixtures = MixtureEnsembleFeatures(
+            self.n_mixtures,
+            min_components=len(self.classes_),
+            time_budget=clock.left(SHARE_OF_MIXTURES),
+            n_jobs=self.n_jobs,
+            random_state=seed,
+            engine=of_few(self.engine),
+            shared_scale=self.shared_scale_,
+        )
+        progress, table = clock.first(self.n_mixtures), rows.table
+        graphs: list[Callable[[], NeighborGraph]] = []
+
+        def begin_graph(views: tuple[PrincipalAxes, ...]) -> None:
+            graphs.append(begun(partial(graph_of, table, seed, views), self.n_jobs))
+
+        mixtures = run(lambda: mixtures.fit(rows.counted, progress=progress, on_views=begin_graph))
+        if not graphs:  # the mixtures come from a checkpoint
+            begin_graph(mixtures.views_)
+        forms: Forms = run(lambda: Forms.learn(table, mixtures, graphs[0], self.shared_scale_))
+        if clock.budget is not None:
+            clock.reserve(seconds_to_predict(forms, table, len(rows.given.weight)))
+        return forms
 
     def _pool(self, n_rows: int, clock: Clock, seed: int, deep: list[Any], streamed: bool) -> PoolClassifier:
         """The ensemble before it is fitted."""
@@ -384,9 +354,46 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             random_state=seed,
         )
 
-    def _numbers(self, matrix: Any) -> Array:
-        """Rows as numbers, column by column, without features of text: these are uncorrelated by design."""
-        first = self.forms_.mixtures.views_[0].plain_
-        texts = [j for one in self.schema_.encoded if one.kind == "text" for j in one.columns]
-        of_text = np.flatnonzero(np.isin(first.numbers_, texts))
-        return np.delete(first.transform(ReadTable(self.schema_, matrix)), of_text, axis=1)
+    def _learn_from_all(self, rows: FitRows, run: Run) -> str | None:
+        """Let the mixture per class go on to all rows of a source; what was done, in words."""
+        if rows.source is None:
+            return None
+        return learn_from_all(
+            self.pool_,
+            rows.source.rows,
+            self.schema_,
+            class_shares(rows.learned.labels, rows.learned.weight),
+            {"engine": self.engine, "checkpoint": self.checkpoint},
+            run,
+            in_time=self.time_budget is None,
+        )
+
+    def _settle_deep(self, deep: ToTry) -> list[str]:
+        """Keep deep models if they make the ensemble better; what came of them, in words."""
+        seconds = sum(one.seconds for one in self.pool_.models_ if one.name in DEEP)
+        self.deep_standing_ = settle_deep(self.pool_)
+        return explain_deep(self.deep_standing_, seconds, deep.left_out)
+
+    def _settle(self, formed: FormedRows, rows: FitRows) -> None:
+        """Weigh the models by what held-out labels, and two models' agreement, say of the unlabeled rows."""
+        pool = self.pool_
+        held_out = replace(
+            pool.held_out_,
+            rows=rows.place[pool.held_out_.rows],
+            n_labeled=rows.n_labeled,
+            n_unlabeled=rows.n_unlabeled,
+        )
+        self.agreement_ = agreement(pool, formed, rows.learned.labels, rows.learned.weight)
+        settled = settle(
+            held_out,
+            {name: (pool.weights or {})[name] for name in pool.estimators_},
+            pool.ridge,
+            self.dependence_shift_,
+            self.agreement_,
+            self.schema_.n_features,
+        )
+        self.validation_: Comparison | None = settled.validation
+        self.verdict_: Verdict = settled.verdict
+        self.unlabeled_used_ = settled.unlabeled_used
+        self.supervised_share_ = pool.supervised_share_ = settled.supervised_share
+        pool.reweight(settled.weights)

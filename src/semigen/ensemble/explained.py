@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,10 @@ def left_out(verdict: Verdict, *, dependence_shift: bool) -> str:
     return f"{why} that use unlabeled rows are left out."
 
 
-def explanation(auto: Any, n_unlabeled: int, about_source: str | None, about_parting: str | None) -> str:
-    """What a fit found, in words."""
+def explanation(
+    auto: Any, about_source: str | None, about_parting: str | None, about_deep: Sequence[str]
+) -> str:
+    """What a fit found, in words; sentences about a source, columns that part, and deep models are given."""
     lines = [f"Weights of the models: {shares_of_models(auto)}.", assumed_shares(auto)]
     if about_source is not None:
         lines.append(about_source)
@@ -86,14 +89,17 @@ def explanation(auto: Any, n_unlabeled: int, about_source: str | None, about_par
         beside = (
             "; the same ensemble trained on the labeled rows alone: "
             f"{alone.log_loss.value:.3f} and {alone.accuracy.value:.1%}"
+            if auto.n_unlabeled_
+            else ""
         )
         lines.append(
             f"On {len(auto.validation_.rows):,} held-out labeled rows: log-loss {score.log_loss.value:.3f} "
-            f"nats per row, accuracy {score.accuracy.value:.1%}{_most(auto)}{beside if n_unlabeled else ''}."
+            f"nats per row, accuracy {score.accuracy.value:.1%}{_most(auto)}{beside}."
         )
-        lines.append(explain(auto.verdict_, n_unlabeled))
+        lines.append(explain(auto.verdict_, auto.n_unlabeled_))
     if not auto.unlabeled_used_:
         lines.append(left_out(auto.verdict_, dependence_shift=auto.dependence_shift_))
     elif auto.supervised_share_ > 0:
         lines.append(share_alone(auto.supervised_share_, auto.verdict_))
+    lines += about_deep
     return "\n".join(lines)

@@ -245,12 +245,17 @@ class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
             n_unlabeled=int((~labels.is_labeled).sum()),
         )
         steps(n_fits, n_fits, f"λ = {candidates[chosen]:g} on all rows")
-        self.estimator_, self.unlabeled_weight_, self.fallback_ = model, candidates[chosen], why_not
+        self.estimator_ = model
+        self.unlabeled_weight_ = candidates[chosen]
+        self.fallback_ = why_not
 
     def _fit_pessimistic(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
         model, found = fit_pessimistic(self.estimator, X, y, sample_weight)
-        self.gain_, self.gap_, self.pessimistic_labels_ = found.gain, found.gap, found.labels
-        self.estimator_, self.unlabeled_weight_ = model, float(model.unlabeled_weight)
+        self.gain_ = found.gain
+        self.gap_ = found.gap
+        self.pessimistic_labels_ = found.labels
+        self.estimator_ = model
+        self.unlabeled_weight_ = float(model.unlabeled_weight)
         self.fallback_ = _nothing_guaranteed(found) if found.gain == 0 else None
         self.verdict_ = judge(None, "", "", n_unlabeled=found.n_iter)
 

@@ -35,7 +35,9 @@ def signs(study: Study) -> dict[str, float]:
 
 
 def _of_held_out(study: Study, held_out: OutOfFold) -> dict[str, float]:
-    name, zero, n = name_of(FULL), name_of(0.0), len(held_out.code)
+    name = name_of(FULL)
+    zero = name_of(0.0)
+    n = len(held_out.code)
     losses, correct = held_out.comparison.row_losses, held_out.comparison.correct
     change = losses[name] - losses[zero]
     accuracy, before = float(correct[name].mean()), float(correct[zero].mean())
@@ -54,7 +56,9 @@ def _of_held_out(study: Study, held_out: OutOfFold) -> dict[str, float]:
 
 
 def _of_rows(study: Study) -> dict[str, float]:
-    rest, fit, n_classes = study.unlabeled, study.fits[FULL], study.n_classes
+    rest = study.unlabeled
+    fit = study.fits[FULL]
+    n_classes = study.n_classes
     posterior, before = study.posterior[FULL][rest], study.posterior[0.0][rest]
     guess, guess_before = posterior.argmax(axis=1), before.argmax(axis=1)
     logistic = study.logistic[rest].argmax(axis=1)

@@ -15,7 +15,6 @@ from sklearn.utils.validation import validate_data
 from semigen import columns
 from semigen.columns import Schema
 from semigen.columns.streams import ReadSource, refuse_missing_rows
-from semigen.common import checks
 from semigen.em import (
     Blocks,
     Engine,
@@ -23,7 +22,6 @@ from semigen.em import (
     LabelMechanism,
     Level,
     Mixture,
-    as_acceleration,
     as_engine,
     fit_levels,
     mechanism,
@@ -272,11 +270,7 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> Level:
         """The fit that is kept, with its prior."""
-        as_engine(self.engine)
-        checks.integer("n_init", self.n_init, minimum=1)
-        checks.integer("max_iter", self.max_iter, minimum=1)
-        checks.real("tol", self.tol, minimum=0.0)
-        as_acceleration(self.acceleration)
+        parameters.check(self)
         criterion = selection.criterion(self.components_per_class, self.covariance)
         X = streamed.surveyed(self, X, y, sample_weight)
         schema, rows = self._read(X, y, sample_weight)
@@ -287,10 +281,12 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         weights = self._candidate_weights(rows, criterion, before)
         watch = Watch(self.verbose, len(weights))
         run = watch.each(climb if kept is None else kept)
-        self.selection_, covariance, components = None, self.covariance, self.components_per_class
+        covariance, components = self.covariance, self.components_per_class
+        self.selection_: tuple[selection.Candidate, ...] | None = None
         if criterion is not None:
             self.selection_ = search(self, criterion, rows, weights[0], (X, y, sample_weight), run)
-            covariance, components = self.selection_[0].covariance, self.selection_[0].components_per_class
+            best_one = self.selection_[0]
+            covariance, components = best_one.covariance, best_one.components_per_class
         fits = evidence.for_each(
             weights, lambda one: watch.done(self._learn(rows, one, covariance, components, before, run))
         )
@@ -301,7 +297,8 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
             best = evidence.choose(
                 rows, fits, shrinkage, engine, shape_open=shape_open, judged=judged, on_fold=watch.left_out
             )
-            data, level = rows.weighted(best.unlabeled_weight), best.level
+            data = rows.weighted(best.unlabeled_weight)
+            level = best.level
             if best.is_upper:
                 level = refined(level, data, engine, run=run, **self._stopping)
         self.unlabeled_weight_ = best.unlabeled_weight
@@ -318,10 +315,6 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Schema, Blocks]:
         """Validated rows with their own weights, and labels."""
-        parameters.shrinkage(self.shrinkage)
-        parameters.unlabeled_weight(self.unlabeled_weight)
-        parameters.calibrate(self.calibrate)
-        parameters.label_mechanism(self.label_mechanism, self.class_prior, self.n_novel_components)
         if isinstance(X, ReadSource):
             return X.schema, X.rows
         kinds = wanted_kinds(self.family, parameters.lower_shape(self.covariance))
@@ -410,7 +403,11 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
         return found
 
     def _store(self, mixture: Mixture, prior: Any, result: Fit, classes: NDArray[Any]) -> None:
-        self.classes_, self.mixture_, self.params_ = classes, mixture, result.params
+        self.classes_ = classes
+        self.mixture_ = mixture
+        self.params_ = result.params
         self.shrinkage_ = prior.strength
-        self.objective_path_, self.objective_ = result.path, result.objective
-        self.n_iter_, self.converged_ = result.n_iter, result.converged
+        self.objective_path_ = result.path
+        self.objective_ = result.objective
+        self.n_iter_ = result.n_iter
+        self.converged_ = result.converged

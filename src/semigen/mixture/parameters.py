@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.common.checks import integer, real
-from semigen.em import ClassPrior, LabelNoise
+from semigen.em import ClassPrior, LabelNoise, as_acceleration, as_engine
 from semigen.exceptions import ParameterError
 from semigen.families import Family
 from semigen.mixture.selection import CRITERIA
@@ -18,6 +18,25 @@ Classes = NDArray[Any]
 
 LIKELY_RIGHT = 0.9
 """Share of right labels that an estimate of the label noise starts from."""
+
+
+def check(estimator: Any) -> None:
+    """Refuse settings of a mixture classifier that need no rows to be known as wrong.
+
+    Raises
+    ------
+    ParameterError
+        If one is.
+    """
+    as_engine(estimator.engine)
+    integer("n_init", estimator.n_init, minimum=1)
+    integer("max_iter", estimator.max_iter, minimum=1)
+    real("tol", estimator.tol, minimum=0.0)
+    as_acceleration(estimator.acceleration)
+    shrinkage(estimator.shrinkage)
+    unlabeled_weight(estimator.unlabeled_weight)
+    calibrate(estimator.calibrate)
+    label_mechanism(estimator.label_mechanism, estimator.class_prior, estimator.n_novel_components)
 
 
 def component_groups(components_per_class: Any, n_novel: Any, classes: Classes) -> NDArray[np.intp]:

@@ -22,6 +22,8 @@ from semigen.cli.options import (
     Weight,
     column_and_kind,
     reads_tables,
+    results_folder,
+    table_name,
 )
 
 
@@ -99,5 +101,6 @@ def advise(
         )
         output.say()
         model = "mixture" if advice.recommendation.kind == "generative" else "auto"
-        output.say(f"Next: {fit_command(context, model)}", wrap=False)
+        command = fit_command(context, model, results_folder(table_name(table)))
+        output.say(f"Next: {command}", wrap=False)
         output.result({**source.about(), "target": target, **advice.to_dict()})

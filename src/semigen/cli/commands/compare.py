@@ -22,6 +22,8 @@ from semigen.cli.options import (
     Weight,
     column_and_kind,
     reads_tables,
+    results_folder,
+    table_name,
 )
 
 _DEFAULT = "auto,mixture,logistic,forest,boosting,self-training"
@@ -114,5 +116,6 @@ def compare(
         best = best_of(compared, compared.names)
         output.say()
         if best in (*_RECIPES, "hybrid"):
-            output.say(f"Next: {fit_command(context, best)}", wrap=False)
+            command = fit_command(context, best, results_folder(table_name(table)))
+            output.say(f"Next: {command}", wrap=False)
         output.result({**source.about(), "target": target, **compared.to_dict()})

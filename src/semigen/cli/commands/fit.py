@@ -31,7 +31,9 @@ from semigen.cli.options import (
     is_stdin,
     reads_tables,
     refuse_inside,
+    results_folder,
     shares_of_classes,
+    table_name,
 )
 from semigen.cli.outputs import out_folder
 from semigen.common import interrupts
@@ -269,7 +271,6 @@ def fit(
             )
             from semigen.cli.wording import counted
             from semigen.exceptions import TableError
-            from semigen.io.tables import READ, table_format
             from semigen.reporting.page import missing_extra
 
         source = images or table
@@ -298,10 +299,8 @@ def fit(
             return with_journal(found, labels, target, id_, reading)
 
         several = next(one for one in source.parents if one.is_dir()) if is_pattern(source) else source
-        name = "stdin" if is_stdin(table) else several.resolve().name
-        if not images and not is_stdin(table) and not several.is_dir():
-            name = source.name[: -len(table_format(source, READ))]
-        folder = out or Path(f"{name}-semigen")
+        is_one_table = is_stdin(table) or not (images or several.is_dir())
+        folder = out or results_folder(table_name(source) if is_one_table else several.resolve().name)
         refuse_inside(source, folder)
         shape = (covariance or CovarianceShape.auto).value
         kept = checkpoint_folder(folder) if resume else None

@@ -21,6 +21,7 @@ from semigen.cli.options import (
     column_and_kind,
     is_stdin,
     reads_tables,
+    table_name,
 )
 
 
@@ -152,10 +153,8 @@ def query(
             )
             from semigen.cli.querying import Wanted, ask_model, ask_table, query_file, with_journal
             from semigen.cli.wording import counted, plain_table
-            from semigen.io.tables import READ, table_format
 
-        name = "stdin" if is_stdin(source) else source.name[: -len(table_format(source, READ))]
-        place = out or _free(f"{name}-next", again=filled is not None)
+        place = out or _free(f"{table_name(source)}-next", again=filled is not None)
         with output.progress("reading"):
             if model and table:
                 asking = ask_model(model, table, target, id_, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -171,12 +172,18 @@ class TableSource(Source):
         """One for each column that is used: the user's, or the usual one for its kind or for its flags."""
         own: dict[str, str | None] = {}
         for name, kind in self.kinds.items():
-            if kind != "text":
-                own[name] = self.families.get(name, of_kind.get(kind))
+            if kind == "text":
+                own[name] = of_kind.get("flag" if name in self._in_flags else "text")
             else:
-                are_words = name in self.families or options_of(self.rows.features[name].to_pylist()) is None
-                own[name] = of_kind.get("text" if are_words else "flag")
+                own[name] = self.families.get(name, of_kind.get(kind))
         return {name: family for name, family in own.items() if family is not None}
+
+    @cached_property
+    def _in_flags(self) -> frozenset[str]:
+        """Columns of text whose cells are choices of a list: each choice becomes a flag."""
+        texts = [name for name, kind in self.kinds.items() if kind == "text" and name not in self.families]
+        features = self.rows.features
+        return frozenset(name for name in texts if options_of(features[name].to_pylist()) is not None)
 
     def about(self) -> dict[str, Any]:
         """The table, and how its cells were read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -264,25 +264,56 @@ class GANClassifier(DeepClassifier, BaseEstimator):
         wanted = None if y is None else class_index(self.classes_, y)
         found: list[Tensor] = []
         codes: list[Tensor] = []
-        n_found, n_drawn = 0, 0
         with drawing(random_state):
-            while n_found < n:
-                if n_drawn >= _MOST_DRAWS * n:
-                    raise ClassNotMadeError(
-                        f"y={y!r}: the generator made {n_found} rows of this class in {n_drawn}. Draw "
-                        "rows of any class (y=None), label more rows of this one, or raise n_steps."
-                    )
-                x = self.networks_.draw(n, _generated)
-                proba = self._member_proba_of(rows_to_predict(x, torch.ones(n, 1, dtype=x.dtype)))
-                code = torch.from_numpy(proba.mean(axis=0).argmax(axis=1))
+            for x, code in self._draws(n):
                 kept = torch.ones(n, dtype=torch.bool) if wanted is None else code == wanted
                 found.append(x[kept])
                 codes.append(code[kept])
-                n_drawn += n
-                n_found += int(kept.sum())
-        x, code = torch.cat(found)[:n], torch.cat(codes)[:n]
-        rows = columns.restore(self.schema_, self.networks_.architecture.table.matrix(x))
-        return rows, self.classes_[code.numpy()]
+                if sum(map(len, codes)) >= n:
+                    break
+            else:
+                raise ClassNotMadeError(
+                    f"y={y!r}: the generator made {sum(map(len, codes))} rows of this class in "
+                    f"{_MOST_DRAWS * n}. Draw rows of any class (y=None), label more rows of this one, or "
+                    "raise n_steps."
+                )
+        return self._restored(torch.cat(found)[:n]), self.classes_[torch.cat(codes)[:n].numpy()]
+
+    def sample_classes(self, n: int = 1, random_state: Any = None) -> list[Any]:
+        """Draw rows of every class in one pass: those of each are what :meth:`sample` draws of it.
+
+        Parameters
+        ----------
+        n : int, default=1
+            Of each class.
+        random_state : int, RandomState or None
+
+        Returns
+        -------
+        list of ndarray or data frame of shape (n, D), or None
+            In the order of ``classes_``; None for a class that is fewer than one generated row in a thousand.
+        """
+        check_is_fitted(self)
+        checks.integer("n", n, minimum=1)
+        found: list[list[Tensor]] = [[] for _ in self.classes_]
+        with drawing(random_state):
+            for x, code in self._draws(n):
+                for k, rows in enumerate(found):
+                    rows.extend(x[code == k])
+                if all(len(rows) >= n for rows in found):
+                    break
+        return [self._restored(torch.stack(rows[:n])) if len(rows) >= n else None for rows in found]
+
+    def _draws(self, n: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Generated rows, n at a time, with the classes that the classifier predicts for them."""
+        for _ in range(_MOST_DRAWS):
+            x = self.networks_.draw(n, _generated)
+            proba = self._member_proba_of(rows_to_predict(x, torch.ones(n, 1, dtype=x.dtype)))
+            yield x, torch.from_numpy(proba.mean(axis=0).argmax(axis=1))
+
+    def _restored(self, x: Tensor) -> Any:
+        """Rows as the table that was fitted has them."""
+        return columns.restore(self.schema_, self.networks_.architecture.table.matrix(x))
 
     def _member_proba(self, X: Any) -> tuple[Array, None]:
         check_is_fitted(self)

@@ -273,7 +273,9 @@ class _Loop:
             return False
         now = self.history["held_out"][-1]
         if now < self.best:
-            self.best, self.rounds_without, self.good = now, 0, self._snapshot()
+            self.best = now
+            self.rounds_without = 0
+            self.good = self._snapshot()
             return False
         self.rounds_without += 1
         return self.rounds_without >= self.training.patience

@@ -1,0 +1,71 @@
+"""The rows of one fit of an ensemble: those that were passed, and those that models learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semigen.columns import ReadTable, Schema
+from semigen.columns.streams import ReadSource
+from semigen.em import Data
+from semigen.ensemble.training import rows_to_learn_from
+
+
+@dataclass(frozen=True)
+class FitRows:
+    """Rows that have been read, with their labels and weights.
+
+    Attributes
+    ----------
+    schema : Schema
+    given : Data
+        The rows that were passed, or the sample of a source.
+    learned : Data
+        Those of them that models learn from.
+    place : ndarray of intp
+        The number of each learned row among the given ones.
+    source : ReadSource or None
+    """
+
+    schema: Schema
+    given: Data
+    learned: Data
+    place: NDArray[np.intp]
+    source: ReadSource | None = None
+
+    @classmethod
+    def of(cls, schema: Schema, given: Data, source: ReadSource | None, seed: int) -> FitRows:
+        """Choose the rows that models learn from."""
+        place = rows_to_learn_from(given.labels, given.weight, seed)
+        learned = given if len(place) == len(given.weight) else given.at(place)
+        return cls(schema, given, learned, place, source)
+
+    @property
+    def table(self) -> ReadTable:
+        """The rows that models learn from."""
+        return ReadTable(self.schema, self.learned.x)
+
+    @cached_property
+    def counted(self) -> ReadTable:
+        """The given rows of positive weight: those that the mixture features are fitted on."""
+        return ReadTable(self.schema, self.given.x[self.given.weight > 0])
+
+    @cached_property
+    def n_labeled(self) -> int:
+        """Labeled rows of positive weight, those of a source included."""
+        return self._n_counted - self.n_unlabeled
+
+    @cached_property
+    def n_unlabeled(self) -> int:
+        """Unlabeled rows of positive weight, those of a source included."""
+        if self.source is not None:
+            rows = self.source.rows
+            return rows.where(~rows.labels.pattern_labeled).n_rows
+        return int((~self.given.labels.is_labeled & (self.given.weight > 0)).sum())
+
+    @property
+    def _n_counted(self) -> int:
+        return len(self.given.rows) if self.source is None else self.source.rows.n_rows
