@@ -99,8 +99,8 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
         a few labels drawn at random can be two of one class and eight of another although the classes are
         equally frequent). "unlabeled": of the unlabeled rows, whatever the shares of the labeled ones are; by
         EM on the ensemble's probabilities (Saerens, Latinne & Decaestecker 2002, *Neural Computation* 14:21).
-        "uniform": all equal. An array (in the order of ``classes_``) or dict: p(k). The weights are learned
-        under "shared", because held-out rows are labeled ones.
+        "uniform": all equal. An array (in the order of ``classes_``), dict or series (by class): p(k). The
+        weights are learned under "shared", because held-out rows are labeled ones.
     n_splits : int, default=5
         Folds. With many labels only as many of them are held out as have a thousand rows, two or more, or
         the two halves of one.
