@@ -66,6 +66,7 @@ def form(table: ReadTable) -> tuple[float, float, float]:
     tails = 0.0
     if is_number.any():
         numbers = x[:, is_number]
-        z = (numbers - np.nanmean(numbers, axis=0)) / np.maximum(np.nanstd(numbers, axis=0), 1e-9)
+        spread = np.nanstd(numbers, axis=0)
+        z = (numbers - np.nanmean(numbers, axis=0)) / np.where(spread > 0, spread, 1.0)
         tails = float(np.arcsinh(np.nanmean(z**4, axis=0) - 3).mean())
     return float(is_number.mean()), float(np.mean(repeated)), tails

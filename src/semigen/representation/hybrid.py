@@ -81,13 +81,16 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         y : array-like of shape (n,) or (n, K), or Labels
             Labels with markers, or label probabilities.
         sample_weight : array-like of shape (n,) or None
-            Weights of the labeled rows.
+            Weights of the labeled rows. A row of weight 0 is left out altogether.
 
         Returns
         -------
         self
         """
         labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
+        if not weight.all():
+            counted = np.flatnonzero(weight)
+            X, labels, weight = take_rows(X, counted), labels.take(counted), weight[counted]
         representation = MixtureEnsembleFeatures() if self.representation is None else self.representation
         learns_labels = _learns_labels(representation)
         if learns_labels:
@@ -98,7 +101,7 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         classifier = RidgeLogistic(10.0) if self.classifier is None else self.classifier
         rows = np.arange(len(weight))
         if not takes_unlabeled(classifier):
-            rows = np.flatnonzero(labels.is_labeled & (weight > 0))
+            rows = np.flatnonzero(labels.is_labeled)
         features = self._features(X if len(rows) == len(weight) else take_rows(X, rows))
         if learns_labels:
             for fold in held_out_folds(labels, weight, _FOLDS, 0):
