@@ -25,7 +25,7 @@ from semigen.ensemble.held_out import HeldOut, log_evidence, pooled, shares_of_r
 from semigen.ensemble.training import Part, Training, held_out_fold, join_folds, read_form
 from semigen.ensemble.uncertainty import Ensemble, UncertainEnsemble
 from semigen.estimators.adapters import class_log_proba, prior_of, takes_unlabeled
-from semigen.estimators.base import TableClassifier
+from semigen.estimators.base import TableClassifier, take_attributes
 from semigen.evaluation.splits import held_out_folds
 from semigen.exceptions import ParameterError
 from semigen.mixture.checkpoints import at_once
@@ -274,9 +274,7 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
         self.reweight(dict(zip(self.estimators_, found.tolist(), strict=True)))
         self.assume_prior(prior, X, labels, weight)
         first = next(iter(self.estimators_.values()))
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(first, name):
-                setattr(self, name, getattr(first, name))
+        take_attributes(self, first, ("n_features_in_", "feature_names_in_"))
         return self
 
     def assume_prior(self, prior: ClassPrior, X: Any, labels: Labels, weight: Array) -> None:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from semigen.data.rows import by_blocks, take_rows
 from semigen.data.weights import read_labels
 from semigen.estimators.adapters import class_log_proba, class_proba, fit_classifier, takes_unlabeled, without
-from semigen.estimators.base import TableClassifier
+from semigen.estimators.base import TableClassifier, take_attributes
 from semigen.estimators.classifiers import RidgeLogistic
 from semigen.evaluation.splits import held_out_folds
 from semigen.representation.mixtures import MixtureEnsembleFeatures
@@ -110,9 +110,7 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
                 features[np.searchsorted(rows, fold)] = unseen
         labels, weight = labels.take(rows), weight[rows]
         self.classifier_ = fit_classifier(clone(classifier), features, labels, weight)
-        for name in ("n_features_in_", "feature_names_in_", "schema_"):
-            if hasattr(self.representation_, name):
-                setattr(self, name, getattr(self.representation_, name))
+        take_attributes(self, self.representation_, ("n_features_in_", "feature_names_in_", "schema_"))
         return self
 
     def predict_proba(self, X: Any) -> Array:
