@@ -502,6 +502,7 @@ def test_units_of_numbers_do_not_matter(rng, unit):
     for plain in (PlainColumns(), PlainColumns(gaussian=0.5)):
         wanted = clone(plain).fit(X).transform(X)
         assert_allclose(clone(plain).fit(X * unit).transform(X * unit), wanted, rtol=1e-12, atol=1e-15)
+    X[:, 3] = 0.1  # whose mean is another number
     tables = (learn(pd.DataFrame(x, columns=list("abcd"))) for x in (X, X * unit))
     kinds = [form(ReadTable(schema, matrix)) for schema, matrix in tables]
     assert kinds[0] == pytest.approx(kinds[1])
