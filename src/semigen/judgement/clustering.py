@@ -68,6 +68,6 @@ def form(table: ReadTable) -> tuple[float, float, float]:
     if is_number.any():
         numbers = x[:, is_number]
         mean, spread = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0)
-        z = (numbers - mean) / np.where(spread > ROUNDING * np.abs(mean), spread, 1.0)
+        z = (numbers - mean) / np.where(spread > ROUNDING * np.abs(mean), spread, np.inf)
         tails = float(np.arcsinh(np.nanmean(z**4, axis=0) - 3).mean())
     return float(is_number.mean()), float(np.mean(repeated)), tails
