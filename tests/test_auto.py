@@ -517,7 +517,8 @@ def test_a_column_without_a_value_in_any_labeled_row_is_no_obstacle(rng):
     x = rng.normal(size=(80, 3)) + np.repeat([0, 3], 40)[:, None]
     y = np.where(np.arange(80) % 8 == 0, np.repeat(["a", "b"], 40), None)
     x[np.arange(80) % 8 == 0, 2] = np.nan
-    auto = small().fit(x, y)
+    with pytest.warns(DatasetShiftWarning, match="100 % in column 2"):
+        auto = small().fit(x, y)
     mixture = auto.pool_.estimators_[defaults.SUPERVISED_MIXTURE]
     assert mixture.unlabeled_weight == 0
     assert mixture.silent_columns_.tolist() == [2]

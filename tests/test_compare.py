@@ -173,6 +173,8 @@ def test_what_cannot_be_compared():
     for one in (LinearSVC(), GaussianNB):
         with pytest.raises(ParameterError, match="without predict_proba"):
             semigen.compare([one], X, Y)
+    with pytest.raises(ParameterError, match="name 1: names are text"):
+        semigen.compare({1: GaussianNB()}, X, Y)
     with pytest.raises(LabelError, match="0 labeled rows can be held out"):
         semigen.compare([GaussianNB()], [[0.0], [1.0], [2.0]], [0, 1, -1])
     assert semigen.compare([GaussianNB(), GaussianNB()], X, Y).names == ("GaussianNB", "GaussianNB #2")

@@ -199,6 +199,34 @@ def test_labels_in_another_order_than_the_rows_are_told(name):
         clone(MODELS[name]).fit(table, y.iloc[::-1])
 
 
+def test_weights_in_another_order_than_the_rows_are_told():
+    X, code = rows()
+    table, y = pd.DataFrame(X).add_prefix("x"), pd.Series(named(code, ["a", "b", "c"]))
+    weight = pd.Series(np.linspace(1, 2, len(y)))
+    with pytest.warns(
+        LabelWarning, match=r"sample_weight has the index of X in another order.*sample_weight.loc"
+    ):
+        read_labels(y, None, weight.iloc[::-1], table)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_labels(y, None, weight, table)
+        read_labels(y, None, weight.iloc[::-1].to_numpy(), table)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "auto"])
+def test_a_fit_forgets_the_columns_of_the_one_before(name):
+    X, code = rows()
+    y = named(code, ["a", "b", "c"])
+    model = clone(MODELS[name]).fit(pd.DataFrame(X).add_prefix("x"), y)
+    fresh = clone(model).fit(X, y)
+    assert sorted(vars(model.fit(X, y))) == sorted(vars(fresh))
+    if name == "safe":
+        model.estimator.set_params(covariance="diag")
+        model.set_params(pessimistic=True).fit(X, y)
+        assert model.gain_ >= 0
+        assert sorted(vars(model.set_params(pessimistic=False).fit(X, y))) == sorted(vars(fresh))
+
+
 @pytest.mark.filterwarnings("error::semigen.exceptions.LabelWarning")
 @pytest.mark.parametrize("index", ["the same", "none", "others", "twice the same"])
 def test_labels_without_the_rows_index_go_by_position(index):

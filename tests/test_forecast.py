@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import LinearSVC
 
 import semigen
 from semigen.data.labels import encode
@@ -234,9 +235,9 @@ def test_what_cannot_be_forecast(found):
         forecast(MODELS, DATA.X, DATA.y)
     with pytest.raises(ParameterError, match="no model 'x'"):
         found.at("x", 3)
-    with pytest.raises(ParameterError, match="give 1 or more"):
+    with pytest.raises(ParameterError, match=r"n_labels=0: .* at least 1"):
         found.at("bayes", 0)
-    with pytest.raises(ParameterError, match=r"times=0\.5: give 1 or more"):
+    with pytest.raises(ParameterError, match=r"times=0\.5: .* at least 1"):
         found.gain("bayes", 0.5)
 
 
@@ -296,3 +297,41 @@ def test_other_tables_are_spoken_of_where_their_ensemble_is_a_model(found, monke
         f"{first.ahead.low:.0%} to {first.ahead.high:.0%}); with 100 on {last.ahead.value:.0%} "
         f"({last.ahead.low:.0%} to {last.ahead.high:.0%})."
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_splits": 1}, "n_splits=1"),
+        ({"n_splits": 2.5}, "n_splits=2.5"),
+        ({"estimators": [GaussianNB()]}, "no dict from names"),
+        ({"estimators": {}}, "no dict from names"),
+        ({"estimators": {"svm": LinearSVC()}}, "'svm' is a LinearSVC without predict_proba"),
+        ({"estimators": {"mix": "mixtures"}}, "no model 'mixtures'"),
+        ({"estimators": {1: GaussianNB()}}, "name 1"),
+    ],
+)
+def test_what_cannot_be_forecast_is_named_before_any_fit(options, message, monkeypatch):
+    data = make_gaussian_classes(20, 40, distance=2, random_state=0)
+    monkeypatch.setattr("semigen.judgement.forecast.fit_classifier", None)
+    with pytest.raises(ParameterError, match=message):
+        forecast(data.X, data.y, **options)
+
+
+def test_labels_of_one_class_in_a_matrix_make_no_curve():
+    X, y = np.arange(60.0)[:, None], np.full((60, 2), np.nan)
+    y[:20] = [1, 0]
+    y[20:25] = [0.6, 0.4]
+    with pytest.raises(LabelError, match="only rows of 0 have one certain label"):
+        forecast(X, y)
+
+
+def test_models_by_name_and_gains_without_end():
+    data = make_gaussian_classes(20, 40, distance=2, random_state=0)
+    found = forecast(data.X, data.y, estimators={"bayes": GaussianNB(), "mix": "supervised mixture"})
+    assert [one.name for one in found.curves] == ["bayes", "mix"]
+    for never in (np.inf, np.nan, 0.5):
+        with pytest.raises(ParameterError, match="times="):
+            found.gain("mix", never)
+        with pytest.raises(ParameterError, match="n_labels="):
+            found.at("mix", never)

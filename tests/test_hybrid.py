@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 from scipy.special import logsumexp, softmax
 from scipy.stats import norm, rankdata
@@ -15,7 +16,14 @@ from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
 
-from semigen import HybridClassifier, MixtureClassifier, MixtureEnsembleFeatures, load, save
+from semigen import (
+    HybridClassifier,
+    MixtureClassifier,
+    MixtureEnsembleFeatures,
+    PoolClassifier,
+    load,
+    save,
+)
 from semigen.arrays.special import NormalScores
 from semigen.columns import ReadTable, learn
 from semigen.em import Data
@@ -23,6 +31,7 @@ from semigen.em.kernel import start_walk
 from semigen.estimators import boosting, classifiers
 from semigen.estimators.classifiers import MOST_TREES, BoostedTrees, ExtraTrees, RidgeLogistic, TreeEnsemble
 from semigen.exceptions import LabelError, NotFittedError, ParameterError
+from semigen.judgement.clustering import form
 from semigen.representation import PlainColumns, mixtures
 
 
@@ -484,3 +493,35 @@ def test_a_rare_value_has_a_bin():
 def test_boosted_trees_of_many_classes_are_as_many_in_all(rng):
     X, y = rng.normal(size=(90, 2)), np.arange(90) % 30
     assert len(BoostedTrees(200).fit(X, y).root_) == 30 * (MOST_TREES // 30)
+
+
+@pytest.mark.parametrize("unit", [2.0**-60, 2.0**-40, 2.0**50])
+def test_units_of_numbers_do_not_matter(rng, unit):
+    """Farads or joules are as small as 1e-12 or 1e-19, and are no constants."""
+    X = np.column_stack([rng.normal(size=(60, 2)), rng.normal(3, 1, size=60), np.full(60, 5.0)])
+    for plain in (PlainColumns(), PlainColumns(gaussian=0.5)):
+        wanted = clone(plain).fit(X).transform(X)
+        assert_allclose(clone(plain).fit(X * unit).transform(X * unit), wanted, rtol=1e-12, atol=1e-15)
+    X[:, 3] = 0.1  # whose mean is another number
+    tables = (learn(pd.DataFrame(x, columns=list("abcd"))) for x in (X, X * unit))
+    kinds = [form(ReadTable(schema, matrix)) for schema, matrix in tables]
+    assert kinds[0] == pytest.approx(kinds[1])
+
+
+@pytest.mark.parametrize("name", ["transformer", "mixture", "label spreading"])
+def test_rows_of_weight_0_are_left_out_altogether(rng, name):
+    X = rng.normal(size=(90, 3)) + 3.0 * (np.arange(90) % 2)[:, None]
+    y = np.where(np.arange(90) < 40, np.arange(90) % 2, -1)
+    X[60:] += 20.0
+    weight = np.where(np.arange(90) % 3 == 0, 0.0, 1.0)
+    kept = weight > 0
+    model = {
+        "transformer": HybridClassifier(MixtureEnsembleFeatures(3, n_jobs=1)),
+        "mixture": HybridClassifier(
+            MixtureClassifier(covariance="diag", unlabeled_weight=1.0, calibrate=1.0)
+        ),
+        "label spreading": PoolClassifier([("spreading", LabelSpreading(kernel="knn", n_neighbors=5))]),
+    }[name]
+    wanted = clone(model).fit(X[kept], y[kept]).predict_proba(X)
+    found = clone(model).fit(X, y, sample_weight=weight).predict_proba(X)
+    assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)

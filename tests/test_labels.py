@@ -24,10 +24,10 @@ from semigen import (
     SafeClassifier,
 )
 from semigen.columns import ReadTable, learn
-from semigen.data.labels import Labels, encode, is_unlabeled, labeled_values
+from semigen.data.labels import Labels, encode, in_class_order, is_unlabeled, labeled_values
 from semigen.data.rows import take_rows
 from semigen.data.weights import check_weights
-from semigen.exceptions import LabelError
+from semigen.exceptions import LabelError, LabelWarning, ParameterError
 
 
 def objects(*items):
@@ -486,3 +486,65 @@ def test_blank_text_is_no_label(blank):
         labels = encode(y)
         assert labels.classes.tolist() == ["a", "b"]
         assert labels.is_labeled.tolist() == [True, True, False]
+
+
+def test_what_names_the_classes_goes_by_their_names():
+    """A series of ``value_counts`` is sorted by frequency, not as the classes are."""
+    classes, cost = np.array(["a", "b", "c"]), np.arange(9.0).reshape(3, 3)
+    shares = pd.Series({"c": 0.5, "a": 0.3, "b": 0.2})
+    for one in (shares, shares.to_dict()):
+        assert in_class_order("class_prior", one, classes).tolist() == [0.3, 0.2, 0.5]
+    frame = pd.DataFrame(cost, index=classes, columns=classes)
+    for one in (
+        frame,
+        frame.iloc[::-1],
+        frame[["c", "a", "b"]],
+        frame.loc[["b", "a", "c"], ["c", "b", "a"]],
+    ):
+        assert_array_equal(in_class_order("cost", one, classes), cost)
+    for one in (
+        [1, 2, 3],
+        pd.Series([1, 2, 3]),
+        pl.Series([1, 2, 3]),
+        pd.DataFrame(cost),
+        "balanced",
+        None,
+    ):
+        assert in_class_order("cost", one, classes) is one
+    backward = pd.Series([0.1, 0.9], index=[1, 0])
+    assert in_class_order("class_prior", backward, np.array([0, 1])).tolist() == [0.9, 0.1]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        {"a": 1},
+        {"a": 1, "b": 1, "c": 1, "d": 1},
+        pd.Series([1, 1, 1], index=["a", "b", "x"]),
+        pd.Series([1, 1, 1, 1], index=["a", "b", "c", "c"]),
+        pd.DataFrame(np.eye(3), columns=["c", "b", "a"]),
+    ],
+)
+def test_what_names_other_classes_is_refused(one):
+    with pytest.raises(ParameterError, match=r"cost is a \w+ that names .* each of the classes .*'a', 'b'"):
+        in_class_order("cost", one, np.array(["a", "b", "c"]))
+
+
+def test_integers_of_pyarrow_beside_nulls_stay_integers():
+    large = 2**60 + 1
+    for y in (pa.array([large, None, large + 1]), pa.chunked_array([[large, None], [large + 1]])):
+        labels = encode(y)
+        assert labels.classes.tolist() == [large, large + 1]
+        assert labels.classes.dtype.kind == "i"
+        assert labels.is_labeled.tolist() == [True, False, True]
+
+
+@pytest.mark.filterwarnings("error::semigen.exceptions.LabelWarning")
+def test_a_scale_below_the_marker_is_told():
+    for y in ([-2, -1, 0, 1, 2], [-2.0, float("nan"), 1.0], pd.Series([-2, None, 2, -1], dtype="Int64")):
+        with pytest.raises(LabelWarning, match=r"has the class -2.*unlabeled=None"):
+            encode(y)
+    encode([-2, -1, 0, 1, 2], None)
+    encode([-2, 0, 1, 2])
+    encode([-1, 0, 1])
+    encode([0, -2, -9], -9)

@@ -306,6 +306,11 @@ def test_the_class_of_least_cost_is_that_of_a_search_over_all(rng):
     names = np.array(["a", "b", "c"])
     wanted = [min(range(3), key=lambda j: sum(row[k] * cost[k, j] for k in range(3))) for row in probs]
     assert least_cost(probs, cost, classes=names).tolist() == names[wanted].tolist()
+    frame = pd.DataFrame(cost, index=names, columns=names).loc[["b", "c", "a"], ["c", "a", "b"]]
+    assert least_cost(probs, frame, classes=names).tolist() == names[wanted].tolist()
+    missed = least_cost(probs, [1, 5, 2], classes=names).tolist()
+    for by_name in ({"c": 2, "b": 5, "a": 1}, pd.Series({"b": 5, "a": 1, "c": 2})):
+        assert least_cost(probs, by_name, classes=names).tolist() == missed
     even = least_cost(probs, np.ones(3), classes=names)
     assert even.tolist() == names[probs.argmax(axis=1)].tolist()
     threshold = least_cost(np.column_stack([1 - probs[:, 0], probs[:, 0]]), [1.0, 4.0], classes=[0, 1])
@@ -325,7 +330,12 @@ def test_balanced_costs_find_the_rare_class_that_predict_never_says(rng):
 
 @pytest.mark.parametrize(
     ("cost", "message"),
-    [("even", "cost='even'"), ([1, 2, 3], r"shape \(3,\)"), ([1, np.nan], "a finite number")],
+    [
+        ("even", "cost='even'"),
+        ([1, 2, 3], r"shape \(3,\)"),
+        ([1, np.nan], "a finite number"),
+        ([1j, 1], "no array"),
+    ],
 )
 def test_costs_that_cannot_be_are_named(cost, message):
     with pytest.raises(ParameterError, match=message):

@@ -246,6 +246,11 @@ def test_class_prior_forms(rng):
     np.testing.assert_allclose(given_.class_prior_, [0.1, 0.9])
     by_class = plain(class_prior={1: 0.9, 0: 0.1}).fit(X, y)
     np.testing.assert_array_equal(by_class.predict_proba(X), given_.predict_proba(X))
+    counted = plain(class_prior=pd.Series([1] * 9 + [0]).value_counts(normalize=True)).fit(X, y)
+    np.testing.assert_array_equal(counted.predict_proba(X), given_.predict_proba(X))
+    noise = pd.DataFrame([[0.8, 0.2], [0.4, 0.6]], index=[1, 0], columns=[1, 0])
+    named, by_place = (plain(label_noise=one).fit(X, y) for one in (noise, [[0.6, 0.4], [0.2, 0.8]]))
+    np.testing.assert_array_equal(named.predict_proba(X), by_place.predict_proba(X))
     joint = given_.log_joint(X[:5]) - np.log([0.1, 0.9])
     ratio = np.exp(joint[:, 1] - joint[:, 0]) * 9
     proba = given_.predict_proba(X[:5])
@@ -544,7 +549,7 @@ def test_verbose_reports_the_objective(iris, capsys):
         ({"class_prior": "flat"}, "class_prior='flat'.*'uniform'"),
         ({"class_prior": [0.5, 0.5]}, "each of the classes"),
         ({"class_prior": [0.5, 0.5, 0.5]}, "sum 1"),
-        ({"class_prior": {0: 0.5, 1: 0.5}}, r"the share of each of the classes \[0, 1, 2\]"),
+        ({"class_prior": {0: 0.5, 1: 0.5}}, r"each of the classes \[0, 1, 2\]"),
         ({"class_prior": {0: 0.5, 1: 0.5, 2: 0}}, "one positive probability"),
         ({"unlabeled_weight": 1.5}, "unlabeled_weight=1.5.*from 0 to 1"),
         ({"n_init": 0}, "n_init=0"),

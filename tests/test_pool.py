@@ -398,7 +398,7 @@ def test_a_safe_classifier_can_be_a_model_of_the_ensemble(data):
         ({"ridge": -1}, "ridge=-1"),
         ({"class_prior": "even"}, "class_prior='even'"),
         ({"class_prior": [0.5, 0.5]}, "one positive probability for each"),
-        ({"class_prior": {"a": 0.5, "b": 0.5}}, "a dict needs the share of each of the classes"),
+        ({"class_prior": {"a": 0.5, "b": 0.5}}, "a dict needs what it says of each of the classes"),
         ({"n_splits": 1}, "n_splits=1"),
         ({"time_budget": -1}, "time_budget=-1"),
     ],

@@ -314,3 +314,10 @@ def test_sets_say_where_labels_are_too_few(rng):
     assert set_rule(held_out(probs, code), 0.9).caution is None
     assert "fewer (5)" in set_rule(held_out(probs[:5], code[:5]), 0.9).caution
     assert rule.to_dict()["caution"] == rule.caution
+
+
+@pytest.mark.parametrize("coverage", [0, 1, -0.5, float("nan"), "0.9"])
+def test_a_coverage_that_cannot_be_is_refused_before_any_fit(coverage, monkeypatch):
+    monkeypatch.setattr("semigen.judgement.sets.compare", None)
+    with pytest.raises(ParameterError, match="coverage="):
+        semigen.set_rule("mixture", np.arange(8.0)[:, None], [0, 1] * 4, coverage)

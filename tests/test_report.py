@@ -525,3 +525,10 @@ def test_a_study_reads_columns_as_the_fit_does_and_does_not_say_so_again(table, 
     result = run("fit", "data.csv", "--target", "y", "--model", "mixture", "--study", "--as", "zip=category")
     assert read["advise"]["zip"] == read["forecast"]["zip"] == "category"
     assert "columns of X" not in shown(result)
+
+
+def test_labels_of_classes_that_the_model_does_not_know_are_refused(rng):
+    X, y = rng.normal(size=(30, 2)), np.arange(30) % 3
+    model = LogisticRegression().fit(X, np.minimum(y, 1))
+    with pytest.raises(LabelError, match=r"classes \[2\], which the estimator has not learned.*\[0, 1\]"):
+        semigen.report(model, X, y)

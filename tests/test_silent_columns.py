@@ -1,7 +1,10 @@
 """Columns without a value in the rows that count, as in a fit without unlabeled rows: they say nothing."""
 
+import warnings
+
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 import semigen
 from laws import fit_prior
@@ -101,3 +104,22 @@ def test_a_column_with_one_value_is_as_good_as_absent(shape, rng):
     y = np.where(LABELED, CODE, -1)
     alone, model = (semigen.MixtureClassifier(covariance=shape).fit(part, y) for part in (x, wide))
     np.testing.assert_allclose(model.predict_proba(wide), alone.predict_proba(x), atol=1e-9)
+
+
+def test_numbers_too_small_for_their_type_are_told_of(rng):
+    """In float32 squares of 1e-20 are 0: columns of such numbers cannot tell the classes."""
+    truth = np.arange(80) % 2
+    X = (rng.normal(size=(80, 3)) + 4.0 * truth[:, None]).astype(np.float32)
+    y = np.where(np.arange(80) < 20, truth, -1)
+    model = semigen.MixtureClassifier(covariance="diag", unlabeled_weight=1.0, calibrate=1.0)
+    wanted = clone(model).fit(X, y).predict(X)
+    small = X * np.array([1, 1e-20, 1], dtype=np.float32)
+    with pytest.warns(ColumnWarning, match=r"1 column.s. .counted from 0: 1. vary.*float32.*float64"):
+        clone(model).fit(small, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (
+            clone(model).fit(small.astype(np.float64), y).predict(small.astype(np.float64)) == wanted
+        ).all()
+        constant = np.column_stack([X, np.zeros(80), np.full(80, 1e-20), np.full(80, 5.0)]).astype(np.float32)
+        clone(model).fit(constant, y)

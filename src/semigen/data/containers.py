@@ -23,7 +23,7 @@ def as_matrix(y: Any) -> tuple[NDArray[Any], NDArray[Any]] | None:
             raise LabelError("y is a data frame without columns: give one of labels, or one per class.")
         if len(data.columns) == 1:
             return None
-        return plain_dtype(_objects(data.columns)), np.asarray(data.to_numpy())
+        return plain_dtype(objects(data.columns)), np.asarray(data.to_numpy())
     if data is not None:
         return None
     values = _as_array(y)
@@ -42,7 +42,7 @@ def _narwhal(y: Any) -> nw.DataFrame[Any] | nw.Series[Any] | None:
     return data if isinstance(data, nw.DataFrame | nw.Series) else None
 
 
-def _objects(items: Any) -> NDArray[Any]:
+def objects(items: Any) -> NDArray[Any]:
     """Make a one-dimensional object array, whatever its items are."""
     values = np.empty(len(items), dtype=object)
     values[:] = items
@@ -57,6 +57,8 @@ def _as_array(y: Any) -> NDArray[Any]:
         values = np.array(y.data, dtype=object)
         values[np.ma.getmaskarray(y)] = None
         return values
+    if hasattr(y, "to_pylist"):  # of pyarrow, where NumPy makes floats of integers beside nulls
+        y = y.to_pylist()
     try:
         of_pandas = hasattr(y, "isna") and not isinstance(y.dtype, np.dtype)
         values = np.asarray(y, dtype=object if of_pandas else None)  # else Int64 with NA becomes floats
@@ -67,7 +69,7 @@ def _as_array(y: Any) -> NDArray[Any]:
     if values.dtype.kind == "c":
         raise LabelError("y holds complex numbers. Complex data not supported")
     if isinstance(y, list | tuple) and values.ndim == 1:
-        return _objects(y)  # NumPy would make text of a NaN among texts, and a number of a bool among numbers
+        return objects(y)  # NumPy would make text of a NaN among texts, and a number of a bool among numbers
     return values.astype(object) if values.dtype.kind == "T" else values
 
 
@@ -78,7 +80,7 @@ def as_vector(y: Any, unlabeled: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         series = series.get_column(series.columns[0])
     if series is not None:
         missing = series.is_null().to_numpy().astype(bool)
-        values = _objects(series.to_list()) if missing.any() else np.asarray(series.to_numpy())
+        values = objects(series.to_list()) if missing.any() else np.asarray(series.to_numpy())
     else:
         values = _as_array(y)
         values = np.asarray(column_or_1d(values, warn=values.ndim == 2))

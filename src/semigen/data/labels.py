@@ -11,17 +11,20 @@ The matrix is stored as a table of distinct rows and one index per row: n hard l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
+from narwhals.dependencies import is_pandas_dataframe, is_pandas_series
 from numpy.typing import ArrayLike, NDArray
 
 from semigen.common.notices import warn
-from semigen.data.containers import as_matrix, as_vector, plain_dtype
+from semigen.data.containers import as_matrix, as_vector, objects, plain_dtype
 from semigen.data.spelling import warn_of_names
-from semigen.exceptions import LabelError, LabelWarning
+from semigen.exceptions import LabelError, LabelWarning, ParameterError
 
 UNLABELED_PATTERN = 0
 _FEW_FRACTIONS = 4  # from 0 to 1 may be grades; more look like probabilities
@@ -133,8 +136,8 @@ def encode(
     Warns
     -----
     LabelWarning
-        If numbers look like probabilities; a ``ClassNameWarning`` if names of classes look like "no label"
-        (``"nan"``, ``"?"``), or differ only by spaces or case.
+        If numbers look like probabilities, or -2 is a class beside the marker -1; a ``ClassNameWarning`` if
+        names of classes look like "no label" (``"nan"``, ``"?"``), or differ only by spaces or case.
     """
     if y is None:
         raise LabelError("requires y to be passed, but the target y is None")
@@ -159,6 +162,7 @@ def encode(
         if classes.size < 2:
             raise LabelError(_too_few_classes(classes, mask.size, n_unlabeled, unlabeled))
         warn_of_names(classes, np.bincount(code, minlength=len(classes)))
+        _warn_of_marker(classes, n_unlabeled, unlabeled)
     elif found.size:
         code = _positions(found, classes)[code]
     log_table = np.full((classes.size + 1, classes.size), -np.inf)
@@ -229,6 +233,44 @@ def class_columns(values: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int
     return np.array([position.get(value, -1) for value in values.tolist()], dtype=np.intp)
 
 
+def in_class_order(parameter: str, value: Any, classes: NDArray[Any]) -> Any:
+    """What a parameter says of each class, in the order of ``classes``, if it names them.
+
+    Classes are named by a dict, the index of a pandas series (``value_counts`` sorts by frequency) or both
+    axes of a pandas frame. Anything else, also a series or a frame numbered from 0, is taken as it is.
+
+    Raises
+    ------
+    ParameterError
+        If the names are not those of the classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semigen.data.labels import in_class_order
+    >>> in_class_order("class_prior", {"b": 0.9, "a": 0.1}, np.array(["a", "b"])).tolist()
+    [0.1, 0.9]
+    """
+    if isinstance(value, Mapping):
+        names, values = [list(value)], objects(list(value.values()))
+    elif is_pandas_series(value) or is_pandas_dataframe(value):
+        names, values = [axis.tolist() for axis in value.axes], value.to_numpy()
+    else:
+        return value
+    known, kind = classes.tolist(), type(value).__name__
+    numbered = not isinstance(value, Mapping) and all(one == list(range(len(one))) for one in names)
+    if numbered and set(names[0]) != set(known):
+        return value
+    for axis, given in enumerate(names):
+        if len(given) != len(known) or set(given) != set(known):
+            raise ParameterError(
+                f"{parameter} is a {kind} that names {given!r:.200}: a {kind} needs what it says of each of "
+                f"the classes {known!r:.200}, and of nothing else."
+            )
+        values = values.take([given.index(name) for name in known], axis)
+    return values
+
+
 def refuse_rows(where: str, bad: ArrayLike, what: str, cure: str) -> None:
     """Raise if some rows are ``bad``, naming the first of them and the cure."""
     rows = np.flatnonzero(bad)
@@ -253,6 +295,17 @@ def _refuse_unusable(labeled: NDArray[Any]) -> None:
         warn(
             f"y has {n_distinct} distinct numbers from 0 to 1, and each is taken for a class. If they are "
             "probabilities of a class, pass a matrix with one column per class.",
+            LabelWarning,
+        )
+
+
+def _warn_of_marker(classes: NDArray[Any], n_unlabeled: int, unlabeled: Any) -> None:
+    """Warn where -1 marks unlabeled rows and -2 is a class, as on a scale from -2 to 2."""
+    marked = isinstance(unlabeled, Real) and unlabeled == -1
+    if marked and n_unlabeled and classes.dtype.kind in "if" and -2 in classes:
+        warn(
+            f"y has the class -2, and {n_unlabeled:,} row(s) are unlabeled (-1, None, NaN or NA): if -1 is a "
+            "class, too, say unlabeled=None and mark unlabeled rows with None or NaN.",
             LabelWarning,
         )
 

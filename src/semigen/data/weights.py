@@ -75,11 +75,12 @@ def read_labels(
     Warns
     -----
     LabelWarning
-        If a class that has a labeled row or more weighs less than one row, y has the index of X in another
-        order, or X has a column of the name of y.
+        If a class that has a labeled row or more weighs less than one row, y or the weights have the index of
+        X in another order, or X has a column of the name of y.
     """
     _warn_of_target(X, y)
-    _warn_of_order(X, y)
+    _warn_of_order(X, y, "y", "labels")
+    _warn_of_order(X, sample_weight, "sample_weight", "weights")
     weight = check_weights(sample_weight, count_rows(X))
     labels = encode(y, unlabeled, counted=weight > 0, classes=classes)
     if sample_weight is not None and not isinstance(y, Labels):
@@ -98,18 +99,18 @@ def _warn_of_target(X: Any, y: Any) -> None:
         )
 
 
-def _warn_of_order(X: Any, y: Any) -> None:
-    """Warn if X and y of pandas have the same index in another order: labels are taken by position."""
-    if not is_pandas_dataframe(X) or not (is_pandas_series(y) or is_pandas_dataframe(y)):
+def _warn_of_order(X: Any, given: Any, name: str, what: str) -> None:
+    """Warn if what is given for each row of X has its index in another order: it is taken by position."""
+    if not is_pandas_dataframe(X) or not (is_pandas_series(given) or is_pandas_dataframe(given)):
         return
-    ours, theirs = X.index, y.index
+    ours, theirs = X.index, given.index
     if len(ours) != len(theirs) or ours.equals(theirs) or not ours.is_unique or not theirs.isin(ours).all():
         return
     row = int((ours != theirs).argmax())
     warn(
-        f"y has the index of X in another order (row {row} is {ours[row]!s:.40} in X and {theirs[row]!s:.40} "
-        "in y), and labels are taken by position. Pass y.loc[X.index] if the index says which belong "
-        "together, and y.to_numpy() if it does not.",
+        f"{name} has the index of X in another order (row {row} is {ours[row]!s:.40} in X and "
+        f"{theirs[row]!s:.40} in {name}), and {what} are taken by position. Pass {name}.loc[X.index] if the "
+        f"index says which belong together, and {name}.to_numpy() if it does not.",
         LabelWarning,
     )
 

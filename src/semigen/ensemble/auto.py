@@ -83,8 +83,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         The class shares that predictions assume. "shared": labeled rows were drawn as all rows are, so their
         counts say how frequent the classes are; a few uneven ones only a little. "unlabeled": the labeled
         rows were chosen by their class, so that their counts say nothing, and the shares are learned from the
-        unlabeled rows. "uniform": all classes are equally frequent. An array (in the order of ``classes_``)
-        or dict: known shares. See :class:`semigen.PoolClassifier`.
+        unlabeled rows. "uniform": all classes are equally frequent. An array (in the order of ``classes_``),
+        a dict or a series of pandas (by class): known shares. See :class:`semigen.PoolClassifier`.
     time_budget : float or None, default=None
         Seconds for a fit and for predicting its rows, roughly: mixtures, folds and models that cannot be
         finished in time are left out, and ``explanation_`` says so. Results then depend on the speed of the

@@ -25,7 +25,7 @@ from semigen.ensemble.held_out import HeldOut, log_evidence, pooled, shares_of_r
 from semigen.ensemble.training import Part, Training, held_out_fold, join_folds, read_form
 from semigen.ensemble.uncertainty import Ensemble, UncertainEnsemble
 from semigen.estimators.adapters import class_log_proba, prior_of, takes_unlabeled
-from semigen.estimators.base import TableClassifier
+from semigen.estimators.base import TableClassifier, take_attributes
 from semigen.evaluation.splits import held_out_folds
 from semigen.exceptions import ParameterError
 from semigen.mixture.checkpoints import at_once
@@ -99,8 +99,8 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
         a few labels drawn at random can be two of one class and eight of another although the classes are
         equally frequent). "unlabeled": of the unlabeled rows, whatever the shares of the labeled ones are; by
         EM on the ensemble's probabilities (Saerens, Latinne & Decaestecker 2002, *Neural Computation* 14:21).
-        "uniform": all equal. An array (in the order of ``classes_``) or dict: p(k). The weights are learned
-        under "shared", because held-out rows are labeled ones.
+        "uniform": all equal. An array (in the order of ``classes_``), dict or series (by class): p(k). The
+        weights are learned under "shared", because held-out rows are labeled ones.
     n_splits : int, default=5
         Folds. With many labels only as many of them are held out as have a thousand rows, two or more, or
         the two halves of one.
@@ -274,9 +274,7 @@ class PoolClassifier(UncertainEnsemble, TableClassifier, MetaEstimatorMixin, Bas
         self.reweight(dict(zip(self.estimators_, found.tolist(), strict=True)))
         self.assume_prior(prior, X, labels, weight)
         first = next(iter(self.estimators_.values()))
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(first, name):
-                setattr(self, name, getattr(first, name))
+        take_attributes(self, first, ("n_features_in_", "feature_names_in_"))
         return self
 
     def assume_prior(self, prior: ClassPrior, X: Any, labels: Labels, weight: Array) -> None:

@@ -21,7 +21,7 @@ from semigen.comparison import Comparison, cross_validate, judge
 from semigen.comparison.one_standard_error import Excess, excess_losses, first_close
 from semigen.data.labels import Labels, encode
 from semigen.em.pessimistic import Pessimistic
-from semigen.estimators.base import TableClassifier
+from semigen.estimators.base import TableClassifier, take_attributes
 from semigen.evaluation.splits import count_testable
 from semigen.exceptions import ConvergenceWarning, ParameterError
 from semigen.mixture.pessimistic import fit_pessimistic
@@ -187,6 +187,7 @@ class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         self
         """
         weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
+        take_attributes(self, None, ("gain_", "gap_", "pessimistic_labels_"))  # those of a fit before
         self.path_: tuple[PathPoint, ...] = ()
         self.comparison_: Comparison | None = None
         if self.pessimistic:
@@ -194,9 +195,7 @@ class SafeClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         else:
             self._fit_chosen(X, y, weighted, Steps(self.verbose, progress))
         self.classes_ = self.estimator_.classes_
-        for name in ("n_features_in_", "feature_names_in_", "schema_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
+        take_attributes(self, self.estimator_, ("n_features_in_", "feature_names_in_", "schema_"))
         return self
 
     def _fit_chosen(self, X: Any, y: Any, weighted: dict[str, Any], steps: Steps) -> None:

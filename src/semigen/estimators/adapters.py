@@ -42,15 +42,19 @@ def takes_unlabeled(model: Any) -> bool:
 def fit_classifier(model: Any, X: Any, labels: Labels, weight: Array) -> Any:
     """Fit a classifier on the rows that it can use.
 
-    A semi-supervised one gets all rows; any other the labeled rows, one with soft labels or candidates once
-    for each possible class, weighted by its probability. Classifiers that know no ``Labels`` or markers learn
-    the numbers of the classes, 0 … K-1, because they do not take every type of class.
+    A semi-supervised one gets all rows of positive weight; any other the labeled ones, one with soft labels
+    or candidates once for each possible class, weighted by its probability. Classifiers that know no
+    ``Labels`` or markers learn the numbers of the classes, 0 … K-1, because they do not take every type of
+    class.
 
     Raises
     ------
     ParameterError
         If rows are weighted and the classifier takes no weights.
     """
+    if not weight.all():  # what takes no weights would learn from rows that do not count
+        counted = np.flatnonzero(weight)
+        X, labels, weight = take_rows(X, counted), labels.take(counted), weight[counted]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # one that has not converged is used as it is
         warnings.filterwarnings("ignore", TOO_MANY, UserWarning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,15 @@ from semigen.evaluation.metrics import accuracy_score
 from semigen.exceptions import LabelWarning
 
 Array = NDArray[np.float64]
+
+
+def take_attributes(model: Any, inner: Any, names: Sequence[str]) -> None:
+    """Give ``model`` fitted attributes of the one inside it; those that it lacks go, as of an earlier fit."""
+    for name in names:
+        if hasattr(inner, name):
+            setattr(model, name, getattr(inner, name))
+        elif name in vars(model):
+            delattr(model, name)
 
 
 class TableInput:

@@ -157,9 +157,7 @@ def set_rule(held_out: HeldOutProbabilities, coverage: float = 0.9, *, by_class:
     >>> rule.sets([[0.7, 0.3], [0.52, 0.48]]).tolist()
     [[True, False], [False, False]]
     """
-    alpha = 1 - real("coverage", coverage, minimum=0, maximum=MOST_COVERAGE)
-    if coverage == 0:
-        raise ParameterError("coverage=0: give a share of rows above 0, such as 0.9.")
+    alpha = 1 - share_to_cover(coverage)
     code, weight, probs = held_out.code, held_out.weight, held_out.probabilities
     if not weight.any():
         raise ParameterError("there is no held-out row to learn prediction sets from.")
@@ -172,6 +170,14 @@ def set_rule(held_out: HeldOutProbabilities, coverage: float = 0.9, *, by_class:
         found.append(_threshold(of_true[mine], weight[mine], expected, weight, alpha))
     thresholds, n_rows, n_assumed = (np.broadcast_to(value, n_classes) for value in zip(*found, strict=True))
     return SetRule(held_out.classes, float(coverage), by_class, thresholds, n_rows, n_assumed)
+
+
+def share_to_cover(coverage: float) -> float:
+    """``coverage``, above 0 and at most ``MOST_COVERAGE``, or a ParameterError."""
+    share = real("coverage", coverage, minimum=0, maximum=MOST_COVERAGE)
+    if share == 0:
+        raise ParameterError("coverage=0: give a share of rows above 0, such as 0.9.")
+    return share
 
 
 def _threshold(

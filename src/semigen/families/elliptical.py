@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.arrays.pieces import Indices, chunks
+from semigen.common.notices import warn
 from semigen.data.blocks import Block, Blocks, Engine, Missing
-from semigen.exceptions import ColumnError
+from semigen.exceptions import ColumnError, ColumnWarning
 from semigen.families.covariance import Covariance, as_covariance
 from semigen.families.covariance.base import WITHIN, LocationShape, Moments, NormalInverseWishart, ScatterWalk
 from semigen.families.covariance.missing import MissingWalk
@@ -64,6 +65,7 @@ class Elliptical(Family):
         refuse_overflow(data, engine, ~(variance < largest))
         rounding = 10 * np.finfo(data.dtype).eps * np.abs(center)
         constant = np.sqrt(variance) <= np.maximum(rounding, np.sqrt(smallest))
+        warn_of_small(data, constant & (np.sqrt(variance) > rounding))
         scale = np.where(constant, 1.0, np.sqrt(variance))
         n_varying = int((~constant).sum())
         strength = self.covariance.default_shrinkage(n_varying) if shrinkage is None else shrinkage
@@ -318,6 +320,18 @@ def _class_sums(center: Array, bounds: Bounds | None, block: Block) -> tuple[Arr
 def largest_sizes(block: Block) -> Array:
     """Largest absolute value of each column of a block, (D,)."""
     return np.asarray(np.fmax.reduce(np.abs(block.x[block.rows]), axis=0))
+
+
+def warn_of_small(data: Blocks, small: NDArray[np.bool_]) -> None:
+    """Warn if there are ``small`` columns (D,), which vary although their squares do not."""
+    if small.any():
+        where = ", ".join(map(str, np.flatnonzero(small)[:5].tolist()))
+        warn(
+            f"{int(small.sum())} column(s) (counted from 0: {where}) vary by less than "
+            f"{np.sqrt(VARIANCE_RANGE[data.dtype][0]):.1g}, too little for squares in {data.dtype}, and are "
+            "taken for constant: multiply them by a large number, or pass float64.",
+            ColumnWarning,
+        )
 
 
 def refuse_overflow(data: Blocks, engine: Engine, wild: NDArray[np.bool_]) -> None:

@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from semigen.columns import ReadTable, missing_columns
 from semigen.em import Data, ThreadEngine, fit, log_joint
 from semigen.judgement.diagnostics import Gain, Half
+from semigen.representation.plain import ROUNDING
 from semigen.representation.starts import Start
 
 Array = NDArray[np.float64]
@@ -66,6 +67,7 @@ def form(table: ReadTable) -> tuple[float, float, float]:
     tails = 0.0
     if is_number.any():
         numbers = x[:, is_number]
-        z = (numbers - np.nanmean(numbers, axis=0)) / np.maximum(np.nanstd(numbers, axis=0), 1e-9)
+        mean, spread = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0)
+        z = (numbers - mean) / np.where(spread > ROUNDING * np.abs(mean), spread, np.inf)
         tails = float(np.arcsinh(np.nanmean(z**4, axis=0) - 3).mean())
     return float(is_number.mean()), float(np.mean(repeated)), tails

@@ -115,7 +115,7 @@ def compare(
     ...
     """
     models = {
-        name: PartlyLabeledClassifier(_classifier(name, one, unlabeled), unlabeled)
+        name: PartlyLabeledClassifier(as_classifier(name, one, unlabeled), unlabeled)
         for name, one in _named(estimators).items()
     }
     labels = encode(y, unlabeled)
@@ -173,7 +173,16 @@ def named_model(name: str, *, kinds: Any = None, unlabeled: Any = -1) -> BaseEst
     raise ParameterError(f"there is no model {name!r}: use {listing(known, most=len(known))}.")
 
 
-def _classifier(name: str, one: Any, unlabeled: Any) -> Any:
+def as_classifier(name: str, one: Any, unlabeled: Any) -> Any:
+    """A classifier with probabilities, or that of a name (:func:`named_model`).
+
+    Raises
+    ------
+    ParameterError
+        If it is neither, or ``name`` is no text.
+    """
+    if not isinstance(name, str):
+        raise ParameterError(f"estimators has the name {name!r}: names are text.")
     if isinstance(one, str):
         return named_model(one, unlabeled=unlabeled)
     if isinstance(one, type) or not hasattr(one, "predict_proba"):

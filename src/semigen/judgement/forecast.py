@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
-from semigen.common.checks import integer
+from semigen.common.checks import integer, real
 from semigen.common.progress import Progress
 from semigen.common.text import Printed
 from semigen.common.threads import map_threads
@@ -24,6 +24,7 @@ from semigen.estimators.adapters import class_proba, fit_classifier
 from semigen.evaluation.intervals import CONFIDENCE, Estimate, of_share
 from semigen.evaluation.splits import count_testable, stratified_folds
 from semigen.exceptions import LabelError, ParameterError
+from semigen.judgement.comparing import as_classifier
 from semigen.judgement.crossovers import Crossover, Elsewhere, crossover, in_words, with_more_labels
 from semigen.judgement.curves import Posterior, measure, power_laws, zero_line
 from semigen.mixture import MixtureClassifier
@@ -105,9 +106,8 @@ class Forecast(Printed):
         ParameterError
             If there is no such model, or ``times`` is below 1.
         """
-        if not times >= 1:
-            raise ParameterError(f"times={times!r}: give 1 or more.")
-        return self.posterior.gain(self._place(name), np.log(times))
+        place = self._place(name)
+        return self.posterior.gain(place, np.log(real("times", times, minimum=1)))
 
     def at(self, name: str, n_labels: float) -> Estimate:
         """The expected error of a model with so many labels, and its 95 % interval.
@@ -118,9 +118,7 @@ class Forecast(Printed):
             If there is no such model, or ``n_labels`` is below 1.
         """
         place = self._place(name)
-        if not n_labels >= 1:
-            raise ParameterError(f"n_labels={n_labels!r}: give 1 or more.")
-        return self.posterior.error(place, np.log(n_labels / self.n_labeled))
+        return self.posterior.error(place, np.log(real("n_labels", n_labels, minimum=1) / self.n_labeled))
 
     def _place(self, name: str) -> int:
         names = [one.name for one in self.curves]
@@ -227,8 +225,9 @@ def forecast(
     y : array-like of shape (n,)
         Labels with markers. Rows with soft or candidate labels are not used.
     estimators : mapping of str to classifier, optional
-        None: a mixture (generative), a logistic regression on the labeled rows (discriminative), and one on
-        mixture features of all rows (hybrid).
+        With ``predict_proba``, or names as :func:`semigen.compare` knows them. None: a
+        mixture (generative), a logistic regression on the labeled rows (discriminative), and one on mixture
+        features of all rows (hybrid).
     n_splits, n_repeats : int
         Folds, and how many times rows are dealt into them.
     unlabeled : scalar or None, default=-1
@@ -246,9 +245,10 @@ def forecast(
     Raises
     ------
     LabelError
-        If fewer than 10 labeled rows can be held out.
+        If fewer than 10 labeled rows can be held out, or all certain labels are of one class.
     ParameterError
-        If ``estimators`` is no mapping of names to classifiers.
+        If ``estimators`` is no mapping of names to classifiers with probabilities, or ``n_splits``
+        is below 2.
 
     Notes
     -----
@@ -269,7 +269,18 @@ def forecast(
     With 30 labels the ... model is expected to be the best: error ...
     """
     integer("n_repeats", n_repeats, minimum=1)
+    integer("n_splits", n_splits, minimum=2)
+    if estimators is not None:
+        if not isinstance(estimators, Mapping) or not estimators:
+            raise ParameterError("estimators is no dict from names to classifiers: give one, or None.")
+        estimators = {name: as_classifier(name, one, unlabeled=None) for name, one in estimators.items()}
     labels = encode(y, unlabeled)
+    certain = np.unique(labels.hard[labels.hard >= 0])
+    if len(certain) == 1:
+        raise LabelError(
+            f"only rows of {labels.classes.tolist()[certain[0]]!r} have one certain label: label rows of "
+            "another class, too."
+        )
     n_tested = count_testable(labels.hard)
     if n_tested < LEAST_TESTED:
         raise LabelError(
@@ -280,8 +291,6 @@ def forecast(
     X, labels = take_rows(X, rows), labels.take(rows)
     by_default = estimators is None
     estimators = default_models(X) if estimators is None else estimators
-    if not isinstance(estimators, Mapping) or not estimators:
-        raise ParameterError("estimators is no dict from names to classifiers: give one, or None.")
     has_ensemble = by_default or any(isinstance(one, AutoClassifier) for one in estimators.values())
     names, sizes, errors = measured_curves(
         X, labels, estimators, min(n_splits, n_tested), n_repeats, random_state, n_jobs, progress

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from semigen.common.progress import Progress
 from semigen.data.labels import encode
-from semigen.evaluation.conformal import HeldOutProbabilities, SetRule
+from semigen.evaluation.conformal import HeldOutProbabilities, SetRule, share_to_cover
 from semigen.evaluation.conformal import set_rule as rule_of
 from semigen.exceptions import ParameterError
 from semigen.judgement.comparing import compare
@@ -78,6 +78,7 @@ def set_rule(
     >>> rule.sets(mixture.predict_proba(data.X[:2])).shape
     (2, 2)
     """
+    share_to_cover(coverage)  # before any fit
     compared = compare(
         [estimator],
         X,

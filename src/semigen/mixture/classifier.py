@@ -85,16 +85,16 @@ class MixtureClassifier(OnlineMixture, FittedMixture, TableClassifier, BaseEstim
     class_prior : {"shared", "unlabeled", "uniform"}, array (K,) or dict {class: share}, default="shared"
         p(y). "shared": learned from both parts. "unlabeled": the unlabeled rows have class proportions of
         their own, learned from them and used to predict; the labeled rows' proportions say nothing about
-        them. "uniform", or an array (in the order of ``classes_``) or dict: fixed.
+        them. "uniform", or an array (in the order of ``classes_``), dict or series (by class): fixed.
     calibrate : "auto" or float, default="auto"
         How sure ``predict_proba`` is. A number: the power of the model's posterior; 1 is its own, which is
         mostly too sure. "auto": p(class | x) ∝ π p(x | class)^a, where π are the class shares that the labels
         suggest (with ``class_prior`` other than "shared" the model's), averaged over powers a as probable as
         labeled rows left out make them. ``log_joint`` and densities do not depend on it.
     label_noise : array of shape (K, K), "estimate" or None, default=None
-        T[k, j] = p(label j | true class k) where labels may be wrong, in the order of ``classes_``; rows sum
-        to 1. "estimate" learns T, from 0.9 on the diagonal, with a prior that counts as ten labels of each
-        class, nine of them right. None: every label is right.
+        T[k, j] = p(label j | true class k) where labels may be wrong, in the order of ``classes_`` (a frame
+        of pandas: by its names); rows sum to 1. "estimate" learns T, from 0.9 on the diagonal, with a prior
+        that counts as ten labels of each class, nine of them right. None: every label is right.
     label_mechanism : {"entropy"} or None, default=None
         Why labels are missing. None: completely at random. "entropy": whether a row is unlabeled depends on
         the uncertainty of its class, P(unlabeled | x) = logistic(ξ₀ + ξ₁ log(H + 10⁻⁴)) with H the entropy

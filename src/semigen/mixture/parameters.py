@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semigen.common.checks import integer, real
+from semigen.data.labels import in_class_order
 from semigen.em import ClassPrior, LabelNoise, as_acceleration, as_engine
 from semigen.exceptions import ParameterError
 from semigen.families import Family
@@ -73,16 +74,9 @@ def class_prior(value: Any, classes: Classes) -> ClassPrior:
             return ClassPrior("fixed", np.full(len(classes), 1.0 / len(classes)))
         raise ParameterError(
             f"class_prior={value!r} is not known: use 'shared', 'unlabeled', 'uniform', or {len(classes)} "
-            "probabilities as an array or as a dict by class."
+            "probabilities as an array, or by class as a dict or a series."
         )
-    given = value
-    if isinstance(value, Mapping):
-        if value.keys() != set(classes.tolist()):
-            raise ParameterError(
-                f"class_prior={value!r}: a dict needs the share of each of the classes {classes.tolist()!r}, "
-                "and of nothing else."
-            )
-        given = [value[label] for label in classes.tolist()]
+    given = in_class_order("class_prior", value, classes)
     try:
         values = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):  # names
@@ -109,8 +103,9 @@ def label_noise(value: Any, classes: Classes) -> LabelNoise | None:
             )
         wrong = (1.0 - LIKELY_RIGHT) / (n_classes - 1)
         return LabelNoise(np.where(np.eye(n_classes) > 0, LIKELY_RIGHT, wrong), estimated=True)
+    given = in_class_order("label_noise", value, classes)
     try:
-        matrix = np.asarray(value, dtype=np.float64)
+        matrix = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ParameterError(f"label_noise is no {n_classes} × {n_classes} array: {error}.") from error
     if matrix.shape != (n_classes, n_classes) or not (np.isfinite(matrix).all() and (matrix >= 0).all()):

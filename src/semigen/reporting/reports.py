@@ -172,7 +172,7 @@ def report(
     Raises
     ------
     LabelError
-        If X, y and ids are not of one length.
+        If X, y and ids are not of one length, or y has classes that the estimator has not learned.
     NotFittedError
         If the estimator is not fitted.
     MissingExtraError
@@ -196,6 +196,13 @@ def report(
     labels, weight = read_labels(y, unlabeled, sample_weight, X)
     if ids is not None and len(ids) != n_rows:
         raise LabelError(f"ids has {len(ids)} values, but X has {n_rows} rows: give one per row.")
+    known = np.asarray(estimator.classes_)
+    strange = labels.classes[class_columns(labels.classes, known) < 0]
+    if strange.size:
+        raise LabelError(
+            f"y has the classes {strange.tolist()!r:.200}, which the estimator has not learned: its classes "
+            f"are {known.tolist()!r:.200}. Fit it to these labels, or mark such rows as unlabeled."
+        )
     n_unlabeled = int((~labels.is_labeled & (weight > 0)).sum())
     comparison, pair, verdict, used = _judged(estimator, X, y, labels, sample_weight, unlabeled, n_unlabeled)
     read = estimator.read(X) if hasattr(estimator, "read") else X

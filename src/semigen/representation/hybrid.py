@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from semigen.data.rows import by_blocks, take_rows
 from semigen.data.weights import read_labels
 from semigen.estimators.adapters import class_log_proba, class_proba, fit_classifier, takes_unlabeled, without
-from semigen.estimators.base import TableClassifier
+from semigen.estimators.base import TableClassifier, take_attributes
 from semigen.estimators.classifiers import RidgeLogistic
 from semigen.evaluation.splits import held_out_folds
 from semigen.representation.mixtures import MixtureEnsembleFeatures
@@ -81,13 +81,16 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         y : array-like of shape (n,) or (n, K), or Labels
             Labels with markers, or label probabilities.
         sample_weight : array-like of shape (n,) or None
-            Weights of the labeled rows.
+            Weights of the labeled rows. A row of weight 0 is left out altogether.
 
         Returns
         -------
         self
         """
         labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
+        if not weight.all():
+            counted = np.flatnonzero(weight)
+            X, labels, weight = take_rows(X, counted), labels.take(counted), weight[counted]
         representation = MixtureEnsembleFeatures() if self.representation is None else self.representation
         learns_labels = _learns_labels(representation)
         if learns_labels:
@@ -98,7 +101,7 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
         classifier = RidgeLogistic(10.0) if self.classifier is None else self.classifier
         rows = np.arange(len(weight))
         if not takes_unlabeled(classifier):
-            rows = np.flatnonzero(labels.is_labeled & (weight > 0))
+            rows = np.flatnonzero(labels.is_labeled)
         features = self._features(X if len(rows) == len(weight) else take_rows(X, rows))
         if learns_labels:
             for fold in held_out_folds(labels, weight, _FOLDS, 0):
@@ -107,9 +110,7 @@ class HybridClassifier(TableClassifier, MetaEstimatorMixin, BaseEstimator):
                 features[np.searchsorted(rows, fold)] = unseen
         labels, weight = labels.take(rows), weight[rows]
         self.classifier_ = fit_classifier(clone(classifier), features, labels, weight)
-        for name in ("n_features_in_", "feature_names_in_", "schema_"):
-            if hasattr(self.representation_, name):
-                setattr(self, name, getattr(self.representation_, name))
+        take_attributes(self, self.representation_, ("n_features_in_", "feature_names_in_", "schema_"))
         return self
 
     def predict_proba(self, X: Any) -> Array:

@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 
 CLIP = 4.0
 """Standardized numbers are clipped here, so that an outlier has limited influence."""
+ROUNDING = 1e-12
+"""Standard deviation of a column over its mean up to which it is constant, whatever its unit."""
 RARE = 0.01
 """A column with a larger share of missing values gets an indicator column that says where they are."""
 FEWEST_PIXELS = 16
@@ -135,7 +137,7 @@ class PlainColumns(TableInput, TransformerMixin, BaseEstimator, auto_wrap_output
         if wild.any():
             with self.schema_.naming():
                 refuse_overflow(Data.unlabeled(matrix.astype(np.float64)), ThreadEngine(n_threads=1), wild)
-        spread = np.where(spread > 1e-12 * (1 + np.abs(self.center_)), spread, 1.0)
+        spread = np.where(spread > ROUNDING * np.abs(self.center_), spread, 1.0)
         self.scale_ = self._shared(spread)
         self.scores_ = NormalScores.of(values) if self.gaussian else None
         self.frequencies_ = tuple(

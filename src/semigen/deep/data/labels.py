@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semigen.data.labels import Labels, labeled_examples
+from semigen.data.labels import Labels, in_class_order, labeled_examples
 from semigen.data.weights import estimated_shares
 from semigen.exceptions import ParameterError
 
@@ -67,10 +67,11 @@ def class_prior(value: Any, split: Split) -> Array:
         return estimated_shares(counts.astype(np.float64))
     if isinstance(value, str) and value == "uniform":
         return np.full(n_classes, 1.0 / n_classes)
-    prior = np.asarray(value, dtype=np.float64) if not isinstance(value, str) else np.empty(0)
+    given = np.empty(0) if isinstance(value, str) else in_class_order("class_prior", value, split.classes)
+    prior = np.asarray(given, dtype=np.float64)
     if prior.shape != (n_classes,) or not (prior > 0).all() or abs(prior.sum() - 1) > 1e-6:
         raise ParameterError(
-            f"class_prior={value!r}: use 'labeled', 'uniform', or an array of {n_classes} positive "
-            f"probabilities in the order {split.classes.tolist()!r}."
+            f"class_prior={value!r}: use 'labeled', 'uniform', or {n_classes} positive probabilities with "
+            f"sum 1, as a dict by class or as an array in the order {split.classes.tolist()!r}."
         )
     return prior

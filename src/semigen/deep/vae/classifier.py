@@ -61,7 +61,7 @@ class VAEClassifier(VAEEstimator, DeepClassifier, Generation, TransformerMixin, 
         counts λ times that of the labeled rows, so that rows that are alike have one class. With
         ``VAEFeatures`` beneath, rows are alike in the columns that these see. "auto": the way that calls most
         held-out labels right, if that is more than half of what chance leaves. "labels": none.
-    class_prior : {"labeled", "uniform"} or array of shape (K,), default="labeled"
+    class_prior : {"labeled", "uniform"}, array (K,) or dict {class: share}, default="labeled"
         p(y). "labeled": the class shares that the labeled rows suggest
         (:func:`semigen.data.weights.estimated_shares`: nearly even ones where a few labels are uneven).
     unlabeled_weight : "auto" or float in [0, 1], default="auto"
