@@ -45,10 +45,9 @@ def main() -> None:
     judged = verdicts.judge(rows)
     verdicts.save(judged)
     known = [one for one in verdicts.judge(rows, group="seed") if one.kind == "design"]
-    fresh = {group: verdicts.judge(rows, group, cases.FRESH_SEEDS) for group in ("name", "seed")}
     seen_by_nobody = bank.read(BOOK)
     book = verdicts.judge_as_it_is(seen_by_nobody) if seen_by_nobody else []
-    page = report.page(judged, known, fresh, book)
+    page = report.page(judged, known, book)
     print(page)
     (bank.RESULTS / "results.md").write_text(page, encoding="utf-8")
 

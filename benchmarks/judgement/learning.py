@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.accuracy import packages
 from benchmarks.accuracy.learning import RELATIVES
+from benchmarks.judgement.cases import FRESH_SEEDS
 from semigen.judgement.prior import LINE, LOG_LABELS, REPEATED, Harm, apart, calibrated, evidence
 
 Array = NDArray[np.float64]
@@ -103,8 +104,8 @@ class Lines:
         return np.abs(self.z) > CLEAR
 
 
-def lines(rows: Sequence[dict[str, str]], group: str = "name", fresh: Collection[int] = ()) -> Lines:
-    """All cases, in groups by a column; designs of the fresh seeds are not learned from."""
+def lines(rows: Sequence[dict[str, str]], group: str = "name") -> Lines:
+    """All cases, in groups by a column."""
     columns = list(rows[0])
     names = tuple(columns[columns.index(FIRST_SIGN) + 1 :])
     return Lines(
@@ -113,13 +114,13 @@ def lines(rows: Sequence[dict[str, str]], group: str = "name", fresh: Collection
         np.array([[float(row[name]) for name in names] for row in rows]),
         np.array([row[group] for row in rows]),
         *outcomes(rows),
-        np.array([_is_known(row, fresh) for row in rows]),
+        np.array([_is_known(row) for row in rows]),
     )
 
 
-def _is_known(row: dict[str, str], fresh: Collection[int]) -> bool:
+def _is_known(row: dict[str, str]) -> bool:
     if row["kind"] == "design":
-        return int(row["seed"]) not in fresh
+        return int(row["seed"]) not in FRESH_SEEDS
     return row["name"] not in packages.JUDGED_ONLY | packages.FRESH
 
 

@@ -30,10 +30,9 @@ ODDS = (
 BINS = (0.0, 0.1, 0.25, 0.4, 0.6, 0.75, 0.9, 1.0)
 HEAD = ["cases", "n", "decided", "right", "plain CV right", "plain CV, as many decided, right"]
 Cases = Sequence[Judged]
-_FRESH = {"name": "by a prior without the design", "seed": "by a prior that knows earlier draws of it"}
 
 
-def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases], book: Cases) -> str:
+def page(cases: Cases, known: Cases, book: Cases) -> str:
     """All tables in Markdown.
 
     Parameters
@@ -41,8 +40,6 @@ def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases], book: Cases) ->
     cases : sequence of Judged
     known : sequence of Judged
         Designs, judged by a prior that knows other draws of them.
-    fresh : mapping {"name" or "seed": sequence of Judged}
-        Judged by priors that have seen none of the fresh draws: without the design, and with other draws.
     book : sequence of Judged
         Sets of the SSL book, by the prior of the package.
     """
@@ -53,8 +50,11 @@ def page(cases: Cases, known: Cases, fresh: Mapping[str, Cases], book: Cases) ->
     others = [*unseen, *chosen_last]
     from_packages = [one for one in from_packages if one not in others]
     parts = ["# Judgement", "", _INTRODUCTION, "", "## Designs", "", _verdicts(designs), ""]
-    for group, title in _FRESH.items():
-        drawn = [one for one in fresh[group] if one.kind == "design" and one.seed in FRESH_SEEDS]
+    for title, all_draws in (
+        ("by a prior without the design", designs),
+        ("by a prior that knows earlier draws of it", known),
+    ):
+        drawn = [one for one in all_draws if one.seed in FRESH_SEEDS]
         if drawn:
             parts += [
                 f"## Designs, fresh draws, {title}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,7 +95,7 @@ class Judged:
         return {1.0: self.error_change, 0.5: self.average_error_change}.get(self.unlabeled_weight, 0.0)
 
 
-def judge(rows: Sequence[dict[str, str]], group: str = "name", fresh: Collection[int] = ()) -> list[Judged]:
+def judge(rows: Sequence[dict[str, str]], group: str = "name") -> list[Judged]:
     """All cases.
 
     Parameters
@@ -104,10 +104,8 @@ def judge(rows: Sequence[dict[str, str]], group: str = "name", fresh: Collection
     group : str
         The column whose value is left out when the prior of a case is learned: ``"name"`` is its table or
         design, ``"seed"`` its draw, so that other draws of the same design are known.
-    fresh : collection of int
-        The prior is learned without designs of these seeds.
     """
-    return _judged(rows, zip(*learning.left_out(learning.lines(rows, group, fresh)), strict=True))
+    return _judged(rows, zip(*learning.left_out(learning.lines(rows, group)), strict=True))
 
 
 def judge_as_it_is(rows: Sequence[dict[str, str]]) -> list[Judged]:

@@ -7,11 +7,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import sklearn
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
 from semigen.columns.tables import listing
 from semigen.common.progress import Progress
@@ -38,10 +37,12 @@ OURS: Mapping[str, Callable[..., BaseEstimator]] = {
 """Classifiers of semigen that :func:`compare` knows by name, from the marker of unlabeled rows."""
 OTHERS: Mapping[str, Callable[[], BaseEstimator]] = {
     "logistic": lambda: LogisticRegression(max_iter=1000),
-    "forest": lambda: RandomForestClassifier(200, random_state=0),
-    "boosting": lambda: HistGradientBoostingClassifier(min_samples_leaf=5, random_state=0),
-    "self-training": lambda: SelfTrainingClassifier(LogisticRegression(max_iter=1000), threshold=0.9),
-    "label spreading": lambda: LabelSpreading(kernel="knn"),
+    "forest": lambda: sklearn.ensemble.RandomForestClassifier(200, random_state=0),
+    "boosting": lambda: sklearn.ensemble.HistGradientBoostingClassifier(min_samples_leaf=5, random_state=0),
+    "self-training": lambda: sklearn.semi_supervised.SelfTrainingClassifier(
+        LogisticRegression(max_iter=1000), threshold=0.9
+    ),
+    "label spreading": lambda: sklearn.semi_supervised.LabelSpreading(kernel="knn"),
 }
 """Those of scikit-learn, on columns as numbers."""
 
