@@ -149,9 +149,13 @@ def _values_of(table: ReadTable) -> Iterator[tuple[Input, int]]:
 
 def parting_sentence(outside: Mapping[str, float]) -> str:
     """What such columns, and their shares of the unlabeled rows, mean for the predictions."""
-    where = listing([f"{100 * share:.0f} % in {name}" for name, share in outside.items()])
     return (
-        f"Many unlabeled rows lie outside of the labeled ones: {where}. Held-out labeled rows do not tell "
-        "how good predictions of those rows are: label some of them, and leave out a column that says "
-        "nothing of the class."
+        f"{lie_outside(outside)} Held-out labeled rows do not tell how good predictions of those rows are: "
+        "label some of them, and leave out a column that says nothing of the class."
     )
+
+
+def lie_outside(outside: Mapping[str, float]) -> str:
+    """In which columns how many unlabeled rows lie outside."""
+    where = listing([f"{100 * share:.0f} % in {name}" for name, share in outside.items()])
+    return f"Many unlabeled rows lie outside of the labeled ones: {where}."

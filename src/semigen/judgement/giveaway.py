@@ -23,6 +23,8 @@ LEAST_MISREAD, MOST_MISREAD = 0.1, 0.25
 measured against."""
 CHANCE = 0.01
 """How likely such a column would read all labeled rows right if it misread as many."""
+LEAST_NAMED = 10
+"""Labeled rows to tell where the values of a column are the names of the classes, as a copy of them has."""
 FOLDS = 5
 MOST_ROWS = 2_000
 """Labeled rows from which is learned what the other columns say."""
@@ -31,10 +33,6 @@ MOST_ROWS = 2_000
 def least_told(misread: float) -> int:
     """Labeled rows outside of the largest class that a column has to tell, where others misread a share."""
     return int(np.ceil(np.log(CHANCE) / np.log1p(-misread)))
-
-
-LEAST_NAMED = 10
-"""The same where the values of the column are the names of the classes, as in a copy of the labels."""
 
 
 def telling_columns(table: ReadTable, code: Rows, classes: NDArray[Any] | None = None) -> list[Any]:

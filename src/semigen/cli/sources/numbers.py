@@ -48,7 +48,8 @@ def read_written_numbers(
     """
     found: dict[str, Numerals] = {}
     examples: list[str] = []
-    for name, (cells, numerals) in _numerals(table, as_text, prefer).items():
+    texts = _texts(table, as_text)
+    for name, (cells, numerals) in _numerals(table, texts, prefer).items():
         position = table.column_names.index(name)
         filled = filter(numerals.is_filled, cells)
         odd = next((cell for cell in filled if plain_number(cell) != numerals.read(cell)), None)
@@ -62,7 +63,7 @@ def read_written_numbers(
         found[name] = numerals
         table = table.set_column(position, name, pa.array(numerals.read_column(cells)[0], pa.float64()))
     cure = "To read one as it is written, add --as COLUMN=category"
-    several = {name: currencies_of(cells) for name, cells in _texts(table, as_text).items()}
+    several = {name: currencies_of(cells) for name, cells in texts.items() if name not in found}
     notes = [f"read as numbers: {listing(examples)}. {cure}"] if examples else []
     notes += [f"{name}: {stay_text(signs)}" for name, signs in several.items() if signs]
     return table, found, tuple(notes)
@@ -78,14 +79,13 @@ def _texts(table: pa.Table, as_text: Collection[str]) -> dict[str, list[Any]]:
 
 
 def _numerals(
-    table: pa.Table, as_text: Collection[str], prefer: str
+    table: pa.Table, texts: Mapping[str, list[Any]], prefer: str
 ) -> dict[str, tuple[list[Any], Numerals]]:
-    """The cells of text columns that are numbers, and how they are written.
+    """The cells of those of the text columns that are numbers, and how they are written.
 
     Where a column tells that its decimal mark is the other one, and no column tells against it, it is that
     of the table: 20,412 is 20.412 beside 1.250,5.
     """
-    texts = _texts(table, as_text)
 
     def found(mark: str) -> dict[str, tuple[list[Any], Numerals]]:
         read = ((name, cells, numerals_of_column(cells, mark)) for name, cells in texts.items())

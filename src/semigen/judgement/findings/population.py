@@ -10,11 +10,10 @@ from scipy.sparse import issparse
 from scipy.stats import chi2
 
 from semigen.columns import ReadTable
-from semigen.columns.tables import listing
 from semigen.common.plain import plain
 from semigen.ensemble.held_out import shares_of_rows
 from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
-from semigen.evaluation.parting import most_apart, parting_columns
+from semigen.evaluation.parting import lie_outside, most_apart, parting_columns
 from semigen.judgement.findings.records import Finding, percent
 from semigen.judgement.study import Study
 
@@ -43,8 +42,8 @@ def covariate_shift(study: Study) -> Finding | None:
         outside = {
             plain(name): share for name, share in parting_columns(study.table, study.labels.hard).items()
         }
-        parts = listing([f"{percent(share)} in {name!r}" for name, share in outside.items()])
-        where = f" Many unlabeled rows lie outside of the labeled ones: {parts}." if outside else ""
+        named = {repr(name): share for name, share in outside.items()}
+        where = f" {lie_outside(named)}" if named else ""
         if not outside and (most := most_apart(study.table, study.labeled, study.unlabeled)) is not None:
             where = f" They differ most in {plain(most)!r}."
         return Finding(
