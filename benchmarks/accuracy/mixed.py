@@ -101,15 +101,20 @@ def split(
     return shown, y[test], (X_train, X_test)
 
 
-def numbers(X: pd.DataFrame, X_test: pd.DataFrame) -> tuple[Any, Any]:
+def one_hot() -> Any:
     """Standardized numbers and one-hot categories, gaps filled with the mean and the most frequent level."""
     category = make_pipeline(
         SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     )
-    encode = make_column_transformer(
+    return make_column_transformer(
         (make_pipeline(SimpleImputer(), StandardScaler()), make_column_selector(dtype_include="number")),
         (category, make_column_selector(dtype_exclude="number")),
     )
+
+
+def numbers(X: pd.DataFrame, X_test: pd.DataFrame) -> tuple[Any, Any]:
+    """The tables by :func:`one_hot`, learned from the rows to fit."""
+    encode = one_hot()
     return encode.fit_transform(X), encode.transform(X_test)
 
 

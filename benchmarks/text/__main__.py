@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks import environment
 from benchmarks.columns.fits import Fits
-from benchmarks.text import measure, newsgroups, report
+from benchmarks.text import beside, measure, newsgroups, report
 from benchmarks.text.models import SEEDS
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -19,6 +19,9 @@ RESULTS = Path(__file__).resolve().parent / "results"
 def main() -> None:
     """Measure, print and save."""
     options = _options()
+    if options.beside:
+        _beside(options)
+        return
     if not options.report:
         try:
             documents = newsgroups.read(newsgroups.find(options.data))
@@ -37,12 +40,30 @@ def main() -> None:
     (RESULTS / "results.md").write_text(page, encoding="utf-8")
 
 
-def _write(rows: list[dict[str, Any]], cost: dict[str, Any]) -> None:
+def _beside(options: argparse.Namespace) -> None:
+    if not options.report:
+        try:
+            rows = beside.fits(newsgroups.find(options.data), tuple(options.draws), _say)
+        except newsgroups.NoTextsError as reason:
+            print(f"20 Newsgroups is skipped: {reason}")
+            return
+        _write_rows("beside.csv", rows)
+    fits = Fits(list(csv.DictReader((RESULTS / "beside.csv").read_text(encoding="utf-8").splitlines())))
+    page = beside.page(fits)
+    print(page)
+    (RESULTS / "beside.md").write_text(page, encoding="utf-8")
+
+
+def _write_rows(name: str, rows: list[dict[str, Any]]) -> None:
     RESULTS.mkdir(exist_ok=True)
-    with (RESULTS / "newsgroups.csv").open("w", encoding="utf-8", newline="") as file:
+    with (RESULTS / name).open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _write(rows: list[dict[str, Any]], cost: dict[str, Any]) -> None:
+    _write_rows("newsgroups.csv", rows)
     (RESULTS / "cost.json").write_text(json.dumps(cost, indent=1) + "\n", encoding="utf-8")
 
 
@@ -55,6 +76,10 @@ def _options() -> argparse.Namespace:
         "else scikit-learn's copy",
     )
     parser.add_argument("--quick", action="store_true", help="one seed, printed and not saved")
+    parser.add_argument("--beside", action="store_true", help="long texts beside other columns instead")
+    parser.add_argument(
+        "--draws", type=int, nargs="+", default=beside.SEEDS, help="random draws (only with --beside)"
+    )
     parser.add_argument("--report", action="store_true", help="run nothing, print saved results")
     return parser.parse_args()
 

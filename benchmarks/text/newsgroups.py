@@ -68,9 +68,9 @@ def read(path: Path | None) -> Documents:
     NoTextsError
         Where to put them.
     """
-    texts, groups, training = _parquet(path) if path is not None else _scikit_learn()
+    every, groups, training = texts(path)
     _, y = np.unique(groups, return_inverse=True)
-    bodies = np.array([text.partition("\n\n")[2] for text in texts], dtype=object)
+    bodies = np.array([text.partition("\n\n")[2] for text in every], dtype=object)
     words = CountVectorizer(**WORDS)
     counts = words.fit_transform(bodies[training]), words.transform(bodies[~training])
     sublinear = TfidfTransformer(sublinear_tf=True).fit(counts[0])
@@ -83,6 +83,17 @@ def read(path: Path | None) -> Documents:
         y[training],
         y[~training],
     )
+
+
+def texts(path: Path | None) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    """Texts with their header lines, their groups, and which are training documents.
+
+    Raises
+    ------
+    NoTextsError
+        Where to put them.
+    """
+    return _parquet(path) if path is not None else _scikit_learn()
 
 
 def find(given: Path | None) -> Path | None:

@@ -9,10 +9,10 @@ Data frames are read through narwhals, so pandas, polars and pyarrow tables are 
 """
 
 from semigen.columns.checks import Matrix, missing_columns, refuse_missing
-from semigen.columns.fitted import in_precision_of, read_like
+from semigen.columns.fitted import in_precision_of, read_like, table_like
 from semigen.columns.kinds import Column, Kind, describe, infer
-from semigen.columns.learning import learn
-from semigen.columns.reading import read
+from semigen.columns.learning import learn, learn_table
+from semigen.columns.reading import read, read_table
 from semigen.columns.restoring import restore
 from semigen.columns.schema import ReadTable, Schema
 
@@ -26,9 +26,12 @@ __all__ = [
     "in_precision_of",
     "infer",
     "learn",
+    "learn_table",
     "missing_columns",
     "read",
     "read_like",
+    "read_table",
     "refuse_missing",
     "restore",
+    "table_like",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from semigen.columns.reading import read
+from semigen.columns.reading import read_table
 from semigen.columns.schema import ReadTable
 from semigen.columns.tables import as_frame
 from semigen.columns.vectors import refuse_one_column
@@ -24,11 +24,16 @@ def read_like(estimator: Any, X: Any, *, sparse: bool | Literal["dense"] = True)
     ColumnError, ValueError, TypeError
         As :func:`semigen.columns.read`.
     """
+    return table_like(estimator, X, sparse=sparse).matrix
+
+
+def table_like(estimator: Any, X: Any, *, sparse: bool | Literal["dense"] = True) -> ReadTable:
+    """The same as a table, with the words of documents that stand beside the matrix."""
     check_is_fitted(estimator)
     refuse_one_column(X)
     if not isinstance(X, ReadTable) and as_frame(X) is None and getattr(X, "ndim", 2) != 1:
         validate_data(estimator, X, skip_check_array=True, reset=False)
-    return read(estimator.schema_, X, sparse=sparse)
+    return read_table(estimator.schema_, X, sparse=sparse)
 
 
 def in_precision_of(X: Any, answers: NDArray[Any]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from semigen.columns.checks import Matrix, check_sparse, checked, wish
+from semigen.columns.checks import check_sparse, checked, wish
 from semigen.columns.dates import date_cells
 from semigen.columns.encoders import Encoded, Encoder, learn_date, learn_text
 from semigen.columns.kinds import (
@@ -51,6 +51,25 @@ Part: TypeAlias = "tuple[Any, Kind, Levels | None, Encoder | None]"
 def learn(
     X: Any, kinds: Kinds = None, *, sparse: bool | Literal["words"] = False, words: bool = False
 ) -> tuple[Schema, Any]:
+    """Infer the kinds of the columns of ``X``, and read its rows, as :func:`learn_table` does.
+
+    Returns
+    -------
+    schema : Schema
+    matrix : ndarray of shape (n, D), float64 or float32, or csr_array
+    """
+    table = learn_table(X, kinds, sparse=sparse, words=words)
+    return table.schema, table.matrix
+
+
+def learn_table(
+    X: Any,
+    kinds: Kinds = None,
+    *,
+    sparse: bool | Literal["words"] = False,
+    words: bool = False,
+    documents: bool = False,
+) -> ReadTable:
     """Infer the kinds of the columns of ``X``, and read its rows.
 
     Columns of a data frame have the kinds that :func:`infer` finds, those of an array are numbers, unless
@@ -72,14 +91,16 @@ def learn(
     words : bool, default=False
         Whether text becomes weights of words, of kind "word"; otherwise a few features of its words or
         letters.
+    documents : bool, default=False
+        Whether the words of long texts that have other columns beside them stand beside the matrix.
 
     Returns
     -------
-    schema : Schema
-    matrix : ndarray of shape (n, D), float64 or float32, or csr_array
-        A category is the number of its level, a flag 0 or 1, a missing value NaN. float32 if the array is, or
-        if every column of numbers of the data frame is and there are no categories; float64 otherwise. An
-        array that already has such a type is not copied. A sparse matrix has sorted indices.
+    ReadTable
+        Its matrix is an ndarray of shape (n, D), float64 or float32, or a csr_array. A category is the number
+        of its level, a flag 0 or 1, a missing value NaN. float32 if the array is, or if every column of
+        numbers of the data frame is and there are no categories; float64 otherwise. An array that already has
+        such a type is not copied. A sparse matrix has sorted indices.
 
     Raises
     ------
@@ -99,11 +120,11 @@ def learn(
     """
     if isinstance(X, ReadTable):
         if X.schema.encoded:  # what its columns were cannot be told from the matrix
-            return X.schema, X.matrix
+            return X
         asked = _asked(kinds, X.schema.names, X.schema.n_features)
         alike = all(_is_read_as(kind, own) for kind, own in zip(asked, X.schema.kinds, strict=True))
         if alike and (sparse or not issparse(X.matrix)):
-            return X.schema, X.matrix  # as whoever read it decided
+            return X  # as whoever read it decided
         X, kinds = X.matrix, {j: kind for j, kind in enumerate(asked) if kind}
     if issparse(X):
         matrix = read_sparse(X, bool(sparse))
@@ -118,15 +139,15 @@ def learn(
         schema = Schema(
             None, tuple(kind or "number" for kind in asked), (None,) * len(asked), None, (), notes
         )
-        return schema, check_sparse(schema, matrix, fitting=True)
+        return ReadTable(schema, check_sparse(schema, matrix, fitting=True))
     refuse_one_column(X)
     frame = wide_frame(X)
     if frame is None:
         return _learn_array(as_table(X), kinds)
-    return _learn_frame(frame, kinds, words=words, sparse=bool(sparse))
+    return _learn_frame(frame, kinds, words=words, sparse=bool(sparse), documents=documents)
 
 
-def _learn_array(table: NDArray[Any], kinds: Kinds, notes: tuple[str, ...] = ()) -> tuple[Schema, Matrix]:
+def _learn_array(table: NDArray[Any], kinds: Kinds, notes: tuple[str, ...] = ()) -> ReadTable:
     asked = [("number" if kind == "word" else kind) for kind in _asked(kinds, None, table.shape[1])]
     encoded = [j for j, kind in enumerate(asked) if kind in NOT_OF_ARRAYS]
     if encoded:
@@ -145,10 +166,10 @@ def _learn_array(table: NDArray[Any], kinds: Kinds, notes: tuple[str, ...] = ())
         warn(f"X: {note}. Leave it out.", ColumnWarning)
         schema = replace(schema, notes=(*schema.notes, note))
     _warn_of_stand_ins(matrix, {j: j for j, kind in enumerate(asked) if kind is None})
-    return schema, matrix
+    return ReadTable(schema, matrix)
 
 
-def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tuple[Schema, Any]:
+def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool, documents: bool) -> ReadTable:
     if not len(frame):
         checked(np.empty(frame.shape))
     names = tuple(map(plain_name, frame.columns))
@@ -164,23 +185,29 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
     options = {name: options_of(columns[name].to_list()) for name in texts}
     alone = sparse and set(used.values()) == {"text"} and not any(options.values())
     parts: list[Part] = []
+    beside: list[Part] = []
     notes = [_unused(name, kind, columns[name], asked[name]) for name, kind in left_out.items()]
     for name, kind in used.items():
         try:
             if one := options.get(name):
                 parts.append((name, kind, None, one))
                 continue
-            parts.append(_learn_column(name, kind, columns[name], words=words or alone, alone=alone))
+            long = documents and not alone and kind == "text" and are_documents(columns[name].to_list())
+            words_only = words or alone or long
+            part = _learn_column(name, kind, columns[name], words=words_only, alone=alone or long)
+            (beside if long else parts).append(part)
         except ColumnError as error:
             if asked[name] is not None:
                 raise
             left_out[name] = "other"
             notes.append(f"{name!r} is not used: {error}")
-    if notes and not parts:
+    if notes and not parts and not beside:
         raise ColumnError(f"X has no column that a model can use: {listing(notes)}")
-    schema = _schema(parts, frame.implementation.name.lower(), tuple(notes))
-    told = {one.name: _told(one, columns[one.name]) for one in schema.encoded if asked[one.name] is None}
-    if sparse and not words and len(used) > 1:
+    if not parts:
+        parts, beside = beside, []
+    schema = _schema(parts, beside, frame.implementation.name.lower(), tuple(notes))
+    told = {one.name: _told(one, columns[one.name]) for one in schema.several if asked[one.name] is None}
+    if sparse and not words and not documents and len(used) > 1:
         for name in told:
             if found[name] == "text" and are_documents(columns[name].to_list()):
                 told[name] += "; in a data frame without other columns the words themselves are learned"
@@ -195,11 +222,11 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool) -> tu
         which, it = ("COLUMN", "one") if others else (first, "it")
         cure = f"To read {it} in another way: {wish(which, 'category', 'categorical')}."
         warn(said + cure, ColumnWarning)
-    matrix = read_columns(schema, [columns[name] for name, *_ in parts], fitting=True)
+    table = read_columns(schema, [columns[name] for name, *_ in (*parts, *beside)], fitting=True)
     as_they_are = [one for one in schema.inputs if one.encoded is None and not asked[one.name]]
     places = {one.first: one.name for one in as_they_are if schema.kinds[one.first] == "number"}
-    _warn_of_stand_ins(matrix, places)
-    return schema, matrix
+    _warn_of_stand_ins(table.matrix, places)
+    return table
 
 
 def _warn_of_stand_ins(matrix: Any, numbers: Mapping[int, Any]) -> None:
@@ -260,8 +287,8 @@ def _unused(name: Any, kind: Kind, series: Series, asked: Kind | None) -> str:
     return f"{name!r} is not used: {why}"
 
 
-def _schema(parts: Sequence[Part], library: str, notes: tuple[str, ...]) -> Schema:
-    """The schema of columns, those with an encoder as one for each of its features."""
+def _schema(parts: Sequence[Part], beside: Sequence[Part], library: str, notes: tuple[str, ...]) -> Schema:
+    """The schema of columns, those with an encoder as one for each of its features, and of texts beside."""
     names: list[Any] = []
     kinds: list[Kind] = []
     levels: list[Levels | None] = []
@@ -274,8 +301,11 @@ def _schema(parts: Sequence[Part], library: str, notes: tuple[str, ...]) -> Sche
         names += [name] if encoder is None else [f"{name}: {feature}" for feature in features]
         kinds += [kind] * len(features)
         levels += [own] * len(features)
-    notes = (*map(str, encoded), *notes)
-    return Schema(tuple(names), tuple(kinds), tuple(levels), library, tuple(encoded), notes)
+    documents: list[Encoded] = []
+    for name, kind, _, encoder in beside:
+        documents.append(Encoded(name, kind, documents[-1].columns.stop if documents else 0, encoder))
+    notes = (*map(str, (*encoded, *documents)), *notes)
+    return Schema(tuple(names), tuple(kinds), tuple(levels), library, tuple(encoded), notes, tuple(documents))
 
 
 def _asked(kinds: Kinds, names: Sequence[Any] | None, n_columns: int) -> list[Kind | None]:

@@ -26,6 +26,18 @@ from semigen.exceptions import ColumnError
 def read(
     schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False, order: Literal["C", "F"] = "C"
 ) -> Any:
+    """Read rows in the way of a fit, as :func:`read_table` does.
+
+    Returns
+    -------
+    ndarray of shape (n, D), float64 or float32, or csr_array
+    """
+    return read_table(schema, X, sparse=sparse, order=order).matrix
+
+
+def read_table(
+    schema: Schema, X: Any, *, sparse: bool | Literal["dense"] = False, order: Literal["C", "F"] = "C"
+) -> ReadTable:
     """Read rows in the way of a fit.
 
     A data frame is read by name if the fit had names: the order of its columns and further ones do not
@@ -42,9 +54,9 @@ def read(
 
     Returns
     -------
-    ndarray of shape (n, D), float64 or float32, or csr_array
-        As :func:`learn` returns it; a level that the schema does not have is one past its last, and a value
-        that is no flag or no count the nearest that is.
+    ReadTable
+        Its matrix as :func:`learn` returns it; a level that the schema does not have is one past its last,
+        and a value that is no flag or no count the nearest that is.
 
     Raises
     ------
@@ -61,18 +73,18 @@ def read(
     if isinstance(X, ReadTable):
         alike = (X.schema.kinds, X.schema.levels) == (schema.kinds, schema.levels)
         if alike and (sparse is True or not issparse(X.matrix)):
-            return X.matrix
+            return ReadTable(schema, X.matrix, X.words)
         X = X.matrix
     if issparse(X):
         matrix = read_sparse(X, bool(sparse))
         _check_width(schema, matrix.shape[1])
         if sparse == "dense":
-            return read_array(schema, as_dense(matrix), fitting=False)
-        return check_sparse(schema, matrix, fitting=False)
+            return ReadTable(schema, read_array(schema, as_dense(matrix), fitting=False))
+        return ReadTable(schema, check_sparse(schema, matrix, fitting=False))
     refuse_one_column(X)
     frame = wide_frame(X)
     if frame is None:
-        return read_array(schema, as_table(X), fitting=False)
+        return ReadTable(schema, read_array(schema, as_table(X), fitting=False))
     names = schema.input_names
     there = frame.columns  # listed anew each time it is asked for
     if schema.is_sparse and not sparse:
@@ -97,15 +109,17 @@ def read(
 
 def read_columns(
     schema: Schema, columns: Sequence[Series], order: Literal["C", "F"] = "C", *, fitting: bool
-) -> Any:
-    """Read the columns of a data frame that are used, in the order of the schema."""
+) -> ReadTable:
+    """Read the columns of a data frame that are used, in the order of ``schema.input_names``."""
     if schema.is_sparse:
         blocks = [
             one.encoder.read(one.name, s.to_list()) for one, s in zip(schema.encoded, columns, strict=True)
         ]
-        return csr_array(hstack(blocks))
+        return ReadTable(schema, csr_array(hstack(blocks)))
     n_rows = len(columns[0]) if columns else 0
-    inputs = list(zip(schema.inputs, columns, strict=True))
+    inputs = list(zip(schema.inputs, columns[: len(schema.inputs)], strict=True))
+    documents = zip(schema.documents, columns[len(inputs) :], strict=True)
+    words = [one.encoder.read(one.name, series.to_list()) for one, series in documents]
     floats = {s.dtype for one, s in inputs if schema.kinds[one.first] in ("number", "count")}
     single = floats == {nw.Float32()} and "category" not in schema.kinds and not schema.encoded
     dtype = np.float32 if single else np.float64
@@ -134,7 +148,8 @@ def read_columns(
             )
         matrix[:, j] = as_floats(series) if numbers is None else numbers
     checked(matrix)
-    return check_cells(schema, matrix, fitting=fitting)
+    matrix = check_cells(schema, matrix, fitting=fitting)
+    return ReadTable(schema, matrix, csr_array(hstack(words)) if words else None)
 
 
 def _first_odd(series: Series) -> tuple[int, Any]:
@@ -157,10 +172,10 @@ def as_table(X: Any) -> NDArray[Any]:
 
 def read_array(schema: Schema, table: NDArray[Any], *, fitting: bool) -> Matrix:
     """Read the columns of an array by position."""
-    if schema.encoded:
+    if schema.several:
         raise ColumnError(
             "X is an array, and the model was fitted on a data frame with columns of text or dates "
-            f"({listing([repr(one.name) for one in schema.encoded])}): pass a data frame."
+            f"({listing([repr(one.name) for one in schema.several])}): pass a data frame."
         )
     _check_width(schema, table.shape[1])
     coded = [j for j, levels in enumerate(schema.levels) if levels is not None]

@@ -32,6 +32,9 @@ class Schema:
         "pandas", "polars" or "pyarrow": what :func:`restore` makes.
     encoded : tuple of Encoded
         Columns of the table that are several of the matrix.
+    documents : tuple of Encoded
+        Columns of long texts whose words stand beside the matrix (``ReadTable.words``), and which of those
+        are theirs.
     notes : tuple of str
         What columns became that are not read as they are, and which are not used.
     """
@@ -42,10 +45,11 @@ class Schema:
     library: str | None
     encoded: tuple[Encoded, ...] = ()
     notes: tuple[str, ...] = ()
+    documents: tuple[Encoded, ...] = ()
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        """The columns of the table that are used, in the order of the matrix."""
+        """The columns of the table that are in the matrix, in its order."""
         found, j = [], 0
         starts = {one.first: one for one in self.encoded}
         while j < len(self.kinds):
@@ -56,8 +60,13 @@ class Schema:
 
     @property
     def input_names(self) -> tuple[Any, ...] | None:
-        """Names of these columns; None where they go by number."""
-        return None if self.names is None else tuple(one.name for one in self.inputs)
+        """Names of these columns, then those of documents beside them; None where columns go by number."""
+        return None if self.names is None else tuple(self.input_kinds)
+
+    @property
+    def several(self) -> tuple[Encoded, ...]:
+        """Columns of the table that became several, in the matrix or beside it."""
+        return *self.encoded, *self.documents
 
     @property
     def input_kinds(self) -> dict[Any, str]:
@@ -65,7 +74,7 @@ class Schema:
         return {
             one.name: self.kinds[one.first] if one.encoded is None else one.encoded.kind
             for one in self.inputs
-        }
+        } | {one.name: one.kind for one in self.documents}
 
     @property
     def is_sparse(self) -> bool:
@@ -104,6 +113,7 @@ class Schema:
             "library": self.library,
             "encoded": self.encoded,
             "notes": self.notes,
+            "documents": self.documents,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -131,10 +141,13 @@ class ReadTable:
     schema : Schema
     matrix : ndarray or csr_array of shape (n, D)
         As :func:`semigen.columns.learn` and :func:`semigen.columns.read` return it.
+    words : csr_array of shape (n, V) or None
+        Weighted words of the documents beside the matrix, where the schema has some.
     """
 
     schema: Schema
     matrix: Any
+    words: Any = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -146,4 +159,5 @@ class ReadTable:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> ReadTable:
-        return ReadTable(self.schema, self.matrix[rows])
+        words = None if self.words is None else self.words[rows]
+        return ReadTable(self.schema, self.matrix[rows], words)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -15,19 +14,20 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from semigen import columns
+from semigen.columns import ReadTable
 from semigen.common.checks import flag_or_auto, integer
 from semigen.common.notices import warn
 from semigen.common.progress import Clock, Progress
-from semigen.common.threads import begun, one_blas_thread, thread_count
+from semigen.common.threads import one_blas_thread, thread_count
 from semigen.comparison import Comparison, Verdict
 from semigen.data.weights import class_rows, class_shares, read_labels
 from semigen.em import Data, Engine
 from semigen.ensemble.deep_models import DEEP, ToTry, deep_to_try, explain_deep, settle_deep
-from semigen.ensemble.defaults import SUPERVISED, default_weights, models
+from semigen.ensemble.defaults import SUPERVISED, default_weights, models, models_of_words
 from semigen.ensemble.explained import explanation
 from semigen.ensemble.fit_rows import FitRows
 from semigen.ensemble.fitted import FittedEnsemble
-from semigen.ensemble.forms import FormedRows, Forms, graph_of, seconds_to_predict
+from semigen.ensemble.forms import FormedRows, Forms, learn_forms, seconds_to_predict, words_of
 from semigen.ensemble.harm import agreement
 from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import settle
@@ -40,7 +40,7 @@ from semigen.exceptions import DatasetShiftWarning
 from semigen.families import as_modeled, choose
 from semigen.mixture.checkpoints import Kept, at_once
 from semigen.mixture.parameters import class_prior
-from semigen.representation import MixtureEnsembleFeatures, NeighborGraph, PrincipalAxes
+from semigen.representation import MixtureEnsembleFeatures
 from semigen.representation.plain import one_scale
 
 Array = NDArray[np.float64]
@@ -269,7 +269,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             formed,
             labels,
             None if (weight == 1).all() else weight,
-            progress=clock.after(self.n_mixtures),
+            progress=clock.after(self.n_mixtures * (1 if rows.words is None else 2)),
             run=run,
             most_unlabeled=JUDGED_UNLABELED,
         )
@@ -286,7 +286,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         self.class_prior_ = pool.class_prior_
         self.weights_ = pool.weights_
         self.models_ = tuple(replace(one, uses_unlabeled=one.name not in SUPERVISED) for one in pool.models_)
-        self.stopped_early_ = self.forms_.mixtures.stopped_early_ or pool.stopped_early_
+        self.stopped_early_ = self.forms_.stopped_early or pool.stopped_early_
         self.explanation_ = explanation(self, about_source, parted, about_deep)
         if kept is not None:
             kept.forget()
@@ -297,36 +297,41 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
         X, y, sample_weight, source = sampled(
             X, y, sample_weight, self.kinds, self.unlabeled, seed, self.engine
         )
-        schema, matrix = columns.learn(X, self.kinds, sparse="words")
+        read = columns.learn_table(X, self.kinds, sparse="words", documents=True)
+        schema, matrix = read.schema, read.matrix
         self.schema_ = as_modeled(choose("auto", "diag", schema, sparse=issparse(matrix)), schema)
         self.shared_scale_ = one_scale(self.shared_scale, schema, matrix)
         validate_data(self, X if source is None else source.shown, skip_check_array=True)
         labels, weight = read_labels(y, self.unlabeled, sample_weight, X)
-        return FitRows.of(self.schema_, Data(matrix, labels, weight), source, seed)
+        return FitRows.of(self.schema_, Data(matrix, labels, weight), read.words, source, seed)
 
     def _learn_forms(self, rows: FitRows, clock: Clock, seed: int, run: Run) -> Forms:
-        """Learn the representations of all rows, the graph beside the mixtures."""
-        mixtures = MixtureEnsembleFeatures(
-            self.n_mixtures,
-            min_components=len(self.classes_),
-            time_budget=clock.left(SHARE_OF_MIXTURES),
-            n_jobs=self.n_jobs,
-            random_state=seed,
-            engine=of_few(self.engine),
-            shared_scale=self.shared_scale_,
-        )
-        progress, table = clock.first(self.n_mixtures), rows.table
-        graphs: list[Callable[[], NeighborGraph]] = []
+        """Learn the representations of all rows, and those of the words of long texts among their columns."""
+        words, counted = words_of(rows.table), words_of(rows.counted)
+        steps = clock.first(self.n_mixtures * (1 if words is None else 2))
+        share = SHARE_OF_MIXTURES if words is None else SHARE_OF_MIXTURES / 2
 
-        def begin_graph(views: tuple[PrincipalAxes, ...]) -> None:
-            graphs.append(begun(partial(graph_of, table, seed, views), self.n_jobs))
+        def learned(table: ReadTable, counted: ReadTable, done_before: int) -> Forms:
+            mixtures = MixtureEnsembleFeatures(
+                self.n_mixtures,
+                min_components=len(self.classes_),
+                time_budget=clock.left(share),
+                n_jobs=self.n_jobs,
+                random_state=seed,
+                engine=of_few(self.engine),
+                shared_scale=self.shared_scale_,
+            )
 
-        mixtures = run(lambda: mixtures.fit(rows.counted, progress=progress, on_views=begin_graph))
-        if not graphs:  # the mixtures come from a checkpoint
-            begin_graph(mixtures.views_)
-        forms: Forms = run(lambda: Forms.learn(table, mixtures, graphs[0], self.shared_scale_))
+            def step(done: int, total: int) -> None:
+                steps(done_before + done, total)
+
+            return learn_forms(table, counted, mixtures, seed, self.n_jobs, step, run)
+
+        forms = learned(rows.table, rows.counted, 0)
+        if words is not None and counted is not None:
+            forms = replace(forms, documents=learned(words, counted, self.n_mixtures))
         if clock.budget is not None:
-            clock.reserve(seconds_to_predict(forms, table, len(rows.given.weight)))
+            clock.reserve(seconds_to_predict(forms, rows.table, len(rows.given.weight)))
         return forms
 
     def _pool(self, n_rows: int, clock: Clock, seed: int, deep: list[Any], streamed: bool) -> PoolClassifier:
@@ -343,7 +348,12 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             all_labeled=self.n_unlabeled_ == 0,
             engine=of_few(self.engine),
         )
-        default = default_weights(sparse=sparse, n_features=n_features, n_classes=n_classes)
+        documents = forms.documents is not None
+        if forms.documents is not None:
+            plain += models_of_words(forms.documents, n_rows, seed, of_few(self.engine))
+        default = default_weights(
+            sparse=sparse, n_features=n_features, n_classes=n_classes, documents=documents
+        )
         kept = [name for name in default if name not in self._left_out]
         return PoolClassifier(
             [*(one for one in plain if one[0] in kept), *deep],
@@ -390,7 +400,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             pool.ridge,
             self.dependence_shift_,
             self.agreement_,
-            self.schema_.n_features,
+            self.schema_.n_features + rows.n_words,
         )
         self.validation_: Comparison | None = settled.validation
         self.verdict_: Verdict = settled.verdict

@@ -22,7 +22,14 @@ MIXTURES, GRAPH, SPREADING = "mixture features", "graph features", "label spread
 MIXTURE_PER_CLASS, LOGISTIC = "mixture per class", "logistic regression"
 EXTRA_TREES, BOOSTING, SUPERVISED_MIXTURE = "extra trees", "boosted trees", "supervised mixture"
 AXES = "logistic regression on principal components"
-SUPERVISED = (LOGISTIC, EXTRA_TREES, BOOSTING, SUPERVISED_MIXTURE)
+OF_WORDS = {
+    MIXTURES: "mixture features of words",
+    MIXTURE_PER_CLASS: "mixture per class of words",
+    LOGISTIC: "logistic regression on words",
+    AXES: "logistic regression on principal components of words",
+}
+"""The models of documents where these are columns of a table that has others."""
+SUPERVISED = (LOGISTIC, EXTRA_TREES, BOOSTING, SUPERVISED_MIXTURE, OF_WORDS[LOGISTIC])
 """Models that use labeled rows only."""
 DEFAULT_WEIGHTS = {
     MIXTURES: 0.34,
@@ -56,6 +63,10 @@ MANY_CLASSES = {MIXTURES: 0.1, MIXTURE_PER_CLASS: 1.0, LOGISTIC: 0.2, AXES: 0.5}
 a component describes; of two, each may be several. Between them they are interpolated. Chosen on the training
 documents of 20 Newsgroups."""
 MANY = 20
+BESIDE = 0.6
+"""Times the default weights of the models of columns, and of those of words, where a table has long texts
+beside other columns. Chosen on draws of training posts of 20 Newsgroups beside columns of development tables
+that ``python -m benchmarks.text --beside`` does not judge."""
 
 
 def models(
@@ -118,8 +129,25 @@ def models(
     ]
 
 
-def default_weights(*, sparse: bool, n_features: int, n_classes: int) -> dict[str, float]:
+def models_of_words(
+    forms: Forms, n_rows: int, seed: int, engine: Engine | None
+) -> list[tuple[str, str, Any]]:
+    """The same for the words of long texts that stand beside other columns."""
+    plain = models(forms, n_rows, 0, seed, sparse=True, engine=engine)
+    return [(OF_WORDS[name], f"documents.{form}", model) for name, form, model in plain]
+
+
+def default_weights(
+    *, sparse: bool, n_features: int, n_classes: int, documents: bool = False
+) -> dict[str, float]:
     """Weights without any evidence, of the models that a table gets."""
+    if documents:
+        table, words = (
+            default_weights(sparse=of_words, n_features=n_features, n_classes=n_classes)
+            for of_words in (False, True)
+        )
+        both = {**table, **{OF_WORDS[name]: weight for name, weight in words.items()}}
+        return {name: BESIDE * weight for name, weight in both.items()}
     if sparse:
         many = min(1.0, (n_classes - 2) / (MANY - 2))
         return {name: (1 - many) * TWO_CLASSES[name] + many * MANY_CLASSES[name] for name in TWO_CLASSES}
@@ -135,6 +163,13 @@ def for_columns(weights: Mapping[str, float], n_features: int) -> dict[str, floa
 
 
 def supervised_weights(weights: Mapping[str, float]) -> dict[str, float]:
-    """Default weights of the supervised models alone: their sum is that of all; empty if there are none."""
-    kept = {name: SUPERVISED_WEIGHTS[name] for name in weights if name in SUPERVISED}
-    return {name: weight * sum(weights.values()) / sum(kept.values()) for name, weight in kept.items()}
+    """Default weights of the supervised models alone: their sum is that of all; empty if there are none.
+
+    Models of words and models of the other columns keep their shares.
+    """
+    found: dict[str, float] = {}
+    for of_words in (False, True):
+        mine = {name: one for name, one in weights.items() if (name in OF_WORDS.values()) == of_words}
+        kept = {name: SUPERVISED_WEIGHTS.get(name, 1.0) for name in mine if name in SUPERVISED}
+        found |= {name: one * sum(mine.values()) / sum(kept.values()) for name, one in kept.items()}
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ class FitRows:
         Those of them that models learn from.
     place : ndarray of intp
         The number of each learned row among the given ones.
+    words : csr_array or None
+        Of the given rows: the words of long texts that stand beside other columns.
     source : ReadSource or None
     """
 
@@ -34,24 +37,31 @@ class FitRows:
     given: Data
     learned: Data
     place: NDArray[np.intp]
+    words: Any = None
     source: ReadSource | None = None
 
     @classmethod
-    def of(cls, schema: Schema, given: Data, source: ReadSource | None, seed: int) -> FitRows:
+    def of(cls, schema: Schema, given: Data, words: Any, source: ReadSource | None, seed: int) -> FitRows:
         """Choose the rows that models learn from."""
         place = rows_to_learn_from(given.labels, given.weight, seed)
         learned = given if len(place) == len(given.weight) else given.at(place)
-        return cls(schema, given, learned, place, source)
+        return cls(schema, given, learned, place, words, source)
 
-    @property
+    @cached_property
     def table(self) -> ReadTable:
         """The rows that models learn from."""
-        return ReadTable(self.schema, self.learned.x)
+        words = None if self.words is None else self.words[self.place]
+        return ReadTable(self.schema, self.learned.x, words)
+
+    @property
+    def n_words(self) -> int:
+        """Words that stand beside the columns of the matrix."""
+        return 0 if self.words is None else int(self.words.shape[1])
 
     @cached_property
     def counted(self) -> ReadTable:
         """The given rows of positive weight: those that the mixture features are fitted on."""
-        return ReadTable(self.schema, self.given.x[self.given.weight > 0])
+        return ReadTable(self.schema, self.given.x, self.words)[self.given.weight > 0]
 
     @cached_property
     def n_labeled(self) -> int:

@@ -107,7 +107,8 @@ class FittedEnsemble(UncertainEnsemble):
 
     def read(self, X: Any) -> ReadTable:
         """Rows that all methods take and do not read again."""
-        return ReadTable(self.schema_, self._matrix(X))
+        check_is_fitted(self)
+        return columns.table_like(self, X, sparse=self.forms_.plain.sparse_ or "dense")
 
     @available_if(_has_densities)  # type: ignore[untyped-decorator]
     def is_novel(self, X: Any, false_alarm: float = 0.01) -> NDArray[np.bool_]:
@@ -146,14 +147,10 @@ class FittedEnsemble(UncertainEnsemble):
         return self.pool_
 
     def _by_blocks(self, answer: Callable[[Any, Any], Array], X: Any) -> Array:
-        def block(rows: Any) -> Array:
-            return answer(self.pool_, self.forms_.of(ReadTable(self.schema_, rows)))
+        def block(rows: ReadTable) -> Array:
+            return answer(self.pool_, self.forms_.of(rows))
 
-        return by_blocks(block, self._matrix(X), len(self.classes_), thread_count(self.n_jobs))
-
-    def _matrix(self, X: Any) -> Any:
-        check_is_fitted(self)
-        return columns.read_like(self, X, sparse=self.forms_.plain.sparse_ or "dense")
+        return by_blocks(block, self.read(X), len(self.classes_), thread_count(self.n_jobs))
 
     def _densities(self, rows: FormedRows) -> Array:
         """Log p(x) of rows under the mixture per class, (n,)."""

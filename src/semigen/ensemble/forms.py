@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from semigen.arrays.pieces import evenly
-from semigen.columns import ReadTable
+from semigen.columns import ReadTable, Schema
+from semigen.common.threads import begun
 from semigen.representation.axes import PrincipalAxes
 from semigen.representation.graph import NeighborGraph, Neighbors
 from semigen.representation.mixtures import MixtureEnsembleFeatures
@@ -38,29 +39,77 @@ class Forms:
     graph : NeighborGraph
         On the principal axes of the last view of the mixtures; not fitted for sparse rows, which have neither
         ``neighbors`` nor ``graph_features``.
+    documents : Forms or None
+        Of the words of long texts that stand beside the columns of a table.
     """
 
     plain: PlainColumns
     mixtures: MixtureEnsembleFeatures
     graph: NeighborGraph
+    documents: Forms | None = None
 
-    @classmethod
-    def learn(
-        cls,
-        table: ReadTable,
-        mixtures: MixtureEnsembleFeatures,
-        graph: Callable[[], NeighborGraph],
-        shared_scale: bool,
-    ) -> Forms:
-        """Learn plain columns from all rows, beside fitted mixtures and what gives :func:`graph_of`."""
-        return cls(PlainColumns(shared_scale=shared_scale).fit(table), mixtures, graph())
+    @property
+    def stopped_early(self) -> bool:
+        """Whether a time budget ended the fit of mixtures."""
+        of_words = self.documents is not None and self.documents.stopped_early
+        return bool(self.mixtures.stopped_early_) or of_words
 
     def of(self, table: ReadTable) -> FormedRows:
         """The rows of a table."""
         return FormedRows(self, table)
 
 
-def graph_of(table: ReadTable, seed: int, views: Sequence[PrincipalAxes]) -> NeighborGraph:
+def words_of(table: ReadTable) -> ReadTable | None:
+    """The words of long texts that stand beside other columns, as documents; None if there are none."""
+    if table.words is None:
+        return None
+    n_words = table.words.shape[1]
+    return ReadTable(Schema(None, ("number",) * n_words, (None,) * n_words, None), table.words)
+
+
+def learn_forms(
+    table: ReadTable,
+    counted: ReadTable,
+    mixtures: MixtureEnsembleFeatures,
+    seed: int,
+    n_jobs: int | None,
+    step: Callable[[int, int], None],
+    run: Callable[[Callable[[], Any]], Any],
+) -> Forms:
+    """Learn the representations of a table, the graph of its rows beside the mixtures.
+
+    Parameters
+    ----------
+    table : ReadTable
+        The rows that models learn from.
+    counted : ReadTable
+        All rows of positive weight, for the mixtures.
+    mixtures : MixtureEnsembleFeatures
+        Before it is fitted.
+    seed, n_jobs : int
+    step : callable
+        Called as ``step(mixtures done, all mixtures)``.
+    run : callable
+        Calls what fits, or gives what it gave before an interruption.
+    """
+    graphs: list[Callable[[], NeighborGraph]] = []
+
+    def begin_graph(views: Sequence[PrincipalAxes]) -> None:
+        graphs.append(begun(partial(_graph_of, table, seed, views), n_jobs))
+
+    fitted = run(lambda: mixtures.fit(counted, progress=step, on_views=begin_graph))
+    if not graphs:  # the mixtures come from a checkpoint
+        begin_graph(fitted.views_)
+
+    def rest() -> Forms:
+        plain = PlainColumns(shared_scale=fitted.shared_scale).fit(table)
+        return Forms(plain, fitted, graphs[0]())
+
+    forms: Forms = run(rest)
+    return forms
+
+
+def _graph_of(table: ReadTable, seed: int, views: Sequence[PrincipalAxes]) -> NeighborGraph:
     """The graph of all rows on the last view of the mixtures."""
     graph = NeighborGraph(random_state=seed)
     return graph if issparse(table.matrix) else graph.fit(views[-1].transform(table))
@@ -89,6 +138,13 @@ class FormedRows:
         if not self.forms.plain.counts_:
             return self.table
         return ReadTable(self.table.schema, self.table.matrix.log1p())
+
+    @cached_property
+    def documents(self) -> FormedRows:
+        """The words of long texts beside the other columns, in every form of documents."""
+        forms = self.forms.documents
+        assert forms is not None
+        return forms.of(ReadTable(forms.plain.schema_, self.table.words))
 
     @cached_property
     def plain(self) -> Any:
@@ -159,4 +215,7 @@ def seconds_to_predict(forms: Forms, table: ReadTable, n_rows: int) -> float:
     for form in ("plain", *(() if forms.plain.sparse_ else ("neighbors",))):
         getattr(rows, form)
     rows.responsibilities @ np.ones((forms.mixtures.n_features_out_, 1))
-    return (time.perf_counter() - begin) * n_rows / len(some)
+    seconds = (time.perf_counter() - begin) * n_rows / len(some)
+    if forms.documents is not None:
+        seconds += seconds_to_predict(forms.documents, rows.documents.table, n_rows)
+    return seconds

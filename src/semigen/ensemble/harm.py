@@ -17,7 +17,7 @@ from scipy.special import expit
 from semigen.arrays.pieces import evenly
 from semigen.data.labels import Labels
 from semigen.data.rows import take_rows
-from semigen.ensemble.defaults import MIXTURE_PER_CLASS, MIXTURES
+from semigen.ensemble.defaults import MIXTURE_PER_CLASS, MIXTURES, OF_WORDS
 from semigen.ensemble.held_out import HeldOut
 from semigen.ensemble.training import read_form
 from semigen.estimators.adapters import class_log_proba
@@ -39,6 +39,8 @@ MOST_ROWS = 1_000
 def agreement(pool: Any, X: Any, labels: Labels, weight: Array) -> float | None:
     """Correlation over unlabeled rows of what the mixture features and the mixture per class say of classes.
 
+    Where long texts have models of their own, both add what these say.
+
     Parameters
     ----------
     pool : PoolClassifier
@@ -55,13 +57,18 @@ def agreement(pool: Any, X: Any, labels: Labels, weight: Array) -> float | None:
     if not len(rows) or not {MIXTURES, MIXTURE_PER_CLASS} <= pool.estimators_.keys():
         return None
     some = take_rows(X, rows[evenly(len(rows), MOST_ROWS)])
-    return correlation(
-        *(
+
+    def evidence(name: str) -> Array:
+        return np.asarray(
             class_log_proba(pool.estimators_[name], read_form(some, pool.forms_[name]), pool.classes_)
             - np.log(pool.priors_[name])
-            for name in (MIXTURES, MIXTURE_PER_CLASS)
         )
-    )
+
+    first, second = evidence(MIXTURES), evidence(MIXTURE_PER_CLASS)
+    if {OF_WORDS[MIXTURES], OF_WORDS[MIXTURE_PER_CLASS]} <= pool.estimators_.keys():
+        first = first + evidence(OF_WORDS[MIXTURES])
+        second = second + evidence(OF_WORDS[MIXTURE_PER_CLASS])
+    return correlation(first, second)
 
 
 def correlation(first: Array, second: Array) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -99,8 +100,8 @@ class Part:
 
 
 def read_form(X: Any, form: str | None) -> Any:
-    """The form of the rows that a model reads."""
-    return X if form is None else getattr(X, form)
+    """The form of the rows that a model reads: an attribute, or one of an attribute (``documents.plain``)."""
+    return X if form is None else attrgetter(form)(X)
 
 
 def held_out_fold(train: Training, part: Part, rows: Rows, entries: list[Any], models: list[Any]) -> HeldOut:

@@ -52,17 +52,18 @@ def similarity_features(estimator: Any, X: Any, random_state: int) -> Array:
     """Rows in a space whose inner products say how alike they are, (n, q).
 
     Responsibilities of many mixtures beside principal axes of the columns, rotated to their leading
-    directions. The mixtures are those of a fitted :class:`semigen.AutoClassifier`; for any other estimator
-    they are fitted to these rows, whose columns are read by its ``kinds`` if it has any.
+    directions; those of the words of long texts stand beside them. The mixtures are those of a fitted
+    :class:`semigen.AutoClassifier`; for any other estimator they are fitted to these rows, whose columns are
+    read by its ``kinds`` if it has any.
     """
     if isinstance(getattr(estimator, "forms_", None), Forms):
-        reader, mixtures = estimator, estimator.forms_.mixtures
-    else:
-        kinds = getattr(estimator, "kinds", None)
-        mixtures = MixtureEnsembleFeatures(N_MIXTURES, kinds=kinds, random_state=random_state).fit(X)
-        reader = mixtures
-    matrix = columns.read_like(reader, X, sparse=mixtures.views_[0].plain_.sparse_ or "dense")
-    views = mixtures.axes(ReadTable(reader.schema_, matrix))
+        rows = estimator.forms_.of(estimator.read(X))
+        parts = [rows] if estimator.forms_.documents is None else [rows, rows.documents]
+        return np.hstack([similarity(one.responsibilities.whole, one.principal_axes) for one in parts])
+    kinds = getattr(estimator, "kinds", None)
+    mixtures = MixtureEnsembleFeatures(N_MIXTURES, kinds=kinds, random_state=random_state).fit(X)
+    matrix = columns.read_like(mixtures, X, sparse=mixtures.views_[0].plain_.sparse_ or "dense")
+    views = mixtures.axes(ReadTable(mixtures.schema_, matrix))
     return similarity(mixtures.responsibilities(matrix, views), views[-1])
 
 

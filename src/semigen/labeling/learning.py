@@ -90,7 +90,7 @@ class Pool:
             X, kinds = read_table(folder / job["table"]), job["kinds"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            table = ReadTable(*columns.learn(X, kinds, sparse="words"))
+            table = columns.learn_table(X, kinds, sparse="words", documents=True)
             return cls(table, similarity_features(None, table, job["seed"]))
 
 

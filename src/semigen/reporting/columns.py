@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, hstack, issparse, vstack
 
 from semigen.columns import ReadTable
 from semigen.columns.vectors import wide_frame
@@ -29,6 +29,8 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MOST_LEVELS = 6
 SHOWN_COLUMNS = 6
 _SEED = 0
+Column: TypeAlias = "tuple[Any, list[int], range]"
+"""Name of a column of the table, its columns in the matrix, and its words among those beside the matrix."""
 
 
 def importance(evidence: Evidence) -> dict[str, Any] | None:
@@ -43,11 +45,14 @@ def importance(evidence: Evidence) -> dict[str, Any] | None:
     inputs = _inputs(evidence)
     if inputs is None:
         return None
-    x, columns, predict = inputs
+    x, words, columns, predict = inputs
     n_all = len(columns)
     most = int(np.clip(MOST_CELLS // (LEAST_ROWS * x.shape[1]), LEAST_COLUMNS, MOST_COLUMNS))
     if n_all > most:
-        scores = [_separation(_codes(x, places), evidence.probabilities) for _, places in columns]
+        scores = [
+            _separation(_codes(x, places), evidence.probabilities) if places else np.inf
+            for _, places, _ in columns
+        ]
         best = np.sort(np.argsort(scores, kind="stable")[-most:])
         columns = [columns[j] for j in best]
     n_rows = int(np.clip(MOST_PREDICTIONS // len(columns), LEAST_ROWS, MOST_ROWS))
@@ -57,7 +62,9 @@ def importance(evidence: Evidence) -> dict[str, Any] | None:
     labeled = code >= 0
     loss = row_log_loss(own[labeled], code[labeled]) if labeled.any() else np.empty(0)
     found = []
-    for (name, _), probs in zip(columns, _shuffled(x[rows], columns, predict, rng), strict=True):
+    words = None if words is None else words[rows]
+    shuffled = _shuffled(x[rows], words, columns, predict, rng)
+    for (name, *_), probs in zip(columns, shuffled, strict=True):
         rise = row_log_loss(probs[labeled], code[labeled]) - loss if labeled.any() else None
         found.append(
             {
@@ -127,10 +134,8 @@ def columns_by_class(evidence: Evidence, names: list[Any]) -> list[dict[str, Any
     return found or None
 
 
-def _inputs(
-    evidence: Evidence,
-) -> tuple[Array, list[tuple[Any, list[int]]], Callable[[Any], Array]] | None:
-    """Rows as a matrix, the columns of it that each column of the table has, and how they are predicted."""
+def _inputs(evidence: Evidence) -> tuple[Array, Any, list[Column], Callable[[Any, Any], Array]] | None:
+    """Rows as a matrix, the words beside it, the columns of the table, and how rows are predicted."""
     model, table = evidence.model, evidence.table
     if not evidence.cells or isinstance(evidence.features, list) or issparse(evidence.features):
         return None
@@ -140,14 +145,20 @@ def _inputs(
         x = np.asarray(evidence.features)
         if x.ndim != 2 or not len(x):
             return None
-        return x, [(j, [j]) for j in range(x.shape[1])], model.predict_proba
+        columns: list[Column] = [(j, [j], range(0)) for j in range(x.shape[1])]
+        return x, None, columns, lambda rows, _: model.predict_proba(rows)
     if issparse(table.matrix):
         return None
     columns = [
-        (one.name, [one.first] if one.encoded is None else list(one.encoded.columns))
+        (one.name, [one.first] if one.encoded is None else list(one.encoded.columns), range(0))
         for one in table.schema.inputs
     ]
-    return table.matrix, columns, lambda rows: model.predict_proba(ReadTable(table.schema, rows))
+    columns += [(one.name, [], one.columns) for one in table.schema.documents]
+
+    def predict(rows: Any, words: Any) -> Array:
+        return np.asarray(model.predict_proba(ReadTable(table.schema, rows, words)))
+
+    return table.matrix, table.words, columns, predict
 
 
 def _some_rows(code: Rows, most: int) -> Rows:
@@ -159,18 +170,21 @@ def _some_rows(code: Rows, most: int) -> Rows:
 
 
 def _shuffled(
-    x: Array, columns: list[tuple[Any, list[int]]], predict: Callable[[Any], Array], rng: Any
+    x: Array, words: Any, columns: list[Column], predict: Callable[[Any, Any], Array], rng: Any
 ) -> Iterator[Array]:
     """Predictions for the rows with the values of one column shuffled, for each column."""
     n = len(x)
     together = max(1, min(BATCH // n, MOST_CELLS // x.size))
     for begin in range(0, len(columns), together):
         part = columns[begin : begin + together]
-        copies = np.tile(x, (len(part), 1))
-        for i, (_, places) in enumerate(part):
-            mixed = x[rng.permutation(n)]
-            copies[i * n : (i + 1) * n, places] = mixed[:, places]
-        probs = predict(copies)
+        copies, of_words = np.tile(x, (len(part), 1)), []
+        for i, (_, places, in_words) in enumerate(part):
+            order = rng.permutation(n)
+            copies[i * n : (i + 1) * n, places] = x[order][:, places]
+            if words is not None:
+                first, end = in_words.start, in_words.stop
+                of_words.append(hstack([words[:, :first], words[order, first:end], words[:, end:]]))
+        probs = predict(copies, csr_array(vstack(of_words)) if of_words else None)
         yield from (probs[i * n : (i + 1) * n] for i in range(len(part)))
 
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,11 +102,9 @@ class Evidence:
         schema = getattr(self.model, "schema_", None)
         if schema is None:
             return None
-        sparse: bool | Literal["dense"] = True
         if isinstance(self.model, AutoClassifier):
-            sparse = self.model.forms_.plain.sparse_ or "dense"
-        read = columns.read_like(self.model, self.features, sparse=sparse)
-        return read if isinstance(read, ReadTable) else ReadTable(schema, read)
+            return self.model.read(self.features)
+        return columns.table_like(self.model, self.features)
 
     @cached_property
     def uncertain(self) -> Rows:

@@ -172,4 +172,4 @@ def _by_importance(evidence: Evidence, found: Mapping[str, Any] | None) -> list[
         return [one["column"] for one in found["columns"]]
     if evidence.table is None or not evidence.cells:
         return []
-    return [one.name for one in evidence.table.schema.inputs][:10]
+    return list(evidence.table.schema.input_kinds)[:10]

@@ -248,7 +248,7 @@ def _not_numbers(model: Any) -> list[str]:
     categories = [
         name for name, levels in zip(schema.names, schema.levels, strict=True) if levels is not None
     ]
-    return list(map(str, [*categories, *(one.name for one in schema.encoded)]))
+    return list(map(str, [*categories, *(one.name for one in schema.several)]))
 
 
 def _columns_of(model: Any) -> tuple[list[str], list[str]]:
@@ -265,5 +265,5 @@ def _columns_of(model: Any) -> tuple[list[str], list[str]]:
         for name, levels in zip(schema.names, schema.levels, strict=True)
         if levels is not None and any(isinstance(level, str) for level in levels)
     ]
-    texts = [str(one.name) for one in schema.encoded if one.kind == "text"]
+    texts = [str(one.name) for one in schema.several if one.kind == "text"]
     return list(map(str, schema.input_names)), [*text_levels, *texts]
