@@ -396,7 +396,7 @@ def test_models_of_the_columns_themselves_count_less_the_more_columns_there_are(
     for name in (defaults.MIXTURES, defaults.GRAPH):
         assert wide[name] == pytest.approx(default[name] * 10**0.15)
         assert default[name] > 0
-    for name in (defaults.MIXTURE_PER_CLASS, *SUPERVISED):
+    for name in default.keys() & {defaults.MIXTURE_PER_CLASS, *SUPERVISED}:
         assert wide[name] == pytest.approx(default[name] / 10)
     many = {name: weight for name, weight in default.items() if name != defaults.BOOSTING}
     assert defaults.default_weights(sparse=False, n_features=2, n_classes=51) == many != default

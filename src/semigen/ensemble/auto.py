@@ -63,7 +63,8 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     a tenth of the weight; logistic regression, extra trees, boosted trees and another mixture per class on
     the labeled rows alone. For documents (sparse rows) there are the mixture features, the mixture per class
     with unlabeled rows at three tenths of the weight, and logistic regression on the words and on their
-    principal components. The ensemble adds what the models make of the columns to the class shares that are
+    principal components; for long texts beside other columns, both these models of their words and those of
+    the other columns. The ensemble adds what the models make of the columns to the class shares that are
     assumed (``class_prior``), so that these count once. The weights of the models, and how confident the
     ensemble is, are learned on held-out labels. Where these show that the unlabeled rows hurt
     (:class:`semigen.comparison.Verdict`), the models that use them are left out, and ``explanation_`` says
@@ -76,9 +77,9 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
     kinds : str, dict {column: kind} or None, default=None
         How columns are read, where the inferred kind is wrong: "number", "count", "flag", "category", "text",
         "date" or "id" (not used); see :func:`semigen.columns.learn`. Of text up to 30 features of its words
-        are used, or a few of its letters (names, ZIP codes), and of dates their time and their place in the
-        year, the week and the day; a warning says so where ``kinds`` does not. A sparse matrix, or a data
-        frame of text only, has documents.
+        are used, the words themselves where there are 20 or more in the mean, or a few of its letters (names,
+        ZIP codes), and of dates their time and their place in the year, the week and the day; a warning says
+        so where ``kinds`` does not. A sparse matrix, or a data frame of text only, has documents.
     class_prior : {"shared", "unlabeled", "uniform"}, array (K,) or dict {class: share}, default="shared"
         The class shares that predictions assume. "shared": labeled rows were drawn as all rows are, so their
         counts say how frequent the classes are; a few uneven ones only a little. "unlabeled": the labeled

@@ -61,7 +61,10 @@ class FittedEnsemble(UncertainEnsemble):
         def probabilities_of(pool: Any, rows: FormedRows) -> Array:
             found: Array = pool.predict_proba(rows)
             if not issparse(rows.table.matrix):
-                found[np.isnan(rows.table.matrix).all(axis=1)] = pool.class_prior_
+                empty = np.isnan(rows.table.matrix).all(axis=1)
+                if rows.table.words is not None:
+                    empty &= np.diff(rows.table.words.indptr) == 0
+                found[empty] = pool.class_prior_
             return found
 
         return self._by_blocks(probabilities_of, X)
@@ -75,6 +78,8 @@ class FittedEnsemble(UncertainEnsemble):
     @over_partitions(numbers)
     def score_samples(self, X: Any) -> Array:
         """Log p(x) under the mixture per class, nats, (n,); of documents, of their words in their order.
+
+        The words of long texts beside other columns are no part of it.
 
         Of a table of more than 64 columns (larger than memory: of more than 2,000) it is the density of the
         principal axes and, from 300 rows on, of the logarithm of the distance from them.

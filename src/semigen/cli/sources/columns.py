@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -244,16 +243,15 @@ def known_target(names: Sequence[str], noted: Mapping[str, Any]) -> list[str]:
 
 
 def about_documents(table: pa.Table, columns: Sequence[Column]) -> tuple[str, ...]:
-    """That columns of long texts are learned by a few features where there are others beside them."""
+    """Which models learn from the words of long texts where there are other columns beside them."""
     texts = [one.name for one in columns if one.use and one.kind == "text"]
     long = [name for name in texts if are_documents(table[name].to_pylist())]
     others = [one.name for one in columns if one.use and one.name not in long]
     if not long or not others:
         return ()
-    drop = f"--drop {' --drop '.join(map(shlex.quote, others))}" if len(others) <= 3 else "--drop"
     return (
-        f"{listing(long)}: beside other columns only mixtures learn from the words of long texts, other "
-        f"models from a few features of them. If the classes are in the words, leave the others out ({drop})",
+        f"{listing(long)}: beside other columns the words of long texts are learned by auto and by mixtures; "
+        "other models learn from a few features of them",
     )
 
 
