@@ -176,7 +176,18 @@ def test_a_report_shuffles_the_texts_too():
     report = semigen.report(fitted("story", "x", "reply", "side"), X, shown())
     found = {one["column"]: one["change"] for one in report.record["importance"]["columns"]}
     assert set(found) == {"story", "x", "reply", "side"}
+    reason = {one["name"]: one["reason"] for one in report.record["columns"]}
+    assert reason["story"].startswith("became ")
+    assert reason["story"].endswith(" words")
     assert found["story"] > 2 * max(found["x"], found["reply"], found["side"])
+
+
+def test_the_map_of_a_report_shows_what_the_words_tell():
+    X, y = table()
+    found = semigen.report(fitted("story", "x", "side"), X, shown()).record["map"]
+    place, truth = np.array(found["x"]), y[found["row"]]
+    apart = abs(place[truth == 0].mean() - place[truth == 1].mean())
+    assert apart > 3 * max(place[truth == k].std() for k in (0, 1))
 
 
 def test_rows_to_label_next_differ_in_their_words():

@@ -146,6 +146,11 @@ class FormedRows:
         assert forms is not None
         return forms.of(ReadTable(forms.plain.schema_, self.table.words))
 
+    @property
+    def parts(self) -> list[FormedRows]:
+        """The columns of these rows, and the words of the long texts beside them where there are some."""
+        return [self] if self.forms.documents is None else [self, self.documents]
+
     @cached_property
     def plain(self) -> Any:
         """Columns as plain numbers, (n, P); sparse if the matrix is."""

@@ -57,8 +57,7 @@ def similarity_features(estimator: Any, X: Any, random_state: int) -> Array:
     read by its ``kinds`` if it has any.
     """
     if isinstance(getattr(estimator, "forms_", None), Forms):
-        rows = estimator.forms_.of(estimator.read(X))
-        parts = [rows] if estimator.forms_.documents is None else [rows, rows.documents]
+        parts = estimator.forms_.of(estimator.read(X)).parts
         return np.hstack([similarity(one.responsibilities.whole, one.principal_axes) for one in parts])
     kinds = getattr(estimator, "kinds", None)
     mixtures = MixtureEnsembleFeatures(N_MIXTURES, kinds=kinds, random_state=random_state).fit(X)

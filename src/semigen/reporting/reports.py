@@ -309,8 +309,14 @@ def _columns(evidence: Evidence) -> list[dict[str, Any]]:
     used = {} if schema is None else {str(name): kind for name, kind in schema.input_kinds.items()}
     if frame is not None:
         described = (asdict(one) for one in columns.describe(evidence.features))
+        became = {} if schema is None else {str(one.name): f"became {one.encoder}" for one in schema.several}
         return [
-            {**one, "kind": used.get(one["name"], one["kind"]), "use": one["name"] in used or schema is None}
+            {
+                **one,
+                "kind": used.get(one["name"], one["kind"]),
+                "use": one["name"] in used or schema is None,
+                "reason": became.get(one["name"], one["reason"]),
+            }
             for one in described
         ]
     table = evidence.table

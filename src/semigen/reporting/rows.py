@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.sparse import issparse
 
-from semigen.columns import ReadTable
 from semigen.columns.vectors import wide_frame
 from semigen.data.rows import take_rows
 from semigen.ensemble.auto import AutoClassifier
@@ -148,17 +147,14 @@ def _axes(evidence: Evidence, rows: Rows) -> NDArray[np.float64] | None:
     """Some rows on principal axes, (m, q): those of the model, or else of its columns."""
     table = evidence.table
     if isinstance(evidence.model, AutoClassifier) and table is not None:
-        return _by_parts(evidence, table, rows)
+        parts = evidence.model.forms_.of(table[rows]).parts
+        return np.hstack([one.principal_axes for one in parts])
     if table is not None:
         return _projected(table[rows])
     if isinstance(evidence.features, list) or wide_frame(evidence.features) is not None:
         return None
     some = take_rows(evidence.features, rows)
     return _projected(some if issparse(some) else np.asarray(some, dtype=np.float64))
-
-
-def _by_parts(evidence: Evidence, table: ReadTable, rows: Rows) -> Array:
-    return np.asarray(evidence.model.forms_.of(table[rows]).principal_axes)
 
 
 def _projected(some: Any) -> Array:
