@@ -308,7 +308,8 @@ def _judge_text(name: str, filled: Series, n_distinct: int, n_rows: int) -> tupl
     if is_id_text(name, cells, n_distinct, n_rows):
         return "id", why_id_text(n_distinct, n_rows)
     if is_prose(cells) and any(map(str.isalpha, "".join(cells))):
-        return "text", f"{becomes}words"
+        long = is_prose(cells, WORDS_OF_DOCUMENTS)
+        return "text", f"{becomes}words{', and in some models the words themselves' if long else ''}"
     if odd and len(odd) < len(cells) / 2:
         return "text", (
             f"{becomes}letters, though {len(cells) - len(odd)} cells read as numbers and {len(odd)} do not "

@@ -26,7 +26,7 @@ OF_WORDS = {
     MIXTURES: "mixture features of words",
     MIXTURE_PER_CLASS: "mixture per class of words",
     LOGISTIC: "logistic regression on words",
-    AXES: "logistic regression on principal components of words",
+    AXES: "principal components of words",
 }
 """The models of documents where these are columns of a table that has others."""
 SUPERVISED = (LOGISTIC, EXTRA_TREES, BOOSTING, SUPERVISED_MIXTURE, OF_WORDS[LOGISTIC])
