@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Modules are compiled when they are first imported, which few of those installed ever are.
+# Modules are compiled when they are first imported, which few of those installed ever are, and kept compiled:
+# tests and guides start a hundred processes, which would each compile all that they import.
 PIP := -m pip --disable-pip-version-check install --quiet --no-compile
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-long lint docs wheel smoke lowest mutants benchmark lock clean
 .DEFAULT_GOAL := help
@@ -39,10 +41,16 @@ lint: $(VENV)/stamp-test  ## style, format, types, import floors
 docs: $(VENV)/stamp-docs  ## build the documentation; every example in it runs
 	$(BIN)/python -m sphinx -j auto -W --keep-going -q docs docs/_build/html
 
-wheel: $(VENV)/stamp-release  ## build wheel and sdist into dist/ and check what an index would show of them
+# An environment of its own: wheel and smoke can run while the other one is being set up.
+.venv-release/stamp: requirements/release.txt
+	@test -x .venv-release/bin/python || $(PYTHON) -m venv .venv-release
+	.venv-release/bin/python $(PIP) -r $<
+	@touch $@
+
+wheel: .venv-release/stamp  ## build wheel and sdist into dist/ and check what an index would show of them
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist
-	$(BIN)/twine check --strict dist/*
+	.venv-release/bin/python -m build --outdir dist
+	.venv-release/bin/twine check --strict dist/*
 
 smoke: wheel  ## install the wheel alone into an empty environment and use it
 	$(PYTHON) -m venv --clear .venv-smoke
@@ -70,5 +78,5 @@ lock:  ## refresh the pinned versions under requirements/
 	$(PYTHON) requirements/lock.py
 
 clean:  ## remove what the other commands made
-	rm -rf $(VENV) .venv-lowest .venv-smoke .mutants dist docs/_build docs/api/generated semigen-demo
+	rm -rf $(VENV) .venv-lowest .venv-release .venv-smoke .mutants dist docs/_build docs/api/generated semigen-demo
 	rm -rf .mypy_cache .pytest_cache .ruff_cache

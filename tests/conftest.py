@@ -1,7 +1,11 @@
 """What the tests share: the --long switch, one thread for linear algebra, and common fixtures."""
 
+import one_thread  # noqa: F401
+
+# isort: split
 import os
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -11,12 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from semigen.cli.recipes import judging
 from semigen.ensemble import defaults
-from semigen.estimators.classifiers import BoostedTrees, ExtraTrees
+from semigen.estimators.classifiers import BoostedTrees, ExtraTrees, TreeEnsemble
 from semigen.families import Gaussian
 from twins import SHAPES, Problem
-
-# PyTorch reads it when it loads: threads of several test processes would wait for each other.
-os.environ["OMP_NUM_THREADS"] = "1"
 
 # The gate draws the same cases every time; elsewhere every run looks for new ones.
 settings.register_profile("gate", derandomize=True)
@@ -36,6 +37,15 @@ def few_trees():
     with pytest.MonkeyPatch.context() as patched:
         for trees in (BoostedTrees, ExtraTrees):
             patched.setattr(defaults, trees.__name__, partial(trees, 10))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def small_forests():
+    """Advice holds forests of few trees against the mixture: growing all takes half of its time."""
+    with pytest.MonkeyPatch.context() as patched:
+        study = import_module("semigen.judgement.study")  # which the package hides behind its function
+        patched.setattr(study, "TreeEnsemble", lambda _, **options: TreeEnsemble(10, **options))
         yield
 
 

@@ -417,7 +417,7 @@ def test_a_run_can_be_repeated_from_its_config(here):
     assert tomllib.loads(Path("other/config.toml").read_text())["seed"] == 4
 
 
-def test_other_commands_pass_over_options_of_fit(table):
+def test_other_commands_pass_over_options_of_fit(table, small):
     fit("data.csv", "--target", "y", "--drop", "w", "--csv-safe", "--covariance", "diag")
     said = run("advise", "--config", "data-semigen/config.toml")
     assert said.stdout == run("advise", "data.csv", "--target", "y", "--drop", "w").stdout.replace(
@@ -456,7 +456,7 @@ def test_every_command_reads_the_sheet_that_is_named(table):
         assert "leave out --sheet 'rows'" in error_of(run(*words, "--sheet", "rows", code=1))
     for command in (
         ("advise", *known),
-        ("compare", *known, "--models", "forest"),
+        ("compare", *known, "--models", "logistic"),
         ("predict", "data-semigen/model.semigen", "data.xlsx", "--sheet", "rows", "--out", "p.csv"),
         ("query", "data-semigen/model.semigen", "data.xlsx", "--sheet", "rows"),
         ("label", *known, "--export", "labels.csv"),

@@ -84,6 +84,10 @@ def predicted_again(table):
     return read_rows("again.csv")
 
 
+OF_PLAIN = {}
+"""What is predicted for the same numbers as a program writes them, by their digits and missing cells."""
+
+
 @pytest.mark.parametrize("name", sorted(NUMBERS))
 def test_numbers_are_read_as_they_are_meant(here, name):
     how = NUMBERS[name]
@@ -101,11 +105,14 @@ def test_numbers_are_read_as_they_are_meant(here, name):
     summary = json.loads(fit("data.csv", "--target", "y", "--json", *how.options).stdout)
     assert [(one["name"], one["kind"]) for one in summary["columns"]] == [("u", "number"), ("v", "number")]
     assert summary["columns"][0]["n_missing"] == len(how.extra)
-    write("plain.csv", repr, ",", dict.fromkeys(how.extra, ""))
-    fit("plain.csv", "--target", "y")
     columns = ["p_a", "p_b", "log_density"]
-    read, wanted = (pd.read_csv(f"{one}-semigen/predictions.csv")[columns] for one in ("data", "plain"))
-    np.testing.assert_allclose(read, wanted, rtol=1e-9)
+    plain = how.digits, *how.extra
+    if plain not in OF_PLAIN:
+        write("plain.csv", repr, ",", dict.fromkeys(how.extra, ""))
+        fit("plain.csv", "--target", "y")
+        OF_PLAIN[plain] = pd.read_csv("plain-semigen/predictions.csv")[columns]
+    read = pd.read_csv("data-semigen/predictions.csv")[columns]
+    np.testing.assert_allclose(read, OF_PLAIN[plain], rtol=1e-9)
     options = how.options if "--missing" not in how.options else ()  # the model knows its markers
     run("predict", "data-semigen/model.semigen", "data.csv", "--out", "again.csv", *options)
     np.testing.assert_allclose(pd.read_csv("again.csv")[columns], read, rtol=1e-9)
