@@ -1,10 +1,13 @@
 """Laws of the test whether columns are correlated in the labeled rows but not in the unlabeled ones."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris, make_circles
 
-from semigen.evaluation.dependence import dependence_differs
+from semigen.columns import ReadTable, learn
+from semigen.evaluation.dependence import dependence_differs, separate_numbers
+from semigen.representation.plain import PlainColumns
 
 N_TRIALS = 60
 
@@ -74,3 +77,34 @@ def test_too_few_rows_show_nothing(n_labeled, n):
     X = correlated(rng, n)
     X[n_labeled:] = rng.permuted(X[n_labeled:], axis=0)
     assert not dependence_differs(X, np.arange(n) < n_labeled, same, 0)
+
+
+def of_frames(frame, seed, n_labeled):
+    """Whether dependence is said to differ in a data frame with dates, where the first rows are labeled."""
+    schema, matrix = learn(frame, {"when": "date"})
+    plain = PlainColumns().fit(ReadTable(schema, matrix))
+    numbers = separate_numbers(plain, schema)
+    return dependence_differs(matrix, np.arange(len(frame)) < n_labeled, numbers, seed)
+
+
+def dated(rng, columns):
+    days = np.sort(rng.integers(0, 900, len(columns)))
+    frame = pd.DataFrame(columns, columns=[f"x{j}" for j in range(columns.shape[1])])
+    return frame.assign(when=pd.Timestamp("2021-01-01") + pd.to_timedelta(days, "D"))
+
+
+@pytest.mark.filterwarnings("ignore::semigen.exceptions.ColumnWarning")
+def test_features_of_one_date_say_nothing_of_columns():
+    """Labels of the first ninth: there the sine of the year is almost a line in time, and later it is not."""
+    rngs = list(map(np.random.default_rng, range(20)))
+    found = [of_frames(dated(rng, rng.standard_normal((450, 3))), 0, 50) for rng in rngs]
+    assert np.mean(found) <= 0.15
+
+
+@pytest.mark.filterwarnings("ignore::semigen.exceptions.ColumnWarning")
+def test_shuffled_columns_are_found_beside_a_date():
+    def draw(rng):
+        X = correlated(rng, 450)
+        return dated(rng, np.vstack([X[:50], rng.permuted(X[50:], axis=0)]))
+
+    assert np.mean([of_frames(draw(np.random.default_rng(seed)), seed, 50) for seed in range(20)]) > 0.8

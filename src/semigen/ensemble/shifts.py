@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from semigen.columns import ReadTable
 from semigen.ensemble.fit_rows import FitRows
 from semigen.ensemble.forms import Forms
-from semigen.evaluation.dependence import dependence_differs
+from semigen.evaluation.dependence import dependence_differs, separate_numbers
 from semigen.evaluation.grids import grid
 from semigen.evaluation.parting import parting_columns, parting_sentence
-
-Array = NDArray[np.float64]
 
 
 def dependence_shift(rows: FitRows, forms: Forms, seed: int) -> bool:
@@ -25,10 +19,7 @@ def dependence_shift(rows: FitRows, forms: Forms, seed: int) -> bool:
     """
     if rows.learned.is_sparse:
         return False
-
-    def numbers(matrix: Any) -> Array:
-        return _numbers(forms, ReadTable(rows.schema, matrix))
-
+    numbers = separate_numbers(forms.mixtures.views_[0].plain_, rows.schema)
     differs = dependence_differs(rows.learned.x, rows.learned.labels.is_labeled, numbers, seed)
     return differs and grid(rows.counted.matrix) is None
 
@@ -39,11 +30,3 @@ def about_parting(rows: FitRows) -> str | None:
     if not outside:
         return None
     return parting_sentence({f"column {name!r}": share for name, share in outside.items()})
-
-
-def _numbers(forms: Forms, table: ReadTable) -> Array:
-    """Rows as numbers, column by column, without features of text: these are uncorrelated by design."""
-    plain = forms.mixtures.views_[0].plain_
-    texts = [j for one in table.schema.encoded if one.kind == "text" for j in one.columns]
-    of_text = np.flatnonzero(np.isin(plain.numbers_, texts))
-    return np.delete(plain.transform(table), of_text, axis=1)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semigen.columns import ReadTable, Schema
+
 Array = NDArray[np.float64]
 
 DEPENDENCE_SHIFT = (
@@ -64,6 +66,27 @@ def dependence_differs(
     return any(
         _correlation(numbers(rng.permuted(rows, axis=0))[:, columns]) >= observed for _ in range(N_SHUFFLES)
     )
+
+
+def separate_numbers(plain: Any, schema: Schema) -> Callable[[Any], Array]:
+    """How rows of a schema become numbers of which no two are made of one column of the table.
+
+    Of a date the time is kept, of text nothing: what several features of one cell have to do with each other
+    says nothing of columns. Within a month the sine of the year is almost a line, over years it is not.
+
+    Parameters
+    ----------
+    plain : PlainColumns
+        Fitted to such rows.
+    schema : Schema
+    """
+    others = [j for one in schema.encoded for j in one.columns[one.kind != "text" :]]
+    places = np.flatnonzero(np.isin(plain.numbers_, others))
+
+    def numbers(matrix: Any) -> Array:
+        return np.delete(plain.transform(ReadTable(schema, matrix)), places, axis=1)
+
+    return numbers
 
 
 def _some(rng: np.random.Generator, items: NDArray[np.intp], most: int) -> NDArray[np.intp]:

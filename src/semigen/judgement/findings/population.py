@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from scipy.stats import chi2
 
-from semigen.columns import ReadTable
 from semigen.common.plain import plain
 from semigen.ensemble.held_out import shares_of_rows
-from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs
+from semigen.evaluation.dependence import DEPENDENCE_SHIFT, dependence_differs, separate_numbers
 from semigen.evaluation.parting import lie_outside, most_apart, parting_columns
 from semigen.judgement.findings.records import Finding, percent
 from semigen.judgement.study import Study
@@ -128,12 +127,7 @@ def shuffled_columns(study: Study) -> Finding | None:
     matrix = study.table.matrix
     if issparse(matrix) or study.grid is not None:  # the columns of a grid are uncorrelated by design
         return None
-    to_plain = study.to_plain
-    schema = study.table.schema
-
-    def numbers(rows: Array) -> Array:
-        return np.asarray(to_plain.transform(ReadTable(schema, rows)))
-
+    numbers = separate_numbers(study.to_plain, study.table.schema)
     shifted = dependence_differs(matrix, study.labels.is_labeled, numbers, study.random_state)
     if not shifted:
         return None
