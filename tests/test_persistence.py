@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -640,3 +640,14 @@ def test_deeply_nested_files_are_refused(tmp_path):
     replace_payload(path, buffer.getvalue())
     with pytest.raises(ModelFileError):
         load(path)
+
+
+def test_class_shares_in_a_series_are_saved_as_what_they_say_of_each_class(tmp_path):
+    X, y = np.random.default_rng(0).normal(size=(60, 2)), np.repeat(["b", "a", "c"], 20)
+    shares = pd.Series({"c": 0.2, "a": 0.5, "b": 0.3})
+    model = semigen.MixtureClassifier(class_prior=shares).fit(X, y)
+    save(model, tmp_path / "model.semigen")
+    again = load(tmp_path / "model.semigen")
+    assert again.class_prior == shares.to_dict()
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(clone(again).fit(X, y).predict_proba(X), model.predict_proba(X))

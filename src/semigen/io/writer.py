@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import scipy.special
 
@@ -65,6 +66,8 @@ class Writer:
             return self._dtype(value)
         if isinstance(value, type):
             return self._type(value)
+        if nw.dependencies.is_pandas_series(value):  # a parameter by class: a dict means the same
+            return self._dict(value.to_dict())
         if isinstance(value, str | int | float):  # such as an enumeration of text
             return _named("JsonNode", str, content=json.dumps(value))
         name = type_name(value)
