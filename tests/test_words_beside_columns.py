@@ -192,11 +192,15 @@ def test_the_map_of_a_report_shows_what_the_words_tell():
 
 def test_rows_to_label_next_differ_in_their_words():
     X, y = table()
-    space = similarity_features(fitted("story", "x", "side"), X, 0)
-    alike = space @ space.T
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read = learn_table(X[["story", "x", "side"]], sparse="words", documents=True)
+    spaces = [similarity_features(fitted("story", "x", "side"), X, 0), similarity_features(None, read, 0)]
     without = similarity_features(fitted("x", "side"), X, 0)
     same = y[:, None] == y
-    assert alike[same].mean() > alike[~same].mean() + 0.05
+    for space in spaces:
+        alike = space @ space.T
+        assert alike[same].mean() > alike[~same].mean() + 0.05
     assert abs((without @ without.T)[same].mean() - (without @ without.T)[~same].mean()) < 0.05
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from semigen import columns
 from semigen.columns import ReadTable
-from semigen.ensemble.forms import Forms
+from semigen.ensemble.forms import Forms, words_of
 from semigen.representation import MixtureEnsembleFeatures
 
 Array = NDArray[np.float64]
@@ -59,11 +59,16 @@ def similarity_features(estimator: Any, X: Any, random_state: int) -> Array:
     if isinstance(getattr(estimator, "forms_", None), Forms):
         parts = estimator.forms_.of(estimator.read(X)).parts
         return np.hstack([similarity(one.responsibilities.whole, one.principal_axes) for one in parts])
-    kinds = getattr(estimator, "kinds", None)
-    mixtures = MixtureEnsembleFeatures(N_MIXTURES, kinds=kinds, random_state=random_state).fit(X)
-    matrix = columns.read_like(mixtures, X, sparse=mixtures.views_[0].plain_.sparse_ or "dense")
-    views = mixtures.axes(ReadTable(mixtures.schema_, matrix))
-    return similarity(mixtures.responsibilities(matrix, views), views[-1])
+    words = words_of(X) if isinstance(X, ReadTable) else None
+
+    def features(table: Any) -> Array:
+        kinds = getattr(estimator, "kinds", None)
+        mixtures = MixtureEnsembleFeatures(N_MIXTURES, kinds=kinds, random_state=random_state).fit(table)
+        matrix = columns.read_like(mixtures, table, sparse=mixtures.views_[0].plain_.sparse_ or "dense")
+        views = mixtures.axes(ReadTable(mixtures.schema_, matrix))
+        return similarity(mixtures.responsibilities(matrix, views), views[-1])
+
+    return np.hstack([features(table) for table in (X, words) if table is not None])
 
 
 def similarity(clusters: Array, axes: Array) -> Array:
