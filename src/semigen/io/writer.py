@@ -66,8 +66,9 @@ class Writer:
             return self._dtype(value)
         if isinstance(value, type):
             return self._type(value)
-        if nw.dependencies.is_pandas_series(value):  # a parameter by class: a dict means the same
-            return self._dict(value.to_dict())
+        if nw.dependencies.is_pandas_series(value):  # a parameter by class, or in the order of the classes
+            by_class = value.index.tolist() != list(range(len(value)))
+            return self._dict(value.to_dict()) if by_class else self._array(value.to_numpy())
         if isinstance(value, str | int | float):  # such as an enumeration of text
             return _named("JsonNode", str, content=json.dumps(value))
         name = type_name(value)
