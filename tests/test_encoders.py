@@ -572,5 +572,6 @@ def test_it_is_said_that_long_texts_are_learned_word_by_word_without_other_colum
     table = pa.Table.from_pandas(frame)
     (note,) = about_documents(table, describe(table))
     assert note.startswith("long: beside other columns the words of long texts are learned by auto")
+    assert note.endswith("other models learn from a few features of them")
     assert about_documents(table, describe(table.select(["long"]))) == ()
     assert about_documents(table, describe(table.select(["short", "side"]))) == ()

@@ -34,8 +34,9 @@ def main() -> None:
             print(report.page(Fits([{k: str(v) for k, v in row.items()} for row in rows]), cost))
             return
         _write(rows, cost)
-    fits = Fits(list(csv.DictReader((RESULTS / "newsgroups.csv").read_text(encoding="utf-8").splitlines())))
-    page = report.page(fits, json.loads((RESULTS / "cost.json").read_text(encoding="utf-8")))
+    page = report.page(
+        _saved("newsgroups.csv"), json.loads((RESULTS / "cost.json").read_text(encoding="utf-8"))
+    )
     print(page)
     (RESULTS / "results.md").write_text(page, encoding="utf-8")
 
@@ -48,10 +49,13 @@ def _beside(options: argparse.Namespace) -> None:
             print(f"20 Newsgroups is skipped: {reason}")
             return
         _write_rows("beside.csv", rows)
-    fits = Fits(list(csv.DictReader((RESULTS / "beside.csv").read_text(encoding="utf-8").splitlines())))
-    page = beside.page(fits)
+    page = beside.page(_saved("beside.csv"))
     print(page)
     (RESULTS / "beside.md").write_text(page, encoding="utf-8")
+
+
+def _saved(name: str) -> Fits:
+    return Fits(list(csv.DictReader((RESULTS / name).read_text(encoding="utf-8").splitlines())))
 
 
 def _write_rows(name: str, rows: list[dict[str, Any]]) -> None:

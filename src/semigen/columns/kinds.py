@@ -295,8 +295,13 @@ def _told_of_dates(name: str, filled: Series) -> str:
 
 def are_documents(cells: Sequence[Any]) -> bool:
     """Whether texts are so long that a few features of their words say much less than the words do."""
+    return are_long(cells) and options_of([str(cell) for cell in cells if not is_missing(cell)]) is None
+
+
+def are_long(cells: Sequence[Any]) -> bool:
+    """The same of cells that are no lists of choices."""
     texts = [str(cell) for cell in cells if not is_missing(cell)]
-    return bool(texts) and is_prose(texts, WORDS_OF_DOCUMENTS) and options_of(texts) is None
+    return bool(texts) and is_prose(texts, WORDS_OF_DOCUMENTS)
 
 
 def _judge_text(name: str, filled: Series, n_distinct: int, n_rows: int) -> tuple[Kind, str]:

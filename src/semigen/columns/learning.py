@@ -19,7 +19,7 @@ from semigen.columns.kinds import (
     ID_NUMBER,
     USED,
     Kind,
-    are_documents,
+    are_long,
     id_evidence,
     infer,
     is_id_text,
@@ -184,6 +184,9 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool, docum
     texts = (name for name, kind in used.items() if kind == "text" and asked[name] != "word")
     options = {name: options_of(columns[name].to_list()) for name in texts}
     alone = sparse and set(used.values()) == {"text"} and not any(options.values())
+    long: set[Any] = set()
+    if (sparse or documents) and not alone:
+        long = {name for name, one in options.items() if one is None and are_long(columns[name].to_list())}
     parts: list[Part] = []
     beside: list[Part] = []
     notes = [_unused(name, kind, columns[name], asked[name]) for name, kind in left_out.items()]
@@ -192,10 +195,10 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool, docum
             if one := options.get(name):
                 parts.append((name, kind, None, one))
                 continue
-            long = documents and not alone and kind == "text" and are_documents(columns[name].to_list())
-            words_only = words or alone or long
-            part = _learn_column(name, kind, columns[name], words=words_only, alone=alone or long)
-            (beside if long else parts).append(part)
+            apart = documents and name in long
+            words_only = words or alone or apart
+            part = _learn_column(name, kind, columns[name], words=words_only, alone=alone or apart)
+            (beside if apart else parts).append(part)
         except ColumnError as error:
             if asked[name] is not None:
                 raise
@@ -209,7 +212,7 @@ def _learn_frame(frame: Frame, kinds: Kinds, *, words: bool, sparse: bool, docum
     told = {one.name: _told(one, columns[one.name]) for one in schema.several if asked[one.name] is None}
     if sparse and not words and not documents and len(used) > 1:
         for name in told:
-            if found[name] == "text" and are_documents(columns[name].to_list()):
+            if name in long:
                 told[name] += "; in a data frame without other columns the words themselves are learned"
     told |= {name: note for name, note in zip(left_out, notes, strict=True) if asked[name] is None}
     if told:

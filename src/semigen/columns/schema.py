@@ -32,11 +32,11 @@ class Schema:
         "pandas", "polars" or "pyarrow": what :func:`restore` makes.
     encoded : tuple of Encoded
         Columns of the table that are several of the matrix.
+    notes : tuple of str
+        What columns became that are not read as they are, and which are not used.
     documents : tuple of Encoded
         Columns of long texts whose words stand beside the matrix (``ReadTable.words``), and which of those
         are theirs.
-    notes : tuple of str
-        What columns became that are not read as they are, and which are not used.
     """
 
     names: tuple[Any, ...] | None
@@ -154,6 +154,14 @@ class ReadTable:
         """(n, D)."""
         n_rows, n_columns = self.matrix.shape
         return n_rows, n_columns
+
+    @property
+    def documents(self) -> ReadTable | None:
+        """The words beside the matrix as a table of their own; None if there are none."""
+        if self.words is None:
+            return None
+        n_words = self.words.shape[1]
+        return ReadTable(Schema(None, ("number",) * n_words, (None,) * n_words, None), self.words)
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -27,7 +27,7 @@ from semigen.ensemble.defaults import SUPERVISED, default_weights, models, model
 from semigen.ensemble.explained import explanation
 from semigen.ensemble.fit_rows import FitRows
 from semigen.ensemble.fitted import FittedEnsemble
-from semigen.ensemble.forms import FormedRows, Forms, learn_forms, seconds_to_predict, words_of
+from semigen.ensemble.forms import FormedRows, Forms, learn_forms, seconds_to_predict
 from semigen.ensemble.harm import agreement
 from semigen.ensemble.pool import PoolClassifier
 from semigen.ensemble.settle import settle
@@ -270,7 +270,7 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             formed,
             labels,
             None if (weight == 1).all() else weight,
-            progress=clock.after(self.n_mixtures * (1 if rows.words is None else 2)),
+            progress=clock.after(len(rows.parts) * self.n_mixtures),
             run=run,
             most_unlabeled=JUDGED_UNLABELED,
         )
@@ -308,15 +308,13 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
 
     def _learn_forms(self, rows: FitRows, clock: Clock, seed: int, run: Run) -> Forms:
         """Learn the representations of all rows, and those of the words of long texts among their columns."""
-        words, counted = words_of(rows.table), words_of(rows.counted)
-        steps = clock.first(self.n_mixtures * (1 if words is None else 2))
-        share = SHARE_OF_MIXTURES if words is None else SHARE_OF_MIXTURES / 2
+        steps = clock.first(len(rows.parts) * self.n_mixtures)
 
-        def learned(table: ReadTable, counted: ReadTable, done_before: int) -> Forms:
+        def learned(number: int, table: ReadTable, counted: ReadTable) -> Forms:
             mixtures = MixtureEnsembleFeatures(
                 self.n_mixtures,
                 min_components=len(self.classes_),
-                time_budget=clock.left(share),
+                time_budget=clock.left(SHARE_OF_MIXTURES / len(rows.parts)),
                 n_jobs=self.n_jobs,
                 random_state=seed,
                 engine=of_few(self.engine),
@@ -324,13 +322,13 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             )
 
             def step(done: int, total: int) -> None:
-                steps(done_before + done, total)
+                steps(number * self.n_mixtures + done, total)
 
             return learn_forms(table, counted, mixtures, seed, self.n_jobs, step, run)
 
-        forms = learned(rows.table, rows.counted, 0)
-        if words is not None and counted is not None:
-            forms = replace(forms, documents=learned(words, counted, self.n_mixtures))
+        forms, *of_words = (learned(number, *part) for number, part in enumerate(rows.parts))
+        if of_words:
+            forms = replace(forms, documents=of_words[0])
         if clock.budget is not None:
             clock.reserve(seconds_to_predict(forms, rows.table, len(rows.given.weight)))
         return forms
@@ -349,11 +347,10 @@ class AutoClassifier(FittedEnsemble, TableClassifier, BaseEstimator):
             all_labeled=self.n_unlabeled_ == 0,
             engine=of_few(self.engine),
         )
-        documents = forms.documents is not None
-        if forms.documents is not None:
-            plain += models_of_words(forms.documents, n_rows, seed, of_few(self.engine))
+        if documents := forms.documents:
+            plain += models_of_words(documents, n_rows, seed, of_few(self.engine))
         default = default_weights(
-            sparse=sparse, n_features=n_features, n_classes=n_classes, documents=documents
+            sparse=sparse, n_features=n_features, n_classes=n_classes, documents=documents is not None
         )
         kept = [name for name in default if name not in self._left_out]
         return PoolClassifier(

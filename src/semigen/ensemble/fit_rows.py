@@ -53,6 +53,12 @@ class FitRows:
         words = None if self.words is None else self.words[self.place]
         return ReadTable(self.schema, self.learned.x, words)
 
+    @cached_property
+    def parts(self) -> list[tuple[ReadTable, ReadTable]]:
+        """The rows that models learn from, and those that count: their columns, then the words beside."""
+        columns, words = (self.table, self.counted), (self.table.documents, self.counted.documents)
+        return [columns] if words[0] is None or words[1] is None else [columns, (words[0], words[1])]
+
     @property
     def n_words(self) -> int:
         """Words that stand beside the columns of the matrix."""

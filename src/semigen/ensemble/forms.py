@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from semigen.arrays.pieces import evenly
-from semigen.columns import ReadTable, Schema
+from semigen.columns import ReadTable
 from semigen.common.threads import begun
 from semigen.representation.axes import PrincipalAxes
 from semigen.representation.graph import NeighborGraph, Neighbors
@@ -57,14 +57,6 @@ class Forms:
     def of(self, table: ReadTable) -> FormedRows:
         """The rows of a table."""
         return FormedRows(self, table)
-
-
-def words_of(table: ReadTable) -> ReadTable | None:
-    """The words of long texts that stand beside other columns, as documents; None if there are none."""
-    if table.words is None:
-        return None
-    n_words = table.words.shape[1]
-    return ReadTable(Schema(None, ("number",) * n_words, (None,) * n_words, None), table.words)
 
 
 def learn_forms(
@@ -142,9 +134,10 @@ class FormedRows:
     @cached_property
     def documents(self) -> FormedRows:
         """The words of long texts beside the other columns, in every form of documents."""
-        forms = self.forms.documents
+        forms, words = self.forms.documents, self.table.documents
         assert forms is not None
-        return forms.of(ReadTable(forms.plain.schema_, self.table.words))
+        assert words is not None
+        return forms.of(words)
 
     @property
     def parts(self) -> list[FormedRows]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from semigen import columns
 from semigen.columns import ReadTable
-from semigen.ensemble.forms import Forms, words_of
+from semigen.ensemble.forms import Forms
 from semigen.representation import MixtureEnsembleFeatures
 
 Array = NDArray[np.float64]
@@ -59,7 +59,7 @@ def similarity_features(estimator: Any, X: Any, random_state: int) -> Array:
     if isinstance(getattr(estimator, "forms_", None), Forms):
         parts = estimator.forms_.of(estimator.read(X)).parts
         return np.hstack([similarity(one.responsibilities.whole, one.principal_axes) for one in parts])
-    words = words_of(X) if isinstance(X, ReadTable) else None
+    words = X.documents if isinstance(X, ReadTable) else None
 
     def features(table: Any) -> Array:
         kinds = getattr(estimator, "kinds", None)
